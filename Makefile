@@ -1,0 +1,67 @@
+# What people type here. Everything runs from .venv; SCENARIO, KILLS and PAIRS can be set on the command line.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+LAB_INVENTORY := .lab/lab/inventory.yml
+SCENARIOS := default check_mode kill calico
+PAIRS ?= 3
+LIGHT_HOSTS ?= 1 10 30
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: .venv/.made  ## the virtual environment, with this checkout as the collection slipway.kube
+.venv/.made: requirements.txt
+	python3 -m venv .venv || { echo 'Python cannot make a virtual environment here: install python3-venv.' >&2; exit 1; }
+	.venv/bin/pip install --quiet --requirement requirements.txt
+	mkdir -p .cache/collections/ansible_collections/slipway
+	ln -sfn ../../../.. .cache/collections/ansible_collections/slipway/kube
+	touch $@
+
+bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minutes the first time)
+	ansible-playbook slipway.kube.bundle
+
+lab: bundle  ## a cluster of three hosts on this machine, with a sample application
+	ansible-playbook slipway.kube.lab
+	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
+	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)
+
+lab-down: venv  ## remove every trace of the lab
+	ansible-playbook slipway.kube.lab -e lab_state=absent
+
+test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## all that fits into an hour (KILLS=3)
+
+test-all:  ## everything, with ten kills
+	$(MAKE) test KILLS=10
+
+test-unit: venv  ## unit tests: no network, no hosts
+	pytest
+
+test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the collection as its own artefact
+	ruff check .
+	ruff format --check .
+	mypy
+	ansible-lint
+	antsibull-changelog lint
+	python docs/generate.py --check
+	tests/artefact
+
+test-sanity: venv  ## ansible-test sanity
+	tests/sanity/run --python 3.11
+
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill or calico
+molecule-%: bundle
+	molecule test --no-command-borders --scenario-name $*
+
+bench: bundle  ## the raw script against the playbook: PAIRS=3 LIGHT_HOSTS="1 10 30"; tables under docs/benchmarks
+	python tests/benchmarks/run.py --pairs $(PAIRS) --light-hosts $(LIGHT_HOSTS)
+
+docs: venv  ## the pages under docs/, from the specifications of roles and modules
+	python docs/generate.py
+
+clean:  ## what tests and builds left in the tree (neither the lab nor the bundle)
+	rm -rf .cache .venv tests/output slipway-kube-*.tar.gz
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.NOTPARALLEL:
+.PHONY: help bundle lab lab-down test test-all test-unit test-lint test-sanity test-molecule bench docs clean venv

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write a page per role and plugin from its own specification; with --check, only say which pages are out of date."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+COLLECTION = "slipway.kube"
+# In the order in which a host meets them; what is not listed comes after, by name.
+ROLE_ORDER = (
+    "cluster preflight swap kernel containerd kubernetes control_plane network worker verify reset bundle mirror lab"
+)
+KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
+
+
+MARKUP = {"B": r"**\1**", "I": r"*\1*", "U": r"<\1>", "L": r"[\1](\2)", "HORIZONTALLINE": "---"}
+MARKUP.update(dict.fromkeys(("C", "E", "M", "O", "P", "RV", "V"), r"`\1`"))
+
+
+def prose(text: str | list[str] | None, separator: str = "\n\n") -> str:
+    """Turn Ansible's markup, a paragraph per item, into Markdown."""
+    words = separator.join(str(paragraph).strip() for paragraph in ([text] if isinstance(text, str) else text or []))
+    for macro, form in MARKUP.items():
+        arguments = (
+            r"\(([^,)]*),\s*([^)]*)\)"
+            if macro == "L"
+            else ""
+            if macro == "HORIZONTALLINE"
+            else r"\(((?:\\.|[^)\\])*)\)"
+        )
+        words = re.sub(rf"\b{macro}{arguments}", form, words)
+    return words
+
+
+def cell(text: str) -> str:
+    """Make *text* fit into one cell of a table."""
+    return text.replace("\n", " ").replace("|", "\\|")
+
+
+def literal(value: Any) -> str:
+    """Show a default as it is written in YAML's flow style, or as a word where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if value is None:
+        return ""
+    return "a table, see below" if len(text) > 120 else f"`{text}`" if text else '`""`'
+
+
+def rows(options: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Give a table row per option, those inside a dictionary under their parent's name."""
+    for name, option in options.items():
+        kind = option.get("type", "str")
+        if kind == "list":
+            kind = f"list of {option.get('elements', 'raw')}"
+        words = prose(option.get("description"), " ")
+        if option.get("choices"):
+            words += " One of " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
+        if option.get("aliases"):
+            words += " Also called " + ", ".join(f"`{alias}`" for alias in option["aliases"]) + "."
+        value = "required" if option.get("required") else literal(option.get("default"))
+        yield f"| `{prefix}{name}` | {kind} | {cell(value)} | {cell(words)} |"
+        below = option.get("options") or option.get("suboptions") or option.get("contains")
+        if isinstance(below, dict):
+            yield from rows(below, f"{prefix}{name}{'[]' if option.get('type') == 'list' else ''}.")
+
+
+def table(options: dict[str, Any], first: str, third: str) -> str:
+    """Give the table of *options*, with the headings of its first and third column."""
+    return "\n".join([f"| {first} | Type | {third} | What it is |", "|---|---|---|---|", *rows(options)])
+
+
+def long_defaults(options: dict[str, Any]) -> Iterator[str]:
+    """Give the defaults that do not fit into a table, as YAML blocks (JSON is YAML)."""
+    for name, option in options.items():
+        value = option.get("default")
+        if value is not None and literal(value).startswith("a table"):
+            text = value if isinstance(value, str) else json.dumps(value, indent=2)
+            yield f"Default of `{name}`:\n\n```yaml\n{text}\n```"
+
+
+def role_page(name: str, role: dict[str, Any]) -> str:
+    """Give the page of a role: an entry point per section."""
+    parts = [f"# Role {name}"]
+    for entry, specification in sorted(role["entry_points"].items(), key=lambda item: item[0] != "main"):
+        if entry != "main":
+            parts.append(f"## Entry point {entry}")
+        parts += [f"**{prose(specification['short_description'])}.**", prose(specification.get("description"))]
+        options = specification.get("options") or {}
+        if options:
+            parts += [table(options, "Variable", "Default"), *long_defaults(options)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def plugin_page(kind: str, name: str, plugin: dict[str, Any]) -> str:
+    """Give the page of a module or another plugin."""
+    doc = plugin["doc"]
+    parts = [f"# {kind.capitalize()} {name}", f"**{prose(doc['short_description'])}.**", prose(doc.get("description"))]
+    if doc.get("options"):
+        parts += ["## Options", table(doc["options"], "Option", "Default")]
+    for note in doc.get("notes") or []:
+        parts.append("- " + prose(note))
+    if plugin.get("examples"):
+        parts += ["## Examples", f"```yaml\n{plugin['examples'].strip()}\n```"]
+    if plugin.get("return"):
+        parts += ["## What it returns", table(plugin["return"], "Key", "Example").replace("| Example |", "| |", 1)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Give the text of every page by its path, from what `ansible-doc` makes of the collection."""
+    command = ["ansible-doc", "--metadata-dump", "--no-fail-on-errors", COLLECTION]
+    dump = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)["all"]
+    result: dict[Path, str] = {}
+    index = [
+        "# Reference",
+        "Made from the specifications by `make docs`.",
+        "## Roles, in the order in which a host meets them",
+    ]
+    order = ROLE_ORDER.split()
+    roles = {name.rpartition(".")[2]: role for name, role in dump["role"].items() if "entry_points" in role}
+    links = []
+    for name in sorted(roles, key=lambda role: (order.index(role) if role in order else len(order), role)):
+        result[DOCS / "roles" / f"{name}.md"] = role_page(name, roles[name])
+        links.append(f"- [{name}](roles/{name}.md): {prose(roles[name]['entry_points']['main']['short_description'])}")
+    index.append("\n".join(links))
+    for kind, folder in KINDS.items():
+        links = []
+        for name, plugin in sorted(dump.get(kind, {}).items()):
+            if "doc" not in plugin:
+                raise SystemExit(f"{kind} {name} cannot be documented: {plugin}")
+            short = name.rpartition(".")[2]
+            result[DOCS / folder / f"{short}.md"] = plugin_page(kind, short, plugin)
+            links.append(f"- [{short}]({folder}/{short}.md): {prose(plugin['doc']['short_description'])}")
+        if links:
+            index += [f"## {folder.capitalize()}", "\n".join(links)]
+    result[DOCS / "README.md"] = "\n\n".join(index) + "\n"
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
+    check = parser.parse_args().check
+    wanted = pages()
+    there = {page for folder in ("roles", *KINDS.values()) for page in (DOCS / folder).glob("*.md")}
+    stale = [page for page, text in wanted.items() if not page.exists() or page.read_text() != text]
+    left_over = sorted(there - set(wanted))
+    if check and (stale or left_over):
+        names = ", ".join(str(page.relative_to(ROOT)) for page in stale + left_over)
+        sys.exit(f"Out of date: {names}. Run `make docs`.")
+    for page in [] if check else stale:
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(wanted[page])
+    for page in [] if check else left_over:
+        page.unlink()
+    print(f"{len(wanted)} pages, {'all current' if check else f'{len(stale)} written, {len(left_over)} removed'}")
+
+
+if __name__ == "__main__":
+    main()

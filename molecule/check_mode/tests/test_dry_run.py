@@ -1,0 +1,49 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A dry run says what the run does, task by task, on fresh hosts and on converged ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.compare import announced, differences
+from harness.playbook import Run, inventory_of, run
+
+LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+RUNS = {
+    "dry run on fresh hosts": ["--check", "--diff"],
+    "run": ["--diff"],
+    "dry run on converged hosts": ["--check", "--diff"],
+    "second run": ["--diff"],
+}
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Run]:
+    """The runs in their order, each of which must succeed."""
+    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+    return {
+        name: run("slipway.kube.cluster", inventory_of(LAB), folder / name.replace(" ", "_"), *arguments).succeeded()
+        for name, arguments in RUNS.items()
+    }
+
+
+def test_a_dry_run_on_fresh_hosts_says_what_the_run_then_does(runs: dict[str, Run]) -> None:
+    assert runs["run"].changed(), "the run changed nothing: the hosts were not fresh"
+    found = differences(runs["dry run on fresh hosts"].events, runs["run"].events)
+    assert not found, "\n".join(found)
+
+
+def test_a_dry_run_on_converged_hosts_is_silent(runs: dict[str, Run]) -> None:
+    found = announced(runs["dry run on converged hosts"].events)
+    assert not found, "\n".join(found)
+
+
+def test_a_dry_run_on_converged_hosts_says_what_the_next_run_does(runs: dict[str, Run]) -> None:
+    found = differences(runs["dry run on converged hosts"].events, runs["second run"].events)
+    assert not found, "\n".join(found)
+    assert not runs["second run"].changed(), "\n".join(runs["second run"].changed())

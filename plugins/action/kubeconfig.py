@@ -1,0 +1,54 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the module kubeconfig that happens on the control node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.local_kubeconfig import converge_local, resolve
+
+
+class ActionModule(ActionBase):
+    """Runs the module on the host, keeps what it sends back to itself, and writes it on the control node."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        arguments = dict(self._task.args)
+        place = str(arguments.get("control_node_path") or "")
+        # The answer holds a private key: the connection must not show it, however verbose.
+        was = self._play_context.no_log
+        self._play_context.no_log = was or bool(place)
+        try:
+            answer = self._execute_module(module_name="slipway.kube.kubeconfig", module_args=arguments, task_vars=task_vars)
+        finally:
+            self._play_context.no_log = was
+        admin = answer.pop("fetched", None)
+        answer.pop("invocation", None)
+        result.update(answer)
+        if not place or result.get("failed"):
+            return result
+        result["control_node_path"] = str(resolve(place))
+        try:
+            changed, diff = converge_local(
+                place,
+                admin,
+                str(arguments.get("namespace", "default")),
+                str(arguments.get("control_node_server") or ""),
+                self._task.check_mode,
+            )
+        except HostError as error:
+            return dict(result, failed=True, msg=str(error))
+        if changed:
+            result["changed"] = True
+            result.setdefault("changes", []).append(f"{resolve(place)} written on the control node.")
+            result.setdefault("diff", []).append(diff)
+        return result

@@ -1,0 +1,31 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters over Calico's manifest; the rules are in module_utils/network/calico.py."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.slipway.kube.plugins.module_utils.network.calico import Calico, NetworkError, configure
+
+
+def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dict[str, Any]]:
+    """Set the objects of Calico's manifest to what is wanted.
+
+    :raises AnsibleFilterError: the settings cannot work, or the manifest is not shaped as Calico's.
+    """
+    try:
+        return configure(objects, Calico(pod_subnet=str(pod_subnet), **settings))
+    except (NetworkError, TypeError) as error:
+        raise AnsibleFilterError("Calico: %s" % error) from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name them."""
+        return {"calico": calico}

@@ -1,0 +1,32 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A filter that makes Flannel's objects; the rules are in module_utils/network/flannel.py."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.slipway.kube.plugins.module_utils.network.calico import NetworkError
+from ansible_collections.slipway.kube.plugins.module_utils.network.flannel import Flannel, objects
+
+
+def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, Any]]:
+    """Make the objects of a Flannel pod network.
+
+    :raises AnsibleFilterError: the settings cannot work.
+    """
+    try:
+        return objects(Flannel(pod_subnet=str(pod_subnet), version=str(version), **settings))
+    except (NetworkError, TypeError) as error:
+        raise AnsibleFilterError("Flannel: %s" % error) from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name them."""
+        return {"flannel": flannel}

@@ -1,0 +1,310 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bundle holds for a Kubernetes version: programs, packages and images, as data.
+
+Versions come from the caller's table (one row per Kubernetes minor, role ``cluster``); nothing here knows a version.
+Package revisions follow https://pkgs.k8s.io and https://download.docker.com, image names registry.k8s.io and ghcr.io.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .errors import BundleError
+from .names import minor_of
+
+KUBERNETES_PROGRAMS = (
+    "agnhost",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubeadm",
+    "kubectl",
+    "kubelet",
+)
+CNI_PROGRAMS = (
+    "bandwidth",
+    "bridge",
+    "dhcp",
+    "dummy",
+    "firewall",
+    "host-device",
+    "host-local",
+    "ipvlan",
+    "loopback",
+    "macvlan",
+    "portmap",
+    "ptp",
+    "sbr",
+    "static",
+    "tap",
+    "tuning",
+    "vlan",
+    "vrf",
+)
+# Without the tools of a shell and of name resolution the conformance tests cannot use agnhost.
+NETWORK_TOOLS = ("conntrack", "coreutils", "dash", "ipset", "iproute2", "iptables", "kmod", "nftables")
+TEST_TOOLS = (
+    "bash",
+    "bind9-dnsutils",
+    "coreutils",
+    "curl",
+    "dash",
+    "findutils",
+    "grep",
+    "hostname",
+    "iperf",
+    "iproute2",
+    "netcat-openbsd",
+    "procps",
+    "sed",
+    "util-linux",
+    "wget",
+)
+
+
+@dataclass(frozen=True)
+class Component:
+    """Something that is built from Go modules: ``files/go/NAME-VERSION/go.mod`` says from which."""
+
+    name: str
+    version: str
+    programs: tuple[str, ...]
+    cgo: bool = False
+    tags: str = ""
+    ldflags: str = "-s -w"
+    renamed: tuple[tuple[str, str], ...] = ()  # what Go calls a program, and what it is called
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package named and versioned as upstream's; *repository* is its folder in the bundle."""
+
+    name: str
+    version: str
+    repository: str
+    programs: tuple[tuple[str, str, str], ...]  # component key, program, where it goes on the host
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image under its upstream name, made of programs over an optional layer of Debian tools."""
+
+    name: str
+    version: str
+    programs: tuple[tuple[str, str, str], ...]
+    tools: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    user: str = ""
+    bind_low_ports: bool = False  # the file capability that CoreDNS needs to run as nobody special
+    links: tuple[tuple[str, str], ...] = ()
+    users: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+
+@dataclass
+class Catalog:
+    """Everything for the Kubernetes versions asked for; shared parts once."""
+
+    components: dict[str, Component] = field(default_factory=dict)
+    packages: dict[str, Package] = field(default_factory=dict)
+    images: dict[str, Image] = field(default_factory=dict)
+
+
+NEEDED_VERSIONS = ("etcd", "coredns", "pause", "containerd", "runc", "cni_plugins", "flannel", "metrics_server")
+
+
+def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The row of *table* for a Kubernetes version such as ``1.36.3``, every value a string.
+
+    :raises BundleError: no such row, or it lacks a component.
+    """
+    minor = minor_of(version)
+    row = {name: str(value) for name, value in table.get(minor, {}).items()}
+    missing = [name for name in NEEDED_VERSIONS if not row.get(name)]
+    if not row:
+        raise BundleError(
+            f"Kubernetes {version} cannot be bundled: kube_versions has no row {minor!r} (it has {', '.join(sorted(table)) or 'none'}). "
+            "Add the row with the versions that its kubeadm wants."
+        )
+    if missing:
+        raise BundleError(
+            f"kube_versions[{minor!r}] names no version of {', '.join(missing)}: add {'it' if len(missing) == 1 else 'them'}."
+        )
+    return row
+
+
+def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], agnhost: str, debian: str) -> None:
+    """Add what Kubernetes *version* needs.
+
+    :param row: versions of the other components, from :func:`component_versions`.
+    :param agnhost: tag of upstream's test image in that release (``test/utils/image/manifest.go``).
+    :param debian: version and name of the Debian release that containerd.io's revision names, such as ``12 bookworm``.
+    """
+    minor = minor_of(version)
+    for component in components(version, row):
+        catalog.components.setdefault(component.key, component)
+    for package in packages(version, minor, row, debian):
+        catalog.packages.setdefault(f"{package.repository}/{package.name}_{package.version}", package)
+    for image in images(version, row, agnhost):
+        catalog.images.setdefault(image.name, image)
+
+
+def components(version: str, row: dict[str, str]) -> list[Component]:
+    """What is built from Go modules, slowest first."""
+    major, minor = version.split(".")[:2]
+    stamp = "k8s.io/component-base/version"
+    kubernetes = f"-s -w -X {stamp}.gitVersion=v{version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor} -X {stamp}.gitTreeState=clean"
+    return [
+        Component("kubernetes", version, KUBERNETES_PROGRAMS, ldflags=kubernetes),
+        Component(
+            "metrics-server",
+            row["metrics_server"],
+            ("metrics-server",),
+            ldflags=f"-s -w -X k8s.io/client-go/pkg/version.gitVersion=v{row['metrics_server']}",
+        ),
+        Component("coredns", row["coredns"], ("coredns",)),
+        Component(
+            "containerd",
+            row["containerd"],
+            ("containerd", "containerd-shim-runc-v2", "ctr"),
+            ldflags=f"-s -w -X github.com/containerd/containerd/v2/version.Version=v{row['containerd']}",
+        ),
+        Component(
+            "flannel",
+            row["flannel"],
+            ("flannel",),
+            cgo=True,
+            ldflags=f'-s -w -X github.com/flannel-io/flannel/pkg/version.Version=v{row["flannel"]} -extldflags "-static"',
+        ),
+        Component("etcd", row["etcd"], ("etcd", "etcdctl", "etcdutl"), renamed=(("server", "etcd"),)),
+        Component(
+            "runc",
+            row["runc"],
+            ("runc",),
+            cgo=True,
+            tags="seccomp,netgo,osusergo",
+            ldflags=f'-s -w -X main.version={row["runc"]} -extldflags "-static"',
+        ),
+        Component(
+            "cni-plugins",
+            row["cni_plugins"],
+            CNI_PROGRAMS,
+            ldflags=f"-s -w -X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v{row['cni_plugins']}",
+        ),
+    ]
+
+
+def packages(version: str, minor: str, row: dict[str, str], debian: str) -> list[Package]:
+    """The Debian packages of one Kubernetes version, in upstream's two repositories."""
+    kubernetes = f"kubernetes-{version}"
+    repository = f"deb/kubernetes/v{minor}"
+    number, name = debian.split()
+    containerd, runc, cni = (
+        f"containerd-{row['containerd']}",
+        f"runc-{row['runc']}",
+        f"cni-plugins-{row['cni_plugins']}",
+    )
+    return [
+        *(
+            Package(program, f"{version}-1.1", repository, ((kubernetes, program, f"/usr/bin/{program}"),))
+            for program in ("kubeadm", "kubectl", "kubelet")
+        ),
+        Package(
+            "kubernetes-cni",
+            f"{row['cni_plugins']}-1.1",
+            repository,
+            tuple((cni, program, f"/opt/cni/bin/{program}") for program in CNI_PROGRAMS),
+        ),
+        Package(
+            "containerd.io",
+            f"{row['containerd']}-1~debian.{number}~{name}",
+            "deb/containerd",
+            (
+                *(
+                    (containerd, program, f"/usr/bin/{program}")
+                    for program in ("containerd", "containerd-shim-runc-v2", "ctr")
+                ),
+                (runc, "runc", "/usr/bin/runc"),
+            ),
+        ),
+    ]
+
+
+def images(version: str, row: dict[str, str], agnhost: str) -> list[Image]:
+    """The images of one Kubernetes version (``kubeadm config images list``), of flannel, metrics-server and the test image."""
+    kubernetes, etcd, metrics = (
+        f"kubernetes-{version}",
+        f"etcd-{row['etcd']}",
+        f"metrics-server-{row['metrics_server']}",
+    )
+    upstream = "registry.k8s.io"
+
+    def control_plane(name: str, tools: tuple[str, ...] = ()) -> Image:
+        return Image(
+            f"{upstream}/{name}:v{version}",
+            version,
+            ((kubernetes, name, f"/usr/local/bin/{name}"),),
+            tools=tools,
+            entrypoint=(f"/usr/local/bin/{name}",),
+        )
+
+    return [
+        control_plane("kube-apiserver"),
+        control_plane("kube-controller-manager"),
+        control_plane("kube-scheduler"),
+        control_plane("kube-proxy", NETWORK_TOOLS),
+        Image(
+            f"{upstream}/etcd:{row['etcd']}-0",
+            row["etcd"],
+            tuple((etcd, program, f"/usr/local/bin/{program}") for program in ("etcd", "etcdctl", "etcdutl")),
+            command=("/usr/local/bin/etcd",),
+        ),
+        Image(
+            f"{upstream}/coredns/coredns:v{row['coredns']}",
+            row["coredns"],
+            ((f"coredns-{row['coredns']}", "coredns", "/coredns"),),
+            entrypoint=("/coredns",),
+            user="65532:65532",
+            bind_low_ports=True,
+        ),
+        Image(
+            f"{upstream}/pause:{row['pause']}",
+            row["pause"],
+            ((f"pause-{row['pause']}", "pause", "/pause"),),
+            entrypoint=("/pause",),
+            user="65535:65535",
+        ),
+        Image(
+            f"{upstream}/metrics-server/metrics-server:v{row['metrics_server']}",
+            row["metrics_server"],
+            ((metrics, "metrics-server", "/metrics-server"),),
+            entrypoint=("/metrics-server",),
+            user="65534",
+        ),
+        Image(
+            f"ghcr.io/flannel-io/flannel:v{row['flannel']}",
+            row["flannel"],
+            ((f"flannel-{row['flannel']}", "flannel", "/opt/bin/flanneld"),),
+            tools=NETWORK_TOOLS,
+            entrypoint=("/opt/bin/flanneld",),
+        ),
+        Image(
+            f"{upstream}/e2e-test-images/agnhost:{agnhost}",
+            agnhost,
+            ((kubernetes, "agnhost", "/agnhost"),),
+            tools=TEST_TOOLS,
+            entrypoint=("/agnhost",),
+            command=("pause",),
+            links=(("/agnhost-2", "agnhost"),),
+            users=("user-defined-in-image:1000:50000:group-defined-in-image",),
+            folders=("/uploads",),
+        ),
+    ]

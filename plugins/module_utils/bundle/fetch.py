@@ -1,0 +1,108 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Downloads from upstream: what is fetched is checked against a signed index before it takes its place."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import BundleError
+from .files import write
+from .names import deb_name
+from .process import Runner
+from .upstream import choose_package, read_packages, read_release
+
+TIMEOUT = 30.0  # seconds without an answer
+
+
+def download(url: str) -> bytes:
+    """Content of an address.
+
+    :raises BundleError: it is not http(s), or does not answer with what is asked for.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise BundleError(f"{url!r} is no http address: correct bundle_upstream.")
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+            content: bytes = answer.read()
+            return content
+    except urllib.error.HTTPError as error:
+        raise BundleError(
+            f"{url} answers {error.code} {error.reason}: is the version one that upstream published?"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise BundleError(
+            f"{url} cannot be fetched ({reason}). Without a connection, use bundle_origin: go_modules or unpack a bundle that was made elsewhere."
+        ) from error
+
+
+def trusted_release(source: Mapping[str, str], work: Path, run: Runner) -> str:
+    """Text of a repository's InRelease file, after its signature was checked with upstream's key.
+
+    :raises BundleError: it cannot be fetched, or the signature is not the key's.
+    """
+    write(work / "InRelease", download(f"{source['release']}InRelease"))
+    write(work / "key.asc", download(source["key"]))
+    run(
+        [
+            "gpg",
+            "--homedir",
+            str(work),
+            "--batch",
+            "--yes",
+            "--dearmor",
+            "--output",
+            str(work / "key.gpg"),
+            str(work / "key.asc"),
+        ],
+        what=f"reading {source['key']}",
+    )
+    run(
+        ["gpgv", "--keyring", str(work / "key.gpg"), "--output", str(work / "Release"), str(work / "InRelease")],
+        what=f"checking the signature of {source['release']}InRelease",
+        remedy=f"It is not signed by {source['key']}: do not use it.",
+    )
+    return (work / "Release").read_text(encoding="utf-8")
+
+
+def package(inputs: Mapping[str, Any], work: Path, root: Path, run: Runner) -> tuple[str, str, str]:
+    """Fetch one package into the bundle in *root*; returns its path there, its version and its address.
+
+    :raises BundleError: it is not there, or a digest or signature is wrong.
+    """
+    source = inputs["source"]
+    release = read_release(trusted_release(source, work, run))
+    listing = source["packages"].format(architecture=inputs["architecture"])
+    content = b""
+    for name in (f"{listing}.gz", listing):
+        if name in release:
+            content = download(source["release"] + name)
+            _check(content, release[name][0], source["release"] + name)
+            content = gzip.decompress(content) if name.endswith(".gz") else content
+            break
+    chosen = choose_package(
+        read_packages(content.decode()), inputs["name"], inputs["version"], inputs["architecture"], source["base"]
+    )
+    address = source["base"] + re.sub(r"^\./", "", chosen["Filename"])
+    deb = download(address)
+    _check(deb, f"sha256:{chosen['SHA256']}", address)
+    path = f"{inputs['repository']}/{deb_name(inputs['name'], chosen['Version'], inputs['architecture'])}"
+    write(root / path, deb)
+    return path, chosen["Version"], address
+
+
+def _check(content: bytes, digest: str, address: str) -> None:
+    found = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if found != digest:
+        raise BundleError(
+            f"{address} is corrupt: {found[:19]}… instead of {digest[:19]}… as its index says. Try again later, or over another network."
+        )

@@ -1,0 +1,140 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs from Go modules, from the lock files (go.mod, go.sum) that the collection carries.
+
+Every lock file names its programs with ``tool`` directives (https://go.dev/ref/mod#go-mod-file-tool); ``go build tool``
+builds them all. Go's own caches are used, so that what was compiled once is not compiled again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import BundleError
+from .process import Runner
+
+COMPILERS = {"amd64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
+MACHINES = {"amd64": ("x86_64",), "arm64": ("aarch64",)}
+
+
+def lock_digest(go_mod: bytes, go_sum: bytes) -> str:
+    """One digest for a component's lock files."""
+    return f"sha256:{hashlib.sha256(go_mod + bytes(1) + go_sum).hexdigest()}"
+
+
+def read_locks(folder: Path) -> dict[str, str]:
+    """Digests of all lock files below *folder*, by component (``etcd-3.6.8``)."""
+    return {
+        path.parent.name: lock_digest(path.read_bytes(), (path.parent / "go.sum").read_bytes())
+        for path in sorted(folder.glob("*/go.mod"))
+        if (path.parent / "go.sum").is_file()
+    }
+
+
+def needed_go(go_mod: str) -> tuple[int, ...]:
+    """The least Go version that a go.mod asks for: ``go 1.26.4`` → ``(1, 26, 4)``."""
+    found = re.search(r"^go (\d+(?:\.\d+)*)", go_mod, re.MULTILINE)
+    return tuple(int(part) for part in found.group(1).split(".")) if found else ()
+
+
+def modules_of(go_mod: str) -> dict[str, str]:
+    """Modules and versions that a go.mod requires."""
+    return dict(re.findall(r"^(?:require )?\s*([\w./~-]+) (v[\w.+-]+)(?: // indirect)?$", go_mod, re.MULTILINE))
+
+
+def origin_of(go_mod: str) -> str:
+    """Where the programs come from: the module of the first tool, and its version."""
+    tools = re.findall(r"^(?:tool )?\s*([\w.-]+\.[a-z]+/[\w./-]+)$", go_mod, re.MULTILINE)
+    modules = modules_of(go_mod)
+    for tool in tools:
+        module = max((name for name in modules if tool == name or tool.startswith(f"{name}/")), key=len, default="")
+        if module:
+            return f"{module}@{modules[module]}"
+    return "Go modules"
+
+
+def build_command(inputs: Mapping[str, Any], target: Path) -> list[str]:
+    """The command that builds a component's programs into the folder *target*."""
+    tags = ["-tags", inputs["tags"]] if inputs["tags"] else []
+    return [
+        "go",
+        "build",
+        "-v",
+        "-mod=readonly",
+        "-trimpath",
+        *tags,
+        "-ldflags",
+        inputs["ldflags"],
+        "-o",
+        f"{target}{os.sep}",
+        "tool",
+    ]
+
+
+def build_environment(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Variables for the build: no toolchain is fetched, no version control asked, the target's architecture."""
+    return {
+        "GOFLAGS": "-buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOOS": "linux",
+        "GOARCH": inputs["architecture"],
+        "CGO_ENABLED": "1" if inputs["cgo"] else "0",
+    }
+
+
+def build(inputs: Mapping[str, Any], lock: Path, target: Path, run: Runner) -> None:
+    """Build a component's programs into the empty folder *target*.
+
+    :param lock: folder with its go.mod and go.sum.
+    :raises BundleError: the build fails, or leaves other programs than it should.
+    """
+    what = f"building {inputs['name']} {inputs['version']}"
+    environment = build_environment(inputs)
+    if inputs["cgo"] and platform.machine() not in MACHINES[inputs["architecture"]]:
+        environment["CC"] = COMPILERS[inputs["architecture"]]
+    run(
+        build_command(inputs, target),
+        what=what,
+        cwd=lock,
+        env=environment,
+        progress=lambda lines: f"{lines} Go packages compiled so far" if lines else "fetching modules or linking",
+        remedy="Is the Go module proxy reachable (go env GOPROXY), and is there room on the disk? The next run goes on from here.",
+    )
+    for built, name in inputs["renamed"].items():
+        shutil.move(target / built, target / name)
+    missing = sorted(set(inputs["programs"]) - {path.name for path in target.iterdir()})
+    if missing:
+        raise BundleError(
+            f"{what} left no {', '.join(missing)}: the tool lines of {lock / 'go.mod'} do not name {'it' if len(missing) == 1 else 'them'}."
+        )
+
+
+def build_c(inputs: Mapping[str, Any], source: Path, target: Path, run: Runner) -> None:
+    """Build the one C program into the empty folder *target*.
+
+    :raises BundleError: the compiler fails.
+    """
+    compiler = "gcc" if platform.machine() in MACHINES[inputs["architecture"]] else COMPILERS[inputs["architecture"]]
+    run(
+        [
+            compiler,
+            "-Os",
+            "-s",
+            "-static",
+            "-Wall",
+            f'-DVERSION="{inputs["version"]}"',
+            "-o",
+            str(target / inputs["name"]),
+            str(source),
+        ],
+        what=f"building {inputs['name']} {inputs['version']}",
+    )

@@ -1,0 +1,287 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images as OCI layouts say (https://github.com/opencontainers/image-spec), written as files of the registry tree.
+
+The same input gives the same bytes: entries are sorted, owners and times fixed, one compressor with one setting.
+Layers are compressed with zstd: a node unpacks them several times faster than gzip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from .errors import BundleError
+from .files import place, sha256_of, write
+from .index import Record
+from .names import MEDIA_CONFIG, MEDIA_INDEX, MEDIA_LAYER, MEDIA_MANIFEST, ImageName
+from .process import EPOCH
+
+CREATED = "2026-01-01T00:00:00Z"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# vfs_cap_data, revision 2, effective; permitted is the set of CAP_NET_BIND_SERVICE alone (capabilities(7))
+NET_BIND_SERVICE = b"\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a layer: a program from disk, a text, a link or a folder."""
+
+    path: str
+    mode: int = 0o644
+    source: Path | None = None
+    text: str | None = None
+    link: str = ""
+    capability: bytes = b""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A compressed layer on disk."""
+
+    path: Path
+    digest: str
+    size: int
+    diff_id: str
+
+
+class _Hashing:
+    """A file to write to that remembers the digest of what went through."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self.target = target
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self.target.write(data)
+
+
+def accounts(users: Iterable[str]) -> list[Entry]:
+    """The users and groups of an image, and the folders that programs expect.
+
+    :param users: more users, ``NAME:UID:GID:GROUP``: GROUP is a further group that the user is in.
+    """
+    passwd = [
+        "root:x:0:0:root:/root:/sbin/nologin",
+        "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin",
+        "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin",
+    ]
+    group = ["root:x:0:", "nogroup:x:65534:", "nonroot:x:65532:"]
+    for user in users:
+        name, uid, gid, extra = user.split(":")
+        passwd.append(f"{name}:x:{uid}:{uid}::/home/{name}:/bin/sh")
+        group += [f"{name}:x:{uid}:", f"{extra}:x:{gid}:{name}"]
+    return [
+        Entry("etc/passwd", text="\n".join(passwd) + "\n"),
+        Entry("etc/group", text="\n".join(group) + "\n"),
+        Entry("etc/nsswitch.conf", text="hosts: files dns\n"),
+        Entry("root", mode=0o700),
+        Entry("tmp", mode=0o1777),
+        Entry("home/nonroot", mode=0o700),
+    ]
+
+
+def write_layer(entries: Iterable[Entry], target: Path) -> Layer:
+    """Write a layer with *entries* and the folders above them."""
+    wanted = {entry.path.strip("/"): entry for entry in entries}
+    for path in list(wanted):
+        for parent in Path(path).parents:
+            if str(parent) != ".":
+                wanted.setdefault(str(parent), Entry(str(parent), mode=0o755))
+    with LayerWriter(target) as writer:
+        for path in sorted(wanted):
+            writer.add(path, wanted[path])
+    return writer.layer()
+
+
+class LayerWriter:
+    """A layer under way: a tar stream, its digest taken, through zstd into a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __enter__(self) -> LayerWriter:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(self.target, "wb")
+        self._zstd = subprocess.Popen(["zstd", "-q", "-c", "-3", "-T2"], stdin=subprocess.PIPE, stdout=self._file)
+        assert self._zstd.stdin is not None
+        self._stream = _Hashing(cast(BinaryIO, self._zstd.stdin))
+        self._tar = tarfile.open(fileobj=cast(Any, self._stream), mode="w|", format=tarfile.PAX_FORMAT)
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._tar.close()
+        assert self._zstd.stdin is not None
+        self._zstd.stdin.close()
+        status = self._zstd.wait()
+        self._file.close()
+        if kind is None and status:
+            raise BundleError(f"Compressing {self.target} failed: zstd ended with {status}. Is the disk full?")
+
+    def add(self, path: str, entry: Entry) -> None:
+        """Add one entry with fixed owner and time."""
+        info = tarfile.TarInfo(path)
+        info.mode, info.mtime = entry.mode, EPOCH
+        if entry.capability:
+            info.pax_headers = {"SCHILY.xattr.security.capability": entry.capability.decode("ascii")}
+        if entry.link:
+            info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
+            self._tar.addfile(info)
+        elif entry.source is not None:
+            info.size = entry.source.stat().st_size
+            with open(entry.source, "rb") as source:
+                self._tar.addfile(info, source)
+        elif entry.text is not None:
+            content = entry.text.encode()
+            info.size = len(content)
+            self._tar.addfile(info, BytesIO(content))
+        else:
+            info.type = tarfile.DIRTYPE
+            self._tar.addfile(info)
+
+    def copy(self, info: tarfile.TarInfo, content: Any | None) -> None:
+        """Add an entry of another tar with owner and mode as they are there."""
+        info.mtime, info.uname, info.gname, info.pax_headers = EPOCH, "", "", {}
+        self._tar.addfile(info, content)
+
+    def layer(self) -> Layer:
+        return Layer(
+            self.target, sha256_of(self.target), self.target.stat().st_size, f"sha256:{self._stream.sha256.hexdigest()}"
+        )
+
+
+def image_config(
+    architecture: str,
+    layers: Sequence[Layer],
+    labels: Mapping[str, str],
+    entrypoint: Sequence[str] = (),
+    command: Sequence[str] = (),
+    user: str = "",
+) -> bytes:
+    """The image's configuration (image-spec, config.md)."""
+    settings: dict[str, Any] = {"Env": [f"PATH={PATH}"], "WorkingDir": "/", "Labels": dict(sorted(labels.items()))}
+    if user:
+        settings["User"] = user
+    if entrypoint:
+        settings["Entrypoint"] = list(entrypoint)
+    if command:
+        settings["Cmd"] = list(command)
+    return _json(
+        {
+            "created": CREATED,
+            "architecture": architecture,
+            "os": "linux",
+            "config": settings,
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+            "history": [{"created": CREATED, "created_by": "slipway.kube bundle"} for _layer in layers],
+        }
+    )
+
+
+def image_manifest(config: bytes, layers: Sequence[Layer]) -> bytes:
+    """The image's manifest (image-spec, manifest.md), always for one architecture: one media type serves all manifests."""
+    return _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MEDIA_MANIFEST,
+            "config": {"mediaType": MEDIA_CONFIG, "digest": digest_of_bytes(config), "size": len(config)},
+            "layers": [{"mediaType": MEDIA_LAYER, "digest": layer.digest, "size": layer.size} for layer in layers],
+        }
+    )
+
+
+def digest_of_bytes(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class Published:
+    """An image in the registry tree."""
+
+    digest: str  # of its manifest
+    size: int  # bytes, configuration and layers
+    files: dict[str, Record]
+
+
+def publish(
+    root: Path, name: ImageName, manifest: bytes, blobs: Mapping[str, Path | bytes], known: Mapping[str, str]
+) -> Published:
+    """Put an image into the registry tree below *root*: blobs first, the tag last, so that no tag ever names a missing blob.
+
+    :param blobs: digest and content (or a file with it) of the configuration and of every layer.
+    :param known: digest and path (relative to *root*) of blobs that are there already; they are linked, not stored twice.
+    """
+    files: dict[str, Record] = {}
+    for digest, content in blobs.items():
+        path = name.blob_path(digest)
+        if isinstance(content, bytes):
+            write(root / path, content)
+        elif digest in known and (root / known[digest]).is_file():
+            if known[digest] != path:
+                place(root / known[digest], root / path)
+        else:
+            place(content, root / path)
+            (root / path).chmod(0o644)
+        files[path] = Record(digest, os.stat(root / path).st_size)
+    digest = digest_of_bytes(manifest)
+    size = sum(record.size for record in files.values())
+    for reference in (digest, name.tag):
+        write(root / name.manifest_path(reference), manifest)
+        files[name.manifest_path(reference)] = Record(digest, len(manifest))
+    return Published(digest, size, files)
+
+
+def read_layout(layout: Path) -> tuple[bytes, dict[str, Path | bytes]]:
+    """The one image of an OCI layout: its manifest, and its blobs by digest.
+
+    :raises BundleError: the layout holds no or several images, or something that is no OCI image manifest.
+    """
+    index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
+    entries = [entry for entry in index.get("manifests", []) if entry.get("mediaType") in (MEDIA_MANIFEST, MEDIA_INDEX)]
+    if len(entries) != 1 or entries[0]["mediaType"] != MEDIA_MANIFEST:
+        raise BundleError(
+            f"{layout} holds {len(entries)} images, expected one OCI image manifest for one architecture."
+        )
+    manifest = _blob(layout, entries[0]["digest"]).read_bytes()
+    value = json.loads(manifest)
+    if value.get("mediaType", MEDIA_MANIFEST) != MEDIA_MANIFEST:
+        raise BundleError(f"{layout} holds a manifest of type {value.get('mediaType')}, expected {MEDIA_MANIFEST}.")
+    return manifest, {part["digest"]: _blob(layout, part["digest"]) for part in [value["config"], *value["layers"]]}
+
+
+def _blob(layout: Path, digest: str) -> Path:
+    return layout / "blobs" / digest.replace(":", "/", 1)
+
+
+def filter_tar(source: Path, target: Path, wanted: Callable[[str], bool], links: Mapping[str, str]) -> Layer:
+    """Make a layer of the *wanted* paths of a tar, sorted, with symbolic *links* (path and target) added where nothing is."""
+    with tarfile.open(source, "r:") as tar, LayerWriter(target) as writer:
+        members = {member.name.lstrip("./"): member for member in tar.getmembers()}
+        for path in sorted(set(members) | set(links)):
+            if not path or not wanted(path):
+                continue
+            member = members.get(path)
+            if member is None:
+                writer.add(path, Entry(path, link=links[path]))
+            elif member.isfile() or member.isdir() or member.issym() or member.islnk():
+                member.name = path
+                if member.islnk():
+                    member.linkname = member.linkname.lstrip("./")
+                content = tar.extractfile(member) if member.isfile() else None
+                writer.copy(member, content)
+    return writer.layer()

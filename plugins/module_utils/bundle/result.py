@@ -1,0 +1,89 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vars.yml: the variables that make the roles use a bundle. Pure functions.
+
+Addresses are written as templates over ``kube_mirror_url``, so that the same folder serves wherever it is put.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .names import ImageName
+from .upstream import Manifest
+
+MIRROR = "{{ kube_mirror_url }}"
+USUAL_REGISTRIES = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
+
+
+def calico_manifest(manifests: Iterable[Manifest]) -> Manifest | None:
+    """The manifest brought as ``calico/vVERSION/calico.yaml``, if any."""
+    return next(
+        (manifest for manifest in manifests if re.match(r"^calico/v[^/]+/calico\.yaml$", manifest.target)), None
+    )
+
+
+def network_plugin(manifests: Iterable[Manifest], images: Iterable[str]) -> str:
+    """``calico`` when its manifest was brought and every image that it names is there, else ``flannel``."""
+    calico = calico_manifest(manifests)
+    return "calico" if calico and calico.images and set(calico.images) <= set(images) else "flannel"
+
+
+def registry_mirrors(images: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """containerd's hosts for every registry of which images are there, and for the usual ones.
+
+    A registry that the mirror knows nothing of then answers "not found" instead of a name that no one can resolve.
+    """
+    registries = sorted({ImageName.parse(image).registry for image in images} | set(USUAL_REGISTRIES))
+    return {
+        registry: [
+            {
+                "url": f"{MIRROR}/v2/{registry}",
+                "override_path": True,
+                "capabilities": ["pull", "resolve"],
+                "ca": "",
+                "skip_verify": False,
+                "header": {},
+            }
+        ]
+        for registry in registries
+    }
+
+
+def vars_of(
+    versions: Sequence[str],
+    rows: Mapping[str, Mapping[str, str]],
+    agnhost: Mapping[str, str],
+    images: Sequence[str],
+    manifests: Sequence[Manifest],
+) -> dict[str, Any]:
+    """The content of vars.yml.
+
+    :param versions: bundled Kubernetes versions; the first is the one that a cluster gets.
+    :param rows: versions of the other components by Kubernetes minor.
+    """
+    values: dict[str, Any] = {
+        "kube_version": versions[0],
+        "kube_versions": {minor: {**rows[minor], "agnhost": agnhost[minor]} for minor in sorted(rows, reverse=True)},
+        "kube_kubernetes_repository": _repository(f"{MIRROR}/deb/kubernetes/v{{{{ kube_minor }}}}/"),
+        "kube_containerd_repository": _repository(f"{MIRROR}/deb/containerd/"),
+        "kube_registry_mirrors": registry_mirrors(images),
+        "kube_network_plugin": network_plugin(manifests, images),
+        "kube_flannel_cni_plugin": any("/flannel-cni-plugin:" in image for image in images),
+    }
+    calico = calico_manifest(manifests)
+    if calico:
+        values["kube_calico_manifest"] = f"{MIRROR}/manifests/{calico.target}"
+    flannel = next(
+        (manifest for manifest in manifests if re.match(r"^flannel/v[^/]+/kube-flannel\.yml$", manifest.target)), None
+    )
+    if flannel:
+        values["kube_flannel_manifest"] = f"{MIRROR}/manifests/{flannel.target}"
+    return values
+
+
+def _repository(deb_url: str) -> dict[str, str]:
+    return {"deb_url": deb_url, "rpm_url": "", "suite": "./", "components": "", "key_url": f"{MIRROR}/deb/key.asc"}

@@ -1,0 +1,237 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kubernetes objects as data: who they are, where they live, in which order they go, how two of them differ."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Mapping, Tuple
+
+Object = Dict[str, Any]
+
+FIRST = ("Namespace", "CustomResourceDefinition")
+WORKLOADS = ("Pod", "ReplicationController", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
+# These can refuse or route requests for other objects, so they come when what serves them has been sent.
+LAST = (
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+    "ValidatingAdmissionPolicyBinding",
+    "Ingress",
+)
+
+# What the server notes on an object; none of it is content.
+BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+MASK = "********"
+
+
+class BadObject(Exception):
+    """An object cannot be what a manifest means; the message lists every problem found."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The name of an object in the cluster; the namespace is empty for objects of the whole cluster."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return "%s %s" % (self.kind, "/".join(filter(None, (self.namespace, self.name))))
+
+    def as_dict(self) -> dict[str, str]:
+        """Give the parts as a module returns them."""
+        return {"api_version": self.api_version, "kind": self.kind, "namespace": self.namespace, "name": self.name}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """How the server serves a kind: the plural in its paths, and whether its objects live in namespaces."""
+
+    plural: str
+    namespaced: bool
+
+    def path(self, reference: Reference) -> str:
+        """Give the path of an object (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris)."""
+        return "%s/%s" % (self.collection(reference.api_version, reference.namespace), reference.name)
+
+    def collection(self, api_version: str, namespace: str) -> str:
+        """Give the path of a collection."""
+        root = "/apis/" + api_version if "/" in api_version else "/api/" + api_version
+        return root + ("/namespaces/%s" % namespace if self.namespaced else "") + "/" + self.plural
+
+
+Kinds = Dict[Tuple[str, str], Resource]
+
+
+def reference(content: Mapping[str, Any]) -> Reference:
+    """Name an object by its own content."""
+    metadata = content.get("metadata") or {}
+    return Reference(
+        content.get("apiVersion") or "",
+        content.get("kind") or "",
+        metadata.get("namespace") or "",
+        metadata.get("name") or "",
+    )
+
+
+def flatten(contents: Iterable[Any]) -> list[Object]:
+    """Give the objects of a manifest one by one: lists are opened, empty documents left out.
+
+    :raises BadObject: something is no object, lacks its apiVersion, kind or name, or comes twice.
+    """
+    found: list[Object] = []
+    problems: list[str] = []
+    seen: dict[tuple[str, str, str, str], int] = {}
+    todo: list[Any] = list(contents)
+    position = 0
+    while todo:
+        content = todo.pop(0)
+        if content is None or content == {}:
+            continue
+        if (
+            isinstance(content, dict)
+            and str(content.get("kind", "")).endswith("List")
+            and isinstance(content.get("items"), list)
+        ):
+            todo = content["items"] + todo
+            continue
+        position += 1
+        if not isinstance(content, dict):
+            problems.append("Object %d is %s, not a mapping." % (position, type(content).__name__))
+            continue
+        name = reference(content)
+        missing = [
+            key
+            for key, value in (("apiVersion", name.api_version), ("kind", name.kind), ("metadata.name", name.name))
+            if not value
+        ]
+        if missing:
+            problems.append("Object %d (%s) lacks %s." % (position, name, ", ".join(missing)))
+            continue
+        identity = (name.api_version.rpartition("/")[0], name.kind, name.namespace, name.name)
+        if identity in seen:
+            problems.append("Objects %d and %d are both %s." % (seen[identity], position, name))
+        seen[identity] = position
+        found.append(content)
+    if problems:
+        raise BadObject("\n".join(problems))
+    return found
+
+
+def read_discovery(documents: Iterable[Mapping[str, Any]]) -> Kinds:
+    """Read which kinds the server serves (apidiscovery.k8s.io/v2 C(APIGroupDiscoveryList))."""
+    kinds: Kinds = {}
+    for document in documents:
+        for group in document.get("items") or []:
+            name = (group.get("metadata") or {}).get("name") or ""
+            for version in group.get("versions") or []:
+                api_version = "/".join(filter(None, (name, version["version"])))
+                for served in version.get("resources") or []:
+                    kind = (served.get("responseKind") or {}).get("kind")
+                    if kind:
+                        kinds[(api_version, kind)] = Resource(served["resource"], served.get("scope") == "Namespaced")
+    return kinds
+
+
+def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
+    """Read which kinds the CustomResourceDefinitions among some objects define."""
+    kinds: Kinds = {}
+    for content in contents:
+        if content.get("kind") == "CustomResourceDefinition":
+            spec = content.get("spec") or {}
+            for version in spec.get("versions") or []:
+                kinds[("%s/%s" % (spec["group"], version["name"]), spec["names"]["kind"])] = Resource(
+                    spec["names"]["plural"], spec.get("scope") == "Namespaced"
+                )
+    return kinds
+
+
+def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Object]:
+    """Give every object the namespace it belongs to, and none to those of the whole cluster.
+
+    :param namespace: where objects live that name none.
+    :raises BadObject: a kind is not served, neither now nor after the definitions among the objects.
+    """
+    placed: list[Object] = []
+    problems: list[str] = []
+    for content in contents:
+        name = reference(content)
+        resource = kinds.get((name.api_version, name.kind))
+        if resource is None:
+            served = sorted(version for version, kind in kinds if kind == name.kind)
+            remedy = (
+                "it serves this kind as %s" % ", ".join(served) if served else "its CustomResourceDefinition is missing"
+            )
+            problems.append(
+                "%s: the cluster serves no kind %s of %s; %s." % (name, name.kind, name.api_version, remedy)
+            )
+            continue
+        metadata = {key: value for key, value in content["metadata"].items() if key != "namespace"}
+        if resource.namespaced:
+            metadata["namespace"] = name.namespace or namespace
+        placed.append(dict(content, metadata=metadata))
+    if problems:
+        raise BadObject("\n".join(problems))
+    return placed
+
+
+def stages(contents: Iterable[Object]) -> list[list[Object]]:
+    """Sort objects into stages: what others need to exist, then settings, then workloads, then what governs requests."""
+    sorted_in: list[list[Object]] = [[], [], [], []]
+    for content in contents:
+        kind = content.get("kind")
+        sorted_in[0 if kind in FIRST else 2 if kind in WORKLOADS else 3 if kind in LAST else 1].append(content)
+    return [stage for stage in sorted_in if stage]
+
+
+def content_of(live: Mapping[str, Any] | None) -> Object:
+    """Reduce an object to what people wrote or would read: no status, no bookkeeping of the server."""
+    if not live:
+        return {}
+    content = {key: copy.deepcopy(value) for key, value in live.items() if key != "status"}
+    metadata = content.get("metadata") or {}
+    for key in BOOKKEEPING:
+        metadata.pop(key, None)
+    annotations = metadata.get("annotations") or {}
+    annotations.pop(LAST_APPLIED, None)
+    # The controllers count revisions of a workload here.
+    annotations.pop("deployment.kubernetes.io/revision", None)
+    annotations.pop("deprecated.daemonset.template.generation", None)
+    if not annotations:
+        metadata.pop("annotations", None)
+    return content
+
+
+def showable(before: Object, after: Object) -> tuple[Object, Object]:
+    """Prepare two contents for a diff: no value of a Secret is shown, only whether it differs."""
+    shown = (copy.deepcopy(before), copy.deepcopy(after))
+    if "Secret" in (before.get("kind"), after.get("kind")):
+        for section in ("data", "stringData"):
+            old, new = before.get(section) or {}, after.get(section) or {}
+            for side, word, other in ((shown[0], "before", new), (shown[1], "after", old)):
+                for key, value in (side.get(section) or {}).items():
+                    side[section][key] = MASK if other.get(key) == value else "%s (%s)" % (MASK, word)
+    for side in shown:
+        if side.get("kind") == "CustomResourceDefinition" and not (before and after):
+            _shorten_schemas(side)
+    return shown
+
+
+def difference(name: Reference, before: Object, after: Object) -> dict[str, Any]:
+    """Give Ansible's diff of one object; the callback writes mappings in the user's format."""
+    old, new = showable(before, after)
+    return {"before_header": str(name), "after_header": str(name), "before": old or "", "after": new or ""}
+
+
+def _shorten_schemas(definition: Object) -> None:
+    # A schema of thousands of lines says nothing in a diff of a definition that comes or goes as a whole.
+    for version in (definition.get("spec") or {}).get("versions") or []:
+        if version.get("schema"):
+            version["schema"] = "(a schema of %d characters)" % len(json.dumps(version["schema"]))

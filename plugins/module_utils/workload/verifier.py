@@ -1,0 +1,295 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verifying a cluster: nodes, API servers and system pods by looking, the network by pods that ask each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import time
+from typing import Any, Callable, NamedTuple, Sequence
+
+from . import probes
+from .api import ApiError, Client, Unreachable
+from .apply import Manifest
+from .health import CONTROL_PLANE, api_addresses, network_of, node_problems, node_summary, system_problems
+from .objects import Object, Resource
+from .probes import MANAGER, NAMESPACE, Answer, Call, Result
+
+NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
+POLL = 0.5
+CLEAN_UP = 90
+# How long the answers may take to become right once all pods are ready: rules and endpoints reach the nodes in this time.
+SETTLE = 20
+OVERLAY_HINT = "See that the network's packets pass between the nodes (VXLAN: UDP 4789 for Calico, UDP 8472 for Flannel; IP-in-IP: protocol 4; BGP: TCP 179)."
+
+
+class Seen(NamedTuple):
+    """What a look says. C(final): looking again will not help."""
+
+    ok: bool
+    evidence: str
+    final: bool = False
+
+
+class Foreign(Exception):
+    """The namespace of the test is someone else's."""
+
+
+class Verifier:
+    """One verification of one cluster. C(results) grows as it goes."""
+
+    def __init__(self, client: Client, expected: Sequence[str], namespaces: Sequence[str], timeout: float) -> None:
+        """Prepare.
+
+        :param expected: names of the nodes that must be there; further ones are looked at too.
+        :param namespaces: where the system's own pods live.
+        :param timeout: seconds that all waiting together may take.
+        """
+        self.client = client
+        self.expected = list(expected)
+        self.namespaces = list(namespaces)
+        self.deadline = time.monotonic() + timeout
+        self.results: list[Result] = []
+        self.nodes: list[dict[str, Any]] = []
+        self._last = False
+        self.network: dict[str, Any] = {"name": "", "network_policy": None}
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has failed so far."""
+        return all(result.ok for result in self.results)
+
+    def light(self, wait: bool = True) -> None:
+        """Look at nodes, API servers and the system's pods."""
+        self._until("nodes", self._nodes, wait)
+        self._until("API servers", self._api_servers, wait)
+        self._until("system pods", self._system_pods, wait)
+
+    def full(self, image: str, domain: str, host_port: int) -> None:
+        """Look as :meth:`light` does, then let real pods ask each other; they are taken away again whatever happens.
+
+        :param image: image of agnhost.
+        :param domain: DNS domain of the cluster.
+        :param host_port: port on the nodes that is free for the time of the test.
+        """
+        self._remove_leftovers()
+        self._until("nodes", self._nodes)
+        self._until("API servers", self._api_servers)
+        if not self.ok:
+            return
+        try:
+            # The test pods start while the system's are still settling.
+            self._create(image, host_port)
+            self._until("system pods", self._system_pods)
+            self._until("test pods", self._test_pods)
+            if self.ok:
+                self._ask(domain, host_port)
+        finally:
+            self._remove("clean-up")
+
+    def _until(self, test: str, look: Callable[[], Seen], wait: bool = True, deadline: float | None = None) -> None:
+        started = time.monotonic()
+        while True:
+            self._last = not wait or time.monotonic() > (deadline or self.deadline)
+            try:
+                seen = look()
+            except Unreachable as error:
+                seen = Seen(False, str(error))
+            if seen.ok or seen.final or self._last:
+                break
+            time.sleep(POLL)
+        self.results.append(Result(test, seen.ok, seen.evidence, time.monotonic() - started))
+
+    def _nodes(self) -> Seen:
+        nodes = self.client.items("/api/v1/nodes")
+        self.nodes = sorted((node_summary(node) for node in nodes), key=lambda node: (not node["roles"], node["name"]))
+        problems = node_problems(nodes, self.expected)
+        return Seen(not problems, probes.shorten(problems) or "%d of %d Ready" % (len(nodes), len(nodes)))
+
+    def _api_servers(self) -> Seen:
+        query = {"labelSelector": "kubernetes.io/service-name=kubernetes"}
+        addresses = api_addresses(
+            self.client.items("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", query)
+        )
+        said = self.client.each(self._readyz, addresses)
+        bad = ["%s: %s" % pair for pair in zip(addresses, said) if pair[1] != "ok"]
+        wanted = sum("control-plane" in node["roles"] for node in self.nodes)
+        if len(addresses) < wanted:
+            bad.append(
+                "%d of %d control planes (label %s) have told their address" % (len(addresses), wanted, CONTROL_PLANE)
+            )
+        return Seen(
+            not bad and bool(addresses), probes.shorten(bad) or "%d ready: %s" % (len(addresses), ", ".join(addresses))
+        )
+
+    def _readyz(self, address: str) -> str:
+        try:
+            one = Client(
+                dataclasses.replace(self.client.credentials, server="https://" + address, server_name=""),
+                timeout=5,
+                patience=0,
+            )
+            return one.text("/readyz").strip()
+        except (ApiError, Unreachable) as error:
+            return " ".join(str(error).split())
+
+    def _system_pods(self) -> Seen:
+        workloads, pods, events = self._list(self.namespaces)
+        self.network = network_of(workloads)
+        return self._judge(workloads, pods, events)
+
+    def _test_pods(self) -> Seen:
+        return self._judge(*self._list([NAMESPACE]))
+
+    def _judge(self, workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]) -> Seen:
+        problems, hopeless = system_problems(workloads, pods, events)
+        return Seen(not problems, probes.shorten(problems) or "%d of %d Ready" % (len(pods), len(pods)), hopeless)
+
+    def _list(self, namespaces: Sequence[str]) -> tuple[list[Object], list[Object], list[Object]]:
+        """List workloads, pods and, when it is the last look, the events that may explain them."""
+        kinds = [("apps/v1", kind) for kind in ("deployments", "daemonsets", "statefulsets")] + [("v1", "pods")]
+        kinds += [("v1", "events")] if self._last else []
+        found: dict[str, list[Object]] = {}
+        wanted = [
+            (kind, Resource(kind, True).collection(version, namespace))
+            for version, kind in kinds
+            for namespace in namespaces
+        ]
+        for (kind, _path), items in zip(wanted, self.client.each(self.client.items, [path for _kind, path in wanted])):
+            found.setdefault(kind, []).extend(items)
+        workloads = found["deployments"] + found["daemonsets"] + found["statefulsets"]
+        return workloads, found["pods"], found.get("events", [])
+
+    def _remove_leftovers(self) -> None:
+        live = self.client.find(NAMESPACE_PATH)
+        if live is None:
+            return
+        if (live["metadata"].get("labels") or {}).get("app.kubernetes.io/managed-by") != MANAGER:
+            raise Foreign(
+                "Namespace %s is in the cluster, and this module did not make it (no label app.kubernetes.io/managed-by=%s). "
+                "Nothing was touched. Rename or delete it, or verify with mode light." % (NAMESPACE, MANAGER)
+            )
+        self._remove("leftovers of an interrupted run")
+
+    def _create(self, image: str, host_port: int) -> None:
+        manifest = Manifest(self.client, probes.objects(image, host_port), NAMESPACE, MANAGER, force=True)
+        manifest.run(manifest.plan(), self.deadline)
+
+    def _ask(self, domain: str, host_port: int) -> None:
+        """Let the pods ask: these tests do not depend on each other, so each is told whatever became of the others."""
+        found = probes.probes(self.client.items(NAMESPACE_PATH + "/pods"), host_port)
+        services = {item["metadata"]["name"]: item["spec"] for item in self.client.items(NAMESPACE_PATH + "/services")}
+        web = [probe.name for probe in found["web"]]
+        address, node_port = services["web"]["clusterIP"], services["web-node-port"]["ports"][0]["nodePort"]
+        full_name = "web.%s.svc.%s" % (NAMESPACE, domain)
+
+        def names(calls: list[Call], said: str) -> Callable[[], tuple[list[str], str]]:
+            return lambda: (probes.failures(self._dial(calls), web), "%s, asked %d times" % (said, len(calls)))
+
+        def spread() -> tuple[list[str], str]:
+            answers = self._dial(
+                probes.service_calls(found, address, probes.WEB_PORT, "Service web", ("pods",), probes.TRIES)
+            )
+            who = probes.distinct(answers)
+            few = (
+                []
+                if len(who) >= len(web)
+                else ["only %s answered of %s" % (", ".join(who) or "nobody", ", ".join(web))]
+            )
+            return probes.failures(answers, web) + few, "all of %d replicas answer" % len(web)
+
+        def between_pods() -> tuple[list[str], str]:
+            calls = probes.pod_calls(found, from_nodes=False)
+            bad = probes.translated(self._dial(calls))
+            return bad, "%d pairs, each seen with its own address" % len(calls)
+
+        def from_nodes() -> tuple[list[str], str]:
+            calls = probes.pod_calls(found, from_nodes=True)
+            here = self._from_here([(probe.address, probe.port) for probe in found["pods"]], "/clientip")
+            return probes.failures(self._dial(calls)) + here, "%d pairs, and from this control plane" % len(calls)
+
+        def node_ports() -> tuple[list[str], str]:
+            calls = probes.node_port_calls(found, node_port)
+            here = self._from_here([(probe.address, node_port) for probe in found["nodes"]], "/hostname")
+            return probes.failures(self._dial(calls), web) + here, "port %d on %d nodes" % (
+                node_port,
+                len(found["nodes"]),
+            )
+
+        dns = "See CoreDNS and its log: kubectl -n kube-system logs -l k8s-app=kube-dns."
+        proxy = "See kube-proxy and its log: kubectl -n kube-system logs -l k8s-app=kube-proxy."
+        port = probes.WEB_PORT
+        self._settle("pod to pod", between_pods, OVERLAY_HINT)
+        self._settle("node to pod", from_nodes, OVERLAY_HINT)
+        self._settle(
+            "ClusterIP",
+            names(probes.service_calls(found, address, port, "Service web", ("pods", "nodes")), address),
+            proxy,
+        )
+        self._settle(
+            "DNS, short name", names(probes.service_calls(found, "web", port, "name web", ("pods",)), "web"), dns
+        )
+        self._settle(
+            "DNS, full name",
+            names(probes.service_calls(found, full_name, port, "name " + full_name, ("pods", "nodes")), full_name),
+            dns,
+        )
+        self._settle("NodePort", node_ports, proxy)
+        self._settle("load spread", spread, proxy)
+
+    def _settle(self, test: str, attempt: Callable[[], tuple[list[str], str]], hint: str) -> None:
+        started = time.monotonic()
+        while True:
+            bad, said = attempt()
+            if not bad or time.monotonic() - started > SETTLE:
+                break
+            time.sleep(POLL)
+        evidence = "%d failed: %s. %s" % (len(bad), probes.shorten(bad), hint) if bad else said
+        self.results.append(Result(test, not bad, evidence, time.monotonic() - started))
+
+    def _dial(self, calls: Sequence[Call]) -> list[Answer]:
+        return self.client.each(self._dial_one, calls)
+
+    def _dial_one(self, call: Call) -> Answer:
+        path = "%s/pods/%s:%d/proxy/dial" % (NAMESPACE_PATH, call.source.name, call.source.port)
+        try:
+            return probes.read_answer(call, self.client.text(path, call.query(), timeout=10))
+        except (ApiError, Unreachable) as error:
+            said = error.message if isinstance(error, ApiError) else str(error)
+            return Answer(call, errors=("the API server cannot reach the asking pod: " + " ".join(said.split()),))
+
+    def _from_here(self, targets: Sequence[tuple[str, int]], path: str) -> list[str]:
+        """Ask from the host on which this runs, without any pod in between."""
+
+        def ask(target: tuple[str, int]) -> str | None:
+            connection = http.client.HTTPConnection(target[0], target[1], timeout=5)
+            try:
+                connection.request("GET", path)
+                response = connection.getresponse()
+                response.read()
+                return (
+                    None
+                    if response.status == 200
+                    else "this control plane to %s:%d: HTTP %d" % (target[0], target[1], response.status)
+                )
+            except (OSError, http.client.HTTPException) as error:
+                return "this control plane to %s:%d: %s" % (target[0], target[1], error)
+            finally:
+                connection.close()
+
+        return [text for text in self.client.each(ask, targets) if text]
+
+    def _remove(self, test: str) -> None:
+        self.client.delete(NAMESPACE_PATH)
+        self._until(test, self._gone, deadline=time.monotonic() + CLEAN_UP)
+
+    def _gone(self) -> Seen:
+        if self.client.find(NAMESPACE_PATH) is None:
+            return Seen(True, "namespace %s is gone" % NAMESPACE)
+        return Seen(
+            False,
+            "namespace %s is still there: see kubectl get namespace %s -o yaml for what keeps it"
+            % (NAMESPACE, NAMESPACE),
+        )

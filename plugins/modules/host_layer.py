@@ -1,0 +1,416 @@
+#!/usr/bin/python
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_layer
+short_description: Converge one layer of a host in one call
+version_added: 0.1.0
+author:
+  - slipway.kube authors (@slipway)
+description:
+  - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the described state, in this order.
+  - What was there before the first change is written to the host's record first, so that P(slipway.kube.reset#role) can return to it.
+  - A run that was ended anywhere is finished by the next one; whether a unit has to be restarted is told from the times of its files and of its start.
+  - In check mode it predicts from what is on the host and asks no repository.
+requirements:
+  - systemd
+  - apt or dnf, where packages are wanted
+options:
+  name:
+    description:
+      - Name of the layer, for messages.
+    type: str
+    required: true
+  cluster:
+    description:
+      - Name of the cluster that the host is made ready for. It is written into the record; a host that is marked for another cluster is refused.
+    type: str
+    default: ""
+  record_dir:
+    description:
+      - Directory of the host's record.
+    type: path
+    default: /var/lib/slipway
+  swap:
+    description:
+      - What to do about swap; left alone when not given.
+    type: dict
+    suboptions:
+      state:
+        description:
+          - With V(absent), swap is off now and after a reboot. With V(kept), it is left as it is.
+        type: str
+        choices: [absent, kept]
+        default: absent
+  modules:
+    description:
+      - Kernel modules. One that is built into the kernel counts as loaded.
+    type: dict
+    suboptions:
+      file:
+        description:
+          - File below C(/etc/modules-load.d) that loads them at boot.
+        type: path
+        required: true
+      names:
+        description:
+          - Names of the modules.
+        type: list
+        elements: str
+        required: true
+  sysctls:
+    description:
+      - Kernel parameters, set live and for every boot.
+    type: dict
+    suboptions:
+      file:
+        description:
+          - File below C(/etc/sysctl.d) that sets them at boot. A file that is read later and says otherwise is an error.
+        type: path
+        required: true
+      values:
+        description:
+          - Parameters and their values.
+        type: dict
+        required: true
+  files:
+    description:
+      - Files and directories, in this order. Missing parent directories are made with mode V(0755).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Where it is.
+        type: path
+        required: true
+      state:
+        description:
+          - What it should be. A directory that should be V(absent) goes with everything in it.
+        type: str
+        choices: [file, directory, absent]
+        default: file
+      content:
+        description:
+          - The whole text of the file.
+        type: str
+      secret_content:
+        description:
+          - The whole text of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
+        type: str
+      url:
+        description:
+          - Where the host fetches the file from. It is fetched again only when this value changes, or when O(files[].checksum) no longer matches.
+        type: str
+        default: ""
+      checksum:
+        description:
+          - Digest that the fetched bytes must have, as V(sha256:HEX).
+        type: str
+        default: ""
+      contains:
+        description:
+          - Text that must occur in the fetched bytes, so that a proxy's error page is not taken for the file.
+        type: str
+        default: ""
+      mode:
+        description:
+          - Permissions, as an octal string. By default V(0755) for a directory, V(0600) for a secret and V(0644) for other files.
+        type: str
+        default: ""
+      owner:
+        description:
+          - Name or number of the owner.
+        type: str
+        default: root
+      group:
+        description:
+          - Name or number of the group.
+        type: str
+        default: root
+      purge:
+        description:
+          - For a directory, whether files below it that an earlier run put there and that are no longer listed are removed,
+            or put back as they were before. Files of others stay.
+        type: bool
+        default: false
+  packages:
+    description:
+      - Packages, brought to their version in one transaction that never removes another package.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the package.
+        type: str
+        required: true
+      version:
+        description:
+          - The version, or its beginning; V(1.36.3) matches V(1.36.3-1.1). Any version when empty.
+        type: str
+        default: ""
+      hold:
+        description:
+          - Whether the package is kept at its version (apt-mark hold, dnf versionlock). Left alone when not given.
+        type: bool
+      state:
+        description:
+          - Whether the package should be there.
+        type: str
+        choices: [present, absent]
+        default: present
+  package_sources:
+    description:
+      - Files with the repositories that these packages come from. Only their lists are fetched anew when a version is not known on the host.
+    type: list
+    elements: path
+    default: []
+  firewall:
+    description:
+      - What firewalld lets in, now and after a reload. The host must run firewalld.
+    type: dict
+    suboptions:
+      ports:
+        description:
+          - Ports opened in the default zone, such as V(6443/tcp) or V(30000-32767/tcp).
+        type: list
+        elements: str
+        default: []
+      trusted:
+        description:
+          - Networks put into the zone C(trusted), such as the pod network.
+        type: list
+        elements: str
+        default: []
+  units:
+    description:
+      - Units of systemd.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Whole name of the unit.
+        type: str
+        required: true
+      enabled:
+        description:
+          - Whether it starts at boot. Left alone when not given.
+        type: bool
+      state:
+        description:
+          - Whether it runs now. Left alone when not given.
+        type: str
+        choices: [started, stopped]
+      masked:
+        description:
+          - Whether it is masked. Left alone when not given.
+        type: bool
+      restart_when_newer:
+        description:
+          - Files that the unit reads, or directories of them. It is restarted if it runs and one of them was changed after its start.
+        type: list
+        elements: path
+        default: []
+attributes:
+  check_mode:
+    description: Can run in check mode and predict what would be changed.
+    support: full
+  diff_mode:
+    description: Gives one entry per file, parameter, package and unit. Secrets are named and not shown.
+    support: full
+  platform:
+    description: Debian, Ubuntu and RHEL-like systems with systemd.
+    support: full
+    platforms: debian, rhel
+notes:
+  - Only one converging module works on a host at a time; another waits for it.
+seealso:
+  - module: slipway.kube.host_info
+"""
+
+EXAMPLES = r"""
+- name: Make the kernel ready for pods
+  slipway.kube.host_layer:
+    name: kernel
+    cluster: kubernetes
+    modules:
+      file: /etc/modules-load.d/k8s.conf
+      names: [overlay, br_netfilter]
+    sysctls:
+      file: /etc/sysctl.d/k8s.conf
+      values:
+        net.bridge.bridge-nf-call-iptables: 1
+        net.ipv4.ip_forward: 1
+
+- name: Install a service with its configuration
+  slipway.kube.host_layer:
+    name: containerd
+    files:
+      - path: /etc/containerd/config.toml
+        content: "{{ lookup('ansible.builtin.template', 'config.toml.j2') }}"
+      - path: /etc/containerd/certs.d/docker.io/hosts.toml
+        secret_content: "{{ lookup('ansible.builtin.template', 'hosts.toml.j2') }}"
+    packages:
+      - name: containerd.io
+        version: 2.2.3
+        hold: true
+    units:
+      - name: containerd.service
+        enabled: true
+        state: started
+        restart_when_newer: [/etc/containerd/config.toml]
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["file /etc/containerd/config.toml changed", "unit containerd.service restarted: /etc/containerd/config.toml changed since its start"]
+restarted:
+  description: Units that were started or restarted.
+  returned: success
+  type: list
+  elements: str
+  sample: [containerd.service]
+notes:
+  description: What is worth knowing and no change.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+diff:
+  description: Before and after of every change.
+  returned: in diff mode
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.slipway.kube.plugins.module_utils.host.files import WantedFile
+from ansible_collections.slipway.kube.plugins.module_utils.host.layer import Layer, WantedLayer
+from ansible_collections.slipway.kube.plugins.module_utils.host.packages import WantedPackage
+from ansible_collections.slipway.kube.plugins.module_utils.host.record import Record
+from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, System, host_lock
+from ansible_collections.slipway.kube.plugins.module_utils.host.units import WantedUnit
+
+FILE_OPTIONS = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
+    "content": {"type": "str"},
+    "secret_content": {"type": "str", "no_log": True},
+    "url": {"type": "str", "default": ""},
+    "checksum": {"type": "str", "default": ""},
+    "contains": {"type": "str", "default": ""},
+    "mode": {"type": "str", "default": ""},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "purge": {"type": "bool", "default": False},
+}
+PACKAGE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "version": {"type": "str", "default": ""},
+    "hold": {"type": "bool"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+UNIT_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "enabled": {"type": "bool"},
+    "state": {"type": "str", "choices": ["started", "stopped"]},
+    "masked": {"type": "bool"},
+    "restart_when_newer": {"type": "list", "elements": "path", "default": []},
+}
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "cluster": {"type": "str", "default": ""},
+    "record_dir": {"type": "path", "default": "/var/lib/slipway"},
+    "swap": {"type": "dict", "options": {"state": {"type": "str", "choices": ["absent", "kept"], "default": "absent"}}},
+    "modules": {
+        "type": "dict",
+        "options": {
+            "file": {"type": "path", "required": True},
+            "names": {"type": "list", "elements": "str", "required": True},
+        },
+    },
+    "sysctls": {
+        "type": "dict",
+        "options": {"file": {"type": "path", "required": True}, "values": {"type": "dict", "required": True}},
+    },
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": FILE_OPTIONS,
+        "mutually_exclusive": [("content", "secret_content")],
+    },
+    "packages": {"type": "list", "elements": "dict", "default": [], "options": PACKAGE_OPTIONS},
+    "package_sources": {"type": "list", "elements": "path", "default": []},
+    "firewall": {
+        "type": "dict",
+        "options": {
+            "ports": {"type": "list", "elements": "str", "default": []},
+            "trusted": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT_OPTIONS},
+}
+
+
+def wanted_layer(params):
+    """The module's options as a typed layer."""
+    modules, sysctls, firewall = params["modules"] or {}, params["sysctls"] or {}, params["firewall"] or {}
+    return WantedLayer(
+        name=params["name"],
+        cluster=params["cluster"],
+        swap=(params["swap"] or {"state": "kept"})["state"],
+        modules_file=modules.get("file", ""),
+        modules=modules.get("names", []),
+        sysctls_file=sysctls.get("file", ""),
+        sysctls=sysctls.get("values", {}),
+        files=[WantedFile.from_options(item) for item in params["files"]],
+        packages=[WantedPackage(**item) for item in params["packages"]],
+        package_sources=params["package_sources"],
+        firewall_ports=firewall.get("ports", []),
+        firewall_trusted=firewall.get("trusted", []),
+        units=[WantedUnit(**item) for item in params["units"]],
+    )
+
+
+def fetch(url):
+    """Bytes of a URL; HostError where they cannot be had."""
+    try:
+        return open_url(url, timeout=60, use_proxy=True).read()
+    except Exception as error:  # open_url raises what urllib, ssl and socket raise
+        raise HostError(
+            f"{url} cannot be fetched: {error}. Correct the URL, or see whether this host reaches it."
+        ) from error
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        with host_lock():
+            record = Record.load(module.params["record_dir"])
+            outcome = Layer(System(), record, wanted_layer(module.params), fetch).run(module.check_mode)
+    except HostError as error:
+        module.fail_json(msg=f"Layer '{module.params['name']}': {error}")
+    result = outcome.as_result()
+    if not module._diff:
+        result.pop("diff")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

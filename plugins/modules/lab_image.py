@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_image
+short_description: Base image of lab hosts, made from Debian packages
+version_added: 0.1.0
+author:
+  - slipway.kube authors (@slipway)
+description:
+  - Makes a Debian root file system with C(mmdebstrap), keeps it as a tar file in a cache and imports it into the Docker Engine.
+  - Needs no image registry. The image's tag holds a hash of its recipe, so a changed recipe is another image.
+  - Images and files of earlier recipes are removed, unless a container still uses them.
+  - The file is moved into the cache when it is whole; an interrupted build leaves nothing that a later run would take for good.
+  - Runs on the machine whose Docker Engine makes the lab.
+options:
+  state:
+    description: Whether the image is in the engine (V(present)), or neither there nor in the cache (V(absent)).
+    type: str
+    choices: [present, absent]
+    default: present
+  suite:
+    description: Debian release, by code name.
+    type: str
+    default: bookworm
+  packages:
+    description: Packages that the root file system holds on top of C(apt) and what it needs.
+    type: list
+    elements: str
+    required: true
+  recipe:
+    description: Folder with the hook C(customize) and the files that it installs.
+    type: path
+    required: true
+  cache:
+    description: Folder that keeps the tar file between labs.
+    type: path
+    required: true
+  mirror:
+    description: Debian mirror to take packages from. Empty for Debian's own.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Says whether it would build and import.
+    support: full
+  diff_mode:
+    description: Names the image and what would be done.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Have the base image
+  slipway.kube.lab_image:
+    packages: [systemd-sysv, openssh-server, python3, sudo]
+    recipe: "{{ role_path }}/files"
+    cache: ~/.cache/slipway
+"""
+
+RETURN = r"""
+image:
+  description: Reference of the image.
+  returned: always
+  type: str
+  sample: slipway-lab:bookworm-0123456789ab
+archive:
+  description: The tar file in the cache.
+  returned: always
+  type: str
+built:
+  description: Whether the root file system was made in this run (not taken from the cache).
+  returned: always
+  type: bool
+"""
+
+import fcntl
+import os
+import platform
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.kube.plugins.module_utils.lab import image as recipe
+from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import Engine, EngineError, socket_path
+
+
+def build(module: AnsibleModule, archive: str) -> None:
+    """Make the root file system and move it to *archive* when it is whole."""
+    # This machine's own way to its packages (proxies, checks) is the image's way too.
+    options = os.path.join(module.tmpdir, "apt.conf")
+    apt_config = module.get_bin_path("apt-config")
+    if apt_config:
+        settings = module.run_command([apt_config, "dump", "Acquire"], check_rc=True)[1]
+        with open(options, "w", encoding="utf-8") as stream:
+            stream.write(settings)
+    partial = archive + ".part"
+    if os.path.exists(partial):
+        os.unlink(partial)
+    hook = os.path.join(module.params["recipe"], "customize")
+    command = recipe.build_command(
+        module.get_bin_path("mmdebstrap", required=True),
+        module.params["suite"],
+        module.params["packages"],
+        hook,
+        partial,
+        module.params["mirror"],
+        options if apt_config else "",
+    )
+    status, _output, said = module.run_command(command)
+    if status:
+        lines = [line for line in said.splitlines() if line.strip()][-15:]
+        module.fail_json(
+            msg="The lab's base image could not be made: mmdebstrap ended with status %d. It said:\n%s\n"
+            "Most often the Debian mirror is out of reach: check `apt-get update` on this machine, or set lab_debian_mirror."
+            % (status, "\n".join(lines)),
+        )
+    os.replace(partial, archive)
+
+
+def lock(cache: str) -> None:
+    """Have the cache's base images for this process alone, for as long as it lives."""
+    os.makedirs(cache, exist_ok=True)
+    fcntl.flock(
+        os.open(os.path.join(cache, "." + recipe.REPOSITORY + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC),
+        fcntl.LOCK_EX,
+    )
+
+
+def main() -> None:
+    """Have the image, or have it gone."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "suite": {"type": "str", "default": "bookworm"},
+            "packages": {"type": "list", "elements": "str", "required": True},
+            "recipe": {"type": "path", "required": True},
+            "cache": {"type": "path", "required": True},
+            "mirror": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    digest = recipe.recipe_hash(
+        params["suite"], platform.machine(), params["packages"], recipe.read_recipe(params["recipe"])
+    )
+    name = recipe.reference(params["suite"], digest)
+    wanted = params["state"] == "present"
+    archive = recipe.archive_name(name)
+    engine = Engine(socket_path(os.environ.get("DOCKER_HOST")))
+    if not module.check_mode:
+        # Two labs made at once want one image: the second waits and finds it. Held until this process ends.
+        lock(params["cache"])
+    images = []
+    if engine.info() is not None:
+        used = {container["Image"] for container in engine.containers()}
+        images = [
+            image for image in engine.images(recipe.REPOSITORY) if image not in used or (wanted and image == name)
+        ]
+    archives = recipe.archives(params["cache"])
+    want, have = recipe.changes(name, images, archives, wanted)
+    path = os.path.join(params["cache"], archive)
+    result = {
+        "image": name,
+        "archive": path,
+        "built": archive in want["archives"] and archive not in archives,
+        "changed": want != have,
+        "diff": {"before_header": name, "after_header": name, "before": have, "after": want},
+    }
+    if not module.check_mode and result["changed"]:
+        try:
+            if result["built"]:
+                build(module, path)
+            if name in want["images"] and name not in images:
+                engine.import_root(name, path)
+            for image in set(images) - set(want["images"]):
+                engine.remove_image(image)
+            for leftover in set(archives) - set(want["archives"]):
+                os.unlink(os.path.join(params["cache"], leftover))
+        except (EngineError, OSError) as error:
+            module.fail_json(msg="The lab's base image %s: %s" % (name, error), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

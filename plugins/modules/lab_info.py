@@ -1,0 +1,288 @@
+#!/usr/bin/python
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_info
+short_description: What a lab would be on this machine, and what there is of it
+version_added: 0.1.0
+author:
+  - slipway.kube authors (@slipway)
+description:
+  - Looks at this machine (its Docker Engine, capabilities, routes, disk, programs) and works out the lab that was asked for.
+  - Names everything that speaks against it, before anything is touched.
+options:
+  name:
+    description: Name of the lab.
+    type: str
+    required: true
+  folder:
+    description: Folder of the lab's keys, known hosts and inventory.
+    type: path
+    required: true
+  control_planes:
+    description: Number of control plane hosts.
+    type: int
+    default: 1
+  workers:
+    description: Number of worker hosts.
+    type: int
+    default: 2
+  mirror:
+    description: Whether a host serves the bundle.
+    type: bool
+    default: true
+  subnet:
+    description: Network of the hosts, in CIDR notation.
+    type: str
+    required: true
+  bundle:
+    description: Folder of the bundle that the mirror serves.
+    type: path
+    required: true
+  disk_needed:
+    description: Room in MiB that must be free where the engine keeps its data. 0 works it out from the number of hosts.
+    type: int
+    default: 0
+  name_servers:
+    description: Name servers for the hosts. Empty for those of this machine.
+    type: list
+    elements: str
+    default: []
+  user:
+    description: User by whom the hosts are reached.
+    type: str
+    default: ops
+  mirror_port:
+    description: TCP port of the mirror.
+    type: int
+    default: 80
+  cluster_variables:
+    description: Variables of the group C(kube_cluster) in the inventory, besides the endpoint.
+    type: dict
+    default: {}
+  mirror_variables:
+    description: Variables of the group C(kube_mirror) in the inventory.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Only looks.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at this machine
+  slipway.kube.lab_info:
+    name: lab
+    folder: .lab/lab
+    subnet: 10.123.0.0/24
+    bundle: ~/.cache/slipway/bundle
+  register: lab
+"""
+
+RETURN = r"""
+problems:
+  description: What speaks against making the lab here, each with evidence and remedy.
+  returned: always
+  type: list
+  elements: str
+hosts:
+  description: Hosts of the lab with name, address, role and container.
+  returned: always
+  type: list
+  elements: dict
+flags:
+  description: Options of community.docker.docker_container that this engine needs.
+  returned: always
+  type: dict
+engine:
+  description: The Docker Engine, whether it runs, and how it can be had where it does not.
+  returned: always
+  type: dict
+containers:
+  description: Containers of this lab that there are (name, state), whether still wanted or not.
+  returned: always
+  type: list
+  elements: dict
+others:
+  description: Number of containers on the engine that are not this lab's.
+  returned: always
+  type: int
+network:
+  description: Name, subnet and gateway of the lab's network.
+  returned: always
+  type: dict
+bundle_id:
+  description: Changes when the bundle's folder is another one than before (a bind mount keeps the old one).
+  returned: always
+  type: str
+name_servers:
+  description: Name servers that the hosts are told.
+  returned: always
+  type: list
+  elements: str
+endpoint:
+  description: HOST:PORT of the cluster's API.
+  returned: always
+  type: str
+inventory:
+  description: The lab's inventory as data.
+  returned: always
+  type: dict
+"""
+
+import os
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.kube.plugins.module_utils.lab import plan
+from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import (
+    LABEL,
+    Engine,
+    free_megabytes,
+    missing_capabilities,
+    read_text,
+    socket_path,
+)
+from ansible_collections.slipway.kube.plugins.module_utils.lab.inventory import (
+    connection,
+    endpoint,
+    inventory,
+    mirror_url,
+)
+
+# Program, and Debian's package that brings it.
+PROGRAMS = {"dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client", "ssh": "openssh-client"}
+# A host with a cluster on it (unpacked images, etcd, logs), and the image with its tar file.
+HOST_MB = 2500
+IMAGE_MB = 1000
+API_PORT = 6443
+
+
+def look_at_engine(path: str) -> dict:
+    """The engine as it is, and whether it can be had here."""
+    info = Engine(path).info() if path else None
+    pid = read_text("/var/run/docker.pid").strip()
+    # An engine can hand on no more than it holds itself; one that is to be started will hold what this process does.
+    status = read_text("/proc/%s/status" % (pid if info and pid else "self"))
+    unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    return {
+        "running": info is not None,
+        "remote": not path,
+        "socket": path,
+        "version": (info or {}).get("ServerVersion", ""),
+        "root": (info or {}).get("DockerRootDir", "/var/lib/docker"),
+        "cgroup_version": int((info or {}).get("CgroupVersion") or (2 if unified else 1)),
+        "systemd_cgroup": unified or "name=systemd" in read_text("/proc/mounts"),
+        "capabilities_missing": missing_capabilities(status, plan.CAPABILITIES),
+        "service_manager": os.path.isdir("/run/systemd/system"),
+        "installable": os.geteuid() == 0 and shutil.which("apt-get") is not None,
+        "missing_programs": {
+            program: package for program, package in PROGRAMS.items() if shutil.which(program) is None
+        },
+    }
+
+
+def identity(path: str) -> str:
+    """What tells this folder from another one at the same path."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return ""
+    return "%d-%d" % (state.st_dev, state.st_ino)
+
+
+def lab_inventory(params: dict, hosts: list[dict]) -> dict:
+    """The inventory with all that a site would write into it."""
+    shared = connection(params["folder"], params["user"])
+    cluster = dict({"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}, **params["cluster_variables"])
+    mirrors = [host["address"] for host in hosts if host["role"] == "mirror"]
+    if mirrors:
+        shared["kube_mirror_url"] = mirror_url(mirrors[0], params["mirror_port"])
+    return inventory(hosts, shared, cluster, params["mirror_variables"])
+
+
+def look(params: dict) -> dict:
+    """The module's whole answer for its parameters."""
+    engine_path = socket_path(os.environ.get("DOCKER_HOST"))
+    engine = look_at_engine(engine_path)
+    network_name = "slipway-" + params["name"]
+    containers, others, network = [], 0, None
+    if engine["running"]:
+        asked = Engine(engine_path)
+        everything = asked.containers()
+        mine = [found for found in everything if found["Labels"].get(LABEL) == params["name"]]
+        containers = [{"name": found["Names"][0].lstrip("/"), "state": found["State"]} for found in mine]
+        others = len(everything) - len(mine)
+        network = asked.network(network_name)
+    subnets = [entry.get("Subnet", "") for entry in ((network or {}).get("IPAM", {}).get("Config") or [])]
+    routes = plan.parse_routes(read_text("/proc/net/route"))
+    count = params["control_planes"] + params["workers"] + params["mirror"]
+    have = dict(
+        engine,
+        routes=routes,
+        own_routes=subnets,
+        network_subnet=subnets[0] if subnets else "",
+        disk_path=engine["root"],
+        # Hosts that are there have taken their room already.
+        disk_free_mb=free_megabytes(engine["root"]) + HOST_MB * len(containers),
+        bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
+    )
+    want = dict(params, disk_needed_mb=params["disk_needed"] or plan.disk_needed(count, HOST_MB, IMAGE_MB))
+    found = plan.problems(want, have)
+    hosts = []
+    if not found:
+        hosts = plan.hosts(params["control_planes"], params["workers"], params["mirror"], params["subnet"])
+        for host in hosts:
+            host["container"] = "%s-%s" % (network_name, host["name"])
+    return {
+        "problems": found,
+        "hosts": hosts,
+        "flags": plan.container_flags(engine["capabilities_missing"], engine["version"]),
+        "engine": engine,
+        "containers": containers,
+        "others": others,
+        "network": {
+            "name": network_name,
+            "subnet": params["subnet"],
+            "gateway": plan.gateway(params["subnet"]) if not found else "",
+        },
+        "bundle_id": identity(params["bundle"]),
+        "name_servers": params["name_servers"] or plan.name_servers(read_text("/etc/resolv.conf")),
+        "endpoint": endpoint(hosts, API_PORT),
+        "inventory": lab_inventory(params, hosts),
+        "disk_needed_mb": want["disk_needed_mb"],
+        "kernel_modules": os.path.isdir("/lib/modules"),
+    }
+
+
+def main() -> None:
+    """Look, and answer."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "folder": {"type": "path", "required": True},
+            "control_planes": {"type": "int", "default": 1},
+            "workers": {"type": "int", "default": 2},
+            "mirror": {"type": "bool", "default": True},
+            "subnet": {"type": "str", "required": True},
+            "bundle": {"type": "path", "required": True},
+            "disk_needed": {"type": "int", "default": 0},
+            "name_servers": {"type": "list", "elements": "str", "default": []},
+            "user": {"type": "str", "default": "ops"},
+            "mirror_port": {"type": "int", "default": 80},
+            "cluster_variables": {"type": "dict", "default": {}},
+            "mirror_variables": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, **look(module.params))
+
+
+if __name__ == "__main__":
+    main()

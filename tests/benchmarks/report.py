@@ -1,0 +1,149 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turn the figures of a benchmark into a page with tables and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+LIMITS = {"ratio": 1.5, "fresh worker": 45, "first control plane": 60, "host with nothing to do": 8}
+# Which plays of the playbook do the work of a phase of the script.
+PHASES = {
+    "prepared": ["Make the hosts ready"],
+    "initialised": ["Make the control plane"],
+    "joined": ["Join the workers"],
+    "checked": ["Verify the cluster"],
+}
+
+
+def table(head: list[str], rows: Iterable[list[Any]]) -> str:
+    """Give a Markdown table."""
+    lines: list[list[Any]] = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(f"{value:.1f}" if isinstance(value, float) else str(value) for value in line) + " |"
+        for line in lines
+    )
+
+
+def ratios(pairs: list[dict[str, Any]]) -> list[float]:
+    """Give how many times as long as the script the playbook took, for each pair."""
+    return [pair["cluster"]["seconds"] / pair["raw"]["seconds"] for pair in pairs]
+
+
+def by_phase(pairs: list[dict[str, Any]]) -> list[list[Any]]:
+    """Give the median seconds of script and playbook by phase, and what the playbook takes beyond the script's."""
+    rows: list[list[Any]] = []
+    counted = set()
+    for phase, plays in PHASES.items():
+        script = median(pair["raw"]["phases"][phase] for pair in pairs)
+        playbook = median(sum(pair["cluster"]["phases"].get(play, 0.0) for play in plays) for pair in pairs)
+        rows.append([phase, ", ".join(plays), script, playbook, playbook - script])
+        counted.update(plays)
+    others = [play for play in pairs[0]["cluster"]["phases"] if play not in counted]
+    rest = median(sum(pair["cluster"]["phases"].get(play, 0.0) for play in others) for pair in pairs)
+    rows.append(["", ", ".join(others), 0.0, rest, rest])
+    return rows
+
+
+def highest(executions: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Give the highest number of remote executions on one host of each kind."""
+    fresh, unchanged, added = (executions[name] for name in ("fresh", "unchanged", "one added"))
+    workers = [host for host in fresh if host.startswith("w")]
+    old = [host for host in fresh if host != "mirror"]
+    return {
+        "fresh worker": max(fresh[host] for host in workers),
+        "first control plane": fresh["cp1"],
+        "host with nothing to do": max(unchanged[host] for host in old),
+        "host beside an added one": max(added[host] for host in old),
+        "added worker": max(count for host, count in added.items() if host not in fresh),
+    }
+
+
+def write(results: dict[str, Any], folder: Path) -> str:
+    """Write README.md and the plots into *folder*; return the page."""
+    parts = [
+        "# Benchmarks",
+        "Made by `make bench`; the figures are in [results.json](results.json). Lab hosts on one machine, so they share its cores.",
+    ]
+    if "pairs" in results:
+        found = ratios(results["pairs"])
+        rows = [
+            [n, pair["raw"]["seconds"], pair["cluster"]["seconds"], f"{found[n - 1]:.2f}"]
+            for n, pair in enumerate(results["pairs"], 1)
+        ]
+        parts += [
+            "## A first run, against a shell script",
+            "One control plane and two workers, from fresh hosts to pods that reach each other; in alternating order, seconds. "
+            f"The median ratio is **{median(found):.2f}** (at most {LIMITS['ratio']} is wanted).",
+            table(["pair", "script", "playbook", "ratio"], rows),
+            "Where the time goes (medians, seconds):",
+            table(["phase", "plays", "script", "playbook", "extra"], by_phase(results["pairs"])),
+            f"![seconds by phase]({plot_phases(results['pairs'], folder).name})",
+            "## Remote executions per host",
+            "Every command and transfer over SSH counts (`SSH: EXEC` of `-vvv`).",
+            table(
+                ["host", "executions", "at most"],
+                [
+                    [host, n, LIMITS.get(host, LIMITS["host with nothing to do"] if "beside" in host else "")]
+                    for host, n in highest(results["executions"]).items()
+                ],
+            ),
+            f"A second run, which changes nothing, takes {results['second_run']:.1f} s.",
+        ]
+    if "light_hosts" in results:
+        parts += [
+            "## Many light hosts",
+            "Hosts that run systemd and sshd alone; the roles swap, kernel, containerd and kubernetes; seconds.",
+            table(
+                ["hosts", "fresh", "again", "executions per host"],
+                [[row["hosts"], row["fresh"], row["again"], row["executions"]] for row in results["light_hosts"]],
+            ),
+            f"![seconds over hosts]({plot_hosts(results['light_hosts'], folder).name})",
+        ]
+    page = "\n\n".join(parts) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(page)
+    return page
+
+
+def _figure() -> Any:
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "slipway"  # the same figures draw the same file
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=(7, 3.5), layout="constrained")
+
+
+def plot_phases(pairs: list[dict[str, Any]], folder: Path) -> Path:
+    """Draw script and playbook as two bars, a part per phase."""
+    figure, axes = _figure()
+    left = [0.0, 0.0]
+    for phase, plays, script, playbook, _extra in by_phase(pairs):
+        values = [playbook, script]
+        axes.barh(["playbook", "script"], values, left=left, label=phase or str(plays))
+        left = [sum(both) for both in zip(left, values)]
+    axes.set_xlabel("seconds (medians)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, fontsize="small")
+    return save(figure, folder / "phases.svg")
+
+
+def plot_hosts(rows: list[dict[str, Any]], folder: Path) -> Path:
+    """Draw the seconds over the number of hosts."""
+    figure, axes = _figure()
+    for line in ("fresh", "again"):
+        axes.plot([row["hosts"] for row in rows], [row[line] for row in rows], marker="o", label=line)
+    axes.set(xlabel="hosts", ylabel="seconds", ylim=(0, None))
+    axes.legend()
+    return save(figure, folder / "hosts.svg")
+
+
+def save(figure: Any, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    return path

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure ``slipway.kube.cluster`` against a plain shell script on the same lab hosts; write docs/benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import report
+from harness.hosts import hosts_of, unready
+from harness.playbook import ROOT, Run, addresses, executions, inventory_of, phases, run
+
+LAB = "bench"
+HERE = ROOT / "tests" / "benchmarks"
+FOLDER = ROOT / "tests" / "output" / "bench"
+RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
+CLUSTER = "slipway.kube.cluster"
+INVENTORY = inventory_of(LAB)
+SUBNET = "10.123.9.0/24"
+
+
+def lab(state: str, workers: int = 2) -> None:
+    """Bring the lab of the benchmarks into *state*."""
+    values = {
+        "lab_name": LAB,
+        "lab_state": state,
+        "lab_workers": workers,
+        "lab_subnet": SUBNET,
+        "lab_dir": str(INVENTORY.parent),
+    }
+    command = ["ansible-playbook", "slipway.kube.lab", "--extra-vars", json.dumps(values)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def playbook(name: str, *arguments: str, target: str = CLUSTER) -> Run:
+    done = run(target, INVENTORY, FOLDER / name, *arguments).succeeded()
+    print(f"  {name}: {done.seconds:.1f} s", flush=True)
+    return done
+
+
+def raw(name: str) -> dict[str, Any]:
+    """Run the shell script; return its seconds, in all and by phase."""
+    facts = FOLDER / "facts"
+    run(str(HERE / "facts.yml"), INVENTORY, FOLDER / "facts-run", "--extra-vars", f"facts={facts}").succeeded()
+    environment = {**os.environ, **json.loads((facts / "environment.json").read_text())}
+    started = time.time()
+    done = subprocess.run([str(HERE / "raw-kubeadm.sh")], env=environment, capture_output=True, text=True, check=False)
+    seconds = time.time() - started
+    if done.returncode:
+        sys.exit(f"The shell script failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    print(f"  {name}: {seconds:.1f} s", flush=True)
+    marks = [line.split() for line in done.stdout.splitlines() if line.startswith("phase ")]
+    spans = {mark[2]: float(mark[1]) - float(before[1]) for before, mark in pairwise(marks)}
+    return {"seconds": seconds, "phases": spans}
+
+
+def sound(what: str) -> None:
+    """Refuse to count a result that is no sound cluster."""
+    wrong = unready(hosts_of(LAB))
+    if wrong:
+        sys.exit(f"{what} left no sound cluster: {', '.join(wrong)}")
+
+
+def pairs(count: int) -> list[dict[str, Any]]:
+    """Time both in alternating order, each time on fresh hosts."""
+    found = []
+    for number in range(count):
+        pair: dict[str, Any] = {}
+        for side in ("raw", "cluster") if number % 2 == 0 else ("cluster", "raw"):
+            lab("reset")
+            if side == "raw":
+                pair[side] = raw(f"pair {number + 1}, raw script")
+            else:
+                done = playbook(f"pair {number + 1}, cluster")
+                pair[side] = {"seconds": done.seconds, "phases": phases(done.lines, done.started + done.seconds)}
+            sound(side)
+        found.append(pair)
+    return found
+
+
+def costs() -> dict[str, Any]:
+    """Count the remote executions per host, and time the run that has nothing to do."""
+    lab("reset")
+    counted = {"fresh": executions(playbook("fresh, counted", "-vvv").output, addresses(INVENTORY))}
+    second = playbook("second run")
+    if second.changed():
+        sys.exit("The second run changed something:\n" + "\n".join(second.changed()))
+    counted["unchanged"] = executions(playbook("unchanged, counted", "-vvv").output, addresses(INVENTORY))
+    lab("present", workers=3)
+    counted["one added"] = executions(playbook("one added, counted", "-vvv").output, addresses(INVENTORY))
+    sound("adding a host")
+    return {"executions": counted, "second_run": second.seconds}
+
+
+def light_hosts(counts: list[int]) -> list[dict[str, Any]]:
+    """Time the host roles over so many hosts, fresh and again."""
+    found = []
+    for count in counts:
+        lab("absent")
+        lab("present", workers=count - 1)
+        hosts = str(HERE / "hosts.yml")
+        fresh = playbook(f"{count} light hosts, fresh", "-vvv", target=hosts)
+        again = playbook(f"{count} light hosts, again", target=hosts)
+        per_host = max(executions(fresh.output, addresses(INVENTORY)).values())
+        found.append({"hosts": count, "fresh": fresh.seconds, "again": again.seconds, "executions": per_host})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of runs on fresh hosts; 0 keeps the last figures")
+    parser.add_argument(
+        "--light-hosts",
+        type=int,
+        nargs="*",
+        default=[1, 10, 30],
+        help="numbers of light hosts; none keeps the last figures",
+    )
+    wanted = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    try:
+        lab("present")
+        if wanted.pairs:
+            results["pairs"] = pairs(wanted.pairs)
+            results.update(costs())
+        if wanted.light_hosts:
+            results["light_hosts"] = light_hosts(wanted.light_hosts)
+    finally:
+        lab("absent")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    print(report.write(results, RESULTS.parent))
+
+
+if __name__ == "__main__":
+    main()

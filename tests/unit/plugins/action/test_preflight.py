@@ -1,0 +1,120 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of all hosts as preflight sees them: defaults, inventory, play, in the order in which Ansible ranks them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+
+from ansible_collections.slipway.kube.plugins.action.preflight import Variables, summary
+from ansible_collections.slipway.kube.plugins.module_utils.preflight.problem import Problem
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19 trusts everything
+
+    def trust_as_template(text: str) -> str:
+        return text
+
+
+class HostVars(dict):
+    """What Ansible's object of this name does: the raw variables of a host."""
+
+    def raw_get(self, host: str) -> dict[str, Any]:
+        return self.get(host, {})
+
+
+GROUPS = {"all": ["cp1", "w1"], "kube_control_plane": ["cp1"], "kube_worker": ["w1"]}
+
+
+@pytest.fixture
+def make():
+    """Variables as the task of the host ``current`` sees them, with what the play sets."""
+
+    def make(
+        hostvars: dict[str, dict[str, Any]], current: str = "localhost", groups: Any = GROUPS, **play: Any
+    ) -> Variables:
+        for name, values in hostvars.items():
+            values.setdefault("inventory_hostname", name)
+        known = HostVars(hostvars)
+        own = {"inventory_hostname": current, **known.raw_get(current), **play}
+        own.update(hostvars=known, groups=groups, ansible_play_hosts_all=list(hostvars))
+        return Variables(DataLoader(), own)
+
+    return make
+
+
+def test_defaults_inventory_and_templates(make):
+    cluster = make({"cp1": {"kube_version": "1.35.4", "ansible_host": "10.0.0.1"}, "w1": {}}).cluster()
+    cp1, w1 = cluster.hosts["cp1"], cluster.hosts["w1"]
+    assert (cp1.want["kube_version"], w1.want["kube_version"]) == ("1.35.4", "1.36.3")
+    assert (cp1.address, w1.address) == ("10.0.0.1", "w1")
+    assert (cp1.want["kube_node_name"], w1.want["kube_node_name"]) == ("cp1", "w1")
+    assert cp1.want["kube_component_versions"]["pause"] == "3.10.1"
+    assert (cp1.control_plane, cp1.worker, w1.control_plane, w1.worker) == (True, False, False, True)
+    assert cluster.broken == []
+
+
+def test_a_host_s_variable_may_refer_to_others(make):
+    template = trust_as_template("{{ site_network }}.0/16")
+    cluster = make(
+        {"cp1": {"kube_pod_subnet": template, "site_network": "10.9.0"}, "w1": {"kube_pod_subnet": template}}
+    ).cluster()
+    assert cluster.hosts["cp1"].want["kube_pod_subnet"] == "10.9.0.0/16"
+    ((host, name, error),) = cluster.broken
+    assert (host, name) == ("w1", "kube_pod_subnet")
+    assert "site_network" in error
+
+
+def test_what_the_play_sets_goes_for_all_hosts(make):
+    cluster = make({"cp1": {"kube_version": "1.36.3"}, "w1": {}}, current="cp1", kube_version="1.36.1").cluster()
+    assert {host.want["kube_version"] for host in cluster.hosts.values()} == {"1.36.1"}
+
+
+def test_the_current_host_s_own_variables_do_not_leak_to_others(make):
+    cluster = make({"cp1": {"kube_node_ip": "10.0.0.1"}, "w1": {}}, current="cp1").cluster()
+    assert cluster.hosts["w1"].want["kube_node_ip"] == ""
+
+
+def test_groups_of_other_names_are_known_to_localhost_too(make):
+    groups = {"all": ["cp1", "w1"], "masters": ["cp1"], "nodes": ["w1"]}
+    named = {"kube_group_control_plane": "masters", "kube_group_worker": "nodes"}
+    cluster = make({"cp1": dict(named), "w1": dict(named)}, groups=groups).cluster()
+    assert cluster.hosts["cp1"].control_plane
+    assert cluster.hosts["w1"].worker
+
+
+def test_an_empty_inventory(make):
+    cluster = make({}, groups={"all": [], "ungrouped": []}).cluster()
+    assert cluster.hosts == {}
+
+
+def test_looks_and_failures(make):
+    looked = {"os": {"id": "debian"}, "cluster": {}}
+    failed = {"failed": True, "msg": "Task failed: Incorrect sudo password"}
+    cluster = make({"cp1": {"kube_host": looked}, "w1": {"kube_host": failed}}).cluster()
+    assert (cluster.hosts["cp1"].look, cluster.hosts["cp1"].failure) == (looked, "")
+    assert (cluster.hosts["w1"].look, cluster.hosts["w1"].failure) == ({}, "Incorrect sudo password")
+
+
+def test_roles_know_their_variables(make):
+    known = make({"cp1": {}, "w1": {}}).known
+    assert known["kube_version"] == "cluster"
+    assert known["preflight_waive"] == "preflight"
+    assert "kube_host" not in known
+
+
+def test_the_closing_line_names_what_to_waive():
+    problems = [
+        Problem("mtu", "w1", "M", "", "", "warning"),
+        Problem("os", "w1", "O", "", ""),
+        Problem("os", "w2", "O", "", ""),
+    ]
+    line = summary(problems)
+    assert "1 error(s) and 1 warning(s)" in line
+    assert "preflight_waive: [os]" in line

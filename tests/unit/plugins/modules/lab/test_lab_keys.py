@@ -1,0 +1,89 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lab's keys and known hosts, made with the real ssh-keygen in a folder of the test's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.slipway.kube.plugins.modules import lab_keys
+
+CP1 = {"name": "cp1", "address": "10.123.0.11"}
+W1 = {"name": "w1", "address": "10.123.0.21"}
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+
+
+@pytest.fixture
+def keys(tmp_path, capsys):
+    def run(*hosts, check=False):
+        arguments = {
+            "folder": str(tmp_path / "lab"),
+            "hosts": list(hosts),
+            "name_servers": ["192.0.2.53"],
+            "_ansible_check_mode": check,
+        }
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            lab_keys.main()
+        return json.loads(capsys.readouterr().out)
+
+    run.folder = tmp_path / "lab"
+    return run
+
+
+def test_every_host_has_a_key_that_is_known(keys):
+    assert keys(CP1, W1)["changed"]
+    known = (keys.folder / "ssh/known_hosts").read_text().splitlines()
+    for host, line in zip([CP1, W1], known):
+        public = (keys.folder / "hosts" / host["name"] / "ssh_host_ed25519_key.pub").read_text().split()
+        assert line == f"{host['address']},{host['name']} {public[0]} {public[1]}"
+    assert known[0].split()[2] != known[1].split()[2]
+    user = (keys.folder / "ssh/id_ed25519.pub").read_text()
+    assert (keys.folder / "hosts/w1/authorized_keys").read_text() == user
+    assert (keys.folder / "ssh/id_ed25519").stat().st_mode & 0o077 == 0
+    assert (keys.folder / "hosts/w1/resolv.conf").read_text() == "nameserver 192.0.2.53\n"
+
+
+def test_a_second_run_changes_nothing(keys):
+    keys(CP1, W1)
+    before = {path: path.read_bytes() for path in keys.folder.rglob("*") if path.is_file()}
+    assert keys(CP1, W1)["changed"] is False
+    assert before == {path: path.read_bytes() for path in keys.folder.rglob("*") if path.is_file()}
+
+
+def test_a_host_more_or_less_leaves_the_others_keys_alone(keys):
+    keys(CP1)
+    first = (keys.folder / "ssh/known_hosts").read_text()
+    keys(CP1, W1)
+    assert (keys.folder / "ssh/known_hosts").read_text().startswith(first)
+    assert "hosts/w1 (removed)" in keys(CP1)["made"]
+    assert (keys.folder / "ssh/known_hosts").read_text() == first
+    assert not (keys.folder / "hosts/w1").exists()
+
+
+def test_a_key_without_its_public_half_was_never_finished(keys):
+    keys(CP1)
+    place = keys.folder / "hosts/cp1"
+    (place / "ssh_host_ed25519_key.pub").unlink()
+    (place / "ssh_host_ed25519_key.part").write_text("half")
+    assert keys(CP1)["made"] == ["hosts/cp1/ssh_host_ed25519_key", "ssh/known_hosts"]
+    assert not (place / "ssh_host_ed25519_key.part").exists()
+    assert keys(CP1)["changed"] is False
+
+
+def test_a_dry_run_names_what_would_be_made_and_makes_nothing(keys):
+    made = keys(CP1, check=True)["made"]
+    assert not keys.folder.exists()
+    assert made == keys(CP1)["made"]
+
+
+def test_the_ssh_configuration_checks_host_keys(keys):
+    keys(CP1)
+    text = (keys.folder / "ssh/config").read_text()
+    assert "Host cp1\n    HostName 10.123.0.11\n" in text
+    assert "StrictHostKeyChecking yes" in text

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every part of the collection must be, held against the tree itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
+EXAMPLES = sorted(path for path in (ROOT / "inventories").iterdir() if path.is_dir())
+PLACEHOLDER = {"type": "dict", "default": {}}  # how a specification stands for a table that only the defaults spell out
+
+
+def load(path: Path) -> Any:
+    """Read a YAML file; one that is missing or empty reads as an empty mapping."""
+    return (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """Every file that is or would be committed."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    return tuple(ROOT / name for name in names if name and (ROOT / name).is_file())
+
+
+def specified(role: Path) -> dict[str, dict[str, Any]]:
+    """Every option of every entry point of a role, by name."""
+    entries = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    return {name: option for entry in entries.values() for name, option in (entry.get("options") or {}).items()}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_specifies_exactly_its_defaults(role: Path) -> None:
+    defaults = load(role / "defaults" / "main.yml")
+    options = specified(role)
+    required = {name for name, option in options.items() if option.get("required")}
+    assert set(options) - required == set(defaults), "variables in only one of defaults and argument_specs"
+    for name, value in defaults.items():
+        option = options[name]
+        assert option.get("description"), f"{name} is not described"
+        if isinstance(value, dict) and {key: option.get(key) for key in PLACEHOLDER} == PLACEHOLDER:
+            continue
+        assert option.get("default") == value, f"{name}: {option.get('default')!r} is specified, {value!r} is set"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_says_what_it_is_and_shares_the_cluster_variables(role: Path) -> None:
+    meta = load(role / "meta" / "main.yml")
+    assert meta["galaxy_info"]["license"] == "GPL-3.0-or-later"
+    assert meta["galaxy_info"]["description"]
+    wanted = [] if role.name == "cluster" else [{"role": "slipway.kube.cluster"}]
+    assert meta["dependencies"] == wanted
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_names_its_variables_so_that_they_are_unmistakable(role: Path) -> None:
+    for name in load(role / "defaults" / "main.yml"):
+        assert name.startswith(("kube_", f"{role.name}_")), f"{name} bears neither kube_ nor the role's name"
+    for name in load(role / "vars" / "main.yml"):
+        assert name.startswith((f"__{role.name}_", "__kube_")), f"{name} is internal: __{role.name}_… "
+
+
+def test_a_variable_has_one_home() -> None:
+    homes: dict[str, str] = {}
+    for role in ROLES:
+        for name in load(role / "defaults" / "main.yml"):
+            assert name not in homes, f"{name} is set in the defaults of both {homes[name]} and {role.name}"
+            homes[name] = role.name
+
+
+@pytest.mark.parametrize("inventory", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_inventory_sets_only_variables_that_exist(inventory: Path) -> None:
+    known = {name for role in ROLES for name in specified(role)}
+    for path in inventory.glob("**/*.yml"):
+        text = path.read_text()
+        if path.parent.name == "group_vars":
+            shown = set(re.findall(r"^#? ?(\w+):", text, re.MULTILINE))
+        else:
+            shown = set(re.findall(r"\b(kube_\w+):", text)) - {"kube_cluster", "kube_control_plane", "kube_worker"}
+        unknown = {name for name in shown - known if not name.startswith("ansible_")}
+        assert not unknown, f"{path.relative_to(ROOT)} shows {unknown}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_runs_on_python_3_8(module: Path) -> None:
+    ast.parse(module.read_text(), feature_version=(3, 8))
+
+
+def test_what_modules_import_is_python_3_8_too() -> None:
+    for path in (ROOT / "plugins" / "module_utils").glob("**/*.py"):
+        tree = ast.parse(path.read_text(), feature_version=(3, 8))
+        imports = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert "__future__" in imports, f"{path.relative_to(ROOT)}: annotations would be evaluated"
+
+
+def test_every_python_file_bears_the_licence() -> None:
+    without = [path for path in files() if path.suffix == ".py" and "GPL-3.0-or-later" not in path.read_text()[:600]]
+    assert not without
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    elsewhere = re.compile(r"(?<![\w.}/-])/(?:work|Users)/\w")
+    for path in files():
+        if path.suffix in {".py", ".yml", ".yaml", ".md", ".j2", ".sh", ".toml", ".cfg", ""} and path.name != "COPYING":
+            found = elsewhere.search(path.read_text(errors="ignore"))
+            assert not found, f"{path.relative_to(ROOT)} names {found and found.group(0)}"
+
+
+def test_the_action_groups_list_modules_that_exist() -> None:
+    groups = load(ROOT / "meta" / "runtime.yml").get("action_groups", {})
+    assert groups
+    names = {module.stem for module in MODULES}
+    for members in groups.values():
+        assert {member for member in members if isinstance(member, str)} <= names
+
+
+def test_requirements_have_a_lower_bound_and_no_upper_one() -> None:
+    galaxy = load(ROOT / "galaxy.yml")
+    for bound in [*galaxy["dependencies"].values(), load(ROOT / "meta" / "runtime.yml")["requires_ansible"]]:
+        assert re.fullmatch(r">=\d+\.\d+\.\d+", bound)
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+", line), f"not pinned: {line}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/README.md"])
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+        assert (path.parent / target).exists(), f"{page} links to {target}"
+
+
+def test_the_readme_names_every_role_and_playbook() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in [role.name for role in ROLES] + [path.stem for path in (ROOT / "playbooks").glob("*.yml")]:
+        assert re.search(rf"\b{name}\b", readme), f"README.md does not mention {name}"
