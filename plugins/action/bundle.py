@@ -19,10 +19,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.slipway.kube.plugins.module_utils.bundle import archives, golang, maker, needs, pack
+from ansible_collections.slipway.kube.plugins.module_utils.bundle import index as indexes
 from ansible_collections.slipway.kube.plugins.module_utils.bundle import steps as planning
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.files import sha256_of
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner, end_with_parent
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream import Manifest
@@ -47,6 +47,7 @@ ARGUMENTS = {
     "debian_release": {"type": "str", "default": "12 bookworm"},
     "debian_sources": {"type": "list", "elements": "str", "default": []},
     "upstream": {"type": "dict", "default": {}},
+    "prune": {"type": "bool", "default": False},
 }
 REQUIRED_IF = [
     *[
@@ -67,7 +68,7 @@ class Progress:
     def start(self, number: int, total: int, step: Step) -> None:
         width = len(str(total))
         self.began, self.line_is_open = time.monotonic(), True
-        display.display(f"[{number:{width + 1}d}/{total}] {step.title} ... ", newline=False)
+        display.display(f"[{number:{width}d}/{total}] {step.title} ... ", newline=False)
 
     def close(self) -> None:
         if self.line_is_open:
@@ -96,6 +97,8 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(argument_spec=ARGUMENTS, required_if=REQUIRED_IF)
         options = json.loads(json.dumps(options))  # plain values, without Ansible's tags
         end_with_parent()  # Ansible's worker: a playbook that is killed leaves no work going on behind the next one's back
+        options.update({name: os.path.abspath(options[name]) for name in ("path", "cache", "archive") if options[name]})
+        os.umask(0o022)  # a web server reads the bundle
         self.progress = Progress()
         self.runner = Runner(self.progress.say)
         try:
@@ -107,7 +110,7 @@ class ActionModule(ActionBase):
                     result.update(getattr(self, f"_{options['state']}")(options))
         except BundleError as error:
             self.progress.close()
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None  # the cause is in the text
         return result
 
     # --- states ---------------------------------------------------------------------------------------------------
@@ -124,10 +127,9 @@ class ActionModule(ActionBase):
             display.display("An earlier run was ended: going on from there.")
         for path, what in seen.broken.items():
             display.warning(f"{path} {what}: it is made again.")
-        about = Index(want.origin, want.architecture, list(want.kubernetes_versions))
-        report = maker.make(seen, shop, about, self.progress.start, self.progress.done)
+        report = maker.make(seen, shop, planning.describe(want), self.progress.start, self.progress.done)
         seen.index = report.index
-        self._sum_up(options["path"], seen)
+        self._sum_up(options["path"], seen, sum(seconds for _title, seconds in report.done))
         return self._told(
             options, seen, report.changed, [{"title": title, "seconds": seconds} for title, seconds in report.done]
         )
@@ -181,15 +183,14 @@ class ActionModule(ActionBase):
                 shutil.rmtree(Path(options["cache"]) / folder, ignore_errors=True)
         return {"changed": changed, "path": options["path"]}
 
-    def _sum_up(self, path: str, seen: maker.Look) -> None:
+    def _sum_up(self, path: str, seen: maker.Look, seconds: float) -> None:
         """What a person wants to know of the bundle that is there now."""
         items = seen.index.all_items()
-        counts = ", ".join(
-            f"{sum(item.kind == kind for item in items)} {kind}s" for kind in ("package", "image", "manifest")
-        )
-        display.display(
-            f"{path} holds Kubernetes {', '.join(seen.index.kubernetes_versions)}: {counts}, {_megabytes(seen)} MB."
-        )
+        kinds = [(kind, sum(item.kind == kind for item in items)) for kind in ("package", "image", "manifest")]
+        counts = ", ".join(f"{number} {kind}{'s' if number != 1 else ''}" for kind, number in kinds if number)
+        versions = ", ".join(seen.index.kubernetes_versions)
+        took = f", made in {seconds:.0f} s" if seconds else ""
+        display.display(f"{path} holds Kubernetes {versions}: {counts}, {_megabytes(seen)} MB{took}.")
         for step in seen.steps:
             missing = [name for name in step.hints.get("images", ()) if name not in planning.image_names(seen.steps)]
             if missing:
@@ -225,7 +226,10 @@ class ActionModule(ActionBase):
             texts={path.name: path.read_text(encoding="utf-8") for path in FILES.glob("*.c")},
             upstream=options["upstream"],
         )
-        return shop, want, maker.look(planning.steps_of(want), shop)
+        index = indexes.load(shop.root)
+        if not options["prune"]:
+            planning.carry_over(want, index)
+        return shop, want, maker.look(planning.steps_of(want), index, shop)
 
     def _told(
         self, options: dict[str, Any], seen: maker.Look, changed: bool, done: list[dict[str, Any]]

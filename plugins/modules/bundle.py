@@ -23,7 +23,7 @@ description:
 options:
   state:
     description:
-      - With V(present) the bundle is made or brought up to date; what is no longer asked for is removed from it.
+      - With V(present) the bundle is made or brought up to date.
       - With V(planned) nothing is changed. The result says what V(present) would do, and what it lacks on this machine.
       - With V(verified) every file is compared with its digest; the task fails when one is missing or corrupt, naming it.
       - With V(packed) the bundle is written to one compressed file, with V(unpacked) it is taken from there. Both check digests.
@@ -88,6 +88,12 @@ options:
     description: Addresses of O(origin=upstream).
     type: dict
     default: {}
+  prune:
+    description:
+      - Whether Kubernetes versions, image archives and manifests that an earlier run took in and this one does not name are removed.
+      - By default they stay, for a build takes minutes and an archive may not be at hand any more.
+    type: bool
+    default: false
 notes:
   - Runs on the control node whatever host the task is for.
   - In check mode it says what would be done and changes nothing.

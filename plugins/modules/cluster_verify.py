@@ -121,7 +121,7 @@ msg:
   description: The outcome in one sentence; on failure with what failed and why.
   returned: always
   type: str
-  sample: 12 tests passed in 14 s.
+  sample: "3 tests passed in 2 s: nodes, API servers, system pods."
 """
 
 import os
@@ -185,7 +185,10 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
             else "The cluster could not be verified."
         )
         module.fail_json(msg="\n".join([count] + results_text(failed) + ([refusal] if refusal else [])), **result)
-    module.exit_json(msg="%d tests passed in %d s." % (len(result["results"]), time.monotonic() - started), **result)
+    names = ", ".join(one["test"] for one in result["results"])
+    module.exit_json(
+        msg="%d tests passed in %d s: %s." % (len(result["results"]), time.monotonic() - started, names), **result
+    )
 
 
 def main() -> None:

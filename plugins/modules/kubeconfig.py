@@ -37,6 +37,10 @@ options:
     description: URL of the API server in the file on the control node, where that is another than the cluster's endpoint.
     type: str
     default: ""
+  record_dir:
+    description: Folder of the host's record, in which what was there is written down first.
+    type: path
+    default: /var/lib/slipway
 attributes:
   check_mode:
     description: Predicts; where there is no cluster yet, that all is written.
@@ -86,6 +90,7 @@ def main():
             namespace=dict(type="str", default="default"),
             control_node_path=dict(type="str", default=""),
             control_node_server=dict(type="str", default=""),
+            record_dir=dict(type="path", default="/var/lib/slipway"),
         ),
         supports_check_mode=True,
     )

@@ -129,6 +129,14 @@ endpoint:
   description: HOST:PORT of the cluster's API.
   returned: always
   type: str
+disk:
+  description: Where the engine keeps its data, the room in MiB that is free there for the lab, and what the lab takes.
+  returned: always
+  type: dict
+kernel_modules:
+  description: Whether this machine's kernel has modules that hosts could load.
+  returned: always
+  type: bool
 inventory:
   description: The lab's inventory as data.
   returned: always
@@ -256,7 +264,7 @@ def look(params: dict) -> dict:
         "name_servers": params["name_servers"] or plan.name_servers(read_text("/etc/resolv.conf")),
         "endpoint": endpoint(hosts, API_PORT),
         "inventory": lab_inventory(params, hosts),
-        "disk_needed_mb": want["disk_needed_mb"],
+        "disk": {"path": engine["root"], "free_mb": have["disk_free_mb"], "needed_mb": want["disk_needed_mb"]},
         "kernel_modules": os.path.isdir("/lib/modules"),
     }
 

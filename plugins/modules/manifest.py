@@ -82,7 +82,7 @@ options:
           - Without any, the object is refused where it is there.
         type: dict
         default: {}
-      message:
+      why:
         description: What follows from it and what to do, told after the object and the evidence.
         type: str
         required: true
@@ -191,7 +191,7 @@ RULE: dict[str, Any] = dict(
     namespace=dict(type="str", default=""),
     name=dict(type="str", required=True),
     fields=dict(type="dict", default={}),
-    message=dict(type="str", required=True),
+    why=dict(type="str", required=True),
 )
 OPTIONS: dict[str, Any] = dict(
     objects=dict(type="list", elements="raw", required=True),

@@ -29,8 +29,6 @@ attributes:
     support: none
   bypass_host_loop:
     support: full
-  bypass_task_loop:
-    support: none
   check_mode:
     support: full
     description: Does the same in check mode.

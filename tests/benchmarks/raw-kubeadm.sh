@@ -8,19 +8,19 @@
 # would: all hosts at once wherever kubeadm allows it, nothing checked, nothing recorded, nothing explained.
 #
 # It is told everything by its environment:
-#   CONTROL_PLANE, WORKERS     addresses;  SSH  the ssh command with its options
+#   CONTROL_PLANE, WORKERS     addresses;  ENDPOINT  address and port of the API;  SSH  the ssh command with its options
 #   MIRROR                     URL of the mirror;  REGISTRIES  names of the registries that it stands for
 #   VERSION, PAUSE, CHECK      Kubernetes version, sandbox image, image of the pods that check (agnhost)
 #   POD_SUBNET, POD_NETWORK    network of the pods; file with the pod network's manifest
 set -euo pipefail
-: "${CONTROL_PLANE:?}" "${SSH:?}" "${MIRROR:?}" "${REGISTRIES:?}" "${VERSION:?}" "${PAUSE:?}" "${CHECK:?}" "${POD_SUBNET:?}" "${POD_NETWORK:?}"
+: "${CONTROL_PLANE:?}" "${ENDPOINT:?}" "${SSH:?}" "${MIRROR:?}" "${REGISTRIES:?}" "${VERSION:?}" "${PAUSE:?}" "${CHECK:?}" "${POD_SUBNET:?}" "${POD_NETWORK:?}"
 WORKERS=${WORKERS:-}
 started=$EPOCHREALTIME
 
 on() { # HOST [VARIABLE=value...]: run the script on standard input there, as root
   local host=$1
   shift
-  $SSH "$host" "sudo env $(printf '%q ' "INSTALLER=raw" "$@") bash -euo pipefail -s"
+  $SSH "$host" "sudo env $(printf '%q ' LC_ALL=C "$@") bash -euo pipefail -s"
 }
 
 phase() {
@@ -83,7 +83,7 @@ HOST
 }
 
 initialise() {
-  on "$1" VERSION="$VERSION" ADDRESS="$1" POD_SUBNET="$POD_SUBNET" <<'HOST'
+  on "$1" VERSION="$VERSION" ADDRESS="$1" ENDPOINT="$ENDPOINT" POD_SUBNET="$POD_SUBNET" <<'HOST'
 cat >/etc/kubernetes/init.yaml <<YAML
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -93,7 +93,7 @@ nodeRegistration: {criSocket: unix:///run/containerd/containerd.sock}
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: v$VERSION
-controlPlaneEndpoint: $ADDRESS:6443
+controlPlaneEndpoint: $ENDPOINT
 networking: {podSubnet: $POD_SUBNET}
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -102,6 +102,7 @@ cgroupDriver: systemd
 failCgroupV1: false
 evictionHard: {memory.available: 100Mi, nodefs.available: 1Gi, imagefs.available: 1Gi}
 imageGCHighThresholdPercent: 100
+resolvConf: /run/systemd/resolve/resolv.conf
 ---
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

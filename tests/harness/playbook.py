@@ -126,6 +126,11 @@ def inventory_of(lab: str) -> Path:
     return ROOT / ".lab" / lab / "inventory.yml"
 
 
+def output_of(lab: str) -> Path:
+    """Return the folder where the runs of a scenario on that lab leave their output, for who has to find out why."""
+    return ROOT / "tests" / "output" / lab
+
+
 def addresses(inventory: Path) -> dict[str, str]:
     """Return the address of each host of an inventory, by the host's name."""
     command = ["ansible-inventory", "-i", str(inventory), "--list"]

@@ -118,12 +118,12 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
             assert not found, f"{path.relative_to(ROOT)} names {found and found.group(0)}"
 
 
-def test_the_action_groups_list_modules_that_exist() -> None:
-    groups = load(ROOT / "meta" / "runtime.yml").get("action_groups", {})
-    assert groups
-    names = {module.stem for module in MODULES}
-    for members in groups.values():
-        assert {member for member in members if isinstance(member, str)} <= names
+def test_the_action_group_has_the_modules_that_take_a_kubeconfig_and_a_context() -> None:
+    (members,) = load(ROOT / "meta" / "runtime.yml")["action_groups"].values()
+    taking = {
+        module.stem for module in MODULES if {"  kubeconfig:", "  context:"} <= set(module.read_text().splitlines())
+    }
+    assert {member for member in members if isinstance(member, str)} == taking
 
 
 def test_requirements_have_a_lower_bound_and_no_upper_one() -> None:

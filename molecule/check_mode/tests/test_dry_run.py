@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from harness.compare import announced, differences
-from harness.playbook import Run, inventory_of, run
+from harness.playbook import Run, inventory_of, output_of, run
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 RUNS = {
@@ -25,7 +24,7 @@ RUNS = {
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Run]:
     """The runs in their order, each of which must succeed."""
-    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+    folder = output_of(LAB)
     return {
         name: run("slipway.kube.cluster", inventory_of(LAB), folder / name.replace(" ", "_"), *arguments).succeeded()
         for name, arguments in RUNS.items()

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from harness.hosts import hosts_of, unready
-from harness.playbook import Run, addresses, executions, inventory_of, run
+from harness.playbook import Run, addresses, executions, inventory_of, output_of, run
+from harness.snapshot import take
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
-FOLDER = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 MOST_EXECUTIONS = 8
 
@@ -23,8 +24,11 @@ MOST_EXECUTIONS = 8
 @pytest.fixture(scope="module")
 def grown() -> Run:
     old = set(addresses(INVENTORY))
-    run(str(LAB / "create.yml"), INVENTORY, FOLDER / "lab", "-e", f"@{LAB / 'vars.yml'}", "-e", "lab_workers=3").succeeded()
+    run(
+        str(LAB / "create.yml"), INVENTORY, FOLDER / "lab", "-e", f"@{LAB / 'vars.yml'}", "-e", "lab_workers=3"
+    ).succeeded()
     assert set(addresses(INVENTORY)) - old == {"w3"}
+    take(INVENTORY, "whole", FOLDER / "fresh", "--limit", "w3")
     return run("slipway.kube.cluster", INVENTORY, FOLDER / "grown", "-vvv").succeeded()
 
 

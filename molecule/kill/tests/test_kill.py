@@ -12,11 +12,11 @@ import pytest
 
 from harness.hosts import hosts_of, unready
 from harness.kill import Kill, carry_out, plan
-from harness.playbook import inventory_of, run, start
+from harness.playbook import inventory_of, output_of, run, start
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
-FOLDER = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 CLUSTER = "slipway.kube.cluster"
 KILLS = plan(int(os.environ.get("KILLS", "3")), int(os.environ.get("KILL_SEED", "36")))
@@ -30,7 +30,9 @@ def length() -> float:
 
 @pytest.fixture
 def fresh_hosts(length: float) -> None:
-    run(str(LAB / "create.yml"), INVENTORY, FOLDER / "reset", "-e", f"@{LAB / 'vars.yml'}", "-e", "lab_state=reset").succeeded()
+    run(
+        str(LAB / "create.yml"), INVENTORY, FOLDER / "reset", "-e", f"@{LAB / 'vars.yml'}", "-e", "lab_state=reset"
+    ).succeeded()
 
 
 @pytest.mark.parametrize("kill", KILLS, ids=str)

@@ -65,7 +65,7 @@ def _documents(path: Path) -> dict[str, Any]:
                         documents[member.name.lstrip("./")] = _parse(path, content.read())
     except tarfile.TarError as error:
         raise BundleError(
-            f"{path} is no image archive ({error}): expected what `docker save` or `skopeo copy … oci-archive:…` writes, plain or gzip."
+            f"{path} is no image archive: it is no tar file, plain or gzip. Expected what `docker save` or `skopeo copy … oci-archive:…` writes."
         ) from error
     return documents
 

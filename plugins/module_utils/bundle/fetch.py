@@ -9,10 +9,11 @@ import gzip
 import hashlib
 import re
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.urls import open_url
 
 from .errors import BundleError
 from .files import write
@@ -31,7 +32,7 @@ def download(url: str) -> bytes:
     if not url.startswith(("http://", "https://")):
         raise BundleError(f"{url!r} is no http address: correct bundle_upstream.")
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+        with open_url(url, timeout=TIMEOUT) as answer:
             content: bytes = answer.read()
             return content
     except urllib.error.HTTPError as error:

@@ -114,16 +114,15 @@ class LayerWriter:
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.target, "wb")
         self._zstd = subprocess.Popen(["zstd", "-q", "-c", "-3", "-T2"], stdin=subprocess.PIPE, stdout=self._file)
-        assert self._zstd.stdin is not None
-        self._stream = _Hashing(cast(BinaryIO, self._zstd.stdin))
+        self._pipe = cast(BinaryIO, self._zstd.stdin)
+        self._stream = _Hashing(self._pipe)
         self._tar = tarfile.open(fileobj=cast(Any, self._stream), mode="w|", format=tarfile.PAX_FORMAT)
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is None:
             self._tar.close()
-        assert self._zstd.stdin is not None
-        self._zstd.stdin.close()
+        self._pipe.close()
         status = self._zstd.wait()
         self._file.close()
         if kind is None and status:

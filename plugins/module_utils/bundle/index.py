@@ -53,6 +53,7 @@ class Index:
     origin: str = ""
     architecture: str = ""
     kubernetes_versions: list[str] = field(default_factory=list)
+    brought: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what the site brought: archives, manifests
     items: dict[str, list[Item]] = field(default_factory=dict)  # by the key of the step that made them
     steps: dict[str, Finished] = field(default_factory=dict)
     files: dict[str, Record] = field(default_factory=dict)
@@ -69,6 +70,15 @@ class Index:
         self.items[key] = items
         self.files.update(files)
 
+    def describe(self, about: Index) -> None:
+        """Take over what *about* says of the bundle as a whole."""
+        self.origin, self.architecture, self.kubernetes_versions = (
+            about.origin,
+            about.architecture,
+            about.kubernetes_versions,
+        )
+        self.brought = about.brought
+
     def keep_only(self, keys: Container[str], broken: Container[str] = ()) -> None:
         """Forget steps other than *keys*, files that belong to none of them, and *broken* files."""
         self.steps = {key: finished for key, finished in self.steps.items() if key in keys}
@@ -83,6 +93,7 @@ class Index:
             "origin": self.origin,
             "architecture": self.architecture,
             "kubernetes_versions": self.kubernetes_versions,
+            "brought": self.brought,
             "items": [dict(asdict(item), made_by=key) for key in sorted(self.items) for item in self.items[key]],
             "files": {path: asdict(self.files[path]) for path in sorted(self.files)},
             "steps": {
@@ -112,6 +123,7 @@ class Index:
                 origin=value["origin"],
                 architecture=value["architecture"],
                 kubernetes_versions=list(value["kubernetes_versions"]),
+                brought=dict(value.get("brought", {})),
                 items=items,
                 files={path: Record(**record) for path, record in value["files"].items()},
                 steps={key: Finished(step["inputs"], tuple(step["files"])) for key, step in value["steps"].items()},
@@ -193,7 +205,9 @@ def name_broken(broken: Mapping[str, str], index: Index) -> list[str]:
     users: dict[str, list[str]] = {}
     for key, finished in index.steps.items():
         for path in finished.files:
-            users.setdefault(path, []).extend(f"{item.name} {item.version}" for item in index.items.get(key, [])[:1])
+            users.setdefault(path, []).extend(
+                f"{item.name} {item.version}".strip() for item in index.items.get(key, [])[:1]
+            )
     return [
         f"{path} {what}" + (f" (part of {', '.join(users[path])})" if users.get(path) else "")
         for path, what in broken.items()

@@ -42,12 +42,8 @@ class Report:
     done: list[tuple[str, float]] = field(default_factory=list)  # titles and seconds
 
 
-def look(steps: list[Step], shop: Workshop) -> Look:
-    """Compare a bundle with what is wanted. Reads every file, changes nothing.
-
-    :raises BundleError: its index is damaged.
-    """
-    index = indexes.load(shop.root)
+def look(steps: list[Step], index: Index, shop: Workshop) -> Look:
+    """Compare a bundle with what is wanted. Reads every file, changes nothing."""
     broken = indexes.check(shop.root, index.files)
     shop.learn(steps, index)
     have = Have(index.steps, broken, indexes.listing(shop.root), shop.ready())
@@ -63,7 +59,7 @@ def make(
 ) -> Report:
     """Do what is left. Every finished step is written down, so that a run that is ended is gone on from.
 
-    :param about: an index with the new bundle's origin, architecture and versions.
+    :param about: an index that says what the new bundle is as a whole.
     :param start: told the number of a step, how many there are, and the step.
     :param done: told the step and its seconds.
     :raises BundleError: a step fails; what was done stays.
@@ -71,11 +67,7 @@ def make(
     index = seen.index
     left = {step.key for step in seen.plan.steps}
     index.keep_only({step.key for step in seen.steps} - left, seen.broken)
-    index.origin, index.architecture, index.kubernetes_versions = (
-        about.origin,
-        about.architecture,
-        about.kubernetes_versions,
-    )
+    index.describe(about)
     report = Report(seen.plan.changes, index)
     if not seen.plan.changes:
         report.changed = indexes.save(shop.root, index, finished=True)

@@ -40,7 +40,7 @@ class ImageName:
             is Docker Hub's, one without a tag is ``latest``, a digest after the tag is dropped.
         :raises BundleError: the text is no image name, or names an image by digest alone.
         """
-        name, _, digest = text.strip().partition("@")
+        name, _at, digest = text.strip().partition("@")
         if digest and not _DIGEST.match(digest):
             raise BundleError(f"{text!r} is no image name: its digest is not sha256: and 64 hexadecimal digits.")
         first, slash, rest = name.partition("/")

@@ -10,10 +10,11 @@ import re
 import shutil
 import tempfile
 import urllib.error
-import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ansible.module_utils.urls import open_url
 
 from . import golang
 from .errors import BundleError
@@ -88,26 +89,22 @@ def programs_for(steps: Iterable[Step], machine: str) -> list[str]:
     return sorted(set(found))
 
 
-def room_for(steps: Iterable[Step], cached: Iterable[str] = ()) -> tuple[int, int, int]:
+def room_for(steps: Iterable[Step], cached: Container[str] = ()) -> tuple[int, int, int]:
     """Megabytes that *steps* need: in the bundle, in the work folder, in Go's caches. Pure.
 
     :param cached: keys of builds whose modules are in Go's cache already.
     """
-    rooms = [
-        (
-            ROOM_GO.get(step.inputs["name"], (0, 100, 500))
-            if step.kind == "go_build"
-            else ROOM.get(step.kind, (0, 0, 0)),
-            step.key in set(cached),
-        )
-        for step in steps
-    ]
-    scratch = max((room[1] for (room, _), step in zip(rooms, steps) if step.kind != "go_build"), default=0)
-    return (
-        sum(room[0] for room, _ in rooms),
-        sum(room[1] for (room, _), step in zip(rooms, steps) if step.kind == "go_build") + scratch,
-        sum(room[2] for room, cached_already in rooms if not cached_already),
-    )
+    bundle = work = go = scratch = 0
+    for step in steps:
+        if step.kind == "go_build":
+            in_bundle, in_work, in_go = ROOM_GO.get(step.inputs["name"], (0, 100, 500))
+            work += in_work  # programs stay until packages and images are made of them
+            go += 0 if step.key in cached else in_go
+        else:
+            in_bundle, in_work, in_go = ROOM.get(step.kind, (0, 0, 0))
+            scratch = max(scratch, in_work)
+        bundle += in_bundle
+    return bundle, work + scratch, go
 
 
 def check(steps: Sequence[Step], root: Path, locks: Path, machine: str, run: Runner) -> Needs:
@@ -120,6 +117,12 @@ def check(steps: Sequence[Step], root: Path, locks: Path, machine: str, run: Run
         for path, package in FILES.items():
             if not Path(path).exists():
                 _want(needs, package, f"{path} is not there, which runc and flannel are built with")
+    for step in steps:
+        if step.hints.get("file") and not Path(step.hints["file"]).exists():
+            needs.problems.append(
+                f"{step.inputs.get('target', step.inputs.get('name'))} is to be taken again from {step.hints['file']}, which is not there any more: "
+                "bring it back, or leave it out with bundle_prune: true."
+            )
     builds = [step for step in steps if step.kind == "go_build"]
     cached: list[str] = []
     folders = {"the bundle": root.parent}
@@ -190,7 +193,7 @@ def _name(step: Step) -> str:
 
 def _module_there(modules: Path, origin: str) -> bool:
     """Whether a module's archive is in Go's cache (capital letters are written as ! and a small one)."""
-    name, _, version = origin.partition("@")
+    name, _at, version = origin.partition("@")
     escaped = re.sub(r"[A-Z]", lambda letter: f"!{letter.group().lower()}", name)
     return (modules / "cache" / "download" / escaped / "@v" / f"{version}.zip").is_file()
 
@@ -205,7 +208,7 @@ def _check_connection(steps: Sequence[Step], needs: Needs) -> None:
     ]
     for address in dict.fromkeys("/".join(address.split("/")[:3]) + "/" for address in addresses):
         try:
-            with urllib.request.urlopen(address, timeout=10):
+            with open_url(address, timeout=10):
                 pass
         except urllib.error.HTTPError:
             pass

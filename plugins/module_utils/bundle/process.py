@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from .errors import BundleError
 
 EPOCH = 1767225600  # 2026-01-01: the age of everything made here, so that the same input gives the same bytes
 _PR_SET_PDEATHSIG = 1
-_BOUND = (
-    ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
-)  # a killed run takes its compiler along
+_SETPRIV = shutil.which("setpriv")
+_BOUND = [_SETPRIV, "--pdeathsig", "TERM", "--"] if _SETPRIV else []  # a killed run takes its compiler along
 
 
 def end_with_parent() -> None:
@@ -93,8 +93,7 @@ class Runner:
         self, process: subprocess.Popen[bytes], stdin: bytes | None, progress: Callable[[int], str], timeout: float
     ) -> tuple[str, str]:
         lines: list[str] = []
-        stderr, stdout = process.stderr, process.stdout
-        assert stderr is not None and stdout is not None
+        stderr, stdout = cast(BinaryIO, process.stderr), cast(BinaryIO, process.stdout)
 
         def listen() -> None:
             for line in stderr:

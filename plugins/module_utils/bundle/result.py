@@ -76,6 +76,8 @@ def vars_of(
     }
     calico = calico_manifest(manifests)
     if calico:
+        for row in values["kube_versions"].values():
+            row["calico"] = calico.target.split("/")[1][1:]
         values["kube_calico_manifest"] = f"{MIRROR}/manifests/{calico.target}"
     flannel = next(
         (manifest for manifest in manifests if re.match(r"^flannel/v[^/]+/kube-flannel\.yml$", manifest.target)), None

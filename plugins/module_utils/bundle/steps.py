@@ -12,6 +12,7 @@ from typing import Any
 
 from .catalog import NETWORK_TOOLS, Catalog, Component, Image, Package, add_kubernetes, component_versions
 from .errors import BundleError
+from .index import Index
 from .names import ImageName, minor_of
 from .packages import texts_of
 from .plan import Step, digest_of
@@ -48,6 +49,43 @@ class Want:
     locks: dict[str, str] = field(default_factory=dict)  # digest of go.mod and go.sum by component
     texts: dict[str, str] = field(default_factory=dict)  # own sources, such as pause.c
     upstream: dict[str, str] = field(default_factory=dict)  # addresses, see role `bundle`
+
+
+def carry_over(want: Want, index: Index) -> None:
+    """Add to *want* what is in the bundle already and not replaced: other Kubernetes versions, and what the site brought.
+
+    A build takes minutes and an archive may be on a stick in a drawer, so nothing goes because it is not asked for again.
+    """
+    if index.architecture != want.architecture:
+        return
+    minors = {minor_of(version) for version in want.kubernetes_versions}
+    want.kubernetes_versions += [version for version in index.kubernetes_versions if minor_of(version) not in minors]
+    names = {str(archive.name) for archive in want.archives}
+    for brought in index.brought.get("archives", []):
+        if brought["name"] not in names:
+            want.archives.append(
+                Archive(brought["source"], ImageName.parse(brought["name"]), brought["path"], brought["digest"])
+            )
+    targets = {manifest.target for manifest in want.manifests}
+    for brought in index.brought.get("manifests", []):
+        if brought["target"] not in targets:
+            want.manifests.append(
+                Manifest(brought["target"], brought["path"], brought["digest"], tuple(brought["images"]))
+            )
+
+
+def describe(want: Want) -> Index:
+    """What the index says of the wanted bundle as a whole."""
+    archives = [
+        {"name": str(one.name), "source": one.source, "path": one.path, "digest": one.digest} for one in want.archives
+    ]
+    manifests = [
+        {"target": one.target, "path": one.path, "digest": one.digest, "images": list(one.images)}
+        for one in want.manifests
+    ]
+    return Index(
+        want.origin, want.architecture, list(want.kubernetes_versions), {"archives": archives, "manifests": manifests}
+    )
 
 
 def catalog_of(want: Want) -> Catalog:
@@ -120,7 +158,7 @@ def go_steps(want: Want, catalog: Catalog) -> list[Step]:
         raise BundleError(
             f"{', '.join(unlocked)} cannot be built from Go modules: the collection has no go.mod and go.sum for "
             f"{'it' if len(unlocked) == 1 else 'them'} in roles/bundle/files/go (it has {', '.join(sorted(want.locks))}). "
-            "Choose a version that it has, or bundle_origin: upstream."
+            "Choose a version that it has, or bundle_origin: upstream; bundle_prune: true leaves out what only an earlier run asked for."
         )
     steps = [go_build(component, want) for component in catalog.components.values()]
     pauses = {image.version for image in catalog.images.values() if image.name.startswith("registry.k8s.io/pause:")}
@@ -252,7 +290,7 @@ def archive_step(archive: Archive, architecture: str) -> Step:
             "digest": archive.digest,
             "origin": f"archive {archive.path.rsplit('/', 1)[-1]}",
         },
-        hints={"source": archive.source},
+        hints={"source": archive.source, "file": archive.path},
     )
 
 
@@ -277,7 +315,7 @@ def manifest_step(manifest: Manifest) -> Step:
         "manifest",
         f"taking manifest {manifest.target}",
         {"target": manifest.target, "digest": manifest.digest},
-        hints={"source": manifest.path, "images": manifest.images},
+        hints={"source": manifest.path, "file": manifest.path, "images": manifest.images},
     )
 
 

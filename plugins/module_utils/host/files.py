@@ -89,15 +89,18 @@ def differences(
         after.append(f"mode {mode}, owner {uid}:{gid}\n")
     old = None if absent else have.get("content", "")
     if want_text is not None and old != want_text:
-        if item.secret:
-            before.append("" if absent else "<secret>\n")
-            after.append("<secret, new>\n")
-        else:
-            before.append(old or "")
-            after.append(want_text)
+        before.append(shown(have))
+        after.append("<secret, new>\n" if item.secret else want_text)
     if absent and not after:
         after.append(f"(an empty file, mode {mode})\n")
     return ("".join(before), "".join(after)) if before or after else None
+
+
+def shown(have: dict[str, Any]) -> str:
+    """The text of a file for a diff; what only its owner may read is taken for a secret, whoever wrote it."""
+    if have["state"] == "file" and not int(have["mode"], 8) & 0o044:
+        return "<secret>\n"
+    return have.get("content", "")
 
 
 def _plan_file(system: System, record: Record, item: WantedFile, fetch: Fetch) -> list[Step]:
@@ -107,20 +110,20 @@ def _plan_file(system: System, record: Record, item: WantedFile, fetch: Fetch) -
     uid, gid = _owner(item)
     if item.url:
         if have["state"] == "file" and _fetched_already(system, record, item):
-            shown: str | None = None
+            text: str | None = None
         else:
-            shown = f"(fetched from {item.url})\n"
+            text = f"(fetched from {item.url})\n"
     else:
-        shown = item.content or ""
+        text = item.content or ""
     told = dict(have, state="file", content="(a link)") if have["state"] == "link" else have
-    changed = differences(item, told, shown, uid, gid)
+    changed = differences(item, told, text, uid, gid)
     if changed is None and have["state"] != "link":
         return []
 
     def apply() -> None:
         data = (
             system.read_bytes(item.path) or b""
-            if shown is None
+            if text is None
             else fetch_checked(item, fetch)
             if item.url
             else (item.content or "").encode("utf-8")
@@ -135,7 +138,7 @@ def _plan_file(system: System, record: Record, item: WantedFile, fetch: Fetch) -
     return [
         Step(
             subject=f"file {item.path}",
-            sentence=f"file {item.path} {'fetched from ' + item.url if item.url and shown else verb}",
+            sentence=f"file {item.path} {'fetched from ' + item.url if item.url and text else verb}",
             before=before,
             after=after,
             apply=apply,
@@ -193,7 +196,7 @@ def _plan_absent(system: System, record: Record, item: WantedFile) -> list[Step]
         Step(
             subject=f"{have['state']} {item.path}",
             sentence=f"{have['state']} {item.path} removed",
-            before="<secret>" if item.secret else have.get("content", "present"),
+            before=shown(have) or "present",
             apply=apply,
             remember=[("files", item.path, have)],
             paths=[item.path],

@@ -38,9 +38,10 @@ FOLDERS = (
     "/var/log/calico",
     "/var/log/containers",
     "/var/log/pods",
+    "/var/log/slipway-kubeadm.log",
 )
-"""Folders that Kubernetes, etcd, containerd, Flannel and Calico make by themselves, in the places that their own
-manifests and kubeadm's defaults name (kubeadm reset reference: "The reset process does not clean …")."""
+"""What Kubernetes, etcd, containerd, Flannel and Calico make by themselves, in the places that their own manifests and
+kubeadm's defaults name (kubeadm reset reference: "The reset process does not clean …"), and kubeadm's log."""
 
 PARENTS = ("/root/.kube", "/lib/modules")
 """Folders in which others may keep things of their own: they go only when they were not there and are empty.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import os
 import shutil
 import stat
@@ -122,6 +123,8 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: i
     folder, name = os.path.split(path)
     temporary = ""
     try:
+        for left_over in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.slipway")):
+            os.unlink(left_over)  # by a run that was killed while it wrote
         descriptor, temporary = tempfile.mkstemp(prefix="." + name + ".", suffix=".slipway", dir=folder)
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(data)

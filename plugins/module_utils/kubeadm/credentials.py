@@ -10,6 +10,7 @@ that it is never an argument of a process.
 
 from __future__ import annotations
 
+import calendar
 import re
 import secrets
 import time
@@ -27,7 +28,8 @@ LEASE_SECONDS = 40
 
 def make_token() -> str:
     """A random bootstrap token."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(6)) + "." + "".join(secrets.choice(ALPHABET) for _ in range(16))
+    characters = "".join(secrets.choice(ALPHABET) for _position in range(22))
+    return characters[:6] + "." + characters[6:]
 
 
 def make_certificate_key() -> str:
@@ -109,8 +111,6 @@ def stale_node(node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: st
     renewed = (lease.get("spec") or {}).get("renewTime", "")
     if not ready or not renewed:
         return ""
-    import calendar
-
     age = now - calendar.timegm(time.strptime(renewed.split(".")[0].rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
     if age > LEASE_SECONDS:
         return ""

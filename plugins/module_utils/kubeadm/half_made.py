@@ -31,6 +31,8 @@ NETWORK_FILES = (
     "/run/flannel",
     "/var/lib/cni",
 )
+# The kubelet counts a static pod's restarts by the logs it finds.
+POD_LOGS = ("/var/log/containers", "/var/log/pods")
 INTERFACES = ("cni0", "flannel.1", "vxlan.calico")
 RESET_TIMEOUT = 300
 # A host that was just switched on brings its member up in about half a minute, and only then is there a majority.
@@ -120,7 +122,8 @@ def clear(
     # Without a kubeconfig kubeadm does not ask a cluster that may be silent; its own member was seen to above.
     arguments = ["reset", "--force", "--skip-phases", "remove-etcd-member", "--cleanup-tmp-dir"]
     run_kubeadm([*arguments, "--kubeconfig", "/nonexistent", "--cri-socket", cri_socket], RESET_TIMEOUT, lock, log)
-    empty_folder(etcd_data)
+    for folder in (etcd_data, *POD_LOGS):
+        empty_folder(folder)
     for path in NETWORK_FILES:
         if Path(path).is_dir():
             shutil.rmtree(path, ignore_errors=True)

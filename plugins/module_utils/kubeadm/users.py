@@ -11,6 +11,7 @@ import pwd
 from pathlib import Path
 from typing import Any, Mapping
 
+from ansible_collections.slipway.kube.plugins.module_utils.host.record import Record, describe_file
 from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, write_atomic
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import kubeconfig as core
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.kubectl import Kubectl
@@ -37,7 +38,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
 
 
 def give(
-    entry: pwd.struct_passwd, want: dict[str, Any] | None, check_mode: bool
+    entry: pwd.struct_passwd, want: dict[str, Any] | None, check_mode: bool, record: Record | None = None
 ) -> tuple[str, dict[str, Any] | None, bool]:
     """Give one user the kubeconfig: (path, what was there, whether it changed).
 
@@ -49,6 +50,10 @@ def give(
     info = path.stat() if path.exists() else None
     wrong = info is not None and (info.st_mode & 0o7777 != MODE or info.st_uid != entry.pw_uid)
     if (differs or wrong) and not check_mode:
+        if record and record.exists:  # so that a reset puts back what was there
+            for place in (path.parent, path) if not path.parent.exists() else (path,):
+                record.remember("files", str(place), describe_file(str(place)))
+            record.save()
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True)
             os.chown(path.parent, entry.pw_uid, entry.pw_gid)
@@ -74,8 +79,9 @@ def converge(params: Mapping[str, Any], check_mode: bool, fetch: bool) -> dict[s
         for entry in entries:  # all are looked at before one is written
             path = Path(entry.pw_dir) / ".kube" / "config"
             core.check(read_config(path), want, str(path))
+    record = Record.load(params["record_dir"]) if params.get("record_dir") else None
     for entry in entries:
-        path, have, changed = give(entry, want, check_mode)
+        path, have, changed = give(entry, want, check_mode, record)
         result["paths"].append(path)
         if changed:
             result["changed"] = True

@@ -13,6 +13,7 @@ import copy
 import ipaddress
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Mapping
+from urllib.parse import urlsplit
 
 Object = Dict[str, Any]
 
@@ -50,6 +51,8 @@ class Calico:
     :ivar wireguard: whether traffic between nodes is encrypted with WireGuard.
     :ivar node_env: further environment of calico-node; a value of None takes a variable away.
     :ivar image_registry: registry to take the images from instead of the manifest's.
+    :ivar api_server: HOST or HOST:PORT at which nodes reach the API server; empty for the Service's address.
+    :ivar api_port: port of the API server where C(api_server) names none.
     """
 
     pod_subnet: str
@@ -59,6 +62,8 @@ class Calico:
     wireguard: bool = False
     node_env: Mapping[str, Any] = field(default_factory=dict)
     image_registry: str = ""
+    api_server: str = ""
+    api_port: int = 6443
 
     @property
     def backend(self) -> str:
@@ -69,7 +74,11 @@ class Calico:
 
     def problems(self) -> list[str]:
         """Say what cannot work about these settings, each with its remedy."""
-        found = pod_subnet_problems(self.pod_subnet, 26) + mtu_problems(self.mtu)
+        found = (
+            pod_subnet_problems(self.pod_subnet, 26)
+            + mtu_problems(self.mtu)
+            + api_server_problems(self.api_server, self.api_port)
+        )
         if self.encapsulation not in ENCAPSULATIONS:
             found.append(
                 "Calico has no encapsulation %r; choose one of %s." % (self.encapsulation, ", ".join(ENCAPSULATIONS))
@@ -108,6 +117,34 @@ def mtu_problems(mtu: int) -> list[str]:
     return ["An MTU of %d bytes is not usable: give 576 to 65535, or 0 to have it found." % mtu]
 
 
+def api_server_problems(api_server: str, port: int) -> list[str]:
+    """Say why a text does not tell where the API server is."""
+    try:
+        api_server_env(api_server, port)
+    except ValueError:
+        return ["The API server's address %r is not HOST or HOST:PORT." % api_server]
+    return []
+
+
+def api_server_env(api_server: str, port: int) -> dict[str, str]:
+    """Tell pods on the nodes' network where the API server is, so that they need no kube-proxy to begin.
+
+    Without it a pod network that starts before kube-proxy fails on the Service's address, and waits before it tries again.
+
+    :param api_server: HOST, HOST:PORT or [ADDRESS]:PORT; empty to leave it to the Service.
+    :param port: the port where C(api_server) names none.
+    :raises ValueError: it is none of these.
+    """
+    if not api_server:
+        return {}
+    parts = urlsplit(
+        "//[%s]" % api_server if api_server.count(":") > 1 and "[" not in api_server else "//" + api_server
+    )
+    if not parts.hostname or parts.path or parts.query or parts.username:
+        raise ValueError(api_server)
+    return {"KUBERNETES_SERVICE_HOST": parts.hostname, "KUBERNETES_SERVICE_PORT": str(parts.port or port)}
+
+
 def configure(objects: Iterable[Any], wanted: Calico) -> list[Object]:
     """Give the manifest's objects with the wanted settings; what is passed in stays as it is.
 
@@ -136,6 +173,17 @@ def configure(objects: Iterable[Any], wanted: Calico) -> list[Object]:
     if wanted.image_registry:
         for content in result:
             _move_images(content, wanted.image_registry.rstrip("/"))
+    if wanted.api_server:
+        # The manifest reads it where it is there.
+        named = {"name": "kubernetes-services-endpoint", "namespace": "kube-system"}
+        result.append(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": named,
+                "data": api_server_env(wanted.api_server, wanted.api_port),
+            }
+        )
     return result
 
 

@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict
 
-from .calico import NetworkError, mtu_problems, pod_subnet_problems
+from .calico import NetworkError, api_server_env, api_server_problems, mtu_problems, pod_subnet_problems
 
 Object = Dict[str, Any]
 
@@ -62,6 +62,8 @@ class Flannel:
     :ivar cni_plugin: whether flannel's own CNI plugin is used; otherwise bridge and host-local serve.
     :ivar plugin_version: tag of the plugin's image without the v.
     :ivar image_registry: registry to take the images from instead of ghcr.io.
+    :ivar api_server: HOST or HOST:PORT at which nodes reach the API server; empty for the Service's address.
+    :ivar api_port: port of the API server where C(api_server) names none.
     """
 
     pod_subnet: str
@@ -72,10 +74,16 @@ class Flannel:
     cni_plugin: bool = True
     plugin_version: str = ""
     image_registry: str = ""
+    api_server: str = ""
+    api_port: int = 6443
 
     def problems(self) -> list[str]:
         """Say what cannot work about these settings, each with its remedy."""
-        found = pod_subnet_problems(self.pod_subnet, 24) + mtu_problems(self.mtu)
+        found = (
+            pod_subnet_problems(self.pod_subnet, 24)
+            + mtu_problems(self.mtu)
+            + api_server_problems(self.api_server, self.api_port)
+        )
         if self.backend not in BACKENDS:
             found.append(
                 "Flannel's backend %r is not supported; choose one of %s." % (self.backend, ", ".join(BACKENDS))
@@ -173,7 +181,7 @@ def _daemon_set(wanted: Flannel) -> Object:
         "serviceAccountName": "flannel",
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}, {"operator": "Exists", "effect": "NoExecute"}],
-        "containers": [_flanneld(image)],
+        "containers": [_flanneld(image, wanted)],
         "volumes": [
             _host_path("run", "/run/flannel", "DirectoryOrCreate"),
             _host_path("cni", "/etc/cni/net.d", "DirectoryOrCreate"),
@@ -193,7 +201,10 @@ def _daemon_set(wanted: Flannel) -> Object:
     }
 
 
-def _flanneld(image: str) -> Object:
+def _flanneld(image: str, wanted: Flannel) -> Object:
+    api_server = [
+        {"name": name, "value": value} for name, value in api_server_env(wanted.api_server, wanted.api_port).items()
+    ]
     return {
         "name": "kube-flannel",
         "image": image,
@@ -203,6 +214,7 @@ def _flanneld(image: str) -> Object:
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": "EVENT_QUEUE_DEPTH", "value": "5000"},
+            *api_server,
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "50Mi"}},
         "securityContext": {"privileged": False, "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}},

@@ -64,10 +64,9 @@ def check_networks(cluster: Cluster) -> Iterator[Problem]:
     """Pod and Service networks are networks, apart from each other and from the hosts, and large enough."""
     if not cluster.hosts:
         return
-    want = next(iter(cluster.hosts.values())).want
     networks: dict[str, list[Any]] = {}
     for name in ("kube_pod_subnet", "kube_service_subnet"):
-        networks[name], errors = parse_networks(want.get(name))
+        networks[name], errors = parse_networks(cluster.want.get(name))
         for error in errors or ([] if networks[name] else ["it is empty"]):
             yield Problem(
                 "networks",
@@ -121,7 +120,7 @@ def check_service_dns(cluster: Cluster) -> Iterator[Problem]:
     """The Service network has a tenth address, which kubeadm gives to the cluster's DNS, and is no larger than it may be."""
     if not cluster.hosts:
         return
-    for network in parse_networks(next(iter(cluster.hosts.values())).want.get("kube_service_subnet"))[0]:
+    for network in parse_networks(cluster.want.get("kube_service_subnet"))[0]:
         bits = network.max_prefixlen - network.prefixlen
         if not 4 <= bits <= 20:
             yield Problem(
@@ -136,13 +135,11 @@ def check_service_dns(cluster: Cluster) -> Iterator[Problem]:
 
 def check_dns_domain(cluster: Cluster) -> Iterator[Problem]:
     """The cluster's DNS domain is a DNS name."""
-    for host in list(cluster.hosts.values())[:1]:
-        reason = explain_name(str(host.want.get("kube_dns_domain") or ""))
-        if reason:
-            evidence = "'%s' %s" % (host.want.get("kube_dns_domain"), reason)
-            yield Problem(
-                "dns_domain", "", "kube_dns_domain is no DNS name.", evidence, "Write a name like cluster.local."
-            )
+    domain = str(cluster.want.get("kube_dns_domain") or "")
+    reason = explain_name(domain) if cluster.hosts else ""
+    if reason:
+        evidence = "'%s' %s" % (domain, reason)
+        yield Problem("dns_domain", "", "kube_dns_domain is no DNS name.", evidence, "Write a name like cluster.local.")
 
 
 def check_endpoint(cluster: Cluster) -> Iterator[Problem]:

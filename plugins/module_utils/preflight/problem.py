@@ -97,6 +97,13 @@ class Cluster:
     now: float = 0.0
 
     @property
+    def want(self) -> dict[str, Any]:
+        """Values of variables of which a cluster has one, as its first host has them; {} without hosts."""
+        for host in self.hosts.values():
+            return host.want
+        return {}
+
+    @property
     def control_planes(self) -> list[Host]:
         """Hosts of the control plane's group."""
         return [host for host in self.hosts.values() if host.control_plane]

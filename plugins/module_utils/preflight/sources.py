@@ -93,7 +93,7 @@ def registry_requests(want: dict[str, Any]) -> list[dict[str, Any]]:
     """The control plane's registry, or the first mirror of each mirrored one, and a manifest from it."""
     requests = []
     mirrors = want.get("kube_registry_mirrors") or {}
-    registry = str(want.get("kube_image_registry") or "").split("/")[0]
+    registry = str(want.get("kube_image_registry") or "").partition("/")[0]
     proxy = want.get("containerd_proxy") or {}
     if registry and not mirrors.get(registry):
         url = "https://%s/v2/" % registry

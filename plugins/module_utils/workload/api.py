@@ -239,7 +239,7 @@ class Client:
         return (
             "The certificate of the API server at %s is not one that the kubeconfig trusts: %s. The kubeconfig belongs to another cluster, "
             "or the server's certificate lacks this name or address (kubeadm: certSANs)."
-            % (self.credentials.server, error.verify_message)
+            % (self.credentials.server, error.verify_message.rstrip("."))
         )
 
 

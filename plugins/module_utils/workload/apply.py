@@ -118,9 +118,8 @@ class Manifest:
         :param deadline: time.monotonic() until which definitions may take to be served.
         :raises ManifestError: the server refused some; all of them are named.
         """
-        todo = {step.name: step for step in steps if step.action in ("create", "change")}
-        for stage in stages([step.content for step in todo.values()]):
-            self._collect(self._send, [todo[reference(content)] for content in stage])
+        for stage in stages(step.content for step in steps if step.action in ("create", "change")):
+            self._collect(self._send, stage)
             self._await_definitions(stage, deadline)
 
     def remove(self, steps: Sequence[Step], deadline: float, wait: bool) -> None:
@@ -128,10 +127,9 @@ class Manifest:
 
         :raises ManifestError: something is still there at the deadline; its finalizers are named.
         """
-        todo = {step.name: step for step in steps if step.action == "delete"}
-        for stage in reversed(stages([step.before for step in todo.values()])):
+        for stage in reversed(stages(step.before for step in steps if step.action == "delete")):
             names = [reference(content) for content in stage]
-            self._collect(lambda name: self.client.delete(self.path(name)), names)
+            self._collect(lambda content: self.client.delete(self.path(reference(content))), stage)
             while wait:
                 left = [
                     live for live in self.client.each(lambda name: self.client.find(self.path(name)), names) if live
@@ -156,10 +154,7 @@ class Manifest:
         live = self.client.find(self.path(name))
         if live is None and not self._can_ask(name, created):
             return Step(name, "create", content, {}, content_of(content))
-        try:
-            answer = self.client.apply(self.path(name), content, self.manager, self.force, dry_run=True)
-        except ApiError as error:
-            raise ManifestError(explain(error, name, self.manager)) from error
+        answer = self.client.apply(self.path(name), content, self.manager, self.force, dry_run=True)
         if live is None:
             return Step(name, "create", content, {}, content_of(content))
         before, after = content_of(live), content_of(answer)
@@ -184,11 +179,8 @@ class Manifest:
         live = self.client.find(self.path(name))
         return Step(name, "delete" if live else "none", content, content_of(live), {})
 
-    def _send(self, step: Step) -> None:
-        try:
-            self.client.apply(self.path(step.name), step.content, self.manager, self.force, dry_run=False)
-        except ApiError as error:
-            raise ManifestError(explain(error, step.name, self.manager)) from error
+    def _send(self, content: Object) -> None:
+        self.client.apply(self.path(reference(content)), content, self.manager, self.force, dry_run=False)
 
     def _await_definitions(self, stage: Sequence[Object], deadline: float) -> None:
         names = [reference(content) for content in stage if content["kind"] == "CustomResourceDefinition"]
@@ -207,18 +199,18 @@ class Manifest:
             names = [name for name, _live in pending]
             time.sleep(0.2)
 
-    def _collect(self, function: Any, items: Sequence[Any]) -> list[Any]:
-        """Call a function for every item and raise all refusals together."""
+    def _collect(self, function: Callable[[Object], Any], contents: Sequence[Object]) -> list[Any]:
+        """Call a function for every object and raise all refusals together."""
 
-        def attempt(item: Any) -> Any | ManifestError:
+        def attempt(content: Object) -> Any:
             try:
-                return function(item)
+                return function(content)
             except ManifestError as error:
                 return error
             except ApiError as error:
-                return ManifestError(str(error))
+                return ManifestError(explain(error, reference(content), self.manager))
 
-        results = self.client.each(attempt, items)
+        results = self.client.each(attempt, contents)
         problems = [str(result) for result in results if isinstance(result, ManifestError)]
         if problems:
             raise ManifestError("\n".join(problems))
@@ -228,7 +220,7 @@ class Manifest:
 def refusals(client: Client, kinds: Kinds, rules: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say which rules forbid to go on: an object that must not be there, or that has another content than expected.
 
-    :param rules: each names an object (api_version, kind, namespace, name), says why in C(message), and may give C(fields):
+    :param rules: each names an object (api_version, kind, namespace, name), says C(why), and may give C(fields):
         dotted paths with the values that are accepted.
     """
 
@@ -237,7 +229,7 @@ def refusals(client: Client, kinds: Kinds, rules: Sequence[Mapping[str, Any]]) -
         resource = kinds.get((name.api_version, name.kind))
         live = client.find(resource.path(name)) if resource else None
         evidence = broken_rule(rule, live)
-        return None if evidence is None else "%s %s %s" % (name, evidence, rule["message"])
+        return None if evidence is None else "%s %s %s" % (name, evidence, rule["why"])
 
     return [text for text in client.each(judge, rules) if text]
 
@@ -279,7 +271,7 @@ def explain(error: ApiError, name: Reference, manager: str) -> str:
         )
     if error.status == 403 and error.reason == "Forbidden":
         return "%s: forbidden: %s. Use a kubeconfig that may do this, or grant it with a Role." % (name, error.message)
-    if error.status in (400, 422):
+    if error.status in (400, 422) or "failed to create typed patch object" in error.message:
         details = "; ".join("%s: %s" % (cause.get("field", "?"), cause.get("message", "")) for cause in error.causes)
         remedy = (
             "Correct the object."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from .objects import reference
-from .ready import Problem, condition, pod_problems, readiness
+from .ready import condition, pod_problems, readiness
 from .wait import explain_workload
 
 Object = Mapping[str, Any]
@@ -71,24 +71,22 @@ def system_problems(
     :param workloads: Deployments, DaemonSets and StatefulSets of the system's namespaces.
     :param pods: all pods there; one that failed and has been replaced by its controller does not count.
     """
-    found: list[str] = []
+    found: list[tuple[bool, str]] = []
     told: set[str] = set()
-    lost = False
     for workload in workloads:
         ready, why = readiness(workload)
         if not ready:
             mine = [pod for pod in pods if _selects(workload, pod)]
             lines, hopeless = explain_workload(workload, why, mine, events)
-            lost = lost or hopeless
-            found.append(" ".join(line.strip() for line in lines))
+            found.append((hopeless, "\n".join(lines)))
             told.update(pod["metadata"]["name"] for pod in mine)
     for pod in pods:
         owned = any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or [])
         replaced = (pod.get("status") or {}).get("phase") == "Failed" and owned
         if pod["metadata"]["name"] not in told and not replaced:
-            problems: list[Problem] = pod_problems(pod, events)
-            found += [str(problem).rstrip() for problem in problems]
-    return found, lost
+            found += [(problem.hopeless, str(problem).rstrip()) for problem in pod_problems(pod, events)]
+    found.sort(key=lambda each: not each[0])
+    return [text for _hopeless, text in found], any(hopeless for hopeless, _text in found)
 
 
 def network_of(workloads: Sequence[Object]) -> dict[str, Any]:

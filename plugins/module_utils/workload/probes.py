@@ -120,7 +120,7 @@ def _workload(kind: str, app: str, image: str, port: int) -> Object:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["netexec", "--http-port=%d" % port, "--udp-port=-1"],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 1, "failureThreshold": 30},
+        "readinessProbe": {"httpGet": {"path": "/", "port": port}, "periodSeconds": 1, "failureThreshold": 30},
     }
     spec: Object = {
         "serviceAccountName": "probe",
@@ -237,4 +237,4 @@ def distinct(answers: Iterable[Answer]) -> list[str]:
 
 def shorten(lines: Sequence[str], most: int = 5) -> str:
     """Join some lines, with a count of those left out."""
-    return "; ".join(list(lines[:most]) + (["and %d more" % (len(lines) - most)] if len(lines) > most else []))
+    return "\n".join(list(lines[:most]) + (["and %d more" % (len(lines) - most)] if len(lines) > most else []))

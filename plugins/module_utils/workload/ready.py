@@ -49,7 +49,9 @@ class Problem:
         where = "pod %s%s" % (self.pod, " on %s" % self.node if self.node else "")
         part = ", container %s" % self.container if self.container else ""
         message = ": " + " ".join(self.message.split()) if self.message else ""
-        return "%s%s: %s%s %s" % (where, part, self.reason, message, REMEDIES.get(self.reason, ""))
+        said = "%s%s: %s%s" % (where, part, self.reason, message)
+        remedy = REMEDIES.get(self.reason)
+        return "%s. %s" % (said.rstrip("."), remedy) if remedy else said
 
 
 def condition(content: Object, kind: str) -> dict[str, Any]:

@@ -15,14 +15,13 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def results_text(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Tell every result in a line."""
-    if not results:
-        return []
-    width = max(len(result["test"]) for result in results)
-    return [
-        "%-6s %s  %s" % ("ok" if result["ok"] else "FAILED", result["test"].ljust(width), result["evidence"])
-        for result in results
-    ]
+    """Tell every result; further lines of its evidence are indented."""
+    lines = []
+    for result in results:
+        first, *more = str(result["evidence"]).split("\n")
+        lines.append("%s %s: %s" % ("ok" if result["ok"] else "FAILED", result["test"], first))
+        lines += ["  " + line for line in more]
+    return lines
 
 
 def network_text(network: Mapping[str, Any], pod_subnet: str) -> str:

@@ -18,8 +18,10 @@ from .objects import Object, Resource
 from .probes import MANAGER, NAMESPACE, Answer, Call, Result
 
 NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
+WORKLOAD_PATHS = tuple("/apis/apps/v1/namespaces/%s/%s" % (NAMESPACE, kind) for kind in ("daemonsets", "deployments"))
 POLL = 0.5
 CLEAN_UP = 90
+DIAL = 10
 # How long the answers may take to become right once all pods are ready: rules and endpoints reach the nodes in this time.
 SETTLE = 20
 OVERLAY_HINT = "See that the network's packets pass between the nodes (VXLAN: UDP 4789 for Calico, UDP 8472 for Flannel; IP-in-IP: protocol 4; BGP: TCP 179)."
@@ -87,7 +89,7 @@ class Verifier:
             if self.ok:
                 self._ask(domain, host_port)
         finally:
-            self._remove("clean-up")
+            self._remove("clean-up", self._pods_gone)
 
     def _until(self, test: str, look: Callable[[], Seen], wait: bool = True, deadline: float | None = None) -> None:
         started = time.monotonic()
@@ -171,7 +173,7 @@ class Verifier:
                 "Namespace %s is in the cluster, and this module did not make it (no label app.kubernetes.io/managed-by=%s). "
                 "Nothing was touched. Rename or delete it, or verify with mode light." % (NAMESPACE, MANAGER)
             )
-        self._remove("leftovers of an interrupted run")
+        self._remove("leftovers of an earlier run", self._namespace_gone)
 
     def _create(self, image: str, host_port: int) -> None:
         manifest = Manifest(self.client, probes.objects(image, host_port), NAMESPACE, MANAGER, force=True)
@@ -229,10 +231,10 @@ class Verifier:
             proxy,
         )
         self._settle(
-            "DNS, short name", names(probes.service_calls(found, "web", port, "name web", ("pods",)), "web"), dns
+            "short DNS name", names(probes.service_calls(found, "web", port, "name web", ("pods",)), "web"), dns
         )
         self._settle(
-            "DNS, full name",
+            "full DNS name",
             names(probes.service_calls(found, full_name, port, "name " + full_name, ("pods", "nodes")), full_name),
             dns,
         )
@@ -246,7 +248,7 @@ class Verifier:
             if not bad or time.monotonic() - started > SETTLE:
                 break
             time.sleep(POLL)
-        evidence = "%d failed: %s. %s" % (len(bad), probes.shorten(bad), hint) if bad else said
+        evidence = "\n".join(["%d failed:" % len(bad), probes.shorten(bad), hint]) if bad else said
         self.results.append(Result(test, not bad, evidence, time.monotonic() - started))
 
     def _dial(self, calls: Sequence[Call]) -> list[Answer]:
@@ -255,10 +257,12 @@ class Verifier:
     def _dial_one(self, call: Call) -> Answer:
         path = "%s/pods/%s:%d/proxy/dial" % (NAMESPACE_PATH, call.source.name, call.source.port)
         try:
-            return probes.read_answer(call, self.client.text(path, call.query(), timeout=10))
-        except (ApiError, Unreachable) as error:
-            said = error.message if isinstance(error, ApiError) else str(error)
-            return Answer(call, errors=("the API server cannot reach the asking pod: " + " ".join(said.split()),))
+            return probes.read_answer(call, self.client.text(path, call.query(), timeout=DIAL))
+        except Unreachable:
+            return Answer(call, errors=("no answer within %d s, asked through the API server" % DIAL,))
+        except ApiError as error:
+            said = " ".join(error.message.split())
+            return Answer(call, errors=("the API server does not reach %s: %s" % (call.source, said),))
 
     def _from_here(self, targets: Sequence[tuple[str, int]], path: str) -> list[str]:
         """Ask from the host on which this runs, without any pod in between."""
@@ -281,15 +285,21 @@ class Verifier:
 
         return [text for text in self.client.each(ask, targets) if text]
 
-    def _remove(self, test: str) -> None:
+    def _remove(self, test: str, gone: Callable[[], Seen]) -> None:
+        # The namespace goes some seconds after it is told to; the pods are told here, so that they go at once.
         self.client.delete(NAMESPACE_PATH)
-        self._until(test, self._gone, deadline=time.monotonic() + CLEAN_UP)
+        for path in (*WORKLOAD_PATHS, NAMESPACE_PATH + "/pods"):
+            self.client.delete(path)
+        self._until(test, gone, deadline=time.monotonic() + CLEAN_UP)
 
-    def _gone(self) -> Seen:
+    def _pods_gone(self) -> Seen:
+        left = [pod["metadata"]["name"] for pod in self.client.items(NAMESPACE_PATH + "/pods")]
+        if not left:
+            return Seen(True, "all test pods are gone, and namespace %s goes" % NAMESPACE)
+        return Seen(False, "pods of namespace %s are still there: %s" % (NAMESPACE, ", ".join(left)))
+
+    def _namespace_gone(self) -> Seen:
         if self.client.find(NAMESPACE_PATH) is None:
             return Seen(True, "namespace %s is gone" % NAMESPACE)
-        return Seen(
-            False,
-            "namespace %s is still there: see kubectl get namespace %s -o yaml for what keeps it"
-            % (NAMESPACE, NAMESPACE),
-        )
+        look = "kubectl get namespace %s -o yaml" % NAMESPACE
+        return Seen(False, "namespace %s is still there: see %s for what keeps it" % (NAMESPACE, look))

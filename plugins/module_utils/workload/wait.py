@@ -31,10 +31,8 @@ def wait_ready(
     started = time.monotonic()
     pending, looked = names, started
     while pending:
-        states = [
-            (name, live) for name, live in zip(pending, client.each(lambda name: client.find(path(name)), pending))
-        ]
-        late = [(name, live, why) for name, live, why in ((name, live, _why(live)) for name, live in states) if why]
+        lives = client.each(lambda name: client.find(path(name)), pending)
+        late = [(name, live, why) for name, live, why in zip(pending, lives, map(_why, lives)) if why]
         pending = [name for name, _live, _reason in late]
         now = time.monotonic()
         over = now - started >= seconds
@@ -88,10 +86,7 @@ def explain_workload(
     """
     newest = newest_only(pods)
     problems: list[Problem] = [problem for pod in newest for problem in pod_problems(pod, events)]
-    lines = ["%s: %s." % (reference(live), why)]
-    lines += ["  " + str(problem).rstrip() for problem in problems[:5]]
-    if len(problems) > 5:
-        lines.append("  and %d more pods" % (len(problems) - 5))
+    lines = ["%s: %s." % (reference(live), why)] + ["  " + line for line in tell(problems)]
     if not problems:
         told = _creation_failure(live, events)
         if told:
@@ -99,6 +94,18 @@ def explain_workload(
     lost = {problem.pod for problem in problems if problem.hopeless}
     whole = len(lost) == len(newest) if live.get("kind") == "Deployment" else bool(lost)
     return lines, bool(newest) and whole
+
+
+def tell(problems: Sequence[Problem]) -> list[str]:
+    """Tell each reason once, with the number of pods that have it; those that are final come first."""
+    groups: dict[tuple[Any, ...], list[Problem]] = {}
+    for problem in sorted(problems, key=lambda problem: not problem.hopeless):
+        groups.setdefault((problem.container, problem.reason, problem.message), []).append(problem)
+    lines = []
+    for same in groups.values():
+        more = {problem.pod for problem in same[1:]} - {same[0].pod}
+        lines.append(str(same[0]).rstrip() + (" (and %d more pods)" % len(more) if more else ""))
+    return lines[:5] + (["and %d more reasons" % (len(lines) - 5)] if len(lines) > 5 else [])
 
 
 def _creation_failure(live: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:

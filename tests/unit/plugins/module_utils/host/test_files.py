@@ -64,9 +64,9 @@ def test_a_file_and_its_parents_are_made_once(host):
 
 def test_text_and_mode_differences_are_both_shown(host):
     (host.root / "c.conf").write_text("old\n")
-    (host.root / "c.conf").chmod(0o600)
+    (host.root / "c.conf").chmod(0o640)
     step = host.plan({"path": "/c.conf", "content": "new\n"})[0]
-    assert step.before == f"mode 0600, owner {os.getuid()}:{os.getgid()}\nold\n"
+    assert step.before == f"mode 0640, owner {os.getuid()}:{os.getgid()}\nold\n"
     assert step.after == f"mode 0644, owner {os.getuid()}:{os.getgid()}\nnew\n"
     assert host.record.before["files"] == {}
     assert host.make({"path": "/c.conf", "content": "new\n"}) == ["file /c.conf changed"]
@@ -96,6 +96,14 @@ def test_a_secret_is_named_and_not_shown(host):
     step.apply()
     assert (host.root / "c.conf").read_text() == "password=new"
     assert (host.root / "c.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_that_was_there_is_not_shown_by_what_comes_after_it(host):
+    (host.root / "c.conf").write_text("password=old")
+    (host.root / "c.conf").chmod(0o600)
+    for item in ({"path": "/c.conf", "content": "open\n"}, {"path": "/c.conf", "state": "absent"}):
+        assert "password" not in str(host.plan(item)[0].diff)
+        assert "<secret>" in host.plan(item)[0].before
 
 
 def test_an_empty_file_is_a_file(host):

@@ -31,6 +31,13 @@ def test_write_atomic_replaces_a_file_and_leaves_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["config"]
 
 
+def test_write_atomic_clears_what_a_killed_run_left(tmp_path):
+    (tmp_path / ".config.abc.slipway").write_text("half")
+    (tmp_path / ".config2.abc.slipway").write_text("another file's")
+    write_atomic(str(tmp_path / "config"), b"new", 0o600, os.getuid(), os.getgid())
+    assert sorted(os.listdir(tmp_path)) == [".config2.abc.slipway", "config"]
+
+
 def test_write_atomic_keeps_the_old_file_when_it_fails(tmp_path, monkeypatch):
     target = tmp_path / "config"
     target.write_text("old")

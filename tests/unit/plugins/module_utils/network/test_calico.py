@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.network.calico import
     ENCAPSULATIONS,
     Calico,
     NetworkError,
+    api_server_env,
     configure,
     images,
     merge_env,
@@ -55,13 +57,19 @@ def small() -> list[dict[str, Any]]:
     ]
 
 
+@functools.cache
+def published(name: str) -> list[dict[str, Any]]:
+    """A published manifest, read once."""
+    text = next(path for path in PUBLISHED if path.name == name).read_text()
+    return [content for content in yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if content]
+
+
 @pytest.fixture(params=["made here", *[path.name for path in PUBLISHED]])
 def manifest(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """The small manifest, and every published one that is there."""
     if request.param == "made here":
         return small()
-    found = next(path for path in PUBLISHED if path.name == request.param)
-    return [content for content in yaml.safe_load_all(found.read_text()) if content]
+    return published(request.param)
 
 
 def container(objects: list[dict[str, Any]], kind: str = "DaemonSet") -> dict[str, Any]:
@@ -115,7 +123,7 @@ def test_nothing_else_is_touched(manifest: list[dict[str, Any]]) -> None:
 def test_the_published_manifest_is_tried() -> None:
     if not PUBLISHED:
         pytest.skip("left out: the published manifest is not beside this checkout (../shared/calico)")
-    objects = [content for content in yaml.safe_load_all(PUBLISHED[-1].read_text()) if content]
+    objects = published(PUBLISHED[-1].name)
     assert len(objects) > 30
     assert [image.split(":")[0] for image in images(objects)] == [
         "quay.io/calico/cni",
@@ -153,6 +161,7 @@ def test_images_move_to_another_registry() -> None:
         (Calico("fd00::/48"), "IPv6"),
         (Calico("192.168.0.0/28"), "too small"),
         (Calico("192.168.0.0/16", "vxlan"), "no encapsulation 'vxlan'; choose one of VXLAN"),
+        (Calico("192.168.0.0/16", api_server="https://10.0.0.1"), "not HOST or HOST:PORT"),
         (Calico("192.168.0.0/16", mtu=100), "100 bytes is not usable"),
         (Calico("192.168.0.0/16", node_env={"CALICO_IPV4POOL_CIDR": "x"}), "option of its own"),
     ],
@@ -191,3 +200,23 @@ def test_merging_environment_keeps_order_and_replaces_sources() -> None:
         {"name": "B", "value": "1"},
         {"name": "C", "value": "3"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("api_server", "host", "port"),
+    [
+        ("10.0.0.1", "10.0.0.1", "7443"),
+        ("api.example.com:6443", "api.example.com", "6443"),
+        ("[fd00::1]:6443", "fd00::1", "6443"),
+        ("fd00::1", "fd00::1", "7443"),
+    ],
+)
+def test_the_api_server_is_told_to_the_network(api_server: str, host: str, port: str) -> None:
+    told = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    assert api_server_env(api_server, 7443) == told
+    (added,) = configure(small(), Calico("192.168.0.0/16", api_server=api_server, api_port=7443))[3:]
+    assert (
+        added["metadata"] == {"name": "kubernetes-services-endpoint", "namespace": "kube-system"}
+        and added["data"] == told
+    )
+    assert len(configure(small(), Calico("192.168.0.0/16"))) == 3

@@ -99,6 +99,16 @@ def test_settings_reach_flannel() -> None:
     }
 
 
+def test_flannel_is_told_where_the_api_server_is() -> None:
+    def env(wanted: Flannel) -> dict[str, str]:
+        container = named(wanted, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]
+        return {item["name"]: item.get("value") for item in container["env"]}
+
+    told = env(Flannel("10.244.0.0/16", "1", cni_plugin=False, api_server="10.0.0.9:7443"))
+    assert (told["KUBERNETES_SERVICE_HOST"], told["KUBERNETES_SERVICE_PORT"]) == ("10.0.0.9", "7443")
+    assert "KUBERNETES_SERVICE_HOST" not in env(BRIDGE)
+
+
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [

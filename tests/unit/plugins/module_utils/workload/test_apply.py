@@ -285,7 +285,7 @@ def test_the_cluster_that_is_not_there_gets_everything() -> None:
     assert actions(creations(CONTENTS, "web")) == ["create"] * 4
 
 
-RULE = {"api_version": "v1", "kind": "ConfigMap", "namespace": "default", "name": "c", "message": "Do this."}
+RULE = {"api_version": "v1", "kind": "ConfigMap", "namespace": "default", "name": "c", "why": "Do this."}
 
 
 def test_what_must_not_be_there_is_refused(server: Server, client: Client) -> None:

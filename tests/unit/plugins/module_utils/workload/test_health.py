@@ -104,7 +104,7 @@ def test_system_pods_are_judged_by_their_workloads_and_by_themselves() -> None:
     )
     assert len(late) == 1 and not hopeless
     assert late[0].startswith(
-        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready. pod kube-system/kube-proxy-1 on w1"
+        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready.\n  pod kube-system/kube-proxy-1 on w1"
     )
     static = system_problems([], [pod("etcd-cp1", ready=False, phase="Pending")], [])[0]
     assert static[0].startswith("pod kube-system/etcd-cp1 on w1")
@@ -168,9 +168,11 @@ def test_the_summary_says_what_a_person_needs() -> None:
 
 
 def test_results_line_by_line() -> None:
-    lines = results_text(
-        [{"test": "nodes", "ok": True, "evidence": "3 of 3"}, {"test": "pod to pod", "ok": False, "evidence": "x"}]
-    )
-    assert lines == ["ok     nodes       3 of 3", "FAILED pod to pod  x"]
+    fine = {"test": "nodes", "ok": True, "evidence": "3 of 3"}
+    assert results_text([fine, {"test": "pod to pod", "ok": False, "evidence": "1 failed:\nx"}]) == [
+        "ok nodes: 3 of 3",
+        "FAILED pod to pod: 1 failed:",
+        "  x",
+    ]
     assert results_text([]) == []
     assert network_text({"name": "", "network_policy": None}, "").startswith("unknown plugin; whether")

@@ -163,5 +163,5 @@ def test_a_translated_address_is_found() -> None:
 
 def test_small_things() -> None:
     assert distinct([Answer(CALL, ("b", "a")), Answer(CALL, ("a",))]) == ["a", "b"]
-    assert shorten(list("abcdefg"), 2) == "a; b; and 5 more"
+    assert shorten(list("abcdefg"), 2) == "a\nb\nand 5 more"
     assert shorten(["a"]) == "a" and shorten([]) == ""

@@ -114,25 +114,25 @@ def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
         ),
         (
             waiting("ErrImagePull", "dial tcp: i/o timeout"),
-            "ErrImagePull: r/app:1 dial tcp: i/o timeout See that the registry",
+            "ErrImagePull: r/app:1 dial tcp: i/o timeout. See that the registry",
             False,
         ),
-        (waiting("InvalidImageName", "bad"), "InvalidImageName: bad Correct the image's name.", True),
+        (waiting("InvalidImageName", "bad"), "InvalidImageName: bad. Correct the image's name.", True),
         (
             waiting("CreateContainerConfigError", 'secret "x" not found'),
-            'secret "x" not found Create the ConfigMap',
+            'secret "x" not found. Create the ConfigMap',
             False,
         ),
         (
             waiting("CrashLoopBackOff", restartCount=4, lastState={"terminated": {"exitCode": 1, "reason": "Error"}}),
-            "CrashLoopBackOff: it ended with exit code 1 (Error) after 4 restarts Read its log",
+            "CrashLoopBackOff: it ended with exit code 1 (Error) after 4 restarts. Read its log",
             False,
         ),
         (
             waiting(
                 "CrashLoopBackOff", restartCount=1, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
             ),
-            "OOMKilled: it ended with exit code 137 (OOMKilled) after 1 restarts Raise its memory limit.",
+            "OOMKilled: it ended with exit code 137 (OOMKilled) after 1 restarts. Raise its memory limit.",
             False,
         ),
         ({"state": {"terminated": {"exitCode": 2, "reason": "Error"}}}, "Error: exit code 2", False),
@@ -178,7 +178,7 @@ def test_events_tell_more_than_a_container_that_only_waits() -> None:
         },
     ]
     (problem,) = pod_problems(pod(waiting("ContainerCreating")), events)
-    assert "FailedCreatePodSandBox: no cni See that the pod network runs on this node." in str(problem)
+    assert "FailedCreatePodSandBox: no cni. See that the pod network runs on this node." in str(problem)
     (problem,) = pod_problems(pod(waiting("ErrImagePull", "denied")), events)
     assert "ErrImagePull" in str(problem)
 
@@ -220,7 +220,12 @@ def test_a_workload_is_explained_by_its_pods_or_by_why_there_are_none() -> None:
     missing = waiting("ErrImagePull", "not found")
     deployment = workload("Deployment", {}, replicas=2)
     lines, hopeless = explain_workload(deployment, "0 of 2", [pod(missing, name="a"), pod(missing, name="b")], [])
-    assert lines[0] == "Deployment n/web: 0 of 2." and len(lines) == 3 and hopeless
+    assert lines[0] == "Deployment n/web: 0 of 2." and hopeless
+    assert (
+        len(lines) == 2
+        and lines[1].startswith("  pod n/a on w1, container app: ErrImagePull")
+        and lines[1].endswith("(and 1 more pods)")
+    )
     assert not explain_workload(deployment, "1 of 2", [pod(missing, name="a"), pod(ready=True, name="b")], [])[1]
     assert explain_workload(
         workload("DaemonSet", {}), "1 of 2", [pod(missing, name="a"), pod(ready=True, name="b")], []
@@ -229,5 +234,6 @@ def test_a_workload_is_explained_by_its_pods_or_by_why_there_are_none() -> None:
         "DaemonSet", {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]}
     )
     assert explain_workload(refused, "0 of 1", [], [])[0][1] == "  no pod could be made: exceeded quota"
-    many = explain_workload(deployment, "x", [pod(waiting("X"), name=str(number)) for number in range(9)], [])[0]
-    assert many[-1] == "  and 4 more pods"
+    slow = [pod(waiting("X", str(number)), name=str(number)) for number in range(9)]
+    many = explain_workload(deployment, "x", [*slow, pod(missing, name="last")], [])[0]
+    assert "pod n/last" in many[1] and many[-1] == "  and 5 more reasons"
