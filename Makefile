@@ -25,6 +25,7 @@ lab: bundle  ## a cluster of three hosts on this machine, with a sample applicat
 	ansible-playbook slipway.kube.lab
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
 	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)
+	@echo 'Go on with: source .venv/bin/activate; ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY). Remove it all: make lab-down.'
 
 lab-down: venv  ## remove every trace of the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
@@ -47,7 +48,7 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 	tests/artefact
 
 test-sanity: venv  ## ansible-test sanity
-	tests/sanity/run --python 3.11
+	tests/sanity/run
 
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill or calico
 molecule-%: bundle

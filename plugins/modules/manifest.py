@@ -212,7 +212,8 @@ def summary(steps: Sequence[Step], check_mode: bool) -> str:
     """Say in one sentence what was done, or would be."""
     counts = {action: sum(step.action == action for step in steps) for action in VERBS}
     done = ", ".join("%d %s" % (count, VERBS[action]) for action, count in counts.items() if count) or "nothing to do"
-    return "%d objects, %s%s." % (len(steps), "would be: " if check_mode and done != "nothing to do" else "", done)
+    would = "would be: " if check_mode and done != "nothing to do" else ""
+    return "%d object%s, %s%s." % (len(steps), "" if len(steps) == 1 else "s", would, done)
 
 
 def converge(module: AnsibleModule, contents: list[dict[str, Any]], kubectl: str) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def _check_go(builds: Sequence[Step], locks: Path, needs: Needs, run: Runner, fo
                 )
             except BundleError as error:
                 needs.problems.append(
-                    f"Go modules cannot be fetched: {error} Set GOPROXY to a proxy that answers, or unpack a bundle that was made elsewhere."
+                    f"Go modules cannot be fetched: {error}. Set GOPROXY to a proxy that answers, or unpack a bundle that was made elsewhere."
                 )
     return cached
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from ansible_collections.slipway.kube.plugins.module_utils.host.netlink import look_at_ipsets, look_at_tables
+from ansible_collections.slipway.kube.plugins.module_utils.host.sysctls import normal, proc_path
 
 FOLDERS = (
     "/etc/kubernetes",
@@ -77,18 +78,11 @@ SYSCTLS = (
 )
 """Sysctls that parts of a cluster set on the host without being asked."""
 
-PROC_SYS = Path("/proc/sys")
-
-
-def sysctl_path(name: str) -> Path:
-    """Return the file of sysctl *name*; a slash in it stands for a dot inside a part (sysctl.d(5))."""
-    return PROC_SYS / name.replace(".", "\0").replace("/", ".").replace("\0", "/")
-
 
 def read_sysctl(name: str) -> str | None:
     """Return the value of sysctl *name* with its blanks made single, or None where the kernel has none to read."""
     try:
-        return " ".join(sysctl_path(name).read_text().split())
+        return normal(Path(proc_path(name)).read_text())
     except (OSError, UnicodeDecodeError):
         return None
 

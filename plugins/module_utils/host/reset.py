@@ -120,7 +120,10 @@ def plan_reset(system: System, record: Record, options: Options, notes: list[str
     steps += reset_host.plan_modules(system, record)
     steps += reset_host.plan_swap(system, record)
     steps += reset_host.plan_firewall(system, record)
-    return list({step.subject: step for step in reversed(steps)}.values())[::-1]
+    first: dict[str, Step] = {}
+    for step in steps:  # what is to be stopped for two reasons is stopped once, where it comes first
+        first.setdefault(step.subject, step)
+    return list(first.values())
 
 
 def record_step(system: System, record: Record) -> Step:

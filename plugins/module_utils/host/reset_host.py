@@ -122,14 +122,14 @@ def plan_sysctls(system: System, record: Record, notes: list[str]) -> list[Step]
         if now is None or normal(now) == normal(value):
             continue
 
-        def apply(key: str = key, path: str = path, value: str = value) -> None:
+        def apply(key: str = key, path: str = path, value: str = value, now: str = now) -> None:
             try:
                 with open(system.path(path), "w", encoding="utf-8") as handle:
                     handle.write(normal(value) + "\n")
             except OSError as error:
                 evidence = f"Evidence: {path}: {error.strerror}."
                 raise CannotRestore(
-                    f"Kernel parameter {key} stays at {normal(system.read(path))}; it was {value}. {evidence}"
+                    f"Kernel parameter {key} stays at {normal(now)}; it was {value}. {evidence}"
                 ) from error
 
         steps.append(

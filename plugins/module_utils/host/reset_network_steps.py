@@ -165,7 +165,9 @@ def _plan_ipsets(record: Record) -> list[Step]:
             for name in names:
                 netfilter.destroy_ipset(name)
 
-    return [Step(subject="ipsets", sentence=f"ipsets destroyed: {', '.join(names)}", before="\n".join(names), apply=apply)]
+    return [
+        Step(subject="ipsets", sentence=f"ipsets destroyed: {', '.join(names)}", before="\n".join(names), apply=apply)
+    ]
 
 
 def _plan_ipvs(system: System, links: list[dict[str, Any]], record: Record, notes: list[str]) -> list[Step]:

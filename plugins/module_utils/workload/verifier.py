@@ -6,25 +6,23 @@
 from __future__ import annotations
 
 import dataclasses
-import http.client
 import time
 from typing import Any, Callable, NamedTuple, Sequence
 
 from . import probes
 from .api import ApiError, Client, Unreachable
 from .apply import Manifest
+from .conversation import Conversation, Trial
 from .health import CONTROL_PLANE, api_addresses, network_of, node_problems, node_summary, system_problems
 from .objects import Object, Resource
-from .probes import MANAGER, NAMESPACE, Answer, Call, Result
+from .probes import MANAGER, NAMESPACE, Result
 
 NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
 WORKLOAD_PATHS = tuple("/apis/apps/v1/namespaces/%s/%s" % (NAMESPACE, kind) for kind in ("daemonsets", "deployments"))
 POLL = 0.5
 CLEAN_UP = 90
-DIAL = 10
 # How long the answers may take to become right once all pods are ready: rules and endpoints reach the nodes in this time.
 SETTLE = 20
-OVERLAY_HINT = "See that the network's packets pass between the nodes (VXLAN: UDP 4789 for Calico, UDP 8472 for Flannel; IP-in-IP: protocol 4; BGP: TCP 179)."
 
 
 class Seen(NamedTuple):
@@ -180,110 +178,26 @@ class Verifier:
         manifest.run(manifest.plan(), self.deadline)
 
     def _ask(self, domain: str, host_port: int) -> None:
-        """Let the pods ask: these tests do not depend on each other, so each is told whatever became of the others."""
-        found = probes.probes(self.client.items(NAMESPACE_PATH + "/pods"), host_port)
-        services = {item["metadata"]["name"]: item["spec"] for item in self.client.items(NAMESPACE_PATH + "/services")}
-        web = [probe.name for probe in found["web"]]
-        address, node_port = services["web"]["clusterIP"], services["web-node-port"]["ports"][0]["nodePort"]
-        full_name = "web.%s.svc.%s" % (NAMESPACE, domain)
+        pods, services = (self.client.items(NAMESPACE_PATH + kind) for kind in ("/pods", "/services"))
+        conversation = Conversation(self.client, pods, services, domain, host_port)
+        for trial in conversation.between_pods():
+            self._try(trial)
+        if not self.ok:
+            # All that follows would fail for the same reason.
+            self.results.append(Result("Services and DNS", False, "not tried, as pods do not reach each other"))
+            return
+        for trial in conversation.services():
+            self._try(trial)
 
-        def names(calls: list[Call], said: str) -> Callable[[], tuple[list[str], str]]:
-            return lambda: (probes.failures(self._dial(calls), web), "%s, asked %d times" % (said, len(calls)))
-
-        def spread() -> tuple[list[str], str]:
-            answers = self._dial(
-                probes.service_calls(found, address, probes.WEB_PORT, "Service web", ("pods",), probes.TRIES)
-            )
-            who = probes.distinct(answers)
-            few = (
-                []
-                if len(who) >= len(web)
-                else ["only %s answered of %s" % (", ".join(who) or "nobody", ", ".join(web))]
-            )
-            return probes.failures(answers, web) + few, "all of %d replicas answer" % len(web)
-
-        def between_pods() -> tuple[list[str], str]:
-            calls = probes.pod_calls(found, from_nodes=False)
-            bad = probes.translated(self._dial(calls))
-            return bad, "%d pairs, each seen with its own address" % len(calls)
-
-        def from_nodes() -> tuple[list[str], str]:
-            calls = probes.pod_calls(found, from_nodes=True)
-            here = self._from_here([(probe.address, probe.port) for probe in found["pods"]], "/clientip")
-            return probes.failures(self._dial(calls)) + here, "%d pairs, and from this control plane" % len(calls)
-
-        def node_ports() -> tuple[list[str], str]:
-            calls = probes.node_port_calls(found, node_port)
-            here = self._from_here([(probe.address, node_port) for probe in found["nodes"]], "/hostname")
-            return probes.failures(self._dial(calls), web) + here, "port %d on %d nodes" % (
-                node_port,
-                len(found["nodes"]),
-            )
-
-        dns = "See CoreDNS and its log: kubectl -n kube-system logs -l k8s-app=kube-dns."
-        proxy = "See kube-proxy and its log: kubectl -n kube-system logs -l k8s-app=kube-proxy."
-        port = probes.WEB_PORT
-        self._settle("pod to pod", between_pods, OVERLAY_HINT)
-        self._settle("node to pod", from_nodes, OVERLAY_HINT)
-        self._settle(
-            "ClusterIP",
-            names(probes.service_calls(found, address, port, "Service web", ("pods", "nodes")), address),
-            proxy,
-        )
-        self._settle(
-            "short DNS name", names(probes.service_calls(found, "web", port, "name web", ("pods",)), "web"), dns
-        )
-        self._settle(
-            "full DNS name",
-            names(probes.service_calls(found, full_name, port, "name " + full_name, ("pods", "nodes")), full_name),
-            dns,
-        )
-        self._settle("NodePort", node_ports, proxy)
-        self._settle("load spread", spread, proxy)
-
-    def _settle(self, test: str, attempt: Callable[[], tuple[list[str], str]], hint: str) -> None:
+    def _try(self, trial: Trial) -> None:
         started = time.monotonic()
         while True:
-            bad, said = attempt()
+            bad = trial.attempt()
             if not bad or time.monotonic() - started > SETTLE:
                 break
             time.sleep(POLL)
-        evidence = "\n".join(["%d failed:" % len(bad), probes.shorten(bad), hint]) if bad else said
-        self.results.append(Result(test, not bad, evidence, time.monotonic() - started))
-
-    def _dial(self, calls: Sequence[Call]) -> list[Answer]:
-        return self.client.each(self._dial_one, calls)
-
-    def _dial_one(self, call: Call) -> Answer:
-        path = "%s/pods/%s:%d/proxy/dial" % (NAMESPACE_PATH, call.source.name, call.source.port)
-        try:
-            return probes.read_answer(call, self.client.text(path, call.query(), timeout=DIAL))
-        except Unreachable:
-            return Answer(call, errors=("no answer within %d s, asked through the API server" % DIAL,))
-        except ApiError as error:
-            said = " ".join(error.message.split())
-            return Answer(call, errors=("the API server does not reach %s: %s" % (call.source, said),))
-
-    def _from_here(self, targets: Sequence[tuple[str, int]], path: str) -> list[str]:
-        """Ask from the host on which this runs, without any pod in between."""
-
-        def ask(target: tuple[str, int]) -> str | None:
-            connection = http.client.HTTPConnection(target[0], target[1], timeout=5)
-            try:
-                connection.request("GET", path)
-                response = connection.getresponse()
-                response.read()
-                return (
-                    None
-                    if response.status == 200
-                    else "this control plane to %s:%d: HTTP %d" % (target[0], target[1], response.status)
-                )
-            except (OSError, http.client.HTTPException) as error:
-                return "this control plane to %s:%d: %s" % (target[0], target[1], error)
-            finally:
-                connection.close()
-
-        return [text for text in self.client.each(ask, targets) if text]
+        evidence = "\n".join(["%d failed:" % len(bad), probes.shorten(bad), trial.hint]) if bad else trial.fine
+        self.results.append(Result(trial.test, not bad, evidence, time.monotonic() - started))
 
     def _remove(self, test: str, gone: Callable[[], Seen]) -> None:
         # The namespace goes some seconds after it is told to; the pods are told here, so that they go at once.

@@ -48,7 +48,10 @@ def test_the_dearest_host_of_each_kind_counts() -> None:
 
 def test_the_page_shows_figures_and_plots(tmp_path: Path) -> None:
     results: dict[str, Any] = {"pairs": PAIRS, "executions": EXECUTIONS, "second_run": 12.0}
-    results["light_hosts"] = [{"hosts": 1, "fresh": 9.0, "again": 2.0, "executions": 20}, {"hosts": 10, "fresh": 30.0, "again": 5.0, "executions": 20}]
+    results["light_hosts"] = [
+        {"hosts": 1, "fresh": 9.0, "again": 2.0, "executions": 20},
+        {"hosts": 10, "fresh": 30.0, "again": 5.0, "executions": 20},
+    ]
     page = write(results, tmp_path)
     assert "| 1 | 40.0 | 50.0 | 1.25 |" in page
     assert "| first control plane | 50 | 60 |" in page

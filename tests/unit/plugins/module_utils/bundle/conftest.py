@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.slipway.kube.plugins.module_utils.bundle import golang
+from ansible_collections.slipway.kube.plugins.module_utils.bundle import golang, repository
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import Want
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -49,3 +50,12 @@ def want(defaults: dict) -> Want:
 def files() -> Path:
     """The role's files."""
     return FILES
+
+
+@pytest.fixture(scope="session")
+def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signing key, made once: that takes a while."""
+    path = tmp_path_factory.mktemp("site") / "keys" / "secret.asc"
+    with repository.signer(path, Runner()):
+        pass
+    return path

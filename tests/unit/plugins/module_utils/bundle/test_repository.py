@@ -95,15 +95,6 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A signing key, made once: that takes a while."""
-    path = tmp_path_factory.mktemp("site") / "keys" / "secret.asc"
-    with repository.signer(path, Runner()):
-        pass
-    return path
-
-
 @pytest.fixture
 def upstream(tmp_path: Path, secret: Path) -> Iterator[Upstream]:
     root = tmp_path / "upstream"

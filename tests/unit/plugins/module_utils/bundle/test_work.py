@@ -42,7 +42,7 @@ class StandIns(Workshop):
         return self._settle(scratch, step.key)
 
 
-def made(want: Want, cache: Path, files: Path) -> tuple[maker.Report, list[str]]:
+def made(want: Want, cache: Path, files: Path, secret: Path) -> tuple[maker.Report, list[str]]:
     """Make the bundle; returns the report and the keys of the steps that were done."""
     shop = StandIns(
         cache / "bundle",
@@ -50,7 +50,7 @@ def made(want: Want, cache: Path, files: Path) -> tuple[maker.Report, list[str]]
         cache / "layers",
         files / "go",
         files,
-        cache / "keys/key.asc",
+        secret,
         Runner(),
         dump=json.dumps,
     )
@@ -62,8 +62,8 @@ def made(want: Want, cache: Path, files: Path) -> tuple[maker.Report, list[str]]
     ), done
 
 
-def test_a_bundle_from_programs_to_signatures(want: Want, files: Path, tmp_path: Path) -> None:
-    report, done = made(want, tmp_path, files)
+def test_a_bundle_from_programs_to_signatures(want: Want, files: Path, secret: Path, tmp_path: Path) -> None:
+    report, done = made(want, tmp_path, files, secret)
     assert report.changed and len(done) == 28
     root = tmp_path / "bundle"
     index, broken = maker.verify(root)
@@ -86,29 +86,29 @@ def test_a_bundle_from_programs_to_signatures(want: Want, files: Path, tmp_path:
         assert (root / item.path).is_file()
         assert item.size > 0 and item.digest.startswith("sha256:") and item.origin, kind
     assert not (tmp_path / "work").exists()
-    assert made(want, tmp_path, files)[1] == []
+    assert made(want, tmp_path, files, secret)[1] == []
 
 
-def test_a_lost_layer_brings_back_only_what_needs_it(want: Want, files: Path, tmp_path: Path) -> None:
-    made(want, tmp_path, files)
+def test_a_lost_layer_brings_back_only_what_needs_it(want: Want, files: Path, secret: Path, tmp_path: Path) -> None:
+    made(want, tmp_path, files, secret)
     folder = tmp_path / "bundle/v2/registry.k8s.io/pause/blobs"
     shutil.rmtree(folder)
-    assert made(want, tmp_path, files)[1] == ["build:pause-3.10.2", "image:registry.k8s.io/pause:3.10.2"]
+    assert made(want, tmp_path, files, secret)[1] == ["build:pause-3.10.2", "image:registry.k8s.io/pause:3.10.2"]
     assert maker.verify(tmp_path / "bundle")[1] == []
 
 
-def test_an_images_digest_does_not_depend_on_when_it_is_made(want: Want, files: Path, tmp_path: Path) -> None:
+def test_an_images_digest_does_not_depend_on_when_it_is_made(
+    want: Want, files: Path, secret: Path, tmp_path: Path
+) -> None:
     digests = []
     for cache in (tmp_path / "one", tmp_path / "two"):
-        if cache.name == "two":
-            shutil.copytree(tmp_path / "one/keys", cache / "keys")  # making a key takes a while
-        index = made(want, cache, files)[0].index
+        index = made(want, cache, files, secret)[0].index
         digests.append({item.name: item.digest for item in index.all_items() if item.kind in ("image", "package")})
     assert digests[0] == digests[1]
 
 
-def test_a_sites_archive_ends_up_under_its_name(want: Want, files: Path, tmp_path: Path) -> None:
-    made(want, tmp_path, files)
+def test_a_sites_archive_ends_up_under_its_name(want: Want, files: Path, secret: Path, tmp_path: Path) -> None:
+    made(want, tmp_path, files, secret)
     layout = tmp_path / "layout"
     blobs = layout / "blobs/sha256"
     blobs.mkdir(parents=True)
@@ -128,10 +128,10 @@ def test_a_sites_archive_ends_up_under_its_name(want: Want, files: Path, tmp_pat
         what="saving",
     )
     want.archives = read_archive(archive)
-    report, done = made(want, tmp_path, files)
+    report, done = made(want, tmp_path, files, secret)
     assert done == ["image:acme.example/app:1", "vars"]
     item = next(item for item in report.index.all_items() if item.name == "acme.example/app")
     brought = json.loads((tmp_path / "bundle" / item.path).read_bytes())
     assert brought["mediaType"] == images.MEDIA_MANIFEST
     assert maker.verify(tmp_path / "bundle")[1] == []
-    assert made(want, tmp_path, files)[1] == []
+    assert made(want, tmp_path, files, secret)[1] == []

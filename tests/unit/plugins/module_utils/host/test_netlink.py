@@ -50,7 +50,11 @@ def test_tables_know_their_chains() -> None:
         (0xA00, 2, attribute(NFTA_TABLE_NAME, b"nat\0") + attribute(NFTA_TABLE_USE, u32(2))),
         (0xA00, 10, attribute(NFTA_TABLE_NAME, b"nat\0") + attribute(NFTA_TABLE_USE, u32(0))),
     ]
-    base = attribute(NFTA_CHAIN_TABLE, b"nat\0") + attribute(NFTA_CHAIN_NAME, b"OUTPUT\0") + attribute(NFTA_CHAIN_HOOK, b"")
+    base = (
+        attribute(NFTA_CHAIN_TABLE, b"nat\0")
+        + attribute(NFTA_CHAIN_NAME, b"OUTPUT\0")
+        + attribute(NFTA_CHAIN_HOOK, b"")
+    )
     base += attribute(NFTA_CHAIN_POLICY, u32(0)) + attribute(NFTA_CHAIN_USE, u32(3))
     plain = attribute(NFTA_CHAIN_TABLE, b"nat\0") + attribute(NFTA_CHAIN_NAME, b"MINE\0")
     ipv4, ipv6 = parse_tables(tables, [(0xA03, 2, base), (0xA03, 2, plain)])

@@ -33,7 +33,13 @@ def link(name: str, kind: str = "", master: str = "") -> dict:
 
 
 def test_interfaces_of_flannel_and_the_bridge_go_pods_first() -> None:
-    links = [link("lo"), link("eth0"), link("flannel.1", "vxlan"), link("cni0", "bridge"), link("veth12345678", "veth", "cni0")]
+    links = [
+        link("lo"),
+        link("eth0"),
+        link("flannel.1", "vxlan"),
+        link("cni0", "bridge"),
+        link("veth12345678", "veth", "cni0"),
+    ]
     assert choose_links(links, ["lo", "eth0"]) == ["veth12345678", "cni0", "flannel.1"]
 
 
@@ -101,7 +107,12 @@ IDLE = Chain("FORWARD", base=True, accepts=True, use=0)
 
 
 def test_tables_of_the_cluster_go_and_foreign_ones_stay() -> None:
-    ours = [table("ip", "kube-proxy", IDLE), table("ip6", "kube-proxy"), table("ip", "flannel-ipv4"), table("inet", "cni_hostport")]
+    ours = [
+        table("ip", "kube-proxy", IDLE),
+        table("ip6", "kube-proxy"),
+        table("ip", "flannel-ipv4"),
+        table("inet", "cni_hostport"),
+    ]
     foreign = [table("inet", "filter"), table("inet", "firewalld", IDLE), table("ip", "my-kube-proxy")]
     assert choose_tables(ours + foreign, []) == ours
 
@@ -195,8 +206,12 @@ def test_sets_of_sets_go_before_their_members() -> None:
 
 
 def test_ipvs_services_are_read_from_the_kernels_table() -> None:
-    text = "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port\n"
-    text += "TCP  0A60000A:0035 rr\n  -> 0AF40002:0035      Masq    1      0          0\nUDP  [fd00:0000::000a]:0035 rr\n"
+    text = (
+        "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port\n"
+    )
+    text += (
+        "TCP  0A60000A:0035 rr\n  -> 0AF40002:0035      Masq    1      0          0\nUDP  [fd00:0000::000a]:0035 rr\n"
+    )
     assert parse_ipvs(text) == [("-t", "10.96.0.10:53"), ("-u", "[fd00:0000::000a]:53")]
 
 

@@ -31,7 +31,11 @@ def test_apts_simulation_is_read() -> None:
 
 def test_a_dependency_that_came_along_goes_and_one_that_was_there_stays() -> None:
     named, automatic = ["kubeadm", "kubelet"], ["conntrack", "old-leftover"]
-    assert choose_removal(named, parse_simulation(SIMULATED), automatic, ["old-leftover"]) == ["conntrack", "kubeadm", "kubelet"]
+    assert choose_removal(named, parse_simulation(SIMULATED), automatic, ["old-leftover"]) == [
+        "conntrack",
+        "kubeadm",
+        "kubelet",
+    ]
 
 
 def test_software_that_needs_them_is_a_reason_to_refuse() -> None:
@@ -51,9 +55,16 @@ def host(tmp_path, versions: dict[str, str]) -> tuple[System, list[list[str]]]:
         called.append(command)
         if command[0] == "dpkg-query":
             wanted = [name for name in command[3:] if name in versions]
-            states = {name: "hi " if "hold" in versions[name] else "rc " if versions[name] == "" else "ii " for name in wanted}
+            states = {
+                name: "hi " if "hold" in versions[name] else "rc " if versions[name] == "" else "ii " for name in wanted
+            }
             if "Version" in command[2]:
-                return Result(0, "".join(f"{name}\t{versions[name].split()[0]}\t{states[name]}\n" for name in wanted if versions[name]))
+                return Result(
+                    0,
+                    "".join(
+                        f"{name}\t{versions[name].split()[0]}\t{states[name]}\n" for name in wanted if versions[name]
+                    ),
+                )
             return Result(0, "".join(f"{name}\t{states[name]}\n" for name in wanted))
         if "--simulate" in command:
             return Result(0, "".join(f"Purg {name} [1]\n" for name in command if name in versions))
@@ -72,12 +83,20 @@ ABSENT = {"version": None, "held": False}
 
 def test_only_recorded_absent_packages_are_removed(tmp_path) -> None:
     system, _called = host(tmp_path, {"kubelet": "1.36.3-1.1 hold", "containerd.io": "2.2.3", "kubectl": ""})
-    packages = {"kubelet": ABSENT, "containerd.io": {"version": "1.7.2", "held": False}, "kubectl": ABSENT, "kubeadm": ABSENT}
+    packages = {
+        "kubelet": ABSENT,
+        "containerd.io": {"version": "1.7.2", "held": False},
+        "kubectl": ABSENT,
+        "kubeadm": ABSENT,
+    }
     record = record_of(tmp_path, packages, ["bash", "containerd.io"])
     assert packages_to_remove(system, record) == ["kubectl", "kubelet"]  # kubectl left its configuration
     notes: list[str] = []
     steps = plan_packages(system, record, ["kubectl", "kubelet"], notes)
-    assert [step.sentence for step in steps] == ["packages no longer held: kubelet", "packages removed: kubectl, kubelet"]
+    assert [step.sentence for step in steps] == [
+        "packages no longer held: kubelet",
+        "packages removed: kubectl, kubelet",
+    ]
     assert notes == ["Package containerd.io stays at 2.2.3; before the cluster it was 1.7.2."]
 
 

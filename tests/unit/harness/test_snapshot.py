@@ -1,0 +1,52 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two snapshots of a host are held against each other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.snapshot import compare, differences, load
+from harness.snapshot_host import content, lines
+
+
+def test_what_is_new_gone_or_different_is_told() -> None:
+    before = {"files": {"/a": "1", "/b": "2"}, "units": {"x": "active"}}
+    after = {"files": {"/a": "1", "/b": "3", "/c": "4"}, "units": {}}
+    assert differences(before, after) == [
+        "files: /b was 2, is 3",
+        "files: /c is new (4)",
+        "units: x is gone (was: active)",
+    ]
+    assert differences(before, before) == []
+
+
+def test_a_host_of_which_there_is_no_second_snapshot_is_not_forgotten() -> None:
+    assert compare({"w1": {"files": {"/a": "1"}}}, {}) == ["w1: files: /a is gone (was: 1)"]
+
+
+def test_an_empty_snapshot_is_an_error(tmp_path) -> None:
+    with pytest.raises(AssertionError, match="there is no snapshot"):
+        load(tmp_path)
+    (tmp_path / "w1.json").write_text(json.dumps({"files": {}}))
+    with pytest.raises(AssertionError, match="w1 lists no files"):
+        load(tmp_path, "whole")
+
+
+def test_a_file_is_known_by_mode_owner_size_and_content(tmp_path) -> None:
+    path = tmp_path / "x"
+    path.write_text("one")
+    path.chmod(0o600)
+    first = content(str(path))
+    assert first.startswith("-rw-------") and " 3 " in first
+    path.write_text("two")
+    assert content(str(path)) != first
+    (tmp_path / "link").symlink_to("x")
+    assert content(str(tmp_path / "link")).endswith("-> x")
+
+
+def test_a_line_that_comes_twice_counts_twice() -> None:
+    assert lines("a\nb\na\n# no\n", "^#") == {"a": "present", "b": "present", "a (2)": "present"}

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role kubernetes works out from a look at the host: rules that are written as variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).parents[3] / "roles"
+FILES = ("cluster/defaults/main.yml", "kubernetes/defaults/main.yml", "kubernetes/vars/main.yml")
+
+HOST = {
+    "os": {"family": "debian", "id": "debian", "codename": "bookworm"},
+    "cgroup": {"version": 2},
+    "cluster": {"member": False, "name": ""},
+    "packages": {},
+    "container": "",
+    "swap": {"active": [], "fstab": [], "units": [], "zram": False},
+    "firewall": {"firewalld": False, "ufw": False},
+    "disks": [
+        {"path": path, "available_percent": 60.0, "available_mb": 60000}
+        for path in ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")
+    ],
+    "network": {
+        "gateway": "10.0.0.1",
+        "default_address": "10.0.0.5",
+        "resolver": {"usable_path": "/run/systemd/resolve/resolv.conf"},
+    },
+}
+
+
+def value(name, host=None, **variables):
+    """A variable of the role, for a host that differs from HOST in some keys."""
+    loader = DataLoader()
+    known = {"inventory_hostname": "w1", "groups": {"kube_control_plane": ["cp1"], "kube_worker": ["w1"]}}
+    for path in FILES:
+        known.update(loader.load_from_file(str(ROLES / path), trusted_as_template=True))
+    known.update(variables, kube_host={**HOST, **(host or {})})
+    return Templar(loader=loader, variables=known).template(trust_as_template("{{ " + name + " }}"))
+
+
+@pytest.mark.parametrize(
+    ("member", "installed", "wanted", "other"),
+    [
+        (True, "1.36.3-1.1", "1.36.3", False),
+        (True, "1.36.3-1.1", "1.36.30", True),
+        (True, "1.36.30-1.1", "1.36.3", True),
+        (True, "1.35.4-1.1", "1.36.3", True),
+        (True, "0:1.36.3-150500.1.1", "1.36.3", False),
+        (False, "1.35.4-1.1", "1.36.3", False),
+        (True, "", "1.36.3", False),
+    ],
+)
+def test_only_a_member_of_another_version_is_refused(member, installed, wanted, other):
+    host = {"cluster": {"member": member, "name": "one"}, "packages": {"kubelet": installed} if installed else {}}
+    assert bool(value("__kubernetes_other_version", host, kube_version=wanted)) is other
+
+
+def disk(percent, megabytes):
+    return [
+        {"path": "/var/lib/kubelet", "available_percent": 90.0, "available_mb": 99999},
+        {"path": "/var/lib/containerd", "available_percent": percent, "available_mb": megabytes},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percent", "megabytes", "member", "amounts"),
+    [
+        (14.0, 60000, False, True),
+        (14.0, 60000, True, False),
+        (14.0, 9000, False, False),
+        (60.0, 60000, False, False),
+        (24.9, 10240, False, True),
+    ],
+)
+def test_thresholds_are_amounts_where_percentages_would_mean_pressure(percent, megabytes, member, amounts):
+    host = {"disks": disk(percent, megabytes), "cluster": {"member": member, "name": ""}}
+    assert bool(value("__kubernetes_amounts", host)) is amounts
+    assert any(f"Disk: {percent} %" in note for note in value("__kubernetes_notes", host)) is amounts
+
+
+def test_thresholds_as_amounts_leave_the_others_as_they_are():
+    config = value("__kubernetes_disk_config")
+    assert config["evictionHard"] == {"nodefs.available": "2Gi", "imagefs.available": "3Gi"}
+    assert config["mergeDefaultEvictionSettings"] is True
+    assert config["imageGCLowThresholdPercent"] < config["imageGCHighThresholdPercent"] == 100
+
+
+def test_a_common_host_gets_few_settings():
+    assert value("__kubernetes_kubelet_config") == {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "resolvConf": "/run/systemd/resolve/resolv.conf",
+        "serverTLSBootstrap": True,
+    }
+    assert value("__kubernetes_notes") == []
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "settings"),
+    [
+        ({"cgroup": {"version": 1}}, {}, {"failCgroupV1": False}),
+        ({}, {"kubernetes_swap": "kept"}, {"failSwapOn": False, "memorySwap": {"swapBehavior": "LimitedSwap"}}),
+        ({"container": "docker", "swap": {"active": [{"device": "/dev/sda2"}]}}, {}, {"failSwapOn": False}),
+        (
+            {},
+            {"kubernetes_eviction_hard": {"memory.available": "1Gi"}},
+            {"evictionHard": {"memory.available": "1Gi"}, "mergeDefaultEvictionSettings": True},
+        ),
+        (
+            {},
+            {"kubernetes_system_reserved": {"cpu": "1"}, "kubernetes_kube_reserved": {"cpu": "2"}},
+            {"systemReserved": {"cpu": "1"}, "kubeReserved": {"cpu": "2"}},
+        ),
+        (
+            {},
+            {"kubernetes_kubelet_config": {"maxPods": 50, "serverTLSBootstrap": False}},
+            {"maxPods": 50, "serverTLSBootstrap": False},
+        ),
+    ],
+)
+def test_what_the_host_and_its_owner_ask_for_is_set(host, variables, settings):
+    config = value("__kubernetes_kubelet_config", host, **variables)
+    assert {key: config[key] for key in settings} == settings
+
+
+def test_a_host_whose_resolver_is_a_loopback_gets_a_file_of_its_own():
+    host = {"network": dict(HOST["network"], resolver={"usable_path": ""})}
+    assert value("__kubernetes_kubelet_config", host)["resolvConf"] == "/etc/kubernetes/resolv.conf"
+    assert value("__kubernetes_nameservers", host) == ["10.0.0.1"]
+    assert "DNS of pods asks 10.0.0.1" in value("__kubernetes_notes", host)[0]
+    assert value("__kubernetes_nameservers", host, kubernetes_nameservers=["9.9.9.9"]) == ["9.9.9.9"]
+    assert value("__kubernetes_notes", host, kubernetes_nameservers=["9.9.9.9"]) == []
+
+
+def test_arguments_of_the_kubelet_name_the_drop_ins_and_the_address():
+    drop_ins = {"config-dir": "/etc/kubernetes/kubelet.conf.d"}
+    assert value("__kubernetes_kubelet_arguments") == {**drop_ins, "node-ip": "10.0.0.5"}
+    more = value("__kubernetes_kubelet_arguments", kube_node_ip="10.9.9.9", kubernetes_kubelet_arguments={"v": 4})
+    assert more == {**drop_ins, "node-ip": "10.9.9.9", "v": 4}
+
+
+@pytest.mark.parametrize(("host", "control_plane"), [("cp1", True), ("w1", False)])
+def test_firewalld_opens_what_the_node_has(host, control_plane):
+    firewall = value("__kubernetes_firewall", inventory_hostname=host, kubernetes_firewalld_extra_ports=["9100/tcp"])
+    assert ({"2379-2380/tcp", "6443/tcp"} <= set(firewall["ports"])) is control_plane
+    assert {"10250/tcp", "30000-32767/tcp", "4789/udp", "9100/tcp"} <= set(firewall["ports"])
+    assert firewall["trusted"] == ["192.168.0.0/16"]
