@@ -28,7 +28,9 @@ class ActionModule(ActionBase):
         was = self._play_context.no_log
         self._play_context.no_log = was or bool(place)
         try:
-            answer = self._execute_module(module_name="slipway.kube.kubeconfig", module_args=arguments, task_vars=task_vars)
+            answer = self._execute_module(
+                module_name="slipway.kube.kubeconfig", module_args=arguments, task_vars=task_vars
+            )
         finally:
             self._play_context.no_log = was
         admin = answer.pop("fetched", None)

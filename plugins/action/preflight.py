@@ -22,7 +22,9 @@ from ansible_collections.slipway.kube.plugins.module_utils.preflight.checks impo
     judge_inventory,
 )
 from ansible_collections.slipway.kube.plugins.module_utils.preflight.problem import (
+    CONTROL_PLANE,
     SEVERITIES,
+    WORKER,
     Cluster,
     Host,
     Problem,
@@ -130,15 +132,9 @@ class Variables:
     def cluster(self) -> Cluster:
         """What preflight judges."""
         groups = self.task_vars["groups"]
-        # Any host of the inventory knows what its groups are called; localhost, in a play of its own, may not.
-        some = self.of(groups["all"][0] if groups["all"] else self.task_vars["inventory_hostname"])
-        evaluate = Templar(loader=self.loader, variables=some)
-        names = {key: str(evaluate.template(some["kube_group_" + key])) for key in ("control_plane", "worker")}
-        control_planes, workers = (list(groups.get(names[key]) or []) for key in ("control_plane", "worker"))
+        control_planes, workers = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER))
         cluster = Cluster(
             hosts={},
-            group_control_plane=names["control_plane"],
-            group_worker=names["worker"],
             groups=tuple(groups),
             known=self.known,
         )

@@ -11,7 +11,7 @@ short_description: Refuse what cannot become a cluster, all of it in one list
 version_added: 0.1.0
 description:
   - Judges the inventory, or the looks that M(slipway.kube.host_info) took at the hosts and that are in their variable C(kube_host).
-  - Runs on the control node, once for all hosts of the groups that C(kube_group_control_plane) and C(kube_group_worker) name, also those
+  - Runs on the control node, once for all hosts of the groups that C(kube_control_plane) and C(kube_worker), also those
     that are not in the play. Opens no connection and changes nothing.
   - Prints one list of all problems, each with evidence and remedy, and fails once if one of them is an error.
 author:

@@ -10,6 +10,7 @@ A host's state in these respects is remembered in its record once, when the host
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,6 +31,7 @@ FOLDERS = (
     "/run/calico",
     "/run/containerd",
     "/run/flannel",
+    "/run/nodeagent",
     "/usr/libexec/kubernetes",
     "/var/lib/calico",
     "/var/lib/cni",
@@ -50,6 +52,9 @@ PARENTS = ("/root/.kube", "/lib/modules")
 The second is kube-proxy's: its pod mounts it from the host, and what is not there is made for it.
 """
 
+MOUNTS = ("/sys/fs/bpf",)
+"""File systems that Calico's init container mounts on a host that has not got them."""
+
 SHARED = ("/etc/containerd", "/opt/containerd", "/run/containerd", "/var/lib/containerd")
 """Folders of a runtime that others use too: where they were there before, nothing in them is ours to remove."""
 
@@ -69,6 +74,8 @@ SYSCTLS = (
     "net.ipv4.conf.all.route_localnet",
     "net.ipv4.conf.all.arp_ignore",
     "net.ipv4.conf.all.arp_announce",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.default.rp_filter",
     # CNI plugins and the pod network's agents
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
@@ -113,7 +120,7 @@ def look_at_footprint(folders: Iterable[str] = FOLDERS + PARENTS, sysctls: Itera
 
     ``folders``: path to the names in it, or None where it is absent; ``sysctls``: name to value, absent ones left out;
     ``packages``: names of everything installed; ``links``: names of the network interfaces; ``tables``: nftables tables as
-    "family name"; ``ipsets``: names. All of it is JSON.
+    "family name"; ``ipsets``: names; ``mounts``: those of MOUNTS that there are. All of it is JSON.
     """
     values = {name: read_sysctl(name) for name in sysctls}
     return {
@@ -123,4 +130,5 @@ def look_at_footprint(folders: Iterable[str] = FOLDERS + PARENTS, sysctls: Itera
         "links": list_folder("/sys/class/net") or [],
         "tables": sorted(f"{table.family} {table.name}" for table in look_at_tables()),
         "ipsets": look_at_ipsets(),
+        "mounts": [path for path in MOUNTS if os.path.ismount(path)],
     }

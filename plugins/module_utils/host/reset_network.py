@@ -202,12 +202,18 @@ def within(path: str, folders: Collection[str]) -> bool:
     return any(path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
-def choose_mounts(mounts: list[str], folders: Collection[str], own: Collection[str]) -> list[str]:
-    """Return the mount points to unmount, inner ones first: those below *folders* and the pods' network namespaces.
+def choose_mounts(
+    mounts: list[str], folders: Collection[str], own: Collection[str], points: Collection[str] = ()
+) -> list[str]:
+    """Return the mount points to unmount, inner ones first: those below *folders*, the pods' network namespaces, and *points*.
 
     ``own`` are the host's own mounts (fstab): such a mount stays and is only emptied.
     """
-    chosen = [point for point in mounts if point not in own and (within(point, folders) or is_pod_namespace(point))]
+    chosen = [
+        point
+        for point in mounts
+        if point not in own and (point in points or within(point, folders) or is_pod_namespace(point))
+    ]
     return sorted(chosen, key=lambda point: -point.count("/"))
 
 

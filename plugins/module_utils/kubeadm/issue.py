@@ -96,6 +96,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["certificate_key"]:
         changes.append("Certificates of the control plane uploaded.")
     if not check_mode:
+        remove_all(kubectl, False)  # what an interrupted run left, before its owner is no longer known
         secret = credentials.token_secret(params["token"], params["minutes"])
         kubectl.run("apply", "-f", "-", stdin=json.dumps(secret))
         if params["certificate_key"]:

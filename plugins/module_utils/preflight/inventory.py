@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 from ansible_collections.slipway.kube.plugins.module_utils.preflight import networks
-from ansible_collections.slipway.kube.plugins.module_utils.preflight.problem import Cluster, Problem
+from ansible_collections.slipway.kube.plugins.module_utils.preflight.problem import (
+    CONTROL_PLANE,
+    WORKER,
+    Cluster,
+    Problem,
+)
 from ansible_collections.slipway.kube.plugins.module_utils.preflight.syntax import (
     duplicates,
     explain_label_value,
@@ -56,14 +61,14 @@ def check_variables(cluster: Cluster) -> Iterator[Problem]:
 
 def check_groups(cluster: Cluster) -> Iterator[Problem]:
     """There is a control plane, and somewhere for pods to run."""
-    group = cluster.group_control_plane
+    group = CONTROL_PLANE
     if not cluster.control_planes:
         yield Problem(
             "groups",
             "",
             "There is no control plane.",
             "the group %s %s" % (group, "is empty" if group in cluster.groups else "is not in the inventory"),
-            "Put at least one host into the group %s, or name your own group in kube_group_control_plane." % group,
+            "Put at least one host, or a group of your own as its child, into the group %s." % group,
         )
     elif not cluster.workers and all(
         str(host.want.get("control_plane_schedulable")) == "False" for host in cluster.control_planes
@@ -72,8 +77,8 @@ def check_groups(cluster: Cluster) -> Iterator[Problem]:
             "groups",
             "",
             "There is no worker and control planes take no pods, so none but the system's own can run.",
-            "the group %s is empty or not in the inventory, control_plane_schedulable is false" % cluster.group_worker,
-            "Put hosts into the group %s, or set control_plane_schedulable: auto." % cluster.group_worker,
+            "the group %s is empty or not in the inventory, control_plane_schedulable is false" % WORKER,
+            "Put hosts into the group %s, or set control_plane_schedulable: auto." % WORKER,
             "warning",
         )
 
@@ -88,9 +93,9 @@ def check_groups_disjoint(cluster: Cluster) -> Iterator[Problem]:
                 "groups_disjoint",
                 host.name,
                 "A host is a control plane and a worker in a cluster of several hosts.",
-                "it is in %s and in %s" % (cluster.group_control_plane, cluster.group_worker),
+                "it is in %s and in %s" % (CONTROL_PLANE, WORKER),
                 "Leave it in %s only; control_plane_schedulable decides whether control planes take pods."
-                % cluster.group_control_plane,
+                % CONTROL_PLANE,
             )
 
 

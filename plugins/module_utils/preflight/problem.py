@@ -11,6 +11,10 @@ from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
 
+# Groups of the inventory; groups of other names become their children there.
+CONTROL_PLANE = "kube_control_plane"
+WORKER = "kube_worker"
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -79,7 +83,6 @@ class Cluster:
     """All that preflight judges.
 
     :param hosts: every host of both groups, by inventory name and in inventory order.
-    :param group_control_plane: name of that group; likewise ``group_worker``.
     :param groups: names of all groups of the inventory.
     :param variables: names of the variables that each host has, for the search of misspelt ones.
     :param known: names of all variables of the collection's roles, and the role each belongs to.
@@ -88,8 +91,6 @@ class Cluster:
     """
 
     hosts: dict[str, Host]
-    group_control_plane: str = "kube_control_plane"
-    group_worker: str = "kube_worker"
     groups: tuple[str, ...] = ()
     variables: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)

@@ -81,14 +81,6 @@ def test_the_current_host_s_own_variables_do_not_leak_to_others(make):
     assert cluster.hosts["w1"].want["kube_node_ip"] == ""
 
 
-def test_groups_of_other_names_are_known_to_localhost_too(make):
-    groups = {"all": ["cp1", "w1"], "masters": ["cp1"], "nodes": ["w1"]}
-    named = {"kube_group_control_plane": "masters", "kube_group_worker": "nodes"}
-    cluster = make({"cp1": dict(named), "w1": dict(named)}, groups=groups).cluster()
-    assert cluster.hosts["cp1"].control_plane
-    assert cluster.hosts["w1"].worker
-
-
 def test_an_empty_inventory(make):
     cluster = make({}, groups={"all": [], "ungrouped": []}).cluster()
     assert cluster.hosts == {}

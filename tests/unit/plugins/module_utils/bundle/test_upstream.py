@@ -82,8 +82,8 @@ def test_versions_are_ordered_by_their_numbers() -> None:
 
 
 def test_images_are_copied_as_oci_for_one_architecture() -> None:
-    command = skopeo_copy("docker://registry.k8s.io/pause:3.10.2", "/work/layout", "arm64")
-    assert command[-2:] == ["docker://registry.k8s.io/pause:3.10.2", "oci:/work/layout:image"]
+    command = skopeo_copy("docker://registry.k8s.io/pause:3.10.2", "/somewhere/layout", "arm64")
+    assert command[-2:] == ["docker://registry.k8s.io/pause:3.10.2", "oci:/somewhere/layout:image"]
     assert command[command.index("--override-arch") + 1] == "arm64"
     assert command[command.index("--format") + 1] == "oci"
 
