@@ -5,12 +5,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.local_kubeconfig import converge_local, resolve
+
+
+@contextmanager
+def quiet(*contexts: Any, when: bool) -> Iterator[None]:
+    """Keep the connection from showing what comes back, however verbose: there is a private key in it."""
+    was = [context.no_log for context in contexts]
+    for context in contexts:
+        context.no_log = context.no_log or when
+    try:
+        yield
+    finally:
+        for context, before in zip(contexts, was):
+            context.no_log = before
 
 
 class ActionModule(ActionBase):
@@ -24,15 +38,10 @@ class ActionModule(ActionBase):
         del tmp
         arguments = dict(self._task.args)
         place = str(arguments.get("control_node_path") or "")
-        # The answer holds a private key: the connection must not show it, however verbose.
-        was = self._play_context.no_log
-        self._play_context.no_log = was or bool(place)
-        try:
+        with quiet(self._play_context, self._connection._play_context, when=bool(place)):
             answer = self._execute_module(
                 module_name="slipway.kube.kubeconfig", module_args=arguments, task_vars=task_vars
             )
-        finally:
-            self._play_context.no_log = was
         admin = answer.pop("fetched", None)
         answer.pop("invocation", None)
         result.update(answer)

@@ -135,7 +135,9 @@ def main():
     )
     params = module.params
     if params["state"] == "present" and not credentials.token_id(params["token"]):
-        module.fail_json(msg="'token' is no bootstrap token: six characters, a dot and sixteen characters, all of a-z and 0-9.")
+        module.fail_json(
+            msg="'token' is no bootstrap token: six characters, a dot and sixteen characters, all of a-z and 0-9."
+        )
     if params["certificate_key"] and not credentials.KEY.match(params["certificate_key"]):
         module.fail_json(msg="'certificate_key' is no key: 64 hexadecimal digits.")
     try:

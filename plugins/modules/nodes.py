@@ -160,7 +160,9 @@ def main():
                         options=dict(
                             key=dict(type="str", required=True, no_log=False),
                             value=dict(type="str", default=""),
-                            effect=dict(type="str", choices=["NoSchedule", "PreferNoSchedule", "NoExecute"], required=True),
+                            effect=dict(
+                                type="str", choices=["NoSchedule", "PreferNoSchedule", "NoExecute"], required=True
+                            ),
                         ),
                     ),
                     control_plane=dict(type="bool", default=False),

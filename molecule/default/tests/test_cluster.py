@@ -204,7 +204,7 @@ def test_the_workload_answers_at_the_port_of_every_node(
     port = core.read_namespaced_service("web", NAMESPACE).spec.ports[0].node_port
     url = f"http://{addresses()[node]}:{port}/hostname"
     replicas = {pod.metadata.name for pod in web if pod.metadata.labels["app"] == "web"}
-    seen = {wait_for(f"an answer at {url}", lambda: fetch(url)) for _ in range(40)}
+    seen = {wait_for(f"an answer at {url}", lambda: fetch(url)) for _attempt in range(40)}
     assert seen == replicas
 
 

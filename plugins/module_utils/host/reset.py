@@ -109,7 +109,7 @@ def plan_reset(system: System, record: Record, options: Options, notes: list[str
     steps += reset_cluster.plan_runtime(system, record)
     steps += reset_cluster.plan_processes(system)
     steps += reset_host.plan_units(system, absent_before)
-    steps += reset_cluster.plan_mounts(system, [*folders, *reset_cluster.RUNTIME_MOUNTS])
+    steps += reset_cluster.plan_mounts(system, [*folders, *reset_cluster.RUNTIME_MOUNTS], record)
     steps += reset_network_steps.plan_network(system, record, options.pod_subnets, notes)
     steps += reset_packages.plan_packages(system, record, leaving, notes)
     steps += reset_files.plan_folders(system, record, leaving)
@@ -172,11 +172,15 @@ def reset(system: System, record_dir: str, options: Options, check: bool) -> Out
                 outcome.add(step)
             break
         if number == 0:
+            before = record.operation
             record.begin("reset")
         for step in steps:
             try:
                 step.apply()
                 outcome.add(step)
+            except reset_cluster.NothingReset:
+                record.begin(before)
+                raise
             except reset_host.CannotRestore as error:
                 given_up.add(step.subject)
                 outcome.note(str(error))

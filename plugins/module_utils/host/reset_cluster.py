@@ -16,6 +16,7 @@ import time
 from functools import partial
 from typing import Any, Collection
 
+from ansible_collections.slipway.kube.plugins.module_utils.host.footprint import MOUNTS
 from ansible_collections.slipway.kube.plugins.module_utils.host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils.host.reset_network import (
     choose_mounts,
@@ -50,6 +51,10 @@ NAMESPACE = "k8s.io"
 KUBEADM_SECONDS = 240
 UNMOUNT_SECONDS = 20
 COMMAND_SECONDS = 60
+
+
+class NothingReset(HostError):
+    """The reset stopped before it changed this host."""
 
 
 def bounded(system: System, seconds: int, *command: str) -> Result:
@@ -105,7 +110,7 @@ def plan_etcd(system: System, cluster_remains: bool) -> list[Step]:
         try:
             remove_member(member["endpoints"], member["name"], member["addresses"])
         except HostError as error:
-            raise HostError(
+            raise NothingReset(
                 f"The etcd member of this control plane cannot be taken out of its cluster, so nothing was reset. {error}"
                 " Repair etcd first (its majority has to answer); if the whole cluster is to go, reset all its control planes in one run."
             ) from error
@@ -348,19 +353,21 @@ def own_mounts(system: System) -> list[str]:
     return parse_fstab(system.read("/etc/fstab") or "")
 
 
-def mounts_to_remove(system: System, folders: Collection[str]) -> list[str]:
-    """Return the mount points of pods and their runtime, inner ones first."""
-    return choose_mounts(parse_mounts(system.read("/proc/self/mountinfo") or ""), folders, own_mounts(system))
+def mounts_to_remove(system: System, folders: Collection[str], record: Record) -> list[str]:
+    """Return the mount points of pods, their runtime and their network, inner ones first."""
+    before = record.footprint.get("mounts", MOUNTS)
+    points = [point for point in MOUNTS if point not in before and not list_names(system, point)]  # nobody uses it
+    return choose_mounts(parse_mounts(system.read("/proc/self/mountinfo") or ""), folders, own_mounts(system), points)
 
 
-def plan_mounts(system: System, folders: Collection[str]) -> list[Step]:
-    """The step that unmounts what is mounted below *folders*, and the pods' network namespaces."""
+def plan_mounts(system: System, folders: Collection[str], record: Record) -> list[Step]:
+    """The steps that unmount what is mounted below *folders*, and the pods' network namespaces."""
     steps = []
-    found = mounts_to_remove(system, folders)
+    found = mounts_to_remove(system, folders, record)
     if found:
 
         def apply() -> None:
-            for point in mounts_to_remove(system, folders):
+            for point in mounts_to_remove(system, folders, record):
                 if bounded(system, UNMOUNT_SECONDS, "umount", point).code != 0:
                     # Busy, or its server is gone: out of the tree at once, and for good when its last user ends.
                     bounded(system, UNMOUNT_SECONDS, "umount", "--force", "--lazy", point)

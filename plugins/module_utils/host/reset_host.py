@@ -226,7 +226,7 @@ def plan_firewall(system: System, record: Record) -> list[Step]:
     if not record.before["firewall"] or system.run("firewall-cmd", "--state").code != 0:
         return steps
     for rule, where in record.before["firewall"].items():
-        option, _, item = rule.partition(" ")
+        option, _blank, item = rule.partition(" ")
         zone = ["--zone=trusted"] if option == "source" else []
         for place in where if isinstance(where, list) else ["runtime", "permanent"]:
             command = ["firewall-cmd", *(["--permanent"] if place == "permanent" else []), *zone]

@@ -173,7 +173,7 @@ def parse_ipvs(text: str) -> list[tuple[str, str]]:
         words = line.split()
         if len(words) < 2 or words[0] not in options:
             continue
-        address, _, port = words[1].rpartition(":")
+        address, _colon, port = words[1].rpartition(":")
         if not address.startswith("["):
             address = socket.inet_ntoa(bytes.fromhex(address))
         services.append((options[words[0]], f"{address}:{int(port, 16)}"))

@@ -69,7 +69,9 @@ def to_arguments(arguments: Mapping[str, Any], what: str = "extra arguments") ->
         values = arguments[name]
         for value in values if isinstance(values, (list, tuple)) else [values]:
             if value is None or isinstance(value, (dict, list)):
-                raise ConfigError(f"{what}: the value of '{name}' is {value!r}. Give text, a number, a boolean or a list of these.")
+                raise ConfigError(
+                    f"{what}: the value of '{name}' is {value!r}. Give text, a number, a boolean or a list of these."
+                )
             result.append({"name": name, "value": str(value).lower() if isinstance(value, bool) else str(value)})
     return result
 
@@ -240,12 +242,16 @@ def build_join(want: Mapping[str, Any]) -> dict[str, Any]:
         "apiVersion": API,
         "kind": "JoinConfiguration",
         "nodeRegistration": _registration(want, node_taints(want, control_plane)),
-        "discovery": {"bootstrapToken": {"apiServerEndpoint": complete_endpoint(want["endpoint"], int(want["api_port"]))}},
+        "discovery": {
+            "bootstrapToken": {"apiServerEndpoint": complete_endpoint(want["endpoint"], int(want["api_port"]))}
+        },
         # The token was made a moment ago and the endpoint answered: waiting kubeadm's five minutes tells nothing new.
         "timeouts": {"discovery": "1m0s"},
     }
     if control_plane:
-        join["controlPlane"] = {"localAPIEndpoint": {"advertiseAddress": want["node_ip"], "bindPort": int(want["api_port"])}}
+        join["controlPlane"] = {
+            "localAPIEndpoint": {"advertiseAddress": want["node_ip"], "bindPort": int(want["api_port"])}
+        }
     return join
 
 

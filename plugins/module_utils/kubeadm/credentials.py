@@ -88,10 +88,18 @@ def ours(tokens: Iterable[Mapping[str, Any]], certificates: Mapping[str, Any], e
     :param certificates: the Secret kubeadm-certs, or {}.
     :param encoded_description: :data:`DESCRIPTION` in base64, as the API shows it.
     """
-    names = [item["metadata"]["name"] for item in tokens if (item.get("data") or {}).get("description") == encoded_description]
+    names = [
+        item["metadata"]["name"]
+        for item in tokens
+        if (item.get("data") or {}).get("description") == encoded_description
+    ]
     if MARK in (certificates.get("metadata", {}).get("annotations") or {}):
         names.append(CERTIFICATES)
-        names += [owner["name"] for owner in certificates["metadata"].get("ownerReferences") or [] if owner.get("kind") == "Secret"]
+        names += [
+            owner["name"]
+            for owner in certificates["metadata"].get("ownerReferences") or []
+            if owner.get("kind") == "Secret"
+        ]
     return list(dict.fromkeys(names))
 
 
@@ -107,7 +115,9 @@ def stale_node(node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: st
     info = node.get("status", {}).get("nodeInfo", {})
     if machine_id and info.get("machineID") == machine_id:
         return ""
-    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in node.get("status", {}).get("conditions") or [])
+    ready = any(
+        item["type"] == "Ready" and item["status"] == "True" for item in node.get("status", {}).get("conditions") or []
+    )
     renewed = (lease.get("spec") or {}).get("renewTime", "")
     if not ready or not renewed:
         return ""

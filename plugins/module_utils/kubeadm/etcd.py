@@ -47,7 +47,9 @@ def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI) -> d
     try:
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         context.load_cert_chain(str(folder / "healthcheck-client.crt"), str(folder / "healthcheck-client.key"))
-        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port or CLIENT_PORT, timeout=TIMEOUT, context=context)
+        connection = http.client.HTTPSConnection(
+            parts.hostname or "", parts.port or CLIENT_PORT, timeout=TIMEOUT, context=context
+        )
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
@@ -72,7 +74,12 @@ def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Ite
 
 
 def remove_member(
-    endpoints: Iterable[str], name: str, addresses: Iterable[str], dry: bool = False, patience: float = 0.0, pki: str = PKI
+    endpoints: Iterable[str],
+    name: str,
+    addresses: Iterable[str],
+    dry: bool = False,
+    patience: float = 0.0,
+    pki: str = PKI,
 ) -> list[str]:
     """Remove a node's member by way of the first endpoint that answers; what was (or with *dry* would be) removed, in words.
 

@@ -16,16 +16,28 @@ HASH = re.compile(r"sha256:[0-9a-f]{64}")
 # What each of kubeadm's preflight checks wants (kubernetes/cmd/kubeadm, preflight/checks.go); first match counts.
 CHECKS: Sequence[tuple[str, str]] = (
     (r"Port-.*", "End what listens on this port (ss -ltnp), or reset the host if a cluster that was is still on it."),
-    (r"(FileAvailable|DirAvailable)-.*", "Something of another cluster is still on this host. Reset it with the playbook of that cluster."),
+    (
+        r"(FileAvailable|DirAvailable)-.*",
+        "Something of another cluster is still on this host. Reset it with the playbook of that cluster.",
+    ),
     (r"FileExisting-.*", "Install the program that is missing."),
     (r"FileContent-.*|.*ip_forward.*", "Run the role slipway.kube.kernel on this host."),
     (r"NumCPU", "Give the host two CPUs, or waive the check by name in control_plane_ignore_preflight_errors."),
     (r"Mem", "Give the host 1700 MB of memory, or waive the check by name in control_plane_ignore_preflight_errors."),
-    (r"ImagePull", "See whether the registry or mirror has the image and the host reaches it (kube_registry_mirrors, kube_image_registry)."),
-    (r"CRI|ContainerRuntimeVersion", "See 'systemctl status containerd' on the host, and run the role slipway.kube.containerd on it."),
+    (
+        r"ImagePull",
+        "See whether the registry or mirror has the image and the host reaches it (kube_registry_mirrors, kube_image_registry).",
+    ),
+    (
+        r"CRI|ContainerRuntimeVersion",
+        "See 'systemctl status containerd' on the host, and run the role slipway.kube.containerd on it.",
+    ),
     (r"SystemVerification", "The kernel lacks what Kubernetes needs; the line above names it."),
     (r"Hostname", "Set kube_node_name to a name that DNS allows."),
-    (r"KubeletVersion|KubernetesVersion", "Make kubelet, kubeadm and kube_version agree: run the role slipway.kube.kubernetes."),
+    (
+        r"KubeletVersion|KubernetesVersion",
+        "Make kubelet, kubeadm and kube_version agree: run the role slipway.kube.kubernetes.",
+    ),
     (r"Swap", "Run the role slipway.kube.swap on this host."),
     (r"IsPrivilegedUser", "Run with become: true."),
     (r"ExternalEtcd.*", "See whether etcd answers at its endpoints."),
@@ -76,7 +88,7 @@ CAUSES: Sequence[tuple[str, str, str]] = (
     (
         r"(?:The )?kubelet is not (?:healthy|running)|failed while waiting for the kubelet to start",
         "the kubelet does not stay up",
-        "The kubelet's own lines say why; correct that and run again: what is half made is cleared away first.",
+        "The kubelet's lines say why; correct that and run again: what is half made is cleared away first.",
     ),
     (
         r"(?P<component>kube-apiserver|kube-controller-manager|kube-scheduler) (?:check failed|is not healthy) at|"
@@ -120,7 +132,13 @@ def redact(text: str) -> str:
 def telling_lines(output: str, count: int = 12) -> list[str]:
     """The lines of kubeadm's output that bear on a failure: errors first, else the last ones."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    noise = ("To see the stack trace", "[preflight] If you know what you are doing", "Flag --")
+    noise = (
+        "To see the stack trace",
+        "[preflight] If you know what",
+        "Flag --",
+        "[WARNING",
+        "[preflight] The system verification",
+    )
     lines = [line for line in lines if not line.startswith(noise)]
     errors = [line for line in lines if re.search(r"(?i)\berror|fail|unable|timed? ?out|not healthy|refused", line)]
     return list(dict.fromkeys(errors))[-count:] or lines[-count:]
@@ -139,6 +157,14 @@ def check_remedy(check: str) -> str:
     return "Correct it, or waive the check by name in control_plane_ignore_preflight_errors or worker_ignore_preflight_errors."
 
 
+def find_cause(output: str) -> tuple[str, str]:
+    """(what is wrong, remedy) as kubeadm's output tells; the first is "" where it does not."""
+    for pattern, what, remedy in CAUSES:
+        if re.search(pattern, output):
+            return what, remedy
+    return "", "Correct what the lines above tell of and run again; what is half made is cleared away first."
+
+
 def explain(operation: str, evidence: Evidence, log: str, timed_out: int = 0) -> str:
     """A whole error message: what failed, the evidence, the remedy.
 
@@ -152,19 +178,14 @@ def explain(operation: str, evidence: Evidence, log: str, timed_out: int = 0) ->
     parts: list[str] = []
     if failed:
         parts.append(f"{operation} refused this host before it changed anything:")
-        parts += [f"- {check}: {words} {check_remedy(check)}" for check, words in failed]
+        parts += [f"- {check}: {words.rstrip('.')}. {check_remedy(check)}" for check, words in failed]
     else:
-        for pattern, what, remedy in CAUSES:
-            if re.search(pattern, output):
-                parts.append(f"{ended}: {what}.")
-                parts.append(f"Remedy: {remedy}")
-                break
-        else:
-            parts.append(f"{ended}.")
-            parts.append("Remedy: correct what the lines below tell of and run again; what is half made is cleared away first.")
+        what, remedy = find_cause(output)
+        parts.append(f"{ended}{': ' + what if what else ''}.")
         parts += _quote("kubeadm says", telling_lines(output))
         parts += _quote("The kubelet says", evidence.kubelet.splitlines())
         parts += _quote("Static pods say", evidence.pods.splitlines())
+        parts.append(f"Remedy: {remedy}")
     parts.append(f"All of it is in {log} on the host.")
     return redact("\n".join(parts))
 

@@ -114,7 +114,7 @@ def clear(
         if others:
             raise KubeadmError(
                 f"The init of this host was not finished, and yet its cluster has other nodes: {', '.join(others)}. It is left as it is."
-                " If that cluster is wanted, finish it by hand ('kubeadm init phase ...') and set \"operation\" to \"\" in the host's record;"
+                ' If that cluster is wanted, finish it by hand (\'kubeadm init phase ...\') and set "operation" to "" in the host\'s record;'
                 " if not, reset these hosts."
             )
     elif endpoints and etcd.has_credentials():
@@ -132,7 +132,9 @@ def clear(
                 Path(path).unlink()
     for interface in INTERFACES:
         if Path("/sys/class/net", interface).exists():
-            subprocess.run(["ip", "link", "delete", interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                ["ip", "link", "delete", interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            )
     if operation == "init":
         put_authorities_back(record_folder)
     done.append(f"what an unfinished {operation} left")

@@ -74,12 +74,21 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         "changed": True,
         "changes": [],
         "ca_cert_hash": "",
-        "endpoint": next((doc.get("controlPlaneEndpoint", "") for doc in params["config"] if doc.get("kind") == "ClusterConfiguration"), ""),
+        "endpoint": next(
+            (
+                doc.get("controlPlaneEndpoint", "")
+                for doc in params["config"]
+                if doc.get("kind") == "ClusterConfiguration"
+            ),
+            "",
+        ),
         "diff": {"before": "", "after": render(params["config"]), "after_header": "configuration of kubeadm init"},
     }
     if action == membership.AGAIN:
         result["changes"].append(f"What is half made is cleared away: {why}.")
-    result["changes"].append(f"kubeadm init makes '{params['node_name']}' the first control plane of '{params['cluster']}'.")
+    result["changes"].append(
+        f"kubeadm init makes '{params['node_name']}' the first control plane of '{params['cluster']}'."
+    )
     result["warnings"] = [words for document in params["config"] for words in waived(document)]
     if check_mode:
         return result

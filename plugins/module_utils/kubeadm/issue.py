@@ -53,7 +53,15 @@ def upload_certificates(kubectl: Kubectl, key: str) -> None:
         path = Path(folder) / "config.yaml"
         # The cluster's own configuration, as text: without it kubeadm would look for a version on the internet.
         path.write_text(path.read_text() + "---\n" + stored)
-        arguments = ["init", "phase", "upload-certs", "--upload-certs", "--skip-certificate-key-print", "--config", str(path)]
+        arguments = [
+            "init",
+            "phase",
+            "upload-certs",
+            "--upload-certs",
+            "--skip-certificate-key-print",
+            "--config",
+            str(path),
+        ]
         run_kubeadm(arguments, UPLOAD_TIMEOUT, None, LOG)
     kubectl.run("annotate", "secret", credentials.CERTIFICATES, credentials.MARK + "=true", "--overwrite", *SYSTEM)
 
@@ -61,7 +69,9 @@ def upload_certificates(kubectl: Kubectl, key: str) -> None:
 def remove_all(kubectl: Kubectl, dry: bool) -> list[str]:
     """Remove the Secrets of all runs; their names."""
     description = base64.b64encode(credentials.DESCRIPTION.encode()).decode()
-    names = credentials.ours(kubectl.items(*TOKENS), kubectl.get("secret", credentials.CERTIFICATES, *SYSTEM), description)
+    names = credentials.ours(
+        kubectl.items(*TOKENS), kubectl.get("secret", credentials.CERTIFICATES, *SYSTEM), description
+    )
     if names and not dry:
         kubectl.run("delete", "secret", *names, "--ignore-not-found", *SYSTEM)
     return names
@@ -72,7 +82,9 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     kubeconfig = Path(params["kubeconfig"])
     if not kubeconfig.exists():
         if not check_mode:
-            raise HostError(f"This host is no control plane: it has no {kubeconfig}. Run the role slipway.kube.control_plane on it first.")
+            raise HostError(
+                f"This host is no control plane: it has no {kubeconfig}. Run the role slipway.kube.control_plane on it first."
+            )
         said = ["A token is made." if params["state"] == "present" else "The token is removed."]
         return {"changed": True, "changes": said, "ca_cert_hash": "", "endpoint": ""}
     kubectl = Kubectl(str(kubeconfig), params["server"])

@@ -70,12 +70,18 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         return result
     kind = "control plane" if control_plane else "worker"
     result["changes"].append(f"kubeadm join makes '{params['node_name']}' a {kind} of '{params['cluster']}'.")
-    result["diff"] = {"before": "", "after": render([params["config"]]), "after_header": "configuration of kubeadm join"}
+    result["diff"] = {
+        "before": "",
+        "after": render([params["config"]]),
+        "after_header": "configuration of kubeadm join",
+    }
     result["warnings"] = waived(params["config"])
     if check_mode:
         return result
     if not params["ca_cert_hashes"]:
-        raise HostError("No CA hash is given, so that any server could pass for the cluster. Give ca_cert_hashes of the module kubeadm_credentials.")
+        raise HostError(
+            "No CA hash is given, so that any server could pass for the cluster. Give ca_cert_hashes of the module kubeadm_credentials."
+        )
     record.mark(params["cluster"])
     record.begin("join")
     result["seconds"] = join(params, lock)

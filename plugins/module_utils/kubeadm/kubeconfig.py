@@ -90,7 +90,10 @@ def find_refusal(path: str, have: Mapping[str, Any] | None, ca_hash: str) -> str
 
 def refusal(path: str, others: Mapping[str, str]) -> str:
     """The message about a file that is another cluster's."""
-    shown = "; ".join(f"{server or 'no server'} (CA {digest[:19] + '...' if digest else 'unknown'})" for server, digest in sorted(others.items()))
+    shown = "; ".join(
+        f"{server or 'no server'} (CA {digest[:19] + '...' if digest else 'unknown'})"
+        for server, digest in sorted(others.items())
+    )
     return (
         f"{path} holds the way to another cluster: {shown}. It was left as it is. Move it away, or have the kubeconfig of this"
         " cluster written elsewhere (control_plane_kubeconfig_local for the control node)."
@@ -104,7 +107,9 @@ def describe(config: Mapping[str, Any] | None) -> str:
     lines = [f"cluster: {server} {digest}" for server, digest in sorted(authorities(config).items())]
     for entry in config.get("contexts") or []:
         context = entry.get("context") or {}
-        lines.append(f"context: {entry.get('name')} user={context.get('user')} namespace={context.get('namespace', '')}")
+        lines.append(
+            f"context: {entry.get('name')} user={context.get('user')} namespace={context.get('namespace', '')}"
+        )
     lines += [f"user: {entry.get('name')}" for entry in config.get("users") or []]
     lines.append(f"current-context: {config.get('current-context', '')}")
     return "\n".join(lines) + "\n"

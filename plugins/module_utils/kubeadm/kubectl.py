@@ -52,12 +52,19 @@ class Kubectl:
                 check=False,
             )
         except FileNotFoundError:
-            raise ApiError("kubectl is not installed on this host. Run the role slipway.kube.kubernetes on it first.") from None
+            raise ApiError(
+                "kubectl is not installed on this host. Run the role slipway.kube.kubernetes on it first."
+            ) from None
         except subprocess.TimeoutExpired:
-            raise ApiError(f"The API server {self.where} gave no answer within {self.timeout} seconds.", "timeout") from None
+            raise ApiError(
+                f"The API server {self.where} gave no answer within {self.timeout} seconds.", "timeout"
+            ) from None
         if done.returncode != 0:
             reason = done.stderr.decode("utf-8", "replace").strip()
-            raise ApiError(f"'kubectl {' '.join(arguments[:3])}' failed at {self.where}. Evidence: {reason or 'it wrote nothing'}.", reason)
+            raise ApiError(
+                f"'kubectl {' '.join(arguments[:3])}' failed at {self.where}. Evidence: {reason or 'it wrote nothing'}.",
+                reason,
+            )
         return done.stdout.decode("utf-8", "replace")
 
     @property

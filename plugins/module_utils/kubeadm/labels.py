@@ -35,7 +35,10 @@ def clean_taints(taints: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def change_node(
-    node: Mapping[str, Any], labels: Mapping[str, Any], taints: Iterable[Mapping[str, Any]], owned_taints: Iterable[str] = ()
+    node: Mapping[str, Any],
+    labels: Mapping[str, Any],
+    taints: Iterable[Mapping[str, Any]],
+    owned_taints: Iterable[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """The JSON merge patch that makes a node be as wanted, and what it does in words; ({}, []) where nothing is to do.
 
@@ -100,7 +103,9 @@ def summarize(node: Mapping[str, Any]) -> dict[str, Any]:
         "version": node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", ""),
         "roles": sorted(key[len(prefix) :] for key in labels if key.startswith(prefix)),
         "addresses": [
-            item["address"] for item in node.get("status", {}).get("addresses") or [] if item["type"] in ("InternalIP", "ExternalIP")
+            item["address"]
+            for item in node.get("status", {}).get("addresses") or []
+            if item["type"] in ("InternalIP", "ExternalIP")
         ],
         "unschedulable": bool(node.get("spec", {}).get("unschedulable")),
         "taints": [show_taint(taint) for taint in node.get("spec", {}).get("taints") or []],

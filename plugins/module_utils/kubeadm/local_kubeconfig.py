@@ -38,7 +38,9 @@ def read_local(path: str) -> dict[str, Any] | None:
     if not text.strip():
         return None
     if not isinstance(config, dict) or config.get("kind") != "Config":
-        raise HostError(f"{place} on the control node is no kubeconfig. Set control_plane_kubeconfig_local to another path.")
+        raise HostError(
+            f"{place} on the control node is no kubeconfig. Set control_plane_kubeconfig_local to another path."
+        )
     return config
 
 
@@ -57,7 +59,11 @@ def converge_local(
         refused = core.find_refusal(str(place), have, "")
         if refused:
             raise core.KubeconfigRefused(refused)
-        return True, {"before": "", "after": "kubeconfig of a cluster that is yet to be made\n", "after_header": str(place)}
+        return True, {
+            "before": "",
+            "after": "kubeconfig of a cluster that is yet to be made\n",
+            "after_header": str(place),
+        }
     want = core.make_kubeconfig(admin, namespace, server)
     differs = core.check(have, want, str(place))
     wrong = place.exists() and place.stat().st_mode & 0o7777 != MODE

@@ -90,7 +90,9 @@ class Nodes:
         """See which kubelets prove themselves by the cluster's CA."""
         asked = [name for name in names if self.wanted[name]["addresses"]]
         with ThreadPoolExecutor(max_workers=16) as pool:
-            answers = pool.map(lambda name: serving.serves(self.wanted[name]["addresses"][0], self.params["ca_file"]), asked)
+            answers = pool.map(
+                lambda name: serving.serves(self.wanted[name]["addresses"][0], self.params["ca_file"]), asked
+            )
         for name, why in zip(asked, answers):
             if not why:
                 self.serving.add(name)
@@ -110,7 +112,9 @@ class Nodes:
                 # The node registers with its taints: only what is noted and labelled is left to do.
                 blank["spec"]["taints"] = taints
                 owned = [labels.taint_key(CONTROL_PLANE_TAINT)]
-                self.changes += [f"{name}: {words}" for words in labels.change_node(blank, node["labels"], taints, owned)[1]]
+                self.changes += [
+                    f"{name}: {words}" for words in labels.change_node(blank, node["labels"], taints, owned)[1]
+                ]
             if self.params["serving_certificates"] and name not in self.approved:
                 self.approved.append(name)
                 self.changes.append(f"{name}: serving certificate approved")
@@ -137,12 +141,16 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     names = [node["name"] for node in params["nodes"]]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise HostError(f"The name {', '.join(double)} is given to more than one node. Give each host its own kube_node_name.")
+        raise HostError(
+            f"The name {', '.join(double)} is given to more than one node. Give each host its own kube_node_name."
+        )
     kubeconfig = params["kubeconfig"]
     nodes = Nodes(Kubectl(kubeconfig, params["server"]), params, check_mode)
     if not Path(kubeconfig).exists():
         if not check_mode:
-            raise HostError(f"This host is no control plane: it has no {kubeconfig}. Run the role slipway.kube.control_plane on it first.")
+            raise HostError(
+                f"This host is no control plane: it has no {kubeconfig}. Run the role slipway.kube.control_plane on it first."
+            )
         nodes.waiting = dict.fromkeys(nodes.wanted, "")
         nodes.predict()
         return nodes.result()
@@ -165,7 +173,11 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     lines = [f"- {name}: {why}" for name, why in sorted(nodes.waiting.items())]
     raise HostError(
         "\n".join(
-            [f"Not all nodes are as they should be after {params['timeout']} seconds:", *([f"- {problem}"] if problem else []), *lines]
+            [
+                f"Not all nodes are as they should be after {params['timeout']} seconds:",
+                *([f"- {problem}"] if problem else []),
+                *lines,
+            ]
             + [
                 "Remedy: see 'journalctl -u kubelet' on these hosts, and that a control plane reaches them on port 10250;"
                 " where a certificate asks for a wrong address, correct kube_node_ip."

@@ -90,10 +90,16 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
                 stderr=subprocess.STDOUT,
                 pass_fds=[lock.fileno()] if lock is not None else [],
                 start_new_session=True,
-                env={**os.environ, "LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"},
+                env={
+                    **os.environ,
+                    "LC_ALL": "C.UTF-8",
+                    "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin",
+                },
             )
         except FileNotFoundError:
-            raise KubeadmError("kubeadm is not installed on this host. Run the role slipway.kube.kubernetes on it first.") from None
+            raise KubeadmError(
+                "kubeadm is not installed on this host. Run the role slipway.kube.kubernetes on it first."
+            ) from None
         try:
             code = process.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -120,7 +126,18 @@ def gather(output: str, since: float) -> Evidence:
 
 def kubelet_lines(since: float, count: int = 8) -> str:
     """The kubelet's last errors from the journal, else its last lines."""
-    command = ["journalctl", "--unit", "kubelet", "--no-pager", "--output", "cat", "--since", f"@{int(since)}", "--lines", "400"]
+    command = [
+        "journalctl",
+        "--unit",
+        "kubelet",
+        "--no-pager",
+        "--output",
+        "cat",
+        "--since",
+        f"@{int(since)}",
+        "--lines",
+        "400",
+    ]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

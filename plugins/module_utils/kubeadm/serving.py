@@ -29,7 +29,9 @@ KUBELET_PORT = 10250
 def is_pending(request: Mapping[str, Any]) -> bool:
     """Whether a CertificateSigningRequest for a kubelet's serving certificate awaits a decision."""
     status = request.get("status") or {}
-    return request["spec"].get("signerName") == SIGNER and not status.get("conditions") and not status.get("certificate")
+    return (
+        request["spec"].get("signerName") == SIGNER and not status.get("conditions") and not status.get("certificate")
+    )
 
 
 def requestor(request: Mapping[str, Any]) -> str:
@@ -87,7 +89,9 @@ def serves(address: str, ca_file: str, port: int = KUBELET_PORT, timeout: float 
     """Why the kubelet at an address (port: TCP, timeout: seconds) does not prove itself by the cluster's CA; "" where it does."""
     context = ssl.create_default_context(cafile=ca_file)
     try:
-        with socket.create_connection((address, port), timeout=timeout) as connection, context.wrap_socket(connection, server_hostname=address):
+        with socket.create_connection((address, port), timeout=timeout) as connection, context.wrap_socket(
+            connection, server_hostname=address
+        ):
             return ""
     except ssl.SSLCertVerificationError as error:
         return f"its certificate is not good for {address}: {error.verify_message}"

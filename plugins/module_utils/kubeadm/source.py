@@ -12,7 +12,9 @@ from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.config import
 ANSWERS, SILENT, UNFINISHED, NONE = "answers", "silent", "unfinished", "none"
 
 
-def cluster_nodes(hostvars: Mapping[str, Any], control_planes: Iterable[str], workers: Iterable[str] = ()) -> list[dict[str, Any]]:
+def cluster_nodes(
+    hostvars: Mapping[str, Any], control_planes: Iterable[str], workers: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """The cluster as the inventory has it, control planes first, each in inventory order.
 
     Each item: host (inventory name), control_plane, address (the node's first; "" where not known), etcd (URL of its etcd,
@@ -24,7 +26,9 @@ def cluster_nodes(hostvars: Mapping[str, Any], control_planes: Iterable[str], wo
     for host in dict.fromkeys([*planes, *workers]):
         variables = hostvars[host]
         look = variables.get("kube_host") or {}
-        addresses = str(variables.get("kube_node_ip") or look.get("network", {}).get("default_address") or "").split(",")
+        addresses = str(variables.get("kube_node_ip") or look.get("network", {}).get("default_address") or "").split(
+            ","
+        )
         addresses = [address.strip() for address in addresses if address.strip()]
         identity = {
             "name": str(variables.get("kube_node_name") or host),

@@ -73,12 +73,14 @@ def converge(params: Mapping[str, Any], check_mode: bool, fetch: bool) -> dict[s
     if admin.exists():
         want = core.make_kubeconfig(Kubectl(str(admin)).config(), params["namespace"])
     elif not check_mode:
-        raise HostError(f"This host is no control plane: it has no {admin}. Run the role slipway.kube.control_plane on it first.")
+        raise HostError(
+            f"This host is no control plane: it has no {admin}. Run the role slipway.kube.control_plane on it first."
+        )
     result: dict[str, Any] = {"changed": False, "paths": [], "changes": [], "diff": []}
     if want is not None:
         for entry in entries:  # all are looked at before one is written
-            path = Path(entry.pw_dir) / ".kube" / "config"
-            core.check(read_config(path), want, str(path))
+            theirs = Path(entry.pw_dir) / ".kube" / "config"
+            core.check(read_config(theirs), want, str(theirs))
     record = Record.load(params["record_dir"]) if params.get("record_dir") else None
     for entry in entries:
         path, have, changed = give(entry, want, check_mode, record)
@@ -87,7 +89,12 @@ def converge(params: Mapping[str, Any], check_mode: bool, fetch: bool) -> dict[s
             result["changed"] = True
             result["changes"].append(f"{path} written for {entry.pw_name}.")
             result["diff"].append(
-                {"before_header": path, "after_header": path, "before": core.describe(have), "after": core.describe(want)}
+                {
+                    "before_header": path,
+                    "after_header": path,
+                    "before": core.describe(have),
+                    "after": core.describe(want),
+                }
             )
     if fetch:
         result["fetched"] = want

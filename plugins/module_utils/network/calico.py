@@ -10,7 +10,9 @@ https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onp
 from __future__ import annotations
 
 import copy
+import hashlib
 import ipaddress
+import json
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Mapping
 from urllib.parse import urlsplit
@@ -170,6 +172,9 @@ def configure(objects: Iterable[Any], wanted: Calico) -> list[Object]:
     container["env"] = merge_env(container.get("env") or [], dict(env, **wanted.node_env))
     for probe in ("livenessProbe", "readinessProbe"):
         _set_bird_probe(container, probe, wanted.bgp)
+    metadata = node["spec"]["template"].setdefault("metadata", {})
+    told = [config["data"], api_server_env(wanted.api_server, wanted.api_port)]
+    metadata["annotations"] = dict(metadata.get("annotations") or {}, **fingerprint(told))
     if wanted.image_registry:
         for content in result:
             _move_images(content, wanted.image_registry.rstrip("/"))
@@ -185,6 +190,12 @@ def configure(objects: Iterable[Any], wanted: Calico) -> list[Object]:
             }
         )
     return result
+
+
+def fingerprint(settings: Any) -> dict[str, str]:
+    """Make the annotation of a pod template by which pods are made anew when settings change that they read at their start."""
+    text = json.dumps(settings, sort_keys=True)
+    return {"slipway.kube/settings": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
 def merge_env(env: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[Object]:

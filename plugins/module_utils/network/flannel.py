@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict
 
-from .calico import NetworkError, api_server_env, api_server_problems, mtu_problems, pod_subnet_problems
+from .calico import NetworkError, api_server_env, api_server_problems, fingerprint, mtu_problems, pod_subnet_problems
 
 Object = Dict[str, Any]
 
@@ -197,7 +197,7 @@ def _daemon_set(wanted: Flannel) -> Object:
     return {
         "selector": {"matchLabels": {"app": "flannel"}},
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
-        "template": {"metadata": {"labels": labels}, "spec": spec},
+        "template": {"metadata": {"labels": labels, "annotations": fingerprint(settings(wanted))}, "spec": spec},
     }
 
 

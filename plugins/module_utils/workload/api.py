@@ -142,16 +142,20 @@ class Client:
         headers = {"Accept": "application/json", "Content-Type": "application/apply-patch+yaml"}
         return self._repeat("PATCH", path, query, json.dumps(content).encode(), headers, None, None)
 
-    def delete(self, path: str, grace_seconds: int | None = None) -> bool:
-        """Delete an object and, in the background, what it owns. False where there was none."""
+    def delete(self, path: str, uid: str | None = None) -> bool:
+        """Delete an object and, in the background, what it owns.
+
+        :param uid: delete it only where it is still this one.
+        :returns: whether there was one to delete.
+        """
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        if grace_seconds is not None:
-            options["gracePeriodSeconds"] = grace_seconds
+        if uid:
+            options["preconditions"] = {"uid": uid}
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             self._repeat("DELETE", path, None, json.dumps(options).encode(), headers, None, None)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == 404 or (uid and error.status == 409):
                 return False
             raise
         return True

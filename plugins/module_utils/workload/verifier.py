@@ -54,6 +54,7 @@ class Verifier:
         self.results: list[Result] = []
         self.nodes: list[dict[str, Any]] = []
         self._last = False
+        self._uid = ""
         self.network: dict[str, Any] = {"name": "", "network_policy": None}
 
     @property
@@ -174,7 +175,10 @@ class Verifier:
         self._remove("leftovers of an earlier run", self._namespace_gone)
 
     def _create(self, image: str, host_port: int) -> None:
-        manifest = Manifest(self.client, probes.objects(image, host_port), NAMESPACE, MANAGER, force=True)
+        namespace, *others = probes.objects(image, host_port)
+        made = self.client.apply(NAMESPACE_PATH, namespace, MANAGER, force=True, dry_run=False)
+        self._uid = made["metadata"]["uid"]
+        manifest = Manifest(self.client, others, NAMESPACE, MANAGER, force=True)
         manifest.run(manifest.plan(), self.deadline)
 
     def _ask(self, domain: str, host_port: int) -> None:
@@ -200,11 +204,17 @@ class Verifier:
         self.results.append(Result(trial.test, not bad, evidence, time.monotonic() - started))
 
     def _remove(self, test: str, gone: Callable[[], Seen]) -> None:
-        # The namespace goes some seconds after it is told to; the pods are told here, so that they go at once.
-        self.client.delete(NAMESPACE_PATH)
-        for path in (*WORKLOAD_PATHS, NAMESPACE_PATH + "/pods"):
-            self.client.delete(path)
+        """Take the test's namespace away, unless another run has made it anew in the meantime."""
+        if self.client.delete(NAMESPACE_PATH, self._uid):
+            # The namespace goes some seconds after it is told to; the pods are told here, so that they go at once.
+            for path in (*WORKLOAD_PATHS, NAMESPACE_PATH + "/pods"):
+                self.client.delete(path)
+        else:
+            gone = self._not_mine
         self._until(test, gone, deadline=time.monotonic() + CLEAN_UP)
+
+    def _not_mine(self) -> Seen:
+        return Seen(True, "there was nothing left of this run")
 
     def _pods_gone(self) -> Seen:
         left = [pod["metadata"]["name"] for pod in self.client.items(NAMESPACE_PATH + "/pods")]

@@ -37,13 +37,13 @@ def make():
     """Variables as the task of the host ``current`` sees them, with what the play sets."""
 
     def make(
-        hostvars: dict[str, dict[str, Any]], current: str = "localhost", groups: Any = GROUPS, **play: Any
+        hostvars: dict[str, dict[str, Any]], current: str = "localhost", groups: Any = None, **play: Any
     ) -> Variables:
         for name, values in hostvars.items():
             values.setdefault("inventory_hostname", name)
         known = HostVars(hostvars)
         own = {"inventory_hostname": current, **known.raw_get(current), **play}
-        own.update(hostvars=known, groups=groups, ansible_play_hosts_all=list(hostvars))
+        own.update(hostvars=known, groups=groups or GROUPS, ansible_play_hosts_all=list(hostvars))
         return Variables(DataLoader(), own)
 
     return make

@@ -171,6 +171,20 @@ def test_an_interrupted_reset_is_finished_by_the_next(host: Host, monkeypatch) -
     assert not host.marked and not (host.root / "etc/kubernetes").exists()
 
 
+def test_a_refused_reset_is_not_an_unfinished_one(host: Host, monkeypatch) -> None:
+    host.mark()
+    host.put("/etc/kubernetes/manifests/etcd.yaml", "    - --name=cp1\n")
+
+    def refuse(*_arguments: object) -> None:
+        raise HostError("No etcd server answers.")
+
+    monkeypatch.setattr(core.reset_cluster, "remove_member", refuse)
+    with pytest.raises(HostError, match="nothing was reset"):
+        reset(host.system, host.record_dir, Options("lab", cluster_remains=True), check=False)
+    assert json.loads((host.root / "var/lib/slipway/host.json").read_text())["operation"] == ""
+    assert host.told == []
+
+
 def always(step: Step):
     return lambda *_arguments: [step]
 

@@ -181,9 +181,28 @@ def test_a_mount_that_is_busy_leaves_the_tree_all_the_same(tmp_path) -> None:
         called.append(command[3:])
         return Result(32 if "--lazy" not in command else 0)
 
-    mounts, namespaces = plan_mounts(System(str(tmp_path), run), ["/var/lib/kubelet"])
+    mounts, namespaces = plan_mounts(System(str(tmp_path), run), ["/var/lib/kubelet"], Record(str(tmp_path)))
     mounts.apply()
     assert called == [["umount", "/var/lib/kubelet/pods/a"], ["umount", "--force", "--lazy", "/var/lib/kubelet/pods/a"]]
     assert namespaces.before == "/run/netns/cni-1"
     namespaces.apply()
     assert [path.name for path in (tmp_path / "run/netns").iterdir()] == ["vpn"]
+
+
+@pytest.mark.parametrize(
+    ("footprint", "pinned", "goes"),
+    [
+        ({"mounts": []}, False, True),
+        ({"mounts": ["/sys/fs/bpf"]}, False, False),
+        ({"mounts": []}, True, False),
+        ({}, False, False),
+    ],
+)
+def test_a_file_system_that_calico_mounted_goes_if_it_was_not_there_and_nobody_uses_it(
+    tmp_path, footprint: dict, pinned: bool, goes: bool
+) -> None:
+    put(tmp_path, "/proc/self/mountinfo", "30 22 0:40 / /sys/fs/bpf rw - bpf bpffs rw\n")
+    if pinned:
+        put(tmp_path, "/sys/fs/bpf/program")
+    steps = plan_mounts(System(str(tmp_path)), ["/var/lib/kubelet"], Record(str(tmp_path), {"footprint": footprint}))
+    assert [step.before for step in steps] == (["/sys/fs/bpf"] if goes else [])

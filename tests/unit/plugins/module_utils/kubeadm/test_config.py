@@ -42,7 +42,11 @@ def test_init_writes_the_endpoint_also_for_one_control_plane(want):
     cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
     assert cluster["controlPlaneEndpoint"] == "192.0.2.11:6443"
     assert cluster["kubernetesVersion"] == "v1.36.3"
-    assert cluster["networking"] == {"podSubnet": "192.168.0.0/16", "serviceSubnet": "10.96.0.0/12", "dnsDomain": "cluster.local"}
+    assert cluster["networking"] == {
+        "podSubnet": "192.168.0.0/16",
+        "serviceSubnet": "10.96.0.0/12",
+        "dnsDomain": "cluster.local",
+    }
 
 
 def test_init_names_endpoint_and_extra_names_once_in_the_certificate(want):
@@ -67,7 +71,9 @@ def test_an_argument_that_is_a_list_is_repeated():
     ]
 
 
-@pytest.mark.parametrize("arguments", [{"--profiling": "false"}, {"profiling": None}, {"profiling": {"a": 1}}, {"": "x"}])
+@pytest.mark.parametrize(
+    "arguments", [{"--profiling": "false"}, {"profiling": None}, {"profiling": {"a": 1}}, {"": "x"}]
+)
 def test_arguments_that_no_flag_can_carry_are_refused(arguments):
     with pytest.raises(config.ConfigError):
         config.to_arguments(arguments)
@@ -105,12 +111,17 @@ def test_what_the_user_configures_wins_and_leaves_the_rest(want):
     assert kubelet["serverTLSBootstrap"] is True and kubelet["cgroupDriver"] == "systemd"
 
 
-@pytest.mark.parametrize("name", ["kube-apiserver.json", "kube-apiserver0+strategic.json", "etcd1+json.json", "kubeletconfiguration+merge.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["kube-apiserver.json", "kube-apiserver0+strategic.json", "etcd1+json.json", "kubeletconfiguration+merge.yaml"],
+)
 def test_patch_names_that_kubeadm_applies_are_taken(name):
     config.check_patches({name: {}})
 
 
-@pytest.mark.parametrize("name", ["apiserver.json", "kube-apiserver+strategy.json", "kube-apiserver.txt", "../etcd.json", "etcd"])
+@pytest.mark.parametrize(
+    "name", ["apiserver.json", "kube-apiserver+strategy.json", "kube-apiserver.txt", "../etcd.json", "etcd"]
+)
 def test_patch_names_that_kubeadm_would_pass_over_are_refused(want, name):
     want["patches"] = {name: {}}
     with pytest.raises(config.ConfigError, match="would not apply"):
@@ -136,7 +147,11 @@ def test_secrets_are_added_to_a_copy(want):
     before = json.dumps(join)
     whole = config.add_credentials(join, TOKEN, [HASH], "b" * 64)
     assert json.dumps(join) == before and TOKEN not in before
-    assert whole["discovery"]["bootstrapToken"] == {"apiServerEndpoint": "192.0.2.11:6443", "token": TOKEN, "caCertHashes": [HASH]}
+    assert whole["discovery"]["bootstrapToken"] == {
+        "apiServerEndpoint": "192.0.2.11:6443",
+        "token": TOKEN,
+        "caCertHashes": [HASH],
+    }
     assert whole["controlPlane"]["certificateKey"] == "b" * 64
 
 
@@ -178,5 +193,7 @@ def test_the_real_kubeadm_takes_it(want, tmp_path):
     for name, documents in (("init", config.build_init(want)), ("join", [join])):
         path = tmp_path / name
         path.write_text(config.render(documents))
-        done = subprocess.run([kubeadm, "config", "validate", "--config", str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [kubeadm, "config", "validate", "--config", str(path)], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ NOW = 1_800_000_000.0
 
 
 def test_tokens_and_keys_have_kubeadm_s_form_and_differ():
-    tokens = {credentials.make_token() for _ in range(50)}
+    tokens = {credentials.make_token() for _number in range(50)}
     assert len(tokens) == 50 and all(credentials.TOKEN.match(token) for token in tokens)
     assert credentials.KEY.match(credentials.make_certificate_key())
 
@@ -40,12 +40,21 @@ def token(name, description):
 
 
 def test_only_our_tokens_are_removed():
-    tokens = [token("bootstrap-token-aaaaaa", DESCRIPTION), token("bootstrap-token-bbbbbb", "c29tZW9uZQ=="), {"metadata": {"name": "x"}}]
+    tokens = [
+        token("bootstrap-token-aaaaaa", DESCRIPTION),
+        token("bootstrap-token-bbbbbb", "c29tZW9uZQ=="),
+        {"metadata": {"name": "x"}},
+    ]
     assert credentials.ours(tokens, {}, DESCRIPTION) == ["bootstrap-token-aaaaaa"]
 
 
 def test_uploaded_certificates_go_with_the_token_that_limits_them_and_only_if_ours():
-    uploaded = {"metadata": {"annotations": {credentials.MARK: "true"}, "ownerReferences": [{"kind": "Secret", "name": "bootstrap-token-cccccc"}]}}
+    uploaded = {
+        "metadata": {
+            "annotations": {credentials.MARK: "true"},
+            "ownerReferences": [{"kind": "Secret", "name": "bootstrap-token-cccccc"}],
+        }
+    }
     assert credentials.ours([], uploaded, DESCRIPTION) == ["kubeadm-certs", "bootstrap-token-cccccc"]
     del uploaded["metadata"]["annotations"]
     assert credentials.ours([], uploaded, DESCRIPTION) == []

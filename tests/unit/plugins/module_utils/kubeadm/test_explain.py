@@ -27,10 +27,13 @@ PREFLIGHT = """[preflight] Running pre-flight checks
 IDENTITY = "error execution phase preflight: couldn't validate the identity of the API Server: "
 WRONG_CA = (
     IDENTITY
-    + 'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:%s" are pinned' % ("c" * 64)
+    + 'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:%s" are pinned'
+    % ("c" * 64)
 )
 EXPIRED = IDENTITY + 'token id "abcdef" is invalid for this cluster or it has expired. Use "kubeadm token create"'
-SAME_NAME = 'error execution phase kubelet-start: a Node with name "w1" and status "Ready" already exists in the cluster.'
+SAME_NAME = (
+    'error execution phase kubelet-start: a Node with name "w1" and status "Ready" already exists in the cluster.'
+)
 NO_ROUTE = IDENTITY + (
     "failed to request the cluster-info ConfigMap: "
     'Get "https://192.0.2.1:6443/api": dial tcp 192.0.2.1:6443: connect: connection refused'
@@ -41,7 +44,7 @@ APISERVER = "[control-plane-check] kube-apiserver is not healthy after 4m0s\nerr
 
 def test_every_failed_check_is_named_with_its_own_remedy():
     text = explain("kubeadm init", Evidence(PREFLIGHT), "/log")
-    assert "- Port-6443: Port 6443 is in use End what listens" in text
+    assert "- Port-6443: Port 6443 is in use. End what listens" in text
     assert "Reset it with the playbook" in text
     assert "WARNING" not in text and "If you know" not in text
 
@@ -61,7 +64,11 @@ def test_every_failed_check_is_named_with_its_own_remedy():
 def test_known_causes_are_told_with_evidence_and_remedy(output, says):
     text = explain("kubeadm join", Evidence(output, "E1 kubelet broke", "etcd: no space"), "/log")
     assert says in text.splitlines()[0]
-    assert "Remedy: " in text and output.splitlines()[-1][:60] in text
+    order = [
+        text.index(part) for part in (says, "kubeadm says", "The kubelet says", "Static pods say", "Remedy: ", "/log")
+    ]
+    assert order == sorted(order)
+    assert output.splitlines()[-1][:60] in text
     assert "kubelet broke" in text and "etcd: no space" in text and "/log" in text
 
 
@@ -88,6 +95,8 @@ def test_each_cause_has_a_remedy_that_is_a_sentence():
     assert all(remedy.endswith(".") and what and not what.endswith(".") for _pattern, what, remedy in CAUSES)
 
 
-@pytest.mark.parametrize("check", ["Port-10250", "Mem", "ImagePull", "FileContent--proc-sys-net-ipv4-ip_forward", "Anything"])
+@pytest.mark.parametrize(
+    "check", ["Port-10250", "Mem", "ImagePull", "FileContent--proc-sys-net-ipv4-ip_forward", "Anything"]
+)
 def test_each_check_has_a_remedy(check):
     assert check_remedy(check).endswith(".")

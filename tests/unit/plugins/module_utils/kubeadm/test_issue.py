@@ -56,9 +56,15 @@ def cluster(monkeypatch, tmp_path):
     monkeypatch.setattr(issue.etcd, "remove_member", lambda endpoints, name, addresses, dry: [f"etcd member {name}"])
 
     def upload(kubectl, key):
-        cluster.secrets["bootstrap-token-proxy0"] = {"metadata": {"name": "bootstrap-token-proxy0"}, "data": {"description": "UHJveHk="}}
+        cluster.secrets["bootstrap-token-proxy0"] = {
+            "metadata": {"name": "bootstrap-token-proxy0"},
+            "data": {"description": "UHJveHk="},
+        }
         cluster.secrets["kubeadm-certs"] = {
-            "metadata": {"annotations": {credentials.MARK: "true"}, "ownerReferences": [{"kind": "Secret", "name": "bootstrap-token-proxy0"}]}
+            "metadata": {
+                "annotations": {credentials.MARK: "true"},
+                "ownerReferences": [{"kind": "Secret", "name": "bootstrap-token-proxy0"}],
+            }
         }
 
     monkeypatch.setattr(issue, "upload_certificates", upload)
@@ -68,7 +74,15 @@ def cluster(monkeypatch, tmp_path):
 
 
 def call(cluster, check_mode=False, **over):
-    params = {"state": "present", "token": TOKEN, "certificate_key": "", "minutes": 15, "joining": [], "kubeconfig": cluster.admin, "server": ""}
+    params = {
+        "state": "present",
+        "token": TOKEN,
+        "certificate_key": "",
+        "minutes": 15,
+        "joining": [],
+        "kubeconfig": cluster.admin,
+        "server": "",
+    }
     return issue.converge({**params, **over}, check_mode)
 
 

@@ -51,9 +51,21 @@ def admin(authority=CA, server="https://192.0.2.1:6443"):
         "kind": "Config",
         "preferences": {},
         "current-context": "kubernetes-admin@kubernetes",
-        "clusters": [{"name": "kubernetes", "cluster": {"server": server, "certificate-authority-data": base64.b64encode(authority.encode()).decode()}}],
-        "contexts": [{"name": "kubernetes-admin@kubernetes", "context": {"cluster": "kubernetes", "user": "kubernetes-admin"}}],
-        "users": [{"name": "kubernetes-admin", "user": {"client-certificate-data": "AA==", "client-key-data": "c2VjcmV0"}}],
+        "clusters": [
+            {
+                "name": "kubernetes",
+                "cluster": {
+                    "server": server,
+                    "certificate-authority-data": base64.b64encode(authority.encode()).decode(),
+                },
+            }
+        ],
+        "contexts": [
+            {"name": "kubernetes-admin@kubernetes", "context": {"cluster": "kubernetes", "user": "kubernetes-admin"}}
+        ],
+        "users": [
+            {"name": "kubernetes-admin", "user": {"client-certificate-data": "AA==", "client-key-data": "c2VjcmV0"}}
+        ],
     }
 
 

@@ -15,7 +15,10 @@ NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "time
 
 
 def node(have=None, taints=None, notes=None):
-    return {"metadata": {"name": "w1", "resourceVersion": "7", "labels": have or {}, "annotations": notes or {}}, "spec": {"taints": taints or []}}
+    return {
+        "metadata": {"name": "w1", "resourceVersion": "7", "labels": have or {}, "annotations": notes or {}},
+        "spec": {"taints": taints or []},
+    }
 
 
 def apply(node, patch):
@@ -47,11 +50,18 @@ def test_a_label_that_left_the_inventory_leaves_the_node_and_others_stay():
     patch, said = labels.change_node(have, {}, [])
     assert patch["metadata"]["labels"] == {"disktype": None}
     assert "label disktype removed" in said
-    assert apply(have, patch)["metadata"] == {"name": "w1", "resourceVersion": "7", "labels": {"zone": "a"}, "annotations": {}}
+    assert apply(have, patch)["metadata"] == {
+        "name": "w1",
+        "resourceVersion": "7",
+        "labels": {"zone": "a"},
+        "annotations": {},
+    }
 
 
 def test_a_changed_value_is_told_with_the_old_one():
-    _patch, said = labels.change_node(node({"disktype": "hdd"}, notes={labels.LABELS_NOTE: "disktype"}), {"disktype": "ssd"}, [])
+    _patch, said = labels.change_node(
+        node({"disktype": "hdd"}, notes={labels.LABELS_NOTE: "disktype"}), {"disktype": "ssd"}, []
+    )
     assert said == ["label disktype=ssd (was hdd)"]
 
 

@@ -57,7 +57,9 @@ def test_join(host, control_plane, hashes, action):
 
 
 def test_a_refusal_says_that_nothing_was_touched_and_what_to_do():
-    _action, why = membership.decide_join(Membership(joined=True, endpoint="192.0.2.9:6443", ca_hash="sha256:bb"), False, [OURS])
+    _action, why = membership.decide_join(
+        Membership(joined=True, endpoint="192.0.2.9:6443", ca_hash="sha256:bb"), False, [OURS]
+    )
     assert "not touched" in why and "192.0.2.9:6443" in why and "sha256:bb" in why and "Reset" in why
 
 

@@ -55,7 +55,9 @@ class Cluster:
         if arguments[0] == "patch":
             node, patch = self.have[arguments[2]], json.loads(arguments[-1])
             for part in ("labels", "annotations"):
-                node["metadata"][part].update({k: v for k, v in patch["metadata"].get(part, {}).items() if v is not None})
+                node["metadata"][part].update(
+                    {k: v for k, v in patch["metadata"].get(part, {}).items() if v is not None}
+                )
             node["spec"].update(patch.get("spec", {}))
         else:
             for request in self.requests:
@@ -69,7 +71,9 @@ class Cluster:
 def cluster(monkeypatch):
     cluster = Cluster()
     addresses = {"192.0.2.1": "cp1", "192.0.2.2": "w1"}
-    monkeypatch.setattr(nodes.serving, "serves", lambda address, ca: "" if addresses[address] in cluster.serving else "no certificate")
+    monkeypatch.setattr(
+        nodes.serving, "serves", lambda address, ca: "" if addresses[address] in cluster.serving else "no certificate"
+    )
     monkeypatch.setattr(nodes.serving, "refuse", lambda request, node: "" if node else "not in the inventory")
     monkeypatch.setattr(nodes, "Kubectl", lambda *arguments: cluster)
     monkeypatch.setattr(nodes.time, "sleep", lambda seconds: None)
@@ -137,7 +141,9 @@ def test_a_stranger_s_request_is_left_and_told(cluster, tmp_path):
     for name in ("cp1", "w1"):
         cluster.add(name, [CONTROL_PLANE_TAINT] if name == "cp1" else [])
         cluster.serving.add(name)
-    cluster.have["w1"]["metadata"].update(labels={"disktype": "ssd"}, annotations={"slipway.kube/managed-labels": "disktype"})
+    cluster.have["w1"]["metadata"].update(
+        labels={"disktype": "ssd"}, annotations={"slipway.kube/managed-labels": "disktype"}
+    )
     cluster.add("stranger")
     cluster.ask("stranger")
     result = nodes.converge(wanted(tmp_path), False)

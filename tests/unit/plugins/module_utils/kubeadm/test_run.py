@@ -32,7 +32,9 @@ def kubeadm(tmp_path, monkeypatch):
 
 
 def test_the_configuration_is_private_and_goes_away(tmp_path):
-    with run.config_folder([{"kind": "InitConfiguration"}, {"kind": "KubeletConfiguration"}], {"etcd0.json": {"a": 1}}) as folder:
+    with run.config_folder(
+        [{"kind": "InitConfiguration"}, {"kind": "KubeletConfiguration"}], {"etcd0.json": {"a": 1}}
+    ) as folder:
         path = Path(folder)
         assert path.stat().st_mode & 0o777 == 0o700 and (path / "config.yaml").stat().st_mode & 0o777 == 0o600
         first, second = (json.loads(text) for text in (path / "config.yaml").read_text().split("---\n")[1:])
@@ -70,7 +72,7 @@ def test_a_run_that_does_not_end_is_ended_with_all_it_started(kubeadm, tmp_path)
 
 def test_no_kubeadm_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(run.subprocess, "Popen", lambda *a, **k: (_ for _ in ()).throw(FileNotFoundError()))
+    monkeypatch.setattr(run.subprocess, "Popen", lambda *a, **k: (nothing for nothing in ()).throw(FileNotFoundError()))
     with pytest.raises(run.KubeadmError, match="not installed"):
         run.run_kubeadm(["init"], 1, None, str(tmp_path / "log"))
 
@@ -78,7 +80,9 @@ def test_no_kubeadm_is_said(tmp_path, monkeypatch):
 def test_kubeadm_holds_the_host_s_lock_itself(kubeadm, tmp_path):
     """Were the module killed, the next run would still wait for kubeadm."""
     lock_file = str(tmp_path / "lock")
-    kubeadm(f"(flock -n 9 || echo held > {tmp_path}/seen) 9>>{lock_file}; ls -l /proc/self/fd | grep -q lock && echo has >> {tmp_path}/seen; true")
+    kubeadm(
+        f"(flock -n 9 || echo held > {tmp_path}/seen) 9>>{lock_file}; ls -l /proc/self/fd | grep -q lock && echo has >> {tmp_path}/seen; true"
+    )
     with host_lock(1, lock_file) as lock:
         run.run_kubeadm(["init"], 10, lock, str(tmp_path / "log"))
     assert (tmp_path / "seen").read_text().split() == ["held", "has"]

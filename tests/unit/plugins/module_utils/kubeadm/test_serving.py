@@ -71,7 +71,11 @@ def test_a_request_is_read_to_the_last_name():
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----", GOOD.replace(b"MIIBIzCB", b"MIIBIzCC")],
+    [
+        b"",
+        b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
+        GOOD.replace(b"MIIBIzCB", b"MIIBIzCC"),
+    ],
 )
 def test_what_is_no_request_is_refused_and_never_crashes(text):
     with pytest.raises(pki.RequestError):
@@ -81,7 +85,11 @@ def test_what_is_no_request_is_refused_and_never_crashes(text):
 def test_no_cut_of_a_request_crashes_the_reader():
     raw = base64.b64decode(b"".join(GOOD.splitlines()[1:-1]))
     for end in range(len(raw) - 72):  # what comes after is the signature
-        text = b"-----BEGIN CERTIFICATE REQUEST-----\n" + base64.b64encode(raw[:end]) + b"\n-----END CERTIFICATE REQUEST-----"
+        text = (
+            b"-----BEGIN CERTIFICATE REQUEST-----\n"
+            + base64.b64encode(raw[:end])
+            + b"\n-----END CERTIFICATE REQUEST-----"
+        )
         with pytest.raises(pki.RequestError):
             pki.parse_request(text)
 
@@ -127,7 +135,12 @@ def test_a_node_outside_the_inventory_gets_nothing(request_of_w1):
 
 
 @pytest.mark.parametrize(
-    "change", [{"status": {"conditions": [{"type": "Approved"}]}}, {"status": {"certificate": "x"}}, {"spec": {"signerName": "x"}}]
+    "change",
+    [
+        {"status": {"conditions": [{"type": "Approved"}]}},
+        {"status": {"certificate": "x"}},
+        {"spec": {"signerName": "x"}},
+    ],
 )
 def test_what_is_decided_or_another_signer_s_is_not_pending(request_of_w1, change):
     assert not serving.is_pending({**request_of_w1, **change})
@@ -142,7 +155,7 @@ def test_a_silent_port_and_one_without_tls_are_told_apart(tmp_path):
         server.listen()
 
         def speak():
-            connection, _ = server.accept()
+            connection = server.accept()[0]
             connection.recv(1)
             connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
             connection.close()
@@ -163,7 +176,7 @@ def test_a_certificate_of_another_ca_is_not_good(tmp_path):
         server.listen()
 
         def serve():
-            connection, _ = server.accept()
+            connection = server.accept()[0]
             try:
                 context.wrap_socket(connection, server_side=True).close()
             except (ssl.SSLError, OSError):
@@ -171,7 +184,9 @@ def test_a_certificate_of_another_ca_is_not_good(tmp_path):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert "not good for 127.0.0.1" in serving.serves("127.0.0.1", str(tmp_path / "ca.crt"), server.getsockname()[1], 2)
+        assert "not good for 127.0.0.1" in serving.serves(
+            "127.0.0.1", str(tmp_path / "ca.crt"), server.getsockname()[1], 2
+        )
         thread.join()
 
 

@@ -10,7 +10,12 @@ from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import source
 
 def look(member=False, healthy=False, operation="", marked=True, ca_hash="sha256:aa"):
     return {
-        "cluster": {"member": member, "healthy": healthy, "ca_hash": ca_hash if member else "", "endpoint": "192.0.2.1:6443" if member else ""},
+        "cluster": {
+            "member": member,
+            "healthy": healthy,
+            "ca_hash": ca_hash if member else "",
+            "endpoint": "192.0.2.1:6443" if member else "",
+        },
         "record": {"marked": marked, "operation": operation},
         "network": {"default_address": "192.0.2.1"},
         "hostname": "box",
@@ -36,7 +41,11 @@ def test_a_cluster_that_is_silent_is_waited_for_and_not_made_again():
 
 
 def test_an_interrupted_init_goes_on_where_it_was_begun():
-    assert choose({"cp1": look(), "cp2": look(member=True, healthy=True, operation="init")}) == {"host": "cp2", "state": "unfinished", "problem": ""}
+    assert choose({"cp1": look(), "cp2": look(member=True, healthy=True, operation="init")}) == {
+        "host": "cp2",
+        "state": "unfinished",
+        "problem": "",
+    }
 
 
 def test_a_half_joined_control_plane_is_no_source():
@@ -73,7 +82,12 @@ def test_no_control_plane_is_a_problem():
 
 def test_a_node_is_described_once_also_where_it_is_in_both_groups():
     hostvars = {
-        "a": {"kube_host": look(), "kube_node_name": "one", "kube_node_ip": "192.0.2.7, 2001:db8::7", "kube_node_labels": {"x": 1}},
+        "a": {
+            "kube_host": look(),
+            "kube_node_name": "one",
+            "kube_node_ip": "192.0.2.7, 2001:db8::7",
+            "kube_node_labels": {"x": 1},
+        },
         "b": {"__kube_joined": True},
     }
     nodes = source.cluster_nodes(hostvars, ["a"], ["a", "b"])

@@ -169,6 +169,8 @@ def test_a_lab_without_a_mirror_needs_no_bundle():
     assert plan.problems(want(mirror=False), have(bundle_found=False)) == []
 
 
-@pytest.mark.parametrize(("version", "dropped"), [("20.10.24+dfsg1", ["SYS_TIME"]), ("28.2.2", ["BPF", "SYS_TIME"]), ("", ["SYS_TIME"])])
+@pytest.mark.parametrize(
+    ("version", "dropped"), [("20.10.24+dfsg1", ["SYS_TIME"]), ("28.2.2", ["BPF", "SYS_TIME"]), ("", ["SYS_TIME"])]
+)
 def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version, dropped):
     assert plan.container_flags(["SYS_TIME", "BPF"], version)["cap_drop"] == dropped

@@ -220,3 +220,18 @@ def test_the_api_server_is_told_to_the_network(api_server: str, host: str, port:
         and added["data"] == told
     )
     assert len(configure(small(), Calico("192.168.0.0/16"))) == 3
+
+
+def test_pods_are_made_anew_when_settings_change_that_they_read_once() -> None:
+    def mark(wanted: Calico) -> dict[str, str]:
+        objects = configure(small(), wanted)
+        return next(content for content in objects if content["kind"] == "DaemonSet")["spec"]["template"]["metadata"][
+            "annotations"
+        ]
+
+    marks = [
+        mark(Calico("192.168.0.0/16", mtu=mtu, api_server=host))
+        for mtu, host in ((0, ""), (0, ""), (1400, ""), (0, "10.0.0.1"))
+    ]
+    assert marks[0] == marks[1]
+    assert len({tuple(each.items()) for each in marks}) == 3

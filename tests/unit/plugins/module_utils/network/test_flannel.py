@@ -99,6 +99,14 @@ def test_settings_reach_flannel() -> None:
     }
 
 
+def test_pods_are_made_anew_when_settings_change_that_they_read_once() -> None:
+    def mark(**settings: Any) -> dict[str, str]:
+        wanted = Flannel("10.244.0.0/16", "1", cni_plugin=False, **settings)
+        return named(wanted, "DaemonSet")["spec"]["template"]["metadata"]["annotations"]
+
+    assert mark() == mark() != mark(backend="host-gw")
+
+
 def test_flannel_is_told_where_the_api_server_is() -> None:
     def env(wanted: Flannel) -> dict[str, str]:
         container = named(wanted, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]

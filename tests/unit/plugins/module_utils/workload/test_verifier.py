@@ -62,7 +62,7 @@ class Cluster:
 
     def made(self) -> None:
         """Have what a test puts into the cluster."""
-        self.objects[HERE] = {"metadata": {"name": NAMESPACE, "labels": LABELS}}
+        self.objects[HERE] = {"metadata": {"name": NAMESPACE, "labels": LABELS, "uid": "mine"}}
         self.lists.update({HERE + "/pods": TEST_PODS, HERE + "/services": SERVICES})
 
     def well(self, source: str, query: dict[str, str]) -> str:
@@ -81,7 +81,9 @@ class Cluster:
     def find(self, path: str) -> dict[str, Any] | None:
         return self.objects.get(path)
 
-    def delete(self, path: str) -> bool:
+    def delete(self, path: str, uid: str | None = None) -> bool:
+        if uid and self.objects.get(path, {}).get("metadata", {}).get("uid") != uid:
+            return False
         self.deleted.append(path)
         if path == HERE:
             self.lists.pop(HERE + "/pods", None)
@@ -218,6 +220,18 @@ def test_leftovers_go_first_and_what_is_foreign_stays(cluster: Cluster) -> None:
     with pytest.raises(Foreign, match="this module did not make it"):
         verified(cluster)
     assert cluster.deleted == []
+
+
+def test_a_namespace_that_another_run_has_made_anew_stays(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(self: Verifier, image: str, host_port: int) -> None:
+        cluster.made()
+        self._uid = "mine"
+        cluster.objects[HERE]["metadata"]["uid"] = "of another run"
+
+    monkeypatch.setattr(Verifier, "_create", create)
+    verifier = verified(cluster)
+    assert cluster.deleted == [] and HERE in cluster.objects
+    assert verifier.results[-1].evidence == "there was nothing left of this run"
 
 
 def test_light_puts_nothing_into_the_cluster(cluster: Cluster) -> None:
