@@ -12,9 +12,9 @@ from ansible_collections.slipway.kube.plugins.module_utils.host.system import Ho
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import kubeconfig as core
 
 try:
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 except ImportError:  # on managed hosts, which do not come here
-    yaml = None  # type: ignore[assignment]
+    yaml = None
 
 MODE = 0o600
 
