@@ -11,8 +11,9 @@ from typing import Any, Mapping
 from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, write_atomic
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import kubeconfig as core
 
+yaml: Any
 try:
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 except ImportError:  # on managed hosts, which do not come here
     yaml = None
 
