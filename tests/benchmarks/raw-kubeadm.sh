@@ -120,6 +120,10 @@ join() {
 check() {
   on "$1" CHECK="$CHECK" <<'HOST'
 export KUBECONFIG=/etc/kubernetes/admin.conf
+soon() { # kube-proxy needs a moment for a new Service
+  for try in {1..50}; do "$@" && return; sleep 0.2; done
+  return 1
+}
 kubectl wait --for=condition=Ready nodes --all --timeout=180s
 kubectl apply -f - <<YAML
 apiVersion: apps/v1
@@ -150,14 +154,14 @@ service=$(kubectl get service check -o jsonpath='{.spec.clusterIP}')
 port=$(kubectl get service check -o jsonpath='{.spec.ports[0].nodePort}')
 for pod in $pods; do
   for target in check:80 check.default.svc.cluster.local:80 "$service:80" $(printf '%s:8080 ' $addresses); do
-    kubectl exec "$pod" -- /agnhost connect --timeout=10s "$target"
+    soon kubectl exec "$pod" -- /agnhost connect --timeout=10s "$target"
   done
 done
 for address in $addresses; do
-  curl -fsS --max-time 10 "http://$address:8080/clientip"
+  soon curl -fsS --max-time 10 "http://$address:8080/clientip"
 done
 for node in $(kubectl get nodes -o jsonpath='{.items[*].status.addresses[?(@.type=="InternalIP")].address}'); do
-  curl -fsS --max-time 10 "http://$node:$port/hostname"
+  soon curl -fsS --max-time 10 "http://$node:$port/hostname"
 done
 kubectl delete daemonset/check service/check --wait=true
 HOST

@@ -19,7 +19,7 @@ INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 CLUSTER = "slipway.kube.cluster"
-KILLS = plan(int(os.environ.get("KILLS", "3")), int(os.environ.get("KILL_SEED", "36")))
+KILLS = plan(int(os.environ.get("KILLS", "3")), int(os.environ.get("KILL_SEED", "199")))
 
 
 @pytest.fixture(scope="module")
