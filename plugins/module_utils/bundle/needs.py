@@ -56,14 +56,14 @@ ROOM = {
     "repositories": (1, 5, 0),
 }
 ROOM_GO = {
-    "kubernetes": (0, 700, 2900),
-    "metrics-server": (0, 80, 900),
-    "coredns": (0, 80, 1500),
-    "containerd": (0, 90, 900),
-    "flannel": (0, 60, 800),
+    "kubernetes": (0, 700, 3900),
+    "metrics-server": (0, 80, 1100),
+    "coredns": (0, 80, 2200),
+    "containerd": (0, 90, 1100),
+    "flannel": (0, 60, 900),
     "etcd": (0, 70, 500),
-    "runc": (0, 15, 150),
-    "cni-plugins": (0, 70, 200),
+    "runc": (0, 15, 200),
+    "cni-plugins": (0, 70, 250),
 }
 
 
@@ -222,7 +222,7 @@ def _check_connection(steps: Sequence[Step], needs: Needs) -> None:
 def _check_room(room: tuple[int, int, int], folders: dict[str, Path], needs: Needs) -> None:
     """Enough free space on every file system, needs on the same one added up."""
     bundle, work, go = room
-    wanted = {"the bundle": bundle + work, "Go's modules": go * 2 // 5, "Go's build cache": go * 3 // 5}
+    wanted = {"the bundle": bundle + work, "Go's modules": go // 3, "Go's build cache": go * 2 // 3}
     by_device: dict[int, tuple[int, list[str], Path]] = {}
     for what, folder in folders.items():
         there = next(path for path in [folder, *folder.parents] if path.exists())
