@@ -107,8 +107,6 @@ EXAMPLES = r"""
     kubernetes_versions: [1.36.3]
     component_versions: "{{ kube_versions }}"
     agnhost_versions: {"1.36": 2.63.0}
-    debian_sources:
-      - deb http://deb.debian.org/debian bookworm main
 
 - name: Write it to one file
   slipway.kube.bundle:

@@ -180,7 +180,12 @@ def go_steps(want: Want, catalog: Catalog) -> list[Step]:
             tools_key(tools),
             "tools",
             f"making a layer of {len(tools)} Debian tools ({', '.join(tools[:3])} …)",
-            {"packages": list(tools), "sources": want.debian_sources, "architecture": want.architecture},
+            {
+                "packages": list(tools),
+                "suite": want.debian.split()[-1],
+                "sources": want.debian_sources,
+                "architecture": want.architecture,
+            },
             kept=False,
         )
         for tools in tool_sets

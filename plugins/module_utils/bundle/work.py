@@ -170,7 +170,7 @@ class Workshop:
             '--aptopt=APT::Install-Recommends "false"',
         ]
         self.run(
-            [*command, f"--include={','.join(inputs['packages'])}", "", str(tar), *inputs["sources"]],
+            [*command, f"--include={','.join(inputs['packages'])}", inputs["suite"], str(tar), *inputs["sources"]],
             what=step.title,
             remedy="Are the servers in bundle_debian_sources reachable, and is Debian's archive keyring installed (debian-archive-keyring)?",
         )
