@@ -41,7 +41,6 @@ ARGUMENTS = {
     "architecture": {"choices": list(planning.ARCHITECTURES)},
     "kubernetes_versions": {"type": "list", "elements": "str"},
     "component_versions": {"type": "dict"},
-    "agnhost_versions": {"type": "dict"},
     "image_archives": {"type": "list", "elements": "raw", "default": []},
     "manifests": {"type": "dict", "default": {}},
     "debian_release": {"type": "str", "default": "12 bookworm"},
@@ -50,10 +49,7 @@ ARGUMENTS = {
     "prune": {"type": "bool", "default": False},
 }
 REQUIRED_IF = [
-    *[
-        ("state", state, ["kubernetes_versions", "component_versions", "agnhost_versions"])
-        for state in ("present", "planned")
-    ],
+    *[("state", state, ["kubernetes_versions", "component_versions"]) for state in ("present", "planned")],
     *[("state", state, ["archive"]) for state in ("packed", "unpacked")],
 ]
 
@@ -217,7 +213,6 @@ class ActionModule(ActionBase):
             architecture=options["architecture"] or _machine(),
             kubernetes_versions=[str(version) for version in options["kubernetes_versions"]],
             table={str(minor): dict(row) for minor, row in options["component_versions"].items()},
-            agnhost={str(minor): str(tag) for minor, tag in options["agnhost_versions"].items()},
             debian=options["debian_release"],
             debian_sources=options["debian_sources"],
             archives=[archive for entry in options["image_archives"] for archive in _archives(entry)],

@@ -61,9 +61,6 @@ options:
   component_versions:
     description: Versions of the other components, a row for each Kubernetes minor; the roles' C(kube_versions).
     type: dict
-  agnhost_versions:
-    description: Tag of upstream's test image for each Kubernetes minor.
-    type: dict
   image_archives:
     description:
       - Image archives that the site brings. Paths of files as C(docker save) writes them, of OCI archives or of OCI folders.
@@ -106,7 +103,6 @@ EXAMPLES = r"""
     cache: ~/.cache/slipway
     kubernetes_versions: [1.36.3]
     component_versions: "{{ kube_versions }}"
-    agnhost_versions: {"1.36": 2.63.0}
 
 - name: Write it to one file
   slipway.kube.bundle:

@@ -118,7 +118,17 @@ class Catalog:
     images: dict[str, Image] = field(default_factory=dict)
 
 
-NEEDED_VERSIONS = ("etcd", "coredns", "pause", "containerd", "runc", "cni_plugins", "flannel", "metrics_server")
+NEEDED_VERSIONS = (
+    "etcd",
+    "coredns",
+    "pause",
+    "containerd",
+    "runc",
+    "cni_plugins",
+    "flannel",
+    "metrics_server",
+    "agnhost",
+)
 
 
 def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -141,11 +151,10 @@ def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[s
     return row
 
 
-def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], agnhost: str, debian: str) -> None:
+def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], debian: str) -> None:
     """Add what Kubernetes *version* needs.
 
     :param row: versions of the other components, from :func:`component_versions`.
-    :param agnhost: tag of upstream's test image in that release (``test/utils/image/manifest.go``).
     :param debian: version and name of the Debian release that containerd.io's revision names, such as ``12 bookworm``.
     """
     minor = minor_of(version)
@@ -153,7 +162,7 @@ def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], agnhost:
         catalog.components.setdefault(component.key, component)
     for package in packages(version, minor, row, debian):
         catalog.packages.setdefault(f"{package.repository}/{package.name}_{package.version}", package)
-    for image in images(version, row, agnhost):
+    for image in images(version, row):
         catalog.images.setdefault(image.name, image)
 
 
@@ -238,7 +247,7 @@ def packages(version: str, minor: str, row: dict[str, str], debian: str) -> list
     ]
 
 
-def images(version: str, row: dict[str, str], agnhost: str) -> list[Image]:
+def images(version: str, row: dict[str, str]) -> list[Image]:
     """The images of one Kubernetes version (``kubeadm config images list``), of flannel, metrics-server and the test image."""
     kubernetes, etcd, metrics = (
         f"kubernetes-{version}",
@@ -297,8 +306,8 @@ def images(version: str, row: dict[str, str], agnhost: str) -> list[Image]:
             entrypoint=("/opt/bin/flanneld",),
         ),
         Image(
-            f"{upstream}/e2e-test-images/agnhost:{agnhost}",
-            agnhost,
+            f"{upstream}/e2e-test-images/agnhost:{row['agnhost']}",
+            row["agnhost"],
             ((kubernetes, "agnhost", "/agnhost"),),
             tools=TEST_TOOLS,
             entrypoint=("/agnhost",),

@@ -56,7 +56,6 @@ def registry_mirrors(images: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
 def vars_of(
     versions: Sequence[str],
     rows: Mapping[str, Mapping[str, str]],
-    agnhost: Mapping[str, str],
     images: Sequence[str],
     manifests: Sequence[Manifest],
 ) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def vars_of(
     """
     values: dict[str, Any] = {
         "kube_version": versions[0],
-        "kube_versions": {minor: {**rows[minor], "agnhost": agnhost[minor]} for minor in sorted(rows, reverse=True)},
+        "kube_versions": {minor: dict(rows[minor]) for minor in sorted(rows, reverse=True)},
         "kube_kubernetes_repository": _repository(f"{MIRROR}/deb/kubernetes/v{{{{ kube_minor }}}}/"),
         "kube_containerd_repository": _repository(f"{MIRROR}/deb/containerd/"),
         "kube_registry_mirrors": registry_mirrors(images),

@@ -41,7 +41,6 @@ class Want:
     architecture: str
     kubernetes_versions: list[str]
     table: dict[str, dict[str, str]]  # versions by Kubernetes minor, from the role `cluster`
-    agnhost: dict[str, str]  # tag of the test image by Kubernetes minor
     debian: str = "12 bookworm"
     debian_sources: list[str] = field(default_factory=list)
     archives: list[Archive] = field(default_factory=list)
@@ -108,11 +107,7 @@ def catalog_of(want: Want) -> Catalog:
                 f"bundle_kubernetes_versions names {seen[minor]} and {version}: a bundle holds one release of each minor, so leave one out."
             )
         seen[minor] = version
-        if not want.agnhost.get(minor):
-            raise BundleError(
-                f"bundle_agnhost_versions names no tag for Kubernetes {minor}: add the one of that release's test/utils/image/manifest.go."
-            )
-        add_kubernetes(catalog, version, component_versions(version, want.table), str(want.agnhost[minor]), want.debian)
+        add_kubernetes(catalog, version, component_versions(version, want.table), want.debian)
     return catalog
 
 
@@ -137,8 +132,7 @@ def steps_of(want: Want) -> list[Step]:
     steps.append(repository_step(steps, want.architecture))
     images = image_names(steps)
     check_images(manifests.values(), images)
-    agnhost = {minor: str(want.agnhost[minor]) for minor in rows}
-    values = vars_of(want.kubernetes_versions, rows, agnhost, images, list(manifests.values()))
+    values = vars_of(want.kubernetes_versions, rows, images, list(manifests.values()))
     steps.append(Step("vars", "vars", "writing vars.yml", {"values": values}))
     return steps
 

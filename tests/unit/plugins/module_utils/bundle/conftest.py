@@ -37,7 +37,6 @@ def want(defaults: dict) -> Want:
         table={
             minor: {name: str(value) for name, value in row.items()} for minor, row in defaults["kube_versions"].items()
         },
-        agnhost=dict(defaults["bundle_agnhost_versions"]),
         debian=defaults["bundle_debian_release"],
         debian_sources=defaults["bundle_debian_sources"],
         locks=golang.read_locks(FILES / "go"),

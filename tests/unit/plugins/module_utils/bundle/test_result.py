@@ -37,7 +37,7 @@ def test_only_the_one_name_is_calicos_manifest() -> None:
 
 def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
     other = Manifest("calico/v3.31.0/calico.yaml", "/m", "sha256:1", ())
-    values = vars_of(["1.36.3"], {"1.36": {"calico": "3.32.1"}}, {"1.36": "2.63.0"}, [], [other])
+    values = vars_of(["1.36.3"], {"1.36": {"calico": "3.32.1"}}, [], [other])
     assert values["kube_versions"]["1.36"]["calico"] == "3.31.0"
 
 
@@ -45,8 +45,7 @@ def test_the_variables_of_the_roles() -> None:
     flannel = Manifest("flannel/v0.28.4/kube-flannel.yml", "/f", "sha256:2")
     values = vars_of(
         ["1.36.3"],
-        {"1.36": {"etcd": "3.6.8"}},
-        {"1.36": "2.63.0"},
+        {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}},
         ["ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"],
         [flannel],
     )
