@@ -103,9 +103,9 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import credentials
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.issue import converge
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish
 
 
 def main():
@@ -140,10 +140,7 @@ def main():
         )
     if params["certificate_key"] and not credentials.KEY.match(params["certificate_key"]):
         module.fail_json(msg="'certificate_key' is no key: 64 hexadecimal digits.")
-    try:
-        module.exit_json(**converge(params, module.check_mode))
-    except (HostError, ValueError, OSError) as error:
-        module.fail_json(msg=str(error))
+    finish(module, converge)
 
 
 if __name__ == "__main__":

@@ -86,9 +86,9 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, host_lock
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.arguments import COMMON
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.join import converge
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish_alone
 
 
 def main():
@@ -106,17 +106,7 @@ def main():
         required_if=[("state", "joined", ["config", "token"])],
         supports_check_mode=True,
     )
-    try:
-        if module.check_mode:
-            result = converge(module.params, True, None)
-        else:
-            with host_lock(module.params["timeout"]) as lock:
-                result = converge(module.params, False, lock)
-    except (HostError, ValueError) as error:
-        module.fail_json(msg=str(error))
-    for words in result.pop("warnings", []):
-        module.warn(words)
-    module.exit_json(**result)
+    finish_alone(module, converge)
 
 
 if __name__ == "__main__":

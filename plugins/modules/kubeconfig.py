@@ -76,7 +76,7 @@ control_node_path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.users import converge
 
 
@@ -94,10 +94,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**converge(module.params, module.check_mode, bool(module.params["control_node_path"])))
-    except (HostError, OSError) as error:
-        module.fail_json(msg=str(error))
+    finish(module, lambda params, check_mode: converge(params, check_mode, bool(params["control_node_path"])))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,10 @@ options:
     description: Whether kubelets ask the cluster for their serving certificates, which are then approved.
     type: bool
     default: true
+  end_joining:
+    description: Whether the tokens and certificates by which hosts joined, made by M(slipway.kube.kubeadm_credentials), are removed first.
+    type: bool
+    default: false
   ca_file:
     description: The cluster's CA.
     type: path
@@ -134,7 +138,7 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.nodes import converge
 
 
@@ -170,15 +174,13 @@ def main():
             ),
             schedulable=dict(type="bool", default=False),
             serving_certificates=dict(type="bool", default=True),
+            end_joining=dict(type="bool", default=False),
             ca_file=dict(type="path", default="/etc/kubernetes/pki/ca.crt"),
             timeout=dict(type="int", default=120),
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**converge(module.params, module.check_mode))
-    except HostError as error:
-        module.fail_json(msg=str(error))
+    finish(module, converge)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 
 # Not the host's state: the kernel's views, what a boot makes anew, logs, caches, and what any use of the host moves.
 NOT_LISTED = (
@@ -317,19 +318,32 @@ def containers() -> dict[str, str]:
     return found
 
 
+KUBECTL = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
+LEAVING = 60  # seconds that a namespace may take to go
+
+
+def await_leaving() -> None:
+    """Wait until every namespace that is being deleted is gone: whether it is still listed is a matter of the moment."""
+    end = time.monotonic() + LEAVING
+    while "Terminating" in output(*KUBECTL, "get", "namespaces", "--output=jsonpath={.items[*].status.phase}"):
+        if time.monotonic() > end:
+            sys.exit(f"A namespace is still being deleted after {LEAVING} seconds: see kubectl get namespaces.")
+        time.sleep(0.5)
+
+
 def objects() -> dict[str, str]:
     """The cluster's objects on a control plane: identity and content, without status and the server's own bookkeeping."""
-    kubectl = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
     kinds = [
         kind
-        for kind in output(*kubectl, "api-resources", "--verbs=list", "--output=name").split()
+        for kind in output(*KUBECTL, "api-resources", "--verbs=list", "--output=name").split()
         if kind not in PASSING_KINDS
     ]
     if not kinds:
         return {}
+    await_leaving()
     found = {}
     for item in json.loads(
-        output(*kubectl, "get", ",".join(kinds), "--all-namespaces", "--output=json") or '{"items": []}'
+        output(*KUBECTL, "get", ",".join(kinds), "--all-namespaces", "--output=json") or '{"items": []}'
     )["items"]:
         meta = item["metadata"]
         name = f"{item['kind']} {meta.get('namespace', '')}/{meta['name']}"

@@ -14,6 +14,7 @@ from typing import Any, Mapping
 from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import labels, serving
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.config import CONTROL_PLANE_TAINT, node_taints
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.issue import remove_all
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.kubectl import ApiError, Kubectl
 
 
@@ -154,6 +155,8 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         nodes.waiting = dict.fromkeys(nodes.wanted, "")
         nodes.predict()
         return nodes.result()
+    if params["end_joining"]:
+        nodes.changes += [f"Secret {name} removed." for name in remove_all(nodes.kubectl, check_mode)]
     if check_mode:
         nodes.step()
         nodes.predict()

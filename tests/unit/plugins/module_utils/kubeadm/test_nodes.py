@@ -90,6 +90,7 @@ def wanted(tmp_path, **over):
         ],
         "schedulable": False,
         "serving_certificates": True,
+        "end_joining": False,
         "ca_file": "/ca.crt",
         "timeout": 0,
         "kubeconfig": str(tmp_path / "admin.conf"),
@@ -109,6 +110,16 @@ def test_a_new_cluster_is_labelled_and_approved_and_then_left_alone(cluster, tmp
     cluster.ran.clear()
     second = nodes.converge(wanted(tmp_path), False)
     assert not second["changed"] and cluster.ran == []
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_joining_ends_in_the_same_call(cluster, tmp_path, monkeypatch, dry):
+    cluster.add("cp1", [CONTROL_PLANE_TAINT])
+    cluster.serving.update(["cp1", "w1"])
+    asked = []
+    monkeypatch.setattr(nodes, "remove_all", lambda kubectl, dry: asked.append(dry) or ["bootstrap-token-abcdef"])
+    told = nodes.converge(wanted(tmp_path, end_joining=True, nodes=wanted(tmp_path)["nodes"][:1]), dry)
+    assert told["changes"] == ["Secret bootstrap-token-abcdef removed."] and asked == [dry]
 
 
 def test_check_mode_predicts_what_the_run_then_does(cluster, tmp_path):
