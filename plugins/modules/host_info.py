@@ -294,6 +294,12 @@ cluster:
     bootstrapping: {description: Whether a join has begun., type: bool}
     manifests: {description: Files of static pods., type: list, elements: str}
     etcd_data: {description: Whether an etcd member's data are there., type: bool}
+kubeconfigs:
+  description:
+    - The kubeconfig in the home of each user who has one, by user. Its C(path), and C(server) and C(ca_hash) of each of the C(clusters) it leads to.
+  returned: always
+  type: dict
+  sample: {root: {path: /root/.kube/config, clusters: [{server: "https://192.0.2.11:6443", ca_hash: "sha256:0123"}]}}
 record:
   description: The record of what the host was before this collection changed it.
   returned: always

@@ -106,6 +106,7 @@ options:
       - version_change
       - unhealthy
       - endpoint_change
+      - user_kubeconfig
       - repository
       - source_version
       - registry

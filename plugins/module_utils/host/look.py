@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.look_cluster import look_at_cluster, parse_record
+from ansible_collections.slipway.kube.plugins.module_utils.host.look_cluster import (
+    look_at_cluster,
+    look_at_kubeconfigs,
+    parse_record,
+)
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_kernel import look_at_kernel
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_network import look_at_network, look_at_ports
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_packages import (
@@ -56,6 +60,7 @@ def look(
         held=installed["held"],
         units=units,
         cluster=cluster,
+        kubeconfigs=look_at_kubeconfigs(files),
         record=record,
         reach=look_at_reach(fitting, system["architecture"], timeout),
     )

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import http.client
 import json
+import pwd
 import re
 import ssl
 from typing import Any
@@ -50,6 +51,47 @@ def parse_kubeconfig(text: str) -> dict[str, str]:
         authority = ""
     # The kubelet names what it writes itself after its bootstrap: that says nothing about the cluster.
     return {"server": server, "ca": authority, "name": "" if name == "default-cluster" else name}
+
+
+def parse_authorities(text: str) -> list[dict[str, str]]:
+    """``server`` and ``ca_hash`` of every cluster in a kubeconfig; one that holds none in a form that is understood gives none."""
+    try:
+        config = json.loads(text)
+        pairs = [
+            (one["cluster"].get("server", ""), one["cluster"].get("certificate-authority-data", ""))
+            for one in config.get("clusters") or []
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        block = re.search(r"^clusters:\s*\n((?:[ -].*\n?)+)", text, re.M)
+        pairs = []
+        lines = block.group(1) if block else ""
+        indent = len(lines) - len(lines.lstrip(" "))  # lists inside an entry are indented more
+        for entry in re.split(r"^ {%d}- " % indent, lines, flags=re.M)[1:]:
+            values = dict(re.findall(r"^[ -]*(server|certificate-authority-data):\s*[\"']?([^\s\"']+)", entry, re.M))
+            pairs.append((values.get("server", ""), values.get("certificate-authority-data", "")))
+    found = []
+    for server, data in (pair for pair in pairs if pair[0]):
+        try:
+            pem = base64.b64decode(data).decode("ascii", "replace")
+        except (ValueError, binascii.Error):
+            pem = ""
+        found.append({"server": server, "ca_hash": hash_of_ca(pem)})
+    return found
+
+
+def look_at_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> dict[str, Any]:
+    """Key ``kubeconfigs`` of the module host_info: what the kubeconfig in each user's home leads to.
+
+    :param homes: home by user; those of the host's list of users when None.
+    """
+    if homes is None:
+        homes = {entry.pw_name: entry.pw_dir for entry in pwd.getpwall()}
+    paths = {user: home.rstrip("/") + "/.kube/config" for user, home in homes.items()}
+    return {
+        user: {"path": path, "clusters": parse_authorities(files.read(path))}
+        for user, path in sorted(paths.items())
+        if files.exists(path)
+    }
 
 
 def read_der(data: bytes, offset: int) -> tuple[int, int, int]:

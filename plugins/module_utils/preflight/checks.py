@@ -65,6 +65,7 @@ NAMES = (
     "version_change",
     "unhealthy",
     "endpoint_change",
+    "user_kubeconfig",
     # the sources
     "repository",
     "source_version",
@@ -79,6 +80,7 @@ VARIABLES = (
     "containerd_package",
     "containerd_proxy",
     "containerd_version",
+    "control_plane_kubeconfig_users",
     "control_plane_schedulable",
     "kube_api_port",
     "kube_cluster_name",

@@ -177,6 +177,27 @@ def check_endpoint_change(cluster: Cluster) -> Iterator[Problem]:
             )
 
 
+def check_user_kubeconfig(cluster: Cluster) -> Iterator[Problem]:
+    """A user who is to get this cluster's kubeconfig has none of another cluster: that is never overwritten."""
+    source = reference(cluster)
+    ours = source.look["cluster"]["ca_hash"] if source else ""
+    for host in cluster.seen:
+        for user in ["root", *(host.want.get("control_plane_kubeconfig_users") or [])] if host.control_plane else []:
+            theirs = host.look["kubeconfigs"].get(user)
+            others = [one for one in theirs["clusters"] if not ours or one["ca_hash"] != ours] if theirs else []
+            if others:
+                shown = "; ".join(
+                    "%s (CA %s)" % (one["server"] or "no server", one["ca_hash"] or "unknown") for one in others
+                )
+                yield Problem(
+                    "user_kubeconfig",
+                    host.name,
+                    "The kubeconfig of user %s leads to another cluster, and would have to be overwritten." % user,
+                    "%s: %s" % (theirs["path"], shown),
+                    "Move the file away.",
+                )
+
+
 CHECKS: dict[str, Callable[[Cluster], Iterator[Problem]]] = {
     "record": check_record,
     "other_cluster": check_other_cluster,
@@ -186,4 +207,5 @@ CHECKS: dict[str, Callable[[Cluster], Iterator[Problem]]] = {
     "version_change": check_version_change,
     "unhealthy": check_unhealthy,
     "endpoint_change": check_endpoint_change,
+    "user_kubeconfig": check_user_kubeconfig,
 }

@@ -12,6 +12,7 @@ import json
 import threading
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils.host import look_cluster
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_system import Files
@@ -92,6 +93,45 @@ def test_the_kubelet_s_own_name_for_its_cluster_says_nothing():
 )
 def test_broken_kubeconfigs(text):
     assert look_cluster.parse_kubeconfig(text) == {"server": "", "ca": "", "name": ""}
+
+
+MINIKUBE = ADMIN.replace(
+    "    server: https://api.example.com:6443\n",
+    "    extensions:\n    - extension:\n        provider: someone\n      name: cluster_info\n    server: https://api.example.com:6443\n",
+)
+TWO = ADMIN.replace(
+    "contexts:\n", "- cluster:\n    server: 'https://other.example.com:6443'\n  name: other\ncontexts:\n", 1
+)
+
+
+@pytest.mark.parametrize("text", [ADMIN, json.dumps(yaml.safe_load(ADMIN)), MINIKUBE])
+def test_the_authorities_of_a_kubeconfig(text):
+    assert look_cluster.parse_authorities(text)[-1:] == [{"server": "https://api.example.com:6443", "ca_hash": CA_HASH}]
+
+
+def test_every_cluster_of_a_kubeconfig_is_seen():
+    assert [one["server"] for one in look_cluster.parse_authorities(TWO)] == [
+        "https://api.example.com:6443",
+        "https://other.example.com:6443",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "clusters: []\n", "clusters: null\n", "{}", '{"clusters": null}', "x: y"])
+def test_a_kubeconfig_without_clusters(text):
+    assert look_cluster.parse_authorities(text) == []
+
+
+def test_whose_kubeconfig_leads_where(tmp_path):
+    folder = tmp_path / "home" / "ops" / ".kube"
+    folder.mkdir(parents=True)
+    (folder / "config").write_text(ADMIN)
+    seen = look_cluster.look_at_kubeconfigs(Files(str(tmp_path)), {"ops": "/home/ops", "root": "/root"})
+    assert seen == {
+        "ops": {
+            "path": "/home/ops/.kube/config",
+            "clusters": [{"server": "https://api.example.com:6443", "ca_hash": CA_HASH}],
+        }
+    }
 
 
 def test_hash_of_the_authority():

@@ -153,6 +153,7 @@ def make_look(number: int) -> dict[str, Any]:
             "manifests": [],
             "etcd_data": False,
         },
+        "kubeconfigs": {},
         "record": {"marked": False, "cluster": "", "operation": "", "readable": True},
         "reach": {},
     }

@@ -101,6 +101,34 @@ def test_unhealthy(members, findings):
 
 
 @pytest.mark.parametrize(
+    ("user", "ca_hash", "fires"),
+    [
+        ("root", "sha256:other", True),
+        ("root", "ours", False),
+        ("ops", "sha256:other", True),
+        ("guest", "sha256:other", False),
+    ],
+)
+def test_user_kubeconfig(members, findings, user, ca_hash, fires):
+    host = members.hosts["cp1"]
+    host.want["control_plane_kubeconfig_users"] = ["ops"]
+    theirs = host.look["cluster"]["ca_hash"] if ca_hash == "ours" else ca_hash
+    cluster = {"server": "https://10.9.9.9:6443", "ca_hash": theirs}
+    host.look["kubeconfigs"] = {user: {"path": f"/home/{user}/.kube/config", "clusters": [cluster]}}
+    assert findings(membership.check_user_kubeconfig(members)) == (
+        [("user_kubeconfig", "cp1", "error")] if fires else []
+    )
+
+
+def test_a_kubeconfig_is_in_the_way_of_a_cluster_that_is_not_there_yet(cluster, findings):
+    file = {"path": "/root/.kube/config", "clusters": [{"server": "https://10.9.9.9:6443", "ca_hash": "sha256:1"}]}
+    cluster.hosts["cp1"].look["kubeconfigs"] = {"root": file}
+    assert findings(membership.check_user_kubeconfig(cluster)) == [("user_kubeconfig", "cp1", "error")]
+    cluster.hosts["cp1"].look["kubeconfigs"] = {"root": dict(file, clusters=[])}
+    assert findings(membership.check_user_kubeconfig(cluster)) == []
+
+
+@pytest.mark.parametrize(
     ("wanted", "has", "fires"),
     [
         ("api.example.com", "api.example.com:6443", False),
