@@ -1,0 +1,128 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot work is refused with the evidence and the remedy, and no host is any different afterwards."""
+
+from __future__ import annotations
+
+import http.server
+import ipaddress
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.playbook import addresses, inventory_of, output_of, run
+from harness.snapshot import compare, load, take
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+INVENTORY = inventory_of(SCENARIO)
+FOLDER = output_of(SCENARIO)
+ADDRESSES = addresses(INVENTORY)
+MACHINE = str(next(iter(ipaddress.ip_network(ADDRESSES["mirror"] + "/24", strict=False).hosts())))
+NOBODY = MACHINE.rsplit(".", 1)[0] + ".250"
+KUBECONFIG = """apiVersion: v1
+kind: Config
+clusters: [{name: other, cluster: {server: "https://192.0.2.1:6443"}}]
+"""
+
+
+class WrongKind(http.server.BaseHTTPRequestHandler):
+    """A registry that serves every manifest as a plain file."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"{}")
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    """The address of a registry on this machine, which only the lab's network reaches."""
+    server = http.server.ThreadingHTTPServer((MACHINE, 0), WrongKind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://{MACHINE}:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def told(name: str, *arguments: str, overlay: str = "") -> str:
+    """Run the playbook with what is wrong, and give what it says; it must fail before it changes a host."""
+    folder = FOLDER / "refused" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if overlay:
+        (folder / "overlay.yml").write_text(overlay)
+        arguments += ("-i", str(folder / "overlay.yml"))
+    done = run("slipway.kube.cluster", INVENTORY, folder, *arguments)
+    assert done.process.returncode != 0, f"{name} was not refused"
+    assert not done.changed(), done.changed()
+    return done.output
+
+
+def host(group: str, name: str, address: str) -> str:
+    return f"all: {{children: {{{group}: {{hosts: {{{name}: {{ansible_host: {address}}}}}}}}}}}\n"
+
+
+def test_two_hosts_with_one_address() -> None:
+    assert "w1, w2" in told("one_address", overlay=host("kube_worker", "w2", ADDRESSES["w1"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "says"),
+    [
+        ("pod_network", {"kube_pod_subnet": f"{MACHINE}/16"}, "kube_pod_subnet"),
+        ("unsupported_version", {"kube_version": "1.29.0"}, "1.29.0"),
+        ("version_not_in_the_sources", {"kube_version": "1.36.99"}, "1.36.99"),
+        ("misspelt_variable", {"kube_pod_subnett": "10.244.0.0/16"}, "kube_pod_subnet"),
+        ("mirror_down", {"kube_mirror_url": f"http://{MACHINE}:9"}, f"http://{MACHINE}:9"),
+        ("full_disk", {"kubernetes_eviction_hard": {"nodefs.available": "99%"}}, "nodefs"),
+    ],
+)
+def test_a_wrong_value(name: str, variables: dict[str, object], says: str) -> None:
+    output = told(name, "-e", json.dumps(variables))
+    assert says in output and "preflight refuses to go on, no host was changed" in output
+
+
+def test_a_second_control_plane_without_an_endpoint() -> None:
+    output = told(
+        "endpoint",
+        "-e",
+        "kube_control_plane_endpoint=",
+        overlay=host("kube_control_plane", "cp2", NOBODY),
+    )
+    assert "kube_control_plane_endpoint" in output
+
+
+def test_an_unreachable_host_hides_nothing_of_the_others() -> None:
+    variables = json.dumps({"kubernetes_eviction_hard": {"nodefs.available": "99%"}})
+    output = told("unreachable", "-e", variables, overlay=host("kube_worker", "w2", NOBODY))
+    assert NOBODY in output and "nodefs" in output
+
+
+def test_a_registry_that_serves_another_media_type(registry: str) -> None:
+    mirrors = {"registry.k8s.io": [{"url": registry, "override_path": True, "capabilities": ["pull", "resolve"]}]}
+    assert "text/plain" in told("media_type", "-e", json.dumps({"kube_registry_mirrors": mirrors}))
+
+
+def test_a_kubeconfig_of_another_cluster(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG)
+    assert "another cluster" in told("kubeconfig", "-e", f"control_plane_kubeconfig_local={path}")
+    assert path.read_text() == KUBECONFIG
+
+
+def test_no_host_is_different() -> None:
+    take(INVENTORY, "whole", FOLDER / "refused" / "after")
+    found = compare(load(FOLDER / "fresh", "whole"), load(FOLDER / "refused" / "after", "whole"))
+    assert not found, "\n".join(found)
