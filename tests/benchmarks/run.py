@@ -28,19 +28,23 @@ RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
 CLUSTER = "slipway.kube.cluster"
 INVENTORY = inventory_of(LAB)
 SUBNET = "10.123.9.0/24"
+DISK_OF_LIGHT_HOSTS = 20000  # MiB for all of them: they hold packages, and neither images nor pods
 
 
-def lab(state: str, workers: int = 2) -> None:
-    """Bring the lab of the benchmarks into *state*."""
+def lab(state: str, workers: int = 2, **more: Any) -> None:
+    """Bring the lab of the benchmarks into *state*; *more* are variables of role lab."""
     values = {
         "lab_name": LAB,
         "lab_state": state,
         "lab_workers": workers,
         "lab_subnet": SUBNET,
         "lab_dir": str(INVENTORY.parent),
+        **more,
     }
     command = ["ansible-playbook", "slipway.kube.lab", "--extra-vars", json.dumps(values)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"The lab cannot be made {state}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
 def playbook(name: str, *arguments: str, target: str = CLUSTER) -> Run:
@@ -108,7 +112,7 @@ def light_hosts(counts: list[int]) -> list[dict[str, Any]]:
     found = []
     for count in counts:
         lab("absent")
-        lab("present", workers=count - 1)
+        lab("present", workers=count - 1, lab_disk_needed=DISK_OF_LIGHT_HOSTS)
         hosts = str(HERE / "hosts.yml")
         fresh = playbook(f"{count} light hosts, fresh", "-vvv", target=hosts)
         again = playbook(f"{count} light hosts, again", target=hosts)
@@ -129,6 +133,7 @@ def main() -> None:
     )
     wanted = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
     try:
         lab("present")
         if wanted.pairs:
@@ -138,9 +143,8 @@ def main() -> None:
             results["light_hosts"] = light_hosts(wanted.light_hosts)
     finally:
         lab("absent")
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    print(report.write(results, RESULTS.parent))
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n")  # what was measured before something failed counts
+        print(report.write(results, RESULTS.parent))
 
 
 if __name__ == "__main__":
