@@ -1,0 +1,225 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault that is really caused is told first, by its name and object, and nothing is told that is not so.
+
+``cases/cases.yml`` lists the faults. Those that leave others alone are caused at the same time, each in a namespace of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment
+
+from harness.kube import Kube
+from harness.playbook import ROOT
+
+CASES = Path(__file__).resolve().parents[1] / "cases"
+LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+PATIENCE = 60  # seconds in which a fault must be told, where its case says nothing else
+QUIET = 20  # seconds for which the rest is listened to when all are told: a false alarm may come late
+CLUSTER_WIDE = (
+    "validatingwebhookconfiguration",
+    "mutatingwebhookconfiguration",
+    "persistentvolume",
+    "priorityclass",
+    "storageclass",
+)
+Finding = dict[str, Any]
+
+
+@dataclass
+class Case:
+    """A fault, and what became of it."""
+
+    name: str
+    fault: str
+    kind: str
+    object: str
+    namespace: str = ""  # of the object
+    severity: str = "error"
+    needs: str = ""
+    namespace_labels: dict[str, str] = field(default_factory=dict)
+    then: list[str] = field(default_factory=list)
+    clean_up: list[str] = field(default_factory=list)
+    seconds: int = PATIENCE
+    alone: bool = False
+    began: float = 0.0
+    told: float = 0.0  # seconds until it was told first
+    first: Finding = field(default_factory=dict)
+    others: list[Finding] = field(default_factory=list)
+
+    @property
+    def home(self) -> str:
+        """The namespace in which it is caused."""
+        return "fault-" + self.name.replace("_", "-")
+
+    def is_told_by(self, finding: Finding) -> bool:
+        """Whether it is this fault of this object, of which the same one on other objects may be told in one."""
+        what = (finding["fault"], finding["severity"]) == (self.fault, self.severity)
+        return what and any(text in (f"{self.kind} {self.object}", self.whole) for text in objects_of(finding))
+
+    @property
+    def whole(self) -> str:
+        """The object with its namespace, as findings name it."""
+        return f"{self.kind} {self.namespace or self.home}/{self.object}"
+
+    def concerns(self, finding: Finding) -> bool:
+        return self.is_told_by(finding) or any(f" {self.home}/" in text for text in objects_of(finding))
+
+
+def objects_of(finding: Finding) -> list[str]:
+    """Every object that a finding is about."""
+    name = finding["object"]
+    return [f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}", *finding["others"]]
+
+
+def read_cases() -> list[Case]:
+    return [Case(**case) for case in yaml.safe_load((CASES / "cases.yml").read_text())["fault_cases"]]
+
+
+ALL = read_cases()
+
+
+class Cluster(Kube):
+    """The scenario's cluster, with faults."""
+
+    def cause(self, case: Case) -> None:
+        labels = {"slipway.kube/test": "faults", **case.namespace_labels}
+        home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.home, "labels": labels}}
+        self.apply([home])
+        self.fill_in(CASES / f"{case.name}.yml", case.home)
+        case.began = time.monotonic()
+        for line in case.then:
+            self.kubectl(f"--namespace={case.home}", *line.split())
+
+    def fill_in(self, path: Path, namespace: str) -> None:
+        """Apply a manifest of the cases."""
+        text = (
+            Environment(autoescape=False)
+            .from_string(path.read_text())
+            .render(agnhost=self.agnhost, namespace=namespace)
+        )
+        self.apply(text, namespace)
+
+    def health(self, namespaces: Iterable[str]) -> list[Finding]:
+        """Ask as a person would: with the module, from the control node."""
+        arguments = json.dumps({"kubeconfig": str(self.kubeconfig), "namespaces": sorted(namespaces)})
+        command = ["ansible", "localhost", "-m", "slipway.kube.health_info", "-a", arguments]
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.partition("=>")[2])["findings"]
+
+    def clean_up(self, cases: list[Case]) -> None:
+        for case in cases:
+            for line in case.clean_up:
+                self.kubectl(f"--namespace={case.home}", *line.split(), check=False)
+        for kind in CLUSTER_WIDE:
+            mine = [name for name in self.kubectl("get", kind, "--output=name").split() if "/fault" in name]
+            if mine:
+                self.kubectl("delete", "--wait=false", *mine)
+        self.remove_namespaces([case.home for case in cases])
+
+
+def judge(cases: list[Case], findings: list[Finding]) -> None:
+    """Note for each case what is told of its namespace, first things first."""
+    for case in cases:
+        mine = [one for one in findings if case.concerns(one)]
+        case.first = mine[0] if mine else {}
+        case.others = mine[1:]
+        if mine and case.is_told_by(mine[0]) and not case.told:
+            case.told = time.monotonic() - case.began
+
+
+def cause_and_listen(cluster: Cluster, cases: list[Case]) -> list[Finding]:
+    """Cause faults at once, listen until all are told or their time is over; give what was told last."""
+    try:
+        for case in cases:
+            cluster.cause(case)
+        quiet = 0.0
+        while True:
+            findings = cluster.health(
+                [case.home for case in cases] + [case.namespace for case in cases if case.namespace]
+            )
+            judge(cases, findings)
+            now = time.monotonic()
+            late = [case for case in cases if not case.told and now - case.began < case.seconds]
+            quiet = 0.0 if late else quiet or now
+            if quiet and now - quiet > QUIET:
+                return findings
+            time.sleep(1)
+    finally:
+        cluster.clean_up(cases)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Cluster:
+    return Cluster(LAB)
+
+
+@pytest.fixture(scope="module")
+def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
+    """Everything that was told and belongs to no case."""
+    stray: list[Finding] = []
+    together = [case for case in ALL if not case.alone]
+    for group in [together, *[[case] for case in ALL if case.alone]]:
+        findings = cause_and_listen(cluster, group)
+        stray += [one for one in findings if not any(case.concerns(one) for case in group)]
+    yield stray
+    seconds = sorted(case.told for case in ALL if case.told)
+    rows = [f"  {case.name:32} {case.fault:26} {f'{case.told:5.1f} s' if case.told else 'not told'}" for case in ALL]
+    middle = seconds[len(seconds) // 2] if seconds else 0
+    print(f"\nSeconds until told (median {middle:.1f}):", *rows, sep="\n")
+
+
+def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
+    busy = Case("busy", "", "", "")
+    labels = {"slipway.kube/test": "faults"}
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": busy.home, "labels": labels}}
+    try:
+        cluster.apply([home])
+        cluster.fill_in(CASES / "healthy.yml", busy.home)
+        told: dict[str, Finding] = {}
+        ready = f"--namespace={busy.home}"
+        for turn in range(8):
+            # A rollout that goes on all the time, and Jobs that have failed once and are complete.
+            cluster.kubectl(ready, "set", "env", "deployment/web", f"TURN={turn}")
+            told.update(
+                {
+                    one["fault"] + objects_of(one)[0]: one
+                    for one in cluster.health([busy.home, "kube-system", "kube-flannel"])
+                }
+            )
+            time.sleep(2)
+        assert not told, json.dumps(list(told.values()), indent=1)
+    finally:
+        cluster.clean_up([busy])
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_the_fault_is_told_first(outcome: list[Finding], case: Case) -> None:
+    assert case.told, f"{case.fault} of {case.kind} {case.object} was not told in {case.seconds} s, but: {case.first}"
+    assert case.is_told_by(case.first), f"told first at the end: {case.first}"
+    assert case.first["evidence"] and case.first["advice"], case.first
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_nothing_else_is_called_an_error(outcome: list[Finding], case: Case) -> None:
+    false = [one for one in case.others if one["severity"] == "error"]
+    assert not false, json.dumps(false, indent=1)
+
+
+def test_nothing_outside_of_the_cases_is_called_an_error(outcome: list[Finding]) -> None:
+    false = [one for one in outcome if one["severity"] == "error"]
+    assert not false, json.dumps(false, indent=1)
