@@ -3,9 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAB_INVENTORY := .lab/lab/inventory.yml
-SCENARIOS := default check_mode kill calico
+SCENARIOS := default check_mode kill calico applications faults
+PROGRAMS := "kubectl", "helm"
 PAIRS ?= 3
 LIGHT_HOSTS ?= 1 10 30
+OBJECTS ?= 10 100 500
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,9 @@ venv: .venv/.made  ## the virtual environment, with this checkout as the collect
 
 bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minutes the first time)
 	ansible-playbook slipway.kube.bundle
+
+programs: bundle  ## kubectl, helm and a database's image in the bundle, as examples and benchmarks want them
+	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": [$(PROGRAMS)], "bundle_debian_images": ["docker.io/library/postgres:15-bookworm"]}'
 
 lab: bundle  ## a cluster of three hosts on this machine, with a sample application
 	ansible-playbook slipway.kube.lab
@@ -50,12 +55,14 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 test-sanity: venv  ## ansible-test sanity
 	tests/sanity/run
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill or calico
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications or faults
+molecule-applications: programs
 molecule-%: bundle
 	molecule test --no-command-borders --scenario-name $*
 
-bench: bundle  ## the raw script against the playbook: PAIRS=3 LIGHT_HOSTS="1 10 30"; tables under docs/benchmarks
-	python tests/benchmarks/run.py --pairs $(PAIRS) --light-hosts $(LIGHT_HOSTS)
+bench: PROGRAMS += , "kwok"
+bench: programs  ## the raw script and other tools against the collection: PAIRS=3 LIGHT_HOSTS="1 10 30" OBJECTS="10 100 500"; docs/benchmarks
+	python tests/benchmarks/run.py --pairs $(PAIRS) --light-hosts $(LIGHT_HOSTS) --objects $(OBJECTS)
 
 docs: venv  ## the pages under docs/, from the specifications of roles and modules
 	python docs/generate.py
@@ -65,4 +72,4 @@ clean:  ## what tests and builds left in the tree (neither the lab nor the bundl
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .NOTPARALLEL:
-.PHONY: help bundle lab lab-down test test-all test-unit test-lint test-sanity test-molecule bench docs clean venv
+.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-molecule bench docs clean venv

@@ -63,6 +63,34 @@ def highest(executions: dict[str, dict[str, int]]) -> dict[str, int]:
     }
 
 
+def deployments(found: dict[str, Any]) -> list[str]:
+    """Give the part about deploying applications."""
+    rows = []
+    for size in found["sizes"]:
+        base = size["kubectl"]["first"]["all"]
+        for tool, turns in size.items():
+            if tool != "objects":
+                first = turns["first"]
+                applied, waited = (first.get(phase, "") for phase in ("apply", "wait"))
+                again, changed = (turns[turn]["all"] for turn in ("again", "one changed"))
+                rows.append(
+                    [size["objects"], tool, applied, waited, first["all"], f"{first['all'] / base:.2f}", again, changed]
+                )
+    parts = [
+        "## Deploying applications",
+        "The same ConfigMaps, Services and Deployments (of ten objects six, two and two) with each tool, images already there; seconds. For `release` and "
+        "`kubernetes.core` the whole playbook counts, with Ansible's start.",
+        table(["objects", "tool", "apply", "wait", "first run", "of kubectl's", "again", "one changed"], rows),
+    ]
+    if "health" in found:
+        health = found["health"]
+        parts.append(
+            f"`health_info` over {health['nodes']} nodes and {health['pods']} pods (made by kwok): {health['seconds']:.1f} s, "
+            f"{health['memory']:.0f} MB, {health['requests']} requests."
+        )
+    return parts
+
+
 def write(results: dict[str, Any], folder: Path) -> str:
     """Write README.md and the plots into *folder*; return the page."""
     parts = [
@@ -104,6 +132,8 @@ def write(results: dict[str, Any], folder: Path) -> str:
             ),
             f"![seconds over hosts]({plot_hosts(results['light_hosts'], folder).name})",
         ]
+    if "deployments" in results:
+        parts += deployments(results["deployments"])
     page = "\n\n".join(parts) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(page)

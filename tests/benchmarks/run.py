@@ -18,12 +18,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
+from benchmarks.deploy import Bench
 from harness.hosts import hosts_of, unready
 from harness.playbook import ROOT, Run, addresses, executions, inventory_of, phases, run
 
 LAB = "bench"
 HERE = ROOT / "tests" / "benchmarks"
 FOLDER = ROOT / "tests" / "output" / "bench"
+CACHE = Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway")
+PROGRAMS = CACHE / "bundle" / "bin" / f"linux-{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}"
 RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
 CLUSTER = "slipway.kube.cluster"
 INVENTORY = inventory_of(LAB)
@@ -121,6 +124,18 @@ def light_hosts(counts: list[int]) -> list[dict[str, Any]]:
     return found
 
 
+def deployments(sizes: list[int], fleet: list[int]) -> dict[str, Any]:
+    """Time deployments of so many objects, and health_info over a fleet of nodes and pods."""
+    lab("reset")
+    playbook("cluster to deploy to")
+    bench = Bench(LAB, PROGRAMS)
+    found: dict[str, Any] = {"sizes": [bench.size(count, turn) for turn, count in enumerate(sizes)]}
+    if fleet:
+        found["health"] = bench.health(*fleet)
+        print(f"  health_info: {found['health']}", flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=3, help="pairs of runs on fresh hosts; 0 keeps the last figures")
@@ -131,6 +146,8 @@ def main() -> None:
         default=[1, 10, 30],
         help="numbers of light hosts; none keeps the last figures",
     )
+    parser.add_argument("--objects", type=int, nargs="*", default=[10, 100, 500], help="sizes of what is deployed")
+    parser.add_argument("--fleet", type=int, nargs="*", default=[1000, 10000], help="nodes and pods for health_info")
     wanted = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +158,10 @@ def main() -> None:
             results.update(costs())
         if wanted.light_hosts:
             results["light_hosts"] = light_hosts(wanted.light_hosts)
+            lab("absent")
+            lab("present")
+        if wanted.objects:
+            results["deployments"] = deployments(wanted.objects, wanted.fleet)
     finally:
         lab("absent")
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")  # what was measured before something failed counts

@@ -120,3 +120,33 @@ def begin(kube: Kube, folder: Path, module: str, options: dict[str, Any], *argum
 def call(kube: Kube, folder: Path, module: str, options: dict[str, Any], *arguments: str) -> Call:
     """Call a module on the control node and wait for its end, whatever that is."""
     return begin(kube, folder, module, options, *arguments).wait()
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def workload(
+    image: str, kind: str = "Deployment", name: str = "web", replicas: int = 1, **container: Any
+) -> dict[str, Any]:
+    """Give a workload that answers HTTP; *container* changes its container."""
+    main = {
+        "name": "web",
+        "image": image,
+        "args": ["netexec", "--http-port=8080", "--udp-port=-1"],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}},
+        **container,
+    }
+    labels = {"app": name}
+    spec: dict[str, Any] = {
+        "replicas": replicas,
+        "selector": {"matchLabels": labels},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [main]},
+        },
+    }
+    if kind == "StatefulSet":
+        spec["serviceName"] = name
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}

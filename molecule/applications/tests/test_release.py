@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import config_map, workload
 
-from harness.kube import Kube, begin, call
+from harness.kube import Kube, begin, call, config_map, workload
 
 CANARY = "canary-4711-do-not-tell"
 RECORDS = "--selector=slipway.kube/release=web"

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every example does what its reader expects: it deploys, the second time it changes nothing, and it goes without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.kube import Kube
+from harness.playbook import ROOT, Run, run
+
+EXAMPLES = ROOT / "examples"
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/deploy.yml"))
+# What an example needs besides the inventory of the cluster.
+ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}
+STATE = {"web": "web_state"}
+PROGRAMS = Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway") / "bundle" / "bin"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared(kube: Kube) -> None:
+    """Put the bundle's helm and kubectl where a person would have them, and label a node as the example on scheduling wants."""
+    found = [str(path) for path in PROGRAMS.glob("linux-*")]
+    assert found, f"the bundle has no programs for the control node in {PROGRAMS}"
+    os.environ["PATH"] = os.pathsep.join([*found, os.environ["PATH"]])
+    kube.kubectl("label", "node", "w1", "disktype=ssd", "--overwrite")
+
+
+def play(kube: Kube, folder: Path, name: str, *arguments: str, book: str = "deploy.yml") -> Run:
+    given = [*ARGUMENTS.get(name, []), *arguments]
+    return run(str(EXAMPLES / name / book), kube.inventory, folder, *given).succeeded()
+
+
+def objects(kube: Kube) -> set[str]:
+    """The workloads and Services of the cluster that are not its own."""
+    listed = kube.kubectl(
+        "get", "deployments,statefulsets,daemonsets,services,cronjobs", "--all-namespaces", "--output=json"
+    )
+    items: list[dict[str, Any]] = json.loads(listed)["items"]
+    names = [(one["metadata"]["namespace"], one["kind"], one["metadata"]["name"]) for one in items]
+    return {"/".join(name) for name in names if not name[0].startswith("kube-") and name[2] != "kubernetes"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_deploys_repeats_and_goes(kube: Kube, folder: Path, name: str) -> None:
+    before = objects(kube)
+    first = play(kube, folder / "first", name)
+    assert first.changed() and objects(kube) - before
+    second = play(kube, folder / "second", name)
+    assert not second.changed(), "\n".join(second.changed())
+    state = STATE.get(name, "examples_state")
+    if name == "web-tutorial":
+        play(kube, folder / "steps", name, book="steps.yml")
+    play(kube, folder / "absent", name, "-e", f"{state}=absent")
+    assert objects(kube) == before, objects(kube) - before
+
+
+def test_a_dry_run_of_an_example_says_what_comes_and_changes_nothing(kube: Kube, folder: Path) -> None:
+    before = objects(kube)
+    said = play(kube, folder / "dry", "configuration", "--check", "--diff")
+    assert said.changed() and objects(kube) == before
