@@ -26,6 +26,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.bundle.files import s
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner, end_with_parent
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream import Manifest
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Archive, Want, carry_over, describe
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.work import Workshop
 
 display = Display()
@@ -46,6 +47,9 @@ ARGUMENTS = {
     "debian_release": {"type": "str", "default": "12 bookworm"},
     "debian_sources": {"type": "list", "elements": "str", "default": []},
     "upstream": {"type": "dict", "default": {}},
+    "programs": {"type": "list", "elements": "str", "default": []},
+    "program_versions": {"type": "dict", "default": {}},
+    "debian_images": {"type": "list", "elements": "str", "default": []},
     "prune": {"type": "bool", "default": False},
 }
 REQUIRED_IF = [
@@ -123,7 +127,7 @@ class ActionModule(ActionBase):
             display.display("An earlier run was ended: going on from there.")
         for path, what in seen.broken.items():
             display.warning(f"{path} {what}: it is made again.")
-        report = maker.make(seen, shop, planning.describe(want), self.progress.start, self.progress.done)
+        report = maker.make(seen, shop, describe(want), self.progress.start, self.progress.done)
         seen.index = report.index
         self._sum_up(options["path"], seen, sum(seconds for _title, seconds in report.done))
         return self._told(
@@ -182,7 +186,9 @@ class ActionModule(ActionBase):
     def _sum_up(self, path: str, seen: maker.Look, seconds: float) -> None:
         """What a person wants to know of the bundle that is there now."""
         items = seen.index.all_items()
-        kinds = [(kind, sum(item.kind == kind for item in items)) for kind in ("package", "image", "manifest")]
+        kinds = [
+            (kind, sum(item.kind == kind for item in items)) for kind in ("package", "image", "program", "manifest")
+        ]
         counts = ", ".join(f"{number} {kind}{'s' if number != 1 else ''}" for kind, number in kinds if number)
         versions = ", ".join(seen.index.kubernetes_versions)
         took = f", made in {seconds:.0f} s" if seconds else ""
@@ -195,7 +201,7 @@ class ActionModule(ActionBase):
                 )
 
     # --- what the states share ------------------------------------------------------------------------------------
-    def _look(self, options: dict[str, Any]) -> tuple[Workshop, planning.Want, maker.Look]:
+    def _look(self, options: dict[str, Any]) -> tuple[Workshop, Want, maker.Look]:
         """Read everything that decides the result, and compare it with what is there."""
         cache = Path(options["cache"])
         shop = Workshop(
@@ -208,7 +214,7 @@ class ActionModule(ActionBase):
             run=self.runner,
             dump=_dump,
         )
-        want = planning.Want(
+        want = Want(
             origin=options["origin"],
             architecture=options["architecture"] or _machine(),
             kubernetes_versions=[str(version) for version in options["kubernetes_versions"]],
@@ -218,12 +224,16 @@ class ActionModule(ActionBase):
             archives=[archive for entry in options["image_archives"] for archive in _archives(entry)],
             manifests=[_manifest(target, path) for target, path in options["manifests"].items()],
             locks=golang.read_locks(FILES / "go"),
-            texts={path.name: path.read_text(encoding="utf-8") for path in FILES.glob("*.c")},
+            texts={
+                path.name: path.read_text(encoding="utf-8") for path in FILES.iterdir() if path.suffix in (".c", ".sh")
+            },
             upstream=options["upstream"],
+            programs={name: str(options["program_versions"].get(name, "")) for name in options["programs"]},
+            debian_images=options["debian_images"],
         )
         index = indexes.load(shop.root)
         if not options["prune"]:
-            planning.carry_over(want, index)
+            carry_over(want, index)
         return shop, want, maker.look(planning.steps_of(want), index, shop)
 
     def _told(
@@ -285,7 +295,7 @@ def _dump(values: Any) -> str:
     return head + "---\n" + yaml.safe_dump(values, sort_keys=False, width=160)
 
 
-def _archives(entry: Any) -> list[planning.Archive]:
+def _archives(entry: Any) -> list[Archive]:
     """A path, or ``{path: …, name: …}``.
 
     :raises BundleError: it is neither, or no image archive.

@@ -81,13 +81,32 @@ options:
     type: list
     elements: str
     default: []
+  programs:
+    description:
+      - Programs for the control node, in C(bin/linux-ARCHITECTURE) of the bundle. V(kubectl) is the one of the first of O(kubernetes_versions), V(helm)
+        and V(kwok) (nodes and pods that only the API knows) are built from Go modules, also with O(origin=upstream).
+    type: list
+    elements: str
+    default: []
+  program_versions:
+    description: Versions of the programs that are built, by name.
+    type: dict
+    default: {}
+  debian_images:
+    description:
+      - Images that are made of Debian packages, by name. There is a recipe for PostgreSQL, C(docker.io/library/postgres:15-bookworm); the tag is
+        the major version that the Debian release has.
+      - With O(origin=upstream) the image of that name is fetched.
+    type: list
+    elements: str
+    default: []
   upstream:
     description: Addresses of O(origin=upstream).
     type: dict
     default: {}
   prune:
     description:
-      - Whether Kubernetes versions, image archives and manifests that an earlier run took in and this one does not name are removed.
+      - Whether Kubernetes versions, programs, images, image archives and manifests that an earlier run took in and this one does not name are removed.
       - By default they stay, for a build takes minutes and an archive may not be at hand any more.
     type: bool
     default: false

@@ -15,11 +15,12 @@ description:
   - Applies Kubernetes objects with the server's own apply (server-side apply), namespaces and definitions of kinds first.
   - Asks the API server for a dry run of every object before it changes one, so that what the server would refuse is told in one list with nothing changed.
   - Whether something changed comes from the content of the objects; status and the server's bookkeeping do not count. Values of Secrets are never shown.
-  - Runs where kubectl and a kubeconfig are, for example on a control plane, and needs nothing else there.
-  - In check mode, where kubectl or the kubeconfig is not there yet, says that all objects would be created.
+  - Runs where a kubeconfig is, for example on a control plane, and needs nothing else there.
+  - In check mode, where the kubeconfig is not there yet, says that all objects would be created.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
+  - slipway.kube.auth
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
@@ -97,14 +98,11 @@ options:
     type: int
     default: 300
   kubeconfig:
-    description: Path of the kubeconfig on the host where the module runs.
-    type: path
+    description:
+      - Path of a kubeconfig on the host where the module runs (several with C(:) between them are merged as kubectl does), or a kubeconfig as a mapping.
+      - Can also be given as E(K8S_AUTH_KUBECONFIG).
+    type: raw
     default: /etc/kubernetes/admin.conf
-  context:
-    description: Context of the kubeconfig; its current one when not given.
-    type: str
-requirements:
-  - kubectl, which reads the kubeconfig
 seealso:
   - name: Server-Side Apply
     description: The rules by which fields are owned and merged.
@@ -175,12 +173,12 @@ waited_for:
 
 import os
 import time
+from functools import partial
 from typing import Any, Sequence
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.workload.api import ApiError, Client, Unreachable, load_credentials
+from ..module_utils.workload.api import ApiError, Client, Unreachable
 from ..module_utils.workload.apply import Manifest, ManifestError, Step, creations, refusals
+from ..module_utils.workload.auth import ADMIN, AUTH_OPTIONS, KubeModule, connect
 from ..module_utils.workload.kubeconfig import KubeconfigError
 from ..module_utils.workload.objects import BadObject, flatten
 from ..module_utils.workload.wait import NotReady, wait_ready
@@ -202,8 +200,7 @@ OPTIONS: dict[str, Any] = dict(
     refuse_when=dict(type="list", elements="dict", default=[], options=RULE),
     wait=dict(type="bool", default=False),
     wait_timeout=dict(type="int", default=300),
-    kubeconfig=dict(type="path", default="/etc/kubernetes/admin.conf"),
-    context=dict(type="str"),
+    **dict(AUTH_OPTIONS, kubeconfig=dict(AUTH_OPTIONS["kubeconfig"], default=ADMIN)),
 )
 VERBS = {"create": "created", "change": "changed", "delete": "deleted"}
 
@@ -216,13 +213,10 @@ def summary(steps: Sequence[Step], check_mode: bool) -> str:
     return "%d object%s, %s%s." % (len(steps), "" if len(steps) == 1 else "s", would, done)
 
 
-def converge(module: AnsibleModule, contents: list[dict[str, Any]], kubectl: str) -> dict[str, Any]:
+def converge(module: KubeModule, contents: list[dict[str, Any]], client: Client) -> dict[str, Any]:
     """Bring the objects to the wanted state, and tell what was done."""
     options = module.params
     deadline = time.monotonic() + options["wait_timeout"]
-    client = Client(
-        load_credentials(kubectl, options["kubeconfig"], options["context"]), patience=3 if module.check_mode else 20
-    )
     present = options["state"] == "present"
     try:
         manifest = Manifest(
@@ -269,24 +263,21 @@ def report(steps: Sequence[Step], message: str) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     # Objects can hold Secrets, so the call is neither logged on the host nor repeated in its answer.
-    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, no_log=True)
-    quiet = dict(module_args={key: value for key, value in module.params.items() if key != "objects"})
-    kubectl = module.get_bin_path("kubectl", opt_dirs=["/usr/local/bin"])
+    module = KubeModule(argument_spec=OPTIONS, supports_check_mode=True)
+    quiet = dict(
+        module_args={key: value for key, value in module.params.items() if key not in ("objects", "kubeconfig")}
+    )
+    if module.params["host"] and module.params["kubeconfig"] == ADMIN:
+        module.params["kubeconfig"] = None  # the default does not stand against a server that is named
     kubeconfig = module.params["kubeconfig"]
     try:
         contents = flatten(module.params["objects"])
-        missing = [
-            what for what, there in (("kubectl", kubectl), (kubeconfig, os.path.exists(kubeconfig))) if not there
-        ]
-        if missing and not module.check_mode:
-            raise ManifestError(
-                "This host has no %s. Run this on a control plane, or name another kubeconfig."
-                % " and no ".join(missing)
-            )
-        if missing:
+        if module.check_mode and isinstance(kubeconfig, str) and not os.path.exists(kubeconfig):
             result = predict(contents, module.params["state"] == "present", module.params["namespace"])
         else:
-            result = converge(module, contents, kubectl)
+            find = partial(module.get_bin_path, opt_dirs=["/usr/local/bin"])
+            client = connect(module.params, find, patience=3 if module.check_mode else 20)
+            result = converge(module, contents, client)
     except (ApiError, BadObject, KubeconfigError, ManifestError, NotReady, Unreachable) as error:
         module.fail_json(msg=str(error), invocation=quiet)
     module.exit_json(invocation=quiet, **result)

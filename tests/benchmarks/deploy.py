@@ -100,7 +100,7 @@ class Bench:
         done = run(
             str(book), self.kube.inventory, self.folder / f"{tool}-{namespace}", "-e", json.dumps(values)
         ).succeeded()
-        return {"all": done.seconds, **json.loads(answer.read_text())}
+        return {**json.loads(answer.read_text()), "all": done.seconds}
 
     def _manifest(self, objects: list[dict[str, Any]], namespace: str) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -118,11 +118,9 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
             assert not found, f"{path.relative_to(ROOT)} names {found and found.group(0)}"
 
 
-def test_the_action_group_has_the_modules_that_take_a_kubeconfig_and_a_context() -> None:
+def test_the_action_group_has_the_modules_that_take_the_options_of_kubernetes_core() -> None:
     (members,) = load(ROOT / "meta" / "runtime.yml")["action_groups"].values()
-    taking = {
-        module.stem for module in MODULES if {"  kubeconfig:", "  context:"} <= set(module.read_text().splitlines())
-    }
+    taking = {module.stem for module in MODULES if "  - slipway.kube.auth" in module.read_text().splitlines()}
     assert {member for member in members if isinstance(member, str)} == taking
 
 

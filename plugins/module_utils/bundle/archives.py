@@ -17,7 +17,7 @@ from typing import Any
 from .errors import BundleError
 from .files import sha256_of
 from .names import ImageName
-from .steps import Archive
+from .want import Archive
 
 ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 

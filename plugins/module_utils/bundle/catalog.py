@@ -107,6 +107,11 @@ class Image:
     links: tuple[tuple[str, str], ...] = ()
     users: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    texts: tuple[tuple[str, int, str], ...] = ()  # path, mode, and the file of the role that is put there
+    stop_signal: str = ""
+    left_out: tuple[str, ...] = ()  # patterns of paths of the Debian packages that it does not need
+    origin: str = ""  # where it is from, for one without programs of its own
 
 
 @dataclass

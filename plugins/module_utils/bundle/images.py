@@ -167,9 +167,18 @@ def image_config(
     entrypoint: Sequence[str] = (),
     command: Sequence[str] = (),
     user: str = "",
+    environment: Mapping[str, str] | None = None,
+    stop_signal: str = "",
 ) -> bytes:
     """The image's configuration (image-spec, config.md)."""
-    settings: dict[str, Any] = {"Env": [f"PATH={PATH}"], "WorkingDir": "/", "Labels": dict(sorted(labels.items()))}
+    variables = {"PATH": PATH, **(environment or {})}
+    settings: dict[str, Any] = {
+        "Env": [f"{name}={value}" for name, value in variables.items()],
+        "WorkingDir": "/",
+        "Labels": dict(sorted(labels.items())),
+    }
+    if stop_signal:
+        settings["StopSignal"] = stop_signal
     if user:
         settings["User"] = user
     if entrypoint:

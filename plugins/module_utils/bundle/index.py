@@ -21,7 +21,7 @@ FORMAT = 1
 NAME = "bundle.json"
 UNFINISHED = ".bundle.json.unfinished"  # the same, while a run is under way; a run that was ended goes on from it
 
-FOLDERS = ("deb", "manifests", "v2")
+FOLDERS = ("bin", "deb", "manifests", "v2")
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ PROGRAMS = {
 BY_KIND = {
     "tools": ("mmdebstrap", "zstd"),
     "package": ("dpkg-deb",),
+    "program": ("dpkg-deb",),
     "image": ("zstd",),
     "copy_image": ("skopeo",),
     "fetch_package": ("gpg", "gpgv"),
@@ -50,6 +51,7 @@ FILES = {"/usr/include/seccomp.h": "libseccomp-dev", "/usr/include/stdlib.h": "l
 ROOM = {
     "tools": (0, 250, 0),
     "package": (45, 220, 0),
+    "program": (60, 60, 0),
     "image": (25, 120, 0),
     "copy_image": (120, 400, 0),
     "fetch_package": (40, 0, 0),
@@ -64,6 +66,8 @@ ROOM_GO = {
     "etcd": (0, 70, 500),
     "runc": (0, 15, 200),
     "cni-plugins": (0, 70, 250),
+    "helm": (0, 70, 1500),
+    "kwok": (0, 70, 1200),
 }
 
 
@@ -128,7 +132,7 @@ def check(steps: Sequence[Step], root: Path, locks: Path, machine: str, run: Run
     folders = {"the bundle": root.parent}
     if builds:
         cached = _check_go(builds, locks, needs, run, folders)
-    elif any(
+    if any(
         step.kind in ("fetch_package", "fetch_manifest") or str(step.hints.get("source", "")).startswith("docker://")
         for step in steps
     ):

@@ -231,3 +231,13 @@ def build(
             ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z3", "--build", str(tree), str(draft)],
             what=f"packing {name} {version}",
         )
+
+
+def unpack(package: Path, target: Path, what: str, run: Runner) -> None:
+    """Take the files of a package out of it.
+
+    :param target: the folder to put them in.
+    :param what: what this is done for, for an error.
+    :raises BundleError: dpkg-deb fails.
+    """
+    run(["dpkg-deb", "--extract", str(package), str(target)], what=what)

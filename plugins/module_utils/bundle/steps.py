@@ -1,90 +1,25 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user asks for, and the steps that make it. Pure functions: files were read before."""
+"""From what a user asks for to the steps that make it. Pure functions: files were read before."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
-from .catalog import NETWORK_TOOLS, Catalog, Component, Image, Package, add_kubernetes, component_versions
+from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes, component_versions
 from .errors import BundleError
-from .index import Index
-from .names import ImageName, minor_of
-from .packages import texts_of
-from .plan import Step, digest_of
+from .extras import debian_images, image_steps, program_steps
+from .making import go_build, image_step, package_step, tools_step
+from .names import minor_of
+from .plan import Step
 from .result import vars_of
 from .upstream import Manifest, upstream_image_steps, upstream_images, upstream_manifests, upstream_package_steps
+from .want import Archive, Want
 
 ORIGINS = ("go_modules", "upstream")
 ARCHITECTURES = ("amd64", "arm64")
-
-
-@dataclass(frozen=True)
-class Archive:
-    """One image of an archive that the site brought."""
-
-    source: str  # what skopeo calls it, such as docker-archive:/images/calico.tar:quay.io/calico/node:v3.32.1
-    name: ImageName
-    path: str  # the archive
-    digest: str  # of the archive, or of an OCI folder's index.json
-
-
-@dataclass
-class Want:
-    """A bundle as it is asked for."""
-
-    origin: str
-    architecture: str
-    kubernetes_versions: list[str]
-    table: dict[str, dict[str, str]]  # versions by Kubernetes minor, from the role `cluster`
-    debian: str = "12 bookworm"
-    debian_sources: list[str] = field(default_factory=list)
-    archives: list[Archive] = field(default_factory=list)
-    manifests: list[Manifest] = field(default_factory=list)
-    locks: dict[str, str] = field(default_factory=dict)  # digest of go.mod and go.sum by component
-    texts: dict[str, str] = field(default_factory=dict)  # own sources, such as pause.c
-    upstream: dict[str, str] = field(default_factory=dict)  # addresses, see role `bundle`
-
-
-def carry_over(want: Want, index: Index) -> None:
-    """Add to *want* what is in the bundle already and not replaced: other Kubernetes versions, and what the site brought.
-
-    A build takes minutes and an archive may be on a stick in a drawer, so nothing goes because it is not asked for again.
-    """
-    if index.architecture != want.architecture:
-        return
-    minors = {minor_of(version) for version in want.kubernetes_versions}
-    want.kubernetes_versions += [version for version in index.kubernetes_versions if minor_of(version) not in minors]
-    names = {str(archive.name) for archive in want.archives}
-    for brought in index.brought.get("archives", []):
-        if brought["name"] not in names:
-            want.archives.append(
-                Archive(brought["source"], ImageName.parse(brought["name"]), brought["path"], brought["digest"])
-            )
-    targets = {manifest.target for manifest in want.manifests}
-    for brought in index.brought.get("manifests", []):
-        if brought["target"] not in targets:
-            want.manifests.append(
-                Manifest(brought["target"], brought["path"], brought["digest"], tuple(brought["images"]))
-            )
-
-
-def describe(want: Want) -> Index:
-    """What the index says of the wanted bundle as a whole."""
-    archives = [
-        {"name": str(one.name), "source": one.source, "path": one.path, "digest": one.digest} for one in want.archives
-    ]
-    manifests = [
-        {"target": one.target, "path": one.path, "digest": one.digest, "images": list(one.images)}
-        for one in want.manifests
-    ]
-    return Index(
-        want.origin, want.architecture, list(want.kubernetes_versions), {"archives": archives, "manifests": manifests}
-    )
 
 
 def catalog_of(want: Want) -> Catalog:
@@ -120,11 +55,13 @@ def steps_of(want: Want) -> list[Step]:
     rows = {minor_of(version): component_versions(version, want.table) for version in want.kubernetes_versions}
     manifests = {manifest.target: manifest for manifest in want.manifests}
     if want.origin == "go_modules":
-        steps = go_steps(want, catalog)
+        steps = go_steps(want, catalog) + image_steps(want)
     else:
         steps = upstream_package_steps(catalog, want.architecture, want.upstream)
         steps += upstream_image_steps(upstream_images(catalog, rows), want.architecture)
+        steps += upstream_image_steps({image.name: image.version for image in debian_images(want)}, want.architecture)
         manifests = {**{manifest.target: manifest for manifest in upstream_manifests(rows, want.upstream)}, **manifests}
+    steps += program_steps(want, steps)
     steps += [
         archive_step(archive, want.architecture) for archive in unique_archives(want.archives, image_names(steps))
     ]
@@ -169,92 +106,10 @@ def go_steps(want: Want, catalog: Catalog) -> list[Step]:
     tool_sets = sorted(
         {image.tools for image in catalog.images.values() if image.tools}, key=lambda tools: tools != NETWORK_TOOLS
     )
-    steps += [
-        Step(
-            tools_key(tools),
-            "tools",
-            f"making a layer of {len(tools)} Debian tools ({', '.join(tools[:3])} …)",
-            {
-                "packages": list(tools),
-                "suite": want.debian.split()[-1],
-                "sources": want.debian_sources,
-                "architecture": want.architecture,
-            },
-            kept=False,
-        )
-        for tools in tool_sets
-    ]
+    steps += [tools_step(tools, want) for tools in tool_sets]
     steps += [package_step(package, want) for package in catalog.packages.values()]
     steps += [image_step(image, want) for image in catalog.images.values()]
     return steps
-
-
-def go_build(component: Component, want: Want) -> Step:
-    """The step that builds a component's programs."""
-    count = len(component.programs)
-    return Step(
-        f"build:{component.key}",
-        "go_build",
-        f"building {component.name} {component.version} ({count} program{'s' if count != 1 else ''})",
-        {
-            "name": component.name,
-            "version": component.version,
-            "architecture": want.architecture,
-            "programs": list(component.programs),
-            "cgo": component.cgo,
-            "tags": component.tags,
-            "ldflags": component.ldflags,
-            "renamed": dict(component.renamed),
-            "lock": want.locks[component.key],
-        },
-        kept=False,
-    )
-
-
-def tools_key(tools: tuple[str, ...]) -> str:
-    return f"tools:{digest_of(tools)[:12]}"
-
-
-def _forerunners(programs: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"build:{component}" for component, _program, _target in programs))
-
-
-def package_step(package: Package, want: Want) -> Step:
-    """The step that makes one Debian package."""
-    return Step(
-        f"package:{package.repository}/{package.name}_{package.version}",
-        "package",
-        f"packing {package.name} {package.version}",
-        {
-            "name": package.name,
-            "version": package.version,
-            "repository": package.repository,
-            "architecture": want.architecture,
-            "programs": [list(program) for program in package.programs],
-            "texts": texts_of(package.name),
-        },
-        after=_forerunners(package.programs),
-    )
-
-
-def image_step(image: Image, want: Want) -> Step:
-    """The step that makes one image."""
-    inputs: dict[str, Any] = {
-        "name": image.name,
-        "version": image.version,
-        "architecture": want.architecture,
-        "programs": [list(program) for program in image.programs],
-        "tools": tools_key(image.tools) if image.tools else "",
-        "entrypoint": list(image.entrypoint),
-        "command": list(image.command),
-        "user": image.user,
-        "bind_low_ports": image.bind_low_ports,
-        "links": [list(link) for link in image.links],
-        "users": list(image.users),
-        "folders": list(image.folders),
-    }
-    after = _forerunners(image.programs) + ((tools_key(image.tools),) if image.tools else ())
-    return Step(f"image:{image.name}", "image", f"making image {image.name}", inputs, after=after)
 
 
 def unique_archives(archives: Iterable[Archive], made: Iterable[str]) -> list[Archive]:

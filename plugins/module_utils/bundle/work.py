@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import tempfile
@@ -134,7 +135,7 @@ class Workshop:
         os.rename(scratch, target)
         return Made()
 
-    def _program(self, component: str, program: str) -> Path:
+    def _built(self, component: str, program: str) -> Path:
         return self.place_of(f"build:{component}") / program
 
     def _built_from(self, component: str) -> str:
@@ -174,12 +175,14 @@ class Workshop:
             what=step.title,
             remedy="Are the servers in bundle_debian_sources reachable, and is Debian's archive keyring installed (debian-archive-keyring)?",
         )
+        patterns = inputs.get("left_out", [])
         layer = images.filter_tar(
             tar,
             scratch / "layer.tar.zst",
             lambda path: (
                 not path.startswith(_LEFT_OUT)
                 and (not path.startswith("usr/share/doc/") or path.endswith("/copyright"))
+                and not any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
             ),
             {path: target for package in inputs["packages"] for path, target in _LINKS.get(package, {}).items()},
         )
@@ -192,7 +195,7 @@ class Workshop:
     def _package(self, inputs: Mapping[str, Any], step: Step, scratch: Path) -> Made:
         name, version = inputs["name"], inputs["version"]
         path = f"{inputs['repository']}/{deb_name(name, version, inputs['architecture'])}"
-        programs = {target: self._program(component, program) for component, program, target in inputs["programs"]}
+        programs = {target: self._built(component, program) for component, program, target in inputs["programs"]}
         origin = ", ".join(
             dict.fromkeys(self._built_from(component) for component, _program, _target in inputs["programs"])
         )
@@ -202,6 +205,23 @@ class Workshop:
     def _fetch_package(self, inputs: Mapping[str, Any], step: Step, scratch: Path) -> Made:
         path, version, origin = fetch.package(inputs, scratch, self.root, self.run)
         return self._item(inputs["name"], "package", version, inputs, origin, path)
+
+    def _program(self, inputs: Mapping[str, Any], step: Step, scratch: Path) -> Made:
+        name, path = inputs["name"], f"bin/linux-{inputs['architecture']}/{inputs['name']}"
+        if "component" in inputs:
+            source, origin = self._built(inputs["component"], name), self._built_from(inputs["component"])
+        else:
+            (package,) = (item for item in self.index.items[inputs["package"]] if item.kind == "package")
+            packages.unpack(self.root / package.path, scratch, step.title, self.run)
+            source, origin = scratch / "usr" / "bin" / name, package.origin
+            if not source.is_file():
+                raise BundleError(
+                    f"{step.title} failed: {package.path} holds no /usr/bin/{name}. Remove the file, and the next run makes or fetches it again."
+                )
+        source.chmod(0o755)
+        place(source, self.root / path)
+        (self.root / path).chmod(0o755)  # a copy to another file system has lost it
+        return self._item(name, "program", inputs["version"], inputs, origin, path)
 
     def _image(self, inputs: Mapping[str, Any], step: Step, scratch: Path) -> Made:
         layers = []
@@ -216,13 +236,14 @@ class Workshop:
         capability = images.NET_BIND_SERVICE if inputs["bind_low_ports"] else b""
         entries = images.accounts(inputs["users"])
         entries += [
-            images.Entry(target, 0o755, source=self._program(component, program), capability=capability)
+            images.Entry(target, 0o755, source=self._built(component, program), capability=capability)
             for component, program, target in inputs["programs"]
         ]
         entries += [images.Entry(path, link=target) for path, target in inputs["links"]]
         entries += [images.Entry(path, 0o777) for path in inputs["folders"]]
+        entries += [images.Entry(path, mode, text=text) for path, mode, text in inputs.get("texts", [])]
         layers.append(images.write_layer(entries, scratch / "layer.tar.zst"))
-        origin = ", ".join(
+        origin = inputs.get("origin") or ", ".join(
             dict.fromkeys(self._built_from(component) for component, _program, _target in inputs["programs"])
         )
         labels = {
@@ -232,7 +253,14 @@ class Workshop:
             "kube.slipway.built-from": origin,
         }
         config = images.image_config(
-            inputs["architecture"], layers, labels, inputs["entrypoint"], inputs["command"], inputs["user"]
+            inputs["architecture"],
+            layers,
+            labels,
+            inputs["entrypoint"],
+            inputs["command"],
+            inputs["user"],
+            inputs.get("environment", {}),
+            inputs.get("stop_signal", ""),
         )
         blobs: dict[str, Path | bytes] = {layer.digest: layer.path for layer in layers}
         blobs[images.digest_of_bytes(config)] = config

@@ -16,6 +16,7 @@ import re
 import ssl
 from typing import Any
 
+from ansible_collections.slipway.kube.plugins.module_utils.host.der import read_der
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_packages import run
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_system import Files
 
@@ -92,22 +93,6 @@ def look_at_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> di
         for user, path in sorted(paths.items())
         if files.exists(path)
     }
-
-
-def read_der(data: bytes, offset: int) -> tuple[int, int, int]:
-    """(tag, start of the content, end) of the DER element at an offset.
-
-    :raises ValueError: the data end early.
-    """
-    if offset + 2 > len(data):
-        raise ValueError("DER data end early")
-    tag, length, start = data[offset], data[offset + 1], offset + 2
-    if length & 0x80:
-        count = length & 0x7F
-        length, start = int.from_bytes(data[start : start + count], "big"), start + count
-    if start + length > len(data):
-        raise ValueError("DER data end early")
-    return tag, start, start + length
 
 
 def hash_of_ca(pem: str) -> str:

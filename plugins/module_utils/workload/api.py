@@ -10,22 +10,30 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, TypeVar
+from urllib.parse import quote, urlencode
 
+from .connection import headers_of, open_connection, target_of, tls_context
 from .kubeconfig import Credentials, KubeconfigError, read_credentials
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Objects that one request of a list brings: enough to be quick, few enough to be small.
+PAGE = 500
+PATCHES = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+}
 
 # A server that restarts or changes its leader answers with these for a few seconds.
 PASSING = (429, 502, 503, 504)
@@ -52,8 +60,14 @@ class ApiError(Exception):
     method: str = ""
     path: str = ""
     causes: list[dict[str, Any]] = field(default_factory=list)
+    # Where an outdated list goes on (410, Expired).
+    proceed: str = ""
 
     def __str__(self) -> str:
+        if self.status == 401:  # whatever was asked: it is about who asks
+            return self.message[:1].upper() + self.message[1:] + "."
+        if self.status == 403 and self.reason == "Forbidden":  # it names the user, the verb and the resource
+            return "Forbidden: %s. Grant it with a Role, or act as somebody who may." % self.message.rstrip(".")
         return "%s %s: %d %s: %s" % (self.method, self.path, self.status, self.reason, self.message)
 
     @property
@@ -92,9 +106,12 @@ class Client:
         self.timeout = timeout
         self.patience = patience
         self.threads = threads
+        self.requests = 0  # sent so far, repeated ones too
+        self._lock = threading.Lock()
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
-        self._context = _tls_context(credentials) if credentials.server.startswith("https://") else None
+        self._context = tls_context(credentials)
+        self._renewed = 0.0
 
     def get(
         self,
@@ -118,11 +135,44 @@ class Client:
                 return None
             raise
 
-    def items(self, path: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
-        """Return the items of a list, empty where the collection is not there. Each says its kind, which a list leaves out."""
-        found = self.find(path if not query else path + "?" + urlencode(query)) or {}
-        who = {"kind": str(found.get("kind") or "")[: -len("List")], "apiVersion": found.get("apiVersion")}
-        return [dict(who, **item) for item in found.get("items") or []]
+    def items(
+        self, path: str, query: Mapping[str, str] | None = None, trim: Callable[[dict[str, Any]], Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the items of a list, empty where the collection is not there. Each says its kind, which a list leaves out.
+
+        :param query: selectors; the list is read in pages all the same.
+        :param trim: what to keep of each item, called before the next page is read, so that big lists stay small.
+        """
+        found: list[dict[str, Any]] = []
+        for page in self.pages(path, query):
+            found += [trim(item) for item in page] if trim else page
+        return found
+
+    def pages(
+        self, path: str, query: Mapping[str, str] | None = None, limit: int = PAGE
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Give a list page by page (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
+
+        :param limit: items in one page.
+        """
+        asked = dict(query or {}, limit=str(limit))
+        while True:
+            try:
+                found = self.get(path, asked)
+            except ApiError as error:
+                if error.status == 404:
+                    return
+                if error.status != 410 or not error.proceed:
+                    raise
+                # The list grew too old while it was read: the server goes on from there with what is there now.
+                asked["continue"] = error.proceed
+                continue
+            who = {"kind": str(found.get("kind") or "")[: -len("List")], "apiVersion": found.get("apiVersion")}
+            yield [dict(who, **item) for item in found.get("items") or []]
+            more = (found.get("metadata") or {}).get("continue")
+            if not more:
+                return
+            asked["continue"] = more
 
     def text(self, path: str, query: dict[str, str] | None = None, timeout: float | None = None) -> str:
         """Return what a path answers, as it is; never repeated (for pod proxies and health endpoints)."""
@@ -142,15 +192,43 @@ class Client:
         headers = {"Accept": "application/json", "Content-Type": "application/apply-patch+yaml"}
         return self._repeat("PATCH", path, query, json.dumps(content).encode(), headers, None, None)
 
-    def delete(self, path: str, uid: str | None = None) -> bool:
+    def create(self, path: str, content: Mapping[str, Any], manager: str = "", dry_run: bool = False) -> dict[str, Any]:
+        """Create an object in the collection at a path.
+
+        Where the connection broke before the answer came, the request is repeated: a conflict (409, C(AlreadyExists)) can then be this
+        call's own object.
+
+        :param manager: field manager that will own the fields.
+        """
+        return self._write("POST", path, content, "application/json", manager, dry_run)
+
+    def replace(
+        self, path: str, content: Mapping[str, Any], manager: str = "", dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Replace an object. With metadata.resourceVersion in it, only where nobody changed it since (409, C(Conflict), otherwise)."""
+        return self._write("PUT", path, content, "application/json", manager, dry_run)
+
+    def patch(
+        self, path: str, content: Any, kind: str = "merge", manager: str = "", dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Change parts of an object.
+
+        :param kind: C(merge) (RFC 7386), C(json) (RFC 6902) or C(strategic), which knows lists by their keys.
+        """
+        return self._write("PATCH", path, content, PATCHES[kind], manager, dry_run)
+
+    def delete(self, path: str, uid: str | None = None, propagation: str = "Background", dry_run: bool = False) -> bool:
         """Delete an object and, in the background, what it owns.
 
         :param uid: delete it only where it is still this one.
+        :param propagation: C(Background), C(Foreground) or C(Orphan).
         :returns: whether there was one to delete.
         """
-        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if uid:
             options["preconditions"] = {"uid": uid}
+        if dry_run:
+            options["dryRun"] = ["All"]
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             self._repeat("DELETE", path, None, json.dumps(options).encode(), headers, None, None)
@@ -163,8 +241,16 @@ class Client:
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Call a function for every item, several at once; results in the items' order. Not to be nested."""
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # 10 ms that a call with one request does not need
+
             self._pool = ThreadPoolExecutor(max_workers=self.threads)
         return list(self._pool.map(function, items))
+
+    def _write(self, method: str, path: str, content: Any, form: str, manager: str, dry_run: bool) -> dict[str, Any]:
+        query = {"fieldManager": manager, "dryRun": "All" if dry_run else ""}
+        headers = {"Accept": "application/json", "Content-Type": form}
+        asked = {key: value for key, value in query.items() if value}
+        return self._repeat(method, path, asked, json.dumps(content).encode(), headers, None, None)
 
     def _repeat(
         self,
@@ -184,6 +270,8 @@ class Client:
             try:
                 return self._once(method, target, body, headers, timeout or self.timeout, plain)
             except ApiError as error:
+                if error.status == 401 and self._renew():
+                    continue
                 if not error.passing or time.monotonic() >= deadline:
                     raise
             except ssl.SSLCertVerificationError as error:
@@ -199,26 +287,33 @@ class Client:
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], timeout: float, plain: bool
     ) -> Any:
         connection = self._connection(timeout)
-        if self.credentials.token:
-            headers = dict(headers, Authorization="Bearer " + self.credentials.token)
-        connection.request(method, urlsplit(self.credentials.server).path + target, body=body, headers=headers)
+        with self._lock:
+            self.requests += 1
+        connection.putrequest(method, target_of(self.credentials, target), skip_accept_encoding=True)
+        for name, value in [*headers.items(), *headers_of(self.credentials)]:
+            connection.putheader(name, value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
         response = connection.getresponse()
         content = response.read()
         if response.status >= 400:
-            raise _refusal(response.status, content, method, target)
+            raise _refusal(response.status, content, method, target, self.credentials.whom)
         return content.decode(errors="replace") if plain else json.loads(content)
+
+    def _renew(self) -> bool:
+        """Get a new token where there is a way to; at most once a minute, so that a real refusal is told at once."""
+        with self._lock:
+            if self.credentials.renew is None or time.monotonic() - self._renewed < 60 and self._renewed:
+                return False
+            self._renewed = time.monotonic()
+            self.credentials = replace(self.credentials, token=self.credentials.renew())
+            return True
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            parts = urlsplit(self.credentials.server)
-            if self._context is not None:
-                connection = _NamedConnection(
-                    parts.hostname or "", parts.port or 443, self._context, self.credentials.server_name, timeout
-                )
-            else:
-                connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
-            self._local.connection = connection
+            connection = self._local.connection = open_connection(self.credentials, self._context, timeout)
         connection.timeout = timeout
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
@@ -240,6 +335,11 @@ class Client:
         )
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
+        if "expired" in error.verify_message:
+            return (
+                "The certificate of the API server at %s is no longer valid: %s. Renew the control plane's certificates (kubeadm certs renew)."
+                % (self.credentials.server, error.verify_message.rstrip("."))
+            )
         return (
             "The certificate of the API server at %s is not one that the kubeconfig trusts: %s. The kubeconfig belongs to another cluster, "
             "or the server's certificate lacks this name or address (kubeadm: certSANs)."
@@ -247,41 +347,7 @@ class Client:
         )
 
 
-class _NamedConnection(http.client.HTTPSConnection):
-    """A TLS connection whose server may be known by another name than its address (kubeconfig: tls-server-name)."""
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str, timeout: float) -> None:
-        super().__init__(host, port, context=context, timeout=timeout)
-        self._tls = context
-        self._name = name or host
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self.host, self.port), self.timeout)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self._name)
-
-
-def _tls_context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=credentials.authority.decode() if credentials.authority else None)
-    if not credentials.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if credentials.certificate:
-        # The ssl module reads certificates from files only; this one lives for the duration of the call.
-        with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-            pair = os.path.join(folder, "client.pem")
-            with open(os.open(pair, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
-                stream.write(credentials.certificate + b"\n" + credentials.key)
-            try:
-                context.load_cert_chain(pair)
-            except ssl.SSLError as error:
-                raise KubeconfigError(
-                    "The kubeconfig's client certificate and key do not fit together: %s." % error
-                ) from error
-    return context
-
-
-def _refusal(status: int, content: bytes, method: str, path: str) -> ApiError:
+def _refusal(status: int, content: bytes, method: str, path: str, whom: str) -> ApiError:
     try:
         answer = json.loads(content)
         if not isinstance(answer, dict) or answer.get("kind") != "Status":
@@ -290,5 +356,12 @@ def _refusal(status: int, content: bytes, method: str, path: str) -> ApiError:
         return ApiError(
             status, http.client.responses.get(status, ""), content.decode(errors="replace").strip()[:2000], method, path
         )
+    message = answer.get("message") or ""
+    if status == 401:
+        message = (
+            "the API server does not accept %s (%s). Its certificate or token is not of this cluster, or has ended: renew it, or name another kubeconfig"
+            % (whom, message)
+        )
     causes = (answer.get("details") or {}).get("causes") or []
-    return ApiError(status, answer.get("reason") or "", answer.get("message") or "", method, path, causes)
+    proceed = (answer.get("metadata") or {}).get("continue") or ""
+    return ApiError(status, answer.get("reason") or "", message, method, path, causes, proceed)

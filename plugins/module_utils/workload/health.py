@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from .objects import reference
-from .ready import condition, pod_problems, readiness
-from .wait import explain_workload
+from .ready import condition, readiness
+from .wait import explain_pods, explain_workload, tell
 
 Object = Mapping[str, Any]
 
@@ -84,7 +84,8 @@ def system_problems(
         owned = any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or [])
         replaced = (pod.get("status") or {}).get("phase") == "Failed" and owned
         if pod["metadata"]["name"] not in told and not replaced:
-            found += [(problem.hopeless, str(problem).rstrip()) for problem in pod_problems(pod, events)]
+            for finding in explain_pods([pod], events):
+                found.append((finding.hopeless, "\n".join(["%s: not ready" % reference(pod), *tell([finding])])))
     found.sort(key=lambda each: not each[0])
     return [text for _hopeless, text in found], any(hopeless for hopeless, _text in found)
 

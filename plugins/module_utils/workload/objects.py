@@ -13,6 +13,19 @@ from typing import Any, Dict, Iterable, Mapping, Tuple
 Object = Dict[str, Any]
 
 FIRST = ("Namespace", "CustomResourceDefinition")
+# Who acts, what they may do, and what the server measures objects by when they come.
+SECOND = (
+    "ServiceAccount",
+    "Role",
+    "ClusterRole",
+    "ResourceQuota",
+    "LimitRange",
+    "PriorityClass",
+    "RuntimeClass",
+    "StorageClass",
+    "IngressClass",
+    "PersistentVolume",
+)
 WORKLOADS = ("Pod", "ReplicationController", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 # These can refuse or route requests for other objects, so they come when what serves them has been sent.
 LAST = (
@@ -21,11 +34,14 @@ LAST = (
     "ValidatingWebhookConfiguration",
     "ValidatingAdmissionPolicyBinding",
     "Ingress",
+    "HorizontalPodAutoscaler",
 )
 
 # What the server notes on an object; none of it is content.
 BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# The controllers count revisions of a workload in the annotations beside kubectl's note.
+COUNTED = (LAST_APPLIED, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 MASK = "********"
 
 
@@ -183,29 +199,42 @@ def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Obje
 
 
 def stages(contents: Iterable[Object]) -> list[list[Object]]:
-    """Sort objects into stages: what others need to exist, then settings, then workloads, then what governs requests."""
-    sorted_in: list[list[Object]] = [[], [], [], []]
+    """Sort objects into stages, each of which may be sent at once.
+
+    They are what others need to exist; accounts, roles and classes; settings; workloads; then what governs requests, and
+    custom resources, whose webhooks the workloads before may serve.
+    """
+    sorted_in: list[list[Object]] = [[], [], [], [], []]
     for content in contents:
-        kind = content.get("kind")
-        sorted_in[0 if kind in FIRST else 2 if kind in WORKLOADS else 3 if kind in LAST else 1].append(content)
+        sorted_in[_stage(content)].append(content)
     return [stage for stage in sorted_in if stage]
 
 
+def _stage(content: Mapping[str, Any]) -> int:
+    kind = content.get("kind")
+    group = str(content.get("apiVersion") or "").rpartition("/")[0]
+    if kind in FIRST:
+        return 0
+    if kind in LAST or ("." in group and not group.endswith(".k8s.io")):
+        return 4
+    return 1 if kind in SECOND else 3 if kind in WORKLOADS else 2
+
+
 def content_of(live: Mapping[str, Any] | None) -> Object:
-    """Reduce an object to what people wrote or would read: no status, no bookkeeping of the server."""
+    """Reduce an object to what people wrote or would read: no status, no bookkeeping of the server.
+
+    The parts are those of the object, not copies of them.
+    """
     if not live:
         return {}
-    content = {key: copy.deepcopy(value) for key, value in live.items() if key != "status"}
-    metadata = content.get("metadata") or {}
-    for key in BOOKKEEPING:
-        metadata.pop(key, None)
-    annotations = metadata.get("annotations") or {}
-    annotations.pop(LAST_APPLIED, None)
-    # The controllers count revisions of a workload here.
-    annotations.pop("deployment.kubernetes.io/revision", None)
-    annotations.pop("deprecated.daemonset.template.generation", None)
-    if not annotations:
+    content = {key: value for key, value in live.items() if key != "status"}
+    metadata = {key: value for key, value in (live.get("metadata") or {}).items() if key not in BOOKKEEPING}
+    if metadata.get("annotations"):
+        metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key not in COUNTED}
+    if not metadata.get("annotations"):
         metadata.pop("annotations", None)
+    if metadata or "metadata" in content:
+        content["metadata"] = metadata
     return content
 
 

@@ -1,57 +1,18 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an object is ready, and why a pod is not: pure functions over what the API server returned."""
+"""When an object is ready: pure functions over what the API server returned.
+
+The order is that of kstatus (https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus): being deleted, not seen by its controller, the
+rule of its kind, a condition Ready, and otherwise current.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Mapping, Tuple
 
 Object = Mapping[str, Any]
 Readiness = Tuple[bool, str]
-
-# A registry that is slow, unreachable or busy may answer later; one that has no such image will not.
-IMAGE_MISSING = (
-    "not found",
-    "manifest unknown",
-    "no match for platform",
-    "repository does not exist",
-    "pull access denied",
-)
-HOPELESS_REASONS = ("InvalidImageName", "ErrImageNeverPull")
-REMEDIES = {
-    "ImagePullBackOff": "See that the registry or mirror has this image and that the node reaches it.",
-    "ErrImagePull": "See that the registry or mirror has this image and that the node reaches it.",
-    "InvalidImageName": "Correct the image's name.",
-    "ErrImageNeverPull": "Load the image onto the node, or change imagePullPolicy.",
-    "CreateContainerConfigError": "Create the ConfigMap, Secret or key that the message names.",
-    "CrashLoopBackOff": "Read its log: kubectl logs --previous.",
-    "OOMKilled": "Raise its memory limit.",
-    "FailedCreatePodSandBox": "See that the pod network runs on this node.",
-    "FailedMount": "Create the Secret, ConfigMap or volume that the message names.",
-    "Unhealthy": "See its probe, and its log.",
-}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a pod is not ready. C(hopeless): waiting will not help."""
-
-    pod: str
-    node: str
-    container: str
-    reason: str
-    message: str
-    hopeless: bool = False
-
-    def __str__(self) -> str:
-        where = "pod %s%s" % (self.pod, " on %s" % self.node if self.node else "")
-        part = ", container %s" % self.container if self.container else ""
-        message = ": " + " ".join(self.message.split()) if self.message else ""
-        said = "%s%s: %s%s" % (where, part, self.reason, message)
-        remedy = REMEDIES.get(self.reason)
-        return "%s. %s" % (said.rstrip("."), remedy) if remedy else said
 
 
 def condition(content: Object, kind: str) -> dict[str, Any]:
@@ -65,7 +26,8 @@ def condition(content: Object, kind: str) -> dict[str, Any]:
 def readiness(content: Object) -> Readiness:
     """Say whether an object is ready, and if not, what is missing.
 
-    Rules as in https://kubernetes.io/docs/concepts/workloads/ per kind; kinds without a rule are ready when they exist.
+    Rules as in https://kubernetes.io/docs/concepts/workloads/ per kind; kinds without a rule are ready when they exist and no condition Ready
+    says otherwise.
     """
     metadata, status = content.get("metadata") or {}, content.get("status") or {}
     if metadata.get("deletionTimestamp"):
@@ -73,7 +35,7 @@ def readiness(content: Object) -> Readiness:
     if status.get("observedGeneration", metadata.get("generation", 0)) < metadata.get("generation", 0):
         return False, "its controller has not seen the newest version yet"
     rule = _RULES.get(content.get("kind") or "")
-    return rule(content.get("spec") or {}, status, content) if rule else (True, "")
+    return rule(content.get("spec") or {}, status, content) if rule else _by_condition(content)
 
 
 def _deployment(spec: Object, status: Object, content: Object) -> Readiness:
@@ -83,10 +45,26 @@ def _deployment(spec: Object, status: Object, content: Object) -> Readiness:
     )
     if "observedGeneration" not in status:
         return False, "its controller has not seen it yet"
+    # Old pods that are ready say nothing of the new ones: all three counts are asked for.
     if min(updated, ready, available) < wanted:
-        return False, "%d of %d replicas updated, %d ready, %d available" % (updated, wanted, ready, available)
+        why = "%d of %d replicas updated, %d ready, %d available" % (updated, wanted, ready, available)
+        late = condition(content, "Progressing").get("reason") == "ProgressDeadlineExceeded"
+        return False, why + ("; its progress deadline is exceeded" if late else "")
     if total > updated:
         return False, "%d old replicas are still there" % (total - updated)
+    if total > wanted:
+        return False, "%d replicas too many are still there" % (total - wanted)
+    if condition(content, "Available").get("status") == "False":
+        return False, "it is not available: %s" % condition(content, "Available").get("message", "")
+    return True, ""
+
+
+def _replica_set(spec: Object, status: Object, content: Object) -> Readiness:
+    wanted, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
+    if "observedGeneration" not in status:
+        return False, "its controller has not seen it yet"
+    if min(ready, status.get("availableReplicas", 0)) < wanted:
+        return False, "%d of %d replicas ready" % (ready, wanted)
     return True, ""
 
 
@@ -94,9 +72,11 @@ def _daemon_set(spec: Object, status: Object, content: Object) -> Readiness:
     if "observedGeneration" not in status:
         return False, "its controller has not seen it yet"
     wanted = status.get("desiredNumberScheduled", 0)
-    updated, ready = status.get("updatedNumberScheduled", 0), status.get("numberReady", 0)
-    if min(updated, ready) < wanted:
-        return False, "%d of %d pods updated, %d ready" % (updated, wanted, ready)
+    by_hand = (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
+    updated = wanted if by_hand else status.get("updatedNumberScheduled", 0)
+    ready, available = status.get("numberReady", 0), status.get("numberAvailable", 0)
+    if min(status.get("currentNumberScheduled", 0), updated, ready, available) < wanted:
+        return False, "%d of %d pods updated, %d ready, %d available" % (updated, wanted, ready, available)
     return True, ""
 
 
@@ -106,9 +86,13 @@ def _stateful_set(spec: Object, status: Object, content: Object) -> Readiness:
     strategy = spec.get("updateStrategy") or {}
     wanted = spec.get("replicas", 1)
     to_update = wanted - (strategy.get("rollingUpdate") or {}).get("partition", 0)
-    updated, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)
+    updated, ready, total = (status.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "replicas"))
     if ready < wanted:
         return False, "%d of %d replicas ready" % (ready, wanted)
+    if total > wanted:
+        return False, "%d replicas too many are still there" % (total - wanted)
+    if spec.get("minReadySeconds") and status.get("availableReplicas", 0) < wanted:
+        return False, "%d of %d replicas available" % (status.get("availableReplicas", 0), wanted)
     current = strategy.get("type") == "OnDelete" or status.get("currentRevision") == status.get("updateRevision")
     if not current and updated < to_update:
         return False, "%d of %d replicas updated" % (updated, to_update)
@@ -140,99 +124,56 @@ def _node(spec: Object, status: Object, content: Object) -> Readiness:
     )
 
 
+def _claim(spec: Object, status: Object, content: Object) -> Readiness:
+    phase = status.get("phase") or "Pending"
+    return (True, "") if phase == "Bound" else (False, "its phase is %s" % phase)
+
+
+def _needs(kind: str) -> Callable[[Object, Object, Object], Readiness]:
+    """Make the rule of a kind that is ready by one condition."""
+
+    def rule(spec: Object, status: Object, content: Object) -> Readiness:
+        found = condition(content, kind)
+        if found.get("status") == "True":
+            return True, ""
+        return False, "%s: %s" % (
+            found.get("reason") or "not " + kind,
+            found.get("message") or "nothing is said of it yet",
+        )
+
+    return rule
+
+
 _RULES: dict[str, Callable[[Object, Object, Object], Readiness]] = {
     "Deployment": _deployment,
+    "ReplicaSet": _replica_set,
     "DaemonSet": _daemon_set,
     "StatefulSet": _stateful_set,
     "Job": _job,
     "Pod": _pod,
+    "PersistentVolumeClaim": _claim,
+    "CustomResourceDefinition": _needs("Established"),
+    "APIService": _needs("Available"),
     "Node": _node,
 }
-WAITED_FOR = tuple(kind for kind in _RULES if kind != "Node")
+# Kinds of Kubernetes itself whose readiness a manifest's wait asks for.
+WAITED_FOR = ("Deployment", "DaemonSet", "StatefulSet", "Job", "Pod")
 
 
-def pod_problems(pod: Object, events: Iterable[Object] = ()) -> list[Problem]:
-    """Explain why a pod is not ready; empty for one that is ready, done, or being deleted.
-
-    :param events: events of its namespace; those about this pod are used.
-    """
-    metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
-    if readiness(pod)[0] or metadata.get("deletionTimestamp"):
-        return []
-    name = "%s/%s" % (metadata.get("namespace"), metadata.get("name"))
-    node = (pod.get("spec") or {}).get("nodeName") or ""
-    if status.get("phase") == "Failed" and status.get("reason"):
-        return [Problem(name, node, "", status["reason"], status.get("message", ""))]
-    scheduled = condition(pod, "PodScheduled")
-    if scheduled.get("status") == "False":
-        return [Problem(name, "", "", scheduled.get("reason") or "Unschedulable", scheduled.get("message", ""))]
-    containers = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
-    found = [
-        problem for problem in (_container_problem(name, node, container, pod) for container in containers) if problem
-    ]
-    told = last_event(events, metadata.get("uid") or "", metadata.get("name") or "")
-    if told and (
-        not found or all(problem.reason in ("ContainerCreating", "PodInitializing", "NotReady") for problem in found)
-    ):
-        where = found[0].container if found and told.get("reason") == "Unhealthy" else ""
-        return [Problem(name, node, where, told.get("reason", ""), told.get("message", ""))]
-    return found or [
-        Problem(
-            name,
-            node,
-            "",
-            status.get("phase", "Pending"),
-            "its kubelet has said nothing yet" if node else "not scheduled yet",
-        )
-    ]
+def _by_condition(content: Object) -> Readiness:
+    """Judge a kind without a rule of its own, most often a custom resource, by its condition Ready where it has one."""
+    ready = condition(content, "Ready")
+    if ready.get("status") in (None, "True"):
+        return True, ""
+    return False, "%s: %s" % (ready.get("reason") or "not Ready", ready.get("message") or "")
 
 
-def last_event(events: Iterable[Object], uid: str, name: str) -> Object | None:
-    """Give the latest warning about an object."""
-    about = []
-    for event in events:
-        about_object = event.get("involvedObject") or event.get("regarding") or {}
-        if event.get("type") == "Warning" and (
-            about_object.get("uid") == uid if uid and about_object.get("uid") else about_object.get("name") == name
-        ):
-            about.append(event)
-    return max(about, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", default=None)
-
-
-def _container_problem(pod: str, node: str, container: Object, content: Object) -> Problem | None:
-    state = container.get("state") or {}
-    waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
-    before = (container.get("lastState") or {}).get("terminated") or {}
-    name = container.get("name", "")
-    if waiting:
-        reason, message = waiting.get("reason") or "Waiting", waiting.get("message") or ""
-        if reason == "CrashLoopBackOff" and before:
-            message = "it ended with exit code %s (%s) after %d restarts%s" % (
-                before.get("exitCode"),
-                before.get("reason", ""),
-                container.get("restartCount", 0),
-                ": " + before["message"] if before.get("message") else "",
-            )
-            reason = "OOMKilled" if before.get("reason") == "OOMKilled" else reason
-        missing = reason in ("ErrImagePull", "ImagePullBackOff") and any(text in message for text in IMAGE_MISSING)
-        if reason in ("ErrImagePull", "ImagePullBackOff") and container.get("image", "") not in message:
-            message = "%s %s" % (container.get("image", ""), message)
-        return Problem(pod, node, name, reason, message, missing or reason in HOPELESS_REASONS)
-    if ended and ended.get("exitCode") != 0:
-        return Problem(
-            pod,
-            node,
-            name,
-            ended.get("reason") or "Error",
-            "exit code %s %s" % (ended.get("exitCode"), ended.get("message", "")),
-        )
-    if "running" in state and not container.get("ready") and not _is_init(content, name):
-        return Problem(pod, node, name, "NotReady", "it runs, and its readiness probe has not succeeded yet")
-    return None
-
-
-def _is_init(pod: Object, name: str) -> bool:
-    return any(container.get("name") == name for container in (pod.get("spec") or {}).get("initContainers") or [])
+def is_waited_for(content: Object) -> bool:
+    """Whether an object that is there may still become ready or unready; built-in kinds without a rule are done at once."""
+    api_version = content.get("apiVersion") or ""
+    group = api_version.rpartition("/")[0]
+    built_in = "." not in group or group.endswith(".k8s.io")
+    return content.get("kind") in _RULES or not built_in
 
 
 def selector_query(content: Object) -> str | None:

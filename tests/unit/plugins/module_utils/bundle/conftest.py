@@ -12,7 +12,7 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils.bundle import golang, repository
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import Want
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Want
 
 ROOT = Path(__file__).resolve().parents[5]
 FILES = ROOT / "roles" / "bundle" / "files"

@@ -16,7 +16,8 @@ from ansible_collections.slipway.kube.plugins.module_utils.bundle.files import s
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import Manifest, manifest_step
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import manifest_step
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream import Manifest
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.work import Workshop
 
 ABOUT = Index("go_modules", "amd64", ["1.36.3"])

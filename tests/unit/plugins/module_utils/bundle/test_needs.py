@@ -13,7 +13,8 @@ from ansible_collections.slipway.kube.plugins.module_utils.bundle import golang,
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import Want, steps_of
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import steps_of
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Want
 
 MOD = """\
 module slipway.kube/bundle/x
@@ -140,6 +141,19 @@ def test_upstream_that_does_not_answer(want: Want, files: Path, tools: Path, tmp
     )
     (problem,) = needs.check([step], tmp_path / "bundle", files / "go", "amd64", Runner()).problems
     assert problem.startswith("https://127.0.0.1:9/ cannot be reached") and "go_modules" in problem
+
+
+def test_a_program_beside_upstreams_parts_needs_go_and_the_connection(
+    want: Want, files: Path, tools: Path, tmp_path: Path
+) -> None:
+    want.programs = {"helm": "4.3.1"}
+    build = next(step for step in steps_of(want) if step.key == "build:helm-4.3.1")
+    image = Step(
+        "image:x", "copy_image", "fetching", {"name": "127.0.0.1:9/a:1"}, hints={"source": "docker://127.0.0.1:9/a:1"}
+    )
+    (tools / "go").unlink()
+    found = needs.check([build, image], tmp_path / "bundle", files / "go", "amd64", Runner()).problems
+    assert [text.split()[0] for text in found] == ["Go", "https://127.0.0.1:9/"]
 
 
 def test_upstream_needs_no_compiler(want: Want) -> None:

@@ -10,20 +10,15 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils.bundle import golang
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.catalog import Component
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.extras import program_component
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.names import ImageName
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step, fingerprints
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import (
-    Archive,
-    Manifest,
-    Want,
-    carry_over,
-    catalog_of,
-    describe,
-    image_names,
-    steps_of,
-)
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import catalog_of, image_names, steps_of
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream import Manifest
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Archive, Want, carry_over, describe
 
 CALICO = ("quay.io/calico/cni:v3.32.1", "quay.io/calico/kube-controllers:v3.32.1", "quay.io/calico/node:v3.32.1")
 MANIFEST = Manifest("calico/v3.32.1/calico.yaml", "/site/calico.yaml", "sha256:1", CALICO)
@@ -87,14 +82,19 @@ def test_packages_carry_upstream_names_and_revisions(want: Want) -> None:
     }
 
 
-def test_every_component_has_lock_files(want: Want) -> None:
+def components_of(want: Want, defaults: dict) -> dict[str, Component]:
+    """Everything that can be built from Go modules, by its key."""
     want.kubernetes_versions = ["1.36.3", "1.35.4"]
-    assert set(catalog_of(want).components) == set(want.locks)
+    extra = [program_component(name, version) for name, version in defaults["bundle_program_versions"].items()]
+    return {**catalog_of(want).components, **{component.key: component for component in extra}}
 
 
-def test_lock_files_name_the_programs_that_are_expected(want: Want, files: Path) -> None:
-    want.kubernetes_versions = ["1.36.3", "1.35.4"]
-    for component in catalog_of(want).components.values():
+def test_every_component_has_lock_files(want: Want, defaults: dict) -> None:
+    assert set(components_of(want, defaults)) == set(want.locks)
+
+
+def test_lock_files_name_the_programs_that_are_expected(want: Want, files: Path, defaults: dict) -> None:
+    for component in components_of(want, defaults).values():
         text = (files / "go" / component.key / "go.mod").read_text(encoding="utf-8")
         tools = re.findall(r"^(?:tool )?\s*([\w.-]+\.[a-z]+/[\w./-]+)$", text, re.MULTILINE)
         built = {re.sub(r"/v\d+$", "", tool).rsplit("/", 1)[-1] for tool in tools}

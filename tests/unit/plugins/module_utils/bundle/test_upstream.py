@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import Want, steps_of
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import steps_of
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream import (
     choose_package,
     read_packages,
@@ -14,6 +14,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream impor
     skopeo_copy,
     version_key,
 )
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Want
 
 RELEASE = """\
 Origin: obs://build.opensuse.org

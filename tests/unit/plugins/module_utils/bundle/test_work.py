@@ -16,7 +16,8 @@ from ansible_collections.slipway.kube.plugins.module_utils.bundle import index a
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.archives import read_archive
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import Want, describe, steps_of
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.steps import steps_of
+from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Want, describe
 from ansible_collections.slipway.kube.plugins.module_utils.bundle.work import Made, Workshop
 
 TOOLS = ("dpkg-deb", "apt-ftparchive", "gpg", "skopeo", "zstd")

@@ -46,8 +46,10 @@ def daemon_set(name: str, ready: int, wanted: int = 2) -> dict[str, Any]:
     status = {
         "observedGeneration": 1,
         "desiredNumberScheduled": wanted,
+        "currentNumberScheduled": wanted,
         "updatedNumberScheduled": wanted,
         "numberReady": ready,
+        "numberAvailable": ready,
     }
     return {
         "apiVersion": "apps/v1",
@@ -60,7 +62,7 @@ def daemon_set(name: str, ready: int, wanted: int = 2) -> dict[str, Any]:
 
 def pod(name: str, app: str = "", ready: bool = True, phase: str = "Running", owned: bool = False) -> dict[str, Any]:
     """A pod in kube-system."""
-    owners = [{"controller": True, "kind": "DaemonSet"}] if owned else []
+    owners = [{"controller": True, "kind": "DaemonSet", "name": "x", "apiVersion": "apps/v1"}] if owned else []
     return {
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "kube-system", "labels": {"app": app}, "ownerReferences": owners},
@@ -104,10 +106,10 @@ def test_system_pods_are_judged_by_their_workloads_and_by_themselves() -> None:
     )
     assert len(late) == 1 and not hopeless
     assert late[0].startswith(
-        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready.\n  pod kube-system/kube-proxy-1 on w1"
+        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready, 1 available.\n  the kubelet of node w1 has said nothing of it"
     )
     static = system_problems([], [pod("etcd-cp1", ready=False, phase="Pending")], [])[0]
-    assert static[0].startswith("pod kube-system/etcd-cp1 on w1")
+    assert static[0].startswith("Pod kube-system/etcd-cp1: not ready\n  the kubelet of node w1")
     assert system_problems([], [pod("old", phase="Failed", ready=False, owned=True)], []) == ([], False)
 
 

@@ -122,12 +122,24 @@ def test_objects_are_placed_in_their_namespace() -> None:
 
 
 def test_what_others_need_comes_first() -> None:
-    kinds = ["Deployment", "Ingress", "ConfigMap", "Namespace", "CustomResourceDefinition", "Job"]
-    assert [[content["kind"] for content in stage] for stage in stages(map(some, kinds))] == [
+    kinds = [
+        "HorizontalPodAutoscaler",
+        "Deployment",
+        "Ingress",
+        "ConfigMap",
+        "Namespace",
+        "CustomResourceDefinition",
+        "Job",
+        "Role",
+    ]
+    custom = dict(some("Certificate"), apiVersion="cert-manager.io/v1")
+    built_in = dict(some("NetworkPolicy"), apiVersion="networking.k8s.io/v1")
+    assert [[content["kind"] for content in stage] for stage in stages([custom, built_in, *map(some, kinds)])] == [
         ["Namespace", "CustomResourceDefinition"],
-        ["ConfigMap"],
+        ["Role"],
+        ["NetworkPolicy", "ConfigMap"],
         ["Deployment", "Job"],
-        ["Ingress"],
+        ["Certificate", "HorizontalPodAutoscaler", "Ingress"],
     ]
 
 

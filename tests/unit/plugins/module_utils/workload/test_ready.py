@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils.workload.ready import (
+    is_waited_for,
     newest_only,
-    pod_problems,
     readiness,
     selector_query,
 )
@@ -47,7 +47,15 @@ def pod(state: dict[str, Any] | None = None, ready: bool = False, name: str = "w
 
 
 ALL = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3}
-EACH = {"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3}
+EACH = {
+    "observedGeneration": 2,
+    "desiredNumberScheduled": 3,
+    "currentNumberScheduled": 3,
+    "updatedNumberScheduled": 3,
+    "numberReady": 3,
+    "numberAvailable": 3,
+}
+LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +69,31 @@ EACH = {"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberSche
         (workload("DaemonSet", EACH), ""),
         (workload("DaemonSet", dict(EACH, numberReady=2)), "3 of 3 pods updated, 2 ready"),
         (workload("DaemonSet", {}), "not seen it yet"),
+        (workload("DaemonSet", dict(EACH, numberAvailable=0)), "0 available"),
+        (workload("DaemonSet", dict(EACH, updatedNumberScheduled=1), updateStrategy={"type": "OnDelete"}), ""),
+        (workload("Deployment", dict(ALL, readyReplicas=0, conditions=[LATE]), replicas=3), "progress deadline"),
+        (workload("Deployment", dict(ALL, availableReplicas=2), replicas=3), "2 available"),
+        (workload("ReplicaSet", dict(ALL, readyReplicas=1), replicas=3), "1 of 3 replicas ready"),
+        (workload("StatefulSet", dict(ALL, replicas=4), replicas=3), "1 replicas too many"),
+        (
+            workload(
+                "StatefulSet",
+                dict(ALL, currentRevision="a", updateRevision="b", updatedReplicas=1),
+                replicas=3,
+                updateStrategy={"rollingUpdate": {"partition": 2}},
+            ),
+            "",
+        ),
+        (workload("PersistentVolumeClaim", {"phase": "Pending"}), "its phase is Pending"),
+        (workload("PersistentVolumeClaim", {"phase": "Bound"}), ""),
+        (workload("CustomResourceDefinition", {}), "not Established"),
+        (workload("CustomResourceDefinition", {"conditions": [{"type": "Established", "status": "True"}]}), ""),
+        (
+            workload("Certificate", {"conditions": [{"type": "Ready", "status": "False", "reason": "Issuing"}]}),
+            "Issuing",
+        ),
+        (workload("Certificate", {"conditions": [{"type": "Ready", "status": "True"}]}), ""),
+        (workload("Certificate", {}), ""),
         (workload("StatefulSet", dict(ALL, currentRevision="a", updateRevision="a"), replicas=3), ""),
         (
             workload("StatefulSet", dict(ALL, currentRevision="a", updateRevision="b", updatedReplicas=1), replicas=3),
@@ -99,103 +132,6 @@ def test_what_is_being_deleted_is_not_ready() -> None:
     assert readiness(content) == (False, "it is being deleted")
 
 
-def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
-    """The state of a container that waits."""
-    return {"state": {"waiting": {"reason": reason, "message": message}}, **more}
-
-
-@pytest.mark.parametrize(
-    ("state", "says", "hopeless"),
-    [
-        (
-            waiting("ImagePullBackOff", 'Back-off pulling image "r/app:1": not found'),
-            "container app: ImagePullBackOff: Back-off",
-            True,
-        ),
-        (
-            waiting("ErrImagePull", "dial tcp: i/o timeout"),
-            "ErrImagePull: r/app:1 dial tcp: i/o timeout. See that the registry",
-            False,
-        ),
-        (waiting("InvalidImageName", "bad"), "InvalidImageName: bad. Correct the image's name.", True),
-        (
-            waiting("CreateContainerConfigError", 'secret "x" not found'),
-            'secret "x" not found. Create the ConfigMap',
-            False,
-        ),
-        (
-            waiting("CrashLoopBackOff", restartCount=4, lastState={"terminated": {"exitCode": 1, "reason": "Error"}}),
-            "CrashLoopBackOff: it ended with exit code 1 (Error) after 4 restarts. Read its log",
-            False,
-        ),
-        (
-            waiting(
-                "CrashLoopBackOff", restartCount=1, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
-            ),
-            "OOMKilled: it ended with exit code 137 (OOMKilled) after 1 restarts. Raise its memory limit.",
-            False,
-        ),
-        ({"state": {"terminated": {"exitCode": 2, "reason": "Error"}}}, "Error: exit code 2", False),
-        ({"state": {"running": {}}}, "NotReady: it runs, and its readiness probe", False),
-    ],
-)
-def test_why_a_container_does_not_run(state: dict[str, Any], says: str, hopeless: bool) -> None:
-    (problem,) = pod_problems(pod(state))
-    assert str(problem).startswith("pod n/web-1 on w1, container app: ")
-    assert says in str(problem)
-    assert problem.hopeless == hopeless
-
-
-def test_events_tell_more_than_a_container_that_only_waits() -> None:
-    events = [
-        {
-            "type": "Warning",
-            "reason": "FailedMount",
-            "message": "old",
-            "involvedObject": {"uid": "web-1"},
-            "lastTimestamp": "2026-01-01T00:00:00Z",
-        },
-        {
-            "type": "Warning",
-            "reason": "FailedCreatePodSandBox",
-            "message": "no cni",
-            "involvedObject": {"uid": "web-1"},
-            "lastTimestamp": "2026-01-02T00:00:00Z",
-        },
-        {
-            "type": "Warning",
-            "reason": "Other",
-            "message": "elsewhere",
-            "involvedObject": {"uid": "web-2"},
-            "lastTimestamp": "2026-01-03T00:00:00Z",
-        },
-        {
-            "type": "Normal",
-            "reason": "Pulling",
-            "message": "x",
-            "involvedObject": {"uid": "web-1"},
-            "lastTimestamp": "2026-01-04T00:00:00Z",
-        },
-    ]
-    (problem,) = pod_problems(pod(waiting("ContainerCreating")), events)
-    assert "FailedCreatePodSandBox: no cni. See that the pod network runs on this node." in str(problem)
-    (problem,) = pod_problems(pod(waiting("ErrImagePull", "denied")), events)
-    assert "ErrImagePull" in str(problem)
-
-
-def test_pods_that_need_no_explanation_and_pods_without_containers() -> None:
-    gone = pod(waiting("X"))
-    gone["metadata"]["deletionTimestamp"] = "now"
-    assert pod_problems(gone) == [] and pod_problems(pod(ready=True)) == []
-    unscheduled = pod()
-    unscheduled["status"]["conditions"] = [
-        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
-    ]
-    assert "Unschedulable: 0/3 nodes" in str(pod_problems(unscheduled)[0])
-    assert "Evicted: full disk" in str(pod_problems(pod(phase="Failed", reason="Evicted", message="full disk"))[0])
-    assert "its kubelet has said nothing yet" in str(pod_problems(pod())[0])
-
-
 def test_selectors_as_the_api_takes_them() -> None:
     rules = [
         {"key": "tier", "operator": "In", "values": ["a", "b"]},
@@ -216,24 +152,43 @@ def test_only_pods_of_the_newest_revision_count() -> None:
     assert newest_only([]) == []
 
 
+def missing(name: str) -> dict[str, Any]:
+    """A pod whose image is not there."""
+    return pod({"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}, name=name)
+
+
 def test_a_workload_is_explained_by_its_pods_or_by_why_there_are_none() -> None:
-    missing = waiting("ErrImagePull", "not found")
     deployment = workload("Deployment", {}, replicas=2)
-    lines, hopeless = explain_workload(deployment, "0 of 2", [pod(missing, name="a"), pod(missing, name="b")], [])
+    lines, hopeless = explain_workload(deployment, "0 of 2", [missing("a"), missing("b")], [])
     assert lines[0] == "Deployment n/web: 0 of 2." and hopeless
-    assert (
-        len(lines) == 2
-        and lines[1].startswith("  pod n/a on w1, container app: ErrImagePull")
-        and lines[1].endswith("(and 1 more pods)")
-    )
-    assert not explain_workload(deployment, "1 of 2", [pod(missing, name="a"), pod(ready=True, name="b")], [])[1]
-    assert explain_workload(
-        workload("DaemonSet", {}), "1 of 2", [pod(missing, name="a"), pod(ready=True, name="b")], []
-    )[1]
+    assert lines[1] == "  container app: image r/app:1 is not in its registry (2 pods)."
+    assert lines[2].startswith("    pod n/a on w1, container app: ErrImagePull") and "push the image" in lines[3]
+    assert not explain_workload(deployment, "1 of 2", [missing("a"), pod(ready=True, name="b")], [])[1]
+    assert explain_workload(workload("DaemonSet", {}), "1 of 2", [missing("a"), pod(ready=True, name="b")], [])[1]
     refused = workload(
-        "DaemonSet", {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]}
+        "DaemonSet",
+        {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small, x"}]},
     )
-    assert explain_workload(refused, "0 of 1", [], [])[0][1] == "  no pod could be made: exceeded quota"
-    slow = [pod(waiting("X", str(number)), name=str(number)) for number in range(9)]
-    many = explain_workload(deployment, "x", [*slow, pod(missing, name="last")], [])[0]
-    assert "pod n/last" in many[1] and many[-1] == "  and 5 more reasons"
+    assert "quota small of the namespace" in explain_workload(refused, "0 of 1", [], [])[0][1]
+
+
+def test_what_needs_no_explanation() -> None:
+    gone = missing("a")
+    gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert explain_workload(workload("Deployment", {}), "x", [gone, pod(ready=True)], []) == (
+        ["Deployment n/web: x."],
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ({"apiVersion": "v1", "kind": "ConfigMap"}, False),
+        ({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}, False),
+        ({"apiVersion": "apps/v1", "kind": "Deployment"}, True),
+        ({"apiVersion": "cert-manager.io/v1", "kind": "Certificate"}, True),
+    ],
+)
+def test_what_is_waited_for(content: dict[str, Any], wanted: bool) -> None:
+    assert is_waited_for(content) == wanted

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the module release that happens on the control node: sources are read there, and progress is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.slipway.kube.plugins.module_utils.release.settings import OPTIONS
+from ansible_collections.slipway.kube.plugins.module_utils.workload.auth import AUTH_OPTIONS
+from ansible_collections.slipway.kube.plugins.module_utils.workload.source_options import SOURCE_OPTIONS
+from ansible_collections.slipway.kube.plugins.plugin_utils.release_runner import run_release
+from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources import Reader
+
+
+class ActionModule(ActionBase):
+    """Makes objects of sources, and hands them to the module."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        arguments = dict(self._task.args)
+        try:
+            refuse_unknown(arguments)
+            given = source_arguments(arguments)
+            release = str(arguments.get("name") or "")
+            namespace = str(arguments.get("namespace") or "default")
+            sources = Reader(self, task_vars or {}, release, namespace).read(given)
+            if given and not sources.objects and not any(sources.hooks.values()):
+                raise SourceError(["The sources hold no object at all. To take a release away, give state: absent."])
+            result.update(run_release(self, task_vars, arguments, sources.objects, sources.hooks))
+        except SourceError as error:
+            return dict(result, failed=True, msg=str(error), problems=error.problems)
+        if sources.warnings:
+            result["warnings"] = [*sources.warnings, *(result.get("warnings") or [])]
+        return result
+
+
+def refuse_unknown(arguments: Mapping[str, Any]) -> None:
+    """Refuse an option that the module does not have, before anything is read.
+
+    :raises SourceError: it names the nearest one that there is.
+    """
+    known = {*SOURCE_OPTIONS, *OPTIONS, *AUTH_OPTIONS}
+    known.update(alias for option in AUTH_OPTIONS.values() for alias in option.get("aliases", ()))
+    problems = []
+    for name in arguments:
+        if name not in known:
+            near = get_close_matches(str(name), sorted(known), 1)
+            problems.append("%s: there is no such option%s" % (name, "; did you mean %s?" % near[0] if near else "."))
+    if problems:
+        raise SourceError(problems)
+
+
+def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Check the options that say where objects come from, and give them.
+
+    :raises SourceError: one has the wrong form, or a release that shall be there has no source.
+    """
+    given = {key: value for key, value in arguments.items() if key in SOURCE_OPTIONS and value is not None}
+    for key, option in SOURCE_OPTIONS.items():
+        # One text is one entry: YAML text must not be taken apart at its commas.
+        if key in given and option["type"] == "list" and not isinstance(given[key], (list, tuple)):
+            given[key] = [given[key]]
+    checked = ArgumentSpecValidator(SOURCE_OPTIONS).validate(given)
+    if checked.error_messages:
+        raise SourceError(checked.error_messages)
+    found: dict[str, Any] = {key: value for key, value in checked.validated_parameters.items() if value}
+    if not found and arguments.get("state", "present") == "present":
+        raise SourceError(
+            ["The release has no objects: give at least one of %s, or state: absent." % ", ".join(SOURCE_OPTIONS)]
+        )
+    return found

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Strategic merge patches, as kubectl applies them to the kinds that an application is made of.
+
+Mappings merge, null removes, lists of things with a name merge by it, other lists are replaced
+(https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Mapping
+
+PATCH = "$patch"
+RETAIN = "$retainKeys"
+DELETE_FROM = "$deleteFromPrimitiveList/"
+ORDER = "$setElementOrder/"
+# Fields that hold lists merged by a key: patchMergeKey of the API's types.
+KEYS: dict[str, str] = {
+    "containers": "name",
+    "initContainers": "name",
+    "ephemeralContainers": "name",
+    "volumes": "name",
+    "env": "name",
+    "volumeMounts": "mountPath",
+    "volumeDevices": "devicePath",
+    "imagePullSecrets": "name",
+    "hostAliases": "ip",
+    "topologySpreadConstraints": "topologyKey",
+    "resourceClaims": "name",
+    "schedulingGates": "name",
+    "secrets": "name",
+    "ownerReferences": "uid",
+}
+# Lists of plain values that are merged instead of replaced.
+SETS = ("finalizers",)
+
+
+class BadPatch(Exception):
+    """A patch cannot be applied; the message says where and why."""
+
+
+def merge(content: Mapping[str, Any], patch: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Apply a strategic merge patch.
+
+    :param content: an object, or a part of one; not changed.
+    :param path: where in the object this is, for messages.
+    :raises BadPatch: an element of a list lacks its key, or a directive is not known.
+    """
+    directive = patch.get(PATCH)
+    if directive == "replace":
+        return {key: copy.deepcopy(value) for key, value in patch.items() if key != PATCH}
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise BadPatch("%s.$patch: takes replace, merge or delete, not %r." % (path, directive))
+    result: dict[str, Any] = copy.deepcopy(dict(content))
+    if RETAIN in patch:
+        result = {key: value for key, value in result.items() if key in patch[RETAIN]}
+    for key, value in patch.items():
+        where = "%s.%s" % (path, key) if path else key
+        if key in (PATCH, RETAIN) or key.startswith(ORDER):
+            continue
+        if key.startswith(DELETE_FROM):
+            field = key[len(DELETE_FROM) :]
+            result[field] = [item for item in result.get(field) or [] if item not in value]
+        elif value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            before = result.get(key)
+            result[key] = merge(before if isinstance(before, Mapping) else {}, value, where)
+        elif isinstance(value, list):
+            result[key] = _merge_list(key, result.get(key), value, where)
+        else:
+            result[key] = value
+    return result
+
+
+def _merge_list(field: str, before: Any, patch: list[Any], path: str) -> list[Any]:
+    old: list[Any] = list(before) if isinstance(before, list) else []
+    if field in SETS:
+        return old + [item for item in patch if item not in old]
+    key = _key(field, path, old + patch)
+    if key is None:
+        return copy.deepcopy([item for item in patch if not (isinstance(item, Mapping) and PATCH in item)])
+    if {PATCH: "replace"} in patch:
+        return copy.deepcopy([item for item in patch if item != {PATCH: "replace"}])
+    result = copy.deepcopy(old)
+    for number, item in enumerate(patch):
+        if not isinstance(item, Mapping) or key not in item:
+            raise BadPatch("%s[%d].%s: is required, elements of this list are told apart by it." % (path, number, key))
+        places = [place for place, other in enumerate(result) if other.get(key) == item[key]]
+        if item.get(PATCH) == "delete":
+            result = [other for place, other in enumerate(result) if place not in places]
+        elif places:
+            result[places[0]] = merge(result[places[0]], item, "%s[%d]" % (path, number))
+        else:
+            result.append(merge({}, item, "%s[%d]" % (path, number)))
+    return result
+
+
+def _key(field: str, path: str, items: list[Any]) -> Any:
+    if field == "ports":
+        # A container's ports merge by containerPort, a Service's by port; those of a NetworkPolicy are replaced.
+        if "ontainers" in path:
+            return "containerPort"
+        return "port" if path == "spec.ports" else None
+    return KEYS.get(field)

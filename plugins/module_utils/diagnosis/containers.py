@@ -1,0 +1,296 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a container does not run, does not stay, or is not ready: pure functions over its status and the pod's events.
+
+States and reasons: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, NamedTuple
+
+from .exits import how_it_ended
+from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
+from .images import PULL_REASONS, image_fault, registry_of
+from .probes import liveness_killed, probe_answer, probe_finding
+from .view import Object, View, event_count, event_time, named, seconds_of
+
+# For so many seconds after it ended, an end still says something about a container that runs again.
+RECENT = 600
+
+
+class Container(NamedTuple):
+    """One container of one pod: what is wanted, what is, and what was said of it."""
+
+    view: View
+    pod: Object
+    name: str
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    init: bool
+    events: list[Object]
+
+    @property
+    def where(self) -> str:
+        """Name the pod, its node and the container."""
+        node = (self.pod.get("spec") or {}).get("nodeName") or ""
+        return "pod %s%s, %scontainer %s" % (
+            named(self.pod),
+            " on %s" % node if node else "",
+            "init " if self.init else "",
+            self.name,
+        )
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started anew."""
+        return int(self.status.get("restartCount") or 0)
+
+    @property
+    def job(self) -> bool:
+        """Whether a Job made its pod: then the Job counts the failures and knows how many are too many."""
+        return self.view.made_by(self.pod).kind == "Job"
+
+    def find(self, fault: str, title: str, advice: str, patience: str, evidence: str, **more: Any) -> Finding:
+        """Make a finding of it."""
+        return Finding(
+            fault,
+            more.pop("severity", "error"),
+            self.view.made_by(self.pod),
+            "%scontainer %s: %s" % ("init " if self.init else "", self.name, title),
+            evidence=["%s: %s" % (self.where, one_line(evidence))],
+            advice=advice,
+            container=self.name,
+            pods=[named(self.pod)],
+            patience=patience,
+            restarts=self.restarts,
+            **more,
+        )
+
+
+def containers_of(view: View, pod: Object) -> list[Container]:
+    """Give the containers of a pod, those that initialise it first."""
+    spec, status, events = pod.get("spec") or {}, pod.get("status") or {}, view.events_of(pod)
+    found = []
+    for wanted, states in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+        specs = {container["name"]: container for container in spec.get(wanted) or []}
+        for state in status.get(states) or []:
+            own = specs.get(state["name"], {})
+            init = wanted == "initContainers" and own.get("restartPolicy") != "Always"
+            mine = [event for event in events if _about(event, state["name"])]
+            found.append(Container(view, pod, state["name"], own, state, init, mine))
+    return found
+
+
+def _about(event: Object, name: str) -> bool:
+    path = (event.get("involvedObject") or {}).get("fieldPath") or ""
+    return not path or path.endswith("{%s}" % name)
+
+
+def container_finding(container: Container) -> Finding | None:
+    """Explain a container that is not as it should be; None for one that is, or that only waits for its turn."""
+    state = container.status.get("state") or {}
+    waiting, ended, running = state.get("waiting"), state.get("terminated"), state.get("running")
+    if waiting is not None:
+        return _waiting(container, waiting.get("reason") or "", waiting.get("message") or "")
+    if ended is not None:
+        return _ended(container, ended)
+    if running is not None:
+        return _running(container, running)
+    return None
+
+
+def _waiting(container: Container, reason: str, message: str) -> Finding | None:
+    if reason in PULL_REASONS:
+        return _image(container, reason, message)
+    if reason in ("CreateContainerConfigError", "CreateContainerError"):
+        return _not_created(container, reason, message)
+    before = (container.status.get("lastState") or {}).get("terminated")
+    if reason == "CrashLoopBackOff":
+        return _crashes(container, before or {}, True)
+    if reason == "RunContainerError":
+        return _crashes(container, before or {"reason": "StartError", "exitCode": 128, "message": message}, True)
+    if reason == "PostStartHookError":
+        return _hook(container, message or reason)
+    return None
+
+
+def _hook(container: Container, message: str) -> Finding:
+    return container.find(
+        "post_start_fails",
+        "its postStart hook fails, so it is killed",
+        "See the hook's command or address in lifecycle.postStart; it runs beside the start of the program, not after it.",
+        SUSPICIOUS,
+        message,
+    )
+
+
+def _image(container: Container, reason: str, message: str) -> Finding:
+    image = container.status.get("image") or container.spec.get("image") or ""
+    image = container.spec.get("image") or image
+    if reason == "ImagePullBackOff" and "rpc error" not in message and "ErrImagePull" not in message:
+        # Older kubelets say why only in the event of the attempt.
+        said = [
+            event["message"] for event in container.events if "Failed to pull image" in (event.get("message") or "")
+        ]
+        message = said[-1] if said else message
+    found = image_fault(reason, message)
+    about = registry_of(image) if found.fault in ("image_unreachable", "image_rate_limited") else image
+    return container.find(
+        found.fault, found.title % image, found.advice, found.patience, "%s: %s" % (reason, message), about=about
+    )
+
+
+# What the kubelet says where a container's configuration does not work, and the fault that it is.
+NOT_CREATED = (
+    (r"failed to sync|not yet been read|timed out waiting for", "config_not_synced"),
+    (r"couldn't find key|non-existent config key", "config_missing"),
+    (r"(secret|configmap) .*not found", "config_missing"),
+    (r"runAsNonRoot|run as root|non-numeric user|runAsUser", "run_as_non_root"),
+    (r"no command specified|executable file not found|no such file or directory|permission denied", "bad_command"),
+    (r"subPath|mount|not a directory|is not shared", "mount_fails"),
+)
+
+
+def _not_created(container: Container, reason: str, message: str) -> Finding:
+    fault = next((fault for pattern, fault in NOT_CREATED if re.search(pattern, message)), "container_not_created")
+    namespace = container.pod["metadata"].get("namespace") or ""
+    evidence, patience, about = "%s: %s" % (reason, message), HOPELESS, ""
+    if fault == "config_not_synced":
+        title, advice, patience = (
+            "its configuration has not reached the node",
+            "Wait; see the API server's load.",
+            SUSPICIOUS,
+        )
+    elif fault == "config_missing":
+        title, advice, about = _missing_config(message, namespace)
+        # A controller may be about to make it.
+        patience = HOPELESS if container.view.age(container.pod) >= 5 else SUSPICIOUS
+    elif fault == "run_as_non_root":
+        title = "it must not run as root (runAsNonRoot), and nothing says that it does not"
+        advice = "Set securityContext.runAsUser to a number other than 0, or build the image with a numeric USER."
+    elif fault == "bad_command":
+        title = "its command cannot be run"
+        advice = "Correct command and args, or the image's entry point."
+    elif fault == "mount_fails":
+        title, advice = (
+            "a volume cannot be mounted into it",
+            "Correct volumeMounts (mountPath, subPath) and the volume.",
+        )
+    else:
+        title, advice, patience = "the runtime cannot make it", "See the message.", SUSPICIOUS
+    return container.find(fault, title, advice, patience, evidence, about=about)
+
+
+def _missing_config(message: str, namespace: str) -> tuple[str, str, str]:
+    """Read which ConfigMap, Secret or key the kubelet misses: title, advice, and what makes two of them the same."""
+    key = re.search(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:\S+/)?([^\s\"]+)", message, re.IGNORECASE)
+    if key:
+        what = "%s %s/%s" % (_kind(key.group(2)), namespace, key.group(3))
+        return (
+            "key %s is not in %s" % (key.group(1), what),
+            "Add the key %s to %s, or correct its name in the container's env." % (key.group(1), what),
+            "%s %s" % (what, key.group(1)),
+        )
+    whole = re.search(r"(configmap|secret)s? \"?(?:[^\s\"/]+/)?([^\s\"/]+)\"? not found", message, re.IGNORECASE)
+    what = "%s %s/%s" % (_kind(whole.group(1)), namespace, whole.group(2)) if whole else "its configuration"
+    return "%s is not there" % what, "Create %s, or correct its name in the container's env." % what, what
+
+
+def _kind(word: str) -> str:
+    return "ConfigMap" if word.lower().startswith("config") else "Secret"
+
+
+def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> Finding:
+    """Explain a container that ends again and again."""
+    told = how_it_ended(before, container.spec, container.restarts)
+    hooks = [event for event in container.events if event.get("reason") == "FailedPostStartHook"]
+    if hooks and abs(seconds_of(before.get("finishedAt")) - event_time(hooks[-1])) < 60:
+        return _hook(container, hooks[-1].get("message") or "")
+    killed = _killed_by_probe(container, before, told.by_signal)
+    if killed is not None and told.fault in ("crash_loop", "exits_at_once"):
+        found = probe_finding(container, "liveness", killed)
+        if waiting and container.restarts >= 2 and not container.job:
+            found.patience, found.hopeless = HOPELESS, True
+        return found
+    # One restart is tolerated. Where others are still on their way, waiting.Watch tolerates more.
+    patience = HOPELESS if waiting and container.restarts >= 1 and not container.job else SUSPICIOUS
+    fault = "init_fails" if container.init and told.fault == "crash_loop" else told.fault
+    return container.find(fault, told.title, told.advice, patience, told.evidence)
+
+
+def _killed_by_probe(container: Container, before: Mapping[str, Any], by_signal: bool) -> Object | None:
+    """Give the probe's event where the kubelet ended a container: a signal, or failures enough just before its end."""
+    event = liveness_killed(container.events)
+    if event is None:
+        return None
+    if not -60 <= seconds_of(before.get("finishedAt")) - event_time(event) <= 120:
+        return None
+    kind = "startupProbe" if (event.get("message") or "").startswith("Startup") else "livenessProbe"
+    enough = int((container.spec.get(kind) or {}).get("failureThreshold") or 3)
+    return event if by_signal or event_count(event) >= enough else None
+
+
+def _ended(container: Container, ended: Mapping[str, Any]) -> Finding | None:
+    policy = (container.pod.get("spec") or {}).get("restartPolicy") or "Always"
+    code = ended.get("exitCode") or 0
+    if container.init:
+        if code == 0:
+            return None
+    elif code == 0 and (policy != "Always" or container.restarts == 0):
+        # It ends for the first time: one that is to stay is started again at once.
+        return None
+    failed = (container.pod.get("status") or {}).get("phase") == "Failed"
+    # Since Kubernetes 1.36 a container that waits to be started again shows its end; before, it was CrashLoopBackOff.
+    found = _crashes(container, ended, not failed and policy != "Never")
+    if failed:
+        if found.fault in ("crash_loop", "init_fails"):
+            found.fault = "init_fails" if container.init else "pod_failed"
+        found.patience, found.hopeless = (SLOW, False) if container.job else (HOPELESS, True)
+        if container.view.now - seconds_of(ended.get("finishedAt")) > 86400:
+            found.severity = "warning"
+    elif container.restarts == 0:
+        # The first end of a container that is started again: a start that waits for another is like this.
+        found.severity = "warning"
+    return found
+
+
+def _running(container: Container, running: Mapping[str, Any]) -> Finding | None:
+    since = container.view.now - seconds_of(running.get("startedAt"))
+    before = (container.status.get("lastState") or {}).get("terminated") or {}
+    recent = bool(before) and container.view.now - seconds_of(before.get("finishedAt")) < RECENT
+    if container.init:
+        return _init_runs(container, since)
+    killed = liveness_killed(container.events)
+    if recent and killed is not None and event_time(killed) > container.view.now - RECENT:
+        found = probe_finding(container, "liveness", killed)
+        if container.status.get("ready") and container.restarts < 2:
+            found.severity = "warning"
+        return found
+    if recent and container.restarts:
+        found = _crashes(container, before, False)
+        steady = container.status.get("ready") and since > 60
+        if steady and container.restarts < 3:
+            return None
+        if container.status.get("ready") or container.restarts < 2:
+            found.severity = "warning"
+        return found
+    if container.status.get("ready"):
+        return None
+    kind = "startup" if container.spec.get("startupProbe") and not container.status.get("started") else "readiness"
+    return probe_finding(container, kind, probe_answer(container.events, kind), since)
+
+
+def _init_runs(container: Container, since: float) -> Finding | None:
+    if since < 30:
+        return None
+    return container.find(
+        "init_stuck",
+        "it has run for %d s, and the pod's containers wait for it" % since,
+        "Read its log: it often waits for a Service or a database that is not there.",
+        SLOW,
+        "running since %s" % ((container.status.get("state") or {}).get("running") or {}).get("startedAt"),
+        severity="error" if since >= 300 else "warning",
+    )

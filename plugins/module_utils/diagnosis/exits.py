@@ -1,0 +1,120 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the end of a container means: its exit code, the runtime's reason and message. Pure functions.
+
+https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ (ContainerStateTerminated); exit codes 126, 127 and 128 + signal
+are the shell's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, NamedTuple
+
+SIGNALS = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
+START_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError")
+
+
+class End(NamedTuple):
+    """How a container ended. C(by_signal): something else ended it."""
+
+    fault: str
+    title: str
+    advice: str
+    evidence: str
+    by_signal: bool = False
+
+
+def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: int) -> End:
+    """Say what an end means.
+
+    :param ended: C(state.terminated) or C(lastState.terminated) of the container.
+    :param spec: the container as the pod describes it.
+    :param restarts: how often it was started anew.
+    """
+    code, reason, message = ended.get("exitCode"), ended.get("reason") or "", ended.get("message") or ""
+    evidence = "ended with exit code %s%s%s%s" % (
+        code,
+        " (%s)" % reason if reason else "",
+        ", %d restart%s" % (restarts, "" if restarts == 1 else "s") if restarts else "",
+        ": " + message if message else "",
+    )
+    if reason == "OOMKilled":
+        return _out_of_memory(spec, evidence)
+    if re.search(r"exec format error", message):
+        return _wrong_architecture(evidence)
+    if reason in START_REASONS or code in (126, 127, 128):
+        return _cannot_start(spec, code, message, evidence)
+    if code == 0:
+        return End(
+            "exits_at_once",
+            "it ends without an error (exit code 0), and is started again and again",
+            "What is to end belongs into a Job; what is to stay must run in the foreground.",
+            evidence,
+        )
+    signal = SIGNALS.get(code or 0, "")
+    return End(
+        "crash_loop",
+        "it ends with exit code %s%s%s"
+        % (code, " (%s)" % signal if signal else "", " again and again" if restarts else ""),
+        "Read the log of the container that ended: kubectl logs --previous.",
+        evidence,
+        by_signal=signal in ("SIGKILL", "SIGTERM"),
+    )
+
+
+def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> End:
+    limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
+    if limit:
+        return End(
+            "oom_killed",
+            "it is killed because it needs more memory than its limit of %s" % limit,
+            "Raise resources.limits.memory above %s, or let the program use less." % limit,
+            evidence,
+        )
+    return End(
+        "oom_killed",
+        "it is killed because the node has no memory left",
+        "Give the pod a memory request so that it runs where there is room, and limits to what uses too much.",
+        evidence,
+    )
+
+
+def _wrong_architecture(evidence: str) -> End:
+    return End(
+        "image_wrong_platform",
+        "its program is made for another architecture than the node's",
+        "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch.",
+        evidence,
+    )
+
+
+def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: str) -> End:
+    command = list(spec.get("command") or []) + list(spec.get("args") or [])
+    program = re.search(r'exec: "([^"]+)"', message)
+    what = program.group(1) if program else command[0] if command else ""
+    quoted = " %s" % what if what else ""
+    mounted = re.search(r"error mounting|mount .* to rootfs|not a directory.*mount", message)
+    if mounted:
+        return End(
+            "mount_fails",
+            "a volume cannot be mounted into it",
+            "Correct volumeMounts: a file cannot be mounted over a folder, nor the reverse (subPath).",
+            evidence,
+        )
+    if re.search(r"permission denied", message) or code == 126:
+        title, advice = (
+            "its command%s is not executable" % quoted,
+            "Make the program executable in the image, or correct command.",
+        )
+    elif re.search(r"executable file not found|no such file or directory", message) or code == 127:
+        title, advice = "its command%s is not in the image" % quoted, "Correct command and args, or the image."
+        if re.search(r"chdir|working dir", message):
+            title, advice = "its working directory is not in the image", "Correct workingDir."
+    else:
+        # The runtime's own trouble (exit code 128) may pass.
+        return End(
+            "start_fails", "the runtime cannot start it", "See the message, and containerd's log on the node.", evidence
+        )
+    return End("bad_command", title, advice, evidence)

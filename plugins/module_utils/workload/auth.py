@@ -1,0 +1,316 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which cluster, and as whom: the options that modules share with kubernetes.core (doc fragment C(slipway.kube.auth))."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import ipaddress
+import json
+import os
+from typing import Any, Callable, Mapping, NoReturn, Optional, Sequence
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+from . import credential_plugin
+from .api import Client, load_credentials
+from .kubeconfig import Credentials, KubeconfigError, impersonation, merge, read_credentials, read_file
+
+FindProgram = Callable[[str], Optional[str]]
+
+ADMIN = "/etc/kubernetes/admin.conf"
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def _from(*names: str) -> tuple[Any, list[str]]:
+    return (env_fallback, ["K8S_AUTH_" + name for name in names])
+
+
+# The kubeconfig and the names of files are no secrets: hiding them would hide ordinary words of every answer.
+# What is secret inside of a kubeconfig is hidden value by value, see KubeModule.
+AUTH_OPTIONS: dict[str, Any] = dict(
+    kubeconfig=dict(type="raw", no_log=False, fallback=_from("KUBECONFIG")),
+    context=dict(type="str", fallback=_from("CONTEXT")),
+    host=dict(type="str", fallback=_from("HOST")),
+    api_key=dict(type="str", no_log=True, fallback=_from("API_KEY")),
+    username=dict(type="str", fallback=_from("USERNAME")),
+    password=dict(type="str", no_log=True, fallback=_from("PASSWORD")),
+    client_cert=dict(type="path", aliases=["cert_file"], fallback=_from("CERT_FILE")),
+    client_key=dict(type="path", no_log=False, aliases=["key_file"], fallback=_from("KEY_FILE")),
+    ca_cert=dict(type="path", aliases=["ssl_ca_cert"], fallback=_from("SSL_CA_CERT")),
+    validate_certs=dict(type="bool", aliases=["verify_ssl"], fallback=_from("VERIFY_SSL")),
+    proxy=dict(type="str", fallback=_from("PROXY")),
+    no_proxy=dict(type="str", fallback=_from("NO_PROXY")),
+    proxy_headers=dict(
+        type="dict",
+        apply_defaults=True,
+        options=dict(
+            proxy_basic_auth=dict(type="str", no_log=True, fallback=_from("PROXY_HEADERS_PROXY_BASIC_AUTH")),
+            basic_auth=dict(type="str", no_log=True, fallback=_from("PROXY_HEADERS_BASIC_AUTH")),
+            user_agent=dict(type="str", fallback=_from("PROXY_HEADERS_USER_AGENT")),
+        ),
+    ),
+    persist_config=dict(type="bool", fallback=_from("PERSIST_CONFIG")),
+    impersonate_user=dict(type="str", fallback=_from("IMPERSONATE_USER")),
+    impersonate_groups=dict(type="list", elements="str", fallback=_from("IMPERSONATE_GROUPS")),
+)
+
+
+def connect(
+    params: Mapping[str, Any], get_bin_path: FindProgram, threads: int = 8, patience: float = 20, timeout: float = 30
+) -> Client:
+    """Give a client for the cluster that the options name. Nothing is sent yet.
+
+    :param params: the module's parameters, with those of :data:`AUTH_OPTIONS`.
+    :param get_bin_path: finds a program, as AnsibleModule.get_bin_path does; kubectl is needed only without PyYAML.
+    :param threads: requests under way at once.
+    :param patience: seconds for which a request that fails in passing is repeated.
+    :param timeout: seconds that one request may take.
+    :raises KubeconfigError: nothing says which cluster, or what says it cannot be used.
+    """
+    found = credentials(params, get_bin_path)
+    found.check_age()
+    return Client(found, timeout=timeout, patience=patience, threads=threads)
+
+
+class KubeModule(AnsibleModule):
+    """A module that takes :data:`AUTH_OPTIONS`: it is not logged on its host, and no answer shows what is secret in its kubeconfig."""
+
+    def __init__(self, argument_spec: Mapping[str, Any], **more: Any) -> None:
+        """Read the module's parameters.
+
+        :param argument_spec: the module's options; those of authentication are in it.
+        """
+        super().__init__(argument_spec=dict(argument_spec), no_log=True, **more)
+        self.no_log_values.update(secrets(self.params))
+
+    def fail_json(self, msg: str, **more: Any) -> NoReturn:
+        """End with a failure; it can be one of the parameters themselves, before anything else has looked at them."""
+        self.no_log_values.update(secrets(self.params))
+        super().fail_json(msg, **more)
+        raise SystemExit(1)  # Ansible's own has ended the module
+
+
+def secrets(params: Mapping[str, Any]) -> set[str]:
+    """Give what is secret in a kubeconfig that is given as a mapping: tokens, passwords and keys."""
+    config = params.get("kubeconfig")
+    found: set[str] = set()
+    if isinstance(config, Mapping):
+        for entry in config.get("users") or []:
+            user = entry.get("user") or {} if isinstance(entry, Mapping) else {}
+            found.update(str(user[key]) for key in ("token", "password", "client-key-data") if user.get(key))
+            program = user.get("exec") or {}
+            found.update(str(one["value"]) for one in program.get("env") or [] if one.get("value"))
+    return found
+
+
+def credentials(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credentials:
+    """Find out which cluster, and as whom: single options go before what a kubeconfig says.
+
+    :raises KubeconfigError: nothing says which cluster, or what says it cannot be used.
+    """
+    if params.get("host") and not params.get("kubeconfig") and not params.get("context"):
+        base = Credentials(str(params["host"]).rstrip("/"))
+    else:
+        base = _configured(params, get_bin_path)
+    return _overridden(base, params)
+
+
+def _configured(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credentials:
+    given, context = params.get("kubeconfig"), params.get("context")
+    if isinstance(given, Mapping):
+        return read_credentials(given, context, os.getcwd(), credential_plugin.run)
+    paths = [os.path.expanduser(path) for path in str(given or "").split(os.pathsep) if path]
+    missing = [path for path in paths if not os.path.exists(path)]
+    if paths and len(missing) == len(paths):
+        raise KubeconfigError(
+            "There is no kubeconfig %s on this host. Name one that is there with 'kubeconfig', or run this on a control plane."
+            % ", ".join(missing)
+        )
+    paths = [path for path in paths if path not in missing] or _usual()
+    if paths:
+        return _read(paths, context, get_bin_path)
+    inside = _in_cluster()
+    if inside is None:
+        raise KubeconfigError(
+            "Nothing says which cluster: no option kubeconfig or host, no $K8S_AUTH_KUBECONFIG or $KUBECONFIG, and neither ~/.kube/config "
+            "nor %s can be read here. Name a kubeconfig with 'kubeconfig', or run this on a control plane." % ADMIN
+        )
+    return inside
+
+
+def _usual() -> list[str]:
+    named = [os.path.expanduser(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+    there = [path for path in named if os.path.exists(path)]
+    if named and not there:
+        raise KubeconfigError("$KUBECONFIG names %s, which is not there. Correct it." % ", ".join(named))
+    if there:
+        return there
+    for path in (os.path.expanduser("~/.kube/config"), ADMIN):
+        if os.access(path, os.R_OK):
+            return [path]
+    return []
+
+
+def _read(paths: Sequence[str], context: str | None, get_bin_path: FindProgram) -> Credentials:
+    try:
+        configs = [_absolute(_parse(path), os.path.dirname(os.path.abspath(path))) for path in paths]
+    except _NoYaml:
+        kubectl = get_bin_path("kubectl")
+        if not kubectl:
+            raise KubeconfigError(
+                "%s cannot be read: this host has neither Python's yaml nor kubectl. Install one of them, or give the kubeconfig as a mapping."
+                % paths[0]
+            ) from None
+        return load_credentials(kubectl, os.pathsep.join(paths), context)
+    try:
+        return read_credentials(merge(configs), context, "", credential_plugin.run)
+    except KubeconfigError as error:
+        raise KubeconfigError("%s: %s" % (", ".join(paths), error)) from error
+
+
+class _NoYaml(Exception):
+    """There is nothing here that reads YAML."""
+
+
+def _parse(path: str) -> Mapping[str, Any]:
+    text = read_file(path, "kubeconfig")
+    if text.lstrip().startswith(b"{"):
+        try:
+            config = json.loads(text)
+        except ValueError as error:
+            raise KubeconfigError("%s is no kubeconfig: %s." % (path, error)) from error
+    else:
+        try:
+            import yaml
+        except ImportError:
+            raise _NoYaml() from None
+        try:
+            config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError as error:
+            # The problem and its place only: the text around it may be a key.
+            mark = getattr(error, "problem_mark", None)
+            where = ", line %d" % (mark.line + 1) if mark else ""
+            problem = getattr(error, "problem", None) or "it is no YAML"
+            raise KubeconfigError("%s%s: %s." % (path, where, problem)) from None
+    if not isinstance(config, dict):
+        raise KubeconfigError("%s is no kubeconfig: it holds no mapping." % path)
+    return config
+
+
+# Files that a kubeconfig may name relative to itself.
+FILES = (
+    ("clusters", "cluster", ("certificate-authority",)),
+    ("users", "user", ("client-certificate", "client-key", "tokenFile")),
+)
+
+
+def _absolute(config: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    made = dict(config)
+    for section, key, names in FILES:
+        entries = []
+        for entry in config.get(section) or []:
+            part = dict(entry.get(key) or {})
+            part.update({name: os.path.join(folder, str(part[name])) for name in names if part.get(name)})
+            command = str((part.get("exec") or {}).get("command") or "")
+            if os.sep in command:
+                part["exec"] = dict(part["exec"], command=os.path.join(folder, command))
+            entries.append(dict(entry, **{key: part}))
+        made[section] = entries
+    return made
+
+
+def _in_cluster() -> Credentials | None:
+    """Who a pod is (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/)."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    path = os.path.join(ACCOUNT, "token")
+    if not host or not os.access(path, os.R_OK):
+        return None
+    renew = lambda: read_file(path, "token").decode(errors="replace").strip()
+    return Credentials(
+        "https://%s:%s" % ("[%s]" % host if ":" in host else host, port),
+        authority=read_file(os.path.join(ACCOUNT, "ca.crt"), "certificate authority"),
+        token=renew(),
+        user="the service account of this pod",
+        renew=renew,
+    )
+
+
+# One proof of identity is sent, never two: the server would take a certificate before a token.
+ALONE: dict[str, Any] = dict(certificate=b"", key=b"", token="", username="", password="", renew=None)
+
+
+def _overridden(base: Credentials, params: Mapping[str, Any]) -> Credentials:
+    changes: dict[str, Any] = {}
+    if params.get("host"):
+        changes["server"] = str(params["host"]).rstrip("/")
+        if not changes["server"].startswith(("https://", "http://")):
+            raise KubeconfigError("host is %r: it is a URL, such as https://10.0.0.10:6443." % params["host"])
+    if params.get("api_key"):
+        # Some give it with the name of its kind, as kubernetes.core's users had to.
+        token = str(params["api_key"])
+        changes.update(
+            ALONE, token=token[7:] if token.startswith("Bearer ") else token, user="the owner of the given token"
+        )
+    elif params.get("username"):
+        changes.update(
+            ALONE, username=params["username"], password=params.get("password") or "", user=params["username"]
+        )
+    elif params.get("client_cert"):
+        changes.update(ALONE, user="the owner of the given certificate")
+    for option, name in (("client_cert", "certificate"), ("client_key", "key"), ("ca_cert", "authority")):
+        if params.get(option):
+            changes[name] = read_file(str(params[option]), option)
+    if bool(params.get("client_cert")) != bool(params.get("client_key")):
+        raise KubeconfigError("client_cert and client_key belong together. Give both.")
+    if params.get("validate_certs") is not None:
+        changes["verify"] = bool(params["validate_certs"])
+    if params.get("impersonate_user") or params.get("impersonate_groups"):
+        headers = impersonation(params.get("impersonate_user") or "", params.get("impersonate_groups") or [])
+        changes["headers"] = headers
+    _through_proxy(base, params, changes)
+    return dataclasses.replace(base, **changes)
+
+
+def _through_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    proxy = params.get("proxy") or base.proxy
+    host = urlsplit(changes.get("server") or base.server).hostname or ""
+    if proxy and spared(host, params.get("no_proxy") or ""):
+        proxy = ""
+    if proxy and urlsplit(proxy).scheme != "http":
+        raise KubeconfigError(
+            "The proxy %s cannot be used: only proxies with an http:// address are spoken to."
+            % urlsplit(proxy).hostname
+        )
+    changes["proxy"] = proxy
+    wanted = params.get("proxy_headers") or {}
+    login = wanted.get("proxy_basic_auth")
+    if login:
+        changes["proxy_headers"] = (("Proxy-Authorization", _basic(login)),)
+    headers = list(changes.get("headers", base.headers))
+    headers += [("Authorization", _basic(wanted["basic_auth"]))] if wanted.get("basic_auth") else []
+    headers += [("User-Agent", wanted["user_agent"])] if wanted.get("user_agent") else []
+    changes["headers"] = tuple(headers)
+
+
+def _basic(login: str) -> str:
+    return "Basic " + base64.b64encode(login.encode()).decode()
+
+
+def spared(host: str, no_proxy: str) -> bool:
+    """Whether a host is one that is spoken to without the proxy.
+
+    :param no_proxy: names, domains, addresses and networks, separated by commas; C(*) is all.
+    """
+    for entry in (one.strip() for one in no_proxy.split(",")):
+        if entry == "*" or entry and (host == entry or host.endswith("." + entry.lstrip("."))):
+            return True
+        try:
+            if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False

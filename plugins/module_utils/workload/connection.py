@@ -1,0 +1,114 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to an API server: plain or TLS, known by another name, through a proxy."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+import tempfile
+from typing import Sequence
+from urllib.parse import urlsplit
+
+from .kubeconfig import Credentials, KubeconfigError
+
+
+def open_connection(
+    credentials: Credentials, context: ssl.SSLContext | None, timeout: float
+) -> http.client.HTTPConnection:
+    """Prepare a connection; it is made with the first request.
+
+    :param context: from :func:`tls_context`, None for a server without TLS.
+    """
+    parts, proxy = urlsplit(credentials.server), urlsplit(credentials.proxy)
+    host, port = parts.hostname or "", parts.port or (443 if context else 80)
+    if context is None:
+        if credentials.proxy:
+            return http.client.HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=timeout)
+        return http.client.HTTPConnection(host, port, timeout=timeout)
+    if not credentials.proxy:
+        return _NamedConnection(host, port, context, credentials.server_name or host, timeout)
+    connection = _NamedConnection(
+        proxy.hostname or "", proxy.port or 80, context, credentials.server_name or host, timeout
+    )
+    connection.set_tunnel(host, port, dict(_proxy_headers(credentials)))
+    return connection
+
+
+def target_of(credentials: Credentials, path: str) -> str:
+    """Give what the first line of a request names: a proxy without a tunnel needs the whole URL."""
+    if credentials.proxy and credentials.server.startswith("http://"):
+        return credentials.server + path
+    return urlsplit(credentials.server).path + path
+
+
+def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
+    """Give the headers that go with every request: who asks, as whom, and what a proxy wants to know."""
+    headers = list(credentials.headers)
+    named = any(name == "Authorization" for name, _value in headers)
+    if credentials.token and not named:
+        headers.append(("Authorization", "Bearer " + credentials.token))
+    elif credentials.username and not named:
+        login = "%s:%s" % (credentials.username, credentials.password)
+        headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
+    if credentials.proxy and credentials.server.startswith("http://"):
+        headers += _proxy_headers(credentials)
+    return headers
+
+
+def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
+    """Prepare TLS as the credentials want it, None for a server without TLS.
+
+    :raises KubeconfigError: the certificates are no certificates, or do not fit their key.
+    """
+    if not credentials.server.startswith("https://"):
+        return None
+    try:
+        context = ssl.create_default_context(cadata=credentials.authority.decode() if credentials.authority else None)
+    except (ssl.SSLError, UnicodeDecodeError) as error:
+        raise KubeconfigError(
+            "The certificate authority of %s is no certificate: %s." % (credentials.server, error)
+        ) from error
+    if not credentials.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if credentials.certificate:
+        # The ssl module reads certificates from files only; this one lives for the duration of the call.
+        with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+            pair = os.path.join(folder, "client.pem")
+            with open(os.open(pair, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
+                stream.write(credentials.certificate + b"\n" + credentials.key)
+            try:
+                context.load_cert_chain(pair)
+            except ssl.SSLError as error:
+                raise KubeconfigError(
+                    "The kubeconfig's client certificate and key do not fit together: %s." % error
+                ) from error
+    return context
+
+
+class _NamedConnection(http.client.HTTPSConnection):
+    """A TLS connection whose server may be known by another name than its address (kubeconfig: tls-server-name)."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str, timeout: float) -> None:
+        super().__init__(host, port, context=context, timeout=timeout)
+        self._tls = context
+        self._name = name
+
+    def connect(self) -> None:
+        # What HTTPConnection does, without its TLS: the socket, and the proxy's tunnel where there is one.
+        http.client.HTTPConnection.connect(self)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+
+
+def _proxy_headers(credentials: Credentials) -> Sequence[tuple[str, str]]:
+    parts = urlsplit(credentials.proxy)
+    if parts.username and not credentials.proxy_headers:
+        login = "%s:%s" % (parts.username, parts.password or "")
+        return (("Proxy-Authorization", "Basic " + base64.b64encode(login.encode()).decode()),)
+    return credentials.proxy_headers

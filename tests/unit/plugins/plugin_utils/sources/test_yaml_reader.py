@@ -1,0 +1,116 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""YAML is read as kubectl reads it, and every problem names its line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils import yaml_reader
+from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+
+
+def one(text: str) -> Any:
+    """The content of the only document."""
+    (document,) = yaml_reader.read(text, "a.yml")
+    return document.content
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0644", 420),
+        ("0o644", 420),
+        ("0x1F", 31),
+        ("0b101", 5),
+        ("1_000", 1000),
+        ("-7", -7),
+        ("+7", 7),
+        ("09", 9),
+        ("1.0", 1),
+        ("1e3", 1000),
+        (".5", 0.5),
+        ("1.2.3", "1.2.3"),
+        ("12:30:45", "12:30:45"),
+        ("2020-01-01", "2020-01-01"),
+        ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
+        ("=", "="),
+        ("yes", True),
+        ("Off", False),
+        ('"yes"', "yes"),
+        ("y", "y"),
+        ("~", None),
+        ("", None),
+        ("!!str 5", "5"),
+        ("250m", "250m"),
+        ("1Gi", "1Gi"),
+    ],
+)
+def test_values_are_those_of_kubernetes_own_reader(text: str, value: Any) -> None:
+    found = one("a: %s\nb: 1" % text)["a"]
+    assert found == value and type(found) is type(value)
+
+
+def test_keys_are_text() -> None:
+    assert one("data: {1: a, true: b, 0x10: c, 2020-01-01: d, ~: e}") == {
+        "data": {"1": "a", "true": "b", "16": "c", "2020-01-01": "d", "~": "e"}
+    }
+
+
+def test_documents_know_their_lines_and_empty_ones_are_left_out() -> None:
+    found = yaml_reader.read("# one\n---\n---\na: 1\n---\n{}\n---\n# none\n---\n- b\n", "a.yml")
+    assert [(document.line, document.content) for document in found] == [(4, {"a": 1}), (10, ["b"])]
+
+
+def test_what_is_merged_goes_behind_what_is_written() -> None:
+    assert one("x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}\nz: {<<: [{a: 5}, *x]}")["y"] == {"a": 1, "b": 3}
+    assert one("x: &x {a: 1, b: 2}\nz: {<<: [{a: 5}, *x]}")["z"] == {"a": 5, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", "a.yml, line 4: the key 'c' is already in line 3."),
+        ("a: 1\n---\nb: 1\nc: 2\nb: 3", "a.yml, line 5: the key 'b' is already in line 3."),
+        ("a: [1,\nb: 2", "line 3, column 1: .*begins in line 1"),
+        ("a:\n\tb: 1", "line 2, .*a tab"),
+        ("a: b: c", "line 1, column 5: .*needs quotes"),
+        ("a: &x [*x]", "line 1, .*an anchor holds itself"),
+        ("a: *nowhere", "line 1, .*undefined alias"),
+        (
+            "a:\n  b: !!binary aGk=",
+            "line 2: the tag !!binary means nothing in Kubernetes. Write it as a text in base64",
+        ),
+        ("a: !vault |\n  x", "line 1: the tag !vault means nothing in Kubernetes"),
+        ("a: !map {b: 1}", "line 1: the tag !map means nothing"),
+        ("a: .inf", "line 1: infinity and NaN"),
+        ("? [1]\n: 2", "line 1: a key must be text"),
+        ("a: 1\nb: \x01", "line 2: a character that YAML does not allow .0x1."),
+        ("a: !!int x", "line 1: the value is no int"),
+        ("<<: 5", "line 1: '<<' takes a mapping"),
+    ],
+)
+def test_problems_name_the_line(text: str, told: str) -> None:
+    with pytest.raises(SourceError, match=told):
+        yaml_reader.read(text, "a.yml")
+
+
+def test_all_duplicate_keys_are_told_together_and_no_value() -> None:
+    with pytest.raises(SourceError) as caught:
+        yaml_reader.read("a: hunter2\na: hunter3\nb: 1\nb: 2\n", "a.yml", "of what the template gives")
+    assert len(caught.value.problems) == 2
+    assert "hunter" not in str(caught.value)
+    assert "line 2 of what the template gives" in caught.value.problems[0]
+
+
+def test_aliases_that_multiply_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_reader, "MOST_VALUES", 10_000)
+    text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+    text += "".join(
+        "%s: &%s [%s]\n" % (name, name, ",".join(["*" + before] * 10)) for before, name in zip("abcd", "bcde")
+    )
+    with pytest.raises(SourceError, match="too many values"):
+        yaml_reader.read(text, "a.yml")
