@@ -114,7 +114,10 @@ def merged(before: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, An
 
 def _last_word(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What became of each object: a later call finds nothing to do where an earlier one did it."""
-    identity = lambda one: tuple(one.get(key) for key in ("api_version", "kind", "namespace", "name"))
+
+    def identity(one: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(one.get(key) for key in ("api_version", "kind", "namespace", "name"))
+
     known = {identity(one): dict(one) for one in before}
     for one in after:
         if one.get("action") != "none" or identity(one) not in known:

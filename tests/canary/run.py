@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Look for values of Secrets wherever a run could leave them: output (-vvv, diffs), log, arguments and environment of processes,
 temporary files, the host's journal, and every object in the cluster that is no Secret.
 
-    KUBECONFIG=… tests/canary/run.py [--image IMAGE] [--keep]
+    KUBECONFIG=… python tests/canary/run.py [--image IMAGE] [--keep]
 
 Each value is random, so that no other text can be taken for it. Exit status 0: none was found, and the run did what it should.
 """

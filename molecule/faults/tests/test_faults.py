@@ -34,6 +34,8 @@ CLUSTER_WIDE = (
     "persistentvolume",
     "priorityclass",
     "storageclass",
+    "ingressclass",
+    "runtimeclass",
 )
 Finding = dict[str, Any]
 
@@ -98,7 +100,7 @@ class Cluster(Kube):
         labels = {"slipway.kube/test": "faults", **case.namespace_labels}
         home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.home, "labels": labels}}
         self.apply([home])
-        self.fill_in(CASES / f"{case.name}.yml", case.home)
+        self.fill_in(CASES / f"{case.name}.yml.j2", case.home)
         case.began = time.monotonic()
         for line in case.then:
             self.kubectl(f"--namespace={case.home}", *line.split())
@@ -189,7 +191,7 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": busy.home, "labels": labels}}
     try:
         cluster.apply([home])
-        cluster.fill_in(CASES / "healthy.yml", busy.home)
+        cluster.fill_in(CASES / "healthy.yml.j2", busy.home)
         told: dict[str, Finding] = {}
         ready = f"--namespace={busy.home}"
         for turn in range(8):

@@ -218,7 +218,11 @@ class Engine:
 
         :raises Failed: a phase failed. :raises Pause: this call's time is over.
         """
-        done, note = record.state["done"], lambda: self.store.update(record)
+        done: list[str] = record.state["done"]
+
+        def note() -> None:
+            self.store.update(record)
+
         sender = self._sender()
         if "pre" not in done and record.hooks.get("pre"):
             with self.work.phase("hooks"):

@@ -169,7 +169,9 @@ class Planner:
         if name.kind == "Job" and failed(live):
             return replaced(content, live, wanted, "it failed, and a Job is not started again otherwise")
         if self.done.get(key(name)) == [wanted, have(live)] and not take_over.migration(live, self.settings.take_over):
-            return Want(name, "none", content, wanted=wanted)
+            same = Want(name, "none", content)
+            same.wanted = wanted
+            return same
         try:
             return self._compare(content, live, wanted)
         except _Immutable as error:
@@ -329,7 +331,9 @@ class _Immutable(Exception):
 
 def replaced(content: Object, live: Object, wanted: str, why: str) -> Want:
     """Plan an object to be deleted and made anew."""
-    return Want(reference(content), "replace", content, content_of(live), content_of(content), wanted=wanted, why=why)
+    want = Want(reference(content), "replace", content, content_of(live), content_of(content))
+    want.wanted, want.why = wanted, why
+    return want
 
 
 def failed(job: Mapping[str, Any]) -> bool:

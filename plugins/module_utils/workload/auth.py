@@ -229,7 +229,10 @@ def _in_cluster() -> Credentials | None:
     path = os.path.join(ACCOUNT, "token")
     if not host or not os.access(path, os.R_OK):
         return None
-    renew = lambda: read_file(path, "token").decode(errors="replace").strip()
+
+    def renew() -> str:
+        return read_file(path, "token").decode(errors="replace").strip()
+
     return Credentials(
         "https://%s:%s" % ("[%s]" % host if ":" in host else host, port),
         authority=read_file(os.path.join(ACCOUNT, "ca.crt"), "certificate authority"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import os
 import time
 from dataclasses import dataclass, field
@@ -111,12 +112,12 @@ def read_credentials(
         run, program = plugin, user["exec"]
         # What the program answers has the names of the kubeconfig, so that it is read alike.
         proof = dict(user, **run(program, cluster, folder))
-        renew = lambda: str(run(program, cluster, folder).get("token") or "")
+        renew = functools.partial(_token_of, run, program, cluster, folder)
     elif "auth-provider" in user:
         raise _unsupported(chosen["user"], "auth-provider")
     elif user.get("tokenFile") and not user.get("token"):
         path = os.path.join(folder, str(user["tokenFile"]))
-        renew = lambda: read_file(path, "token").decode(errors="replace").strip()
+        renew = functools.partial(_token_in, path)
     return Credentials(
         server=server.rstrip("/"),
         authority=_pem(cluster, "certificate-authority", folder),
@@ -199,3 +200,11 @@ def _pem(part: Mapping[str, Any], key: str, folder: str) -> bytes:
     if data or not part.get(key):
         return data
     return read_file(os.path.join(folder, str(part[key])), key)
+
+
+def _token_of(run: Plugin, program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> str:
+    return str(run(program, cluster, folder).get("token") or "")
+
+
+def _token_in(path: str) -> str:
+    return read_file(path, "token").decode(errors="replace").strip()

@@ -35,7 +35,9 @@ def test_plain_values_are_kept_in_an_immutable_object_with_a_hash_in_its_name(ma
 
 
 def test_the_name_follows_the_content_and_nothing_else(make) -> None:
-    name = lambda **env: make(env=env).one("ConfigMap")["metadata"]["name"]
+    def name(**env) -> str:
+        return make(env=env).one("ConfigMap")["metadata"]["name"]
+
     assert name(A="1", B="2") == name(B="2", A="1") != name(A="1", B="3")
     pods = [make(secret_env={"P": value}).pod for value in ("a", "a", "b")]
     assert pods[0] == pods[1] != pods[2]

@@ -88,5 +88,5 @@ def test_the_examples_are_applications(task) -> None:
 
 
 def test_the_first_example_has_twenty_lines() -> None:
-    first = EXAMPLES.split("\n\n")[0].strip().splitlines()
-    assert len(first) - 2 <= 22 and "secret_env" in EXAMPLES.split("\n\n")[0]
+    first = EXAMPLES.split("\n\n", maxsplit=1)[0].strip().splitlines()
+    assert len(first) - 2 <= 22 and "secret_env" in "\n".join(first)

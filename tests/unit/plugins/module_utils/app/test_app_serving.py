@@ -129,7 +129,10 @@ def test_allow_from_denies_the_rest_and_leaves_the_way_out_open(make) -> None:
     ).one("NetworkPolicy")["spec"]
     assert policy["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "web"}}
     assert policy["policyTypes"] == ["Ingress"] and "egress" not in policy
-    space = lambda name: {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+    def space(name: str) -> dict:
+        return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
     assert policy["ingress"] == [
         # The port of the pod, not that of the Service.
         {"from": [app("frontend")], "ports": [{"protocol": "TCP", "port": 8080}]},
@@ -251,7 +254,10 @@ def test_a_hook_can_say_something_else(make) -> None:
         if content["metadata"]["name"].startswith("web-m-env-")
         for key, value in content["data"].items()
     }
-    coded = lambda text: base64.b64encode(text.encode()).decode()
+
+    def coded(text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
     assert own == {
         ("ConfigMap", "A"): "2",
         ("ConfigMap", "Q"): "plain",

@@ -156,9 +156,9 @@ class Strict(HTMLParser):
         self.seen: list[str] = []
         self.fetched: list[str] = []
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append(tag)
-        self.fetched += [value or "" for name, value in attributes if name in ("src", "href")]
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href")]
         if tag not in self.VOID:
             self.open.append(tag)
 
