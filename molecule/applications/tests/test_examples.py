@@ -29,6 +29,7 @@ def prepared(kube: Kube) -> None:
     found = [str(path) for path in PROGRAMS.glob("linux-*")]
     assert found, f"the bundle has no programs for the control node in {PROGRAMS}"
     os.environ["PATH"] = os.pathsep.join([*found, os.environ["PATH"]])
+    kube.remove_namespaces(["slipway-verify"])  # it goes for some seconds after the cluster was verified
     kube.kubectl("label", "node", "w1", "disktype=ssd", "--overwrite")
 
 
