@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,8 +20,8 @@ import pytest
 import yaml
 from jinja2 import Environment
 
-from harness.kube import Kube
-from harness.playbook import ROOT
+from harness.kube import Kube, call
+from harness.playbook import output_of
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
@@ -116,12 +115,8 @@ class Cluster(Kube):
 
     def health(self, namespaces: Iterable[str]) -> list[Finding]:
         """Ask as a person would: with the module, from the control node."""
-        arguments = json.dumps({"kubeconfig": str(self.kubeconfig), "namespaces": sorted(namespaces)})
-        command = ["ansible", "localhost", "-m", "slipway.kube.health_info", "-a", arguments]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.partition("=>")[2])["findings"]
+        answer = call(self, output_of(LAB) / "health", "health_info", {"namespaces": sorted(namespaces)}).ok().answer
+        return answer["findings"]
 
     def clean_up(self, cases: list[Case]) -> None:
         for case in cases:

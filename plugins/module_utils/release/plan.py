@@ -24,6 +24,8 @@ from .refusal import NEVER_REPLACED, conflicts, is_immutable, told
 from .settings import Settings
 
 Digests = Dict[str, List[str]]
+# How the API server says so: of a field that it drops, and of one that it cannot merge.
+UNKNOWN_FIELD = ("unknown field", "not declared in schema")
 
 
 @dataclass
@@ -213,7 +215,7 @@ class Planner:
 
     def _told(self, error: ApiError, content: Object, live: Object | None) -> str:
         """Say why an object is refused; of a field that is unknown also what it was meant to be."""
-        if error.status == 400 and "unknown field" in error.message:
+        if any(words in error.message for words in UNKNOWN_FIELD):
             problems = self._schema.problems(content)
             if problems:
                 return "\n".join(problems)

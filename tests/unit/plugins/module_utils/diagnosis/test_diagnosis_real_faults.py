@@ -38,7 +38,9 @@ class Refusing(Cluster):
 
 def test_most_faults_were_seen() -> None:
     assert len(SEEN) >= 60, "fixtures are missing"
-    assert sorted(path.name for path in CASES.glob("[0-9]*.yml.j2")) == sorted(case["name"] + ".yml.j2" for case in LISTED)
+    assert sorted(path.name for path in CASES.glob("[0-9]*.yml.j2")) == sorted(
+        case["name"] + ".yml.j2" for case in LISTED
+    )
 
 
 @pytest.mark.parametrize("case", SEEN, ids=lambda case: case["name"])
