@@ -192,12 +192,9 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
         for turn in range(8):
             # A rollout that goes on all the time, and Jobs that have failed once and are complete.
             cluster.kubectl(ready, "set", "env", "deployment/web", f"TURN={turn}")
-            told.update(
-                {
-                    one["fault"] + objects_of(one)[0]: one
-                    for one in cluster.health([busy.home, "kube-system", "kube-flannel"])
-                }
-            )
+            findings = cluster.health([busy.home, "kube-system", "kube-flannel"])
+            # What is merely on its way is told as info, and alarms nobody.
+            told.update({one["fault"] + objects_of(one)[0]: one for one in findings if one["severity"] != "info"})
             time.sleep(2)
         assert not told, json.dumps(list(told.values()), indent=1)
     finally:

@@ -254,6 +254,13 @@ def _ended(container: Container, ended: Mapping[str, Any]) -> Finding | None:
     elif container.restarts == 0:
         # The first end of a container that is started again: a start that waits for another is like this.
         found.severity = "warning"
+    return found if failed else _while_it_retries(container, found)
+
+
+def _while_it_retries(container: Container, found: Finding) -> Finding:
+    """A Job is there to try again: its first failure alarms nobody."""
+    if container.job and container.restarts <= 1:
+        found.severity = "info"
     return found
 
 
@@ -276,7 +283,7 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
             return None
         if container.status.get("ready") or container.restarts < 2:
             found.severity = "warning"
-        return found
+        return _while_it_retries(container, found)
     if container.status.get("ready"):
         return None
     kind = "startup" if container.spec.get("startupProbe") and not container.status.get("started") else "readiness"

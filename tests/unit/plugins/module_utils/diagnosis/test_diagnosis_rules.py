@@ -265,6 +265,21 @@ def test_no_false_alarm(lists: dict[str, list[dict[str, Any]]]) -> None:
     assert faults(lists) == []
 
 
+@pytest.mark.parametrize(
+    "now", [{"running": {"startedAt": stamp(1)}}, {"terminated": {"exitCode": 1, "finishedAt": stamp(1)}}]
+)
+@pytest.mark.parametrize(("restarts", "most"), [(1, {"info"}), (4, {"info", "warning", "error"})])
+def test_a_job_that_tries_again_alarms_nobody_at_once(now: dict, restarts: int, most: set[str]) -> None:
+    before = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": stamp(3)}}
+    owner = {"kind": "Job", "name": "task", "apiVersion": "batch/v1", "controller": True}
+    made = pod("task-1", {"ready": False, "restartCount": restarts, "state": now, "lastState": before}, owner="")
+    made["metadata"]["ownerReferences"] = [owner]
+    made["spec"]["restartPolicy"] = "OnFailure"
+    job = {"metadata": meta("task"), "spec": {"backoffLimit": 6}, "status": {"active": 1}}
+    told = {finding.severity for finding in findings_of({"Job": [job], "Pod": [made]})}
+    assert told and told <= most and (restarts == 1 or told != {"info"})
+
+
 def test_a_cron_job_that_has_succeeded_since_is_well() -> None:
     owner = [{"kind": "CronJob", "name": "c", "apiVersion": "batch/v1", "controller": True}]
 
