@@ -31,6 +31,8 @@ MARKUP.update(dict.fromkeys(("C", "E", "M", "O", "P", "RV", "V"), r"`\1`"))
 def prose(text: str | list[str] | None, separator: str = "\n\n") -> str:
     """Turn Ansible's markup, a paragraph per item, into Markdown."""
     words = separator.join(str(paragraph).strip() for paragraph in ([text] if isinstance(text, str) else text or []))
+    words = re.sub(r"\b(O|RV)\(ignore:", r"\1(", words)
+    words = re.sub(r"\b(?:O|RV)\(([\w.]+)#\w+:([^)]*)\)", r"`\2` of `\1`", words)
     for macro, form in MARKUP.items():
         arguments = (
             r"\(([^,)]*),\s*([^)]*)\)"

@@ -113,5 +113,5 @@ options:
     type: list
     elements: str
 notes:
-  - The host where the module runs needs Python only. Without Python's yaml there, kubectl reads the kubeconfig.
+  - The host where the module runs needs Python, and its yaml (PyYAML) or kubectl to read a kubeconfig file; no Python client for Kubernetes.
 """

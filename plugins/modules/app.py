@@ -98,7 +98,7 @@ options:
         C({resource: limits.memory}) for a resource of the container."
       - Plain values are kept in an immutable ConfigMap whose name ends in a hash, so that a changed value replaces the pods,
         and a revision that comes back finds what it had. The newest five are kept.
-      - References to other variables, such as C($(POD_NAME)), are replaced in O(env), not in O(secret_env).
+      - References to other variables, C($) with a name in parentheses, are replaced in O(env), not in O(secret_env).
     type: dict
     default: {}
   secret_env:

@@ -40,7 +40,9 @@ options:
     elements: str
     default: []
   release:
-    description: Look at the objects of this release of M(slipway.kube.release) only.
+    description:
+      - Look at the objects of this release of M(slipway.kube.release) or M(slipway.kube.app) only; O(release_namespace) says where it is.
+      - Not together with O(namespaces).
     type: str
   release_namespace:
     description: Namespace of O(release).

@@ -81,7 +81,9 @@ releases:
       description: The revision that is in place, V(0) where none ever was.
       type: int
     revisions:
-      description: All revisions that are kept, oldest first, each with its number, C(status), C(created), C(finished) and C(message).
+      description:
+        - All revisions that are kept, oldest first, each with its number, C(status) (as above, or V(superseded) for one that a later one replaced),
+          C(created), C(finished) and C(message).
       type: list
       elements: dict
   sample:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,30 @@ HELM = {
     "post-install": "post",
     "post-upgrade": "post",
     "crd-install": "object",
+}
+BUILT_IN_GROUP = re.compile(r"[^.]*|.*\.k8s\.io")
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+NO_SEGMENT = re.compile(r"\.|\.\.|.*[/%].*", re.DOTALL)
+BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+# Roles and their bindings are the only objects whose names may have blanks.
+BLANK_NAMES = "rbac.authorization.k8s.io"
+DEFINITION = "CustomResourceDefinition"
+# What is looked into before the server sees it, by kind: mappings with the fields looked at, lists of such, and texts
+# (https://kubernetes.io/docs/reference/kubernetes-api/).
+POD: dict[str, Any] = {"nodeSelector": {}, "priorityClassName": "", "runtimeClassName": ""}
+WORKLOAD: dict[str, Any] = {"template": {"metadata": {}, "spec": POD}}
+CLAIM: dict[str, Any] = {"storageClassName": "", "volumeName": ""}
+SPECS: dict[str, dict[str, Any]] = {
+    "Pod": POD,
+    **dict.fromkeys(("ReplicationController", "ReplicaSet", "Deployment", "DaemonSet", "Job"), WORKLOAD),
+    "StatefulSet": {**WORKLOAD, "volumeClaimTemplates": [{"spec": CLAIM}]},
+    "CronJob": {"jobTemplate": {"spec": WORKLOAD}},
+    "Service": {},
+    "Ingress": {},
+    "PersistentVolume": {},
+    "PersistentVolumeClaim": CLAIM,
+    "HorizontalPodAutoscaler": {"scaleTargetRef": {}, "metrics": [{"type": ""}]},
+    DEFINITION: {"group": "", "names": {"kind": "", "plural": ""}, "versions": [{"name": "", "schema": {}}]},
 }
 
 
@@ -55,7 +80,7 @@ def opened(sources: Iterable[Source]) -> Iterator[Source]:
 
 
 def check(sources: Sequence[Source], namespace: str) -> Iterator[str]:
-    """Tell what is wrong: no object, no name, text where text belongs, Secrets that are not base64, two of one name.
+    """Tell what is wrong: no object, no name, values of the wrong type, Secrets that are not base64, two of one name.
 
     :param namespace: where objects live that name no namespace.
     """
@@ -101,13 +126,64 @@ def _wrong(source: Source) -> Iterator[str]:
     for key in ("name", "namespace"):
         if metadata.get(key) is not None and not isinstance(metadata[key], str):
             yield "%s: metadata.%s is %s, not text. Put it into quotes." % (source, key, _called(metadata[key]))
+        elif metadata.get(key):
+            yield from _segment(source, key, metadata[key])
     for key in ("labels", "annotations"):
         yield from _texts(source, "metadata." + key, metadata.get(key))
     if content.get("kind") == "Secret" and content.get("apiVersion") == "v1":
         yield from _secret(source)
     if content.get("kind") == "ConfigMap" and content.get("apiVersion") == "v1":
         yield from _texts(source, "data", content.get("data"))
+    yield from _spec(source)
     yield from _hook(source)
+
+
+def _group(source: Source) -> str:
+    return str(source.content.get("apiVersion") or "").rpartition("/")[0]
+
+
+def _segment(source: Source, key: str, name: str) -> Iterator[str]:
+    """Tell of a name that cannot be one segment of the path of an object."""
+    may_have_blanks = key == "name" and _group(source) == BLANK_NAMES
+    if NO_SEGMENT.fullmatch(name) or (BLANK.search(name) and not may_have_blanks):
+        yield (
+            "%s: metadata.%s is %r, which cannot be in a path of the API. "
+            "Use a name without blanks, '/' and '%%' that is neither '.' nor '..'." % (source, key, name)
+        )
+
+
+def _spec(source: Source) -> Iterator[str]:
+    kind, spec = source.content.get("kind"), source.content.get("spec")
+    if not isinstance(kind, str) or kind not in SPECS or not BUILT_IN_GROUP.fullmatch(_group(source)):
+        return
+    spec = {} if spec is None else spec
+    yield from _shape(source, "spec", spec, SPECS[kind])
+    if kind == DEFINITION and isinstance(spec, dict):
+        names, versions = spec.get("names"), spec.get("versions")
+        yield from _lacking(source, "spec", spec, ("group", "versions"))
+        yield from _lacking(source, "spec.names", {} if names is None else names, ("kind", "plural"))
+        for number, version in enumerate(versions if isinstance(versions, list) else []):
+            yield from _lacking(source, "spec.versions[%d]" % number, version, ("name",))
+
+
+def _shape(source: Source, path: str, value: Any, shape: Any) -> Iterator[str]:
+    """Tell which values are not of the type that they have in a shape (see SPECS)."""
+    if not isinstance(value, type(shape)):
+        remedy = " Put it into quotes." if isinstance(shape, str) else ""
+        yield "%s: %s is %s, not %s.%s" % (source, path, _called(value), _called(shape), remedy)
+    elif isinstance(shape, list):
+        for number, item in enumerate(value):
+            yield from _shape(source, "%s[%d]" % (path, number), item, shape[0])
+    elif isinstance(shape, dict):
+        for key, inner in shape.items():
+            if value.get(key) is not None:
+                yield from _shape(source, "%s.%s" % (path, key), value[key], inner)
+
+
+def _lacking(source: Source, path: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
+    for key in keys if isinstance(part, dict) else ():
+        if part.get(key) in (None, "", []):
+            yield "%s: the object lacks %s.%s." % (source, path, key)
 
 
 def _texts(source: Source, path: str, values: Any) -> Iterator[str]:

@@ -145,7 +145,7 @@ class Bench:
                 f"--kubeconfig={self.kube.kubeconfig}",
                 "--manage-all-nodes=false",
                 "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-                "--node-lease-duration-seconds=120",
+                f"--config={ROOT / 'tests' / 'benchmarks' / 'kwok.yml'}",
             ],
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "kwok.log").open("wb"),

@@ -19,7 +19,6 @@ EXAMPLES = ROOT / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/deploy.yml"))
 # What an example needs besides the inventory of the cluster.
 ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}
-STATE = {"web": "web_state"}
 PROGRAMS = Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway") / "bundle" / "bin"
 
 
@@ -55,10 +54,9 @@ def test_the_example_deploys_repeats_and_goes(kube: Kube, folder: Path, name: st
     assert first.changed() and objects(kube) - before
     second = play(kube, folder / "second", name)
     assert not second.changed(), "\n".join(second.changed())
-    state = STATE.get(name, "examples_state")
     if name == "web-tutorial":
         play(kube, folder / "steps", name, book="steps.yml")
-    play(kube, folder / "absent", name, "-e", f"{state}=absent")
+    play(kube, folder / "absent", name, "-e", "examples_state=absent")
     assert objects(kube) == before, objects(kube) - before
 
 

@@ -69,8 +69,10 @@ def warnings(client: Client, objects: Sequence[Object]) -> list[str]:
     return lines
 
 
-def _spec(content: Mapping[str, Any]) -> dict[str, Any]:
-    return content.get("spec") or {}
+def _spec(content: Any) -> dict[str, Any]:
+    # What is no mapping is told by the server, or was told where it was read.
+    spec = content.get("spec") if isinstance(content, Mapping) else None
+    return spec if isinstance(spec, dict) else {}
 
 
 def _policy(content: Object) -> list[tuple[str, str]]:
@@ -114,9 +116,8 @@ def _claim(content: Object) -> list[tuple[str, str]]:
 def _workload(content: Object) -> list[tuple[str, str]]:
     spec = _spec(content)
     if content["kind"] == "CronJob":
-        spec = _spec(spec.get("jobTemplate") or {})
-    pod = content.get("spec") if content["kind"] == "Pod" else _spec(spec.get("template") or {})
-    pod = pod or {}
+        spec = _spec(spec.get("jobTemplate"))
+    pod = spec if content["kind"] == "Pod" else _spec(spec.get("template"))
     found = [(what, pod[field]) for what, field in POD_CLASSES if pod.get(field)]
     if pod.get("nodeSelector"):
         found.append(("node_labels", ",".join("%s=%s" % pair for pair in sorted(pod["nodeSelector"].items()))))

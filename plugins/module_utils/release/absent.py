@@ -62,23 +62,21 @@ class Absence:
         self.work.warnings = plan.kept
         if self.check_mode:
             return self.report.done(answer, summary(plan.actions, self.settings, 0, True))
+        home = any(self._is_home(live) for live in lives)
+        if home:
+            self.work.lock.stop()  # the lease goes with its namespace, and nobody has taken it over then
         try:
             with self.work.phase("delete"):
                 prune.delete_in_order(self.client, self._path, lives)
                 if self.settings.wait:
-                    self._wait(lives)
+                    self._wait(lives, home)
         except Pause:
             self.work.lock.pause()
             return self.report.unfinished(answer)
         except Failed as error:
             self.work.lock.release_it()
             return self.report.failure(answer, "Release %s is not gone. %s" % (self.settings.name, error), [])
-        inside = [
-            live
-            for live in lives
-            if live["kind"] == "Namespace" and live["metadata"]["name"] == self.settings.namespace
-        ]
-        if not inside:
+        if not home:
             self.store.forget(self.store.entries)
             self.work.lock.remove()
         self.work.lock.held = False
@@ -122,11 +120,20 @@ class Absence:
     def _path(self, name: Reference) -> str:
         return self.desired.path(name)
 
-    def _wait(self, lives: list[Object]) -> None:
-        """Wait until the objects are gone, each under the id that it had."""
+    def _is_home(self, live: Object) -> bool:
+        """Whether this is the namespace in which the release's lease and records are."""
+        return live["kind"] == "Namespace" and live["metadata"]["name"] == self.settings.namespace
+
+    def _wait(self, lives: list[Object], home: bool) -> None:
+        """Wait until the objects are gone, each under the id that it had.
+
+        :param home: the release's own namespace is among them. The lease goes with it, and another call would find no record to go on
+            with: the whole time is waited in this one.
+        """
         left = lives
         while True:
-            self.work.lock.check()
+            if not home:
+                self.work.lock.check()
             now = self.client.each(lambda live: self.client.find(self._path(reference(live))), left)
             left = [new for old, new in zip(left, now) if new is not None and uid(new) == uid(old)]
             if not left:
@@ -136,5 +143,6 @@ class Absence:
             )
             if time.monotonic() >= self.work.deadline:
                 raise Failed("\n".join(lingering(live) for live in left))
-            self.work.see_time()
+            if not home:
+                self.work.see_time()
             time.sleep(0.5)

@@ -13,7 +13,7 @@ from ..workload.objects import content_of, defined_kinds, reference
 from . import prune
 from .desire import Desired
 from .errors import Failed, ReleaseError
-from .ownership import identity
+from .ownership import key
 from .plan import Plan, Planner, Want
 from .record import Record, RecordError
 from .send import Sender
@@ -41,8 +41,8 @@ def go_back(work: Work, record: Record, desired: Desired, wait: Wait) -> int:
     work.scrub.learn(good.objects)
     kinds = dict(desired.served)
     for content in (desired.objects, good.objects):
-        for key, resource in defined_kinds(content).items():
-            kinds.setdefault(key, resource)
+        for kind, resource in defined_kinds(content).items():
+            kinds.setdefault(kind, resource)
     before = Desired(good.objects, good.hooks, kinds, desired.served)
     work.path = before.path
     deadline = time.monotonic() + state["started"] + work.settings.timeout - time.time()
@@ -75,8 +75,9 @@ def _plan(planner: Planner, before: Desired) -> Plan:
 
 
 def _take_away(work: Work, record: Record, planner: Planner) -> None:
-    """Delete what the failed revision brought, and nothing that was there before it."""
-    brought = {identity(name) for name in record.references}
+    """Delete what the failed revision brought, and nothing that was there before it, also where that had become part of it."""
+    brought = set(record.state.get("created") or [])
+    brought.update(key(reference(hook)) for part in record.hooks.values() for hook in part)
     going, _kept = planner.to_prune()
     work.lock.check()
-    prune.delete_in_order(work.client, planner.path, [live for live in going if identity(reference(live)) in brought])
+    prune.delete_in_order(work.client, planner.path, [live for live in going if key(reference(live)) in brought])

@@ -21,7 +21,6 @@ from .desire import Desired, desire, discover
 from .errors import Failed, LockLost, Pause, ReleaseError
 from .hooks import needed_by_hooks, run_hooks
 from .lock import Lock
-from .look import uid
 from .ownership import MANAGER, identity, key, references
 from .plan import Plan, Planner, candidates
 from .record import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Record, RecordError
@@ -71,7 +70,7 @@ class Engine:
             return self._go(latest, None)
         plan = self._plan(latest)
         current = self._current(latest)
-        same = current is not None and current.digest == self.desired.digest and not plan.work
+        same = self._same(current, plan)
         if self.check_mode:
             return self.report.predicted(plan, current, same)
         if same and latest is not None and current is not None:
@@ -82,7 +81,15 @@ class Engine:
         latest = self._latest()
         if seen != (latest.version if latest else ""):
             plan = self._plan(latest)
-        return self._go(self._record(latest), plan)
+            current = self._current(latest)
+            if latest is not None and self._same(current, plan) and current is not None:
+                # Another run has done meanwhile what this one came for.
+                return self._nothing(latest, current, plan, locked=True)
+        return self._go(self._record(latest, plan), plan)
+
+    def _same(self, current: Record | None, plan: Plan) -> bool:
+        """Whether the cluster is what is wanted already."""
+        return current is not None and current.digest == self.desired.digest and not plan.work
 
     def _latest(self) -> Record | None:
         entries = self.store.look()
@@ -99,7 +106,10 @@ class Engine:
         if latest is None or latest.status == DEPLOYED:
             return latest
         good = self.store.good()
-        return self.store.read(good) if latest.status == ROLLED_BACK and good else None
+        try:
+            return self.store.read(good) if latest.status == ROLLED_BACK and good else None
+        except RecordError as error:
+            raise ReleaseError(str(error)) from error
 
     def _plan(self, latest: Record | None) -> Plan:
         with self.work.phase("plan"):
@@ -108,8 +118,11 @@ class Engine:
             self.work.warnings = list(dict.fromkeys(lines))
         return plan
 
-    def _nothing(self, latest: Record, current: Record, plan: Plan) -> dict[str, Any]:
-        """Nothing is to be sent. The answer still says whether it is ready, where that was asked."""
+    def _nothing(self, latest: Record, current: Record, plan: Plan, locked: bool = False) -> dict[str, Any]:
+        """Nothing is to be sent. The answer still says whether it is ready, where that was asked.
+
+        :param locked: the lock is held already.
+        """
         self.work.warnings = [line for line in self.work.warnings if line not in plan.kept]  # told when they were kept
         if plan.digests != latest.state.get("digests"):
             latest.state["digests"] = plan.digests
@@ -122,7 +135,8 @@ class Engine:
             try:
                 with self.work.phase("wait"):
                     if not self.work.ready_now(references(waited_for(self.desired.objects))):
-                        self.work.take_lock()
+                        if not locked:
+                            self.work.take_lock()
                         self._wait(self.desired.objects, None, False)
             except Pause:
                 self.work.lock.pause()
@@ -131,6 +145,7 @@ class Engine:
                 self.work.lock.release_it()
                 text = "Release %s: nothing was to be changed, and it is not ready. %s" % (self.settings.name, error)
                 return self.report.failure(answer, text, error.findings)
+        if self.settings.wait or locked:
             self.work.lock.release_it()
         return self.report.done(answer, summary(plan.actions, self.settings, current.revision, False))
 
@@ -138,7 +153,7 @@ class Engine:
         """Make the namespace in which the record lives, where it comes with this release, and ask for the dry runs that need it.
 
         :returns: the plan with what the server now says.
-        :raises ReleaseError: it refuses some of the objects; the namespace is gone again.
+        :raises ReleaseError: it refuses some of the objects. The namespace stays: somebody else may use it by now.
         """
         made = [
             want
@@ -148,19 +163,24 @@ class Engine:
         if not made:
             return plan
         path = self.desired.path(made[0].name)
-        live = self.client.apply(path, made[0].content, MANAGER, made[0].force, dry_run=False)
+        self.client.apply(path, made[0].content, MANAGER, made[0].force, dry_run=False)
         try:
             asked = self._plan(latest)
-        except ReleaseError:
-            self.client.delete(path, uid(live))
-            raise
+        except ReleaseError as error:
+            left = "Namespace %s was made to ask the server, and stays; nothing else was changed." % made[0].name.name
+            raise ReleaseError("%s\n%s" % (error, left)) from error
         asked.namespaces = plan.namespaces
         asked.steps = [made[0] if want.name == made[0].name else want for want in asked.steps]
         return asked
 
-    def _record(self, latest: Record | None) -> Record:
+    def _record(self, latest: Record | None, plan: Plan) -> Record:
         """Write down what is to come, before anything of it is there; a killed run for the same is taken up again."""
-        run = {"run": self.settings.run_id, "done": [], "started": time.time()}
+        created = {key(step.name) for step in plan.steps if step.action == "create"}
+        if latest is not None and latest.status in (PENDING, FAILED):
+            created.update(
+                latest.state.get("created") or []
+            )  # what an unfinished revision has made was not there before
+        run = {"run": self.settings.run_id, "done": [], "started": time.time(), "created": sorted(created)}
         if latest is not None and latest.status == PENDING:
             if latest.digest == self.desired.digest:
                 latest.state.update(run)
@@ -199,7 +219,7 @@ class Engine:
                 except Failed as error:
                     if not self._turn_round(record, error):
                         return self._failed(record, answer, FAILED, self._left_text(record))
-            good = go_back(self.work, record, self.desired, self._wait)
+            good = self._go_back(record)
             answer["rolled_back_to"] = good
             return self._failed(record, answer, ROLLED_BACK, "Revision %d is back in place." % good)
         except Pause:
@@ -212,6 +232,12 @@ class Engine:
         except Unreachable as error:
             text = "%s Revision %d of release %s is unfinished; the next run finishes it."
             raise Unreachable(text % (error, record.revision, record.release)) from error
+
+    def _go_back(self, record: Record) -> int:
+        try:
+            return go_back(self.work, record, self.desired, self._wait)
+        except ApiError as error:
+            raise Failed(str(error)) from error
 
     def _phases(self, record: Record, plan: Plan | None, answer: dict[str, Any]) -> None:
         """Do what this revision has not done yet.

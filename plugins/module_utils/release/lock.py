@@ -5,7 +5,7 @@
 
 The rules are those of leader election (https://kubernetes.io/docs/concepts/architecture/leases/): who finds the lease of
 another waits until it is released, or until it was not renewed for its whole duration. A run that was killed on this host is
-recognised by its process, so that the next run need not wait.
+recognised by its process, so that the next run need not wait. A run that could not renew for that long asks before it goes on.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Lock:
         self._version = ""
         self._seen: tuple[str, float] = ("", 0.0)
         self._lost = ""
+        self._renewed = 0.0  # time.monotonic() before the last request that took or renewed it
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self._collection = "/apis/coordination.k8s.io/v1/namespaces/%s/leases" % namespace
@@ -52,6 +53,7 @@ class Lock:
         :returns: empty when it is ours, otherwise who holds it.
         """
         lease = self.client.find("%s/%s" % (self._collection, self._name))
+        asked = time.monotonic()
         try:
             if lease is None:
                 self.started = time.time()
@@ -66,22 +68,37 @@ class Lock:
             if error.status == 409:
                 return "another run, which has just begun"
             raise
-        self._version = lease["metadata"]["resourceVersion"]
+        self._version, self._renewed = lease["metadata"]["resourceVersion"], asked
         self.held = True
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._thread.start()
         return ""
 
     def check(self) -> None:
-        """See that the lease is still ours.
+        """See that the lease is still ours. The cluster is asked only where it could not be renewed for its whole duration.
 
-        :raises LockLost: another run has it.
+        :raises LockLost: another run has it, or may have it.
         """
+        if self.held and not self._lost and time.monotonic() - self._renewed > DURATION:
+            try:
+                self._still_ours(patience=RENEW)
+            except (ApiError, Unreachable) as error:
+                raise LockLost(
+                    "This run could not renew its lease of release %s for more than %d s, and whether another run has taken the release over "
+                    "cannot be known: %s This run stops. Run it again when the API server answers and leases may be read and updated."
+                    % (self.release, DURATION, error)
+                ) from error
         if self._lost:
             raise LockLost(
                 "Another run (%s) has taken release %s over, because this one was silent for more than %d s. This run stops; that one finishes."
                 % (self._lost, self.release, DURATION)
             )
+
+    def stop(self) -> None:
+        """Renew the lease no more: it runs out by itself, or goes with its namespace."""
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join(timeout=self.client.timeout)
 
     def pause(self) -> None:
         """Keep the lease for the next call of this run, which is another process."""
@@ -94,18 +111,13 @@ class Lock:
 
     def remove(self) -> None:
         """Delete the lease, when the release itself is gone."""
-        self._stop()
+        self.stop()
         if self.held:
             self.client.delete("%s/%s" % (self._collection, self._name))
         self.held = False
 
-    def _stop(self) -> None:
-        self._end.set()
-        if self._thread is not None:
-            self._thread.join(timeout=self.client.timeout)
-
     def _write(self, change: Callable[[dict[str, Any]], Any]) -> None:
-        self._stop()
+        self.stop()
         if not self.held or self._lost:
             return
         content = self._content({"metadata": {"resourceVersion": self._version}})
@@ -161,20 +173,35 @@ class Lock:
     def _renew(self) -> None:
         while not self._end.wait(RENEW):
             try:
-                content = self._content({"metadata": {"resourceVersion": self._version}})
-                lease = self.client.replace("%s/%s" % (self._collection, self._name), content)
-                self._version = lease["metadata"]["resourceVersion"]
-            except ApiError as error:
-                if error.status in (404, 409) and not self._still_ours():
+                if not self._renew_once():
                     return
-            except Unreachable:
-                continue  # the run itself will tell
+            except (ApiError, Unreachable):
+                continue  # check() tells, when the time of the lease is over
 
-    def _still_ours(self) -> bool:
+    def _renew_once(self) -> bool:
+        asked = time.monotonic()
         try:
-            lease = self.client.find("%s/%s" % (self._collection, self._name)) or {}
-        except (ApiError, Unreachable):
-            return True
+            content = self._content({"metadata": {"resourceVersion": self._version}})
+            lease = self.client.replace("%s/%s" % (self._collection, self._name), content)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+            return self._still_ours()
+        self._version, self._renewed = lease["metadata"]["resourceVersion"], asked
+        return True
+
+    def _still_ours(self, patience: float | None = None) -> bool:
+        """Ask who holds the lease.
+
+        :param patience: seconds for which a request that fails in passing is repeated.
+        :raises ApiError: it may not be read. :raises Unreachable: the server does not answer.
+        """
+        try:
+            lease = self.client.get("%s/%s" % (self._collection, self._name), patience=patience)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            lease = {}
         holder = (lease.get("spec") or {}).get("holderIdentity") or ""
         if holder == self.run_id:
             self._version = lease["metadata"]["resourceVersion"]

@@ -309,7 +309,7 @@ class Planner:
             self.desired.objects,
             self.settings,
         )
-        return prune.spare_used_definitions(self.client, self.desired.served, found)
+        return prune.spare_used_definitions(self.client, found)
 
     def _warnings(self, plan: Plan) -> list[str]:
         lines = []

@@ -9,7 +9,7 @@ from typing import Any, Callable, List, Mapping, Sequence, Tuple
 
 from ..workload.api import ApiError, Client
 from ..workload.apply import explain
-from ..workload.objects import Kinds, Object, Reference, Resource, reference, stages
+from ..workload.objects import Object, Reference, reference, stages
 from .errors import Failed
 from .look import uid
 from .ownership import FAMILY_KEPT, MANAGER, PRECIOUS, family, identity, kept, owner
@@ -32,6 +32,7 @@ def sort_out(
     now = {uid(live) for live in current}
     mine = [live for live in old if owner(live) == ours and uid(live) not in now]
     spared = _newest_of_families(mine, current, wanted)
+    inhabited = {reference(content).namespace for content in wanted} | {settings.namespace}
     gone: list[Object] = []
     why: list[str] = []
     for live in mine:
@@ -45,6 +46,8 @@ def sort_out(
                 "%s stays, because what it holds would be deleted with it; name it with prune_kinds: [%s]."
                 % (name, name.kind)
             )
+        elif settings.state == "present" and name.kind == "Namespace" and name.name in inhabited:
+            why.append("%s stays, because the release lives in it." % name)
         elif _controlled(live):
             why.append("%s stays, because a controller owns it." % name)
         else:
@@ -104,7 +107,7 @@ def _controlled(live: Mapping[str, Any]) -> bool:
     return any(one.get("controller") for one in (live.get("metadata") or {}).get("ownerReferences") or [])
 
 
-def spare_used_definitions(client: Client, kinds: Kinds, found: Sorted) -> Sorted:
+def spare_used_definitions(client: Client, found: Sorted) -> Sorted:
     """Keep definitions of kinds of which there are still objects that do not go: deleting the definition deletes them all.
 
     :param found: what :func:`sort_out` gave.
@@ -117,9 +120,8 @@ def spare_used_definitions(client: Client, kinds: Kinds, found: Sorted) -> Sorte
         spec = live["spec"]
         left = []
         for version in spec.get("versions") or []:
-            resource = kinds.get(("%s/%s" % (spec["group"], version["name"]), spec["names"]["kind"]))
-            if version.get("served") and resource:
-                left = _instances(client, spec, version["name"], resource)
+            if version.get("served"):
+                left = _instances(client, spec, version["name"])
                 break
         left = [item for item in left if identity(reference(item)) not in going]
         if left:
@@ -131,9 +133,9 @@ def spare_used_definitions(client: Client, kinds: Kinds, found: Sorted) -> Sorte
     return gone, why
 
 
-def _instances(client: Client, spec: Mapping[str, Any], version: str, resource: Resource) -> list[Object]:
+def _instances(client: Client, spec: Mapping[str, Any], version: str) -> list[Object]:
     api_version = "%s/%s" % (spec["group"], version)
-    path = "/apis/%s/%s" % (api_version, resource.plural)
+    path = "/apis/%s/%s" % (api_version, spec["names"]["plural"])
     try:
         found = client.items(path)
     except ApiError as error:

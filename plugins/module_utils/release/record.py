@@ -14,6 +14,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
@@ -102,7 +103,10 @@ def change(record: Record, annotations: Mapping[str, str]) -> dict[str, Any]:
 
 def parts_of(secret: Mapping[str, Any]) -> list[str]:
     """Name the Secrets that continue a record."""
-    checks = json.loads(_data(secret, "parts") or b"{}")
+    try:
+        checks = json.loads(_data(secret, "parts") or b"{}")
+    except ValueError:
+        return []  # decode() says what is wrong with it
     return ["%s-p%d" % (secret["metadata"]["name"], number) for number in range(2, int(checks.get("parts", 1)) + 1)]
 
 
@@ -131,7 +135,7 @@ def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None])
             state=state,
             version=metadata.get("resourceVersion") or "",
         )
-    except (KeyError, OSError, ValueError, TypeError) as error:
+    except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zlib.error) as error:
         raise RecordError(
             "The record %s/%s cannot be read: %s. Delete this Secret to forget the revision; its objects stay."
             % (metadata.get("namespace"), metadata.get("name"), error)

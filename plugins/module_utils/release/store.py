@@ -51,7 +51,7 @@ def read_entry(item: Mapping[str, Any]) -> Entry:
     return Entry(
         labels.get(RELEASE) or "",
         metadata.get("namespace") or "",
-        int(labels.get(REVISION) or 0),
+        int(labels[REVISION]) if (labels.get(REVISION) or "").isdigit() else 0,
         labels.get(STATUS) or PENDING,
         metadata.get("creationTimestamp") or "",
         finished,

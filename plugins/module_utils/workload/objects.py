@@ -9,6 +9,7 @@ import copy
 import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Mapping, Tuple
+from urllib.parse import quote
 
 Object = Dict[str, Any]
 
@@ -75,12 +76,17 @@ class Resource:
 
     def path(self, reference: Reference) -> str:
         """Give the path of an object (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris)."""
-        return "%s/%s" % (self.collection(reference.api_version, reference.namespace), reference.name)
+        return "%s/%s" % (self.collection(reference.api_version, reference.namespace), _segment(reference.name))
 
     def collection(self, api_version: str, namespace: str) -> str:
         """Give the path of a collection."""
-        root = "/apis/" + api_version if "/" in api_version else "/api/" + api_version
-        return root + ("/namespaces/%s" % namespace if self.namespaced else "") + "/" + self.plural
+        root = ("/apis/" if "/" in api_version else "/api/") + quote(api_version)
+        return root + ("/namespaces/%s" % _segment(namespace) if self.namespaced else "") + "/" + _segment(self.plural)
+
+
+def _segment(name: str) -> str:
+    # Names of roles have colons, which a path may have (RFC 3986, 3.3).
+    return quote(name, safe=":")
 
 
 Kinds = Dict[Tuple[str, str], Resource]
@@ -157,16 +163,23 @@ def read_discovery(documents: Iterable[Mapping[str, Any]]) -> Kinds:
 
 
 def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
-    """Read which kinds the CustomResourceDefinitions among some objects define."""
+    """Read which kinds the CustomResourceDefinitions among some objects define; one that is not whole defines none."""
     kinds: Kinds = {}
     for content in contents:
         if content.get("kind") == "CustomResourceDefinition":
-            spec = content.get("spec") or {}
-            for version in spec.get("versions") or []:
-                kinds[("%s/%s" % (spec["group"], version["name"]), spec["names"]["kind"])] = Resource(
-                    spec["names"]["plural"], spec.get("scope") == "Namespaced"
-                )
+            spec = _mapping(content.get("spec"))
+            names, versions = _mapping(spec.get("names")), spec.get("versions")
+            for version in versions if isinstance(versions, list) else []:
+                parts = (spec.get("group"), _mapping(version).get("name"), names.get("kind"), names.get("plural"))
+                whole = [part for part in parts if part and isinstance(part, str)]
+                if len(whole) == len(parts):
+                    group, number, kind, plural = whole
+                    kinds[("%s/%s" % (group, number), kind)] = Resource(plural, spec.get("scope") == "Namespaced")
     return kinds
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Object]:

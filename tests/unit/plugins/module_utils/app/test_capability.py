@@ -186,3 +186,21 @@ def test_what_one_may_not_read_is_not_judged() -> None:
     cluster.error = Unreachable("gone")
     with pytest.raises(Unreachable):
         warnings(cluster, [POLICY])
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Deployment", ["x"]),
+        ("Deployment", {"template": "x"}),
+        ("Deployment", {"template": {"spec": "x"}}),
+        ("CronJob", {"jobTemplate": "x"}),
+        ("Pod", "x"),
+        ("Service", "x"),
+        ("Ingress", 3),
+        ("PersistentVolumeClaim", "x"),
+    ],
+)
+def test_a_spec_of_another_shape_is_not_looked_into(kind: str, spec: Any) -> None:
+    shaped = content(kind, {})
+    assert needs([dict(shaped, spec=spec)]) == needs([shaped])

@@ -99,6 +99,30 @@ def test_kinds_come_from_discovery_and_from_definitions() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "x",
+        {"versions": [{"name": "v1"}]},
+        {"group": "x.io", "versions": [{"name": "v1"}]},
+        {"group": "x.io", "names": "x", "versions": [{"name": "v1"}]},
+        {"group": "x.io", "names": {"kind": "Thing"}, "versions": [{"name": "v1"}]},
+        {"group": "x.io", "names": {"kind": "Thing", "plural": "things"}, "versions": [{}, "v1"]},
+        {"group": "x.io", "names": {"kind": "Thing", "plural": "things"}, "versions": 3},
+        {"group": "x.io", "names": {"kind": ["Thing"], "plural": "things"}, "versions": [{"name": "v1"}]},
+    ],
+)
+def test_definitions_that_are_not_whole_define_nothing(spec: Any) -> None:
+    assert defined_kinds([some("CustomResourceDefinition", spec=spec)]) == {}
+
+
+def test_names_are_quoted_in_paths() -> None:
+    odd = Reference("v1", "ConfigMap", "a b", "c/d%\u00e9")
+    assert Resource("configmaps", True).path(odd) == "/api/v1/namespaces/a%20b/configmaps/c%2Fd%25%C3%A9"
+    role = Reference("rbac.authorization.k8s.io/v1", "ClusterRole", "", "system:node")
+    assert Resource("clusterroles", False).path(role).endswith("/clusterroles/system:node")
+
+
 def test_paths() -> None:
     name = Reference("apps/v1", "Deployment", "web", "nginx")
     assert Resource("deployments", True).path(name) == "/apis/apps/v1/namespaces/web/deployments/nginx"

@@ -1,0 +1,155 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects whose parts are of the wrong shape are refused with the path of the field, and all of them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.source_checks import Source, check
+
+GROUPS = {
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+    "ReplicaSet": "apps/v1",
+    "Job": "batch/v1",
+    "CronJob": "batch/v1",
+    "Ingress": "networking.k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "CustomResourceDefinition": "apiextensions.k8s.io/v1",
+    "Role": "rbac.authorization.k8s.io/v1",
+    "Gadget": "x.io/v1",
+}
+NAMES = {"kind": "Thing", "plural": "things"}
+WHOLE = {"group": "x.io", "names": NAMES, "versions": [{"name": "v1"}]}
+
+
+def problems(kind: str, spec: Any = None, api_version: str = "", **metadata: Any) -> list[str]:
+    """What is told of an object."""
+    content = {
+        "apiVersion": api_version or GROUPS.get(kind, "v1"),
+        "kind": kind,
+        "metadata": {"name": "x", **metadata},
+        "spec": spec,
+    }
+    return list(check([Source(content, "a.yml")], "web"))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "Pod",
+        "ReplicationController",
+        "ReplicaSet",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+        "CronJob",
+        "Service",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Ingress",
+        "HorizontalPodAutoscaler",
+        "CustomResourceDefinition",
+    ],
+)
+@pytest.mark.parametrize(("spec", "called"), [("x", "text"), (["x"], "a list"), (3, "a number")])
+def test_a_spec_is_a_mapping(kind: str, spec: Any, called: str) -> None:
+    assert problems(kind, spec) == ["a.yml: %s x: spec is %s, not a mapping." % (kind, called)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "told"),
+    [
+        ("Deployment", {"template": "x"}, "spec.template is text, not a mapping"),
+        ("Deployment", {"template": {"spec": ["x"]}}, "spec.template.spec is a list, not a mapping"),
+        (
+            "DaemonSet",
+            {"template": {"spec": {"nodeSelector": "x"}}},
+            "spec.template.spec.nodeSelector is text, not a mapping",
+        ),
+        ("Pod", {"nodeSelector": "x"}, "spec.nodeSelector is text, not a mapping"),
+        ("CronJob", {"jobTemplate": "x"}, "spec.jobTemplate is text, not a mapping"),
+        (
+            "CronJob",
+            {"jobTemplate": {"spec": {"template": 3}}},
+            "spec.jobTemplate.spec.template is a number, not a mapping",
+        ),
+        ("StatefulSet", {"volumeClaimTemplates": {}}, "spec.volumeClaimTemplates is a mapping, not a list"),
+        ("StatefulSet", {"volumeClaimTemplates": ["x"]}, "spec.volumeClaimTemplates[0] is text, not a mapping"),
+        (
+            "StatefulSet",
+            {"volumeClaimTemplates": [{"spec": "x"}]},
+            "spec.volumeClaimTemplates[0].spec is text, not a mapping",
+        ),
+        ("HorizontalPodAutoscaler", {"scaleTargetRef": "x"}, "spec.scaleTargetRef is text, not a mapping"),
+        ("HorizontalPodAutoscaler", {"metrics": "x"}, "spec.metrics is text, not a list"),
+        ("HorizontalPodAutoscaler", {"metrics": [None]}, "spec.metrics[0] is nothing, not a mapping"),
+        (
+            "Pod",
+            {"priorityClassName": ["x"]},
+            "spec.priorityClassName is a list, not text. Put it into quotes",
+        ),
+        ("HorizontalPodAutoscaler", {"metrics": [{}, "x"]}, "spec.metrics[1] is text, not a mapping"),
+    ],
+)
+def test_what_is_in_a_spec_has_its_shape(kind: str, spec: Any, told: str) -> None:
+    assert problems(kind, spec) == ["a.yml: %s x: %s." % (kind, told)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            None,
+            [
+                "the object lacks spec.group",
+                "the object lacks spec.versions",
+                "the object lacks spec.names.kind",
+                "the object lacks spec.names.plural",
+            ],
+        ),
+        (dict(WHOLE, group=""), ["the object lacks spec.group"]),
+        (dict(WHOLE, group=3), ["spec.group is a number, not text. Put it into quotes"]),
+        (dict(WHOLE, names="x"), ["spec.names is text, not a mapping"]),
+        (dict(WHOLE, names={"kind": "Thing"}), ["the object lacks spec.names.plural"]),
+        (dict(WHOLE, versions="v1"), ["spec.versions is text, not a list"]),
+        (
+            dict(WHOLE, group=3, versions=[]),
+            ["spec.group is a number, not text. Put it into quotes", "the object lacks spec.versions"],
+        ),
+        (dict(WHOLE, versions=["v1"]), ["spec.versions[0] is text, not a mapping"]),
+        (dict(WHOLE, versions=[{"name": "v1"}, {}]), ["the object lacks spec.versions[1].name"]),
+        (WHOLE, []),
+    ],
+)
+def test_a_definition_says_what_it_defines(spec: Any, told: list[str]) -> None:
+    assert problems("CustomResourceDefinition", spec) == [
+        "a.yml: CustomResourceDefinition x: %s." % line for line in told
+    ]
+
+
+@pytest.mark.parametrize("name", ["a b", "a\tb", "a/b", "a%20b", ".", "..", "a\n"])
+@pytest.mark.parametrize("key", ["name", "namespace"])
+def test_a_name_is_one_segment_of_a_path(key: str, name: str) -> None:
+    (told,) = problems("ConfigMap", **{key: name})
+    assert "metadata.%s is %r, which cannot be in a path of the API" % (key, name) in told
+
+
+def test_names_and_shapes_that_the_server_takes_are_taken() -> None:
+    assert not problems("Role", name="system:node proxier")
+    assert not problems("Gadget", "x", name="a.b-c")
+    assert not problems("Service", "x", api_version="serving.x.dev/v1")
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": None, "containers": []}}
+    assert not problems("Deployment", {"template": template})
+    assert not problems("CronJob", {"jobTemplate": {"spec": {"template": template}}})
+    assert not problems("HorizontalPodAutoscaler", {"scaleTargetRef": {"kind": "Deployment"}, "metrics": []})
+
+
+def test_every_problem_is_told_at_once() -> None:
+    assert len(problems("Deployment", "x", name="a b", namespace="c/d")) == 3
