@@ -269,7 +269,7 @@ class Engine:
             record.state.setdefault("actions", plan.actions)
             done.append("apply")
             note()
-            self.work.say("%d objects are applied." % len(plan.steps))
+            self.work.say("%d object%s applied." % (len(plan.steps), "" if len(plan.steps) == 1 else "s"))
         if "wait" not in done:
             if self.settings.wait:
                 with self.work.phase("wait"):
