@@ -143,3 +143,19 @@ def test_the_readme_names_every_role_and_playbook() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in [role.name for role in ROLES] + [path.stem for path in (ROOT / "playbooks").glob("*.yml")]:
         assert re.search(rf"\b{name}\b", readme), f"README.md does not mention {name}"
+
+
+def sequences() -> dict[str, list[str]]:
+    """Return what `molecule test` does in each scenario, step by step."""
+    shared = load(ROOT / ".config" / "molecule" / "config.yml")["scenario"]["test_sequence"]
+    return {
+        path.parent.name: load(path).get("scenario", {}).get("test_sequence", shared)
+        for path in sorted((ROOT / "molecule").glob("*/molecule.yml"))
+    }
+
+
+@pytest.mark.parametrize(("name", "sequence"), sequences().items())
+def test_a_scenario_takes_away_what_it_made_and_what_a_killed_run_left(name: str, sequence: list[str]) -> None:
+    """Molecule remembers hosts as created when it was killed, of another checkout of that name even, and makes none."""
+    assert sequence[:2] == ["destroy", "create"], name
+    assert sequence[-1] == "destroy", name
