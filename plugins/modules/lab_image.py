@@ -23,6 +23,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  repository:
+    description: Name of the image. Images of another name are left alone.
+    type: str
+    default: slipway-lab
   suite:
     description: Debian release, by code name.
     type: str
@@ -57,7 +61,7 @@ EXAMPLES = r"""
 - name: Have the base image
   slipway.kube.lab_image:
     packages: [systemd-sysv, openssh-server, python3, sudo]
-    recipe: "{{ role_path }}/files"
+    recipe: "{{ role_path }}/files/host"
     cache: ~/.cache/slipway
 """
 
@@ -77,56 +81,23 @@ built:
   type: bool
 """
 
-import fcntl
 import os
 import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.kube.plugins.module_utils.lab import image as recipe
+from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import bootstrap, lock
 from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import Engine, EngineError, socket_path
 
 
 def build(module: AnsibleModule, archive: str) -> None:
     """Make the root file system and move it to *archive* when it is whole."""
-    # This machine's own way to its packages (proxies, checks) is the image's way too.
-    options = os.path.join(module.tmpdir, "apt.conf")
-    apt_config = module.get_bin_path("apt-config")
-    if apt_config:
-        settings = module.run_command([apt_config, "dump", "Acquire"], check_rc=True)[1]
-        with open(options, "w", encoding="utf-8") as stream:
-            stream.write(settings)
     partial = archive + ".part"
     if os.path.exists(partial):
         os.unlink(partial)
-    hook = os.path.join(module.params["recipe"], "customize")
-    command = recipe.build_command(
-        module.get_bin_path("mmdebstrap", required=True),
-        module.params["suite"],
-        module.params["packages"],
-        hook,
-        partial,
-        module.params["mirror"],
-        options if apt_config else "",
-    )
-    status, _output, said = module.run_command(command)
-    if status:
-        lines = [line for line in said.splitlines() if line.strip()][-15:]
-        module.fail_json(
-            msg="The lab's base image could not be made: mmdebstrap ended with status %d. It said:\n%s\n"
-            "Most often the Debian mirror is out of reach: check `apt-get update` on this machine, or set lab_debian_mirror."
-            % (status, "\n".join(lines)),
-        )
+    bootstrap(module, "base image", "tar", partial)
     os.replace(partial, archive)
-
-
-def lock(cache: str) -> None:
-    """Have the cache's base images for this process alone, for as long as it lives."""
-    os.makedirs(cache, exist_ok=True)
-    fcntl.flock(
-        os.open(os.path.join(cache, "." + recipe.REPOSITORY + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC),
-        fcntl.LOCK_EX,
-    )
 
 
 def main() -> None:
@@ -134,6 +105,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "repository": {"type": "str", "default": recipe.REPOSITORY},
             "suite": {"type": "str", "default": "bookworm"},
             "packages": {"type": "list", "elements": "str", "required": True},
             "recipe": {"type": "path", "required": True},
@@ -146,7 +118,7 @@ def main() -> None:
     digest = recipe.recipe_hash(
         params["suite"], platform.machine(), params["packages"], recipe.read_recipe(params["recipe"])
     )
-    name = recipe.reference(params["suite"], digest)
+    name = recipe.reference(params["repository"], params["suite"], digest)
     wanted = params["state"] == "present"
     archive = recipe.archive_name(name)
     engine = Engine(socket_path(os.environ.get("DOCKER_HOST")))
@@ -157,9 +129,9 @@ def main() -> None:
     if engine.info() is not None:
         used = {container["Image"] for container in engine.containers()}
         images = [
-            image for image in engine.images(recipe.REPOSITORY) if image not in used or (wanted and image == name)
+            image for image in engine.images(params["repository"]) if image not in used or (wanted and image == name)
         ]
-    archives = recipe.archives(params["cache"])
+    archives = recipe.archives(params["cache"], params["repository"])
     want, have = recipe.changes(name, images, archives, wanted)
     path = os.path.join(params["cache"], archive)
     result = {

@@ -23,6 +23,31 @@ options:
     description: Folder of the lab's keys, known hosts and inventory.
     type: path
     required: true
+  kind:
+    description: What hosts are made of. The mirror is a container in both.
+    type: str
+    choices: [container, vm]
+    default: container
+  vm_cpus:
+    description: CPUs of a virtual machine.
+    type: int
+    default: 2
+  vm_memory:
+    description: Memory of a virtual machine in MiB.
+    type: int
+    default: 2048
+  vm_disk:
+    description: Disk of a virtual machine in GiB.
+    type: int
+    default: 20
+  vm_image:
+    description: Disk image (qcow2 or raw, with cloud-init) of which machines are copies. Empty for the lab's own.
+    type: path
+    default: ""
+  cache:
+    description: Folder in which the machines' own disk is kept.
+    type: path
+    default: ""
   control_planes:
     description: Number of control plane hosts.
     type: int
@@ -64,6 +89,10 @@ options:
     description: Variables of the group C(kube_cluster) in the inventory, besides the endpoint.
     type: dict
     default: {}
+  waits:
+    description: Variables of the group C(kube_cluster) that are seconds; RV(slowness) times as long in the inventory.
+    type: dict
+    default: {}
   mirror_variables:
     description: Variables of the group C(kube_mirror) in the inventory.
     type: dict
@@ -91,7 +120,7 @@ problems:
   type: list
   elements: str
 hosts:
-  description: Hosts of the lab with name, address, role and container.
+  description: Hosts of the lab with name, address, role, kind and container.
   returned: always
   type: list
   elements: dict
@@ -137,18 +166,29 @@ kernel_modules:
   description: Whether this machine's kernel has modules that hosts could load.
   returned: always
   type: bool
+trial:
+  description:
+    - What trying the accelerators gave, where it was done (accelerator, seconds, kvm, image), from C(trial.json) in the lab's folder.
+  returned: always
+  type: dict
+slowness:
+  description: How much longer than on real hardware things take on these hosts, at least 1.
+  returned: always
+  type: float
 inventory:
   description: The lab's inventory as data.
   returned: always
   type: dict
 """
 
+import json
 import os
+import platform
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.lab import plan
+from ansible_collections.slipway.kube.plugins.module_utils.lab import image, plan
 from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import (
     LABEL,
     Engine,
@@ -166,14 +206,16 @@ from ansible_collections.slipway.kube.plugins.module_utils.lab.inventory import 
 
 # Program, and Debian's package that brings it.
 PROGRAMS = {"dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client", "ssh": "openssh-client"}
-# A host with a cluster on it (unpacked images, etcd, logs), and the image with its tar file.
-HOST_MB = 2500
-IMAGE_MB = 1000
+MACHINE_PROGRAMS = {"mkfs.ext4": "e2fsprogs"}
+# A host with a cluster on it (unpacked images, etcd, logs), and the image with its tar file; the same with machines' disk.
+HOST_MB = {"container": 2500, "vm": 5000}
+IMAGE_MB = {"container": 1000, "vm": 3000}
 API_PORT = 6443
 
 
-def look_at_engine(path: str) -> dict:
-    """The engine as it is, and whether it can be had here."""
+def look_at_engine(path: str, programs: dict[str, str]) -> dict:
+    """The engine as it is, and whether it and the *programs* can be had here."""
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     info = Engine(path).info() if path else None
     pid = read_text("/var/run/docker.pid").strip()
     # An engine can hand on no more than it holds itself; one that is to be started will hold what this process does.
@@ -191,7 +233,7 @@ def look_at_engine(path: str) -> dict:
         "service_manager": os.path.isdir("/run/systemd/system"),
         "installable": os.geteuid() == 0 and shutil.which("apt-get") is not None,
         "missing_programs": {
-            program: package for program, package in PROGRAMS.items() if shutil.which(program) is None
+            program: package for program, package in programs.items() if shutil.which(program, path=places) is None
         },
     }
 
@@ -205,10 +247,50 @@ def identity(path: str) -> str:
     return "%d-%d" % (state.st_dev, state.st_ino)
 
 
-def lab_inventory(params: dict, hosts: list[dict]) -> dict:
+def image_problem(path: str) -> str:
+    """What speaks against the user's disk image before it is handed to QEMU."""
+    try:
+        with open(path, "rb") as stream:
+            return plan.image_problem(stream.read(512))
+    except OSError as error:
+        return "it cannot be read (%s)" % error.strerror
+
+
+def available_memory() -> int:
+    """Memory (MiB) that this machine can give without swapping (MemAvailable, proc(5))."""
+    for line in read_text("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def machine_facts(params: dict, running: int) -> dict:
+    """What matters to virtual machines, *running* of which are there and have their memory."""
+    return {
+        "architecture": platform.machine(),
+        "tun": os.path.exists("/sys/class/misc/tun"),
+        "root": os.geteuid() == 0,
+        "disk_built": any(not name.endswith(".part") for name in image.disks(params["cache"])),
+        "memory_mb": available_memory() + running * params["vm_memory"],
+        "image_problem": image_problem(params["vm_image"]) if params["vm_image"] else "",
+    }
+
+
+def trial_of(folder: str) -> dict:
+    """What the accelerators did when they were tried for this lab."""
+    try:
+        return json.loads(read_text(os.path.join(folder, "trial.json")))
+    except ValueError:
+        return {}
+
+
+def lab_inventory(params: dict, hosts: list[dict], slowness: float) -> dict:
     """The inventory with all that a site would write into it."""
+    waits = {name: round(seconds * slowness) for name, seconds in params["waits"].items()}
     shared = connection(params["folder"], params["user"])
-    cluster = dict({"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}, **params["cluster_variables"])
+    cluster = dict(
+        {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}, **dict(waits, **params["cluster_variables"])
+    )
     mirrors = [host["address"] for host in hosts if host["role"] == "mirror"]
     if mirrors:
         shared["kube_mirror_url"] = mirror_url(mirrors[0], params["mirror_port"])
@@ -218,34 +300,41 @@ def lab_inventory(params: dict, hosts: list[dict]) -> dict:
 def look(params: dict) -> dict:
     """The module's whole answer for its parameters."""
     engine_path = socket_path(os.environ.get("DOCKER_HOST"))
-    engine = look_at_engine(engine_path)
+    kind = params["kind"]
+    engine = look_at_engine(engine_path, dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {})))
     network_name = "slipway-" + params["name"]
-    containers, others, network = [], 0, None
+    containers, others, network, kinds = [], 0, None, set()
     if engine["running"]:
         asked = Engine(engine_path)
         everything = asked.containers()
         mine = [found for found in everything if found["Labels"].get(LABEL) == params["name"]]
         containers = [{"name": found["Names"][0].lstrip("/"), "state": found["State"]} for found in mine]
+        kinds = {found["Labels"][LABEL + ".kind"] for found in mine if LABEL + ".kind" in found["Labels"]}
         others = len(everything) - len(mine)
         network = asked.network(network_name)
     subnets = [entry.get("Subnet", "") for entry in ((network or {}).get("IPAM", {}).get("Config") or [])]
     routes = plan.parse_routes(read_text("/proc/net/route"))
     count = params["control_planes"] + params["workers"] + params["mirror"]
+    machines = params["control_planes"] + params["workers"] if kind == "vm" else 0
     have = dict(
         engine,
+        kinds=sorted(kinds),
+        **machine_facts(params, len(containers)),
         routes=routes,
         own_routes=subnets,
         network_subnet=subnets[0] if subnets else "",
         disk_path=engine["root"],
         # Hosts that are there have taken their room already.
-        disk_free_mb=free_megabytes(engine["root"]) + HOST_MB * len(containers),
+        disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(containers),
         bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
     )
-    want = dict(params, disk_needed_mb=params["disk_needed"] or plan.disk_needed(count, HOST_MB, IMAGE_MB))
+    want = dict(params, disk_needed_mb=params["disk_needed"] or plan.disk_needed(count, HOST_MB[kind], IMAGE_MB[kind]))
     found = plan.problems(want, have)
+    trial = trial_of(params["folder"]) if machines else {}
+    slowness = plan.slowness(trial.get("seconds", 0.0), machines, params["vm_cpus"], os.cpu_count() or 1)
     hosts = []
     if not found:
-        hosts = plan.hosts(params["control_planes"], params["workers"], params["mirror"], params["subnet"])
+        hosts = plan.hosts(params["control_planes"], params["workers"], params["mirror"], params["subnet"], kind)
         for host in hosts:
             host["container"] = "%s-%s" % (network_name, host["name"])
     return {
@@ -263,7 +352,9 @@ def look(params: dict) -> dict:
         "bundle_id": identity(params["bundle"]),
         "name_servers": params["name_servers"] or plan.name_servers(read_text("/etc/resolv.conf")),
         "endpoint": endpoint(hosts, API_PORT),
-        "inventory": lab_inventory(params, hosts),
+        "inventory": lab_inventory(params, hosts, slowness),
+        "trial": trial,
+        "slowness": slowness,
         "disk": {"path": engine["root"], "free_mb": have["disk_free_mb"], "needed_mb": want["disk_needed_mb"]},
         "kernel_modules": os.path.isdir("/lib/modules"),
     }
@@ -275,6 +366,12 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "folder": {"type": "path", "required": True},
+            "kind": {"type": "str", "choices": ["container", "vm"], "default": "container"},
+            "vm_cpus": {"type": "int", "default": 2},
+            "vm_memory": {"type": "int", "default": 2048},
+            "vm_disk": {"type": "int", "default": 20},
+            "vm_image": {"type": "path", "default": ""},
+            "cache": {"type": "path", "default": ""},
             "control_planes": {"type": "int", "default": 1},
             "workers": {"type": "int", "default": 2},
             "mirror": {"type": "bool", "default": True},
@@ -285,6 +382,7 @@ def main() -> None:
             "user": {"type": "str", "default": "ops"},
             "mirror_port": {"type": "int", "default": 80},
             "cluster_variables": {"type": "dict", "default": {}},
+            "waits": {"type": "dict", "default": {}},
             "mirror_variables": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import time
 from typing import Any
 
 import docker
+
+from harness.playbook import ROOT
 
 LABEL = "slipway.lab"
 BOOT = 60  # seconds until a host's sshd answers
@@ -17,6 +21,8 @@ BOOT = 60  # seconds until a host's sshd answers
 
 class Host:
     """One host of a lab; *name* is its name in the inventory."""
+
+    boot = BOOT
 
     def __init__(self, container: Any) -> None:
         self.container = container
@@ -40,13 +46,20 @@ class Host:
     def switch_on(self) -> None:
         """Start the host again and wait for its sshd.
 
-        :raises TimeoutError: when there is none after BOOT seconds.
+        :raises TimeoutError: when there is none after the host's boot time.
         """
         self.container.start()
-        deadline = time.time() + BOOT
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for the host's sshd.
+
+        :raises TimeoutError: when there is none after the host's boot time.
+        """
+        deadline = time.time() + self.boot
         while self.execute("systemctl", "is-active", "--quiet", "ssh")[0] != 0:
             if time.time() > deadline:
-                raise TimeoutError(f"{self.name} has no sshd {BOOT} s after it was switched on")
+                raise TimeoutError(f"{self.name} has had no sshd for {self.boot} s")
             time.sleep(0.5)
 
     def kubectl(self, *arguments: str) -> Any:
@@ -56,13 +69,29 @@ class Host:
         return json.loads(output)
 
 
+class Machine(Host):
+    """A host that is a virtual machine: its container is the switch, and commands go by SSH."""
+
+    def __init__(self, container: Any) -> None:
+        super().__init__(container)
+        self.lab = ROOT / ".lab" / container.labels[LABEL]
+        # As many times longer as a trial kernel took to boot; machines that start together wait for each other.
+        self.boot = round(2 * BOOT * max(1.0, json.loads((self.lab / "trial.json").read_text())["seconds"]))
+
+    def execute(self, *command: str) -> tuple[int, str]:
+        options = ["-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
+        call = ["ssh", "-F", str(self.lab / "ssh" / "config"), *options, self.name, "sudo " + shlex.join(command)]
+        done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return done.returncode, done.stdout.decode(errors="replace")
+
+
 def hosts_of(lab: str) -> list[Host]:
     """Return the hosts of the lab of that name, by name and without the mirror.
 
     :raises AssertionError: when there are none, so that no test passes on an empty lab.
     """
     found = [
-        Host(container)
+        (Machine if container.labels.get(f"{LABEL}.kind") == "vm" else Host)(container)
         for container in docker.from_env().containers.list(all=True, filters={"label": f"{LABEL}={lab}"})
     ]
     hosts = sorted((host for host in found if host.name != "mirror"), key=lambda host: host.name)

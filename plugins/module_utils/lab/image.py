@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab hosts' base image: a Debian root file system, named by a hash of its recipe."""
+"""The lab hosts' base image and disk: Debian root file systems, named by a hash of their recipe."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import os
 import shlex
 
 REPOSITORY = "slipway-lab"
+DISK = "slipway-disk"
 # Documentation and translations: nobody reads them in a lab host, and they are a third of its bytes.
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 
@@ -30,9 +31,9 @@ def recipe_hash(suite: str, architecture: str, packages: list[str], files: dict[
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def reference(suite: str, digest: str) -> str:
+def reference(repository: str, suite: str, digest: str) -> str:
     """Image reference: what it is and which recipe made it."""
-    return "%s:%s-%s" % (REPOSITORY, suite, digest)
+    return "%s:%s-%s" % (repository, suite, digest)
 
 
 def read_recipe(folder: str) -> dict[str, bytes]:
@@ -49,13 +50,31 @@ def archive_name(image: str) -> str:
     return image.replace(":", "-") + ".tar"
 
 
-def archives(cache: str) -> list[str]:
-    """Tar files of base images in the cache, whatever their recipe; what an ended build left over counts too."""
+def archives(cache: str, repository: str) -> list[str]:
+    """Tar files of a repository's images in the cache, whatever their recipe; what an ended build left over counts too."""
     try:
         names = os.listdir(cache)
     except OSError:
         return []
-    return sorted(name for name in names if name.startswith(REPOSITORY + "-") and name.endswith((".tar", ".tar.part")))
+    return sorted(name for name in names if name.startswith(repository + "-") and name.endswith((".tar", ".tar.part")))
+
+
+def disk_name(suite: str, digest: str) -> str:
+    """Name of the folder in the cache that holds a virtual machine's disk, kernel and initrd."""
+    return "%s-%s-%s" % (DISK, suite, digest)
+
+
+def disks(cache: str) -> list[str]:
+    """Folders of disks in the cache, whatever their recipe; what an ended build left over counts too."""
+    try:
+        return sorted(name for name in os.listdir(cache) if name.startswith(DISK + "-"))
+    except OSError:
+        return []
+
+
+def disk_changes(name: str, cached: list[str], used: set[str], present: bool) -> tuple[list[str], list[str]]:
+    """Which disks should be in the cache and which are: the wanted one, and those of which machines are copies."""
+    return sorted(({name} if present else set()) | set(cached) & used), sorted(cached)
 
 
 def changes(name: str, images: list[str], cached: list[str], present: bool) -> tuple[dict, dict]:
@@ -72,13 +91,26 @@ def changes(name: str, images: list[str], cached: list[str], present: bool) -> t
 
 
 def build_command(
-    program: str, suite: str, packages: list[str], hook: str, target: str, mirror: str, apt_options: str
+    program: str,
+    suite: str,
+    packages: list[str],
+    hook: str,
+    target: str,
+    mirror: str,
+    apt_options: str,
+    form: str = "tar",
 ) -> list[str]:
-    """The mmdebstrap call that writes the root file system to the tar file *target*.
+    """The mmdebstrap call that writes the root file system to *target*, a file (*form* tar) or a folder (directory).
 
     *apt_options* is a file of apt settings (this machine's proxies and checks), "" for none; mirror "" means Debian's own.
     """
-    command = [program, "--quiet", "--variant=minbase", "--format=tar", "--include=" + ",".join(sorted(set(packages)))]
+    command = [
+        program,
+        "--quiet",
+        "--variant=minbase",
+        "--format=" + form,
+        "--include=" + ",".join(sorted(set(packages))),
+    ]
     command += ["--dpkgopt=path-exclude=" + pattern for pattern in EXCLUDED]
     if apt_options:
         command.append("--aptopt=" + apt_options)

@@ -31,10 +31,10 @@ NEW_CAPABILITIES_SINCE = 23  # Docker Engine
 NEEDED_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE")
 
 
-def hosts(control_planes: int, workers: int, mirror: bool, subnet: str) -> list[dict]:
+def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: str = "container") -> list[dict]:
     """Hosts of the lab in the order in which they appear in the inventory.
 
-    Each has name, address, role (mirror, control_plane, worker).
+    Each has name, address, role (mirror, control_plane, worker) and kind: the mirror is a container beside machines too.
 
     :raises ValueError: when the subnet has no room for them, with the reason.
     """
@@ -51,7 +51,15 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str) -> list[
     last = max([place for _name, _role, place in wanted], default=0)
     if last >= network.num_addresses - 1:
         raise ValueError("%s has no room for address number %d; take a larger lab_subnet" % (subnet, last))
-    return [{"name": name, "role": role, "address": str(network[place])} for name, role, place in wanted]
+    return [
+        {
+            "name": name,
+            "role": role,
+            "address": str(network[place]),
+            "kind": "container" if role == "mirror" else kind,
+        }
+        for name, role, place in wanted
+    ]
 
 
 def gateway(subnet: str) -> str:
@@ -134,8 +142,9 @@ def disk_needed(count: int, per_host_mb: int, image_mb: int) -> int:
 def problems(want: dict, have: dict) -> list[str]:
     """Everything that speaks against making this lab here: what is wrong, the evidence, the remedy. Empty when nothing does.
 
-    *want*: name, control_planes, workers, mirror, subnet, bundle, disk_needed_mb. *have*: running, installable, missing_programs,
-    remote, capabilities_missing, routes, own_routes, network_subnet, containers, disk_free_mb, disk_path, bundle_found.
+    *want*: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb, and of machines vm_cpus, vm_memory,
+    vm_disk, vm_image. *have*: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes,
+    network_subnet, kinds (of the hosts that there are), disk_free_mb, disk_path, bundle_found, and what machine_facts found.
     """
     found = []
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
@@ -152,7 +161,13 @@ def problems(want: dict, have: dict) -> list[str]:
             "lab_control_planes is %d without lab_mirror: the mirror host balances the API servers. Set lab_mirror: true."
             % want["control_planes"]
         )
-    return found + _network_problems(want, have) + _engine_problems(have) + _room_problems(want, have)
+    found += _network_problems(want, have) + _engine_problems(have) + _room_problems(want, have)
+    for other in sorted(set(have["kinds"]) - {want["kind"]}):
+        found.append(
+            "Lab %s has hosts of the kind %s and lab_kind says %s: remove it first (lab_state: absent), or take another lab_name."
+            % (want["name"], other, want["kind"])
+        )
+    return found + (_machine_problems(want, have) if want["kind"] == "vm" else [])
 
 
 def _network_problems(want: dict, have: dict) -> list[str]:
@@ -216,3 +231,63 @@ def _room_problems(want: dict, have: dict) -> list[str]:
             "lab_mirror: false for hosts without a mirror." % want["bundle"]
         )
     return found
+
+
+def _machine_problems(want: dict, have: dict) -> list[str]:
+    found = []
+    if have["architecture"] != "x86_64":
+        found.append(
+            "lab_kind is vm and this machine is %s: virtual machines are made for x86_64 only. Take lab_kind: container."
+            % have["architecture"]
+        )
+    if not have["tun"]:
+        found.append(
+            "lab_kind is vm and this kernel has no tap devices (/sys/class/misc/tun is missing): load the module tun (modprobe tun)."
+        )
+    if not have["root"] and not have["disk_built"]:
+        found.append(
+            "lab_kind is vm and the machines' disk is still to be made, which takes root: run this as root once."
+        )
+    for name, least in (("vm_cpus", 1), ("vm_memory", 512), ("vm_disk", 5)):
+        if want[name] < least:
+            found.append("lab_%s is %d: a machine has at least %d." % (name, want[name], least))
+    count = want["control_planes"] + want["workers"]
+    if count * want["vm_memory"] > have["memory_mb"]:
+        found.append(
+            "%d machines of %d MiB need %d MiB of memory and this machine has %d MiB to give: take fewer, or a smaller lab_vm_memory."
+            % (count, want["vm_memory"], count * want["vm_memory"], have["memory_mb"])
+        )
+    if have["image_problem"]:
+        found.append(
+            "lab_vm_image %s is no disk for a machine: %s. It takes a qcow2 or raw image with cloud-init for x86_64."
+            % (want["vm_image"], have["image_problem"])
+        )
+    return found
+
+
+# Guest kernels reach their end within a second on a processor of their own (measured with KVM); emulation takes longer.
+QUICK = 1.0
+
+
+def slowness(seconds: float, machines: int, cpus: int, processors: int) -> float:
+    """How much longer than on real hardware things take in machines of which a trial kernel took *seconds* to boot, at least 1.
+
+    Machines that have more CPUs together than there are *processors* wait for each other.
+    """
+    crowd = machines * cpus / max(1, processors)
+    return round(max(1.0, seconds / QUICK) * max(1.0, crowd), 1)
+
+
+def image_problem(header: bytes) -> str:
+    """What speaks against a file as a machine's disk, from its first 512 bytes; "" when nothing does.
+
+    A qcow2 begins with its magic and names a file that it is an overlay of at byte 8 (docs/interop/qcow2 of QEMU); a raw disk
+    ends its first sector with the boot signature.
+    """
+    if header[:4] == b"QFI\xfb":
+        if any(header[8:16]):
+            return "it is an overlay of another file, which a machine would not see; flatten it with `qemu-img convert -O qcow2`"
+        return ""
+    if header[510:512] == b"\x55\xaa":
+        return ""
+    return "it is neither a qcow2 nor a raw disk with a boot sector"

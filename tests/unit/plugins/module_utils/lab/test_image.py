@@ -72,8 +72,8 @@ def test_absent_leaves_none():
 def test_only_base_images_are_taken_for_archives(tmp_path):
     for name in (TAR, TAR + ".part", "bundle.tar", "slipway-lab-notes.txt"):
         (tmp_path / name).touch()
-    assert image.archives(str(tmp_path)) == [TAR, TAR + ".part"]
-    assert image.archives(str(tmp_path / "none")) == []
+    assert image.archives(str(tmp_path), image.REPOSITORY) == [TAR, TAR + ".part"]
+    assert image.archives(str(tmp_path / "none"), image.REPOSITORY) == []
 
 
 def test_the_call_of_mmdebstrap():
@@ -93,3 +93,37 @@ def test_the_call_of_mmdebstrap():
     hook = next(word for word in command if word.startswith("--customize-hook=")).partition("=")[2]
     assert shlex.split(hook) == ["sh", "/it's here/customize", "$1"]
     assert image.build_command("mmdebstrap", "bookworm", ["sudo"], "/h", "/x.tar", "", "")[-1] == "/x.tar"
+
+
+DISK = "slipway-disk-bookworm-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("cached", "used", "present", "wanted"),
+    [
+        ([], set(), True, [DISK]),
+        ([DISK], {DISK}, True, [DISK]),
+        (["slipway-disk-old", DISK + ".part"], set(), True, [DISK]),  # leftovers go
+        (
+            ["slipway-disk-old"],
+            {"slipway-disk-old"},
+            True,
+            [DISK, "slipway-disk-old"],
+        ),  # another lab's machines boot it
+        ([DISK], set(), False, []),
+        ([DISK], {DISK}, False, [DISK]),
+    ],
+)
+def test_disks_are_kept_while_machines_are_copies_of_them(cached, used, present, wanted):
+    assert image.disk_changes(DISK, cached, used, present) == (wanted, sorted(cached))
+
+
+def test_only_disks_are_taken_for_disks(tmp_path):
+    for name in (DISK, DISK + ".part", TAR, "bundle"):
+        (tmp_path / name).mkdir()
+    assert image.disks(str(tmp_path)) == [DISK, DISK + ".part"]
+    assert image.disks(str(tmp_path / "none")) == []
+
+
+def test_a_disk_is_made_as_a_folder():
+    assert "--format=directory" in image.build_command("m", "bookworm", ["x"], "hook", "target", "", "", "directory")

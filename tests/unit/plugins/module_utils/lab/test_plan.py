@@ -23,6 +23,11 @@ def want(**changed):
     return dict(
         {
             "name": "lab",
+            "kind": "container",
+            "vm_cpus": 2,
+            "vm_memory": 2048,
+            "vm_disk": 20,
+            "vm_image": "",
             "control_planes": 1,
             "workers": 2,
             "mirror": True,
@@ -48,6 +53,13 @@ def have(**changed):
         "disk_free_mb": 50000,
         "disk_path": "/var/lib/docker",
         "bundle_found": True,
+        "kinds": [],
+        "architecture": "x86_64",
+        "tun": True,
+        "root": True,
+        "disk_built": False,
+        "memory_mb": 16000,
+        "image_problem": "",
     }
     return dict(good, **changed)
 
@@ -174,3 +186,71 @@ def test_a_lab_without_a_mirror_needs_no_bundle():
 )
 def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version, dropped):
     assert plan.container_flags(["SYS_TIME", "BPF"], version)["cap_drop"] == dropped
+
+
+@pytest.mark.parametrize(
+    ("wanted", "machine", "said"),
+    [
+        ({}, {"kinds": ["container"]}, "has hosts of the kind container and lab_kind says vm: remove it first"),
+        ({}, {"architecture": "aarch64"}, "this machine is aarch64"),
+        ({}, {"tun": False}, "modprobe tun"),
+        ({}, {"root": False}, "run this as root once"),
+        ({"vm_cpus": 0}, {}, "lab_vm_cpus is 0"),
+        ({"vm_memory": 100}, {}, "lab_vm_memory is 100: a machine has at least 512"),
+        ({"vm_disk": 1}, {}, "lab_vm_disk is 1"),
+        ({}, {"memory_mb": 5000}, "3 machines of 2048 MiB need 6144 MiB of memory and this machine has 5000"),
+        ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is no disk for a machine"),
+    ],
+)
+def test_what_speaks_against_machines_is_named_and_nothing_else(wanted, machine, said):
+    (found,) = plan.problems(want(kind="vm", **wanted), have(**machine))
+    assert said in found
+    container = plan.problems(want(**wanted), have(**dict(machine, kinds=[])))
+    assert container == [], "of no interest to containers"
+
+
+def test_a_disk_that_is_there_takes_no_root():
+    assert plan.problems(want(kind="vm"), have(root=False, disk_built=True)) == []
+
+
+def test_a_lab_of_machines_does_not_become_one_of_containers():
+    (found,) = plan.problems(want(), have(kinds=["vm"]))
+    assert "lab_kind says container" in found
+
+
+def test_the_mirror_is_a_container_beside_machines():
+    assert {host["name"]: host["kind"] for host in plan.hosts(1, 1, True, SUBNET, "vm")} == {
+        "mirror": "container",
+        "cp1": "vm",
+        "w1": "vm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "machines", "cpus", "processors", "times"),
+    [
+        (0.0, 0, 2, 2, 1.0),  # containers: nothing was tried
+        (0.7, 2, 2, 8, 1.0),
+        (4.0, 1, 2, 2, 4.0),
+        (4.0, 2, 2, 2, 8.0),  # they wait for each other
+        (0.7, 8, 2, 4, 4.0),
+    ],
+)
+def test_waits_grow_with_what_a_trial_kernel_took(seconds, machines, cpus, processors, times):
+    assert plan.slowness(seconds, machines, cpus, processors) == times
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"QFI\xfb" + bytes(508), ""),
+        (b"QFI\xfb\0\0\0\3\0\0\0\0\0\0\2\0" + bytes(496), "overlay of another file"),
+        (bytes(510) + b"\x55\xaa", ""),
+        (b"KDMV" + bytes(508), "neither a qcow2 nor a raw disk"),
+        (b"", "neither a qcow2 nor a raw disk"),
+    ],
+)
+def test_a_disk_image_is_known_by_its_first_sector(header, said):
+    found = plan.image_problem(header)
+    assert said in found
+    assert bool(found) == bool(said)

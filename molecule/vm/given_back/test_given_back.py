@@ -1,0 +1,32 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a reset and a reboot the machines are what they were: swap, modules, packages and all."""
+
+from __future__ import annotations
+
+import os
+
+from harness.hosts import hosts_of
+from harness.playbook import inventory_of, output_of, run
+from harness.snapshot import compare, load, take
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+INVENTORY = inventory_of(SCENARIO)
+FOLDER = output_of(SCENARIO)
+CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
+
+
+def test_machines_are_what_they_were() -> None:
+    run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *CONFIRMED).succeeded()
+    machines = hosts_of(SCENARIO)
+    for machine in machines:
+        machine.execute("sync")
+        machine.switch_off()
+    for machine in machines:
+        machine.container.start()
+    for machine in machines:
+        machine.wait()
+        assert len(machine.execute("cat", "/proc/swaps")[1].splitlines()) == 3, "swap is on again, as it was"
+    found = compare(load(FOLDER / "fresh", "whole"), take(INVENTORY, "whole", FOLDER / "given-back"))
+    assert not found, "\n".join(found)

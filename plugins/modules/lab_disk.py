@@ -1,0 +1,161 @@
+#!/usr/bin/python
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_disk
+short_description: Disk, kernel and initrd of a lab's virtual machines, made from Debian packages
+version_added: 0.1.0
+author:
+  - slipway.kube authors (@slipway)
+description:
+  - Makes a Debian root file system with C(mmdebstrap) and a disk out of it with C(mkfs.ext4), and keeps it with its kernel and
+    initrd in a cache. Machines write to an overlay of their own, so one disk serves all of them.
+  - The folder's name holds a hash of the recipe. Disks of earlier recipes are removed, unless a container still mounts them.
+  - The folder gets its name when it is whole; an interrupted build leaves nothing that a later run would take for good.
+  - Takes root, as file systems with other people's files do.
+options:
+  state:
+    description: Whether the disk is in the cache.
+    type: str
+    choices: [present, absent]
+    default: present
+  suite:
+    description: Debian release, by code name.
+    type: str
+    default: bookworm
+  packages:
+    description: Packages that the root file system holds, a kernel (C(linux-image-*)) among them.
+    type: list
+    elements: str
+    required: true
+  recipe:
+    description: Folder with the hook C(customize).
+    type: path
+    required: true
+  cache:
+    description: Folder that keeps the disk between labs.
+    type: path
+    required: true
+  size:
+    description: Size of the file system in GiB. The file itself holds only what is written.
+    type: int
+    default: 20
+  mirror:
+    description: Debian mirror to take packages from. Empty for Debian's own.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Says whether it would build.
+    support: full
+  diff_mode:
+    description: Names the disks in the cache.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Have the disk of virtual machines
+  slipway.kube.lab_disk:
+    packages: [cloud-init, linux-image-cloud-amd64, openssh-server, python3, systemd-sysv]
+    recipe: "{{ role_path }}/files/machine"
+    cache: ~/.cache/slipway
+"""
+
+RETURN = r"""
+folder:
+  description: Folder with C(root.img), C(vmlinuz) and C(initrd.img).
+  returned: always
+  type: str
+built:
+  description: Whether it was made in this run.
+  returned: always
+  type: bool
+"""
+
+import glob
+import os
+import platform
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.kube.plugins.module_utils.lab import image as recipe
+from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import bootstrap, lock
+from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import Engine, socket_path
+
+
+def mounted() -> set[str]:
+    """Names of folders that containers mount, stopped ones too."""
+    engine = Engine(socket_path(os.environ.get("DOCKER_HOST")))
+    if engine.info() is None:
+        return set()
+    mounts = [mount for container in engine.containers() for mount in container.get("Mounts") or []]
+    return {os.path.basename(mount.get("Source", "")) for mount in mounts}
+
+
+def build(module: AnsibleModule, folder: str) -> None:
+    """Make root.img, vmlinuz and initrd.img, and give the folder its name when they are whole."""
+    partial = folder + ".part"
+    shutil.rmtree(partial, ignore_errors=True)
+    os.makedirs(partial)
+    root = os.path.join(partial, "root")
+    bootstrap(module, "disk", "directory", root)
+    for name in ("vmlinuz", "initrd.img"):
+        found = sorted(glob.glob(os.path.join(root, "boot", name + "-*")))
+        if not found:
+            module.fail_json(
+                msg="The lab's disk has no kernel: /boot has no %s. Have a linux-image package among the packages."
+                % name
+            )
+        shutil.copyfile(found[-1], os.path.join(partial, name))
+    disk = os.path.join(partial, "root.img")
+    with open(disk, "wb") as stream:
+        stream.truncate(module.params["size"] << 30)
+    program = module.get_bin_path("mkfs.ext4", required=True, opt_dirs=["/sbin", "/usr/sbin"])
+    module.run_command([program, "-q", "-L", "root", "-d", root, disk], check_rc=True)
+    shutil.rmtree(root)
+    os.replace(partial, folder)
+
+
+def main() -> None:
+    """Have the disk, or have it gone."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "suite": {"type": "str", "default": "bookworm"},
+            "packages": {"type": "list", "elements": "str", "required": True},
+            "recipe": {"type": "path", "required": True},
+            "cache": {"type": "path", "required": True},
+            "size": {"type": "int", "default": 20},
+            "mirror": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    files = dict(recipe.read_recipe(params["recipe"]), size=b"%d" % params["size"])
+    digest = recipe.recipe_hash(params["suite"], platform.machine(), params["packages"], files)
+    name = recipe.disk_name(params["suite"], digest)
+    if not module.check_mode:
+        lock(params["cache"])
+    want, have = recipe.disk_changes(name, recipe.disks(params["cache"]), mounted(), params["state"] == "present")
+    folder = os.path.join(params["cache"], name)
+    result = {
+        "folder": folder,
+        "built": name in want and name not in have,
+        "changed": want != have,
+        "diff": {"before": "".join(line + "\n" for line in have), "after": "".join(line + "\n" for line in want)},
+    }
+    if not module.check_mode:
+        for leftover in set(have) - set(want):
+            shutil.rmtree(os.path.join(params["cache"], leftover))
+        if result["built"]:
+            build(module, folder)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

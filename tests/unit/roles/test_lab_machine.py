@@ -1,0 +1,101 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a container becomes a virtual machine: what cloud-init is told and how QEMU is called."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[3] / "roles" / "lab" / "files" / "host" / "lab_machine.py"
+MACHINE = {"cpus": 2, "memory": 2048, "disk": 20, "accelerator": "tcg"}
+
+
+@pytest.fixture(scope="module")
+def program():
+    spec = importlib.util.spec_from_file_location("lab_machine", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def lab(program, tmp_path, monkeypatch):
+    keys = tmp_path / "lab"
+    keys.mkdir()
+    (keys / "resolv.conf").write_text("nameserver 192.0.2.53\nnameserver 192.0.2.54\n")
+    (keys / "ssh_host_ed25519_key").write_text("PRIVATE\n")
+    (keys / "ssh_host_ed25519_key.pub").write_text("ssh-ed25519 PUBLIC cp1\n")
+    (keys / "authorized_keys").write_text("ssh-ed25519 USER\n")
+    monkeypatch.setattr(program, "KEYS", str(keys))
+    monkeypatch.setattr(program, "SEED", str(tmp_path / "seed"))
+    monkeypatch.setenv("LAB_USER", "ops")
+    return tmp_path
+
+
+def test_a_machine_keeps_its_mac_address_when_it_is_made_anew(program):
+    assert program.mac_address("10.123.7.11") == "52:54:0a:7b:07:0b"
+
+
+def test_the_seed_brings_name_keys_user_and_address(program, lab):
+    mac = program.seed("cp1", "10.123.7.11/24", "10.123.7.1", 1400)
+    assert json.loads((lab / "seed/meta-data").read_text())["local-hostname"] == "cp1"
+    header, user = (lab / "seed/user-data").read_text().split("\n", 1)
+    assert header == "#cloud-config"
+    user = json.loads(user)
+    assert user["users"][0]["name"] == "ops"
+    assert user["users"][0]["ssh_authorized_keys"] == ["ssh-ed25519 USER"]
+    assert user["ssh_keys"]["ed25519_private"] == "PRIVATE\n"
+    card = json.loads((lab / "seed/network-config").read_text())["ethernets"]["lan"]
+    assert card["match"] == {"macaddress": mac}
+    assert card["addresses"] == ["10.123.7.11/24"]
+    assert card["nameservers"] == {"addresses": ["192.0.2.53", "192.0.2.54"]}
+    assert card["routes"] == [{"to": "0.0.0.0/0", "via": "10.123.7.1"}]
+    assert card["mtu"] == 1400
+
+
+def test_nobody_else_reads_the_seed(program, lab):
+    program.seed("cp1", "10.123.7.11/24", "", 1500)
+    assert (lab / "seed").stat().st_mode & 0o077 == 0
+
+
+def test_a_network_without_a_gateway_has_no_route(program):
+    assert "routes" not in program.network_config("52:54:00:00:00:01", "192.0.2.1/24", "", [], 1500)["ethernets"]["lan"]
+
+
+@pytest.mark.parametrize(("accelerator", "words"), [("kvm", ["-cpu", "host"]), ("tcg", ["-cpu", "max"])])
+def test_the_accelerator_decides_on_the_processor(program, accelerator, words):
+    command = " ".join(program.hypervisor(dict(MACHINE, accelerator=accelerator), "52:54:00:00:00:01", "disk", True))
+    assert " ".join(words) in command
+    assert "-smp 2 -m 2048" in command
+
+
+def test_only_the_labs_own_disk_is_started_without_a_boot_loader(program):
+    assert "-kernel" in program.hypervisor(MACHINE, "52:54:00:00:00:01", "disk", True)
+    assert "-kernel" not in program.hypervisor(MACHINE, "52:54:00:00:00:01", "disk", False)
+
+
+@pytest.mark.parametrize(
+    ("sectors", "architecture"),
+    [(b"\0BOOTX64 EFI \0", "x86_64"), (b"\0BOOTAA64EFI \0", "aarch64"), (b"\0GRUB    CFG", "")],
+)
+def test_a_boot_loader_tells_its_architecture(program, sectors, architecture):
+    assert program.boot_loader(sectors) == architecture
+
+
+def test_a_network_card_without_an_address_is_an_error(program, monkeypatch):
+    monkeypatch.setattr(program, "run", lambda *command: [{"addr_info": [], "mtu": 1500}])
+    with pytest.raises(ValueError):
+        program.hand_over_network()
+
+
+def test_a_disk_that_is_there_is_not_made_again(program, tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "STATE", str(tmp_path))
+    monkeypatch.setattr(program, "run", lambda *command: pytest.fail(f"{command} was run"))
+    (tmp_path / "disk.qcow2").write_text("")
+    assert program.have_disk(20) == os.path.join(tmp_path, "disk.qcow2")
