@@ -6,6 +6,7 @@ LAB_INVENTORY := .lab/lab/inventory.yml
 SCENARIOS := default check_mode kill calico applications faults
 PROGRAMS := "kubectl", "helm"
 PAIRS ?= 3
+LAB_KIND ?= container
 LIGHT_HOSTS ?= 1 10 30
 OBJECTS ?= 10 100 500
 
@@ -26,8 +27,8 @@ bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minute
 programs: bundle  ## kubectl, helm and a database's image in the bundle, as examples and benchmarks want them
 	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": [$(PROGRAMS)], "bundle_debian_images": ["docker.io/library/postgres:15-bookworm"]}'
 
-lab: bundle  ## a cluster of three hosts on this machine, with a sample application
-	ansible-playbook slipway.kube.lab
+lab: bundle  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
+	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
 	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)
 	@echo 'Go on with: source .venv/bin/activate; ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY). Remove it all: make lab-down.'
@@ -55,7 +56,8 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 test-sanity: venv  ## ansible-test sanity
 	tests/sanity/run
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications or faults
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications, faults or vm
+test-vm: molecule-vm  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: bundle
 	molecule test --no-command-borders --scenario-name $*
@@ -72,4 +74,4 @@ clean:  ## what tests and builds left in the tree (neither the lab nor the bundl
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .NOTPARALLEL:
-.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-molecule bench docs clean venv
+.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-molecule test-vm bench docs clean venv
