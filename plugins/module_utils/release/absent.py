@@ -62,6 +62,7 @@ class Absence:
         self.work.warnings = plan.kept
         if self.check_mode:
             return self.report.done(answer, summary(plan.actions, self.settings, 0, True))
+        self.work.lock.check()
         home = any(self._is_home(live) for live in lives)
         if home:
             self.work.lock.stop()  # the lease goes with its namespace, and nobody has taken it over then
@@ -77,6 +78,7 @@ class Absence:
             self.work.lock.release_it()
             return self.report.failure(answer, "Release %s is not gone. %s" % (self.settings.name, error), [])
         if not home:
+            self.work.lock.check()
             self.store.forget(self.store.entries)
             self.work.lock.remove()
         self.work.lock.held = False

@@ -225,9 +225,9 @@ class Handler(BaseHTTPRequestHandler):
         old = self.server.objects.get(path)
         if old is None:
             return self.refused(404, "NotFound", "not found")
-        wanted = (body.get("preconditions") or {}).get("uid")
-        if wanted and wanted != old["metadata"]["uid"]:
-            return self.refused(409, "Conflict", "the UID in the precondition does not match")
+        for name, wanted in (body.get("preconditions") or {}).items():
+            if wanted != old["metadata"][name]:
+                return self.refused(409, "Conflict", "the %s in the precondition does not match" % name)
         self.server.writes.append(("DELETE", path))
         for key in [key for key in self.server.objects if key.startswith(path + "/")]:
             del self.server.objects[key]
