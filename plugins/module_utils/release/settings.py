@@ -38,7 +38,10 @@ OPTIONS: dict[str, Any] = dict(
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
     run_id=dict(type="str"),
+    chart_view=dict(type="bool", default=False),
 )
+# These are not what is asked of the release, but how the action plugin speaks with the module.
+SPOKEN = ("payload", "chart_view")
 
 
 @dataclass
@@ -70,7 +73,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
     :raises ReleaseError: some are not valid; each is named.
     """
-    known = {name: params[name] for name in OPTIONS if name != "payload" and params.get(name) is not None}
+    known = {name: params[name] for name in OPTIONS if name not in SPOKEN and params.get(name) is not None}
     settings = Settings(**known)
     settings.run_id = settings.run_id or uuid.uuid4().hex
     problems = []

@@ -173,6 +173,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.refused(403, "Forbidden", "forbidden")
         if path in ("/api", "/apis"):
             return self.answer(200, discovery(self.server.served(), path))
+        if path == "/version":
+            return self.answer(200, {"major": "1", "minor": "36", "gitVersion": "v1.36.3"})
         if path == "/openapi/v3":
             return self.answer(200, {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1"}}})
         if path == "/openapi/v3/api/v1":
