@@ -143,8 +143,8 @@ def _nameless(content: Mapping[str, Any]) -> list[str]:
     """Say why an object has no name: what it lacks, and what is not what a name is made of."""
     given = content.get("metadata")
     metadata = mapping(given)
-    parts = (("apiVersion", content.get("apiVersion")), ("kind", content.get("kind")))
-    parts += (("metadata.name", metadata.get("name")),)
+    parts = [("apiVersion", content.get("apiVersion")), ("kind", content.get("kind"))]
+    parts.append(("metadata.name", metadata.get("name")))
     missing = [key for key, value in parts if value is None or value == ""]
     wrong = ["lacks %s" % ", ".join(missing)] if missing else []
     texts = [(key, value) for key, value in parts if key not in missing]
@@ -194,9 +194,9 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def mappings(value: Any) -> list[Mapping[str, Any]]:
+def mappings(value: Any) -> list[dict[str, Any]]:
     """Give the mappings in a list, and nothing where it is none."""
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Object]:
