@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness.bundle import versions
 from harness.hosts import hosts_of
 from harness.playbook import ROOT, Run, inventory_of, start
 
@@ -29,8 +28,7 @@ class Kube:
         self.host = next(host for host in hosts_of(lab) if host.name == "cp1")
         self.inventory = inventory_of(lab)
         self.kubeconfig = self.inventory.parent / "kubeconfig"
-        row = yaml.safe_load((ROOT / "roles" / "cluster" / "defaults" / "main.yml").read_text())["kube_versions"]
-        self.agnhost = f"registry.k8s.io/e2e-test-images/agnhost:{row['1.36']['agnhost']}"
+        self.agnhost = f"registry.k8s.io/e2e-test-images/agnhost:{versions()['agnhost']}"
 
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run kubectl on the control plane; return what it says.
