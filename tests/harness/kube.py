@@ -58,12 +58,7 @@ class Kube:
         return found if name or not found else found["items"]
 
     def make_namespace(self, name: str, **labels: str) -> None:
-        home = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": name, "labels": {"test": "yes", **labels}},
-        }
-        self.apply([home])
+        self.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
 
     def remove_namespaces(self, names: Iterable[str]) -> None:
         """Delete namespaces and wait until they are gone."""

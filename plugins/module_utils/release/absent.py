@@ -13,12 +13,12 @@ from ..workload.api import Client
 from ..workload.objects import Object, Reference, content_of, reference
 from . import prune
 from .desire import Desired, discover
-from .errors import Failed, Pause, ReleaseError
+from .errors import Failed, Pause
 from .lock import Lock
 from .look import known, uid
 from .ownership import identity
 from .plan import Plan, Planner, Want
-from .record import Record, RecordError
+from .record import Record
 from .report import Report, summary
 from .scrub import Scrubber
 from .send import lingering
@@ -96,7 +96,7 @@ class Absence:
         """Find what is there of any revision."""
         names: dict[Any, Reference] = {}
         for entry in self.store.entries:
-            record = self._read(entry.revision)
+            record = self.store.read(entry.revision)
             self.work.scrub.learn(record.objects)
             names.update((identity(name), name) for name in record.references + record.inherited)
         everything = Record(self.settings.name, self.settings.namespace, 0, [])
@@ -112,12 +112,6 @@ class Absence:
         ]
         steps = [Want(reference(live), "delete", {}, content_of(live), {}) for live in gone]
         return gone + ending, Plan(prunes=steps, kept=kept)
-
-    def _read(self, revision: int) -> Record:
-        try:
-            return self.store.read(revision)
-        except RecordError as error:
-            raise ReleaseError(str(error)) from error
 
     def _path(self, name: Reference) -> str:
         return self.desired.path(name)
