@@ -48,6 +48,10 @@ class Absence:
 
         :raises ReleaseError: a record cannot be read, or another run works on the release.
         """
+        with self.work.open_when_refused():
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         if not self.store.look():
             answer = self.report.made(Plan(), None, changed=False)
             text = "There is no release %s in namespace %s." % (self.settings.name, self.settings.namespace)

@@ -59,6 +59,10 @@ class Engine:
         :returns: the module's answer; C(failed) is in it where the release did not become ready.
         :raises ReleaseError: it is refused, nothing was changed. :raises LockLost: another run took over.
         """
+        with self.work.open_when_refused():
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         latest = self._latest()
         if (
             latest

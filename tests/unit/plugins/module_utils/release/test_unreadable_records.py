@@ -52,6 +52,8 @@ def test_a_run_refuses(broken: Callable[[], None], releases: Any, some: Callable
     with pytest.raises(ReleaseError, match=TOLD):
         releases.remove()
     assert changed(server) == []
+    # Who comes next, from another host too, need not wait.
+    assert server.find("Lease", "slipway-release-web")["spec"]["holderIdentity"] == ""
 
 
 def test_the_history_refuses(broken: Callable[[], None], releases: Any) -> None:
