@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import re
 import socket
 import ssl
 import tempfile
@@ -15,6 +16,8 @@ from typing import Sequence
 from urllib.parse import urlsplit
 
 from .kubeconfig import Credentials, KubeconfigError
+
+SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def open_connection(
@@ -47,7 +50,10 @@ def target_of(credentials: Credentials, path: str) -> str:
 
 
 def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
-    """Give the headers that go with every request: who asks, as whom, and what a proxy wants to know."""
+    """Give the headers that go with every request: who asks, as whom, and what a proxy wants to know.
+
+    :raises KubeconfigError: one of them cannot be a header.
+    """
     headers = list(credentials.headers)
     named = any(name == "Authorization" for name, _value in headers)
     if credentials.token and not named:
@@ -57,6 +63,13 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
         headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
     if credentials.proxy and credentials.server.startswith("http://"):
         headers += _proxy_headers(credentials)
+    for name, value in headers:
+        if not SENDABLE.fullmatch(value):
+            # The library would raise an error that repeats the value.
+            what = "The token" if name == "Authorization" else "What is given for %s" % name
+            raise KubeconfigError(
+                "%s cannot be sent: it has a line break or a character that HTTP does not know." % what
+            )
     return headers
 
 
