@@ -175,6 +175,23 @@ def test_refusals_are_explained(error: ApiError, says: str) -> None:
     assert text.startswith("ConfigMap n/c: ") and says in text
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, ".data.pin: expected string, got &value.valueUnstructured{Value:4711471147}"),
+        (422, 'Secret "s" is invalid: data: Invalid value: {"a":"4711471147"}'),
+        (400, "strict decoding error: x: Invalid value: " + "4711471147" * 20),
+    ],
+)
+def test_what_the_server_repeats_of_a_value_is_not_told(
+    server: Server, client: Client, status: int, message: str
+) -> None:
+    server.refuse["/api/v1/namespaces/default/secrets/s"] = (status, {"reason": "Invalid", "message": message})
+    with pytest.raises(ManifestError) as caught:
+        manifest(client, [some("Secret", "s", data={"pin": 4711471147})]).plan()
+    assert "Secret default/s" in str(caught.value) and "4711471147" not in str(caught.value)
+
+
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: Server, client: Client) -> None:
     server.busy = 2
     assert client.find("/api/v1/namespaces/default") is not None
