@@ -19,6 +19,7 @@ from .errors import ReleaseError
 # A label's value and, with what is put around it, the name of an object
 # (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names).
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
@@ -81,6 +82,12 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         problems.append(
             "name: %r is no name of a release. Use up to 53 lower-case letters, digits and '-', with a letter or digit at both ends."
             % settings.name
+        )
+    if not NAMESPACE.fullmatch(settings.namespace):
+        # Without a name, the records of all namespaces would be meant.
+        problems.append(
+            "namespace: %r is no name of a namespace. Use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends."
+            % settings.namespace
         )
     if settings.history < 1:
         problems.append(

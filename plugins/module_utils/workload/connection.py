@@ -12,7 +12,8 @@ import re
 import socket
 import ssl
 import tempfile
-from typing import Sequence
+from contextlib import contextmanager
+from typing import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from .kubeconfig import Credentials, KubeconfigError
@@ -90,11 +91,7 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if credentials.certificate:
-        # The ssl module reads certificates from files only; this one lives for the duration of the call.
-        with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-            pair = os.path.join(folder, "client.pem")
-            with open(os.open(pair, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
-                stream.write(credentials.certificate + b"\n" + credentials.key)
+        with _as_file(credentials.certificate + b"\n" + credentials.key) as pair:
             try:
                 context.load_cert_chain(pair)
             except ssl.SSLError as error:
@@ -102,6 +99,31 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
                     "The kubeconfig's client certificate and key do not fit together: %s." % error
                 ) from error
     return context
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Give the path of a file with some content for the ssl module, which reads certificates and keys from files only.
+
+    It is in memory where the system can, so that nothing stays of it when this process is killed.
+    """
+    try:
+        number = os.memfd_create("slipway")
+    except (AttributeError, OSError):  # no Linux, or one that forbids it
+        number = -1
+    if number >= 0 and os.path.exists("/proc/self/fd/%d" % number):
+        with os.fdopen(number, "wb") as memory:
+            memory.write(content)
+            memory.flush()
+            yield "/proc/self/fd/%d" % number
+        return
+    if number >= 0:
+        os.close(number)
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        path = os.path.join(folder, "client.pem")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
+            stream.write(content)
+        yield path
 
 
 class _NamedConnection(http.client.HTTPSConnection):
