@@ -45,7 +45,8 @@ def needs(objects: Iterable[Object]) -> list[Need]:
     """Tell what some objects need of the cluster."""
     found: list[Need] = []
     for content in objects:
-        look = LOOKS.get(content.get("kind") or "")
+        kind = content.get("kind")
+        look = LOOKS.get(kind) if isinstance(kind, str) else None
         if look:
             found += [Need(what, name, reference(content)) for what, name in look(content)]
     return list(dict.fromkeys(found))

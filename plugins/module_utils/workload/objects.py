@@ -258,8 +258,8 @@ def content_of(live: Mapping[str, Any] | None) -> Object:
     if not live:
         return {}
     content = {key: value for key, value in live.items() if key != "status"}
-    metadata = {key: value for key, value in (live.get("metadata") or {}).items() if key not in BOOKKEEPING}
-    if metadata.get("annotations"):
+    metadata = {key: value for key, value in mapping(live.get("metadata")).items() if key not in BOOKKEEPING}
+    if isinstance(metadata.get("annotations"), Mapping):
         metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key not in COUNTED}
     if not metadata.get("annotations"):
         metadata.pop("annotations", None)
