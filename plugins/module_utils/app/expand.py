@@ -58,7 +58,7 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         if content["kind"] == "Job":
             # A Job cannot be changed: another content is another Job, and the same content has run already.
             # The engine names hooks in the same way.
-            content["metadata"]["name"] += "-" + digest([content["metadata"]["name"], content["spec"]], 8)
+            content["metadata"]["name"] += "-" + digest([content["metadata"]["name"], content.get("spec")], 8)
     try:
         objects += flatten(spec["manifests"])
     except BadObject as error:
@@ -122,9 +122,18 @@ def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]],
             )
             continue
         try:
-            held[place] = merge(held[place], body)
+            made = merge(held[place], body)
         except BadPatch as error:
             problems.append("%s: %s" % (where, error))
+            continue
+        was, now = reference(held[place]), reference(made)
+        if (was.api_version, was.kind, was.name) != (now.api_version, now.kind, now.name):
+            problems.append(
+                "%s: would take away what %s is known by; leave apiVersion, kind and metadata.name as they are."
+                % (where, was)
+            )
+            continue
+        held[place] = made
 
 
 def _called(content: Object) -> list[str]:

@@ -66,6 +66,28 @@ def test_odd_shapes_end_in_no_traceback() -> None:
     assert refused > 100
 
 
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        ({"$patch": "delete"}, r"overrides\[0\]: would take away what Deployment n/w is known by"),
+        ({"$patch": "replace", "spec": {}}, "would take away"),
+        ({"metadata": {"$patch": "replace"}}, "would take away"),
+        ({"spec": {"$retainKeys": 3}}, r"spec.\$retainKeys: takes a list, not 3"),
+        ({"metadata": {"$deleteFromPrimitiveList/finalizers": 3}}, r"finalizers: takes a list"),
+        ({"spec": {"template": {"spec": {"containers": [3]}}}}, r"containers\[0\].name: is required"),
+    ],
+)
+def test_a_patch_that_leaves_no_object_is_refused(patch: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadApp, match=says):
+        expand(read({**WEB, "overrides": [{"kind": "Deployment", **patch}]}))
+
+
+def test_a_job_without_a_spec_is_left_to_the_server() -> None:
+    job = {"name": "w", "namespace": "n", "image": "i:1", "kind": "Job", "overrides": [{"kind": "Job", "spec": None}]}
+    (made,) = [one for one in expand(read(job)).objects if one["kind"] == "Job"]
+    assert made["metadata"]["name"].startswith("w-") and "spec" not in made
+
+
 def test_a_secret_in_a_list_is_an_object_of_the_application() -> None:
     objects = expand(read(WEB)).objects
     assert ("Secret", "y") in [(content["kind"], content["metadata"]["name"]) for content in objects]
