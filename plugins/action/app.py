@@ -15,7 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.app.checks import rea
 from ansible_collections.slipway.kube.plugins.module_utils.app.expand import Expansion, expand, masked
 from ansible_collections.slipway.kube.plugins.module_utils.app.fields import BadApp, Field, Raw, Record
 from ansible_collections.slipway.kube.plugins.module_utils.app.spec import ELSEWHERE, FIELDS
-from ansible_collections.slipway.kube.plugins.module_utils.release.settings import OPTIONS
+from ansible_collections.slipway.kube.plugins.module_utils.release.settings import OPTIONS, SPOKEN
 from ansible_collections.slipway.kube.plugins.module_utils.workload.auth import AUTH_OPTIONS
 from ansible_collections.slipway.kube.plugins.plugin_utils.app_files import read_files
 from ansible_collections.slipway.kube.plugins.plugin_utils.plain import plain
@@ -26,7 +26,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import S
 RELEASE_OPTIONS = {
     name: option
     for name, option in OPTIONS.items()
-    if name not in ("payload", "run_id", "pause_after", "name", "namespace")
+    if name not in (*SPOKEN, "run_id", "pause_after", "name", "namespace")
 }
 RENDER = {"render_only": {"type": "bool", "default": False}}
 

@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.kube.plugins.module_utils.release.settings import OPTIONS
 from ansible_collections.slipway.kube.plugins.module_utils.workload.auth import AUTH_OPTIONS
 from ansible_collections.slipway.kube.plugins.module_utils.workload.source_options import SOURCE_OPTIONS
-from ansible_collections.slipway.kube.plugins.plugin_utils.release_runner import run_release
+from ansible_collections.slipway.kube.plugins.plugin_utils.release_runner import chart_view, run_release
 from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
 from ansible_collections.slipway.kube.plugins.plugin_utils.sources import Reader
 
@@ -37,7 +37,8 @@ class ActionModule(ActionBase):
             given = source_arguments(arguments)
             release = str(arguments.get("name") or "")
             namespace = str(arguments.get("namespace") or "default")
-            sources = Reader(self, task_vars or {}, release, namespace).read(given)
+            reader = Reader(self, task_vars or {}, release, namespace, lambda: chart_view(self, task_vars, arguments))
+            sources = reader.read(given)
             if given and not sources.objects and not any(sources.hooks.values()):
                 raise SourceError(["The sources hold no object at all. To take a release away, give state: absent."])
             result.update(run_release(self, task_vars, arguments, sources.objects, sources.hooks))

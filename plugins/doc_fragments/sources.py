@@ -70,11 +70,14 @@ options:
         default: true
       api_versions:
         description:
-          - API versions, or versions with a kind such as C(monitoring.coreos.com/v1/ServiceMonitor), that the chart shall see as served besides the usual ones.
+          - API versions, or versions with a kind such as C(monitoring.coreos.com/v1/ServiceMonitor), that the chart shall see as served besides those that
+            the cluster serves and those that this release defines. With O(helm.kube_version), besides those that helm knows.
         type: list
         elements: str
       kube_version:
-        description: Version of Kubernetes that the chart shall see; helm's own when not given.
+        description:
+          - Version of Kubernetes that the chart shall see. When not given, the cluster is asked for its version and for the API versions that it serves.
+          - With it, the cluster is not asked, and what the chart gives depends on the options alone.
         type: str
       binary_path:
         description: Path of helm on the control node; looked up in E(PATH) when not given.

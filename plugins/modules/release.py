@@ -135,6 +135,12 @@ options:
   payload:
     description: The objects and hooks, packed. The action plugin sets it.
     type: str
+  chart_view:
+    description:
+      - Answer only which version of Kubernetes the cluster has and which API versions it serves. Nothing is changed.
+      - The action plugin asks this before it renders O(helm).
+    type: bool
+    default: false
 notes:
   - Applies in stages (namespaces and definitions; accounts, roles and classes; configuration and services; workloads; ingresses, autoscalers, webhooks and
     custom resources), with many objects at once inside a stage. Everything is applied before anything is waited for.
@@ -280,6 +286,7 @@ msg:
 from typing import Any
 
 from ..module_utils.release.absent import Absence
+from ..module_utils.release.chart_view import chart_view
 from ..module_utils.release.engine import Engine
 from ..module_utils.release.errors import LockLost, ReleaseError
 from ..module_utils.release.settings import OPTIONS, read_settings
@@ -293,10 +300,13 @@ THREADS = 16  # requests at once: enough to keep an API server busy, few enough 
 
 def converge(module: KubeModule) -> dict[str, Any]:
     """Bring the release to what is wanted."""
-    settings = read_settings(module.params)
+    asked = module.params["chart_view"]
+    settings = None if asked else read_settings(module.params)
     client = connect(
         module.params, module.get_bin_path, threads=THREADS, patience=3 if module.check_mode else 20, timeout=60
     )
+    if settings is None:
+        return chart_view(client)
     work = Engine if settings.state == "present" else Absence
     return work(client, settings, module.check_mode).run()
 

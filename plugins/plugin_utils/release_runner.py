@@ -17,6 +17,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.release.scrub import 
 from ansible_collections.slipway.kube.plugins.module_utils.release.settings import pack
 from ansible_collections.slipway.kube.plugins.module_utils.workload.source_options import SOURCE_OPTIONS
 from ansible_collections.slipway.kube.plugins.plugin_utils.hooks import in_order
+from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
 
 display = Display()
 
@@ -66,6 +67,25 @@ def run_release(
     for private in ("invocation", "run_id"):
         result.pop(private, None)
     return result
+
+
+def chart_view(
+    action: ActionBase, task_vars: dict[str, Any] | None, arguments: Mapping[str, Any]
+) -> tuple[str, list[str]]:
+    """Ask the cluster of a release what a chart may want to know.
+
+    :param arguments: options of the module.
+    :returns: the version of Kubernetes, empty where this user may not ask for it, and the API versions that are served.
+    :raises SourceError: the cluster cannot be asked.
+    """
+    given = {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
+    with quiet(action):
+        answer = action._execute_module(
+            module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
+        )
+    if answer.get("failed") or answer.get("unreachable"):
+        raise SourceError(["helm: the cluster cannot be asked what it serves. %s" % answer.get("msg", "")])
+    return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
 
 
 def news(lines: Sequence[str], last: str) -> list[str]:

@@ -10,10 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.slipway.kube.plugins.module_utils.release.chart_view import names_of
+from ansible_collections.slipway.kube.plugins.module_utils.workload.objects import defined_kinds
 from ansible_collections.slipway.kube.plugins.plugin_utils import programs, source_files, template_reader, yaml_reader
 from ansible_collections.slipway.kube.plugins.plugin_utils.plain import plain
 from ansible_collections.slipway.kube.plugins.plugin_utils.source_checks import Source, check, opened, sort_out
 from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+
+# Asks the cluster for its version and the API versions that it serves.
+Ask = Callable[[], tuple[str, list[str]]]
 
 # A folder of templates may name them either way.
 TEMPLATES = (*(ending + ".j2" for ending in source_files.MANIFESTS), *source_files.MANIFESTS)
@@ -31,17 +36,22 @@ class Sources:
 class Reader:
     """Reads the sources that one task names."""
 
-    def __init__(self, action: Any, task_vars: Mapping[str, Any], release: str, namespace: str) -> None:
+    def __init__(
+        self, action: Any, task_vars: Mapping[str, Any], release: str, namespace: str, ask: Ask | None = None
+    ) -> None:
         """Keep what reading needs.
 
         :param action: the action plugin: its templar, its search path and its vault are used.
         :param release: name of the release, which charts see.
         :param namespace: where objects live that name no namespace.
+        :param ask: asks the cluster what a chart wants to know; without it, charts see what helm itself knows.
         """
         self.action = action
         self.task_vars = task_vars
         self.release = release
         self.namespace = namespace
+        self.ask = ask
+        self.warnings: list[str] = []
         self.found: list[Source] = []
         self.problems: list[str] = []
 
@@ -68,7 +78,7 @@ class Reader:
         if problems:
             raise SourceError(problems)
         objects, hooks, warnings = sort_out(sources)
-        return Sources(objects, hooks, warnings)
+        return Sources(objects, hooks, self.warnings + warnings)
 
     def _try(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -143,10 +153,39 @@ class Reader:
             values = programs.merge_values(values, self._values_file(str(path)))
         values = programs.merge_values(values, plain(options.get("values") or {}))
         release = str(options.get("release_name") or self.release)
+        for content, origin in self._rendered(options, chart, values, release):
+            self._values(content, origin)
+
+    def _rendered(
+        self, options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str
+    ) -> list[tuple[Any, str]]:
+        """Render a chart for the cluster of the release. Give each document, and the template that it comes from."""
+        if options.get("kube_version") or self.ask is None:
+            return self._render(options, chart, values, release)
+        version, served = self.ask()
+        if not version:
+            self.warnings.append(
+                "This user may not ask the cluster for its version (/version), so that the chart sees the one that helm knows best. "
+                "Give helm.kube_version."
+            )
+        seen = [*(options.get("api_versions") or []), *served]
+        made = self._render(dict(options, kube_version=version, api_versions=seen), chart, values, release)
+        # What this release itself defines is served from then on: with it, the first run renders what the next ones do.
+        contents = [source.content for source in self.found] + [content for content, _origin in made]
+        brought = names_of(defined_kinds(content for content in contents if isinstance(content, Mapping)))
+        more = [name for name in brought if name not in seen]
+        if more:
+            made = self._render(dict(options, kube_version=version, api_versions=seen + more), chart, values, release)
+        return made
+
+    def _render(
+        self, options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str
+    ) -> list[tuple[Any, str]]:
         text = programs.helm(options, chart, values, release, self.namespace)
         origins = programs.chart_sources(text)
-        for document in yaml_reader.read(text, "chart " + shown(chart), "of what helm gives"):
-            self._values(document.content, origins.get(document.line) or "chart " + shown(chart))
+        name = "chart " + shown(chart)
+        documents = yaml_reader.read(text, name, "of what helm gives")
+        return [(document.content, origins.get(document.line) or name) for document in documents]
 
     def _values_file(self, path: str) -> dict[str, Any]:
         place = source_files.needle(self.action, path, "files")

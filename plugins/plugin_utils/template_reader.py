@@ -27,6 +27,8 @@ except ImportError:  # ansible-core before 2.19 trusts the text of a template as
 
 # As ansible.builtin.template has them.
 OVERRIDES = {"trim_blocks": True, "lstrip_blocks": False}
+# Only tells where the parts of a template begin and end; Ansible's own environment is not for others since ansible-core 2.19.
+SYNTAX = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], trim_blocks=True)
 # A template of more lines is not searched line by line for its error.
 MOST_LINES = 3000
 
@@ -43,6 +45,8 @@ def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, vari
     places = [os.path.dirname(path), *(task_vars.get("ansible_search_path") or []), action._loader.get_basedir()]
     search = [place for base in places for place in (os.path.join(base, "templates"), base)]
     known = dict(task_vars, **_about(path))
+    if "ansible_managed" in task_vars:
+        known["ansible_managed"] = task_vars["ansible_managed"]
     known.update(variables)
     templar = action._templar.copy_with_new_env(searchpath=search, available_variables=known)
 
@@ -54,7 +58,7 @@ def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, vari
     try:
         return attempt(text)
     except Exception as error:  # whatever a filter or a lookup raises
-        place, message = explain(error, text, templar.environment, attempt)
+        place, message = explain(error, text, attempt)
         raise SourceError(["%s, %s: %s." % (path, place, message.rstrip("."))]) from None
 
 
@@ -68,9 +72,7 @@ def _about(path: str) -> dict[str, Any]:
         return {"template_path": path, "ansible_managed": "Ansible managed"}
 
 
-def explain(
-    error: BaseException, text: str, environment: jinja2.Environment, attempt: Callable[[str], Any]
-) -> tuple[str, str]:
+def explain(error: BaseException, text: str, attempt: Callable[[str], Any]) -> tuple[str, str]:
     """Say where a template fails, and why, without a value.
 
     :param attempt: renders a text; it is called with the beginning of the template, to find the line.
@@ -83,9 +85,9 @@ def explain(
             return "line %d%s" % (one.lineno, inside), "template error: %s" % _first_line(one.message or "syntax")
     missing = next((one for one in chain if isinstance(one, jinja2.TemplateNotFound)), None)
     message = "there is no template %s to include" % missing.name if missing else _reason(chain, text)
-    first, last = _lines(text, environment, attempt)
+    first, last = _lines(text, attempt)
     if first != last:
-        hits = [line for line in _suspects(text, environment, message) if first <= line <= last]
+        hits = [line for line in _suspects(text, message) if first <= line <= last]
         if hits:
             first = last = hits[0]
     place = "line %d" % first if first == last else "in lines %d to %d" % (first, last)
@@ -122,7 +124,7 @@ def _first_line(message: str) -> str:
     return " ".join((message.splitlines() or [""])[0].split())
 
 
-def _lines(text: str, environment: jinja2.Environment, attempt: Callable[[str], Any]) -> tuple[int, int]:
+def _lines(text: str, attempt: Callable[[str], Any]) -> tuple[int, int]:
     """Find the first lines with which the template fails: its beginning is rendered, cut where no block is open."""
     lines = text.splitlines(keepends=True)
     if len(lines) > MOST_LINES:
@@ -130,7 +132,7 @@ def _lines(text: str, environment: jinja2.Environment, attempt: Callable[[str], 
 
     def whole(count: int) -> bool:
         try:
-            environment.parse("".join(lines[:count]))
+            SYNTAX.parse("".join(lines[:count]))
         except jinja2.TemplateSyntaxError:
             return False
         return True
@@ -153,10 +155,10 @@ def _lines(text: str, environment: jinja2.Environment, attempt: Callable[[str], 
     return (cuts[low - 1] + 1 if low else 1), cuts[low]
 
 
-def _suspects(text: str, environment: jinja2.Environment, message: str) -> list[int]:
+def _suspects(text: str, message: str) -> list[int]:
     """Lines in which the template uses what the message names."""
     try:
-        tree = environment.parse(text)
+        tree = SYNTAX.parse(text)
     except jinja2.TemplateSyntaxError:
         return []
     words = set(re.findall(r"[A-Za-z_][\w.]*", message))

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from benchmarks.objects import application, fleet, nodes
+from harness.bundle import versions
 from harness.kube import Kube
 from harness.playbook import ROOT, output_of, run
 
@@ -39,12 +40,8 @@ class Bench:
         self.kube = Kube(lab)
         self.programs = programs
         self.folder = output_of(lab)
-        self.pause = f"registry.k8s.io/pause:{self._versions()['pause']}"
+        self.pause = f"registry.k8s.io/pause:{versions()['pause']}"
         self.environment = {**os.environ, "KUBECONFIG": str(self.kube.kubeconfig)}
-
-    def _versions(self) -> dict[str, str]:
-        text = (ROOT / "roles" / "cluster" / "defaults" / "main.yml").read_text()
-        return yaml.safe_load(text)["kube_versions"]["1.36"]
 
     def timed(self, *command: str) -> float:
         """Run a command; return its seconds.

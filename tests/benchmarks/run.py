@@ -19,14 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from benchmarks.deploy import Bench
+from harness.bundle import programs
 from harness.hosts import hosts_of, unready
 from harness.playbook import ROOT, Run, addresses, executions, inventory_of, phases, run
 
 LAB = "bench"
 HERE = ROOT / "tests" / "benchmarks"
 FOLDER = ROOT / "tests" / "output" / "bench"
-CACHE = Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway")
-PROGRAMS = CACHE / "bundle" / "bin" / f"linux-{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}"
 RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
 CLUSTER = "slipway.kube.cluster"
 INVENTORY = inventory_of(LAB)
@@ -128,7 +127,7 @@ def deployments(sizes: list[int], fleet: list[int]) -> dict[str, Any]:
     """Time deployments of so many objects, and health_info over a fleet of nodes and pods."""
     lab("reset")
     playbook("cluster to deploy to")
-    bench = Bench(LAB, PROGRAMS)
+    bench = Bench(LAB, programs())
     found: dict[str, Any] = {"sizes": [bench.size(count, turn) for turn, count in enumerate(sizes)]}
     if fleet:
         found["health"] = bench.health(*fleet)

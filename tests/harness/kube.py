@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness.bundle import versions
 from harness.hosts import hosts_of
 from harness.playbook import ROOT, Run, inventory_of, start
 
@@ -29,8 +28,7 @@ class Kube:
         self.host = next(host for host in hosts_of(lab) if host.name == "cp1")
         self.inventory = inventory_of(lab)
         self.kubeconfig = self.inventory.parent / "kubeconfig"
-        row = yaml.safe_load((ROOT / "roles" / "cluster" / "defaults" / "main.yml").read_text())["kube_versions"]
-        self.agnhost = f"registry.k8s.io/e2e-test-images/agnhost:{row['1.36']['agnhost']}"
+        self.agnhost = f"registry.k8s.io/e2e-test-images/agnhost:{versions()['agnhost']}"
 
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """Run kubectl on the control plane; return what it says.
@@ -60,12 +58,7 @@ class Kube:
         return found if name or not found else found["items"]
 
     def make_namespace(self, name: str, **labels: str) -> None:
-        home = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": name, "labels": {"test": "yes", **labels}},
-        }
-        self.apply([home])
+        self.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
 
     def remove_namespaces(self, names: Iterable[str]) -> None:
         """Delete namespaces and wait until they are gone."""

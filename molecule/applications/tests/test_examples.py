@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.bundle import programs
 from harness.kube import Kube
 from harness.playbook import ROOT, Run, run
 
@@ -19,15 +20,12 @@ EXAMPLES = ROOT / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/deploy.yml"))
 # What an example needs besides the inventory of the cluster.
 ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}
-PROGRAMS = Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway") / "bundle" / "bin"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def prepared(kube: Kube) -> None:
     """Put the bundle's helm and kubectl where a person would have them, and label a node as the example on scheduling wants."""
-    found = [str(path) for path in PROGRAMS.glob("linux-*")]
-    assert found, f"the bundle has no programs for the control node in {PROGRAMS}"
-    os.environ["PATH"] = os.pathsep.join([*found, os.environ["PATH"]])
+    os.environ["PATH"] = os.pathsep.join([str(programs()), os.environ["PATH"]])
     kube.remove_namespaces(["slipway-verify"])  # it goes for some seconds after the cluster was verified
     kube.kubectl("label", "node", "w1", "disktype=ssd", "--overwrite")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.bundle import programs
 from harness.kube import Kube, workload
 from harness.playbook import ROOT, run
 
@@ -41,16 +42,10 @@ def test_a_fault_is_in_the_report_and_in_the_exit_code(kube: Kube, namespace: st
 
 
 def test_no_secret_is_told_anywhere(kube: Kube) -> None:
-    programs = [
-        str(path)
-        for path in (Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway")).glob(
-            "bundle/bin/linux-*"
-        )
-    ]
     environment = {
         **os.environ,
         "KUBECONFIG": str(kube.kubeconfig),
-        "PATH": os.pathsep.join([*programs, os.environ["PATH"]]),
+        "PATH": os.pathsep.join([str(programs()), os.environ["PATH"]]),
     }
     command = [sys.executable, str(ROOT / "tests" / "canary" / "run.py"), "--image", kube.agnhost]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.bundle import cache
 from harness.hosts import Host, hosts_of, unready
 from harness.playbook import ROOT, Run, inventory_of, run
 
@@ -20,13 +21,12 @@ LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 HERE = ROOT / "molecule" / "calico"
 FOLDER = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PUBLISHED = sorted((ROOT.parent / "shared" / "calico").glob("calico-v*.yaml"))
-CACHE = Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway")
 IMAGES = ("quay.io/calico/cni", "quay.io/calico/node", "quay.io/calico/kube-controllers")
 
 
 def brought() -> bool:
     """Whether the bundle has Calico's images."""
-    index = json.loads((CACHE / "bundle" / "bundle.json").read_text())
+    index = json.loads((cache() / "bundle" / "bundle.json").read_text())
     return {item["name"] for item in index["items"]} >= set(IMAGES)
 
 
@@ -130,7 +130,7 @@ def test_with_the_images_the_whole_network_works_and_enforces_policies(applied: 
     assert not play("slipway.kube.cluster", "second").succeeded().changed()
     source = control_plane()
     admin = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
-    index = json.loads((CACHE / "bundle" / "bundle.json").read_text())
+    index = json.loads((cache() / "bundle" / "bundle.json").read_text())
     tag = next(item["version"] for item in index["items"] if item["name"].endswith("/agnhost"))
     run_pod = ("--image", f"registry.k8s.io/e2e-test-images/agnhost:{tag}", "--", "/agnhost", "netexec")
     policy = {

@@ -96,9 +96,7 @@ class Cluster(Kube):
     """The scenario's cluster, with faults."""
 
     def cause(self, case: Case) -> None:
-        labels = {"slipway.kube/test": "faults", **case.namespace_labels}
-        home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.home, "labels": labels}}
-        self.apply([home])
+        self.make_namespace(case.home, **case.namespace_labels)
         self.fill_in(CASES / f"{case.name}.yml.j2", case.home)
         case.began = time.monotonic()
         for line in case.then:
@@ -182,10 +180,8 @@ def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
 
 def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
     busy = Case("busy", "", "", "")
-    labels = {"slipway.kube/test": "faults"}
-    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": busy.home, "labels": labels}}
     try:
-        cluster.apply([home])
+        cluster.make_namespace(busy.home)
         cluster.fill_in(CASES / "healthy.yml.j2", busy.home)
         told: dict[str, Finding] = {}
         ready = f"--namespace={busy.home}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ..workload.api import ApiError, Client
-from ..workload.objects import Object, Reference, reference
+from ..workload.objects import Object, Reference, mapping, mappings, reference
 
 # DaemonSets of pod networks by their usual names: those that enforce NetworkPolicy, and those that do not.
 ENFORCING = ("calico-node", "cilium", "canal", "antrea-agent", "kube-router", "weave-net", "ovnkube-node", "anetd")
@@ -45,7 +45,8 @@ def needs(objects: Iterable[Object]) -> list[Need]:
     """Tell what some objects need of the cluster."""
     found: list[Need] = []
     for content in objects:
-        look = LOOKS.get(content.get("kind") or "")
+        kind = content.get("kind")
+        look = LOOKS.get(kind) if isinstance(kind, str) else None
         if look:
             found += [Need(what, name, reference(content)) for what, name in look(content)]
     return list(dict.fromkeys(found))
@@ -86,7 +87,7 @@ def _service(content: Object) -> list[tuple[str, str]]:
 
 
 def _ingress(content: Object) -> list[tuple[str, str]]:
-    annotations = content["metadata"].get("annotations") or {}
+    annotations = mapping(content["metadata"].get("annotations"))
     named = _spec(content).get("ingressClassName") or annotations.get("kubernetes.io/ingress.class") or ""
     found = [("ingress_class", str(named))]
     if any(key in annotations for key in ("cert-manager.io/issuer", "cert-manager.io/cluster-issuer")):
@@ -95,7 +96,7 @@ def _ingress(content: Object) -> list[tuple[str, str]]:
 
 
 def _autoscaler(content: Object) -> list[tuple[str, str]]:
-    kinds = [metric.get("type") for metric in _spec(content).get("metrics") or [{"type": "Resource"}]]
+    kinds = [str(metric.get("type")) for metric in mappings(_spec(content).get("metrics") or [{"type": "Resource"}])]
     groups = {
         "Resource": "metrics.k8s.io",
         "ContainerResource": "metrics.k8s.io",
@@ -110,7 +111,7 @@ def _claim(content: Object) -> list[tuple[str, str]]:
     spec = _spec(content)
     if spec.get("volumeName") or spec.get("storageClassName") == "":
         return []  # bound to a volume that is there already, without any class
-    return [("storage_class", spec.get("storageClassName") or "")]
+    return [("storage_class", str(spec.get("storageClassName") or ""))]
 
 
 def _workload(content: Object) -> list[tuple[str, str]]:
@@ -118,10 +119,11 @@ def _workload(content: Object) -> list[tuple[str, str]]:
     if content["kind"] == "CronJob":
         spec = _spec(spec.get("jobTemplate"))
     pod = spec if content["kind"] == "Pod" else _spec(spec.get("template"))
-    found = [(what, pod[field]) for what, field in POD_CLASSES if pod.get(field)]
-    if pod.get("nodeSelector"):
-        found.append(("node_labels", ",".join("%s=%s" % pair for pair in sorted(pod["nodeSelector"].items()))))
-    for claim in spec.get("volumeClaimTemplates") or []:
+    found = [(what, str(pod[field])) for what, field in POD_CLASSES if pod.get(field)]
+    labels = mapping(pod.get("nodeSelector"))
+    if labels:
+        found.append(("node_labels", ",".join("%s=%s" % pair for pair in sorted(labels.items()))))
+    for claim in mappings(spec.get("volumeClaimTemplates")):
         found += _claim(claim)
     return found
 

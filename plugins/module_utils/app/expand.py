@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ..workload.objects import MASK, Object, reference
+from ..workload.objects import BadObject, Object, content_of, flatten, reference, showable
 from . import access, advice, capability, serving, workloads
 from .configuration import VERSION_OF, Configuration, digest
-from .fields import BadApp, nearest
+from .fields import BadApp, nearest, words
 from .hooks import order
 from .pod import hook_template, labels, metadata, template
 from .spec import Spec
@@ -58,8 +58,11 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         if content["kind"] == "Job":
             # A Job cannot be changed: another content is another Job, and the same content has run already.
             # The engine names hooks in the same way.
-            content["metadata"]["name"] += "-" + digest([content["metadata"]["name"], content["spec"]], 8)
-    objects += spec["manifests"]
+            content["metadata"]["name"] += "-" + digest([content["metadata"]["name"], content.get("spec")], 8)
+    try:
+        objects += flatten(spec["manifests"])
+    except BadObject as error:
+        problems += ["manifests: %s" % line for line in str(error).split("\n")]
     problems += _twice(objects, spec["namespace"])
     if problems:
         raise BadApp(problems)
@@ -86,7 +89,11 @@ def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]],
     places += [(jobs, number) for jobs in hooks.values() for number in range(len(jobs))]
     for number, patch in enumerate(spec["overrides"]):
         where = "overrides[%d]" % number
-        kind, name = patch.get("kind"), (patch.get("metadata") or {}).get("name")
+        kind, about = patch.get("kind"), patch.get("metadata") or {}
+        if not isinstance(about, Mapping):
+            problems.append("%s.metadata: takes a mapping, not %s." % (where, words(about)))
+            continue
+        name = about.get("name")
         kinds = sorted({held[place]["kind"] for held, place in places})
         if not kind:
             problems.append("%s.kind: is required; there are %s." % (where, ", ".join(kinds)))
@@ -106,7 +113,7 @@ def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]],
             continue
         held, place = fitting[0]
         body = {key: value for key, value in patch.items() if key not in ("apiVersion", "kind")}
-        body["metadata"] = {key: value for key, value in (patch.get("metadata") or {}).items() if key != "name"}
+        body["metadata"] = {key: value for key, value in about.items() if key != "name"}
         changed = [key for key in HASHED if key in body]
         if changed and VERSION_OF in (held[place]["metadata"].get("annotations") or {}):
             problems.append(
@@ -115,9 +122,18 @@ def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]],
             )
             continue
         try:
-            held[place] = merge(held[place], body)
+            made = merge(held[place], body)
         except BadPatch as error:
             problems.append("%s: %s" % (where, error))
+            continue
+        was, now = reference(held[place]), reference(made)
+        if (was.api_version, was.kind, was.name) != (now.api_version, now.kind, now.name):
+            problems.append(
+                "%s: would take away what %s is known by; leave apiVersion, kind and metadata.name as they are."
+                % (where, was)
+            )
+            continue
+        held[place] = made
 
 
 def _called(content: Object) -> list[str]:
@@ -142,8 +158,5 @@ def masked(content: Object) -> Object:
     """Give an object as it may be shown: without the values of a Secret."""
     if content.get("kind") != "Secret":
         return content
-    shown = dict(content)
-    for section in ("data", "stringData"):
-        if isinstance(shown.get(section), Mapping):
-            shown[section] = dict.fromkeys(shown[section], MASK)
-    return shown
+    # What kubectl noted on an exported Secret repeats its values.
+    return showable(content_of(content), content_of(content))[1]

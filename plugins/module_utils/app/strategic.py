@@ -55,6 +55,9 @@ def merge(content: Mapping[str, Any], patch: Mapping[str, Any], path: str = "") 
         return {}
     if directive not in (None, "merge"):
         raise BadPatch("%s.$patch: takes replace, merge or delete, not %r." % (path, directive))
+    for key, value in patch.items():
+        if (key == RETAIN or key.startswith(DELETE_FROM)) and not isinstance(value, list):
+            raise BadPatch("%s: takes a list, not %r." % ("%s.%s" % (path, key) if path else key, value))
     result: dict[str, Any] = copy.deepcopy(dict(content))
     if RETAIN in patch:
         result = {key: value for key, value in result.items() if key in patch[RETAIN]}
@@ -90,7 +93,9 @@ def _merge_list(field: str, before: Any, patch: list[Any], path: str) -> list[An
     for number, item in enumerate(patch):
         if not isinstance(item, Mapping) or key not in item:
             raise BadPatch("%s[%d].%s: is required, elements of this list are told apart by it." % (path, number, key))
-        places = [place for place, other in enumerate(result) if other.get(key) == item[key]]
+        places = [
+            place for place, other in enumerate(result) if isinstance(other, Mapping) and other.get(key) == item[key]
+        ]
         if item.get(PATCH) == "delete":
             result = [other for place, other in enumerate(result) if place not in places]
         elif places:

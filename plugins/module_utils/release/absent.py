@@ -13,12 +13,12 @@ from ..workload.api import Client
 from ..workload.objects import Object, Reference, content_of, reference
 from . import prune
 from .desire import Desired, discover
-from .errors import Failed, Pause, ReleaseError
+from .errors import Failed, Pause
 from .lock import Lock
 from .look import known, uid
 from .ownership import identity
 from .plan import Plan, Planner, Want
-from .record import Record, RecordError
+from .record import Record
 from .report import Report, summary
 from .scrub import Scrubber
 from .send import lingering
@@ -48,6 +48,10 @@ class Absence:
 
         :raises ReleaseError: a record cannot be read, or another run works on the release.
         """
+        with self.work.open_when_refused():
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         if not self.store.look():
             answer = self.report.made(Plan(), None, changed=False)
             text = "There is no release %s in namespace %s." % (self.settings.name, self.settings.namespace)
@@ -62,6 +66,7 @@ class Absence:
         self.work.warnings = plan.kept
         if self.check_mode:
             return self.report.done(answer, summary(plan.actions, self.settings, 0, True))
+        self.work.lock.check()
         home = any(self._is_home(live) for live in lives)
         if home:
             self.work.lock.stop()  # the lease goes with its namespace, and nobody has taken it over then
@@ -77,6 +82,7 @@ class Absence:
             self.work.lock.release_it()
             return self.report.failure(answer, "Release %s is not gone. %s" % (self.settings.name, error), [])
         if not home:
+            self.work.lock.check()
             self.store.forget(self.store.entries)
             self.work.lock.remove()
         self.work.lock.held = False
@@ -94,7 +100,7 @@ class Absence:
         """Find what is there of any revision."""
         names: dict[Any, Reference] = {}
         for entry in self.store.entries:
-            record = self._read(entry.revision)
+            record = self.store.read(entry.revision)
             self.work.scrub.learn(record.objects)
             names.update((identity(name), name) for name in record.references + record.inherited)
         everything = Record(self.settings.name, self.settings.namespace, 0, [])
@@ -110,12 +116,6 @@ class Absence:
         ]
         steps = [Want(reference(live), "delete", {}, content_of(live), {}) for live in gone]
         return gone + ending, Plan(prunes=steps, kept=kept)
-
-    def _read(self, revision: int) -> Record:
-        try:
-            return self.store.read(revision)
-        except RecordError as error:
-            raise ReleaseError(str(error)) from error
 
     def _path(self, name: Reference) -> str:
         return self.desired.path(name)

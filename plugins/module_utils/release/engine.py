@@ -23,7 +23,7 @@ from .hooks import needed_by_hooks, run_hooks
 from .lock import Lock
 from .ownership import MANAGER, identity, key, references
 from .plan import Plan, Planner, candidates
-from .record import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Record, RecordError
+from .record import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Record
 from .report import Report, summary
 from .scrub import Scrubber
 from .send import Sender
@@ -59,6 +59,10 @@ class Engine:
         :returns: the module's answer; C(failed) is in it where the release did not become ready.
         :raises ReleaseError: it is refused, nothing was changed. :raises LockLost: another run took over.
         """
+        with self.work.open_when_refused():
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         latest = self._latest()
         if (
             latest
@@ -93,10 +97,7 @@ class Engine:
 
     def _latest(self) -> Record | None:
         entries = self.store.look()
-        try:
-            latest = self.store.read(entries[-1].revision) if entries else None
-        except RecordError as error:
-            raise ReleaseError(str(error)) from error
+        latest = self.store.read(entries[-1].revision) if entries else None
         if latest is not None:
             self.work.scrub.learn(latest.objects)
         return latest
@@ -106,10 +107,7 @@ class Engine:
         if latest is None or latest.status == DEPLOYED:
             return latest
         good = self.store.good()
-        try:
-            return self.store.read(good) if latest.status == ROLLED_BACK and good else None
-        except RecordError as error:
-            raise ReleaseError(str(error)) from error
+        return self.store.read(good) if latest.status == ROLLED_BACK and good else None
 
     def _plan(self, latest: Record | None) -> Plan:
         with self.work.phase("plan"):

@@ -11,7 +11,7 @@ from ..workload.api import ApiError, Client
 from ..workload.objects import Object, difference, reference
 from .errors import ReleaseError
 from .ownership import Identity, identity
-from .record import Record, RecordError
+from .record import Record
 from .store import Entry, Store, list_entries
 
 
@@ -45,8 +45,6 @@ def read(client: Client, namespace: str, name: str, revision: int) -> Record:
     store = Store(client, name, namespace)
     try:
         return store.read(revision)
-    except RecordError as error:
-        raise ReleaseError(str(error)) from error
     except ApiError as error:
         if error.status != 404:
             raise

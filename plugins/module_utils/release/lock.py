@@ -110,10 +110,12 @@ class Lock:
         self.held = False
 
     def remove(self) -> None:
-        """Delete the lease, when the release itself is gone."""
+        """Delete the lease, when the release itself is gone. That of a run which has taken the release over stays."""
         self.stop()
-        if self.held:
-            self.client.delete("%s/%s" % (self._collection, self._name))
+        path = "%s/%s" % (self._collection, self._name)
+        if self.held and not self._lost and not self.client.delete(path, version=self._version) and self._still_ours():
+            # It was renewed last by a request whose answer did not come.
+            self.client.delete(path, version=self._version)
         self.held = False
 
     def _write(self, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -150,7 +152,10 @@ class Lock:
         self.started = time.time()
         if (lease.get("spec") or {}).get("holderIdentity") == self.run_id:
             annotations = (lease.get("metadata") or {}).get("annotations") or {}
-            self.started = float(annotations.get(STARTED) or self.started)
+            try:
+                self.started = float(annotations.get(STARTED) or self.started)
+            except ValueError:
+                pass  # somebody else wrote that
 
     def _content(self, lease: Mapping[str, Any]) -> dict[str, Any]:
         metadata: dict[str, Any] = {
@@ -218,7 +223,7 @@ def process() -> str:
 def dead(name: str) -> bool:
     """Whether a process, as :func:`process` names it, ran on this host and does not run any more."""
     parts = name.split(" ")
-    if len(parts) != 4 or parts[:2] != [os.uname().nodename, _boot()] or not parts[3]:
+    if len(parts) != 4 or parts[:2] != [os.uname().nodename, _boot()] or not parts[2].isdigit() or not parts[3]:
         return False
     return _start_of(int(parts[2])) != parts[3]
 

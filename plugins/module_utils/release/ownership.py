@@ -78,7 +78,9 @@ def tidy(content: Object) -> Object:
     if clean.get("kind") == "Secret" and clean.get("apiVersion") == "v1" and plain and texts:
         del clean["stringData"]
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
-        clean["data"] = dict(clean.get("data") or {}, **encoded)
+        # What is no mapping is kept for the server to refuse.
+        data = clean.get("data") or {}
+        clean["data"] = dict(data, **encoded) if isinstance(data, dict) else data
     return clean
 
 

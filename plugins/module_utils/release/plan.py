@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from ..workload.api import ApiError, Client
 from ..workload.apply import Step
-from ..workload.objects import Object, Reference, content_of, reference
+from ..workload.objects import Object, Reference, content_of, mapping, reference
 from ..workload.ready import condition
 from ..workload.schema import Schema
 from . import prune, take_over
@@ -357,7 +357,7 @@ def autoscaled(content: Object, objects: Sequence[Mapping[str, Any]]) -> bool:
     """Whether an autoscaler of this release decides how many pods a workload has."""
     name = reference(content)
     targets = [
-        ((other.get("spec") or {}).get("scaleTargetRef") or {}, reference(other).namespace)
+        (mapping(mapping(other.get("spec")).get("scaleTargetRef")), reference(other).namespace)
         for other in objects
         if other.get("kind") == "HorizontalPodAutoscaler"
     ]
@@ -378,17 +378,16 @@ def with_replicas_of(live: Object, content: Object) -> Object:
         for entry in (live.get("metadata") or {}).get("managedFields") or []
         if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
     }
-    replicas = (live.get("spec") or {}).get("replicas")
-    if "replicas" in (content.get("spec") or {}) or replicas is None or owners != {(MANAGER, "")}:
+    replicas, spec = mapping(live.get("spec")).get("replicas"), content.get("spec") or {}
+    if not isinstance(spec, dict) or "replicas" in spec or replicas is None or owners != {(MANAGER, "")}:
         return content
-    return dict(content, spec=dict(content["spec"], replicas=replicas))
+    return dict(content, spec=dict(spec, replicas=replicas))
 
 
 def without_replicas(content: Object) -> Object:
     """Leave the number of replicas to the autoscaler."""
-    return dict(
-        content, spec={name: value for name, value in (content.get("spec") or {}).items() if name != "replicas"}
-    )
+    spec = {name: value for name, value in mapping(content.get("spec")).items() if name != "replicas"}
+    return dict(content, spec=spec)
 
 
 def good(latest: Record | None) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ..workload.objects import Object, Reference
+from .errors import ReleaseError
 from .fingerprint import digest
 from .ownership import PART, RELEASE, REVISION, STATUS, references
 
@@ -29,8 +30,8 @@ ANNOTATIONS = ("slipway.kube/finished", "slipway.kube/message")
 PENDING, DEPLOYED, FAILED, SUPERSEDED, ROLLED_BACK = "pending", "deployed", "failed", "superseded", "rolled-back"
 
 
-class RecordError(Exception):
-    """A record cannot be read; the message names it and says what is wrong."""
+class RecordError(ReleaseError):
+    """A record cannot be read; the message names it and says what is wrong. Whoever needs it, refuses to go on."""
 
 
 @dataclass
@@ -104,10 +105,10 @@ def change(record: Record, annotations: Mapping[str, str]) -> dict[str, Any]:
 def parts_of(secret: Mapping[str, Any]) -> list[str]:
     """Name the Secrets that continue a record."""
     try:
-        checks = json.loads(_data(secret, "parts") or b"{}")
-    except ValueError:
+        count = int(json.loads(_data(secret, "parts"))["parts"])
+    except (KeyError, TypeError, ValueError):
         return []  # decode() says what is wrong with it
-    return ["%s-p%d" % (secret["metadata"]["name"], number) for number in range(2, int(checks.get("parts", 1)) + 1)]
+    return ["%s-p%d" % (secret["metadata"]["name"], number) for number in range(2, count + 1)]
 
 
 def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None]) -> Record:
@@ -125,6 +126,8 @@ def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None])
             raise ValueError("a part is missing or was changed")
         intent = json.loads(gzip.decompress(packed))
         state = json.loads(gzip.decompress(_data(secret, "state")))
+        if not isinstance(state, dict):
+            raise ValueError("its state is not what was written")
         return Record(
             release=labels[RELEASE],
             namespace=metadata.get("namespace") or "",

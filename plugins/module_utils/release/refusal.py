@@ -23,8 +23,6 @@ IMMUTABLE = re.compile(
 # Replacing one of these would delete what it holds.
 NEVER_REPLACED = PRECIOUS + ("PersistentVolume", "CustomResourceDefinition")
 OWNER = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "(?P<subresource>[^"]*)")?')
-VALUE = re.compile(r"Invalid value: .*?(?:: (?=[^:\"{}]*$)|$)", re.S)
-TYPED = re.compile(r"got &value\.valueUnstructured\{.*\}", re.S)
 CLIENT_SIDE = ("kubectl-client-side-apply", "helm", "Helm", "before-first-apply", "kubectl-create")
 DEPTH = 6
 
@@ -103,7 +101,7 @@ def told(
         else:
             remedy = "Keep the fields, or say replace: immutable, which deletes the object and makes it anew."
         return "%s: fields that cannot be changed would change: %s. %s" % (name, fields, remedy)
-    return explain(without_values(error), name, MANAGER)
+    return explain(error, name, MANAGER)
 
 
 def conflict_told(name: Reference, owners: Mapping[tuple[str, str], Sequence[str]]) -> str:
@@ -117,25 +115,6 @@ def conflict_told(name: Reference, owners: Mapping[tuple[str, str], Sequence[str
     if old:
         remedy += "; what %s wrote as a whole is taken over with take_over: [%s]" % (" and ".join(old), ", ".join(old))
     return "%s: others have set fields that this release sets differently: %s. %s." % (name, "; ".join(parts), remedy)
-
-
-def without_values(error: ApiError) -> ApiError:
-    """Give the same refusal without the values that the server repeats: they can be long, and secret."""
-    causes = [dict(cause, message=_without(cause.get("message") or "")) for cause in error.causes]
-    message = _without(error.message) if not error.causes else error.message
-    if error.causes and VALUE.search(error.message):
-        message = "; ".join("%s: %s" % (cause.get("field") or "?", cause["message"]) for cause in causes)
-    return ApiError(
-        error.status, error.reason, TYPED.sub("got another type", message), error.method, error.path, causes
-    )
-
-
-def _without(text: str) -> str:
-    found = VALUE.search(text)
-    # Short values of plain fields are evidence; structures and long texts are not.
-    if found and ("{" in found.group(0) or len(found.group(0)) > 120):
-        text = VALUE.sub("invalid value: ", text).rstrip(": ")
-    return TYPED.sub("got another type", text)
 
 
 def _at(content: Any, path: str) -> Any:

@@ -10,7 +10,7 @@ import binascii
 import re
 from typing import Any, Iterable, Mapping
 
-from ..workload.objects import MASK
+from ..workload.objects import MASK, mapping
 
 SHORTEST = 6  # shorter values would be found in everything
 # Ordinary words and numbers, such as the value "password" of a tutorial: hiding these would hide what messages say.
@@ -39,8 +39,8 @@ class Scrubber:
 
         :param contents: objects; the Secrets among them count.
         """
-        for content in contents:
-            metadata = content.get("metadata") or {}
+        for content in map(mapping, contents):
+            metadata = mapping(content.get("metadata"))
             self._words.update(str(metadata.get(part) or "").lower() for part in ("name", "namespace"))
             if content.get("kind") == "Secret":
                 self._found.update(_values(content))
@@ -71,10 +71,11 @@ class Scrubber:
 
 
 def _values(secret: Mapping[str, Any]) -> Iterable[str]:
-    for name, value in list((secret.get("data") or {}).items()) + list((secret.get("stringData") or {}).items()):
+    data, texts = mapping(secret.get("data")), mapping(secret.get("stringData"))
+    for encoded, value in [(True, value) for value in data.values()] + [(False, value) for value in texts.values()]:
         text = str(value)
         yield text.strip()
-        plain = _decoded(text) if name in (secret.get("data") or {}) else text
+        plain = _decoded(text) if encoded else text
         yield base64.b64encode(plain.encode()).decode()
         yield plain.strip()
         # A file in a Secret is told line by line in a log.

@@ -19,6 +19,7 @@ from .errors import ReleaseError
 # A label's value and, with what is put around it, the name of an object
 # (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names).
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
@@ -38,7 +39,10 @@ OPTIONS: dict[str, Any] = dict(
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
     run_id=dict(type="str"),
+    chart_view=dict(type="bool", default=False),
 )
+# These are not what is asked of the release, but how the action plugin speaks with the module.
+SPOKEN = ("payload", "chart_view")
 
 
 @dataclass
@@ -70,7 +74,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
     :raises ReleaseError: some are not valid; each is named.
     """
-    known = {name: params[name] for name in OPTIONS if name != "payload" and params.get(name) is not None}
+    known = {name: params[name] for name in OPTIONS if name not in SPOKEN and params.get(name) is not None}
     settings = Settings(**known)
     settings.run_id = settings.run_id or uuid.uuid4().hex
     problems = []
@@ -78,6 +82,12 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         problems.append(
             "name: %r is no name of a release. Use up to 53 lower-case letters, digits and '-', with a letter or digit at both ends."
             % settings.name
+        )
+    if not NAMESPACE.fullmatch(settings.namespace):
+        # Without a name, the records of all namespaces would be meant.
+        problems.append(
+            "namespace: %r is no name of a namespace. Use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends."
+            % settings.namespace
         )
     if settings.history < 1:
         problems.append(

@@ -97,6 +97,15 @@ class Work:
             self.say("Waiting for %s." % holder)
             time.sleep(0.5)
 
+    @contextmanager
+    def open_when_refused(self) -> Iterator[None]:
+        """Let the next run begin at once where this one is refused after it had the lock."""
+        try:
+            yield
+        except ReleaseError:
+            self.lock.release_it()
+            raise
+
     def ready_now(self, names: Sequence[Reference]) -> bool:
         """Whether objects are ready, at one look."""
         return not names or not Watch(self.client, names, self.path, GRACE).look().waiting

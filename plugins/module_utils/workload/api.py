@@ -217,23 +217,32 @@ class Client:
         """
         return self._write("PATCH", path, content, PATCHES[kind], manager, dry_run)
 
-    def delete(self, path: str, uid: str | None = None, propagation: str = "Background", dry_run: bool = False) -> bool:
+    def delete(
+        self,
+        path: str,
+        uid: str | None = None,
+        propagation: str = "Background",
+        dry_run: bool = False,
+        version: str | None = None,
+    ) -> bool:
         """Delete an object and, in the background, what it owns.
 
         :param uid: delete it only where it is still this one.
+        :param version: delete it only where nobody has changed it since it had this resourceVersion.
         :param propagation: C(Background), C(Foreground) or C(Orphan).
-        :returns: whether there was one to delete.
+        :returns: whether there was such a one to delete.
         """
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        conditions = {name: value for name, value in (("uid", uid), ("resourceVersion", version)) if value}
+        if conditions:
+            options["preconditions"] = conditions
         if dry_run:
             options["dryRun"] = ["All"]
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             self._repeat("DELETE", path, None, json.dumps(options).encode(), headers, None, None)
         except ApiError as error:
-            if error.status == 404 or (uid and error.status == 409):
+            if error.status == 404 or (conditions and error.status == 409):
                 return False
             raise
         return True

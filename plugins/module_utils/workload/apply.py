@@ -24,6 +24,7 @@ from .objects import (
     reference,
     stages,
 )
+from .refused_values import without_values
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -251,7 +252,8 @@ def broken_rule(rule: Mapping[str, Any], live: Mapping[str, Any] | None) -> str 
 
 
 def explain(error: ApiError, name: Reference, manager: str) -> str:
-    """Say why the server refused an object, with the evidence and the remedy."""
+    """Say why the server refused an object, with the evidence and the remedy, and without a value that may be secret."""
+    error = without_values(error)
     if error.status == 409 and error.reason == "Conflict" and error.causes:
         fields = ", ".join(sorted({cause.get("field", "") for cause in error.causes}))
         owners = ", ".join(sorted({cause.get("message", "").replace("conflict with ", "") for cause in error.causes}))

@@ -17,7 +17,8 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from . import credential_plugin
 from .api import Client, load_credentials
-from .kubeconfig import Credentials, KubeconfigError, impersonation, merge, read_credentials, read_file
+from .kubeconfig import Credentials, KubeconfigError, check_shape, impersonation, merge, read_credentials, read_file
+from .objects import mapping, mappings
 
 FindProgram = Callable[[str], Optional[str]]
 
@@ -95,16 +96,22 @@ class KubeModule(AnsibleModule):
 
 
 def secrets(params: Mapping[str, Any]) -> set[str]:
-    """Give what is secret in a kubeconfig that is given as a mapping: tokens, passwords and keys."""
+    """Give what is secret in a kubeconfig that is given as a mapping: tokens, passwords and keys; all of it where it is text."""
     config = params.get("kubeconfig")
+    if is_text_of_one(config):
+        return {str(config)}
     found: set[str] = set()
-    if isinstance(config, Mapping):
-        for entry in config.get("users") or []:
-            user = entry.get("user") or {} if isinstance(entry, Mapping) else {}
-            found.update(str(user[key]) for key in ("token", "password", "client-key-data") if user.get(key))
-            program = user.get("exec") or {}
-            found.update(str(one["value"]) for one in program.get("env") or [] if one.get("value"))
+    for entry in mappings(mapping(config).get("users")):
+        user = mapping(entry.get("user"))
+        found.update(str(user[key]) for key in ("token", "password", "client-key-data") if user.get(key))
+        program = mapping(user.get("exec"))
+        found.update(str(one["value"]) for one in mappings(program.get("env")) if one.get("value"))
     return found
+
+
+def is_text_of_one(given: Any) -> bool:
+    """Whether somebody gave the text of a kubeconfig where its path is meant."""
+    return isinstance(given, str) and ("\n" in given.strip() or given.lstrip().startswith("{"))
 
 
 def credentials(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credentials:
@@ -123,6 +130,10 @@ def _configured(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credent
     given, context = params.get("kubeconfig"), params.get("context")
     if isinstance(given, Mapping):
         return read_credentials(given, context, os.getcwd(), credential_plugin.run)
+    if is_text_of_one(given):
+        raise KubeconfigError(
+            "The option kubeconfig is given the text of a kubeconfig. Give it as a mapping (with the filter from_yaml), or name its file."
+        )
     paths = [os.path.expanduser(path) for path in str(given or "").split(os.pathsep) if path]
     missing = [path for path in paths if not os.path.exists(path)]
     if paths and len(missing) == len(paths):
@@ -156,8 +167,10 @@ def _usual() -> list[str]:
 
 
 def _read(paths: Sequence[str], context: str | None, get_bin_path: FindProgram) -> Credentials:
+    configs = []
     try:
-        configs = [_absolute(_parse(path), os.path.dirname(os.path.abspath(path))) for path in paths]
+        for path in paths:
+            configs.append(_absolute(_shaped(path), os.path.dirname(os.path.abspath(path))))
     except _NoYaml:
         kubectl = get_bin_path("kubectl")
         if not kubectl:
@@ -170,6 +183,15 @@ def _read(paths: Sequence[str], context: str | None, get_bin_path: FindProgram) 
         return read_credentials(merge(configs), context, "", credential_plugin.run)
     except KubeconfigError as error:
         raise KubeconfigError("%s: %s" % (", ".join(paths), error)) from error
+
+
+def _shaped(path: str) -> Mapping[str, Any]:
+    try:
+        config = _parse(path)
+        check_shape(config)
+    except KubeconfigError as error:
+        raise KubeconfigError(str(error) if path in str(error) else "%s: %s" % (path, error)) from None
+    return config
 
 
 class _NoYaml(Exception):
@@ -254,7 +276,7 @@ def _overridden(base: Credentials, params: Mapping[str, Any]) -> Credentials:
             raise KubeconfigError("host is %r: it is a URL, such as https://10.0.0.10:6443." % params["host"])
     if params.get("api_key"):
         # Some give it with the name of its kind, as kubernetes.core's users had to.
-        token = str(params["api_key"])
+        token = str(params["api_key"]).strip()
         changes.update(
             ALONE, token=token[7:] if token.startswith("Bearer ") else token, user="the owner of the given token"
         )
@@ -280,6 +302,9 @@ def _overridden(base: Credentials, params: Mapping[str, Any]) -> Credentials:
 
 def _through_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
     proxy = params.get("proxy") or base.proxy
+    for what, url in (("API server", changes.get("server") or base.server), ("proxy", proxy)):
+        if not is_address(url):
+            raise KubeconfigError("The address of the %s is none: see its brackets and its port." % what)
     host = urlsplit(changes.get("server") or base.server).hostname or ""
     if proxy and spared(host, params.get("no_proxy") or ""):
         proxy = ""
@@ -297,6 +322,15 @@ def _through_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[s
     headers += [("Authorization", _basic(wanted["basic_auth"]))] if wanted.get("basic_auth") else []
     headers += [("User-Agent", wanted["user_agent"])] if wanted.get("user_agent") else []
     changes["headers"] = tuple(headers)
+
+
+def is_address(url: str) -> bool:
+    """Whether a URL can be taken apart. It is not told: a proxy's can hold a password."""
+    try:
+        parts = urlsplit(url)
+        return parts.port is None or bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _basic(login: str) -> str:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import re
 import socket
 import ssl
 import tempfile
-from typing import Sequence
+from contextlib import contextmanager
+from typing import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from .kubeconfig import Credentials, KubeconfigError
+
+SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def open_connection(
@@ -47,7 +51,10 @@ def target_of(credentials: Credentials, path: str) -> str:
 
 
 def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
-    """Give the headers that go with every request: who asks, as whom, and what a proxy wants to know."""
+    """Give the headers that go with every request: who asks, as whom, and what a proxy wants to know.
+
+    :raises KubeconfigError: one of them cannot be a header.
+    """
     headers = list(credentials.headers)
     named = any(name == "Authorization" for name, _value in headers)
     if credentials.token and not named:
@@ -57,6 +64,13 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
         headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
     if credentials.proxy and credentials.server.startswith("http://"):
         headers += _proxy_headers(credentials)
+    for name, value in headers:
+        if not SENDABLE.fullmatch(value):
+            # The library would raise an error that repeats the value.
+            what = "The token" if name == "Authorization" else "What is given for %s" % name
+            raise KubeconfigError(
+                "%s cannot be sent: it has a line break or a character that HTTP does not know." % what
+            )
     return headers
 
 
@@ -77,11 +91,7 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if credentials.certificate:
-        # The ssl module reads certificates from files only; this one lives for the duration of the call.
-        with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-            pair = os.path.join(folder, "client.pem")
-            with open(os.open(pair, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
-                stream.write(credentials.certificate + b"\n" + credentials.key)
+        with _as_file(credentials.certificate + b"\n" + credentials.key) as pair:
             try:
                 context.load_cert_chain(pair)
             except ssl.SSLError as error:
@@ -89,6 +99,31 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
                     "The kubeconfig's client certificate and key do not fit together: %s." % error
                 ) from error
     return context
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Give the path of a file with some content for the ssl module, which reads certificates and keys from files only.
+
+    It is in memory where the system can, so that nothing stays of it when this process is killed.
+    """
+    try:
+        number = os.memfd_create("slipway")
+    except (AttributeError, OSError):  # no Linux, or one that forbids it
+        number = -1
+    if number >= 0 and os.path.exists("/proc/self/fd/%d" % number):
+        with os.fdopen(number, "wb") as memory:
+            memory.write(content)
+            memory.flush()
+            yield "/proc/self/fd/%d" % number
+        return
+    if number >= 0:
+        os.close(number)
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        path = os.path.join(folder, "client.pem")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
+            stream.write(content)
+        yield path
 
 
 class _NamedConnection(http.client.HTTPSConnection):

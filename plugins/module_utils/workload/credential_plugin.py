@@ -35,7 +35,9 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
             "The kubeconfig's program %r speaks %s; known are %s." % (command, version, " and ".join(VERSIONS))
         )
     environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(_question(program, cluster)))
-    environment.update({entry["name"]: entry.get("value") or "" for entry in program.get("env") or []})
+    for entry in program.get("env") or []:
+        if entry.get("name"):
+            environment[entry["name"]] = entry.get("value") or ""
     place = os.path.join(folder, command) if os.sep in command else command
     try:
         done = subprocess.run(
@@ -53,6 +55,11 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise KubeconfigError("The kubeconfig's program %r cannot be run: %s." % (command, error)) from error
+    except ValueError:  # a null character, or a name of the environment with "="; either could be next to a secret
+        raise KubeconfigError(
+            "The kubeconfig's program %r cannot be run: its arguments or its environment are not such as a program can have."
+            % command
+        ) from None
     if done.returncode != 0:
         # Only what it says to people: the answer on standard output may hold a token.
         raise KubeconfigError(

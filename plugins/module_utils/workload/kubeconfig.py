@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Sequence
 
 from .identity import certificate_end, moment, token_end
+from .kubeconfig_shape import wrong_shapes
 
 # Programs that prove identity are called with the names and arguments of the kubeconfig, and its folder.
 Plugin = Callable[[Mapping[str, Any], Mapping[str, Any], str], Mapping[str, Any]]
@@ -91,6 +92,7 @@ def read_credentials(
     :param plugin: runs a program that proves identity (:func:`credential_plugin.run`).
     :raises KubeconfigError: a part is missing, cannot be read, or proves identity in a way that is not supported.
     """
+    check_shape(config)
     name = context or config.get("current-context")
     if not name:
         raise KubeconfigError(
@@ -137,6 +139,16 @@ def read_credentials(
     )
 
 
+def check_shape(config: Mapping[str, Any]) -> None:
+    """See that a kubeconfig is made of what kubeconfigs are made of.
+
+    :raises KubeconfigError: parts are of another type; each is named by its path, none with its value.
+    """
+    wrong = wrong_shapes(config)
+    if wrong:
+        raise KubeconfigError("This is no kubeconfig: %s. Correct it." % "; ".join(wrong))
+
+
 def merge(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Merge kubeconfigs as kubectl does with several in $KUBECONFIG: of two that say the same, the first one counts."""
     merged: dict[str, Any] = {"clusters": [], "contexts": [], "users": [], "current-context": ""}
@@ -155,7 +167,7 @@ def impersonation(
     headers = [("Impersonate-User", user)] if user else []
     headers += [("Impersonate-Group", group) for group in groups if group]
     headers += [("Impersonate-Uid", uid)] if uid else []
-    headers += [("Impersonate-Extra-" + key, value) for key, values in (extra or {}).items() for value in values]
+    headers += [("Impersonate-Extra-" + key, value) for key, values in (extra or {}).items() for value in values or []]
     if headers and not user:
         raise KubeconfigError("Groups to act as are given without a user to act as. Set impersonate_user also.")
     return tuple(headers)
@@ -181,7 +193,7 @@ def _unsupported(user: str, way: str) -> KubeconfigError:
 
 
 def _names(config: Mapping[str, Any], section: str) -> str:
-    names: list[str] = [entry.get("name", "") for entry in config.get(section) or []]
+    names: list[str] = [entry.get("name") or "" for entry in config.get(section) or []]
     return ", ".join(names) or "none"
 
 

@@ -93,14 +93,10 @@ Kinds = Dict[Tuple[str, str], Resource]
 
 
 def reference(content: Mapping[str, Any]) -> Reference:
-    """Name an object by its own content."""
-    metadata = content.get("metadata") or {}
-    return Reference(
-        content.get("apiVersion") or "",
-        content.get("kind") or "",
-        metadata.get("namespace") or "",
-        metadata.get("name") or "",
-    )
+    """Name an object by its own content; what is no text is no name."""
+    metadata = mapping(content.get("metadata"))
+    parts = (content.get("apiVersion"), content.get("kind"), metadata.get("namespace"), metadata.get("name"))
+    return Reference(*(part if isinstance(part, str) else "" for part in parts))
 
 
 def flatten(contents: Iterable[Any]) -> list[Object]:
@@ -129,13 +125,9 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
             problems.append("Object %d is %s, not a mapping." % (position, type(content).__name__))
             continue
         name = reference(content)
-        missing = [
-            key
-            for key, value in (("apiVersion", name.api_version), ("kind", name.kind), ("metadata.name", name.name))
-            if not value
-        ]
-        if missing:
-            problems.append("Object %d (%s) lacks %s." % (position, name, ", ".join(missing)))
+        wrong = _nameless(content)
+        if wrong:
+            problems += ["Object %d (%s) %s." % (position, name, text) for text in wrong]
             continue
         identity = (name.api_version.rpartition("/")[0], name.kind, name.namespace, name.name)
         if identity in seen:
@@ -145,6 +137,25 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
     if problems:
         raise BadObject("\n".join(problems))
     return found
+
+
+def _nameless(content: Mapping[str, Any]) -> list[str]:
+    """Say why an object has no name: what it lacks, and what is not what a name is made of."""
+    given = content.get("metadata")
+    metadata = mapping(given)
+    parts = [("apiVersion", content.get("apiVersion")), ("kind", content.get("kind"))]
+    parts.append(("metadata.name", metadata.get("name")))
+    missing = [key for key, value in parts if value is None or value == ""]
+    wrong = ["lacks %s" % ", ".join(missing)] if missing else []
+    texts = [(key, value) for key, value in parts if key not in missing]
+    if metadata.get("namespace") is not None:
+        texts.append(("metadata.namespace", metadata["namespace"]))
+    wrong += [
+        "has %s in %s, not text" % (type(value).__name__, key) for key, value in texts if not isinstance(value, str)
+    ]
+    if given is not None and not isinstance(given, Mapping):
+        wrong.append("has %s in metadata, not a mapping" % type(given).__name__)
+    return wrong
 
 
 def read_discovery(documents: Iterable[Mapping[str, Any]]) -> Kinds:
@@ -167,10 +178,10 @@ def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
     kinds: Kinds = {}
     for content in contents:
         if content.get("kind") == "CustomResourceDefinition":
-            spec = _mapping(content.get("spec"))
-            names, versions = _mapping(spec.get("names")), spec.get("versions")
-            for version in versions if isinstance(versions, list) else []:
-                parts = (spec.get("group"), _mapping(version).get("name"), names.get("kind"), names.get("plural"))
+            spec = mapping(content.get("spec"))
+            names = mapping(spec.get("names"))
+            for version in mappings(spec.get("versions")):
+                parts = (spec.get("group"), version.get("name"), names.get("kind"), names.get("plural"))
                 whole = [part for part in parts if part and isinstance(part, str)]
                 if len(whole) == len(parts):
                     group, number, kind, plural = whole
@@ -178,8 +189,14 @@ def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
     return kinds
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Give a value of an object that nobody has looked at yet where it is a mapping, and an empty one otherwise."""
     return value if isinstance(value, Mapping) else {}
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """Give the mappings in a list, and nothing where it is none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Object]:
@@ -241,8 +258,8 @@ def content_of(live: Mapping[str, Any] | None) -> Object:
     if not live:
         return {}
     content = {key: value for key, value in live.items() if key != "status"}
-    metadata = {key: value for key, value in (live.get("metadata") or {}).items() if key not in BOOKKEEPING}
-    if metadata.get("annotations"):
+    metadata = {key: value for key, value in mapping(live.get("metadata")).items() if key not in BOOKKEEPING}
+    if isinstance(metadata.get("annotations"), Mapping):
         metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key not in COUNTED}
     if not metadata.get("annotations"):
         metadata.pop("annotations", None)
@@ -256,9 +273,11 @@ def showable(before: Object, after: Object) -> tuple[Object, Object]:
     shown = (copy.deepcopy(before), copy.deepcopy(after))
     if "Secret" in (before.get("kind"), after.get("kind")):
         for section in ("data", "stringData"):
-            old, new = before.get(section) or {}, after.get(section) or {}
+            old, new = mapping(before.get(section)), mapping(after.get(section))
             for side, word, other in ((shown[0], "before", new), (shown[1], "after", old)):
-                for key, value in (side.get(section) or {}).items():
+                if side.get(section) and not isinstance(side[section], dict):
+                    side[section] = MASK  # the server refuses it; it is secret all the same
+                for key, value in mapping(side.get(section)).items():
                     side[section][key] = MASK if other.get(key) == value else "%s (%s)" % (MASK, word)
     for side in shown:
         if side.get("kind") == "CustomResourceDefinition" and not (before and after):
@@ -274,6 +293,6 @@ def difference(name: Reference, before: Object, after: Object) -> dict[str, Any]
 
 def _shorten_schemas(definition: Object) -> None:
     # A schema of thousands of lines says nothing in a diff of a definition that comes or goes as a whole.
-    for version in (definition.get("spec") or {}).get("versions") or []:
+    for version in mappings(mapping(definition.get("spec")).get("versions")):
         if version.get("schema"):
             version["schema"] = "(a schema of %d characters)" % len(json.dumps(version["schema"]))

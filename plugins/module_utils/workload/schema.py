@@ -17,7 +17,7 @@ import threading
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from .api import ApiError, Client
-from .objects import Object, reference
+from .objects import Object, mapping, mappings, reference
 
 REFERENCE = "#/components/schemas/"
 KINDS = "x-kubernetes-group-version-kind"
@@ -27,6 +27,12 @@ NUMBER_OR_TEXT = "x-kubernetes-int-or-string"
 METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 # How deep a field is looked for that stands in the wrong place (spec.containers for spec.template.spec.containers).
 DEPTH = 3
+
+# Of which types the parts of a schema are.
+NOTHING = type(None)
+SHAPES: dict[str, tuple[type, ...]] = dict.fromkeys(("type", "format", "$ref"), (str, NOTHING))
+SHAPES.update(dict.fromkeys(("required", "enum", "allOf", "anyOf", "oneOf"), (list, NOTHING)))
+SHAPES.update(properties=(dict, NOTHING), items=(dict, NOTHING), additionalProperties=(dict, bool, NOTHING))
 
 CALLED = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
 CALLED.update(array="a list", object="a mapping")
@@ -52,12 +58,14 @@ class Schema:
         for content in contents:
             if content.get("kind") != "CustomResourceDefinition":
                 continue
-            spec = content.get("spec") or {}
-            for version in spec.get("versions") or []:
-                schema = (version.get("schema") or {}).get("openAPIV3Schema")
-                kind = (spec.get("names") or {}).get("kind")
-                if isinstance(schema, Mapping) and kind:
-                    self._brought["%s/%s" % (spec.get("group"), version.get("name")), kind] = dict(schema)
+            spec = mapping(content.get("spec"))
+            kind = mapping(spec.get("names")).get("kind")
+            for version in mappings(spec.get("versions")):
+                schema = mapping(version.get("schema")).get("openAPIV3Schema")
+                if isinstance(schema, Mapping) and kind and isinstance(kind, str):
+                    # The server tells what is wrong with a schema; until it is right, nothing can be held against it.
+                    sound = dict(schema) if is_sound(schema) else {ANYTHING: True}
+                    self._brought["%s/%s" % (spec.get("group"), version.get("name")), kind] = sound
 
     def problems(self, content: Object) -> list[str]:
         """Tell what is wrong with an object: every problem is one sentence that names the object and the field.
@@ -119,6 +127,17 @@ class Schema:
                     found = {}
                 self._documents[api_version] = (found.get("components") or {}).get("schemas") or {}
             return self._documents[api_version]
+
+
+def is_sound(schema: Any) -> bool:
+    """Whether a schema, with all below it, is made of what schemas are made of
+    (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema)."""
+    if not isinstance(schema, Mapping) or any(not isinstance(schema.get(key), kinds) for key, kinds in SHAPES.items()):
+        return False
+    below = [*(schema.get("properties") or {}).values()]
+    below += [part for way in ("allOf", "anyOf", "oneOf") for part in schema.get(way) or []]
+    below += [part for part in (schema.get("items"), schema.get("additionalProperties")) if isinstance(part, Mapping)]
+    return all(is_sound(part) for part in below) and all(isinstance(key, str) for key in schema.get("required") or [])
 
 
 def undecodable(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

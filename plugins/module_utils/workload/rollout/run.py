@@ -16,7 +16,7 @@ from ...diagnosis.waiting import Outlook, Watch
 from ...release.stateful_set import free, in_the_way, waits_in_order
 from ..api import ApiError, Client
 from ..apply import explain as explain_refusal
-from ..objects import Object, Reference, content_of, difference
+from ..objects import Object, Reference, Resource, content_of, difference
 from ..ready import readiness, selector_query
 from .changes import LOOKING, Change, RolloutError, Wanted, cautions, paused, plan
 from .history import KINDS, Revision, current, find, images_of, revisions_of
@@ -166,10 +166,10 @@ class Rollout:
         return found.template
 
     def _path(self, name: Reference) -> str:
-        return "/apis/apps/v1/namespaces/%s/%s/%s" % (name.namespace, self.kind.plural, name.name)
+        return Resource(self.kind.plural, True).path(name)
 
     def _collection(self, plural: str) -> str:
-        return "/apis/apps/v1/namespaces/%s/%s" % (self.wanted.name.namespace, plural)
+        return Resource(plural, True).collection(self.wanted.name.api_version, self.wanted.name.namespace)
 
     def _look(self) -> Object | None:
         """Read the workload and its revisions.
@@ -229,9 +229,8 @@ class Rollout:
         if self.wanted.action != "scale":
             return []
         try:
-            return self.client.items(
-                "/apis/autoscaling/v2/namespaces/%s/horizontalpodautoscalers" % self.wanted.name.namespace
-            )
+            scalers = Resource("horizontalpodautoscalers", True)
+            return self.client.items(scalers.collection("autoscaling/v2", self.wanted.name.namespace))
         except ApiError:
             return []
 
@@ -257,7 +256,8 @@ class Rollout:
         selector = selector_query(live)
         if self.wanted.name.kind != "StatefulSet" or not selector or not waits_in_order(live):
             return []
-        pods = self.client.items("/api/v1/namespaces/%s/pods" % self.wanted.name.namespace, {"labelSelector": selector})
+        place = Resource("pods", True).collection("v1", self.wanted.name.namespace)
+        pods = self.client.items(place, {"labelSelector": selector})
         return [pod["metadata"]["name"] for pod in in_the_way(live, pods, back=False)]
 
     def _fail(self, outlook: Outlook, seconds: float) -> None:

@@ -15,7 +15,6 @@ from ansible_collections.slipway.kube.plugins.module_utils.release.refusal impor
     immutable_fields,
     is_immutable,
     told,
-    without_values,
 )
 from ansible_collections.slipway.kube.plugins.module_utils.release.take_over import (
     migrated,
@@ -26,6 +25,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.release.take_over imp
 )
 from ansible_collections.slipway.kube.plugins.module_utils.workload.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils.workload.objects import Reference
+from ansible_collections.slipway.kube.plugins.module_utils.workload.refused_values import without_values
 
 POD = {
     "spec": {

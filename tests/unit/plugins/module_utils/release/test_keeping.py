@@ -179,6 +179,8 @@ def test_hooks_are_named_by_what_they_do() -> None:
     ("params", "says"),
     [
         ({"name": "Web"}, "name: 'Web' is no name of a release"),
+        ({"namespace": ""}, "namespace: '' is no name of a namespace"),
+        ({"namespace": "../kube-system"}, "namespace: '../kube-system' is no name"),
         ({"history": 0}, "history: 0 revisions"),
         ({"timeout": -1}, "timeout: -1 seconds"),
         ({"payload": None}, "No objects came with the call"),

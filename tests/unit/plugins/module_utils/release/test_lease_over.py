@@ -133,3 +133,35 @@ def test_without_a_lease_there_is_nothing_to_ask(lock: lease.Lock, server: Any) 
     del server.asked[:]
     lock.check()
     assert server.asked == []
+
+
+def test_a_lease_that_was_lost_is_not_deleted(lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "RENEW", 60)
+    assert lock.take() == ""
+    stolen(server)
+    lock.remove()
+    assert server.find("Lease", "slipway-release-web")["spec"]["holderIdentity"] == "thief" and not lock.held
+
+
+def test_a_lease_that_was_renewed_without_an_answer_is_deleted(
+    lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW", 60)
+    assert lock.take() == ""
+    server.put(PATH, server.find("Lease", "slipway-release-web"))
+    lock.remove()
+    assert server.names("Lease") == []
+
+
+def test_what_others_wrote_on_a_lease_is_survived(
+    lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW", 60)
+    assert lock.take() == ""
+    content = server.find("Lease", "slipway-release-web")
+    odd = " ".join([*lease.process().split(" ")[:2], "x", "y"])
+    content["metadata"]["annotations"] = {lease.PROCESS: odd, lease.STARTED: "soon"}
+    content["spec"]["holderIdentity"] = "other"
+    assert "other" in lock.take()
+    content["spec"]["holderIdentity"] = "mine"
+    assert lock.take() == ""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import select
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -282,6 +284,25 @@ def test_certificates_that_are_none_are_told(make_certificate: Callable[[int], A
     good, other = make_certificate(3), make_certificate(4)
     with pytest.raises(KubeconfigError, match="do not fit together"):
         Client(Credentials("https://h", certificate=good.certificate.read_bytes(), key=other.key.read_bytes()))
+
+
+def test_a_key_is_written_to_no_file_where_the_system_can_do_without(
+    make_certificate: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, folders = make_certificate(3), []
+    made = tempfile.TemporaryDirectory
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **more: folders.append(made(**more)) or folders[-1])
+    credentials = Credentials("https://h", certificate=pair.certificate.read_bytes(), key=pair.key.read_bytes())
+    before = len(os.listdir("/proc/self/fd"))
+    Client(credentials)
+    assert folders == [] and len(os.listdir("/proc/self/fd")) == before
+
+    def forbidden(_name: str) -> int:
+        raise OSError
+
+    monkeypatch.setattr(os, "memfd_create", forbidden)
+    Client(credentials)
+    assert len(folders) == 1 and not os.path.exists(folders[0].name)
 
 
 def test_what_passes_is_asked_again_and_a_broken_answer_too(server: Server) -> None:

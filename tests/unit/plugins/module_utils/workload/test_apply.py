@@ -1,17 +1,13 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client and the manifest against a small API server made here: plain HTTP on the loopback, objects in a dictionary."""
+"""The client and the manifest against a small API server."""
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -27,105 +23,14 @@ from ansible_collections.slipway.kube.plugins.module_utils.workload.apply import
 from ansible_collections.slipway.kube.plugins.module_utils.workload.kubeconfig import Credentials
 from ansible_collections.slipway.kube.plugins.module_utils.workload.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils.workload.wait import NotReady, wait_ready
-
-SERVED = {
-    "/api": [("", "v1", [("namespaces", "Namespace", "Cluster"), ("configmaps", "ConfigMap", "Namespaced")])],
-    "/apis": [
-        ("apps", "v1", [("deployments", "Deployment", "Namespaced")]),
-        ("apiextensions.k8s.io", "v1", [("customresourcedefinitions", "CustomResourceDefinition", "Cluster")]),
-    ],
-}
-
-
-class Server(ThreadingHTTPServer):
-    """Keeps objects by their path. C(busy): how many requests it still refuses for a moment."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.objects: dict[str, dict[str, Any]] = {
-            "/api/v1/namespaces/default": {"kind": "Namespace", "metadata": {"name": "default"}}
-        }
-        self.writes: list[tuple[str, str]] = []
-        self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
-        self.busy = 0
-
-
-class Handler(BaseHTTPRequestHandler):
-    """GET, PATCH (apply) and DELETE, as the API server answers them."""
-
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def answer(self, status: int, content: Any) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def handle_any(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        objects = self.server.objects
-        if self.server.busy > 0:
-            self.server.busy -= 1
-            return self.answer(
-                500, {"kind": "Status", "reason": "InternalError", "message": "etcdserver: leader changed"}
-            )
-        if self.command == "PATCH" and parts.path in self.server.refuse:
-            return self.answer(
-                self.server.refuse[parts.path][0], {"kind": "Status", **self.server.refuse[parts.path][1]}
-            )
-        if self.command == "GET" and parts.path in SERVED:
-            return self.answer(200, discovery(parts.path))
-        if self.command == "PATCH":
-            assert self.headers["Content-Type"] == "application/apply-patch+yaml" and query["fieldManager"] == "tests"
-            before = objects.get(parts.path, {})
-            after = {
-                **before,
-                **body,
-                "metadata": {**before.get("metadata", {}), **body["metadata"], "resourceVersion": str(time.time())},
-            }
-            if body["kind"] == "CustomResourceDefinition":
-                after["status"] = {"conditions": [{"type": "Established", "status": "True"}]}
-            if query.get("dryRun") != "All":
-                objects[parts.path] = after
-                self.server.writes.append(("apply", parts.path))
-            return self.answer(200, after)
-        if parts.path not in objects:
-            return self.answer(404, {"kind": "Status", "reason": "NotFound", "message": "not found"})
-        if self.command == "DELETE":
-            self.server.writes.append(("delete", parts.path))
-            return self.answer(200, objects.pop(parts.path))
-        return self.answer(200, objects[parts.path])
-
-    do_GET = do_PATCH = do_DELETE = handle_any
-
-    def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
-
-
-def discovery(path: str) -> dict[str, Any]:
-    """Aggregated discovery of what this server serves."""
-    items = []
-    for group, version, resources in SERVED[path]:
-        served = [
-            {"resource": plural, "responseKind": {"kind": kind}, "scope": scope} for plural, kind, scope in resources
-        ]
-        items.append({"metadata": {"name": group}, "versions": [{"version": version, "resources": served}]})
-    return {"kind": "APIGroupDiscoveryList", "items": items}
+from harness.api_server import Server, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server for the time of a test."""
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture
@@ -195,7 +100,7 @@ def test_only_what_differs_is_sent_and_shown(server: Server, client: Client) -> 
     assert actions(steps) == ["none", "change", "none", "none"]
     assert (steps[1].diff["before"]["data"], steps[1].diff["after"]["data"]) == ({"a": "1"}, {"a": "2"})
     other.run(steps, time.monotonic() + 5)
-    assert server.writes == [("apply", "/api/v1/namespaces/web/configmaps/c")]
+    assert server.writes == [("APPLY", "/api/v1/namespaces/web/configmaps/c")]
 
 
 def test_an_interrupted_run_is_finished(server: Server, client: Client) -> None:
@@ -270,6 +175,23 @@ def test_refusals_are_explained(error: ApiError, says: str) -> None:
     assert text.startswith("ConfigMap n/c: ") and says in text
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, ".data.pin: expected string, got &value.valueUnstructured{Value:4711471147}"),
+        (422, 'Secret "s" is invalid: data: Invalid value: {"a":"4711471147"}'),
+        (400, "strict decoding error: x: Invalid value: " + "4711471147" * 20),
+    ],
+)
+def test_what_the_server_repeats_of_a_value_is_not_told(
+    server: Server, client: Client, status: int, message: str
+) -> None:
+    server.refuse["/api/v1/namespaces/default/secrets/s"] = (status, {"reason": "Invalid", "message": message})
+    with pytest.raises(ManifestError) as caught:
+        manifest(client, [some("Secret", "s", data={"pin": 4711471147})]).plan()
+    assert "Secret default/s" in str(caught.value) and "4711471147" not in str(caught.value)
+
+
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: Server, client: Client) -> None:
     server.busy = 2
     assert client.find("/api/v1/namespaces/default") is not None
@@ -306,11 +228,12 @@ def test_waiting_ends_when_ready_and_explains_when_not(server: Server, client: C
     wanted = some("Deployment", "d", "apps/v1", spec={"replicas": 1, "selector": {"matchLabels": {"a": "b"}}})
     deployed = manifest(client, [wanted])
     deployed.run(deployed.plan(), time.monotonic() + 5)
+    path = "/apis/apps/v1/namespaces/default/deployments/d"
+    del server.objects[path]["status"]  # no controller is there yet
     with pytest.raises(
         NotReady, match=r"Not ready after 0 s:\nDeployment default/d: its controller has not seen it yet."
     ):
         wait_ready(client, deployed.path, deployed.contents, 0)
-    path = "/apis/apps/v1/namespaces/default/deployments/d"
     counts = {"observedGeneration": 0, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
     server.objects[path] = dict(server.objects[path], status=counts)
     assert wait_ready(client, deployed.path, deployed.contents, 0) == ["Deployment default/d"]

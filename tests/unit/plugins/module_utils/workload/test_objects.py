@@ -75,6 +75,13 @@ def test_lists_are_opened_and_empty_documents_left_out() -> None:
         ([{"kind": "A", "metadata": {}}], r"Object 1 \(A \) lacks apiVersion, metadata.name"),
         ([some("A"), some("A")], "Objects 1 and 2 are both A x"),
         ([some("A", api_version="apps/v1"), some("A", api_version="apps/v1beta1")], "both"),
+        (
+            [{"kind": "A", "apiVersion": "v1", "metadata": ["x"]}],
+            r"lacks metadata.name.\n.*has list in metadata, not a mapping",
+        ),
+        ([some("A", api_version=["v1"])], r"Object 1 \(A x\) has list in apiVersion, not text"),
+        ([some("A", name=5), some({"a": 1})], r"has int in metadata.name, not text.\nObject 2 .* has dict in kind"),
+        ([{"kind": "A", "apiVersion": "v1", "metadata": {"name": "x", "namespace": 7}}], "int in metadata.namespace"),
     ],
 )
 def test_what_is_no_object_is_refused(contents: list[Any], says: str) -> None:

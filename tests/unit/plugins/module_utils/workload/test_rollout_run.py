@@ -307,3 +307,8 @@ def test_pods_are_counted_by_kind() -> None:
     daemon_set = {"kind": "DaemonSet", "spec": {"template": {}}, "status": numbers}
     assert counts(daemon_set) == {"wanted": 3, "updated": 2, "ready": 1, "available": 0}
     assert counts({}) == {"wanted": 0, "updated": 0, "ready": 0, "available": 0}
+
+
+def test_a_name_that_is_none_stays_one_part_of_a_path(cluster: Cluster) -> None:
+    wanted = Wanted("status", Reference("apps/v1", "Deployment", "shop", "web/scale"))
+    assert run.Rollout(cluster, wanted, False)._path(wanted.name).endswith("/deployments/web%2Fscale")  # type: ignore[arg-type]

@@ -38,6 +38,20 @@ def schema(*contents: dict[str, Any]) -> Schema:
     return Schema(Server(), contents)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("odd", [{"properties": ["spec"]}, {"items": "x"}, {"anyOf": [3]}, {"required": [[]]}])
+def test_a_schema_that_is_none_refuses_nothing(odd: dict[str, Any]) -> None:
+    spec = {
+        "group": "x.io",
+        "names": {"kind": "Thing"},
+        "versions": ["v0", {"name": "v1", "schema": {"openAPIV3Schema": {"properties": {"spec": odd}}}}],
+    }
+    brought = schema(
+        {"kind": "CustomResourceDefinition", "spec": spec}, {"kind": "CustomResourceDefinition", "spec": [3]}
+    )
+    thing = {"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": {"a": ["b"]}}
+    assert brought.problems(thing) == []
+
+
 def deployment() -> dict[str, Any]:
     """A good Deployment."""
     container = {

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.utils.display import Display
 
 from ansible_collections.slipway.kube.plugins.plugin_utils import template_reader
 from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
@@ -25,6 +27,26 @@ def render(make_action: Callable[..., Any], tmp_path: Path) -> Callable[..., Any
     return lambda text, **more: template_reader.render(
         action, VARIABLES, str(tmp_path / "templates/app.yml.j2"), text, more
     )
+
+
+@pytest.mark.parametrize("text", ["a: {{ name }} {{ ansible_managed }}\n", "a: 1\nb: {{ nope }}\n", "a\n{% if %}\n"])
+def test_nothing_that_ansible_is_giving_up_is_used(
+    render: Callable[..., Any], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Display, "deprecated", lambda _self, *words, **more: told.append(str(words or more)))
+    with contextlib.suppress(SourceError):
+        render(text)
+    assert told == []
+
+
+def test_what_the_task_says_of_ansible_managed_counts(make_action: Callable[..., Any], tmp_path: Path) -> None:
+    path = str(tmp_path / "a.yml.j2")
+    text = "{{ ansible_managed }}: {{ template_path }}\n"
+    assert template_reader.render(make_action(), {"ansible_managed": "mine"}, path, text, {}) == "mine: %s\n" % path
+    Path(path).write_text(text)
+    assert template_reader.render(make_action(), {"ansible_managed": "mine"}, path, text, {}) == "mine: %s\n" % path
+    assert template_reader.render(make_action(), {}, path, text, {}) == "Ansible managed: %s\n" % path
 
 
 def test_the_task_and_the_entry_give_variables(render: Callable[..., Any]) -> None:
