@@ -79,7 +79,7 @@ def deployments(found: dict[str, Any]) -> list[str]:
     parts = [
         "## Deploying applications",
         "The same ConfigMaps, Services and Deployments (of ten objects six, two and two) with each tool, images already there; seconds. For `release` and "
-        "`kubernetes.core` the whole playbook counts, with Ansible's start.",
+        "`kubernetes.core` the whole playbook counts, with Ansible's start; `kubernetes.core` is not asked for 500, which takes it about ten minutes.",
         table(["objects", "tool", "apply", "wait", "first run", "of kubectl's", "again", "one changed"], rows),
     ]
     if "health" in found:
