@@ -9,6 +9,7 @@ https://kubernetes.io/docs/setup/production-environment/container-runtimes/ and 
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible_collections.slipway.kube.plugins.module_utils.host.look_kernel import look_at_kernel
@@ -41,7 +42,7 @@ def plan_modules(system: System, names: list[str]) -> list[Step]:
     kernel = look_at_kernel(Files(system.root))
     steps = []
     for name in dict.fromkeys(normal(name) for name in names):
-        status = decide(name, kernel, system.read_bytes(f"/sys/module/{name}/uevent") is not None)
+        status = decide(name, kernel, os.path.isdir(system.path(f"/sys/module/{name}")))
         trial = system.run("modprobe", "--dry-run", "--quiet", name) if status == "to load" else None
         if status == "missing" or (trial and trial.code != 0):
             raise HostError(_missing(name, kernel, trial.tail if trial else ""))

@@ -73,6 +73,6 @@ def test_a_missing_module_is_an_error_before_any_is_loaded(tmp_path, monkeypatch
 
 
 def test_a_built_in_module_that_only_sys_knows_is_there(tmp_path, monkeypatch):
+    # Of a loaded module's files some cannot be read, by root either: the folder says it.
     (tmp_path / "sys/module/vxlan").mkdir(parents=True)
-    (tmp_path / "sys/module/vxlan/uevent").write_text("")
     assert plan_modules(Host(tmp_path, monkeypatch, modprobe=1).system, ["vxlan"]) == []
