@@ -225,7 +225,29 @@ def build_init(want: Mapping[str, Any]) -> list[dict[str, Any]]:
         "nodeRegistration": _registration(want, node_taints(want, True)),
         "localAPIEndpoint": {"advertiseAddress": want["node_ip"], "bindPort": int(want["api_port"])},
     }
+    init.update(timeouts(want))
     return [init, build_cluster(want), build_kubelet(want), build_kube_proxy(want)]
+
+
+# Seconds that kubeadm waits by itself (Timeouts, kubeadm-config.v1beta4), and the whole run for which they are right.
+WAITS = {
+    "controlPlaneComponentHealthCheck": 240,
+    "discovery": 60,
+    "etcdAPICall": 120,
+    "kubeletHealthCheck": 240,
+    "kubernetesAPICall": 60,
+    "tlsBootstrap": 300,
+}
+WHOLE_RUN = 600
+
+
+def timeouts(want: Mapping[str, Any]) -> dict[str, Any]:
+    """kubeadm's own waits, longer as its whole run (``timeout`` of *want*, seconds) may take longer; on a slow host each of them counts.
+
+    Nothing where kubeadm's defaults do.
+    """
+    longer = int(want.get("timeout") or WHOLE_RUN) / WHOLE_RUN
+    return {"timeouts": {name: f"{round(wait * longer)}s" for name, wait in WAITS.items()}} if longer > 1 else {}
 
 
 def build_join(want: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,9 +267,9 @@ def build_join(want: Mapping[str, Any]) -> dict[str, Any]:
         "discovery": {
             "bootstrapToken": {"apiServerEndpoint": complete_endpoint(want["endpoint"], int(want["api_port"]))}
         },
-        # The token was made a moment ago and the endpoint answered: waiting kubeadm's five minutes tells nothing new.
-        "timeouts": {"discovery": "1m0s"},
     }
+    # The token was made a moment ago and the endpoint answered: waiting kubeadm's five minutes tells nothing new.
+    join["timeouts"] = {"discovery": "1m0s", **timeouts(want).get("timeouts", {})}
     if control_plane:
         join["controlPlane"] = {
             "localAPIEndpoint": {"advertiseAddress": want["node_ip"], "bindPort": int(want["api_port"])}

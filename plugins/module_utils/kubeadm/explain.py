@@ -97,6 +97,11 @@ CAUSES: Sequence[tuple[str, str, str]] = (
         "The static pods' lines say why; correct that and run again: what is half made is cleared away first.",
     ),
     (
+        r"could not bootstrap the admin user.*context deadline exceeded|(?:etcdserver|apply) request (?:timed out|took too long)",
+        "the API server runs and answers too slowly for kubeadm",
+        "Give the host more processor or a faster disk, or set control_plane_timeout higher: kubeadm's own waits grow with it.",
+    ),
+    (
         r"dial tcp \S+: connect: connection refused|connect: no route to host|i/o timeout|context deadline exceeded|no such host",
         "the control plane's endpoint could not be reached from this host",
         "See that the endpoint's name resolves here and its port is open between the hosts (firewall, load balancer).",

@@ -197,3 +197,18 @@ def test_the_real_kubeadm_takes_it(want, tmp_path):
             [kubeadm, "config", "validate", "--config", str(path)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("seconds", [None, 60, 600])
+def test_kubeadms_own_waits_are_left_alone_on_usual_hosts(want, seconds):
+    want["timeout"] = seconds
+    assert "timeouts" not in by_kind(config.build_init(want))["InitConfiguration"]
+    assert config.build_join(want)["timeouts"] == {"discovery": "1m0s"}
+
+
+def test_a_slow_host_is_given_longer_waits_by_kubeadm_too(want):
+    want["timeout"] = 1800
+    waits = by_kind(config.build_init(want))["InitConfiguration"]["timeouts"]
+    assert waits["kubernetesAPICall"] == "180s"
+    assert waits["kubeletHealthCheck"] == "720s"
+    assert config.build_join(want)["timeouts"] == waits
