@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils.diagnosis.finding import Finding
+from ansible_collections.slipway.kube.plugins.module_utils.diagnosis.health import examine
 
-from .conftest import crashed, deployment, event, findings_of, meta, node, pod, stamp, waiting
+from .conftest import Cluster, crashed, deployment, event, findings_of, meta, node, pod, stamp, waiting
 
 DENIED = "failed to pull image: unexpected status from HEAD request to http://10.0.0.9/v2/team/app/manifests/1: 401 Unauthorized"
 CONFIG = {"name": "settings", "configMap": {"name": "settings"}}
@@ -251,3 +252,18 @@ def test_what_must_run_on_every_node(name: str, wanted: int, on: list[str], told
     found = findings_of({"DaemonSet": [made], "Pod": pods, "Node": [node("w1"), node("w2")]})
     assert [(one.fault, one.severity) for one in found] == ([told] if told else [])
     assert not told or ("w2" in found[0].title and "faults=none" in found[0].evidence[0])
+
+
+def test_a_namespace_that_does_not_go_is_told_where_only_it_is_asked_for() -> None:
+    left = "Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances"
+    said = [{"type": "NamespaceFinalizersRemaining", "status": "True", "message": left}]
+
+    class Leaving(Cluster):
+        def find(self, path: str) -> dict[str, Any] | None:
+            gone = {"name": "shop", "deletionTimestamp": stamp(90)}
+            return {"metadata": gone, "status": {"conditions": said}} if path.endswith("/shop") else super().find(path)
+
+    (found,) = examine(Leaving(), namespaces=["shop"]).findings  # type: ignore[arg-type]
+    assert (found.fault, found.severity, str(found.object)) == ("deletion_stuck", "error", "Namespace shop")
+    assert "example.com/keep" in found.evidence[0]
+    assert examine(Leaving(), namespaces=["other"]).findings == []  # type: ignore[arg-type]
