@@ -136,7 +136,7 @@ def _image(container: Container, reason: str, message: str) -> Finding:
             event["message"] for event in container.events if "Failed to pull image" in (event.get("message") or "")
         ]
         message = said[-1] if said else message
-    found = image_fault(reason, message)
+    found = image_fault(reason, message, image)
     missing = _missing_pull_secrets(container) if found.fault == "image_pull_denied" else []
     if missing:
         secrets = " and ".join("Secret %s" % secret for secret in missing)

@@ -43,7 +43,7 @@ def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
     if reason == "OOMKilled":
         return _out_of_memory(spec, evidence)
     if re.search(r"exec format error", message):
-        return _wrong_architecture(evidence)
+        return End("image_wrong_platform", NO_PROGRAM, NO_PROGRAM_ADVICE, evidence)
     if reason in START_REASONS or code in (126, 127, 128):
         return _cannot_start(spec, code, message, evidence)
     if code == 0:
@@ -81,14 +81,12 @@ def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> End:
     )
 
 
-def _wrong_architecture(evidence: str) -> End:
-    # The kernel says the same of both.
-    return End(
-        "image_wrong_platform",
-        "its program is made for another architecture than the node's, or is a script without a first line #!",
-        "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch; a script begins with #!/bin/sh or the like.",
-        evidence,
-    )
+# The kernel says "exec format error" of both.
+NO_PROGRAM = "its program is made for another architecture than the node's, or is a script without a first line #!"
+NO_PROGRAM_ADVICE = (
+    "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch; "
+    "a script begins with its interpreter (#!/bin/sh)."
+)
 
 
 def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> End:

@@ -36,7 +36,10 @@ REASONS = (
     (r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes", "claim_unbound"),
     (r"Insufficient |Too many pods", "unschedulable_resources"),
     (r"untolerated taint", "unschedulable_taint"),
-    (r"volume node affinity conflict|exceed max volume count|no available volume zone", "unschedulable_volume"),
+    (
+        r"volume node affinity conflict|PersistentVolume's node affinity|exceed max volume count|no available volume zone",
+        "unschedulable_volume",
+    ),
     (r"topology spread constraints", "unschedulable_spread"),
     (r"affinity|node\(s\) didn't match the requested node name|selector", "unschedulable_affinity"),
     (r"free ports", "unschedulable_ports"),
