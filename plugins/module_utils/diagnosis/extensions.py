@@ -28,7 +28,7 @@ UNTRUSTED = (
 def webhooks(view: View) -> list[Finding]:
     """Find webhooks whose Service does not answer; those that must agree keep objects from being made."""
     said: dict[str, str] = {}
-    for event in view.all("Event"):
+    for event in sorted(view.all("Event"), key=event_time):
         called = CALLED.search(event.get("message") or "")
         if called and view.now - event_time(event) < RECENT:
             said[called.group(1)] = one_line(event.get("message") or "")

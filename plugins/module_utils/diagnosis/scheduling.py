@@ -142,6 +142,9 @@ def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
         node for node in view.all("Node") if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]
     ]
     cause = decisive(found, len(alone), asks and bool(wanted))
+    fit = [node for node in wanted if node not in alone]
+    if fit and all((node.get("spec") or {}).get("unschedulable") for node in fit):
+        cause = next((one for one in found if one.fault == "unschedulable_cordoned"), cause)
     finding = Finding(
         cause.fault,
         # A pod is often refused for a moment only, while others go or nodes come.
