@@ -51,8 +51,8 @@ def _governing(view: View) -> list[Finding]:
                         "serviceName: %s; Services in namespace %s: %s"
                         % (wanted, name.namespace, shortened(view.names("Service", name.namespace), 5) or "none")
                     ],
-                    advice="Create Service %s with clusterIP: None; without it %s-0.%s is no name in DNS."
-                    % (wanted, name.name, wanted),
+                    advice="Without it %s-0.%s is no name in DNS. Create Service %s with clusterIP: None."
+                    % (name.name, wanted, wanted),
                     patience=SLOW,
                 )
             )

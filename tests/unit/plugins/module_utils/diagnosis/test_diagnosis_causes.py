@@ -11,8 +11,22 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils.diagnosis.finding import Finding
 from ansible_collections.slipway.kube.plugins.module_utils.diagnosis.health import examine
+from ansible_collections.slipway.kube.plugins.module_utils.diagnosis.images import image_fault, path_of
 
-from .conftest import Cluster, crashed, deployment, event, findings_of, meta, node, pod, stamp, waiting
+from .conftest import (
+    Cluster,
+    crashed,
+    deployment,
+    endpoints,
+    event,
+    findings_of,
+    meta,
+    node,
+    pod,
+    service,
+    stamp,
+    waiting,
+)
 
 DENIED = "failed to pull image: unexpected status from HEAD request to http://10.0.0.9/v2/team/app/manifests/1: 401 Unauthorized"
 CONFIG = {"name": "settings", "configMap": {"name": "settings"}}
@@ -215,12 +229,16 @@ def test_a_device_that_no_node_offers(offered: str | None, title: str) -> None:
 
 
 def test_the_only_node_that_fits_is_cordoned() -> None:
-    said = "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable."
+    said = "0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable."
     scheduled = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said}]
     spec = {"nodeName": "", "nodeSelector": {"kubernetes.io/hostname": "w1"}}
     made = pod(state=waiting(""), conditions=scheduled, containerStatuses=[], spec=spec)
-    nodes = [node("w1"), node("w2")]
-    nodes[0]["spec"]["unschedulable"] = True
+    nodes = [node("w1"), node("w2"), node("cp1")]
+    nodes[0]["spec"] = {
+        "unschedulable": True,
+        "taints": [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}],
+    }
+    nodes[2]["spec"] = {"taints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]}
     found = first({**deployment(0), "Pod": [made], "Node": nodes})
     assert found.fault == "unschedulable_cordoned" and "kubectl uncordon w1" in found.advice
     assert found.title == "every node that fits is cordoned: w1"
@@ -267,3 +285,30 @@ def test_a_namespace_that_does_not_go_is_told_where_only_it_is_asked_for() -> No
     assert (found.fault, found.severity, str(found.object)) == ("deletion_stuck", "error", "Namespace shop")
     assert "example.com/keep" in found.evidence[0]
     assert examine(Leaving(), namespaces=["other"]).findings == []  # type: ignore[arg-type]
+
+
+def test_the_name_of_an_image_is_no_reason() -> None:
+    image = "r.example.com/faults/forbidden:1"
+    said = 'failed to pull and unpack image "%s": failed to resolve image: %s: not found' % (image, image)
+    assert image_fault("ErrImagePull", said, image).fault == "image_not_found"
+    said = "unexpected status from HEAD request to http://r/v2/faults/forbidden/manifests/1: 429 Too Many Requests"
+    assert image_fault("ErrImagePull", said, image).fault == "image_rate_limited"
+    assert [path_of(name) for name in ("nginx", "a/b:1", "r:5000/a@sha256:0", image)] == [
+        "nginx",
+        "a/b",
+        "a",
+        "faults/forbidden",
+    ]
+
+
+def test_dns_that_is_down_is_told_once() -> None:
+    lists = deployment(0, 2)
+    lists["Deployment"][0]["spec"]["template"]["metadata"]["labels"] = {"k8s-app": "kube-dns"}
+    lists["Pod"] = [pod(f"web-1-{number}", crashed()) for number in range(2)]
+    for content in [one for items in lists.values() for one in items]:
+        content["metadata"]["namespace"] = "kube-system"
+    dns = service("kube-dns", {"app": "web"})
+    dns["metadata"]["namespace"] = "kube-system"
+    lists.update(Service=[dns], EndpointSlice=[endpoints("kube-dns", 0, "kube-system")])
+    (found,) = findings_of(lists)
+    assert found.fault == "dns_down" and len(found.pods) == 2 and "Corefile" in found.advice
