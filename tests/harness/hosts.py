@@ -90,13 +90,19 @@ def hosts_of(lab: str) -> list[Host]:
 
     :raises AssertionError: when there are none, so that no test passes on an empty lab.
     """
-    found = [
-        (Machine if container.labels.get(f"{LABEL}.kind") == "vm" else Host)(container)
-        for container in docker.from_env().containers.list(all=True, filters={"label": f"{LABEL}={lab}"})
-    ]
-    hosts = sorted((host for host in found if host.name != "mirror"), key=lambda host: host.name)
+    hosts = sorted((host for host in _everything_of(lab) if host.name != "mirror"), key=lambda host: host.name)
     assert hosts, f"lab {lab} has no hosts"
     return hosts
+
+
+def any_host_of(lab: str, name: str) -> Host:
+    """Return one host of a lab, which may be its mirror."""
+    return next(host for host in _everything_of(lab) if host.name == name)
+
+
+def _everything_of(lab: str) -> list[Host]:
+    containers = docker.from_env().containers.list(all=True, filters={"label": f"{LABEL}={lab}"})
+    return [(Machine if container.labels.get(f"{LABEL}.kind") == "vm" else Host)(container) for container in containers]
 
 
 def unready(hosts: list[Host]) -> list[str]:

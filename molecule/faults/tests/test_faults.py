@@ -20,12 +20,14 @@ import pytest
 import yaml
 from jinja2 import Environment
 
+from harness.hosts import any_host_of, hosts_of, unready
 from harness.kube import Kube, call
 from harness.playbook import output_of
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 PATIENCE = 60  # seconds in which a fault must be told, where its case says nothing else
+RECOVERY = 180  # seconds until nodes and system are well again after what was done to them
 QUIET = 20  # seconds for which the rest is listened to when all are told: a false alarm may come late
 CLUSTER_WIDE = (
     "validatingwebhookconfiguration",
@@ -54,7 +56,9 @@ class Case:
     then: list[str] = field(default_factory=list)
     clean_up: list[str] = field(default_factory=list)
     seconds: int = PATIENCE
-    alone: bool = False
+    alone: str = ""  # those of one word come together, and nothing else then
+    hosts: dict[str, str] = field(default_factory=dict)
+    hosts_after: dict[str, str] = field(default_factory=dict)
     began: float = 0.0
     told: float = 0.0  # seconds until it was told first
     first: Finding = field(default_factory=dict)
@@ -97,6 +101,9 @@ class Cluster(Kube):
 
     def cause(self, case: Case) -> None:
         self.make_namespace(case.home, **case.namespace_labels)
+        for host, command in case.hosts.items():
+            code, output = any_host_of(LAB, host).execute("sh", "-c", command)
+            assert code == 0, f"{case.name}: {output}"
         self.fill_in(CASES / f"{case.name}.yml.j2", case.home)
         case.began = time.monotonic()
         for line in case.then:
@@ -120,11 +127,17 @@ class Cluster(Kube):
         for case in cases:
             for line in case.clean_up:
                 self.kubectl(f"--namespace={case.home}", *line.split(), check=False)
+            for host, command in case.hosts_after.items():
+                any_host_of(LAB, host).execute("sh", "-c", command)
         for kind in CLUSTER_WIDE:
             mine = [name for name in self.kubectl("get", kind, "--output=name").split() if "/fault" in name]
             if mine:
                 self.kubectl("delete", "--wait=false", *mine)
         self.remove_namespaces([case.home for case in cases])
+        end = time.monotonic() + RECOVERY
+        while any(case.alone for case in cases) and (wrong := unready(hosts_of(LAB))):
+            assert time.monotonic() < end, wrong
+            time.sleep(1)
 
 
 def judge(cases: list[Case], findings: list[Finding]) -> None:
@@ -144,9 +157,8 @@ def cause_and_listen(cluster: Cluster, cases: list[Case]) -> list[Finding]:
             cluster.cause(case)
         quiet = 0.0
         while True:
-            findings = cluster.health(
-                [case.home for case in cases] + [case.namespace for case in cases if case.namespace]
-            )
+            # What comes by itself is done to the cluster as a whole.
+            findings = cluster.health([] if cases[0].alone else [case.home for case in cases])
             judge(cases, findings)
             now = time.monotonic()
             late = [case for case in cases if not case.told and now - case.began < case.seconds]
@@ -167,8 +179,8 @@ def cluster() -> Cluster:
 def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
     """Everything that was told and belongs to no case."""
     stray: list[Finding] = []
-    together = [case for case in ALL if not case.alone]
-    for group in [together, *[[case] for case in ALL if case.alone]]:
+    for word in dict.fromkeys(case.alone for case in ALL):
+        group = [case for case in ALL if case.alone == word]
         findings = cause_and_listen(cluster, group)
         stray += [one for one in findings if not any(case.concerns(one) for case in group)]
     yield stray
@@ -186,14 +198,20 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
         told: dict[str, Finding] = {}
         ready = f"--namespace={busy.home}"
         for turn in range(8):
-            # A rollout that goes on all the time, and Jobs that have failed once and are complete.
+            # A rollout that goes on all the time while a node is drained, a pod that takes its time to go, and Jobs
+            # that have failed once and are complete.
             cluster.kubectl(ready, "set", "env", "deployment/web", f"TURN={turn}")
-            findings = cluster.health([busy.home, "kube-system", "kube-flannel"])
+            if turn == 1:
+                cluster.kubectl(ready, "delete", "pod", "leaving", "--wait=false")
+            if turn == 3:
+                cluster.kubectl("drain", "w2", "--pod-selector=app=web", "--timeout=60s")
+            findings = cluster.health([])
             # What is merely on its way is told as info, and alarms nobody.
             told.update({one["fault"] + objects_of(one)[0]: one for one in findings if one["severity"] != "info"})
             time.sleep(2)
         assert not told, json.dumps(list(told.values()), indent=1)
     finally:
+        cluster.kubectl("uncordon", "w2")
         cluster.clean_up([busy])
 
 

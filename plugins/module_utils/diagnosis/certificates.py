@@ -107,7 +107,8 @@ def judged(name: Reference, what: str, end: float, now: float) -> list[Finding]:
     renew = "Renew it: kubeadm certs renew all on that control plane, then restart its static pods."
     if what.startswith("the kubelet"):
         renew = (
-            "Restart that kubelet after removing /var/lib/kubelet/pki/kubelet.crt and kubelet.key: it makes a new one."
+            "See why that kubelet does not renew it: a request that waits (kubectl get csr), or tlsCertFile in its configuration. "
+            "One that it signed itself it makes anew when it starts without /var/lib/kubelet/pki/kubelet.crt and kubelet.key."
         )
     elif what.startswith("the client"):
         renew = "Renew it: kubeadm certs renew admin.conf on a control plane, and fetch the kubeconfig again."

@@ -136,11 +136,31 @@ def _image(container: Container, reason: str, message: str) -> Finding:
             event["message"] for event in container.events if "Failed to pull image" in (event.get("message") or "")
         ]
         message = said[-1] if said else message
-    found = image_fault(reason, message)
+    found = image_fault(reason, message, image)
+    missing = _missing_pull_secrets(container) if found.fault == "image_pull_denied" else []
+    if missing:
+        secrets = " and ".join("Secret %s" % secret for secret in missing)
+        found = found._replace(
+            title=found.title + ", and %s, with which it is to be pulled, is not there" % secrets,
+            advice="Create %s (kubectl create secret docker-registry), or correct imagePullSecrets." % secrets,
+        )
     about = registry_of(image) if found.fault in ("image_unreachable", "image_rate_limited") else image
     return container.find(
         found.fault, found.title % image, found.advice, found.patience, "%s: %s" % (reason, message), about=about
     )
+
+
+def _missing_pull_secrets(container: Container) -> list[str]:
+    """Name the pull secrets that the kubelet did not find, as NAMESPACE/NAME."""
+    namespace = container.pod["metadata"].get("namespace") or ""
+    for event in container.events:
+        said = re.search(r"image pull secrets \(([^)]+)\)", event.get("message") or "")
+        if event.get("reason") == "FailedToRetrieveImagePullSecret" and said:
+            names = [name.strip() for name in said.group(1).split(",")]
+            return [
+                "%s/%s" % (namespace, name) for name in names if container.view.get("Secret", namespace, name) is None
+            ]
+    return []
 
 
 # What the kubelet says where a container's configuration does not work, and the fault that it is.
@@ -150,7 +170,7 @@ NOT_CREATED = (
     (r"(secret|configmap) .*not found", "config_missing"),
     (r"runAsNonRoot|run as root|non-numeric user|runAsUser", "run_as_non_root"),
     (r"no command specified|executable file not found|no such file or directory|permission denied", "bad_command"),
-    (r"subPath|mount|not a directory|is not shared", "mount_fails"),
+    (r"missing value for|subPath|mount|not a directory|is not shared", "mount_fails"),
 )
 
 
@@ -179,6 +199,12 @@ def _not_created(container: Container, reason: str, message: str) -> Finding:
             "a volume cannot be mounted into it",
             "Correct volumeMounts (mountPath, subPath) and the volume.",
         )
+        unset = re.search(r'missing value for \\?"?(\w+)', message)
+        if unset:
+            title = "subPathExpr of a volume asks for the variable %s, which the container does not have" % unset.group(
+                1
+            )
+            advice = "Add %s to the container's env, or correct subPathExpr." % unset.group(1)
     else:
         title, advice, patience = "the runtime cannot make it", "See the message.", SUSPICIOUS
     return container.find(fault, title, advice, patience, evidence, about=about)

@@ -62,14 +62,16 @@ def name_resolution(view: View, findings: Sequence[Finding]) -> list[Finding]:
         key=lambda finding: SEVERITIES.index(finding.severity),
     )
     if own:
-        cause = own[0]
-        cause.causes = ["the cluster resolves no names", "%s: %s" % (cause.object, cause.title)]
-        cause.fault, cause.severity = "dns_down", "error"
-        cause.title = "the cluster's DNS is down: %s" % cause.title
-        cause.advice = "%s %s" % (
-            cause.advice,
-            "For a loop, see the resolv.conf that the kubelets hand on (resolvConf).",
-        )
+        same = (own[0].fault, own[0].container)
+        # The same of all its pods, so that it is told once.
+        for cause in [one for one in own if (one.fault, one.container) == same]:
+            cause.causes = ["the cluster resolves no names", "%s: %s" % (cause.object, cause.title)]
+            cause.fault, cause.severity = "dns_down", "error"
+            cause.title = "the cluster's DNS is down: %s" % cause.title
+            cause.advice += (
+                " For a Corefile that was changed: kubectl -n kube-system edit configmap coredns. "
+                "For a loop, see the resolv.conf that the kubelets hand on (resolvConf)."
+            )
         return found
     if any(
         finding.object == place or finding.object == service and finding.fault == "service_selects_nothing"

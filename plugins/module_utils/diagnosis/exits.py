@@ -43,7 +43,7 @@ def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
     if reason == "OOMKilled":
         return _out_of_memory(spec, evidence)
     if re.search(r"exec format error", message):
-        return _wrong_architecture(evidence)
+        return End("image_wrong_platform", NO_PROGRAM, NO_PROGRAM_ADVICE, evidence)
     if reason in START_REASONS or code in (126, 127, 128):
         return _cannot_start(spec, code, message, evidence)
     if code == 0:
@@ -81,13 +81,28 @@ def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> End:
     )
 
 
-def _wrong_architecture(evidence: str) -> End:
-    return End(
-        "image_wrong_platform",
-        "its program is made for another architecture than the node's",
-        "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch.",
-        evidence,
-    )
+# The kernel says "exec format error" of both.
+NO_PROGRAM = "its program is made for another architecture than the node's, or is a script without a first line #!"
+NO_PROGRAM_ADVICE = (
+    "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch; "
+    "a script begins with its interpreter (#!/bin/sh)."
+)
+
+
+def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> End:
+    title = "a volume cannot be mounted into it"
+    advice = "Correct volumeMounts: a file cannot be mounted over a folder, nor the reverse (subPath)."
+    place = re.search(r'to rootfs at \\?"([^"\\]+)', message)
+    for mount in spec.get("volumeMounts") or []:
+        if place and mount.get("mountPath") == place.group(1):
+            title = "volume %s cannot be mounted at %s" % (mount.get("name"), place.group(1))
+            if mount.get("subPath"):
+                title += ": one of that and its subPath %s is a file, the other a folder" % mount["subPath"]
+                advice = (
+                    "Correct subPath: one that is not in the volume, such as a key that a ConfigMap does not have, is made as a folder. "
+                    "Or correct mountPath."
+                )
+    return End("mount_fails", title, advice, evidence)
 
 
 def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: str) -> End:
@@ -97,12 +112,7 @@ def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: st
     quoted = " %s" % what if what else ""
     mounted = re.search(r"error mounting|mount .* to rootfs|not a directory.*mount", message)
     if mounted:
-        return End(
-            "mount_fails",
-            "a volume cannot be mounted into it",
-            "Correct volumeMounts: a file cannot be mounted over a folder, nor the reverse (subPath).",
-            evidence,
-        )
+        return _cannot_mount(spec, message, evidence)
     if re.search(r"permission denied", message) or code == 126:
         title, advice = (
             "its command%s is not executable" % quoted,

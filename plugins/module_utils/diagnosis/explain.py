@@ -105,11 +105,16 @@ def no_collection() -> Iterator[None]:
 
 
 def read_view(
-    client: Client, namespaces: Sequence[str], kinds: Sequence[str] = INSIDE, whole: Sequence[str] = OUTSIDE
+    client: Client,
+    namespaces: Sequence[str],
+    kinds: Sequence[str] = INSIDE,
+    whole: Sequence[str] = OUTSIDE,
+    homes: Sequence[dict[str, Any]] = (),
 ) -> View:
     """Read namespaces for the rules, several lists at once; what may not be read is noted, not fatal.
 
     :param namespaces: all where it is empty.
+    :param homes: the namespaces themselves, as far as they were read.
     :raises Unreachable: the API server does not answer.
     """
     many = len(namespaces) > MANY
@@ -145,4 +150,6 @@ def read_view(
             unseen[SOURCES[kind].plural + (" in " + namespace if namespace else "")] = why
         else:
             objects.setdefault(kind, []).extend(items)
+    if homes:
+        objects["Namespace"] = [dict(home, kind="Namespace", apiVersion="v1") for home in homes]
     return View(objects, time.time(), namespaces, unseen)

@@ -19,12 +19,16 @@ from .view import Object, View, conditions, event_time, seconds_of
 CALLED = re.compile(r'fail(?:ed|ing) (?:calling|to call) webhook "([^"]+)"')
 # A refusal so many seconds ago says that a webhook does not answer now.
 RECENT = 300
+UNTRUSTED = (
+    "Put the authority that signed the webhook's certificate into clientConfig.caBundle (its own installer, or cert-manager, does so), "
+    "and see that the certificate names the Service and has not ended."
+)
 
 
 def webhooks(view: View) -> list[Finding]:
     """Find webhooks whose Service does not answer; those that must agree keep objects from being made."""
     said: dict[str, str] = {}
-    for event in view.all("Event"):
+    for event in sorted(view.all("Event"), key=event_time):
         called = CALLED.search(event.get("message") or "")
         if called and view.now - event_time(event) < RECENT:
             said[called.group(1)] = one_line(event.get("message") or "")
@@ -68,18 +72,24 @@ def _configuration(view: View, content: Object, said: Mapping[str, str]) -> Find
         }
     )
     evidence.append("it must be asked for: %s" % shortened(concerned, 5))
+    untrusted = all(re.search(r"x509|tls:", said.get(hook.get("name") or "", "")) for hook in strict or down)
     return Finding(
-        "webhook_down",
+        "webhook_untrusted" if untrusted else "webhook_down",
         "error" if strict else "warning",
         reference(content),
-        "its webhook does not answer%s"
+        "%s%s"
         % (
+            "its webhook has a certificate that the API server does not trust"
+            if untrusted
+            else "its webhook does not answer",
             ", so the API server refuses what it must agree to"
             if strict
-            else " (failurePolicy Ignore: objects pass unseen)"
+            else " (failurePolicy Ignore: objects pass unseen)",
         ),
         evidence=evidence,
-        advice="Make the webhook's Service answer, or delete the configuration; failurePolicy: Ignore lets objects pass without it.",
+        advice=UNTRUSTED
+        if untrusted
+        else "Make the webhook's Service answer, or delete the configuration; failurePolicy: Ignore lets objects pass without it.",
         blames=tuple(blames),
         patience=SUSPICIOUS,
     )

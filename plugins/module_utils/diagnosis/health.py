@@ -74,9 +74,9 @@ def examine(
     if release is not None:
         names = objects_of(client, *release)
         namespaces = sorted({name.namespace for name in names if name.namespace} | {release[0]})
-    _must_exist(client, namespaces)
+    homes = _must_exist(client, namespaces)
     whole = not namespaces
-    view = read_view(client, namespaces, EVERYTHING, WHOLE if whole else OUTSIDE)
+    view = read_view(client, namespaces, EVERYTHING, WHOLE if whole else OUTSIDE, homes)
     unseen = dict(view.unseen)
     leave = set(without) | (set() if whole else {"nodes", "api_services"})
     found = all_findings(view, leave)
@@ -109,22 +109,22 @@ def _look_deeper(client: Client, view: View, without: Collection[str], unseen: d
     return found
 
 
-def _must_exist(client: Client, namespaces: Sequence[str]) -> None:
-    missing = []
-    for namespace, live in zip(namespaces, client.each(lambda name: _look_up(client, name), namespaces)):
-        if not live:
-            missing.append(namespace)
+def _must_exist(client: Client, namespaces: Sequence[str]) -> list[dict[str, Any]]:
+    """Give the namespaces, those that may be read."""
+    found = client.each(lambda name: _look_up(client, name), namespaces)
+    missing = [namespace for namespace, live in zip(namespaces, found) if live is None]
     if missing:
         raise NoSuch("There is no namespace %s in the cluster. See: kubectl get namespaces." % " and no ".join(missing))
+    return [content for content in found if content]
 
 
-def _look_up(client: Client, namespace: str) -> bool:
+def _look_up(client: Client, namespace: str) -> dict[str, Any] | None:
     try:
-        return client.find("/api/v1/namespaces/" + namespace) is not None
+        return client.find("/api/v1/namespaces/" + namespace)
     except ApiError as error:
         if error.status == 403:
             # Who may not read namespaces may still read what is in one.
-            return True
+            return {}
         raise
 
 
@@ -163,6 +163,8 @@ def _inside(finding: Finding, namespaces: Sequence[str]) -> bool:
         return True
     if finding.object.namespace:
         return False
+    if finding.object.kind == "Namespace" and finding.object.name in namespaces:
+        return True
     return any(other.partition(" ")[2].partition("/")[0] in namespaces for other in finding.others)
 
 

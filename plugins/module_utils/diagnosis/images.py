@@ -108,20 +108,30 @@ MESSAGES = (
 )
 
 
-def image_fault(reason: str, message: str) -> ImageFault:
+def image_fault(reason: str, message: str, image: str = "") -> ImageFault:
     """Say what is wrong with an image.
 
     :param reason: the container's C(state.waiting.reason), one of :data:`PULL_REASONS`.
     :param message: what the kubelet says, with the runtime's error.
+    :param image: its name, which the message quotes and which may itself read like a reason.
     """
     if reason == "InvalidImageName":
         return INVALID
     if reason == "ErrImageNeverPull":
         return NEVER_PULLED
+    for name in filter(None, (image, path_of(image))):
+        message = message.replace(name, "IMAGE")
     for fault, pattern in MESSAGES:
         if re.search(pattern, message, re.IGNORECASE):
             return fault
     return UNREACHABLE if reason == "RegistryUnavailable" else UNKNOWN
+
+
+def path_of(image: str) -> str:
+    """Give the name of an image in its registry, without tag and digest."""
+    first, _slash, rest = image.partition("@")[0].partition("/")
+    named = rest if registry_of(image) == first else image.partition("@")[0]
+    return re.sub(r":[^/:]*$", "", named)
 
 
 def registry_of(image: str) -> str:

@@ -9,6 +9,7 @@ import re
 from typing import Sequence
 
 from ..workload.api import ApiError, Client, Unreachable
+from .exits import NO_PROGRAM, NO_PROGRAM_ADVICE
 from .finding import Finding
 
 LINES = 15
@@ -66,10 +67,8 @@ def refine(finding: Finding) -> None:
     said = "\n".join(finding.logs)
     if finding.fault == "crash_loop" and re.search(r"exec format error", said):
         finding.fault = "image_wrong_platform"
-        finding.title = "container %s: its program is made for another architecture than the node's" % finding.container
-        finding.advice = (
-            "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch."
-        )
+        finding.title = "container %s: %s" % (finding.container, NO_PROGRAM)
+        finding.advice = NO_PROGRAM_ADVICE
     elif finding.fault in ("crash_loop", "init_fails") and re.search(
         r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address",
         said,

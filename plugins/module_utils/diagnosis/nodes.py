@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from ..workload.health import NETWORKS
 from ..workload.objects import Reference, reference
 from .finding import Finding, one_line, shortened
 from .view import Object, View, conditions, named, seconds_of
@@ -33,6 +34,51 @@ def nodes(view: View) -> list[Finding]:
     for node in view.all("Node"):
         if not node["metadata"].get("deletionTimestamp"):
             found += _node(view, node)
+    return found + _without_agents(view)
+
+
+# What must run on every node for Services and pods to be reached there, by the name of its DaemonSet.
+AGENTS = {
+    "kube-proxy": ("kube_proxy_missing", "Services"),
+    **dict.fromkeys(NETWORKS, ("network_agent_missing", "pods")),
+}
+
+
+def _without_agents(view: View) -> list[Finding]:
+    """Find nodes that kube-proxy or the pod network is not meant for; where it is meant to run and does not, its own pods tell why."""
+    found: list[Finding] = []
+    every = [node for node in view.all("Node") if not node["metadata"].get("deletionTimestamp")]
+    for content in view.all("DaemonSet"):
+        name = reference(content)
+        wanted = (content.get("status") or {}).get("desiredNumberScheduled", 0)
+        seen = (content.get("status") or {}).get("observedGeneration") == content["metadata"].get("generation")
+        if name.name not in AGENTS or not seen or wanted >= len(every):
+            continue
+        fault, what = AGENTS[name.name]
+        running = {(pod.get("spec") or {}).get("nodeName") for pod in view.pods_of(name)}
+        lost = [
+            node["metadata"]["name"]
+            for node in every
+            if node["metadata"]["name"] not in running
+            and (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux"
+        ]
+        selector = ((((content.get("spec") or {}).get("template") or {}).get("spec")) or {}).get("nodeSelector") or {}
+        if lost:
+            found.append(
+                Finding(
+                    fault,
+                    # A few nodes may be left out on purpose, all of them not.
+                    "warning" if wanted else "error",
+                    name,
+                    "it is meant for %s: %s are not reached from %s"
+                    % ("no node" if not wanted else "%d of %d nodes" % (wanted, len(every)), what, shortened(lost, 5)),
+                    evidence=[
+                        "desiredNumberScheduled is %d of %d nodes; nodeSelector: %s"
+                        % (wanted, len(every), ", ".join("%s=%s" % pair for pair in sorted(selector.items())) or "none")
+                    ],
+                    advice="Correct nodeSelector, affinity and tolerations of the DaemonSet, or the labels and taints of the nodes.",
+                )
+            )
     return found
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 from ..workload.objects import Reference
-from .containers import container_finding, containers_of
+from .containers import RECENT, container_finding, containers_of
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .scheduling import unscheduled
+from .storage import driver_finding
 from .view import Object, View, conditions, event_time, named
 
 # Reasons of a failed pod that say nothing of its program: its controller makes another one.
@@ -85,7 +86,7 @@ def _failed(view: View, pod: Object) -> Finding | None:
     if reason == "Evicted":
         return Finding(
             "evicted",
-            "error" if alone else "warning",
+            "error" if alone or _again(view, owner) else "warning",
             owner,
             "its pod was evicted: %s" % one_line(message).rstrip("."),
             evidence=evidence,
@@ -131,6 +132,12 @@ def _failed(view: View, pod: Object) -> Finding | None:
     return None
 
 
+def _again(view: View, owner: Reference) -> bool:
+    """Whether a workload's pods are evicted one after the other."""
+    evicted = [pod for pod in view.pods_of(owner) if (pod.get("status") or {}).get("reason") == "Evicted"]
+    return sum(view.age(pod) < RECENT for pod in evicted) > 1
+
+
 def _eviction_advice(message: str) -> str:
     if re.search(r"ephemeral.*storage", message):
         return "Raise resources.limits.ephemeral-storage, or write less to the container's disk, its log and its emptyDirs."
@@ -146,6 +153,9 @@ def _not_set_up(view: View, pod: Object) -> Finding | None:
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
     if any((state.get("state") or {}).get("running") for state in statuses):
         return None
+    driverless = driver_finding(view, pod)
+    if driverless is not None:
+        return driverless
     events = view.events_of(pod)
     mounts = [event for event in events if event.get("reason") in MOUNTS]
     network = [event for event in events if event.get("reason") in SANDBOX]
@@ -168,7 +178,7 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
         "",
     )
     missing = re.search(r'(configmap|secret) "?(?:[^\s"/]+/)?([^\s"]+?)"? not found', message)
-    key = re.search(r"references non-existent (?:config|secret) key: (\S+)", message)
+    key = re.search(r"references non-existent (?:config|secret) key: ([^\s,\]]+)", message)
     volume = re.search(r'for volume "([^"]+)"', message)
     if missing:
         kind = "ConfigMap" if missing.group(1) == "configmap" else "Secret"
@@ -176,8 +186,14 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
         title = "%s, which it mounts, is not there" % about
         advice = "Create %s, or correct its name in the pod's volumes." % about
     elif key:
-        title = "key %s, which volume %s mounts, is not there" % (key.group(1), volume.group(1) if volume else "")
-        advice = "Add the key to the ConfigMap or Secret, or correct the volume's items."
+        whose = _source_of(pod, volume.group(1) if volume else "") or "the ConfigMap or Secret"
+        about = "%s %s" % (whose, key.group(1)) if volume else ""
+        title = "key %s, which its volume%s asks for, is not in %s" % (
+            key.group(1),
+            " " + volume.group(1) if volume else "",
+            whose,
+        )
+        advice = "Add the key %s to %s, or correct the volume's items." % (key.group(1), whose)
     elif re.search(r"Multi-Attach|already (used|exclusively attached)|volume attachment is being deleted", message):
         fault = "attach_fails"
         title = "its ReadWriteOnce volume is held by a pod on another node"
@@ -218,6 +234,17 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
         blames=tuple(claims),
         about=about,
     )
+
+
+def _source_of(pod: Object, name: str) -> str:
+    """Name the ConfigMap or Secret of a pod's volume, empty where it has several or none."""
+    namespace = pod["metadata"].get("namespace") or ""
+    for volume in (pod.get("spec") or {}).get("volumes") or []:
+        if volume.get("name") == name and volume.get("configMap"):
+            return "ConfigMap %s/%s" % (namespace, volume["configMap"].get("name"))
+        if volume.get("name") == name and volume.get("secret"):
+            return "Secret %s/%s" % (namespace, volume["secret"].get("secretName"))
+    return ""
 
 
 def _sandbox(view: View, pod: Object, event: Object) -> Finding:

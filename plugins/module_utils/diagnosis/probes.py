@@ -66,6 +66,10 @@ def probe_finding(container: Container, kind: str, event: Object | None, since: 
         fault = "readiness_fails" if kind == "readiness" else "startup_fails"
         title = "it runs, and its %s probe %s" % (kind, "fails" if event else "has not succeeded yet")
         severity = "error" if event and late else "warning" if late else "info"
+        nameless = _unknown_name(container, probe)
+        if nameless:
+            title = "its %s probe asks port %s, and none of its ports has that name" % (kind, nameless)
+            severity = "error"
         found = container.find(fault, title, _advice(container, kind, probe, answer), SLOW, evidence, severity=severity)
     found.evidence.append(shown)
     return found
@@ -102,10 +106,26 @@ def probe_text(probe: Mapping[str, Any]) -> str:
     )
 
 
+def _ports(container: Container) -> list[Mapping[str, Any]]:
+    return list(container.spec.get("ports") or [])
+
+
+def _unknown_name(container: Container, probe: Mapping[str, Any]) -> str:
+    """Give the name by which a probe asks a port, where no port of the container has it."""
+    port = (probe.get("httpGet") or probe.get("tcpSocket") or {}).get("port")
+    known = [one.get("name") for one in _ports(container)]
+    return port if isinstance(port, str) and not port.isdigit() and port not in known else ""
+
+
 def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: str) -> str:
-    ports = [str(port.get("containerPort")) for port in container.spec.get("ports") or []]
+    ports = [str(port.get("containerPort")) for port in _ports(container)]
     port = str(((probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc")) or {}).get("port") or "")
-    if re.search(r"connection refused", answer):
+    if _unknown_name(container, probe):
+        named = [
+            "%s (%s)" % (one.get("name") or "without a name", one.get("containerPort")) for one in _ports(container)
+        ]
+        advice = "Correct the probe's port, or name the port; the container declares %s." % (", ".join(named) or "none")
+    elif re.search(r"connection refused", answer):
         declared = "; the container declares %s" % ", ".join(ports) if ports else ""
         advice = (
             "Nothing listens on port %s yet%s. Correct the probe's port, or give the program time with a startupProbe."

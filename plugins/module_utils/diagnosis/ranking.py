@@ -18,7 +18,9 @@ FOUNDATIONS = (
     "control_plane_down",
     "dns_down",
     "dns_fails",
+    "kube_proxy_missing",
     "webhook_down",
+    "webhook_untrusted",
     "node_pressure",
 )
 

@@ -37,6 +37,7 @@ ANNOTATIONS = (
     "volume.beta.kubernetes.io/storage-class",
     "kubernetes.io/config.mirror",
     "slipway.kube/release-namespace",
+    "csi.volume.kubernetes.io/nodeid",
 )
 
 
@@ -243,6 +244,7 @@ CONTAINER = (
     "readinessProbe",
     "startupProbe",
     "restartPolicy",
+    "volumeMounts",
 )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..workload.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, one_line
 from .view import Object, View, conditions, controller, event_time, seconds_of
-from .workloads import job_findings
+from .workloads import denial_of, job_findings, quota_in
 
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -103,7 +103,7 @@ EVENTS = {
     "InvalidSchedule": "Correct spec.schedule.",
     "TooManyMissedTimes": "Set startingDeadlineSeconds: it missed more than 100 runs and does not know where to begin.",
     "MissSchedule": "Raise startingDeadlineSeconds: its runs are missed before they begin.",
-    "FailedCreate": "Correct jobTemplate as the message says.",
+    "FailedCreate": "",
 }
 
 
@@ -124,6 +124,8 @@ def _bad(view: View, cron: Object) -> Finding | None:
     events = [event for event in view.events_of(cron) if event.get("reason") in EVENTS]
     if events and event_time(events[-1]) > last:
         event = events[-1]
+        if event.get("reason") == "FailedCreate":
+            return _refused(name, one_line(event.get("message") or ""))
         return Finding(
             "cron_job_bad",
             "error",
@@ -144,6 +146,24 @@ def _bad(view: View, cron: Object) -> Finding | None:
             patience=SLOW,
         )
     return None
+
+
+def _refused(name: Reference, text: str) -> Finding:
+    """Explain a CronJob whose Jobs the API server does not take."""
+    quota, denial = quota_in(text), denial_of(text)
+    return Finding(
+        "quota_exceeded" if quota else "cron_job_bad",
+        "error",
+        name,
+        "quota %s of the namespace allows it no more Jobs" % quota if quota else "the API server refuses its Jobs",
+        evidence=["FailedCreate: %s" % text],
+        advice="Raise the ResourceQuota, or let fewer Jobs stay (successfulJobsHistoryLimit, ttlSecondsAfterFinished)."
+        if quota
+        else denial[3]
+        if denial
+        else "Correct jobTemplate as the message says.",
+        patience=SUSPICIOUS,
+    )
 
 
 def never(schedule: str) -> bool:

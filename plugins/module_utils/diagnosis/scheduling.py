@@ -14,7 +14,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from ..workload.objects import Reference
 from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, shortened
-from .quantity import free_of, name_amount, requests_of
+from .quantity import amount, free_of, name_amount, requests_of
 from .view import View, bears, conditions, expressions_match, named
 
 CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane"
@@ -32,10 +32,14 @@ class Refusal(NamedTuple):
 REASONS = (
     (r"persistentvolumeclaim .* not found", "claim_missing"),
     (r"persistentvolumeclaim .* is being deleted", "claim_deleted"),
+    (r"ReadWriteOncePod", "claim_in_use"),
     (r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes", "claim_unbound"),
     (r"Insufficient |Too many pods", "unschedulable_resources"),
     (r"untolerated taint", "unschedulable_taint"),
-    (r"volume node affinity conflict|exceed max volume count|no available volume zone", "unschedulable_volume"),
+    (
+        r"volume node affinity conflict|PersistentVolume's node affinity|exceed max volume count|no available volume zone",
+        "unschedulable_volume",
+    ),
     (r"topology spread constraints", "unschedulable_spread"),
     (r"affinity|node\(s\) didn't match the requested node name|selector", "unschedulable_affinity"),
     (r"free ports", "unschedulable_ports"),
@@ -52,6 +56,7 @@ TITLES = {
     "unschedulable": "no node takes the pod: %s",
     "claim_missing": "the pod's PersistentVolumeClaim is not there: %s",
     "claim_deleted": "the pod's PersistentVolumeClaim is being deleted: %s",
+    "claim_in_use": "another pod has the volume that one pod at a time may use: %s",
     "claim_unbound": "the pod waits for its PersistentVolumeClaim: %s",
 }
 ADVICE = {
@@ -63,6 +68,7 @@ ADVICE = {
     "unschedulable": "See the scheduler's message.",
     "claim_missing": "Create the claim, or correct its name in the pod's volumes.",
     "claim_deleted": "Wait until it is gone and create it anew, or name another claim.",
+    "claim_in_use": "Have one replica, and let the old pod go first (strategy Recreate); for more, take a claim with ReadWriteMany, or a claim for each pod.",
     "claim_unbound": "See the claim.",
 }
 
@@ -136,6 +142,9 @@ def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
         node for node in view.all("Node") if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]
     ]
     cause = decisive(found, len(alone), asks and bool(wanted))
+    fit = [node for node in wanted if node not in alone]
+    if fit and all((node.get("spec") or {}).get("unschedulable") for node in fit):
+        cause = next((one for one in found if one.fault == "unschedulable_cordoned"), cause)
     finding = Finding(
         cause.fault,
         # A pod is often refused for a moment only, while others go or nodes come.
@@ -154,10 +163,9 @@ def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
 def _add_details(view: View, pod: Mapping[str, Any], finding: Finding, cause: Refusal) -> None:
     spec, namespace = pod.get("spec") or {}, pod["metadata"].get("namespace") or ""
     if cause.fault == "unschedulable_resources":
-        finding.evidence += _room(view, pod)
-        finding.advice = (
-            "Ask for less (resources.requests), take away what is not needed, or add a node that has as much free."
-        )
+        _add_room(view, pod, finding, cause)
+    elif cause.fault == "unschedulable_cordoned":
+        _add_cordoned(view, pod, finding)
     elif cause.fault == "unschedulable_affinity":
         _add_affinity(view, spec, finding, cause)
     elif cause.fault.startswith("claim") or cause.fault == "unschedulable_volume":
@@ -167,6 +175,10 @@ def _add_details(view: View, pod: Mapping[str, Any], finding: Finding, cause: Re
             if volume.get("persistentVolumeClaim")
         ]
         finding.blames += tuple(Reference("v1", "PersistentVolumeClaim", namespace, claim) for claim in claims)
+        if cause.fault == "claim_in_use":
+            _add_users(view, pod, finding, claims)
+        elif cause.fault == "unschedulable_volume":
+            _add_places(view, namespace, finding, claims)
         lost = [claim for claim in claims if view.missing("PersistentVolumeClaim", namespace, claim)]
         if lost and cause.fault == "claim_missing":
             there = view.names("PersistentVolumeClaim", namespace)
@@ -174,6 +186,87 @@ def _add_details(view: View, pod: Mapping[str, Any], finding: Finding, cause: Re
             finding.evidence.append("claims in namespace %s: %s" % (namespace, ", ".join(there) or "none"))
     elif cause.fault == "unschedulable_taint":
         _add_taints(view, pod, finding)
+
+
+def _add_room(view: View, pod: Mapping[str, Any], finding: Finding, cause: Refusal) -> None:
+    finding.evidence += _room(view, pod)
+    finding.advice = (
+        "Ask for less (resources.requests), take away what is not needed, or add a node that has as much free."
+    )
+    for resource in re.findall(r"Insufficient (\S+)", cause.reason):
+        offered = [
+            amount(((node.get("status") or {}).get("allocatable") or {}).get(resource)) for node in view.all("Node")
+        ]
+        if "/" in resource and offered and not any(offered):
+            finding.title = "no node offers %s" % resource
+            finding.advice = (
+                "See that the device plugin that offers %s runs on the nodes that have the device, or correct the name."
+                % resource
+            )
+
+
+def _add_cordoned(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
+    """Name the nodes that would take the pod if they were not cordoned."""
+    names = [
+        node["metadata"]["name"]
+        for node in view.all("Node")
+        if (node.get("spec") or {}).get("unschedulable") and wants(pod, node)
+    ]
+    if names:
+        finding.title = "every node that fits is cordoned: %s" % shortened(names, 5)
+        finding.advice = "Make a node schedulable again when the work on it is done: kubectl uncordon %s." % names[0]
+
+
+def _add_users(view: View, pod: Mapping[str, Any], finding: Finding, claims: Sequence[str]) -> None:
+    """Name the pod that has the claim that one pod at a time may use."""
+    for other in view.in_namespace(pod["metadata"].get("namespace") or ""):
+        spec = other.get("spec") or {}
+        mine = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in spec.get("volumes") or []]
+        shared = [claim for claim in claims if claim in mine]
+        if shared and spec.get("nodeName") and not other["metadata"].get("deletionTimestamp"):
+            finding.title = "claim %s may be used by one pod at a time (ReadWriteOncePod), and pod %s has it" % (
+                shared[0],
+                named(other),
+            )
+            return
+
+
+def _add_places(view: View, namespace: str, finding: Finding, claims: Sequence[str]) -> None:
+    """Tell where the volumes of some claims are."""
+    for claim in claims:
+        volume = (((view.get("PersistentVolumeClaim", namespace, claim) or {}).get("spec")) or {}).get("volumeName")
+        content = view.get("PersistentVolume", "", volume or "") or {}
+        affinity = ((content.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
+        places = [
+            " and ".join(
+                "%s %s %s" % (rule.get("key"), rule.get("operator"), " or ".join(rule.get("values") or []))
+                for rule in term.get("matchExpressions") or []
+            )
+            for term in affinity.get("nodeSelectorTerms") or []
+        ]
+        if places:
+            finding.evidence.append(
+                "PersistentVolume %s of claim %s is only on nodes with %s" % (volume, claim, "; or ".join(places))
+            )
+            there = [node["metadata"]["name"] for node in view.all("Node") if on_node(content, node)]
+            if view.known("Node"):
+                finding.title = "volume %s of its claim %s is on %s" % (
+                    volume,
+                    claim,
+                    "node %s, which does not take the pod" % shortened(there, 3) if there else "no node of the cluster",
+                )
+
+
+def on_node(volume: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+    """Whether a PersistentVolume can be used on a node, by its C(nodeAffinity)."""
+    terms = (((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms")
+    return not terms or any(_term_fits(term, node) for term in terms)
+
+
+def _term_fits(term: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+    return expressions_match(node["metadata"].get("labels") or {}, term.get("matchExpressions") or ()) and (
+        expressions_match({"metadata.name": node["metadata"]["name"]}, term.get("matchFields") or ())
+    )
 
 
 def _add_affinity(view: View, spec: Mapping[str, Any], finding: Finding, cause: Refusal) -> None:
@@ -240,12 +333,7 @@ def wants(pod: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
     terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")
     if not terms:
         return True
-    name = {"metadata.name": node["metadata"]["name"]}
-    return any(
-        expressions_match(labels, term.get("matchExpressions") or ())
-        and expressions_match(name, term.get("matchFields") or ())
-        for term in terms
-    )
+    return any(_term_fits(term, node) for term in terms)
 
 
 def _room(view: View, pod: Mapping[str, Any]) -> list[str]:

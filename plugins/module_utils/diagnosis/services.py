@@ -30,6 +30,32 @@ def services(view: View) -> list[Finding]:
         found += _endpoints(view, service, slices.get(named(service), []))
         if spec.get("type") == "LoadBalancer":
             found += _load_balancer(view, service)
+    return found + _governing(view)
+
+
+def _governing(view: View) -> list[Finding]:
+    """Find StatefulSets whose Service is not there (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id)."""
+    found = []
+    for content in view.all("StatefulSet"):
+        name = reference(content)
+        wanted = (content.get("spec") or {}).get("serviceName")
+        gone = content["metadata"].get("deletionTimestamp") or view.age(content) < YOUNG
+        if wanted and not gone and view.missing("Service", name.namespace, wanted):
+            found.append(
+                Finding(
+                    "stateful_service_missing",
+                    "warning",
+                    name,
+                    "Service %s, which gives its pods their names, is not there" % wanted,
+                    evidence=[
+                        "serviceName: %s; Services in namespace %s: %s"
+                        % (wanted, name.namespace, shortened(view.names("Service", name.namespace), 5) or "none")
+                    ],
+                    advice="Without it %s-0.%s is no name in DNS. Create Service %s with clusterIP: None."
+                    % (name.name, wanted, wanted),
+                    patience=SLOW,
+                )
+            )
     return found
 
 

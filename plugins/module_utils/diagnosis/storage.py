@@ -8,16 +8,18 @@ https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 
 from __future__ import annotations
 
+import json
 from typing import Any, Mapping
 
 from ..workload.objects import reference
 from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, shortened
 from .quantity import amount
 from .scheduling import fault_of
-from .view import Object, View, conditions
+from .view import Object, View, conditions, named
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 WAITS = "WaitForFirstConsumer"
+DRIVERS = "csi.volume.kubernetes.io/nodeid"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
 
@@ -160,6 +162,58 @@ def _misfit(claim: Object, volume: Object) -> str:
     labels = volume["metadata"].get("labels") or {}
     differing = [key for key, value in selector.items() if labels.get(key) != value]
     return "its labels differ (%s)" % ", ".join(differing) if differing else ""
+
+
+def driver_finding(view: View, pod: Object) -> Finding | None:
+    """Find the volume of a pod whose storage driver does not run on the pod's node.
+
+    A kubelet lists the drivers that have registered with it in an annotation of its Node (nodeInfoManager of the kubelet's volume manager). Without this,
+    nothing is said of it until the kubelet has waited for two minutes.
+    """
+    namespace, spec = pod["metadata"].get("namespace") or "", pod.get("spec") or {}
+    node = view.get("Node", "", spec.get("nodeName") or "")
+    if node is None or view.age(pod) < 10:
+        return None
+    there = drivers_of(node)
+    for part in spec.get("volumes") or []:
+        name = (part.get("persistentVolumeClaim") or {}).get("claimName") or ""
+        claim = view.get("PersistentVolumeClaim", namespace, name) or {}
+        volume = view.get("PersistentVolume", "", (claim.get("spec") or {}).get("volumeName") or "") or {}
+        driver = ((volume.get("spec") or {}).get("csi") or part.get("csi") or {}).get("driver")
+        if not driver or driver in there:
+            continue
+        what = (
+            "PersistentVolume %s of claim %s" % (volume["metadata"]["name"], name)
+            if volume
+            else "volume " + part["name"]
+        )
+        elsewhere = [one["metadata"]["name"] for one in view.all("Node") if driver in drivers_of(one)]
+        return Finding(
+            "storage_driver_missing",
+            "error" if view.age(pod) >= 20 else "warning",
+            view.made_by(pod),
+            "storage driver %s of its volume does not run on node %s" % (driver, node["metadata"]["name"])
+            if elsewhere
+            else "storage driver %s of its volume runs on no node" % driver,
+            evidence=[
+                "pod %s on %s: %s is of driver %s" % (named(pod), node["metadata"]["name"], what, driver),
+                "drivers on that node: %s" % (", ".join(there) or "none"),
+            ],
+            advice="See the driver's DaemonSet and its pod on that node."
+            if elsewhere
+            else "Install the storage driver, or correct the driver's name in the volume.",
+            pods=[named(pod)],
+            patience=SUSPICIOUS,
+        )
+    return None
+
+
+def drivers_of(node: Object) -> list[str]:
+    """Name the storage drivers that have registered with the kubelet of a node."""
+    try:
+        return sorted(json.loads((node["metadata"].get("annotations") or {}).get(DRIVERS) or "{}"))
+    except ValueError:
+        return []
 
 
 def _defaults(view: View) -> list[Finding]:

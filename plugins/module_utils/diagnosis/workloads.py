@@ -67,6 +67,12 @@ def _over(pod: Object) -> bool:
 # What the API server says where it lets a controller make no pod, the fault, and what to do. The first that fits counts.
 DENIALS = (
     (
+        r"fail(ed|ing) (calling|to call) webhook.*(x509|tls:)",
+        "webhook_untrusted",
+        "a webhook that must agree to its pods has a certificate that the API server does not trust",
+        "Put the authority that signed the webhook's certificate into clientConfig.caBundle, or let its certificate name its Service.",
+    ),
+    (
         r"failed calling webhook|failed to call webhook",
         "webhook_down",
         "a webhook that must agree to its pods does not answer",
@@ -142,10 +148,9 @@ def creation_finding(view: View, content: Object) -> Finding | None:
     text = one_line(message)
     name = reference(content)
     fault, title, advice = "creation_fails", "its pods cannot be made", "See the message."
-    for pattern, known, says, remedy in DENIALS:
-        if re.search(pattern, text):
-            fault, title, advice = known, says, remedy
-            break
+    denial = denial_of(text)
+    if denial is not None:
+        _pattern, fault, title, advice = denial
     account = re.search(r'serviceaccount "([^"]+)" not found', text)
     if account:
         title = "ServiceAccount %s, which its pods run as, is not there" % account.group(1)
@@ -156,20 +161,29 @@ def creation_finding(view: View, content: Object) -> Finding | None:
         title,
         evidence=["FailedCreate: %s" % text],
         advice=advice,
-        patience=SUSPICIOUS if fault in ("webhook_down", "creation_fails") else HOPELESS,
+        patience=SUSPICIOUS if fault in ("webhook_down", "webhook_untrusted", "creation_fails") else HOPELESS,
     )
     if (fault == "quota_exceeded" and view.pods_of(name)) or (account and account.group(1) == "default"):
         # Old pods that go make room, and a new namespace gets its default account in a moment.
         finding.patience, finding.hopeless = SUSPICIOUS, False
-    if fault == "webhook_down":
+    if fault in ("webhook_down", "webhook_untrusted"):
         blame_webhook(view, finding, text)
     if fault == "quota_exceeded":
-        quota = re.search(r"exceeded quota: ([^,]+)|failed quota: ([^:]+)", text)
+        quota = quota_in(text)
         if quota:
-            finding.title = "quota %s of the namespace allows no more pods like this" % (
-                quota.group(1) or quota.group(2)
-            )
+            finding.title = "quota %s of the namespace allows no more pods like this" % quota
     return finding
+
+
+def denial_of(text: str) -> tuple[str, str, str, str] | None:
+    """Give the entry of :data:`DENIALS` that fits what the API server says."""
+    return next((one for one in DENIALS if re.search(one[0], text)), None)
+
+
+def quota_in(text: str) -> str:
+    """Give the name of the quota by which the API server refuses something, empty where it is another reason."""
+    quota = re.search(r"exceeded quota: ([^,]+)|failed quota: ([^:]+)", text)
+    return (quota.group(1) or quota.group(2)) if quota else ""
 
 
 def blame_webhook(view: View, finding: Finding, text: str) -> None:
@@ -177,7 +191,8 @@ def blame_webhook(view: View, finding: Finding, text: str) -> None:
     called = re.search(r'fail(?:ed|ing) (?:calling|to call) webhook "([^"]+)"', text)
     if not called:
         return
-    finding.title = "webhook %s, which must agree to its pods, does not answer" % called.group(1)
+    if finding.fault == "webhook_down":
+        finding.title = "webhook %s, which must agree to its pods, does not answer" % called.group(1)
     for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
         for content in view.all(kind):
             if any(hook.get("name") == called.group(1) for hook in content.get("webhooks") or []):
@@ -232,6 +247,7 @@ def _stuck(view: View, content: Object, explained: bool) -> Finding | None:
             "warning",
             name,
             "its rollout is paused: %s" % why,
+            evidence=["spec.paused is true"],
             advice="Go on with: kubectl rollout resume, or the module rollout.",
             patience=HOPELESS,
         )

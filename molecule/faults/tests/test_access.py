@@ -1,0 +1,45 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kubeconfig whose certificate ends soon, or has ended, is told as such and not as a fault of the cluster."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from harness.kube import Call, Kube, call
+from harness.playbook import output_of
+
+LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Kube:
+    return Kube(LAB)
+
+
+def asked_with_a_certificate_for(cluster: Kube, period: str) -> Call:
+    """Ask for the cluster's health as an administrator whose certificate is made for that period."""
+    folder = output_of(LAB) / "access"
+    folder.mkdir(parents=True, exist_ok=True)
+    user = ["kubeadm", "kubeconfig", "user", "--client-name=faults", "--org=kubeadm:cluster-admins"]
+    # What kubeadm warns of goes elsewhere.
+    code, text = cluster.host.execute("sh", "-c", f"{' '.join(user)} --validity-period={period} 2>/dev/null")
+    assert code == 0, text
+    path = folder / "kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return call(cluster, folder, "health_info", {"kubeconfig": str(path), "severity": "error"})
+
+
+def test_a_certificate_that_ends_soon_is_told(cluster: Kube) -> None:
+    findings = asked_with_a_certificate_for(cluster, "48h").ok().answer["findings"]
+    assert [(one["fault"], one["object"]["name"]) for one in findings] == [("certificate_expires", "kubernetes")]
+    assert "certs renew" in findings[0]["advice"] and "notAfter" in findings[0]["evidence"][0]
+
+
+def test_a_certificate_that_has_ended_is_told_before_the_cluster_is_asked(cluster: Kube) -> None:
+    answer = asked_with_a_certificate_for(cluster, "1s")
+    assert answer.failed and "ended" in answer.message, answer.message
