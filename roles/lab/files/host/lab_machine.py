@@ -25,7 +25,7 @@ RUN = "/run/lab-machine"
 SEED = RUN + "/seed"
 HYPERVISOR = {
     "kvm": ["-accel", "kvm", "-cpu", "host"],
-    "tcg": ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"],
+    "tcg": ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"],
 }
 # A kernel without a disk gives up within a second on a real processor; KVM that can not do it in this time hangs.
 PATIENCE = {"kvm": 15, "tcg": 180}
