@@ -39,6 +39,10 @@ NO_ROUTE = IDENTITY + (
     'Get "https://192.0.2.1:6443/api": dial tcp 192.0.2.1:6443: connect: connection refused'
 )
 KUBELET = "[kubelet-check] The kubelet is not healthy after 4m0s"
+SLOW = (
+    "error: error execution phase wait-control-plane: cannot obtain client without bootstrap: could not bootstrap the admin user in "
+    'file admin.conf: unable to create ClusterRoleBinding: Post "https://192.0.2.1:6443/apis/rbac": context deadline exceeded'
+)
 APISERVER = "[control-plane-check] kube-apiserver is not healthy after 4m0s\nerror: kube-apiserver check failed at https://192.0.2.1:6443/livez: timed out"
 
 
@@ -56,10 +60,11 @@ def test_every_failed_check_is_named_with_its_own_remedy():
         (EXPIRED, "or it has expired"),
         (SAME_NAME, "a node of this name is in the cluster"),
         (NO_ROUTE, "endpoint could not be reached"),
+        (SLOW, "answers too slowly for kubeadm"),
         (KUBELET, "the kubelet does not stay up"),
         (APISERVER, "did not come up in time"),
     ],
-    ids=["wrong CA", "expired token", "same name", "unreachable", "kubelet", "control plane"],
+    ids=["wrong CA", "expired token", "same name", "unreachable", "slow", "kubelet", "control plane"],
 )
 def test_known_causes_are_told_with_evidence_and_remedy(output, says):
     text = explain("kubeadm join", Evidence(output, "E1 kubelet broke", "etcd: no space"), "/log")
