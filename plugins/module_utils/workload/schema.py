@@ -30,9 +30,19 @@ DEPTH = 3
 
 # Of which types the parts of a schema are.
 NOTHING = type(None)
-SHAPES: dict[str, tuple[type, ...]] = dict.fromkeys(("type", "format", "$ref"), (str, NOTHING))
-SHAPES.update(dict.fromkeys(("required", "enum", "allOf", "anyOf", "oneOf"), (list, NOTHING)))
-SHAPES.update(properties=(dict, NOTHING), items=(dict, NOTHING), additionalProperties=(dict, bool, NOTHING))
+SHAPES = {
+    "type": (str, NOTHING),
+    "format": (str, NOTHING),
+    "$ref": (str, NOTHING),
+    "required": (list, NOTHING),
+    "enum": (list, NOTHING),
+    "allOf": (list, NOTHING),
+    "anyOf": (list, NOTHING),
+    "oneOf": (list, NOTHING),
+    "properties": (dict, NOTHING),
+    "items": (dict, NOTHING),
+    "additionalProperties": (dict, bool, NOTHING),
+}
 
 CALLED = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
 CALLED.update(array="a list", object="a mapping")
