@@ -23,31 +23,16 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  suite:
-    description: Debian release, by code name.
-    type: str
-    default: bookworm
   packages:
     description: Packages that the root file system holds, a kernel (C(linux-image-*)) among them.
     type: list
     elements: str
     required: true
-  recipe:
-    description: Folder with the hook C(customize).
-    type: path
-    required: true
-  cache:
-    description: Folder that keeps the disk between labs.
-    type: path
-    required: true
   size:
     description: Size of the file system in GiB. The file itself holds only what is written.
     type: int
     default: 20
-  mirror:
-    description: Debian mirror to take packages from. Empty for Debian's own.
-    type: str
-    default: ""
+extends_documentation_fragment: [slipway.kube.bootstrap]
 attributes:
   check_mode:
     description: Says whether it would build.
@@ -84,7 +69,7 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.kube.plugins.module_utils.lab import image as recipe
-from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import bootstrap, lock
+from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import OPTIONS, bootstrap, lock
 from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import Engine, socket_path
 
 
@@ -126,12 +111,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "suite": {"type": "str", "default": "bookworm"},
+            **OPTIONS,
             "packages": {"type": "list", "elements": "str", "required": True},
-            "recipe": {"type": "path", "required": True},
-            "cache": {"type": "path", "required": True},
             "size": {"type": "int", "default": 20},
-            "mirror": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -27,27 +27,12 @@ options:
     description: Name of the image. Images of another name are left alone.
     type: str
     default: slipway-lab
-  suite:
-    description: Debian release, by code name.
-    type: str
-    default: bookworm
   packages:
     description: Packages that the root file system holds on top of C(apt) and what it needs.
     type: list
     elements: str
     required: true
-  recipe:
-    description: Folder with the hook C(customize) and the files that it installs.
-    type: path
-    required: true
-  cache:
-    description: Folder that keeps the tar file between labs.
-    type: path
-    required: true
-  mirror:
-    description: Debian mirror to take packages from. Empty for Debian's own.
-    type: str
-    default: ""
+extends_documentation_fragment: [slipway.kube.bootstrap]
 attributes:
   check_mode:
     description: Says whether it would build and import.
@@ -87,7 +72,7 @@ import platform
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.kube.plugins.module_utils.lab import image as recipe
-from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import bootstrap, lock
+from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import OPTIONS, bootstrap, lock
 from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import Engine, EngineError, socket_path
 
 
@@ -106,11 +91,8 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "repository": {"type": "str", "default": recipe.REPOSITORY},
-            "suite": {"type": "str", "default": "bookworm"},
+            **OPTIONS,
             "packages": {"type": "list", "elements": "str", "required": True},
-            "recipe": {"type": "path", "required": True},
-            "cache": {"type": "path", "required": True},
-            "mirror": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -90,7 +90,9 @@ options:
     type: dict
     default: {}
   waits:
-    description: Variables of the group C(kube_cluster) that are seconds; RV(slowness) times as long in the inventory.
+    description:
+      - Variables of the group C(kube_cluster) that are times, RV(slowness) times as long in the inventory.
+      - A number is seconds; a time as Kubernetes' flags take it (V(15s)) may stand anywhere in a dictionary.
     type: dict
     default: {}
   mirror_variables:
@@ -286,7 +288,7 @@ def trial_of(folder: str) -> dict:
 
 def lab_inventory(params: dict, hosts: list[dict], slowness: float) -> dict:
     """The inventory with all that a site would write into it."""
-    waits = {name: round(seconds * slowness) for name, seconds in params["waits"].items()}
+    waits = plan.stretched(params["waits"], slowness)
     shared = connection(params["folder"], params["user"])
     cluster = dict(
         {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}, **dict(waits, **params["cluster_variables"])
@@ -319,7 +321,7 @@ def look(params: dict) -> dict:
     have = dict(
         engine,
         kinds=sorted(kinds),
-        **machine_facts(params, len(containers)),
+        **(machine_facts(params, len(containers)) if machines else {}),
         routes=routes,
         own_routes=subnets,
         network_subnet=subnets[0] if subnets else "",

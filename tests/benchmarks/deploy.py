@@ -143,7 +143,7 @@ class Bench:
                 str(self.programs / "kwok"),
                 f"--kubeconfig={self.kube.kubeconfig}",
                 "--manage-all-nodes=false",
-                "--node-lease-duration-seconds=160",  # renewed four times in it; a node that is not heard of for 50 s is lost
+                "--node-lease-duration-seconds=160",  # renewed four times in it
                 "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
                 f"--config={ROOT / 'tests' / 'benchmarks' / 'kwok.yml'}",
             ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from harness.hosts import hosts_of
+from harness.machine import power_cut
 from harness.playbook import inventory_of, output_of, run
 from harness.snapshot import compare, load, take
 
@@ -22,11 +23,8 @@ def test_machines_are_what_they_were() -> None:
     machines = hosts_of(SCENARIO)
     for machine in machines:
         machine.execute("sync")
-        machine.switch_off()
+    power_cut(machines)
     for machine in machines:
-        machine.container.start()
-    for machine in machines:
-        machine.wait()
         assert len(machine.execute("cat", "/proc/swaps")[1].splitlines()) == 3, "swap is on again, as it was"
     found = compare(load(FOLDER / "fresh", "whole"), take(INVENTORY, "whole", FOLDER / "given-back"))
     assert not found, "\n".join(found)

@@ -13,7 +13,7 @@ import pytest
 from testinfra.host import Host
 
 from harness.hosts import Machine, hosts_of, unready
-from harness.machine import is_prepared
+from harness.machine import is_prepared, power_cut
 from harness.playbook import inventory_of, output_of, run
 from harness.targets import targets
 
@@ -22,19 +22,10 @@ testinfra_hosts = targets("kube_cluster")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def power_cut() -> None:
+def everything_is_back() -> None:
     machines = hosts_of(SCENARIO)
-    boots = {machine.name: machine.execute("cat", "/proc/sys/kernel/random/boot_id")[1] for machine in machines}
-    for machine in machines:
-        machine.switch_off()
-    began = time.time()
-    for machine in machines:
-        machine.container.start()
-    for machine in machines:
-        machine.wait()
-        assert machine.execute("cat", "/proc/sys/kernel/random/boot_id")[1] != boots[machine.name]
-    print(f"\nsshd {time.time() - began:.0f} s after the power came back")
-    deadline = time.time() + max(machine.boot for machine in machines)
+    began = power_cut(machines)
+    deadline = time.time() + 2 * max(machine.boot for machine in machines)
     while wrong := missing(machines, began):
         assert time.time() < deadline, "\n".join(wrong)
         time.sleep(3)
@@ -58,7 +49,7 @@ def missing(machines: list[Machine], since: float) -> list[str]:
 
 
 def test_the_machine_is_prepared_by_itself(host: Host) -> None:
-    is_prepared(host)
+    is_prepared(host, "containerd", "kubelet")
 
 
 def test_the_playbook_has_nothing_to_do() -> None:

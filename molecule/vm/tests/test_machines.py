@@ -17,7 +17,7 @@ testinfra_hosts = targets("kube_cluster")
 
 
 def test_the_machine_is_prepared(host: Host) -> None:
-    is_prepared(host)
+    is_prepared(host, "containerd", "kubelet")
 
 
 def test_it_has_none_of_the_exceptions_that_containers_need(host: Host) -> None:

@@ -10,6 +10,14 @@ import os
 
 from ansible_collections.slipway.kube.plugins.module_utils.lab import image
 
+# Described in the documentation fragment slipway.kube.bootstrap.
+OPTIONS = {
+    "suite": {"type": "str", "default": "bookworm"},
+    "recipe": {"type": "path", "required": True},
+    "cache": {"type": "path", "required": True},
+    "mirror": {"type": "str", "default": ""},
+}
+
 
 def lock(cache: str) -> None:
     """Have what is built in the cache for this process alone, for as long as it lives."""

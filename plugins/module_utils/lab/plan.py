@@ -278,6 +278,19 @@ def slowness(seconds: float, machines: int, cpus: int, processors: int) -> float
     return round(max(1.0, seconds / QUICK) * max(1.0, crowd), 1)
 
 
+def stretched(waits: dict, times: float) -> dict:
+    """Variables with every wait in them so many *times* as long: numbers of seconds, and durations such as "15s"."""
+    longer: dict = {}
+    for name, value in waits.items():
+        if isinstance(value, dict):
+            longer[name] = stretched(value, times)
+        elif isinstance(value, str):
+            longer[name] = "%ds" % round(int(value.rstrip("s")) * times)
+        else:
+            longer[name] = round(value * times)
+    return longer
+
+
 def image_problem(header: bytes) -> str:
     """What speaks against a file as a machine's disk, from its first 512 bytes; "" when nothing does.
 

@@ -75,6 +75,12 @@ def test_the_accelerator_decides_on_the_processor(program, accelerator, words):
     assert "-smp 2 -m 2048" in command
 
 
+def test_only_an_emulated_processor_goes_without_guards(program):
+    for accelerator, off in (("kvm", False), ("tcg", True)):
+        command = program.hypervisor(dict(MACHINE, accelerator=accelerator), "52:54:00:00:00:01", "disk", True)
+        assert any("mitigations=off" in word for word in command) is off
+
+
 def test_only_the_labs_own_disk_is_started_without_a_boot_loader(program):
     assert "-kernel" in program.hypervisor(MACHINE, "52:54:00:00:00:01", "disk", True)
     assert "-kernel" not in program.hypervisor(MACHINE, "52:54:00:00:00:01", "disk", False)

@@ -240,6 +240,12 @@ def test_waits_grow_with_what_a_trial_kernel_took(seconds, machines, cpus, proce
     assert plan.slowness(seconds, machines, cpus, processors) == times
 
 
+def test_seconds_and_durations_grow_alike():
+    waits = {"worker_timeout": 300, "scheduler": {"leader-elect-lease-duration": "15s"}}
+    assert plan.stretched(waits, 1.5) == {"worker_timeout": 450, "scheduler": {"leader-elect-lease-duration": "22s"}}
+    assert plan.stretched(waits, 1.0) == waits
+
+
 @pytest.mark.parametrize(
     ("header", "said"),
     [

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine from somebody's own disk image is a host as any other; and what is no such image is refused, with the reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from testinfra.host import Host
+
+from harness.hosts import LABEL, hosts_of
+from harness.machine import is_prepared
+from harness.playbook import ROOT
+from harness.targets import targets
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+IMAGES = ROOT / "tests" / "output" / "cloudimage"
+testinfra_hosts = targets("kube_cluster")
+
+
+def test_it_boots_from_its_own_boot_loader_and_cloud_init_has_set_it_up(host: Host) -> None:
+    assert "BOOT_IMAGE=" in host.file("/proc/cmdline").content_string, "syslinux started the kernel"
+    assert host.check_output("hostname") == "cp1"
+    assert host.file("/var/lib/cloud/data/result.json").exists
+    status = json.loads(host.file("/var/lib/cloud/data/result.json").content_string)
+    assert status["v1"]["errors"] == []
+    assert "NoCloud" in status["v1"]["datasource"]
+
+
+def test_the_disk_has_grown_to_what_the_lab_says(host: Host) -> None:
+    kibibytes = int(host.check_output("df --output=size / | tail -1"))
+    assert kibibytes > 18 << 20, "a root file system of 20 GiB, of an image of 2.5"
+
+
+def test_the_roles_prepare_it_as_any_host(host: Host) -> None:
+    is_prepared(host, "containerd")
+
+
+class Lab:
+    """A lab of one machine, made with what a test says."""
+
+    name = "refused"
+
+    def play(self, **more: Any) -> subprocess.CompletedProcess[str]:
+        values = {
+            "lab_name": self.name,
+            "lab_dir": str(ROOT / ".lab" / self.name),
+            "lab_subnet": "10.123.11.0/24",
+            "lab_kind": "vm",
+            "lab_workers": 0,
+            "lab_mirror": False,
+            **more,
+        }
+        command = ["ansible-playbook", "slipway.kube.lab", "--extra-vars", json.dumps(values)]
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    def refused(self, **more: Any) -> str:
+        """Return what is said to a lab that cannot be made, on one line; nothing runs then.
+
+        :raises AssertionError: when it was made, or a container of it runs.
+        """
+        done = self.play(**more)
+        assert done.returncode, "it was made"
+        left = docker.from_env().containers.list(filters={"label": f"{LABEL}={self.name}"})
+        assert not left, f"left running: {left}"
+        return " ".join(done.stdout.split())
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    made = Lab()
+    yield made
+    done = made.play(lab_state="absent")
+    assert not done.returncode, done.stdout
+
+
+def test_an_image_for_another_processor_is_refused(lab: Lab) -> None:
+    said = lab.refused(lab_vm_image=str(IMAGES / "arm64.qcow2"))
+    assert "its boot loader is for aarch64, and this machine is x86_64" in said
+
+
+def test_what_is_no_disk_is_refused(lab: Lab, tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("no disk " * 100)
+    assert "neither a qcow2 nor a raw disk with a boot sector" in lab.refused(lab_vm_image=str(other))
+    assert "it cannot be read (No such file or directory)" in lab.refused(lab_vm_image=str(tmp_path / "missing.qcow2"))
+
+
+def test_a_machine_that_never_boots_is_told_with_its_console(lab: Lab, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.raw"
+    # A boot sector that halts: cli, hlt, and on.
+    empty.write_bytes(b"\xfa\xf4\xeb\xfd".ljust(446, b"\0") + partition() + b"\x55\xaa" + bytes(8 << 20))
+    said = lab.refused(lab_vm_image=str(empty), lab_timeout=4)
+    assert "cp1 (10.123.11.11) has shown no sshd within" in said
+    assert "Booting from Hard Disk" in said, "the end of its console"
+    assert "lab_timeout" in said
+
+
+def partition() -> bytes:
+    """Return a partition table with one partition of 4 MiB after the first one."""
+    return (b"\x80" + bytes(3) + b"\x83" + bytes(3) + (2048).to_bytes(4, "little") + (8192).to_bytes(4, "little")).ljust(
+        64, b"\0"
+    )
+
+
+def test_the_scenarios_own_machine_runs_on(host: Host) -> None:
+    assert host.check_output("hostname") == hosts_of(SCENARIO)[0].name

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host with a kernel of its own is prepared, stays so through a power cut, and a second run has nothing to do."""
+
+from __future__ import annotations
+
+import os
+
+from testinfra.host import Host
+
+from harness.hosts import hosts_of
+from harness.machine import is_prepared, power_cut
+from harness.playbook import ROOT, inventory_of, output_of, run
+from harness.targets import targets
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+testinfra_hosts = targets("kube_cluster")
+
+
+def test_it_has_a_kernel_of_its_own(host: Host) -> None:
+    assert host.check_output("stat --file-system --format=%T /sys/fs/cgroup") == "cgroup2fs"
+    assert host.check_output("uname -r") != os.uname().release
+    assert host.check_output("systemd-detect-virt --container || true") == "none"
+
+
+def test_it_is_prepared(host: Host) -> None:
+    is_prepared(host, "containerd")
+
+
+def test_it_is_prepared_after_a_power_cut(host: Host) -> None:
+    assert "/swapfile" in host.file("/etc/fstab").content_string, "swap was there to be switched off"
+    power_cut(hosts_of(SCENARIO))
+    is_prepared(host, "containerd")
+
+
+def test_a_second_run_has_nothing_to_do() -> None:
+    again = run(
+        str(ROOT / "molecule" / "lab" / "prepare_hosts.yml"), inventory_of(SCENARIO), output_of(SCENARIO) / "again"
+    ).succeeded()
+    assert not again.changed(), "\n".join(again.changed())
