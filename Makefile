@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAB_INVENTORY := .lab/lab/inventory.yml
-SCENARIOS := default check_mode faults applications kill calico
+SCENARIOS := default check_mode machine faults applications kill calico
 PROGRAMS := "kubectl", "helm"
 PAIRS ?= 3
 LAB_KIND ?= container
@@ -56,8 +56,8 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 test-sanity: venv  ## ansible-test sanity
 	tests/sanity/run
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications, faults or vm
-test-vm: molecule-vm  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications, faults, machine, vm or cloudimage
+test-vm: molecule-vm molecule-cloudimage  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: bundle
 	molecule test --no-command-borders --scenario-name $*
