@@ -107,9 +107,9 @@ def test_a_machine_that_never_boots_is_told_with_its_console(lab: Lab, tmp_path:
 
 def partition() -> bytes:
     """Return a partition table with one partition of 4 MiB after the first one."""
-    return (b"\x80" + bytes(3) + b"\x83" + bytes(3) + (2048).to_bytes(4, "little") + (8192).to_bytes(4, "little")).ljust(
-        64, b"\0"
-    )
+    return (
+        b"\x80" + bytes(3) + b"\x83" + bytes(3) + (2048).to_bytes(4, "little") + (8192).to_bytes(4, "little")
+    ).ljust(64, b"\0")
 
 
 def test_the_scenarios_own_machine_runs_on(host: Host) -> None:
