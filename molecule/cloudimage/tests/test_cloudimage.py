@@ -23,7 +23,7 @@ from harness.targets import targets
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 IMAGES = ROOT / "tests" / "output" / "cloudimage"
-testinfra_hosts = targets("kube_cluster")
+testinfra_hosts = targets("kube_control_plane")
 
 
 def test_it_boots_from_its_own_boot_loader_and_cloud_init_has_set_it_up(host: Host) -> None:

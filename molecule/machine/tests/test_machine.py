@@ -15,7 +15,7 @@ from harness.playbook import ROOT, inventory_of, output_of, run
 from harness.targets import targets
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
-testinfra_hosts = targets("kube_cluster")
+testinfra_hosts = targets("kube_control_plane")
 
 
 def test_it_has_a_kernel_of_its_own(host: Host) -> None:
