@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -33,6 +34,16 @@ def power_cut(machines: list[Host]) -> float:
 
 def _boot_id(machine: Host) -> str:
     return machine.execute("cat", "/proc/sys/kernel/random/boot_id")[1]
+
+
+def has_a_kernel_of_its_own(host: Any) -> None:
+    """Hold a testinfra host against what no container on this machine could be.
+
+    :raises AssertionError: for the first thing that is not so.
+    """
+    assert host.check_output("stat --file-system --format=%T /sys/fs/cgroup") == "cgroup2fs"
+    assert host.check_output("uname -r") != os.uname().release
+    assert host.check_output("systemd-detect-virt --container || true") == "none"
 
 
 def is_prepared(host: Any, *services: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from testinfra.host import Host
 
 from harness.hosts import LABEL, hosts_of
 from harness.machine import is_prepared
-from harness.playbook import ROOT
+from harness.playbook import ROOT, Run, inventory_of, output_of, run
 from harness.targets import targets
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
@@ -49,7 +48,7 @@ class Lab:
 
     name = "refused"
 
-    def play(self, **more: Any) -> subprocess.CompletedProcess[str]:
+    def play(self, **more: Any) -> Run:
         values = {
             "lab_name": self.name,
             "lab_dir": str(ROOT / ".lab" / self.name),
@@ -59,9 +58,8 @@ class Lab:
             "lab_mirror": False,
             **more,
         }
-        command = ["ansible-playbook", "slipway.kube.lab", "--extra-vars", json.dumps(values)]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        # The inventory is there for the call only: the playbook is about this machine.
+        return run("slipway.kube.lab", inventory_of(SCENARIO), output_of(SCENARIO), "--extra-vars", json.dumps(values))
 
     def refused(self, **more: Any) -> str:
         """Return what is said to a lab that cannot be made, on one line; nothing runs then.
@@ -69,18 +67,17 @@ class Lab:
         :raises AssertionError: when it was made, or a container of it runs.
         """
         done = self.play(**more)
-        assert done.returncode, "it was made"
+        assert done.process.returncode, "it was made"
         left = docker.from_env().containers.list(filters={"label": f"{LABEL}={self.name}"})
         assert not left, f"left running: {left}"
-        return " ".join(done.stdout.split())
+        return " ".join(done.output.split())
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     made = Lab()
     yield made
-    done = made.play(lab_state="absent")
-    assert not done.returncode, done.stdout
+    made.play(lab_state="absent").succeeded()
 
 
 def test_an_image_for_another_processor_is_refused(lab: Lab) -> None:
@@ -93,6 +90,15 @@ def test_what_is_no_disk_is_refused(lab: Lab, tmp_path: Path) -> None:
     other.write_text("no disk " * 100)
     assert "neither a qcow2 nor a raw disk with a boot sector" in lab.refused(lab_vm_image=str(other))
     assert "it cannot be read (No such file or directory)" in lab.refused(lab_vm_image=str(tmp_path / "missing.qcow2"))
+    overlay = tmp_path / "overlay.qcow2"
+    overlay.write_bytes(b"QFI\xfb" + (3).to_bytes(4, "big") + (512).to_bytes(8, "big") + bytes(1024))
+    assert "flatten it with `qemu-img convert -O qcow2`" in lab.refused(lab_vm_image=str(overlay))
+
+
+def test_what_there_is_no_room_for_is_refused(lab: Lab) -> None:
+    image = str(IMAGES / "cloud.qcow2")
+    assert "MiB free and the lab needs about 99999999" in lab.refused(lab_vm_image=image, lab_disk_needed=99999999)
+    assert "need 99999999 MiB of memory (1 times 99999999)" in lab.refused(lab_vm_image=image, lab_vm_memory=99999999)
 
 
 def test_a_machine_that_never_boots_is_told_with_its_console(lab: Lab, tmp_path: Path) -> None:

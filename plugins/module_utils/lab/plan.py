@@ -217,12 +217,12 @@ def _room_problems(want: dict, have: dict) -> list[str]:
     found = []
     if have["disk_free_mb"] < want["disk_needed_mb"]:
         found.append(
-            "%s has %d MiB free and the lab's %d hosts need about %d: make room there, take fewer hosts, or set lab_disk_needed if you know better."
+            "%s has %d MiB free and the lab needs about %d (hosts: %d): make room there, take fewer hosts, or set lab_disk_needed if you know better."
             % (
                 have["disk_path"],
                 have["disk_free_mb"],
-                want["control_planes"] + want["workers"] + want["mirror"],
                 want["disk_needed_mb"],
+                want["control_planes"] + want["workers"] + want["mirror"],
             )
         )
     if want["mirror"] and not have["bundle_found"]:
@@ -254,8 +254,8 @@ def _machine_problems(want: dict, have: dict) -> list[str]:
     count = want["control_planes"] + want["workers"]
     if count * want["vm_memory"] > have["memory_mb"]:
         found.append(
-            "%d machines of %d MiB need %d MiB of memory and this machine has %d MiB to give: take fewer, or a smaller lab_vm_memory."
-            % (count, want["vm_memory"], count * want["vm_memory"], have["memory_mb"])
+            "Virtual machines need %d MiB of memory (%d times %d) and this machine has %d MiB to give: take fewer, or a smaller lab_vm_memory."
+            % (count * want["vm_memory"], count, want["vm_memory"], have["memory_mb"])
         )
     if have["image_problem"]:
         found.append(

@@ -138,19 +138,19 @@ def hand_over_network() -> tuple[str, str, int]:
     return address, routes[0]["gateway"] if routes else "", card["mtu"]
 
 
-def source() -> tuple[str, str]:
-    """The disk that machines are copies of, and its format."""
+def source() -> tuple[str, dict]:
+    """The disk that machines are copies of, and what qemu-img says of it."""
     path = IMAGE if os.path.exists(IMAGE) else DISK + "/root.img"
-    return path, run("qemu-img", "info", "--output=json", path)["format"]
+    return path, run("qemu-img", "info", "--output=json", path)
 
 
 def have_disk(size: int) -> str:
     """The machine's own disk: what it writes, over the one that all share."""
     path = STATE + "/disk.qcow2"
     if not os.path.exists(path):
-        base, form = source()
+        base, facts = source()
         os.makedirs(STATE, exist_ok=True)
-        run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", form, path + ".part", "%dG" % size)
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", facts["format"], path + ".part", "%dG" % size)
         os.replace(path + ".part", path)
     return path
 
@@ -204,13 +204,12 @@ def copy(image: str, form: str, target: str, begin: int, length: int) -> None:
 def judge_image() -> str:
     """What speaks against the user's disk image, "" when nothing does."""
     try:
-        path, form = source()
-        facts = run("qemu-img", "info", "--output=json", path)
+        path, facts = source()
     except subprocess.CalledProcessError:
         return "qemu-img cannot read it as a disk image"
     os.makedirs(RUN, exist_ok=True)
     start = RUN + "/start"
-    copy(path, form, start, 0, 4)
+    copy(path, facts["format"], start, 0, 4)
     with open(start, "r+b") as stream:
         stream.truncate(facts["virtual-size"])
     try:
@@ -222,7 +221,7 @@ def judge_image() -> str:
             place = RUN + "/esp"
             # In MiB, one more on each side: partitions of old tools begin anywhere.
             begin, length = part["start"] // 2048, min(part["size"] // 2048 + 2, 64)
-            copy(path, form, place, begin, length)
+            copy(path, facts["format"], place, begin, length)
             with open(place, "rb") as stream:
                 found = boot_loader(stream.read())
             if found and found != os.uname().machine:

@@ -158,7 +158,7 @@ def test_nothing_speaks_against_a_good_machine():
         ({}, {"running": False, "installable": False}, "apt-get install docker.io"),
         ({}, {"installable": False, "missing_programs": {"mmdebstrap": "mmdebstrap"}}, "apt-get install mmdebstrap"),
         ({}, {"capabilities_missing": ["SYS_ADMIN"]}, "SYS_ADMIN"),
-        ({}, {"disk_free_mb": 900}, "900 MiB free and the lab's 4 hosts need about 11000"),
+        ({}, {"disk_free_mb": 900}, "900 MiB free and the lab needs about 11000 (hosts: 4)"),
         ({}, {"bundle_found": False}, "bundle.json is missing"),
     ],
 )
@@ -198,7 +198,7 @@ def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version
         ({"vm_cpus": 0}, {}, "lab_vm_cpus is 0"),
         ({"vm_memory": 100}, {}, "lab_vm_memory is 100: a machine has at least 512"),
         ({"vm_disk": 1}, {}, "lab_vm_disk is 1"),
-        ({}, {"memory_mb": 5000}, "3 machines of 2048 MiB need 6144 MiB of memory and this machine has 5000"),
+        ({}, {"memory_mb": 5000}, "need 6144 MiB of memory (3 times 2048) and this machine has 5000"),
         ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is no disk for a machine"),
     ],
 )
