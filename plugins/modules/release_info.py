@@ -118,6 +118,7 @@ from typing import Any
 
 from ..module_utils.release.errors import ReleaseError
 from ..module_utils.release.history import contents, differences, read, releases
+from ..module_utils.release.settings import namespace_problem, release_problem
 from ..module_utils.workload.api import ApiError, Unreachable
 from ..module_utils.workload.auth import AUTH_OPTIONS, KubeModule, connect
 from ..module_utils.workload.kubeconfig import KubeconfigError
@@ -132,8 +133,11 @@ OPTIONS: dict[str, Any] = dict(
 
 def show(module: KubeModule) -> dict[str, Any]:
     """Look, and build the module's answer."""
-    client = connect(module.params, module.get_bin_path, patience=3)
     name, namespace = module.params["name"] or "", module.params["namespace"] or ""
+    problems = (release_problem(name) if name else []) + (namespace_problem(namespace) if namespace else [])
+    if problems:
+        raise ReleaseError(" ".join(problems))
+    client = connect(module.params, module.get_bin_path, patience=3)
     revision, older = module.params["revision"], module.params["compare_to"]
     answer: dict[str, Any] = {"changed": False, "releases": releases(client, namespace, name)}
     if revision is None and older is None:

@@ -69,6 +69,22 @@ class Settings:
     hooks: dict[str, list[Any]] = field(default_factory=dict)
 
 
+def release_problem(name: str) -> list[str]:
+    """Tell what keeps *name* from being a release's, in no sentence or one; it becomes part of its records' names."""
+    if NAME.fullmatch(name):
+        return []
+    rule = "Use up to 53 lower-case letters, digits and '-', with a letter or digit at both ends."
+    return ["name: %r is no name of a release. %s" % (name, rule)]
+
+
+def namespace_problem(name: str) -> list[str]:
+    """Tell what keeps *name* from being a namespace's (a DNS label, RFC 1123), in no sentence or one."""
+    if NAMESPACE.fullmatch(name):
+        return []
+    rule = "Use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends."
+    return ["namespace: %r is no name of a namespace. %s" % (name, rule)]
+
+
 def read_settings(params: Mapping[str, Any]) -> Settings:
     """Read the module's options.
 
@@ -77,18 +93,8 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
     known = {name: params[name] for name in OPTIONS if name not in SPOKEN and params.get(name) is not None}
     settings = Settings(**known)
     settings.run_id = settings.run_id or uuid.uuid4().hex
-    problems = []
-    if not NAME.fullmatch(settings.name):
-        problems.append(
-            "name: %r is no name of a release. Use up to 53 lower-case letters, digits and '-', with a letter or digit at both ends."
-            % settings.name
-        )
-    if not NAMESPACE.fullmatch(settings.namespace):
-        # Without a name, the records of all namespaces would be meant.
-        problems.append(
-            "namespace: %r is no name of a namespace. Use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends."
-            % settings.namespace
-        )
+    # Without a name, the records of all namespaces would be meant.
+    problems = release_problem(settings.name) + namespace_problem(settings.namespace)
     if settings.history < 1:
         problems.append(
             "history: %d revisions cannot be kept; the one that runs is always kept. Give at least 1."
