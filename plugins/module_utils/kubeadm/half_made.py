@@ -68,7 +68,7 @@ def other_nodes(name: str, kubeconfig: str = ADMIN) -> list[str]:
     if not Path(kubeconfig).exists():
         return []
     try:
-        nodes = Kubectl(kubeconfig, timeout=5).items("nodes")
+        nodes = Kubectl(kubeconfig, timeout=5, patience=0).items("nodes")
     except ApiError:
         return []
     return sorted(node["metadata"]["name"] for node in nodes if node["metadata"]["name"] != name)

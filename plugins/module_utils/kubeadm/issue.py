@@ -40,7 +40,7 @@ def remove_stale(kubectl: Kubectl, host: Mapping[str, Any], dry: bool) -> list[s
         removed += etcd.remove_member([f"https://127.0.0.1:{etcd.CLIENT_PORT}"], host["name"], host["addresses"], dry)
     if node:
         if not dry:
-            kubectl.run("delete", "node", host["name"], "--wait=false")
+            kubectl.run("delete", "node", host["name"], "--ignore-not-found", "--wait=false")
         removed.append(f"node {host['name']}")
     return removed
 

@@ -6,12 +6,20 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import time
 from typing import Any
 
 from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
 
 ADMIN = "/etc/kubernetes/admin.conf"
+# What kubectl says of a server that is slow, restarts or has just lost etcd's leader (kubectl's own limit for a TLS
+# handshake is 10 s, whatever --request-timeout says).
+PASSING = re.compile(
+    r"TLS handshake timeout|connection refused|The connection to the server \S+ was refused|connection reset|\bEOF\b|Client\.Timeout|deadline exceeded"
+    r"|etcdserver:|leader changed|currently unable to handle the request|storage is \(re\)initializing"
+)
 
 
 class ApiError(HostError):
@@ -28,18 +36,30 @@ class Kubectl:
     :param server: URL of the API server; "" for the one in the kubeconfig. A control plane asks its own API server, so
         that it serves as a source also while the endpoint in front of it does not work.
     :param timeout: seconds for one call.
+    :param patience: seconds for which a call that fails in passing is repeated.
     """
 
-    def __init__(self, kubeconfig: str = ADMIN, server: str = "", timeout: int = 30) -> None:
+    def __init__(self, kubeconfig: str = ADMIN, server: str = "", timeout: int = 30, patience: int = 60) -> None:
         self.kubeconfig = kubeconfig
         self.server = server
         self.timeout = timeout
+        self.patience = patience
 
     def run(self, *arguments: str, stdin: str = "") -> str:
-        """What kubectl wrote.
+        """What kubectl wrote. Only for calls that may be made twice.
 
         Raises ApiError where it fails.
         """
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return self._once(*arguments, stdin=stdin)
+            except ApiError as error:
+                if not PASSING.search(error.reason) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(1)
+
+    def _once(self, *arguments: str, stdin: str = "") -> str:
         command = ["kubectl", "--kubeconfig", self.kubeconfig, f"--request-timeout={self.timeout}s"]
         if self.server:
             command += ["--server", self.server]
@@ -90,7 +110,7 @@ class Kubectl:
     def silent_because(self) -> str:
         """Why the API server is not ready; "" where it is (its /readyz)."""
         try:
-            self.run("get", "--raw", "/readyz")
+            self._once("get", "--raw", "/readyz")
         except ApiError as error:
             return error.reason or str(error)
         return ""
