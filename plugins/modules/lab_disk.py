@@ -29,9 +29,9 @@ options:
     elements: str
     required: true
   size:
-    description: Size of the file system in GiB. The file itself holds only what is written.
+    description: Size of the file system in GiB, which a machine makes as large as its disk. The file itself holds only what is written.
     type: int
-    default: 20
+    default: 5
 extends_documentation_fragment: [slipway.kube.bootstrap]
 attributes:
   check_mode:
@@ -85,10 +85,13 @@ def mounted() -> set[str]:
 def build(module: AnsibleModule, folder: str) -> None:
     """Make root.img, vmlinuz and initrd.img, and give the folder its name when they are whole."""
     partial = folder + ".part"
-    shutil.rmtree(partial, ignore_errors=True)
-    os.makedirs(partial)
     root = os.path.join(partial, "root")
-    bootstrap(module, "disk", "directory", root)
+    os.makedirs(partial)
+    try:
+        bootstrap(module, "disk", "directory", root)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
     for name in ("vmlinuz", "initrd.img"):
         found = sorted(glob.glob(os.path.join(root, "boot", name + "-*")))
         if not found:
@@ -103,6 +106,8 @@ def build(module: AnsibleModule, folder: str) -> None:
     program = module.get_bin_path("mkfs.ext4", required=True, opt_dirs=["/sbin", "/usr/sbin"])
     module.run_command([program, "-q", "-L", "root", "-d", root, disk], check_rc=True)
     shutil.rmtree(root)
+    # An engine that starts a machine without its disk makes an empty folder of that name.
+    shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
 
@@ -113,7 +118,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             **OPTIONS,
             "packages": {"type": "list", "elements": "str", "required": True},
-            "size": {"type": "int", "default": 20},
+            "size": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )
@@ -123,8 +128,9 @@ def main() -> None:
     name = recipe.disk_name(params["suite"], digest)
     if not module.check_mode:
         lock(params["cache"])
-    want, have = recipe.disk_changes(name, recipe.disks(params["cache"]), mounted(), params["state"] == "present")
     folder = os.path.join(params["cache"], name)
+    cached = [entry for entry in recipe.disks(params["cache"]) if entry != name or recipe.is_whole(folder)]
+    want, have = recipe.disk_changes(name, cached, mounted(), params["state"] == "present")
     result = {
         "folder": folder,
         "built": name in want and name not in have,

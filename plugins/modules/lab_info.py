@@ -168,6 +168,10 @@ kernel_modules:
   description: Whether this machine's kernel has modules that hosts could load.
   returned: always
   type: bool
+machine:
+  description: What each virtual machine of this lab is, in words. Machines that are there are refused where they are something else.
+  returned: always
+  type: str
 trial:
   description:
     - What trying the accelerators gave, where it was done (accelerator, seconds, kvm, image), from C(trial.json) in the lab's folder.
@@ -183,14 +187,12 @@ inventory:
   type: dict
 """
 
-import json
 import os
-import platform
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.lab import image, plan
+from ansible_collections.slipway.kube.plugins.module_utils.lab import machines, plan
 from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import (
     LABEL,
     Engine,
@@ -249,46 +251,9 @@ def identity(path: str) -> str:
     return "%d-%d" % (state.st_dev, state.st_ino)
 
 
-def image_problem(path: str) -> str:
-    """What speaks against the user's disk image before it is handed to QEMU."""
-    try:
-        with open(path, "rb") as stream:
-            return plan.image_problem(stream.read(512))
-    except OSError as error:
-        return "it cannot be read (%s)" % error.strerror
-
-
-def available_memory() -> int:
-    """Memory (MiB) that this machine can give without swapping (MemAvailable, proc(5))."""
-    for line in read_text("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) // 1024
-    return 0
-
-
-def machine_facts(params: dict, running: int) -> dict:
-    """What matters to virtual machines, *running* of which are there and have their memory."""
-    return {
-        "architecture": platform.machine(),
-        "tun": os.path.exists("/sys/class/misc/tun"),
-        "root": os.geteuid() == 0,
-        "disk_built": any(not name.endswith(".part") for name in image.disks(params["cache"])),
-        "memory_mb": available_memory() + running * params["vm_memory"],
-        "image_problem": image_problem(params["vm_image"]) if params["vm_image"] else "",
-    }
-
-
-def trial_of(folder: str) -> dict:
-    """What the accelerators did when they were tried for this lab."""
-    try:
-        return json.loads(read_text(os.path.join(folder, "trial.json")))
-    except ValueError:
-        return {}
-
-
 def lab_inventory(params: dict, hosts: list[dict], slowness: float) -> dict:
     """The inventory with all that a site would write into it."""
-    waits = plan.stretched(params["waits"], slowness)
+    waits = machines.stretched(params["waits"], slowness)
     shared = connection(params["folder"], params["user"])
     cluster = dict(
         {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}, **dict(waits, **params["cluster_variables"])
@@ -305,23 +270,28 @@ def look(params: dict) -> dict:
     kind = params["kind"]
     engine = look_at_engine(engine_path, dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {})))
     network_name = "slipway-" + params["name"]
-    containers, others, network, kinds = [], 0, None, set()
+    containers, made, others, network, kinds = [], [], 0, None, set()
     if engine["running"]:
         asked = Engine(engine_path)
         everything = asked.containers()
         mine = [found for found in everything if found["Labels"].get(LABEL) == params["name"]]
         containers = [{"name": found["Names"][0].lstrip("/"), "state": found["State"]} for found in mine]
         kinds = {found["Labels"][LABEL + ".kind"] for found in mine if LABEL + ".kind" in found["Labels"]}
+        made = [
+            {"machine": found["Labels"][LABEL + ".machine"], "state": found["State"]}
+            for found in mine
+            if LABEL + ".machine" in found["Labels"]
+        ]
         others = len(everything) - len(mine)
         network = asked.network(network_name)
     subnets = [entry.get("Subnet", "") for entry in ((network or {}).get("IPAM", {}).get("Config") or [])]
     routes = plan.parse_routes(read_text("/proc/net/route"))
-    count = params["control_planes"] + params["workers"] + params["mirror"]
-    machines = params["control_planes"] + params["workers"] if kind == "vm" else 0
+    count = params["control_planes"] + params["workers"]
+    room = plan.disk_needed(count, HOST_MB[kind], IMAGE_MB[kind]) + params["mirror"] * HOST_MB["container"]
     have = dict(
         engine,
         kinds=sorted(kinds),
-        **(machine_facts(params, len(containers)) if machines else {}),
+        **(machines.facts(params, made) if kind == "vm" else {}),
         routes=routes,
         own_routes=subnets,
         network_subnet=subnets[0] if subnets else "",
@@ -330,10 +300,12 @@ def look(params: dict) -> dict:
         disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(containers),
         bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
     )
-    want = dict(params, disk_needed_mb=params["disk_needed"] or plan.disk_needed(count, HOST_MB[kind], IMAGE_MB[kind]))
+    want = dict(params, disk_needed_mb=params["disk_needed"] or room, machine=machines.described(params))
     found = plan.problems(want, have)
-    trial = trial_of(params["folder"]) if machines else {}
-    slowness = plan.slowness(trial.get("seconds", 0.0), machines, params["vm_cpus"], os.cpu_count() or 1)
+    trial = machines.trial_of(params["folder"]) if kind == "vm" else {}
+    slowness = machines.slowness(
+        trial.get("seconds", 0.0), count if kind == "vm" else 0, params["vm_cpus"], os.cpu_count() or 1
+    )
     hosts = []
     if not found:
         hosts = plan.hosts(params["control_planes"], params["workers"], params["mirror"], params["subnet"], kind)
@@ -355,6 +327,7 @@ def look(params: dict) -> dict:
         "name_servers": params["name_servers"] or plan.name_servers(read_text("/etc/resolv.conf")),
         "endpoint": endpoint(hosts, API_PORT),
         "inventory": lab_inventory(params, hosts, slowness),
+        "machine": want["machine"],
         "trial": trial,
         "slowness": slowness,
         "disk": {"path": engine["root"], "free_mb": have["disk_free_mb"], "needed_mb": want["disk_needed_mb"]},

@@ -46,6 +46,14 @@ def has_a_kernel_of_its_own(host: Any) -> None:
     assert host.check_output("systemd-detect-virt --container || true") == "none"
 
 
+def has_the_whole_disk(host: Any) -> None:
+    """Hold a testinfra host's root file system against the lab's 20 GiB, of a disk or image that is a fraction of it.
+
+    :raises AssertionError: when it has not grown.
+    """
+    assert int(host.check_output("df --output=size / | tail -1")) > 18 << 20, "KiB of /"
+
+
 def is_prepared(host: Any, *services: str) -> None:
     """Hold a testinfra host against what the roles swap, kernel, containerd and kubernetes promise, and its services.
 

@@ -16,7 +16,7 @@ import pytest
 from testinfra.host import Host
 
 from harness.hosts import LABEL, hosts_of
-from harness.machine import is_prepared
+from harness.machine import has_the_whole_disk, is_prepared
 from harness.playbook import ROOT, Run, inventory_of, output_of, run
 from harness.targets import targets
 
@@ -35,8 +35,7 @@ def test_it_boots_from_its_own_boot_loader_and_cloud_init_has_set_it_up(host: Ho
 
 
 def test_the_disk_has_grown_to_what_the_lab_says(host: Host) -> None:
-    kibibytes = int(host.check_output("df --output=size / | tail -1"))
-    assert kibibytes > 18 << 20, "a root file system of 20 GiB, of an image of 2.5"
+    has_the_whole_disk(host)
 
 
 def test_the_roles_prepare_it_as_any_host(host: Host) -> None:

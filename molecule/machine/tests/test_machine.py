@@ -10,7 +10,7 @@ import os
 from testinfra.host import Host
 
 from harness.hosts import hosts_of
-from harness.machine import has_a_kernel_of_its_own, is_prepared, power_cut
+from harness.machine import has_a_kernel_of_its_own, has_the_whole_disk, is_prepared, power_cut
 from harness.playbook import ROOT, inventory_of, output_of, run
 from harness.targets import targets
 
@@ -20,6 +20,10 @@ testinfra_hosts = targets("kube_control_plane")
 
 def test_it_has_a_kernel_of_its_own(host: Host) -> None:
     has_a_kernel_of_its_own(host)
+
+
+def test_its_disk_is_as_large_as_the_lab_says(host: Host) -> None:
+    has_the_whole_disk(host)
 
 
 def test_it_is_prepared(host: Host) -> None:

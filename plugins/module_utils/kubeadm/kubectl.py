@@ -15,9 +15,10 @@ from ansible_collections.slipway.kube.plugins.module_utils.host.system import Ho
 
 ADMIN = "/etc/kubernetes/admin.conf"
 # What kubectl says of a server that is slow, restarts or has just lost etcd's leader (kubectl's own limit for a TLS
-# handshake is 10 s, whatever --request-timeout says).
+# handshake is 10 s, whatever --request-timeout says), and what run() says of a call that took too long.
 PASSING = re.compile(
-    r"TLS handshake timeout|connection refused|The connection to the server \S+ was refused|connection reset|\bEOF\b|Client\.Timeout|deadline exceeded"
+    r"^timeout$|i/o timeout|TLS handshake timeout|Client\.Timeout|deadline exceeded"
+    r"|connection refused|The connection to the server \S+ was refused|connection reset|\bEOF\b"
     r"|etcdserver:|leader changed|currently unable to handle the request|storage is \(re\)initializing"
 )
 

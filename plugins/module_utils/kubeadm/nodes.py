@@ -161,6 +161,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         nodes.step()
         nodes.predict()
         return nodes.result()
+    nodes.kubectl.patience = 0  # from here on this loop is what is patient
     end = time.monotonic() + params["timeout"]
     problem = ""
     while True:

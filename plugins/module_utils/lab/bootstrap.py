@@ -9,7 +9,10 @@ import fcntl
 import os
 
 from ansible_collections.slipway.kube.plugins.module_utils.lab import image
+from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import free_megabytes
 
+# A root file system, and once more as the tar file or disk that is made of it.
+ROOM_MB = 2500
 # Described in the documentation fragment slipway.kube.bootstrap.
 OPTIONS = {
     "suite": {"type": "str", "default": "bookworm"},
@@ -33,6 +36,13 @@ def bootstrap(module, what: str, form: str, target: str) -> None:
 
     *what* names it in the error; *form* is mmdebstrap's format (tar or directory).
     """
+    cache = module.params["cache"]
+    free = free_megabytes(cache)
+    if free < ROOM_MB:
+        module.fail_json(
+            msg="The lab's %s cannot be made: %s has %d MiB free and making it takes about %d. Make room there, or set lab_cache_dir to "
+            "another folder." % (what, cache, free, ROOM_MB)
+        )
     # This machine's own way to its packages (proxies, checks) is the image's way too.
     options = os.path.join(module.tmpdir, "apt.conf")
     apt_config = module.get_bin_path("apt-config")
@@ -50,7 +60,9 @@ def bootstrap(module, what: str, form: str, target: str) -> None:
         options if apt_config else "",
         form,
     )
-    status, _output, said = module.run_command(command)
+    # What root mounts for it is gone with it, also when it is killed.
+    alone = [module.get_bin_path("unshare", required=True), "--mount", "--"] if os.geteuid() == 0 else []
+    status, _output, said = module.run_command(alone + command)
     if status:
         lines = [line for line in said.splitlines() if line.strip()][-15:]
         module.fail_json(

@@ -72,6 +72,16 @@ def disks(cache: str) -> list[str]:
         return []
 
 
+def has_disk(cache: str) -> bool:
+    """Whether there is a whole disk in the cache, of any recipe."""
+    return any(is_whole(os.path.join(cache, name)) for name in disks(cache))
+
+
+def is_whole(folder: str) -> bool:
+    """Whether a disk's folder is one: what an ended build left, or an engine made to have something to mount, is not."""
+    return not folder.endswith(".part") and os.path.exists(os.path.join(folder, "root.img"))
+
+
 def disk_changes(name: str, cached: list[str], used: set[str], present: bool) -> tuple[list[str], list[str]]:
     """Which disks should be in the cache and which are: the wanted one, and those of which machines are copies."""
     return sorted(({name} if present else set()) | set(cached) & used), sorted(cached)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ansible_collections.slipway.kube.plugins.module_utils.lab import machines
+
 # Fixed places in the subnet, so that a host keeps its address whatever is added beside it.
 MIRROR_PLACE = 2
 CONTROL_PLANE_PLACE = 10
@@ -143,8 +145,8 @@ def problems(want: dict, have: dict) -> list[str]:
     """Everything that speaks against making this lab here: what is wrong, the evidence, the remedy. Empty when nothing does.
 
     *want*: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb, and of machines vm_cpus, vm_memory,
-    vm_disk, vm_image. *have*: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes,
-    network_subnet, kinds (of the hosts that there are), disk_free_mb, disk_path, bundle_found, and what machine_facts found.
+    vm_disk, vm_image, machine. *have*: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes,
+    network_subnet, kinds (of the hosts that there are), disk_free_mb, disk_path, bundle_found, and what machines.facts found.
     """
     found = []
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
@@ -167,7 +169,7 @@ def problems(want: dict, have: dict) -> list[str]:
             "Lab %s has hosts of the kind %s and lab_kind says %s: remove it first (lab_state: absent), or take another lab_name."
             % (want["name"], other, want["kind"])
         )
-    return found + (_machine_problems(want, have) if want["kind"] == "vm" else [])
+    return found + (machines.problems(want, have) if want["kind"] == "vm" else [])
 
 
 def _network_problems(want: dict, have: dict) -> list[str]:
@@ -231,76 +233,3 @@ def _room_problems(want: dict, have: dict) -> list[str]:
             "lab_mirror: false for hosts without a mirror." % want["bundle"]
         )
     return found
-
-
-def _machine_problems(want: dict, have: dict) -> list[str]:
-    found = []
-    if have["architecture"] != "x86_64":
-        found.append(
-            "lab_kind is vm and this machine is %s: virtual machines are made for x86_64 only. Take lab_kind: container."
-            % have["architecture"]
-        )
-    if not have["tun"]:
-        found.append(
-            "lab_kind is vm and this kernel has no tap devices (/sys/class/misc/tun is missing): load the module tun (modprobe tun)."
-        )
-    if not have["root"] and not have["disk_built"]:
-        found.append(
-            "lab_kind is vm and the machines' disk is still to be made, which takes root: run this as root once."
-        )
-    for name, least in (("vm_cpus", 1), ("vm_memory", 512), ("vm_disk", 5)):
-        if want[name] < least:
-            found.append("lab_%s is %d: a machine has at least %d." % (name, want[name], least))
-    count = want["control_planes"] + want["workers"]
-    if count * want["vm_memory"] > have["memory_mb"]:
-        found.append(
-            "Virtual machines need %d MiB of memory (%d times %d) and this machine has %d MiB to give: take fewer, or a smaller lab_vm_memory."
-            % (count * want["vm_memory"], count, want["vm_memory"], have["memory_mb"])
-        )
-    if have["image_problem"]:
-        found.append(
-            "lab_vm_image %s is no disk for a machine: %s. It takes a qcow2 or raw image with cloud-init for x86_64."
-            % (want["vm_image"], have["image_problem"])
-        )
-    return found
-
-
-# Guest kernels reach their end within a second on a processor of their own (measured with KVM); emulation takes longer.
-QUICK = 1.0
-
-
-def slowness(seconds: float, machines: int, cpus: int, processors: int) -> float:
-    """How much longer than on real hardware things take in machines of which a trial kernel took *seconds* to boot, at least 1.
-
-    Machines that have more CPUs together than there are *processors* wait for each other.
-    """
-    crowd = machines * cpus / max(1, processors)
-    return round(max(1.0, seconds / QUICK) * max(1.0, crowd), 1)
-
-
-def stretched(waits: dict, times: float) -> dict:
-    """Variables with every wait in them so many *times* as long: numbers of seconds, and durations such as "15s"."""
-    longer: dict = {}
-    for name, value in waits.items():
-        if isinstance(value, dict):
-            longer[name] = stretched(value, times)
-        elif isinstance(value, str):
-            longer[name] = "%ds" % round(int(value.rstrip("s")) * times)
-        else:
-            longer[name] = round(value * times)
-    return longer
-
-
-def image_problem(header: bytes) -> str:
-    """What speaks against a file as a machine's disk, from its first 512 bytes; "" when nothing does.
-
-    A qcow2 begins with its magic and names a file that it is an overlay of at byte 8 (docs/interop/qcow2 of QEMU); a raw disk
-    ends its first sector with the boot signature.
-    """
-    if header[:4] == b"QFI\xfb":
-        if any(header[8:16]):
-            return "it is an overlay of another file, which a machine would not see; flatten it with `qemu-img convert -O qcow2`"
-        return ""
-    if header[510:512] == b"\x55\xaa":
-        return ""
-    return "it is neither a qcow2 nor a raw disk with a boot sector"

@@ -100,8 +100,55 @@ def test_a_network_card_without_an_address_is_an_error(program, monkeypatch):
         program.hand_over_network()
 
 
-def test_a_disk_that_is_there_is_not_made_again(program, tmp_path, monkeypatch):
-    monkeypatch.setattr(program, "STATE", str(tmp_path))
-    monkeypatch.setattr(program, "run", lambda *command: pytest.fail(f"{command} was run"))
-    (tmp_path / "disk.qcow2").write_text("")
-    assert program.have_disk(20) == os.path.join(tmp_path, "disk.qcow2")
+@pytest.fixture
+def base(program, tmp_path, monkeypatch):
+    """A machine's folder and the disk that it is to be a copy of."""
+    monkeypatch.setattr(program, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(program, "DISK", str(tmp_path))
+    monkeypatch.setattr(program, "IMAGE", str(tmp_path / "image"))
+    monkeypatch.setenv("LAB_DISK", "/cache/disk")
+    made = []
+
+    def run(*command):
+        if command[1] == "create":
+            made.append(command)
+            Path(command[-2]).write_text("")
+        return {"format": "raw", "virtual-size": 5 << 30}
+
+    monkeypatch.setattr(program, "run", run)
+    disk = tmp_path / "root.img"
+    disk.write_bytes(bytes(1024))
+    return disk, made
+
+
+def test_a_disk_that_is_there_is_not_made_again(program, base):
+    _disk, made = base
+    assert program.have_disk(20) == program.have_disk(20) == f"{program.STATE}/disk.qcow2"
+    ((*_words, size),) = made
+    assert size == "20G"
+
+
+def test_a_copy_of_a_disk_that_was_replaced_is_not_started(program, base):
+    disk, _made = base
+    program.have_disk(20)
+    os.utime(disk, ns=(1, 1))
+    with pytest.raises(SystemExit, match=r"copy of \(/cache/disk\) has been replaced.*`lab_state: reset`"):
+        program.have_disk(20)
+
+
+@pytest.mark.parametrize(
+    ("size", "start", "said"),
+    [
+        (4, b"\xfa", "it holds a disk of 5 GiB, and lab_vm_disk is 4: set that to 5 at least"),
+        (5, b"", "it has no boot loader for BIOS"),
+        (5, b"\xfa", ""),
+    ],
+)
+def test_an_image_must_fit_and_start(program, base, monkeypatch, tmp_path, size, start, said):
+    monkeypatch.setattr(program, "RUN", str(tmp_path))
+    monkeypatch.setattr(program, "copy", lambda *what: (tmp_path / "start").write_bytes(start.ljust(512, b"\0")))
+    monkeypatch.setattr(program, "source", lambda: ("/image", {"format": "qcow2", "virtual-size": (5 << 30) - 1}))
+    monkeypatch.setattr(program, "run", lambda *command: {"partitiontable": {}})
+    found = program.judge_image(size)
+    assert said in found
+    assert bool(found) == bool(said)

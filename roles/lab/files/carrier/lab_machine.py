@@ -144,12 +144,24 @@ def source() -> tuple[str, dict]:
     return path, run("qemu-img", "info", "--output=json", path)
 
 
+def identity(path: str) -> str:
+    """What tells a disk from another one of that name."""
+    state = os.stat(path)
+    return "%d bytes of %d" % (state.st_size, state.st_mtime_ns)
+
+
 def have_disk(size: int) -> str:
-    """The machine's own disk: what it writes, over the one that all share."""
+    """The machine's own disk: what it writes, over the one that all share. Over another one it would be rubbish."""
     path = STATE + "/disk.qcow2"
-    if not os.path.exists(path):
-        base, facts = source()
-        os.makedirs(STATE, exist_ok=True)
+    base, facts = source()
+    if os.path.exists(path):
+        if read(STATE + "/copy-of") != identity(base):
+            sys.exit(
+                "The disk that this machine is a copy of (%s) has been replaced since the machine was made, and the machine's own is of no "
+                "use without it. `lab_state: reset` makes the lab's hosts anew." % os.environ["LAB_DISK"]
+            )
+    else:
+        write(STATE + "/copy-of", identity(base))
         run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", facts["format"], path + ".part", "%dG" % size)
         os.replace(path + ".part", path)
     return path
@@ -201,12 +213,15 @@ def copy(image: str, form: str, target: str, begin: int, length: int) -> None:
     run("qemu-img", "dd", "-f", form, "-O", "raw", "bs=1M", *places, "if=" + image, "of=" + target)
 
 
-def judge_image() -> str:
-    """What speaks against the user's disk image, "" when nothing does."""
+def judge_image(size: int) -> str:
+    """What speaks against the user's disk image for machines with a disk of *size* GiB, "" when nothing does."""
     try:
         path, facts = source()
     except subprocess.CalledProcessError:
         return "qemu-img cannot read it as a disk image"
+    needed = -(-facts["virtual-size"] // (1 << 30))
+    if needed > size:
+        return "it holds a disk of %d GiB, and lab_vm_disk is %d: set that to %d at least" % (needed, size, needed)
     os.makedirs(RUN, exist_ok=True)
     start = RUN + "/start"
     copy(path, facts["format"], start, 0, 4)
@@ -226,6 +241,9 @@ def judge_image() -> str:
                 found = boot_loader(stream.read())
             if found and found != os.uname().machine:
                 return "its boot loader is for %s, and this machine is %s" % (found, os.uname().machine)
+    with open(start, "rb") as stream:
+        if not any(stream.read(440)):
+            return "it has no boot loader for BIOS, with which these machines start"
     return ""
 
 
@@ -235,7 +253,7 @@ def probe() -> None:
         "accelerator": "",
         "seconds": 0.0,
         "kvm": "absent",
-        "image": judge_image() if os.path.exists(IMAGE) else "",
+        "image": judge_image(json.loads(os.environ["LAB_MACHINE"])["disk"]) if os.path.exists(IMAGE) else "",
     }
     tried = ["tcg"]
     if os.path.exists("/sys/class/misc/kvm"):

@@ -28,6 +28,7 @@ def want(**changed):
             "vm_memory": 2048,
             "vm_disk": 20,
             "vm_image": "",
+            "machine": "2 CPUs",
             "control_planes": 1,
             "workers": 2,
             "mirror": True,
@@ -60,6 +61,7 @@ def have(**changed):
         "disk_built": False,
         "memory_mb": 16000,
         "image_problem": "",
+        "machines": [],
     }
     return dict(good, **changed)
 
@@ -199,6 +201,12 @@ def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version
         ({"vm_memory": 100}, {}, "lab_vm_memory is 100: a machine has at least 512"),
         ({"vm_disk": 1}, {}, "lab_vm_disk is 1"),
         ({}, {"memory_mb": 5000}, "need 6144 MiB of memory (3 times 2048) and this machine has 5000"),
+        (
+            {},
+            {"machines": ["2 CPUs", "4 CPUs"]},
+            "has machines with 4 CPUs, and now 2 CPUs is asked for, which would take all",
+        ),
+        ({"vm_image": "/a:b.qcow2"}, {}, "has a colon in its path"),
         ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is no disk for a machine"),
     ],
 )
@@ -224,39 +232,3 @@ def test_the_mirror_is_a_container_beside_machines():
         "cp1": "vm",
         "w1": "vm",
     }
-
-
-@pytest.mark.parametrize(
-    ("seconds", "machines", "cpus", "processors", "times"),
-    [
-        (0.0, 0, 2, 2, 1.0),  # containers: nothing was tried
-        (0.7, 2, 2, 8, 1.0),
-        (4.0, 1, 2, 2, 4.0),
-        (4.0, 2, 2, 2, 8.0),  # they wait for each other
-        (0.7, 8, 2, 4, 4.0),
-    ],
-)
-def test_waits_grow_with_what_a_trial_kernel_took(seconds, machines, cpus, processors, times):
-    assert plan.slowness(seconds, machines, cpus, processors) == times
-
-
-def test_seconds_and_durations_grow_alike():
-    waits = {"worker_timeout": 300, "scheduler": {"leader-elect-lease-duration": "15s"}}
-    assert plan.stretched(waits, 1.5) == {"worker_timeout": 450, "scheduler": {"leader-elect-lease-duration": "22s"}}
-    assert plan.stretched(waits, 1.0) == waits
-
-
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [
-        (b"QFI\xfb" + bytes(508), ""),
-        (b"QFI\xfb\0\0\0\3\0\0\0\0\0\0\2\0" + bytes(496), "overlay of another file"),
-        (bytes(510) + b"\x55\xaa", ""),
-        (b"KDMV" + bytes(508), "neither a qcow2 nor a raw disk"),
-        (b"", "neither a qcow2 nor a raw disk"),
-    ],
-)
-def test_a_disk_image_is_known_by_its_first_sector(header, said):
-    found = plan.image_problem(header)
-    assert said in found
-    assert bool(found) == bool(said)
