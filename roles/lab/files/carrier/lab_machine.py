@@ -23,11 +23,13 @@ KEYS = "/lab"  # what the lab made for this host
 STATE = "/var/lib/lab-machine"
 RUN = "/run/lab-machine"
 SEED = RUN + "/seed"
+UNKNOWN = [name + "=off" for name in ("fxsr-opt", "misalignsse", "nrip-save", "osvw", "topoext", "xsavec")]
 # Emulated, a processor that costs little to be: QEMU moves strings byte by byte where erms is on, kernels guard Intel's
-# processors against what emulation cannot do, and "max" hangs at boot (QEMU 10.0). EPYC has all of x86-64-v3.
+# processors against what emulation cannot do, and "max" hangs at boot (QEMU 10.0). EPYC has all of x86-64-v3; what is
+# switched off besides cannot be emulated, and would only be warned of on the console.
 HYPERVISOR = {
     "kvm": ["-accel", "kvm", "-cpu", "host"],
-    "tcg": ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "EPYC,erms=off"],
+    "tcg": ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "EPYC,erms=off," + ",".join(UNKNOWN)],
 }
 # Guards against speculation only cost time there, and the time stamp counter is this machine's: any other clock stops
 # the whole machine to be read.
@@ -83,8 +85,9 @@ def hypervisor(machine: dict, mac: str, disk: str, own_kernel: bool) -> list[str
     command += ["-drive", "if=virtio,file=%s,discard=unmap" % disk]
     # Last, so that firmware finds the boot loader on the first one.
     command += ["-drive", "if=virtio,driver=vvfat,dir=%s,label=cidata,read-only=on" % SEED]
+    # Without the card's ROM, which would offer to boot from the network, for 16 s where it is emulated.
     command += ["-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no"]
-    return command + ["-device", "virtio-net-pci,netdev=lan,mac=" + mac, "-device", "virtio-rng-pci"]
+    return command + ["-device", "virtio-net-pci,netdev=lan,romfile=,mac=" + mac, "-device", "virtio-rng-pci"]
 
 
 def boot_loader(sectors: bytes) -> str:
