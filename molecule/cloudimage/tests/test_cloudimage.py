@@ -117,5 +117,39 @@ def partition() -> bytes:
     ).ljust(64, b"\0")
 
 
-def test_the_scenarios_own_machine_runs_on(host: Host) -> None:
-    assert host.check_output("hostname") == hosts_of(SCENARIO)[0].name
+def make_again(*arguments: str) -> Run:
+    """Run the lab's playbook for this scenario's own lab once more."""
+    variables = ROOT / "molecule" / "lab" / "vars.yml"
+    return run(
+        "slipway.kube.lab", inventory_of(SCENARIO), output_of(SCENARIO) / "again", "-e", f"@{variables}", *arguments
+    )
+
+
+def test_a_second_run_has_nothing_to_do_and_numbers_may_be_strings(host: Host) -> None:
+    again = make_again("-e", "lab_vm_memory=2048").succeeded()
+    assert not again.changed(), "\n".join(again.changed())
+    assert host.check_output("hostname") == "cp1"
+
+
+def test_what_a_machine_is_does_not_change_under_it(host: Host) -> None:
+    boot = host.check_output("cat /proc/sys/kernel/random/boot_id")
+    said = make_again("-e", "lab_vm_memory=1024").output
+    assert "has machines with 2 CPUs, 2048 MiB of memory, 20 GiB of disk" in said
+    assert "lab_state: absent" in said
+    assert host.check_output("cat /proc/sys/kernel/random/boot_id") == boot
+
+
+def test_a_machine_whose_image_was_replaced_is_not_started_and_one_that_is_back_is() -> None:
+    (machine,) = hosts_of(SCENARIO)
+    image = IMAGES / "cloud.qcow2"
+    before = image.stat()
+    machine.switch_off()
+    os.utime(image)
+    try:
+        said = " ".join(make_again().output.split())
+    finally:
+        os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "cp1 (10.123.10.11) ended as soon as it was started" in said
+    assert f"({image}) has been replaced since the machine was made" in said
+    make_again().succeeded()
+    assert machine.execute("hostname")[1].strip() == "cp1"
