@@ -85,9 +85,8 @@ def hypervisor(machine: dict, mac: str, disk: str, own_kernel: bool) -> list[str
     command += ["-drive", "if=virtio,file=%s,discard=unmap" % disk]
     # Last, so that firmware finds the boot loader on the first one.
     command += ["-drive", "if=virtio,driver=vvfat,dir=%s,label=cidata,read-only=on" % SEED]
-    # Without the card's ROM, which would offer to boot from the network, for 16 s where it is emulated.
     command += ["-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no"]
-    return command + ["-device", "virtio-net-pci,netdev=lan,romfile=,mac=" + mac, "-device", "virtio-rng-pci"]
+    return command + ["-device", "virtio-net-pci,netdev=lan,mac=" + mac, "-device", "virtio-rng-pci"]
 
 
 def boot_loader(sectors: bytes) -> str:
