@@ -37,7 +37,6 @@ def test_it_is_prepared_after_a_power_cut(host: Host) -> None:
 
 
 def test_a_second_run_has_nothing_to_do() -> None:
-    again = run(
-        str(ROOT / "molecule" / "lab" / "prepare_hosts.yml"), inventory_of(SCENARIO), output_of(SCENARIO) / "again"
-    ).succeeded()
-    assert not again.changed(), "\n".join(again.changed())
+    playbook = str(ROOT / "molecule" / "lab" / "prepare_hosts.yml")
+    again = run(playbook, inventory_of(SCENARIO), output_of(SCENARIO) / "again", "--diff").succeeded()
+    assert not again.changed(), again.output

@@ -53,6 +53,6 @@ def test_the_machine_is_prepared_by_itself(host: Host) -> None:
 
 
 def test_the_playbook_has_nothing_to_do() -> None:
-    again = run("slipway.kube.cluster", inventory_of(SCENARIO), output_of(SCENARIO) / "again").succeeded()
+    again = run("slipway.kube.cluster", inventory_of(SCENARIO), output_of(SCENARIO) / "again", "--diff").succeeded()
     print(f"\nsecond run {again.seconds:.0f} s")
-    assert not again.changed(), "\n".join(again.changed())
+    assert not again.changed(), again.output
