@@ -130,7 +130,7 @@ def parse_units(text: str) -> dict[str, dict[str, Any]]:
     return units
 
 
-def run(command: list[str], timeout: float = 10) -> str:
+def run(command: list[str], timeout: float = 60) -> str:
     """Output of a program that only reads; "" where it is not there or does not answer in time."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout, check=False)

@@ -145,10 +145,12 @@ class Apt:
     def hold(self, names: list[str]) -> None:
         """Keep packages at their version whatever upgrades the host."""
         if names:
+            wait_for_lock(self.system.path(DPKG_LOCK))
             self.system.must("apt-mark", "hold", *names)
 
     def unhold(self, names: list[str]) -> None:
         """Let packages be upgraded again."""
+        wait_for_lock(self.system.path(DPKG_LOCK))
         self.system.must("apt-mark", "unhold", *names)
 
 

@@ -24,7 +24,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.host import (
 )
 from ansible_collections.slipway.kube.plugins.module_utils.host.record import FILE_NAME, Record
 from ansible_collections.slipway.kube.plugins.module_utils.host.step import Step
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, System, sync_folder
+from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, System, sync
 
 KEPT = ("pki", "pki.part")
 """What kubeadm_init puts aside next to the record while it works."""
@@ -139,7 +139,7 @@ def record_step(system: System, record: Record) -> Step:
         os.unlink(path)
         with contextlib.suppress(OSError):  # somebody else keeps something there
             os.rmdir(record.folder)
-        sync_folder(os.path.dirname(record.folder) if not os.path.isdir(record.folder) else record.folder)
+        sync([os.path.dirname(record.folder) if not os.path.isdir(record.folder) else record.folder])
 
     return Step(
         subject=f"record {path}",

@@ -17,8 +17,12 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Iterable
 
 LOCK_FILE = "/run/slipway-kube.lock"
+# What systemctl's verbs enable, disable, mask and unmask link and unlink, and leave to the file system to write some seconds later.
+UNIT_LINKS = "/etc/systemd/system"
+LINKING = ("enable", "disable", "mask", "unmask")
 
 
 class HostError(Exception):
@@ -55,8 +59,12 @@ class System:
         return path if self.root == "/" else os.path.join(self.root, path.lstrip("/"))
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> Result:
-        """Run a command to its end; a command that is not there gives code 127."""
-        return self._run(list(command), env or {})
+        """Run a command to its end; a command that is not there gives code 127. What systemctl links survives a power cut."""
+        result = self._run(list(command), env or {})
+        if command[0] == "systemctl" and command[1] in LINKING:
+            folder = self.path(UNIT_LINKS)
+            sync([folder, *glob.glob(folder + "/*.wants"), *glob.glob(folder + "/*.requires")])
+        return result
 
     def must(self, *command: str, env: dict[str, str] | None = None, remedy: str = "") -> Result:
         """Run a command that has to succeed.
@@ -135,7 +143,7 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: i
             os.fsync(descriptor)
         _keep_selinux_label(path, temporary)
         os.rename(temporary, path)
-        sync_folder(folder)
+        sync([folder])
     except OSError as error:
         if temporary:
             with contextlib.suppress(OSError):
@@ -159,13 +167,15 @@ def _keep_selinux_label(old: str, new: str) -> None:
             run_command(["chcon", label, new], {})
 
 
-def sync_folder(folder: str) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync(paths: Iterable[str]) -> None:
+    """Make files, or what was made, renamed and removed in folders, survive a power cut; those that are not there are passed over."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def is_regular(path: str) -> bool:

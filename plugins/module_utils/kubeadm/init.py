@@ -13,7 +13,12 @@ from ansible_collections.slipway.kube.plugins.module_utils.host.system import Ho
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import credentials, half_made, membership
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.config import check_patches, render, waived
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.kubectl import Kubectl
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.run import KubeadmError, config_folder, run_kubeadm
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.run import (
+    KubeadmError,
+    config_folder,
+    make_lasting,
+    run_kubeadm,
+)
 
 # The token serves no one: it only keeps kubeadm from making one that lives for a day.
 TOKEN_MINUTES = 15
@@ -39,9 +44,8 @@ def wait_for_api(server: str, seconds: int) -> None:
         time.sleep(2)
 
 
-def init(params: Mapping[str, Any], lock: Any) -> float:
+def init(params: Mapping[str, Any], token: str, lock: Any) -> float:
     """Run kubeadm init; how long it took, in seconds."""
-    token = credentials.make_token()
     documents = [
         {**document, "bootstrapTokens": [credentials.init_token(token, TOKEN_MINUTES)]}
         if document.get("kind") == "InitConfiguration"
@@ -52,8 +56,6 @@ def init(params: Mapping[str, Any], lock: Any) -> float:
     with config_folder(documents, params["patches"]) as folder:
         arguments = ["init", "--config", folder + "/config.yaml", "--skip-token-print", "--skip-certificate-key-print"]
         run_kubeadm(arguments, params["timeout"], lock, params["log"])
-    secret = "bootstrap-token-" + credentials.token_id(token)
-    Kubectl(server=params["server"]).run("delete", "secret", secret, "--namespace", "kube-system", "--ignore-not-found")
     return round(time.monotonic() - started, 1)
 
 
@@ -107,8 +109,13 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     else:
         half_made.keep_authorities(params["record_dir"])
     record.begin("init")
-    result["seconds"] = init(params, lock)
+    token = credentials.make_token()
+    result["seconds"] = init(params, token, lock)
+    make_lasting()
     record.finish()
     half_made.forget_authorities(params["record_dir"])
+    # After the record: a finished control plane is not made again because this fails; the token ends by itself.
+    secret = "bootstrap-token-" + credentials.token_id(token)
+    Kubectl(server=params["server"]).run("delete", "secret", secret, "--namespace", "kube-system", "--ignore-not-found")
     result["ca_cert_hash"] = membership.look(record).ca_hash
     return result

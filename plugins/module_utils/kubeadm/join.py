@@ -17,7 +17,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.config import
     render,
     waived,
 )
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.run import config_folder, run_kubeadm
+from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.run import config_folder, make_lasting, run_kubeadm
 
 
 def clear(params: Mapping[str, Any], operation: str, lock: Any) -> list[str]:
@@ -85,6 +85,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     record.mark(params["cluster"])
     record.begin("join")
     result["seconds"] = join(params, lock)
+    make_lasting()
     record.finish()
     result["joined"] = True
     return result

@@ -14,19 +14,30 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, sync
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.config import render
 from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.explain import Evidence, explain
 
 LOG = "/var/log/slipway-kubeadm.log"
 LOG_LIMIT = 4 << 20
 POD_LOGS = "/var/log/pods"
+# Where kubeadm and the kubelet of a new node write: with all that is below, and what lies there itself (below are pods' volumes).
+WRITTEN = ("/etc/kubernetes", "/var/lib/kubelet/pki")
+WRITTEN_FLAT = ("/var/lib/kubelet",)
 
 
 class KubeadmError(HostError):
     """kubeadm failed; the message explains it."""
+
+
+def make_lasting(deep: Iterable[str] = WRITTEN, flat: Iterable[str] = WRITTEN_FLAT) -> None:
+    """Have on the disk what kubeadm wrote, which leaves that to the file system: a record that says "finished" must not outlive it."""
+    folders = [folder for top in deep for folder, _names, _leaves in os.walk(top)] + list(flat)
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError):
+            sync([*filter(os.path.isfile, (entry.path for entry in os.scandir(folder))), folder])
 
 
 @contextlib.contextmanager

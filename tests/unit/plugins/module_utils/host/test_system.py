@@ -18,6 +18,7 @@ from ansible_collections.slipway.kube.plugins.module_utils.host.system import (
     Result,
     System,
     host_lock,
+    sync,
     write_atomic,
 )
 
@@ -104,3 +105,19 @@ time.sleep(60)
     start = time.monotonic()
     with host_lock(5, path):
         assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("verb", "lasting"), [("enable", True), ("disable", True), ("mask", True), ("unmask", True), ("start", False)]
+)
+def test_what_systemctl_links_survives_a_power_cut(tmp_path, monkeypatch, verb, lasting):
+    links = tmp_path / "etc/systemd/system"
+    (links / "multi-user.target.wants").mkdir(parents=True)
+    written = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: written.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    System(str(tmp_path), lambda command, env: Result(0)).run("systemctl", verb, "kubelet.service")
+    assert written == ([str(links), str(links / "multi-user.target.wants")] if lasting else [])
+
+
+def test_what_is_not_there_need_not_last(tmp_path):
+    sync([str(tmp_path / "missing")])

@@ -140,7 +140,10 @@ def host(tmp_path, monkeypatch):
         monkeypatch.setattr(module.membership, "look", look)
     monkeypatch.setattr(half_made, "clear", lambda operation, *a, **k: done.append("clear " + operation) or [])
     monkeypatch.setattr(half_made, "keep_authorities", lambda folder: None)
-    monkeypatch.setattr(init, "init", lambda params, lock: done.append("init") or 1.0)
+    monkeypatch.setattr(init, "init", lambda params, token, lock: done.append("init") or 1.0)
+    monkeypatch.setattr(init.Kubectl, "run", lambda self, *arguments: "")
+    for module in (init, join):
+        monkeypatch.setattr(module, "make_lasting", lambda: None)
     monkeypatch.setattr(init, "wait_for_api", lambda server, seconds: done.append("wait"))
     monkeypatch.setattr(join, "join", lambda params, lock: done.append("join") or 1.0)
     monkeypatch.setattr(Record, "mark", lambda self, name: setattr(self, "cluster_name", name))
@@ -178,7 +181,7 @@ def test_init_marks_begins_and_finishes(host):
 def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
     _seen, done, params = host
 
-    def fail(params, lock):
+    def fail(params, token, lock):
         raise run.KubeadmError("no")
 
     with monkeypatch.context() as patch:
@@ -189,6 +192,18 @@ def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
     assert init.converge({**params, "config": []}, True, None)["changed"] and done == []
     init.converge({**params, "config": []}, False, None)
     assert done == ["clear init", "init"] and operation(params) == ""
+
+
+def test_an_init_is_finished_also_where_its_token_stays(host, monkeypatch):
+    _seen, done, params = host
+
+    def silent(self, *arguments):
+        raise HostError("the API server restarts")
+
+    monkeypatch.setattr(init.Kubectl, "run", silent)
+    with pytest.raises(HostError):
+        init.converge({**params, "config": []}, False, None)
+    assert operation(params) == "" and done == ["init"]
 
 
 def test_init_waits_for_a_control_plane_that_is_there(host):
@@ -227,3 +242,20 @@ def test_a_member_is_left_alone_and_a_join_without_a_pinned_ca_refused(host):
     seen.joined, seen.ca_hash = True, "sha256:aa"
     assert join.converge({**params, "config": {}}, False, None) == {"changed": False, "changes": [], "joined": True}
     assert done == []
+
+
+def test_what_kubeadm_wrote_is_on_the_disk_before_it_counts_as_done(tmp_path, monkeypatch):
+    for name in ("kubernetes/pki/ca.crt", "kubernetes/admin.conf", "kubelet/config.yaml", "kubelet/pods/volume/file"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    written = set()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: written.add(os.readlink(f"/proc/self/fd/{descriptor}")))
+    run.make_lasting([str(tmp_path / "kubernetes"), str(tmp_path / "missing")], [str(tmp_path / "kubelet")])
+    assert {path[len(str(tmp_path)) + 1 :] for path in written} == {
+        "kubernetes",
+        "kubernetes/admin.conf",
+        "kubernetes/pki",
+        "kubernetes/pki/ca.crt",
+        "kubelet",
+        "kubelet/config.yaml",
+    }
