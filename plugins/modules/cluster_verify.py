@@ -157,7 +157,7 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
     """Verify, and end the module."""
     options = module.params
     started = time.monotonic()
-    patience = 3 if module.check_mode else 20
+    patience = 3 if module.check_mode else 60
     client = Client(load_credentials(kubectl, options["kubeconfig"]), patience=patience, threads=16)
     verifier = Verifier(client, options["nodes"], options["namespaces"], options["timeout"])
     refusal = ""

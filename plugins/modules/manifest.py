@@ -276,7 +276,7 @@ def main() -> None:
             result = predict(contents, module.params["state"] == "present", module.params["namespace"])
         else:
             find = partial(module.get_bin_path, opt_dirs=["/usr/local/bin"])
-            client = connect(module.params, find, patience=3 if module.check_mode else 20)
+            client = connect(module.params, find, patience=3 if module.check_mode else 60)
             result = converge(module, contents, client)
     except (ApiError, BadObject, KubeconfigError, ManifestError, NotReady, Unreachable) as error:
         module.fail_json(msg=str(error), invocation=quiet)

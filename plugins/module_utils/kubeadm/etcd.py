@@ -78,14 +78,14 @@ def remove_member(
     name: str,
     addresses: Iterable[str],
     dry: bool = False,
-    patience: float = 0.0,
+    patience: float = 30.0,
     pki: str = PKI,
 ) -> list[str]:
     """Remove a node's member by way of the first endpoint that answers; what was (or with *dry* would be) removed, in words.
 
     The last member is never removed.
 
-    :param patience: seconds for which a cluster without a majority is asked again.
+    :param patience: seconds for which a cluster without a majority, or one that elects a leader, is asked again.
 
     Raises EtcdError where no endpoint answers or the removal is refused.
     """

@@ -20,13 +20,15 @@ from .probes import MANAGER, NAMESPACE, Result
 NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
 WORKLOAD_PATHS = tuple("/apis/apps/v1/namespaces/%s/%s" % (NAMESPACE, kind) for kind in ("daemonsets", "deployments"))
 POLL = 0.5
+# How long what seems hopeless must seem so: a container on a slow disk may end twice, and a registry may refuse once.
+HOPELESS = 30
 CLEAN_UP = 90
 # How long the answers may take to become right once all pods are ready: rules and endpoints reach the nodes in this time.
 SETTLE = 20
 
 
 class Seen(NamedTuple):
-    """What a look says. C(final): looking again will not help."""
+    """What a look says. C(final): looking again seems to be of no use."""
 
     ok: bool
     evidence: str
@@ -91,14 +93,20 @@ class Verifier:
             self._remove("clean-up", self._pods_gone)
 
     def _until(self, test: str, look: Callable[[], Seen], wait: bool = True, deadline: float | None = None) -> None:
-        started = time.monotonic()
+        started = hoped = time.monotonic()
         while True:
             self._last = not wait or time.monotonic() > (deadline or self.deadline)
             try:
                 seen = look()
             except Unreachable as error:
                 seen = Seen(False, str(error))
-            if seen.ok or seen.final or self._last:
+            except ApiError as error:
+                if not error.passing:
+                    raise
+                seen = Seen(False, str(error))
+            if not seen.final:
+                hoped = time.monotonic()
+            if seen.ok or self._last or time.monotonic() - hoped > HOPELESS:
                 break
             time.sleep(POLL)
         self.results.append(Result(test, seen.ok, seen.evidence, time.monotonic() - started))

@@ -238,3 +238,35 @@ def test_light_puts_nothing_into_the_cluster(cluster: Cluster) -> None:
     verifier = Verifier(cluster, ["a", "b"], ["kube-system"], timeout=0)
     verifier.light()
     assert names(verifier, True) == ["nodes", "API servers", "system pods"] and cluster.deleted == []
+
+
+def waited(cluster: Cluster, *looks: course.Seen | Exception) -> course.Result:
+    """Let a test look until it is over; the last look is the one that goes on."""
+    verifier = Verifier(cluster, [], ["kube-system"], timeout=1000)
+    left = list(looks)
+
+    def look() -> course.Seen:
+        seen = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
+
+    verifier._until("system pods", look)
+    return verifier.results[0]
+
+
+def test_what_seems_hopeless_once_may_be_right_a_moment_later(cluster: Cluster) -> None:
+    crashed = course.Seen(False, "web ends", True)
+    assert waited(cluster, crashed, course.Seen(False, "web starts"), crashed, course.Seen(True, "1 of 1 Ready")).ok
+
+
+def test_what_stays_hopeless_is_not_waited_for_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "HOPELESS", 0.01)
+    result = waited(cluster, course.Seen(False, "no such image", True))
+    assert not result.ok and result.evidence == "no such image"
+
+
+def test_a_server_that_changes_its_leader_is_asked_again(cluster: Cluster) -> None:
+    assert waited(cluster, ApiError(503, "ServiceUnavailable", "etcdserver: leader changed"), course.Seen(True, "")).ok
+    with pytest.raises(ApiError):
+        waited(cluster, ApiError(403, "Forbidden", "no"))
