@@ -57,6 +57,10 @@ options:
         description: Its /etc/machine-id.
         type: str
         default: ""
+      seen:
+        description: When it was seen to be in no cluster, in seconds since the epoch. A Node that is younger is another run's and is not removed.
+        type: float
+        default: 0.0
       control_plane:
         description: Whether it joins as a control plane, and may have left a member in etcd.
         type: bool
@@ -126,6 +130,7 @@ def main():
                     name=dict(type="str", required=True),
                     addresses=dict(type="list", elements="str", default=[]),
                     machine_id=dict(type="str", default=""),
+                    seen=dict(type="float", default=0.0),
                     control_plane=dict(type="bool", default=False),
                 ),
             ),

@@ -103,7 +103,14 @@ def ours(tokens: Iterable[Mapping[str, Any]], certificates: Mapping[str, Any], e
     return list(dict.fromkeys(names))
 
 
-def stale_node(node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: str, now: float) -> str:
+def seconds_of(timestamp: str) -> int:
+    """Seconds since the epoch of a time as Kubernetes writes it (RFC 3339, UTC)."""
+    return calendar.timegm(time.strptime(timestamp.split(".")[0].rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
+
+
+def stale_node(
+    node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: str, now: float, seen: float = 0.0
+) -> str:
     """Why the Node that bears a joining host's name must be left alone; "" where it is a leftover that may be deleted.
 
     A host that is about to join is in no cluster. A Node of its name is then left over from an earlier life of that
@@ -111,7 +118,15 @@ def stale_node(node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: st
 
     :param machine_id: /etc/machine-id of the host that joins; "" where it is not known.
     :param now: seconds since the epoch.
+    :param seen: when the host was seen to be in no cluster, likewise; 0 where that is not known. A Node that is younger was made by
+        another run, and its kubelet would not make it again.
     """
+    created = node["metadata"].get("creationTimestamp", "")
+    if seen and created and seconds_of(created) > seen:
+        return (
+            f"Another run has joined this host in the meantime: node '{node['metadata']['name']}' was made at {created}, after this run had"
+            " looked at the host. Nothing was removed. Let the other run end, and run again."
+        )
     info = node.get("status", {}).get("nodeInfo", {})
     if machine_id and info.get("machineID") == machine_id:
         return ""
@@ -121,7 +136,7 @@ def stale_node(node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: st
     renewed = (lease.get("spec") or {}).get("renewTime", "")
     if not ready or not renewed:
         return ""
-    age = now - calendar.timegm(time.strptime(renewed.split(".")[0].rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
+    age = now - seconds_of(renewed)
     if age > LEASE_SECONDS:
         return ""
     return (

@@ -33,7 +33,7 @@ def remove_stale(kubectl: Kubectl, host: Mapping[str, Any], dry: bool) -> list[s
     node = kubectl.get("node", host["name"])
     if node:
         lease = kubectl.get("lease", host["name"], "--namespace", "kube-node-lease")
-        refused = credentials.stale_node(node, lease, host["machine_id"], time.time())
+        refused = credentials.stale_node(node, lease, host["machine_id"], time.time(), host.get("seen", 0.0))
         if refused:
             raise HostError(refused)
     if host["control_plane"] and etcd.has_credentials():

@@ -43,7 +43,11 @@ def cluster_nodes(
                 "etcd": "https://" + join_endpoint(addresses[0], 2379) if addresses else "",
                 "member": is_member({"look": look}) or bool(variables.get("__kube_joined")),
                 "look": look,
-                "identity": {**identity, "machine_id": look.get("machine_id") or ""},
+                "identity": {
+                    **identity,
+                    "machine_id": look.get("machine_id") or "",
+                    "seen": look.get("time") or 0.0,
+                },
                 "wanted": {
                     **identity,
                     "host_names": [look["hostname"]] if look.get("hostname") else [],

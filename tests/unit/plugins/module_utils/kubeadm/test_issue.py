@@ -127,6 +127,19 @@ def test_a_node_of_the_joining_host_s_earlier_life_goes_with_its_etcd_member(clu
     assert changes[:2] == ["Stale etcd member w1 removed.", "Stale node w1 removed."] and not cluster.node
 
 
+def test_a_node_that_another_run_has_just_made_is_not_removed(cluster):
+    cluster.node = {
+        "metadata": {"name": "w1", "creationTimestamp": "2026-01-02T03:04:05Z"},
+        "status": {"nodeInfo": {"machineID": "m1"}, "conditions": []},
+    }
+    made = 1767323045
+    with pytest.raises(HostError, match=r"Another run has joined this host .* at 2026-01-02T03:04:05Z"):
+        call(cluster, joining=joining(control_plane=True, seen=made - 60.5))
+    assert cluster.ran == [] and cluster.node
+    call(cluster, joining=joining(seen=made + 60.5))
+    assert not cluster.node
+
+
 def test_another_machine_that_is_alive_stops_it_before_a_token_is_made(cluster):
     cluster.node = {
         "metadata": {"name": "w1"},

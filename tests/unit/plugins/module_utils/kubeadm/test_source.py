@@ -100,7 +100,8 @@ def test_a_node_is_described_once_also_where_it_is_in_both_groups():
         "labels": {"x": 1},
         "taints": [],
     }
-    assert nodes[0]["identity"]["machine_id"] == "m1" and nodes[0]["etcd"] == "https://192.0.2.7:2379"
+    assert nodes[0]["identity"]["machine_id"] == "m1" and nodes[1]["identity"]["seen"] == 0.0
+    assert nodes[0]["etcd"] == "https://192.0.2.7:2379"
     assert not nodes[0]["member"] and nodes[1]["member"] and nodes[1]["look"] == {}
 
 
