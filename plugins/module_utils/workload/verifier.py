@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import uuid
 from typing import Any, Callable, NamedTuple, Sequence
 
 from . import probes
@@ -19,6 +20,7 @@ from .probes import MANAGER, NAMESPACE, Result
 
 NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
 WORKLOAD_PATHS = tuple("/apis/apps/v1/namespaces/%s/%s" % (NAMESPACE, kind) for kind in ("daemonsets", "deployments"))
+RUN = "slipway.kube/run"
 POLL = 0.5
 # How long what seems hopeless must seem so: a container on a slow disk may end twice, and a registry may refuse once.
 HOPELESS = 30
@@ -82,6 +84,7 @@ class Verifier:
         self._until("API servers", self._api_servers)
         if not self.ok:
             return
+        there = True
         try:
             # The test pods start while the system's are still settling.
             self._create(image, host_port)
@@ -89,8 +92,12 @@ class Verifier:
             self._until("test pods", self._test_pods)
             if self.ok:
                 self._ask(domain, host_port)
+        except Foreign:
+            there = False
+            raise
         finally:
-            self._remove("clean-up", self._pods_gone)
+            if there:
+                self._remove("clean-up", self._pods_gone)
 
     def _until(self, test: str, look: Callable[[], Seen], wait: bool = True, deadline: float | None = None) -> None:
         started = hoped = time.monotonic()
@@ -184,10 +191,31 @@ class Verifier:
 
     def _create(self, image: str, host_port: int) -> None:
         namespace, *others = probes.objects(image, host_port)
-        made = self.client.apply(NAMESPACE_PATH, namespace, MANAGER, force=True, dry_run=False)
-        self._uid = made["metadata"]["uid"]
+        self._uid = self._create_namespace(namespace)
         manifest = Manifest(self.client, others, NAMESPACE, MANAGER, force=True)
         manifest.run(manifest.plan(), self.deadline)
+
+    def _create_namespace(self, namespace: Object) -> str:
+        """Make the test's namespace and return its uid; one that another verification works in is waited for.
+
+        Two that shared it would take away each other's pods: the module of a playbook that was ended goes on on its host.
+        """
+        mine = {"metadata": {**namespace["metadata"], "annotations": {RUN: uuid.uuid4().hex}}}
+        while True:
+            try:
+                return self.client.create("/api/v1/namespaces", {**namespace, **mine}, MANAGER)["metadata"]["uid"]
+            except ApiError as error:
+                if error.status != 409:
+                    raise
+            live = self.client.find(NAMESPACE_PATH) or {"metadata": {}}
+            if (live["metadata"].get("annotations") or {}).get(RUN) == mine["metadata"]["annotations"][RUN]:
+                return live["metadata"]["uid"]  # the answer to a request that was repeated
+            if time.monotonic() > self.deadline:
+                raise Foreign(
+                    "Another verification is at work: it made namespace %s after this one had looked, and it is still there. Nothing of it was "
+                    "touched. Run again when it has ended." % NAMESPACE
+                )
+            time.sleep(POLL)
 
     def _ask(self, domain: str, host_port: int) -> None:
         pods, services = (self.client.items(NAMESPACE_PATH + kind) for kind in ("/pods", "/services"))

@@ -270,3 +270,38 @@ def test_a_server_that_changes_its_leader_is_asked_again(cluster: Cluster) -> No
     assert waited(cluster, ApiError(503, "ServiceUnavailable", "etcdserver: leader changed"), course.Seen(True, "")).ok
     with pytest.raises(ApiError):
         waited(cluster, ApiError(403, "Forbidden", "no"))
+
+
+class Shared(Cluster):
+    """A cluster in which another verification's namespace is there for some looks."""
+
+    def __init__(self, looks: int, answered: bool = True) -> None:
+        super().__init__()
+        self.looks, self.answered = looks, answered
+        self.objects[HERE] = {"metadata": {"name": NAMESPACE, "labels": LABELS, "uid": "theirs"}}
+
+    def create(self, path: str, content: dict[str, Any], manager: str) -> dict[str, Any]:
+        if self.looks:
+            self.looks -= 1
+            raise ApiError(409, "AlreadyExists", "there")
+        self.objects[HERE] = {"metadata": {**content["metadata"], "uid": "mine"}}
+        if not self.answered:
+            raise ApiError(409, "AlreadyExists", "the connection broke, and the request was repeated")
+        return self.objects[HERE]
+
+
+@pytest.mark.parametrize("cluster_of_two", [Shared(3), Shared(0, answered=False)], ids=["after them", "repeated"])
+def test_two_verifications_never_share_a_namespace(cluster_of_two: Shared, cluster: Cluster) -> None:
+    verifier = Verifier(cluster_of_two, [], ["kube-system"], timeout=1000)
+    assert verifier._create_namespace({"metadata": {"name": NAMESPACE, "labels": LABELS}}) == "mine"
+
+
+def test_another_verification_that_does_not_end_is_left_alone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Shared(1000)
+    monkeypatch.setattr(Verifier, "_create", lambda self, image, port: self._create_namespace({"metadata": {}}))
+    monkeypatch.setattr(Verifier, "_remove_leftovers", lambda self: None)
+    with pytest.raises(course.Foreign, match="Another verification is at work"):
+        Verifier(shared, [], ["kube-system"], timeout=-1).full("image", "cluster.local", 28080)
+    assert shared.deleted == []
