@@ -11,16 +11,16 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.slipway.kube.plugins.module_utils.app.checks import read
-from ansible_collections.slipway.kube.plugins.module_utils.app.expand import Expansion, expand, masked
-from ansible_collections.slipway.kube.plugins.module_utils.app.fields import BadApp, Field, Raw, Record
-from ansible_collections.slipway.kube.plugins.module_utils.app.spec import ELSEWHERE, FIELDS
-from ansible_collections.slipway.kube.plugins.module_utils.release.settings import OPTIONS, SPOKEN
-from ansible_collections.slipway.kube.plugins.module_utils.workload.auth import AUTH_OPTIONS
-from ansible_collections.slipway.kube.plugins.plugin_utils.app_files import read_files
-from ansible_collections.slipway.kube.plugins.plugin_utils.plain import plain
-from ansible_collections.slipway.kube.plugins.plugin_utils.release_runner import run_release
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+from ..module_utils._kube.auth import AUTH_OPTIONS
+from ..module_utils._release.settings import OPTIONS, SPOKEN
+from ..plugin_utils.app.checks import read
+from ..plugin_utils.app.expand import Expansion, expand, masked
+from ..plugin_utils.app.fields import BadApp, Field, Raw, Record
+from ..plugin_utils.app.files import read_files
+from ..plugin_utils.app.spec import ELSEWHERE, FIELDS
+from ..plugin_utils.plain import plain
+from ..plugin_utils.release_runner import run_release
+from ..plugin_utils.sources.errors import SourceError
 
 # What the engine of releases takes, without what only its action knows and what the description says itself.
 RELEASE_OPTIONS = {

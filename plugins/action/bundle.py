@@ -18,16 +18,16 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.slipway.kube.plugins.module_utils.bundle import archives, golang, maker, needs, pack
-from ansible_collections.slipway.kube.plugins.module_utils.bundle import index as indexes
-from ansible_collections.slipway.kube.plugins.module_utils.bundle import steps as planning
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.files import sha256_of
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.process import Runner, end_with_parent
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.upstream import Manifest
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.want import Archive, Want, carry_over, describe
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.work import Workshop
+from ..plugin_utils.bundle import archives, build, golang, pack, requirements
+from ..plugin_utils.bundle import index as indexes
+from ..plugin_utils.bundle import steps as planning
+from ..plugin_utils.bundle.errors import BundleError
+from ..plugin_utils.bundle.executors import Workshop
+from ..plugin_utils.bundle.files import sha256_of
+from ..plugin_utils.bundle.process import Runner, end_with_parent
+from ..plugin_utils.bundle.request import Archive, Want, carry_over, describe
+from ..plugin_utils.bundle.staleness import Step
+from ..plugin_utils.bundle.upstream import Manifest
 
 display = Display()
 
@@ -106,7 +106,7 @@ class ActionModule(ActionBase):
             if options["state"] in ("planned", "verified") or self._task.check_mode:
                 result.update(getattr(self, f"_{options['state']}")(options))
             else:
-                with maker.alone(cache / "bundle.lock"):
+                with build.alone(cache / "bundle.lock"):
                     result.update(getattr(self, f"_{options['state']}")(options))
         except BundleError as error:
             self.progress.close()
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
         shop, want, seen = self._look(options)
         if self._task.check_mode:
             return self._told(options, seen, seen.plan.changes, [])
-        missing = needs.check(seen.plan.steps, shop.root, shop.locks, _machine(), self.runner)
+        missing = requirements.check(seen.plan.steps, shop.root, shop.locks, _machine(), self.runner)
         if missing.problems:
             raise BundleError(
                 "\n".join(["The bundle cannot be made here:", *(f"- {problem}" for problem in missing.problems)])
@@ -127,7 +127,7 @@ class ActionModule(ActionBase):
             display.display("An earlier run was ended: going on from there.")
         for path, what in seen.broken.items():
             display.warning(f"{path} {what}: it is made again.")
-        report = maker.make(seen, shop, describe(want), self.progress.start, self.progress.done)
+        report = build.make(seen, shop, describe(want), self.progress.start, self.progress.done)
         seen.index = report.index
         self._sum_up(options["path"], seen, sum(seconds for _title, seconds in report.done))
         return self._told(
@@ -136,13 +136,13 @@ class ActionModule(ActionBase):
 
     def _planned(self, options: dict[str, Any]) -> dict[str, Any]:
         shop, _want, seen = self._look(options)
-        missing = needs.check(seen.plan.steps, shop.root, shop.locks, _machine(), self.runner)
+        missing = requirements.check(seen.plan.steps, shop.root, shop.locks, _machine(), self.runner)
         told = self._told(options, seen, False, [])
         return {**told, "missing_packages": missing.packages, "problems": missing.problems}
 
     def _verified(self, options: dict[str, Any]) -> dict[str, Any]:
         root = Path(options["path"])
-        index, broken = maker.verify(root)
+        index, broken = build.verify(root)
         if broken:
             raise BundleError(
                 "\n".join(
@@ -177,13 +177,13 @@ class ActionModule(ActionBase):
         return {"changed": changed, "path": str(root)}
 
     def _absent(self, options: dict[str, Any]) -> dict[str, Any]:
-        changed = maker.remove(Path(options["path"]), only_look=self._task.check_mode)
+        changed = build.remove(Path(options["path"]), only_look=self._task.check_mode)
         if not self._task.check_mode:
             for folder in ("work", "layers"):
                 shutil.rmtree(Path(options["cache"]) / folder, ignore_errors=True)
         return {"changed": changed, "path": options["path"]}
 
-    def _sum_up(self, path: str, seen: maker.Look, seconds: float) -> None:
+    def _sum_up(self, path: str, seen: build.Look, seconds: float) -> None:
         """What a person wants to know of the bundle that is there now."""
         items = seen.index.all_items()
         kinds = [
@@ -201,7 +201,7 @@ class ActionModule(ActionBase):
                 )
 
     # --- what the states share ------------------------------------------------------------------------------------
-    def _look(self, options: dict[str, Any]) -> tuple[Workshop, Want, maker.Look]:
+    def _look(self, options: dict[str, Any]) -> tuple[Workshop, Want, build.Look]:
         """Read everything that decides the result, and compare it with what is there."""
         cache = Path(options["cache"])
         shop = Workshop(
@@ -234,10 +234,10 @@ class ActionModule(ActionBase):
         index = indexes.load(shop.root)
         if not options["prune"]:
             carry_over(want, index)
-        return shop, want, maker.look(planning.steps_of(want), index, shop)
+        return shop, want, build.look(planning.steps_of(want), index, shop)
 
     def _told(
-        self, options: dict[str, Any], seen: maker.Look, changed: bool, done: list[dict[str, Any]]
+        self, options: dict[str, Any], seen: build.Look, changed: bool, done: list[dict[str, Any]]
     ) -> dict[str, Any]:
         """What every run on a bundle returns."""
         values = next(step.inputs["values"] for step in seen.steps if step.kind == "vars")
@@ -272,7 +272,7 @@ class ActionModule(ActionBase):
         return told
 
 
-def _megabytes(seen: maker.Look) -> int:
+def _megabytes(seen: build.Look) -> int:
     """Size of the bundle on disk: what several images share counts once."""
     return sum({record.digest: record.size for record in seen.index.files.values()}.values()) // 1_000_000
 

@@ -10,8 +10,8 @@ from typing import Any, Iterator
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.local_kubeconfig import converge_local, resolve
+from ..module_utils._host.system import HostError
+from ..plugin_utils.cluster.local_kubeconfig import converge_local, resolve
 
 
 @contextmanager

@@ -16,12 +16,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ansible_collections.slipway.kube.plugins.module_utils.preflight.checks import (
-    VARIABLES,
-    judge_hosts,
-    judge_inventory,
-)
-from ansible_collections.slipway.kube.plugins.module_utils.preflight.problem import (
+from ..plugin_utils.preflight.checks import VARIABLES, judge_hosts, judge_inventory
+from ..plugin_utils.preflight.problem import (
     CONTROL_PLANE,
     SEVERITIES,
     WORKER,

@@ -12,12 +12,12 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.slipway.kube.plugins.module_utils.release.settings import OPTIONS
-from ansible_collections.slipway.kube.plugins.module_utils.workload.auth import AUTH_OPTIONS
-from ansible_collections.slipway.kube.plugins.module_utils.workload.source_options import SOURCE_OPTIONS
-from ansible_collections.slipway.kube.plugins.plugin_utils.release_runner import chart_view, run_release
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources import Reader
+from ..module_utils._kube.auth import AUTH_OPTIONS
+from ..module_utils._release.settings import OPTIONS
+from ..module_utils._release.source_options import SOURCE_OPTIONS
+from ..plugin_utils.release_runner import chart_view, run_release
+from ..plugin_utils.sources.errors import SourceError
+from ..plugin_utils.sources.reader import Reader
 
 
 class ActionModule(ActionBase):

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.network.calico import Calico, NetworkError, configure
+from ..plugin_utils.network.calico import Calico, NetworkError, configure
 
 
 def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ _value:
   elements: dict
 """
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.source import cluster_nodes
+from ..plugin_utils.cluster.choose_control_plane import cluster_nodes
 
 
 class FilterModule:

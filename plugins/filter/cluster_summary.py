@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.workload.summary import cluster_text
+from ..module_utils._verify.summary import cluster_text
 
 
 def cluster_summary(verified: Mapping[str, Any], **about: Any) -> list[str]:

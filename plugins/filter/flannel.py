@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.network.calico import NetworkError
-from ansible_collections.slipway.kube.plugins.module_utils.network.flannel import Flannel, objects
+from ..plugin_utils.network.calico import NetworkError
+from ..plugin_utils.network.flannel import Flannel, objects
 
 
 def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, Any]]:

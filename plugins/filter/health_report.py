@@ -9,8 +9,9 @@ from typing import Any, Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.diagnosis import page, report
-from ansible_collections.slipway.kube.plugins.module_utils.diagnosis.finding import SEVERITIES
+from ..module_utils._diagnosis.finding import SEVERITIES
+from ..plugin_utils.reports import health_page
+from ..plugin_utils.reports import health_text as report
 
 WRONG = "This is not what slipway.kube.health_info returns: %r"
 
@@ -32,7 +33,7 @@ def health_html(health: Mapping[str, Any], name: str = "") -> str:
     :raises AnsibleFilterError: the input is not what the module health_info returns.
     """
     try:
-        return page.health_page(health, name)
+        return health_page.health_page(health, name)
     except (AttributeError, KeyError, TypeError) as error:
         raise AnsibleFilterError(WRONG % error) from error
 

@@ -37,7 +37,7 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.config import ConfigError, build_init, build_join
+from ..plugin_utils.cluster.kubeadm_config import ConfigError, build_init, build_join
 
 
 def kubeadm_config(want, operation):

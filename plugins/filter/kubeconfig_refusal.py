@@ -34,9 +34,9 @@ _value:
   type: str
 """
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.kubeconfig import find_refusal
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.local_kubeconfig import read_local
+from ..module_utils._host.system import HostError
+from ..module_utils._kubeadm.kubeconfig import find_refusal
+from ..plugin_utils.cluster.local_kubeconfig import read_local
 
 
 def kubeconfig_refusal(path, ca_hash):

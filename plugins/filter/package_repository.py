@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.sources import package_repository
+from ..plugin_utils.cluster.host_files import package_repository
 
 
 def files_of_repository(repository, name, family):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.slipway.kube.plugins.module_utils.preflight.sources import requests_for
+from ..plugin_utils.preflight.sources import requests_for
 
 
 class FilterModule:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.sources import registry_mirrors
+from ..plugin_utils.cluster.host_files import registry_mirrors
 
 
 def files_of_mirrors(mirrors):

@@ -34,7 +34,7 @@ _value:
   type: dict
 """
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.source import choose_source
+from ..plugin_utils.cluster.choose_control_plane import choose_source
 
 
 class FilterModule:

@@ -130,12 +130,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.workload.api import ApiError, Client, Unreachable, load_credentials
-from ..module_utils.workload.apply import ManifestError
-from ..module_utils.workload.kubeconfig import KubeconfigError
-from ..module_utils.workload.objects import BadObject
-from ..module_utils.workload.summary import results_text
-from ..module_utils.workload.verifier import Foreign, Verifier
+from ..module_utils._kube.api import ApiError, Client, Unreachable, load_credentials
+from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._kube.objects import BadObject
+from ..module_utils._release.manifest import ManifestError
+from ..module_utils._verify.summary import results_text
+from ..module_utils._verify.verifier import Foreign, Verifier
 
 OPTIONS: dict[str, Any] = dict(
     mode=dict(type="str", choices=["light", "full"], default="full"),

@@ -199,10 +199,10 @@ msg:
 import time
 from typing import Any
 
-from ..module_utils.diagnosis.health import ALL_CHECKS, Health, NoSuch, examine
-from ..module_utils.workload.api import ApiError, Client, Unreachable
-from ..module_utils.workload.auth import AUTH_OPTIONS, KubeModule, connect
-from ..module_utils.workload.kubeconfig import KubeconfigError
+from ..module_utils._diagnosis.health import ALL_CHECKS, Health, NoSuch, examine
+from ..module_utils._kube.api import ApiError, Client, Unreachable
+from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
+from ..module_utils._kube.kubeconfig import KubeconfigError
 
 OPTIONS: dict[str, Any] = dict(
     namespaces=dict(type="list", elements="str", default=[]),

@@ -318,7 +318,7 @@ reach:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.look import look
+from ..module_utils._host.facts.gather import look
 
 
 def main() -> None:

@@ -299,12 +299,12 @@ diff:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.files import WantedFile
-from ansible_collections.slipway.kube.plugins.module_utils.host.layer import Layer, WantedLayer
-from ansible_collections.slipway.kube.plugins.module_utils.host.packages import WantedPackage
-from ansible_collections.slipway.kube.plugins.module_utils.host.record import Record
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, System, host_lock
-from ansible_collections.slipway.kube.plugins.module_utils.host.units import WantedUnit
+from ..module_utils._host.files import WantedFile
+from ..module_utils._host.layer import Layer, WantedLayer
+from ..module_utils._host.packages import WantedPackage
+from ..module_utils._host.record import Record
+from ..module_utils._host.system import HostError, System, host_lock
+from ..module_utils._host.units import WantedUnit
 
 FILE_OPTIONS = {
     "path": {"type": "path", "required": True},

@@ -103,8 +103,8 @@ notes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.host.reset import Options, reset
-from ansible_collections.slipway.kube.plugins.module_utils.host.system import HostError, System, host_lock
+from ..module_utils._host.system import HostError, System, host_lock
+from ..module_utils._reset.run import Options, reset
 
 ARGUMENTS = dict(
     cluster_name=dict(type="str", required=True),

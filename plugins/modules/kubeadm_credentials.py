@@ -107,9 +107,9 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm import credentials
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.issue import converge
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish
+from ..module_utils._kubeadm import credentials
+from ..module_utils._kubeadm.issue_credentials import converge
+from ..module_utils._kubeadm.module import finish
 
 
 def main():

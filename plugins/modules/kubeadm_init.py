@@ -72,9 +72,9 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.arguments import COMMON
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.init import converge
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish_alone
+from ..module_utils._kubeadm.arguments import COMMON
+from ..module_utils._kubeadm.init import converge
+from ..module_utils._kubeadm.module import finish_alone
 
 
 def main():

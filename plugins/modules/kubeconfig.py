@@ -76,8 +76,8 @@ control_node_path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.users import converge
+from ..module_utils._kubeadm.module import finish
+from ..module_utils._kubeadm.user_kubeconfigs import converge
 
 
 def main():

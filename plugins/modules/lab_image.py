@@ -71,9 +71,9 @@ import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.lab import image as recipe
-from ansible_collections.slipway.kube.plugins.module_utils.lab.bootstrap import OPTIONS, bootstrap, lock
-from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import Engine, EngineError, socket_path
+from ..module_utils._lab import image as recipe
+from ..module_utils._lab.bootstrap import OPTIONS, bootstrap, lock
+from ..module_utils._lab.engine import Engine, EngineError, socket_path
 
 
 def build(module: AnsibleModule, archive: str) -> None:

@@ -192,21 +192,9 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.lab import machines, plan
-from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import (
-    LABEL,
-    Engine,
-    free_megabytes,
-    missing_capabilities,
-    read_text,
-    socket_path,
-)
-from ansible_collections.slipway.kube.plugins.module_utils.lab.inventory import (
-    connection,
-    endpoint,
-    inventory,
-    mirror_url,
-)
+from ..module_utils._lab import machines, plan
+from ..module_utils._lab.engine import LABEL, Engine, free_megabytes, missing_capabilities, read_text, socket_path
+from ..module_utils._lab.inventory import connection, endpoint, inventory, mirror_url
 
 # Program, and Debian's package that brings it.
 PROGRAMS = {"dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client", "ssh": "openssh-client"}

@@ -65,7 +65,7 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import read_text
+from ..module_utils._lab.engine import read_text
 
 HOST_KEY = "ssh_host_ed25519_key"
 

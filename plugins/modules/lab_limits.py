@@ -60,7 +60,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.lab.engine import read_text
+from ..module_utils._lab.engine import read_text
 
 LIMIT = "/proc/sys/fs/inotify/max_user_instances"
 

@@ -176,12 +176,12 @@ import time
 from functools import partial
 from typing import Any, Sequence
 
-from ..module_utils.workload.api import ApiError, Client, Unreachable
-from ..module_utils.workload.apply import Manifest, ManifestError, Step, creations, refusals
-from ..module_utils.workload.auth import ADMIN, AUTH_OPTIONS, KubeModule, connect
-from ..module_utils.workload.kubeconfig import KubeconfigError
-from ..module_utils.workload.objects import BadObject, flatten
-from ..module_utils.workload.wait import NotReady, wait_ready
+from ..module_utils._diagnosis.wait import NotReady, wait_ready
+from ..module_utils._kube.api import ApiError, Client, Unreachable
+from ..module_utils._kube.auth import ADMIN, AUTH_OPTIONS, KubeModule, connect
+from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._kube.objects import BadObject, flatten
+from ..module_utils._release.manifest import Manifest, ManifestError, Step, creations, refusals
 
 RULE: dict[str, Any] = dict(
     api_version=dict(type="str", required=True),

@@ -81,7 +81,7 @@ bundle:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.mirror.probe import Mirror, probe, sentence
+from ..module_utils._mirror.probe import Mirror, probe, sentence
 
 
 def main() -> None:

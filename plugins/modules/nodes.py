@@ -138,8 +138,8 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.module import finish
-from ansible_collections.slipway.kube.plugins.module_utils.kubeadm.nodes import converge
+from ..module_utils._kubeadm.module import finish
+from ..module_utils._kubeadm.nodes import converge
 
 
 def main():

@@ -285,15 +285,15 @@ msg:
 
 from typing import Any
 
-from ..module_utils.release.absent import Absence
-from ..module_utils.release.chart_view import chart_view
-from ..module_utils.release.engine import Engine
-from ..module_utils.release.errors import LockLost, ReleaseError
-from ..module_utils.release.settings import OPTIONS, read_settings
-from ..module_utils.workload.api import ApiError, Unreachable
-from ..module_utils.workload.auth import AUTH_OPTIONS, KubeModule, connect
-from ..module_utils.workload.kubeconfig import KubeconfigError
-from ..module_utils.workload.source_options import SOURCE_OPTIONS
+from ..module_utils._kube.api import ApiError, Unreachable
+from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
+from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._release.chart_view import chart_view
+from ..module_utils._release.engine import Engine
+from ..module_utils._release.errors import LockLost, ReleaseError
+from ..module_utils._release.settings import OPTIONS, read_settings
+from ..module_utils._release.source_options import SOURCE_OPTIONS
+from ..module_utils._release.uninstall import Absence
 
 THREADS = 16  # requests at once: enough to keep an API server busy, few enough to stay within its fairness
 

@@ -116,12 +116,12 @@ differences:
 
 from typing import Any
 
-from ..module_utils.release.errors import ReleaseError
-from ..module_utils.release.history import contents, differences, read, releases
-from ..module_utils.release.settings import namespace_problem, release_problem
-from ..module_utils.workload.api import ApiError, Unreachable
-from ..module_utils.workload.auth import AUTH_OPTIONS, KubeModule, connect
-from ..module_utils.workload.kubeconfig import KubeconfigError
+from ..module_utils._kube.api import ApiError, Unreachable
+from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
+from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._release.errors import ReleaseError
+from ..module_utils._release.history import contents, differences, read, releases
+from ..module_utils._release.settings import namespace_problem, release_problem
 
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str"),

@@ -247,14 +247,14 @@ msg:
 import time
 from typing import Any
 
-from ..module_utils.workload.api import ApiError, Client, Unreachable
-from ..module_utils.workload.auth import AUTH_OPTIONS, KubeModule, connect
-from ..module_utils.workload.kubeconfig import KubeconfigError
-from ..module_utils.workload.objects import Reference
-from ..module_utils.workload.rollout.changes import ACTIONS, RolloutError, Wanted, option_problems, paused
-from ..module_utils.workload.rollout.history import KINDS
-from ..module_utils.workload.rollout.report import result
-from ..module_utils.workload.rollout.run import Rollout, RolloutFailed, explained
+from ..module_utils._kube.api import ApiError, Client, Unreachable
+from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
+from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._kube.objects import Reference
+from ..module_utils._rollout.changes import ACTIONS, RolloutError, Wanted, option_problems, paused
+from ..module_utils._rollout.history import KINDS
+from ..module_utils._rollout.report import result
+from ..module_utils._rollout.run import Rollout, RolloutFailed, explained
 
 OPTIONS: dict[str, Any] = dict(
     AUTH_OPTIONS,

@@ -13,11 +13,11 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.slipway.kube.plugins.module_utils.release.scrub import Scrubber
-from ansible_collections.slipway.kube.plugins.module_utils.release.settings import pack
-from ansible_collections.slipway.kube.plugins.module_utils.workload.source_options import SOURCE_OPTIONS
-from ansible_collections.slipway.kube.plugins.plugin_utils.hooks import in_order
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+from ..module_utils._release.scrub import Scrubber
+from ..module_utils._release.settings import pack
+from ..module_utils._release.source_options import SOURCE_OPTIONS
+from .sources.errors import SourceError
+from .sources.hooks import in_order
 
 display = Display()
 

@@ -15,10 +15,10 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.slipway.kube.plugins.action import app
-from ansible_collections.slipway.kube.plugins.module_utils.app.checks import read
-from ansible_collections.slipway.kube.plugins.module_utils.app.expand import expand
-from ansible_collections.slipway.kube.plugins.module_utils.app.fields import BadApp
-from ansible_collections.slipway.kube.plugins.plugin_utils import app_files
+from ansible_collections.slipway.kube.plugins.plugin_utils.app import files
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import BadApp
 
 WEB = {"name": "web", "namespace": "shop", "image": "web:1"}
 
@@ -149,9 +149,9 @@ def test_a_template_is_rendered_with_the_variables_of_the_task(monkeypatch, tmp_
         seen.append((task_vars, text))
         return "level=INFO"
 
-    monkeypatch.setattr(app_files, "render", render)
+    monkeypatch.setattr(files, "render", render)
     spec = read({**WEB, "config_files": {"/etc/a": {"template": "a.j2"}}})
-    app_files.read_files(Action({}, tmp_path), {"who": "me"}, spec)
+    files.read_files(Action({}, tmp_path), {"who": "me"}, spec)
     assert seen == [({"who": "me"}, "x")]
     config = next(content for content in expand(spec).objects if content["kind"] == "ConfigMap")
     assert config["data"] == {"a": "level=INFO"}

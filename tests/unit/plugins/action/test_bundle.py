@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.kube.plugins.action import bundle
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.module_utils.bundle.plan import Step
 from ansible_collections.slipway.kube.plugins.modules import bundle as documented
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import Step
 
 ROOT = Path(__file__).resolve().parents[4]
 

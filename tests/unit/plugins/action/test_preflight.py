@@ -12,7 +12,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.slipway.kube.plugins.action.preflight import Variables, summary
-from ansible_collections.slipway.kube.plugins.module_utils.preflight.problem import Problem
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Problem
 
 try:
     from ansible.template import trust_as_template

@@ -16,9 +16,10 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.action import release
 from ansible_collections.slipway.kube.plugins.doc_fragments.sources import ModuleDocFragment
-from ansible_collections.slipway.kube.plugins.module_utils.workload.source_options import SOURCE_OPTIONS
-from ansible_collections.slipway.kube.plugins.plugin_utils import hooks, release_runner
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+from ansible_collections.slipway.kube.plugins.module_utils._release.source_options import SOURCE_OPTIONS
+from ansible_collections.slipway.kube.plugins.plugin_utils import release_runner
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources import hooks
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
 
 CANARY = "c4n4ry-of-a-secret"
 ENCODED = base64.b64encode(CANARY.encode()).decode()

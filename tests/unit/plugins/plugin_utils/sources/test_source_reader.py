@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.slipway.kube.plugins.plugin_utils import programs
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources import Reader, Sources
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources import programs
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources.reader import Reader, Sources
 
 Write = Callable[[str, str], Path]
 Read = Callable[..., Sources]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_checks import Source, check
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources.checks import Source, check
 
 GROUPS = {
     "Deployment": "apps/v1",

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ansible.utils.display import Display
 
-from ansible_collections.slipway.kube.plugins.plugin_utils import template_reader
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources import template_reader
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
 
 CANARY = "c4n4ry-in-a-template"
 VARIABLES: dict[str, Any] = {"name": "web", "secret": CANARY, "number": 3, "empty": {}, "many": [{"name": "a"}, {}]}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils import yaml_reader
-from ansible_collections.slipway.kube.plugins.plugin_utils.source_error import SourceError
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources import yaml_reader
+from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
 
 
 def one(text: str) -> Any:

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""firewalld: ports opened in the default zone, networks trusted; now and after a reload, and nothing else touched.
+
+Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
+"""
+
+from __future__ import annotations
+
+from .._reset.step import Step
+from .system import System
+
+
+def missing(wanted: list[str], runtime: str, permanent: str) -> list[tuple[str, list[str]]]:
+    """What is not in force: (item, where it is missing: "runtime", "permanent"), from firewall-cmd's two lists.
+
+    A port that a listed range covers ("30000-32767/tcp") counts as open.
+    """
+    found = []
+    for item in wanted:
+        where = [
+            name
+            for name, listed in (("runtime", runtime), ("permanent", permanent))
+            if not any(_covers(have, item) for have in listed.split())
+        ]
+        if where:
+            found.append((item, where))
+    return found
+
+
+def _covers(have: str, want: str) -> bool:
+    if have == want:
+        return True
+    ranges = [_range(text) for text in (have, want)]
+    if None in ranges:
+        return False
+    (low, high, protocol), (first, last, wanted_protocol) = ranges
+    return protocol == wanted_protocol and low <= first and last <= high
+
+
+def _range(text: str):
+    """("low-high/protocol") as numbers and protocol; None for what is no port (a network)."""
+    ports, _slash, protocol = text.partition("/")
+    low, _dash, high = ports.partition("-")
+    if protocol not in ("tcp", "udp", "sctp") or not low.isdigit() or (high and not high.isdigit()):
+        return None
+    return int(low), int(high or low), protocol
+
+
+def plan_firewall(system: System, ports: list[str], trusted: list[str]) -> list[Step]:
+    """The steps that open ports ("6443/tcp", "30000-32767/tcp") in the default zone and trust source networks (CIDR)."""
+    steps = []
+    for zone, option, kind, wanted in ((), "port", "port", ports), (("--zone=trusted",), "source", "network", trusted):
+        if not wanted:
+            continue
+        runtime = system.must("firewall-cmd", *zone, f"--list-{option}s").out
+        permanent = system.must("firewall-cmd", "--permanent", *zone, f"--list-{option}s").out
+        for item, where in missing(wanted, runtime, permanent):
+
+            def apply(item: str = item, where: list[str] = where, zone: tuple = zone, option: str = option) -> None:
+                for name in where:
+                    system.must(
+                        "firewall-cmd",
+                        *(["--permanent"] if name == "permanent" else []),
+                        *zone,
+                        f"--add-{option}={item}",
+                    )
+
+            steps.append(
+                Step(
+                    subject=f"firewalld {kind} {item}",
+                    sentence=f"firewalld: {kind} {item} {'opened' if option == 'port' else 'trusted'}",
+                    before=f"not in firewalld's {' and '.join(where)} configuration",
+                    after="in force",
+                    apply=apply,
+                    remember=[("firewall", f"{option} {item}", where)],
+                )
+            )
+    return steps

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How an object shows which release it belongs to, and what it is called whatever the version of its API."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Mapping, Sequence, Tuple
+
+from .._kube.objects import BOOKKEEPING, LAST_APPLIED, Object, Reference, reference
+
+MANAGER = "slipway.kube"
+RELEASE = "slipway.kube/release"
+RELEASE_NAMESPACE = "slipway.kube/release-namespace"
+REVISION = "slipway.kube/revision"
+STATUS = "slipway.kube/status"
+PART = "slipway.kube/part"
+FAMILY = "slipway.kube/version-of"
+FAMILY_KEPT = 5
+KEEP = (("slipway.kube/keep", "true"), ("helm.sh/resource-policy", "keep"))
+
+# Deleting one of these deletes data, so that must be asked for by name.
+PRECIOUS = ("PersistentVolumeClaim", "Namespace")
+
+Identity = Tuple[str, str, str, str]
+
+
+def identity(name: Reference) -> Identity:
+    """Give what an object stays known by when it is written with another version of its API group."""
+    group = name.api_version.rpartition("/")[0]
+    return (group, name.kind, name.namespace, name.name)
+
+
+def key(name: Reference) -> str:
+    """Give the identity as one string, for JSON."""
+    return "/".join(identity(name))
+
+
+def owner(live: Mapping[str, Any]) -> tuple[str, str]:
+    """Say which release an object belongs to: its name and namespace, empty where it belongs to none."""
+    metadata = live.get("metadata") or {}
+    return (
+        (metadata.get("labels") or {}).get(RELEASE) or "",
+        (metadata.get("annotations") or {}).get(RELEASE_NAMESPACE) or "",
+    )
+
+
+def family(content: Mapping[str, Any]) -> str:
+    """Give the family of a versioned object (a ConfigMap or Secret with a hash in its name), empty where it is none."""
+    return ((content.get("metadata") or {}).get("annotations") or {}).get(FAMILY) or ""
+
+
+def kept(content: Mapping[str, Any]) -> bool:
+    """Whether the object asks to stay when its release no longer contains it."""
+    annotations = (content.get("metadata") or {}).get("annotations") or {}
+    return any(annotations.get(name) == value for name, value in KEEP)
+
+
+def tidy(content: Object) -> Object:
+    """Drop what only a server writes, as exported objects and generated CustomResourceDefinitions bring it along.
+
+    The plain text of a Secret moves to C(data), where the server keeps it: a key that is taken out of C(stringData) would
+    otherwise stay (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/).
+    """
+    metadata = {
+        name: value
+        for name, value in (content.get("metadata") or {}).items()
+        if name not in BOOKKEEPING and value is not None
+    }
+    annotations = metadata.get("annotations")
+    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        metadata["annotations"] = {name: value for name, value in annotations.items() if name != LAST_APPLIED}
+    clean = {name: value for name, value in content.items() if name != "status"}
+    clean["metadata"] = metadata
+    plain = clean.get("stringData")
+    texts = isinstance(plain, dict) and all(isinstance(value, str) for value in plain.values())
+    if clean.get("kind") == "Secret" and clean.get("apiVersion") == "v1" and plain and texts:
+        del clean["stringData"]
+        encoded = {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
+        # What is no mapping is kept for the server to refuse.
+        data = clean.get("data") or {}
+        clean["data"] = dict(data, **encoded) if isinstance(data, dict) else data
+    return clean
+
+
+def stamp(content: Object, release: str, namespace: str) -> Object:
+    """Mark an object as part of a release. Selectors and pod templates are left alone.
+
+    :raises ValueError: labels or annotations are no mapping.
+    """
+    metadata = dict(content.get("metadata") or {})
+    for section, name, value in (("labels", RELEASE, release), ("annotations", RELEASE_NAMESPACE, namespace)):
+        there = metadata.get(section)
+        if there is not None and not isinstance(there, dict):
+            raise ValueError("metadata.%s is %s, not a mapping" % (section, type(there).__name__))
+        metadata[section] = dict(there or {}, **{name: value})
+    return dict(content, metadata=metadata)
+
+
+def foreign(live: Mapping[str, Any], release: str, namespace: str) -> str:
+    """Say whose an object is where it belongs to another release, empty otherwise."""
+    name, where = owner(live)
+    if not name or (name, where or namespace) == (release, namespace):
+        return ""
+    return "%s in namespace %s" % (name, where or "(not said)")
+
+
+def references(contents: Sequence[Mapping[str, Any]]) -> list[Reference]:
+    """Name objects."""
+    return [reference(content) for content in contents]

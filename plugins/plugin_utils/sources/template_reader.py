@@ -1,0 +1,174 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jinja templates, rendered by Ansible's own templar; an error names the line, which the templar itself does not tell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+
+from ...module_utils._kube.objects import MASK
+from .errors import SourceError
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19 trusts the text of a template as it is
+
+    def trust_as_template(value: str) -> str:
+        """Give the text."""
+        return value
+
+
+# As ansible.builtin.template has them.
+OVERRIDES = {"trim_blocks": True, "lstrip_blocks": False}
+# Only tells where the parts of a template begin and end; Ansible's own environment is not for others since ansible-core 2.19.
+SYNTAX = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], trim_blocks=True)
+# A template of more lines is not searched line by line for its error.
+MOST_LINES = 3000
+
+
+def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, variables: Mapping[str, Any]) -> Any:
+    """Render a template.
+
+    :param action: the action plugin, whose templar and search path are used.
+    :param path: of the template, for messages and for what it includes.
+    :param variables: go before those of the task.
+    :returns: text, or what the template made where it is one expression.
+    :raises SourceError: the template is none, or fails; the message names the line, and no value.
+    """
+    places = [os.path.dirname(path), *(task_vars.get("ansible_search_path") or []), action._loader.get_basedir()]
+    search = [place for base in places for place in (os.path.join(base, "templates"), base)]
+    known = dict(task_vars, **_about(path))
+    if "ansible_managed" in task_vars:
+        known["ansible_managed"] = task_vars["ansible_managed"]
+    known.update(variables)
+    templar = action._templar.copy_with_new_env(searchpath=search, available_variables=known)
+
+    def attempt(part: str) -> Any:
+        if hasattr(templar, "evaluate_expression"):
+            return templar.template(trust_as_template(part), escape_backslashes=False, overrides=OVERRIDES)
+        return templar.do_template(part, escape_backslashes=False, overrides=OVERRIDES)
+
+    try:
+        return attempt(text)
+    except Exception as error:  # whatever a filter or a lookup raises
+        place, message = explain(error, text, attempt)
+        raise SourceError(["%s, %s: %s." % (path, place, message.rstrip("."))]) from None
+
+
+def _about(path: str) -> dict[str, Any]:
+    """The variables that every template has (C(ansible_managed), C(template_path) ...)."""
+    try:
+        from ansible.template import generate_ansible_template_vars
+
+        return generate_ansible_template_vars(path, fullpath=path)
+    except Exception:  # a part of Ansible's own that comes and goes; no manifest lives by it
+        return {"template_path": path, "ansible_managed": "Ansible managed"}
+
+
+def explain(error: BaseException, text: str, attempt: Callable[[str], Any]) -> tuple[str, str]:
+    """Say where a template fails, and why, without a value.
+
+    :param attempt: renders a text; it is called with the beginning of the template, to find the line.
+    :returns: the place ("line 3"), and what is wrong.
+    """
+    chain = list(_chain(error))
+    for one in chain:
+        if isinstance(one, jinja2.TemplateSyntaxError) and one.lineno:
+            inside = " of %s" % one.name if one.name and one.name not in ("<template>", "<unknown>") else ""
+            return "line %d%s" % (one.lineno, inside), "template error: %s" % _first_line(one.message or "syntax")
+    missing = next((one for one in chain if isinstance(one, jinja2.TemplateNotFound)), None)
+    message = "there is no template %s to include" % missing.name if missing else _reason(chain, text)
+    first, last = _lines(text, attempt)
+    if first != last:
+        hits = [line for line in _suspects(text, message) if first <= line <= last]
+        if hits:
+            first = last = hits[0]
+    place = "line %d" % first if first == last else "in lines %d to %d" % (first, last)
+    return place, "template error: %s" % message
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or getattr(error, "orig_exc", None) or error.__context__
+
+
+def _reason(chain: list[BaseException], text: str) -> str:
+    message = str(getattr(chain[0], "message", None) or chain[0]) or type(chain[0]).__name__
+    # ansible-core before 2.19 says this first, and repeats the whole template after the other.
+    message = _first_line(message.replace("template error while templating string: ", "").partition(". String: ")[0])
+    # What a filter quotes can be a value; what the template itself says is none.
+    return re.sub(
+        r"'[^']*'|\"[^\"]*\"", lambda match: match.group() if _known(match.group()[1:-1], text) else MASK, message
+    )
+
+
+def _known(quoted: str, text: str) -> bool:
+    return (
+        quoted in text
+        or re.fullmatch(r"(ansible|community|kubernetes)\.[\w.]+|int|str|dict|list|bool|float|NoneType", quoted)
+        is not None
+    )
+
+
+def _first_line(message: str) -> str:
+    return " ".join((message.splitlines() or [""])[0].split())
+
+
+def _lines(text: str, attempt: Callable[[str], Any]) -> tuple[int, int]:
+    """Find the first lines with which the template fails: its beginning is rendered, cut where no block is open."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) > MOST_LINES:
+        return 1, len(lines)
+
+    def whole(count: int) -> bool:
+        try:
+            SYNTAX.parse("".join(lines[:count]))
+        except jinja2.TemplateSyntaxError:
+            return False
+        return True
+
+    def fails(count: int) -> bool:
+        try:
+            attempt("".join(lines[:count]))
+        except Exception:
+            return True
+        return False
+
+    cuts = [count for count in range(1, len(lines)) if whole(count)] + [len(lines)]
+    low, high = 0, len(cuts) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if fails(cuts[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return (cuts[low - 1] + 1 if low else 1), cuts[low]
+
+
+def _suspects(text: str, message: str) -> list[int]:
+    """Lines in which the template uses what the message names."""
+    try:
+        tree = SYNTAX.parse(text)
+    except jinja2.TemplateSyntaxError:
+        return []
+    words = set(re.findall(r"[A-Za-z_][\w.]*", message))
+    words |= {word.rpartition(".")[2] for word in words}
+    found = [node.lineno for node in tree.find_all(nodes.Name) if node.name in words]
+    found += [node.lineno for node in tree.find_all(nodes.Getattr) if node.attr in words]
+    found += [node.lineno for node in tree.find_all(nodes.Filter) if node.name.rpartition(".")[2] in words]
+    found += [
+        node.lineno
+        for node in tree.find_all(nodes.Getitem)
+        if isinstance(node.arg, nodes.Const) and str(node.arg.value) in words
+    ]
+    return sorted(found)

@@ -1,0 +1,217 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is looked at beside the lists: certificates, DNS, ports, leaders, etcd; and what is taken out of texts."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import struct
+import threading
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, lookup
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.certificates import (
+    DAY,
+    end_of,
+    judged,
+    own_certificate,
+)
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.control_plane import ControlPlane, cluster_domain
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import settle_ports
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
+from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
+from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
+
+from .conftest import NOW, Cluster, deployment, endpoints, findings_of, meta, node, pod, service, stamp, view_of
+
+# Self-signed, made for this test; ends 2036-11-18 12:16:29 UTC.
+CERTIFICATE = """-----BEGIN CERTIFICATE-----
+MIIBcjCCARmgAwIBAgIUfly01Ji+Unv59fm0dJ3YABnwH1UwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjExMjE2MjlaFw0zNjExMTgxMjE2Mjla
+MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASfKeIo
+4xaF6pv+5rYrxqkCkaX1kjl7T+zBTfFGRq318CPcT2A/9w2+OlVeOuiS14vBbpuX
+Ih4zStioI6yoHDsdo1MwUTAdBgNVHQ4EFgQUl7paTUBkzrRtSSznAI0xg/4TPAow
+HwYDVR0jBBgwFoAUl7paTUBkzrRtSSznAI0xg/4TPAowDwYDVR0TAQH/BAUwAwEB
+/zAKBggqhkjOPQQDAgNHADBEAiBjQ/yXMU9bPS+6RtdniWGUoKiF9qDwn1GiUTvE
+O+RxrAIgBFrrFqg+7oF6xUt1s3BQn/r8FZWZSvY7Dwl1uZPaWK4=
+-----END CERTIFICATE-----
+"""
+ENDS = 2110623389
+
+
+def test_the_end_of_a_certificate_is_read() -> None:
+    assert own_certificate(b"key first\n" + CERTIFICATE.encode()) == ENDS
+    assert own_certificate(b"") is None and own_certificate(CERTIFICATE.replace("MI", "!!").encode()) is None
+    whole = base64.b64decode("".join(CERTIFICATE.splitlines()[1:-1]))
+    for length in (0, 1, 10, 60):
+        with pytest.raises((IndexError, ValueError)):
+            end_of(whole[:length])
+
+
+@pytest.mark.parametrize(("days", "severity"), [(-1, "error"), (3, "error"), (20, "warning"), (31, None), (300, None)])
+def test_certificates_near_their_end(days: float, severity: str | None) -> None:
+    found = judged(Reference("v1", "Node", "", "w1"), "the kubelet of node w1", NOW + days * DAY + 60, NOW)
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+    if found:
+        assert "kubelet.crt" in found[0].advice and "notAfter: 2027-" in found[0].evidence[0]
+
+
+def answering(code: int, count: int) -> tuple[Any, int]:
+    """A DNS server on this host that answers one question."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def answer() -> None:
+        question, asker = server.recvfrom(512)
+        server.sendto(question[:2] + struct.pack(">HHHHH", 0x8180 | code, 1, count, 0, 0) + question[12:], asker)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return server, server.getsockname()[1]
+
+
+def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, port = answering(3, 0)
+    real = socket.socket.connect
+
+    class Redirected(socket.socket):
+        def connect(self, address: Any) -> None:
+            real(self, ("127.0.0.1", port))
+
+    monkeypatch.setattr(lookup.socket, "socket", Redirected)
+    assert lookup.query("10.244.0.2", "kubernetes.default.svc.cluster.local") == (3, 0)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "domain", "wrong"),
+    [((0, 1), "cluster.local", False), ((3, 0), "cluster.local", True), ((3, 0), "", False), ((2, 0), "", True)],
+)
+def test_what_an_answer_means(
+    answer: tuple[int, int], domain: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "is_coredns", lambda address: None)
+    monkeypatch.setattr(lookup, "query", lambda address, name: answer)
+    problem, dark = lookup.answers(Cluster(), pod(), "10.244.0.2", domain)  # type: ignore[arg-type]
+    assert bool(problem) == wrong and dark == ""
+
+
+def test_where_dns_is_not_reached_coredns_is_asked_through_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreached(address: str) -> None:
+        raise OSError("timed out")
+
+    monkeypatch.setattr(lookup, "is_coredns", unreached)
+    cluster: Any = Cluster()
+    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
+    assert not problem and "nor through the API server" in dark
+    cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:8181/proxy/ready"] = "OK"
+    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
+    assert not problem and "says of itself that it is ready" in dark
+    cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:9153/proxy/metrics"] = (
+        'coredns_forward_healthcheck_broken_total{} 40\ncoredns_dns_responses_total{rcode="SERVFAIL",zone="."} 90\n'
+        'coredns_dns_responses_total{rcode="NOERROR",zone="."} 10\n'
+    )
+    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
+    assert "servers that it forwards to" in problem[0] and "90 of 100" in problem[1]
+
+
+def test_the_domain_is_read_from_the_corefile() -> None:
+    class Configured(Cluster):
+        def find(self, path: str) -> dict[str, Any] | None:
+            return {"data": {"Corefile": ".:53 {\n    kubernetes lab.internal in-addr.arpa {\n    }\n}"}}
+
+    assert cluster_domain(Configured()) == "lab.internal"  # type: ignore[arg-type]
+    assert cluster_domain(Cluster()) == ""  # type: ignore[arg-type]
+
+
+def test_a_port_that_nothing_declares_is_asked() -> None:
+    declared = {"ports": [{"containerPort": 9090}]}
+    lists = {**deployment(), "Pod": [pod(container=declared)], "Service": [service()], "EndpointSlice": [endpoints()]}
+    path = "/api/v1/namespaces/shop/pods/web-1-a:8080/proxy/"
+    cluster: Any = Cluster()
+    (suspicion,) = findings_of(lists)
+    assert (suspicion.fault, suspicion.severity) == ("service_port_mismatch", "warning")
+    cluster.texts[path] = "hello"
+    assert settle_ports(cluster, [suspicion]) == []
+    cluster.texts[path] = ApiError(502, "", "malformed HTTP response")
+    assert settle_ports(cluster, [suspicion]) == []
+    cluster.texts[path] = Unreachable("timed out")
+    assert settle_ports(cluster, [suspicion])[0].severity == "warning"
+    cluster.texts[path] = ApiError(503, "", "dial tcp 10.244.1.2:8080: connect: connection refused")
+    (certain,) = settle_ports(cluster, [suspicion])
+    assert certain.severity == "error" and "nothing listens" in certain.title
+
+
+class Led(Cluster):
+    """A cluster whose scheduler renewed its lease so many seconds ago."""
+
+    def __init__(self, ago: float, **more: Any) -> None:
+        super().__init__(more)
+        self.ago = ago
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        return {"spec": {"renewTime": stamp(self.ago)}} if path.endswith("leases/kube-scheduler") else None
+
+
+@pytest.mark.parametrize(("ago", "faults"), [(3, []), (300, ["control_plane_down"])])
+def test_a_scheduler_that_leads_no_more(ago: float, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_plane.time, "time", lambda: NOW)
+    part = ControlPlane(Led(ago), view_of({}))  # type: ignore[arg-type]
+    assert [finding.fault for finding in part._leaders()] == faults
+
+
+def test_members_of_etcd_are_counted() -> None:
+    def member(name: str, ready: bool) -> dict[str, Any]:
+        found = pod(name, owner="", state=None if ready else {"ready": False}, labels={"component": "etcd"})
+        found["metadata"]["namespace"] = "kube-system"
+        return found
+
+    view = view_of({"Pod": [member("etcd-a", True), member("etcd-b", False), member("etcd-c", True)]})
+    (finding,) = ControlPlane(Cluster(), view)._etcd()  # type: ignore[arg-type]
+    assert finding.fault == "etcd_member" and "2 of 3 are, and 2 must be" in finding.title
+    outside = ControlPlane(Cluster(), view_of({}))  # type: ignore[arg-type]
+    assert outside._etcd() == [] and "members of etcd" in outside.unseen
+
+
+def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\nreadyz check failed"
+    monkeypatch.setattr(ControlPlane, "_readyz", lambda self, address: (said, True))
+    slices = endpoints("kubernetes", 1, "default")
+    slices["endpoints"][0]["addresses"] = ["10.0.0.1"]
+    part = ControlPlane(Cluster(), view_of({"EndpointSlice": [slices], "Node": [node("cp1")]}))  # type: ignore[arg-type]
+    (finding,) = part._api_servers()
+    assert finding.fault == "etcd_member" and str(finding.object) == "Pod kube-system/kube-apiserver-cp1"
+    monkeypatch.setattr(ControlPlane, "_readyz", lambda self, address: ("no route", False))
+    assert part._api_servers() == [] and part.unseen == {"API server 10.0.0.1:8080": "no route"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("DB_PASSWORD=abc123 connecting", "DB_PASSWORD=******** connecting"),
+        ('{"apiKey": "abc123", "level": "info"}', '{"apiKey": "********", "level": "info"}'),
+        ("amqp://guest:abc123@mq:5672/", "amqp://guest:********@mq:5672/"),
+        ("Authorization: Bearer abc123def456", "Authorization: Bearer ********"),
+        ("--token abc123 --verbose", "--token ******** --verbose"),
+        ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc", "got ********"),
+        ('secret "signing-keys" not found', 'secret "signing-keys" not found'),
+        ("GET /healthz 200", "GET /healthz 200"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, kept: str) -> None:
+    assert Redactor().text(text) == kept
+
+
+def test_known_values_and_private_keys_are_masked() -> None:
+    lines = [
+        "a\tcanary-1 b",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "MIIEpAIBAAKCAQEA",
+        "-----END RSA PRIVATE KEY-----",
+        "on",
+    ]
+    assert Redactor(["canary-1", "on"]).lines(lines) == ["a\t******** b", "********", "on"]
+    assert meta("x")["name"] == "x"

@@ -1,0 +1,264 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting: what is ready, what is not, and when waiting is of no use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import waiting as watching
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain import explain
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, SOURCES, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting import Watch
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
+from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
+
+from .conftest import Cluster, crashed, deployment, endpoints, event, meta, node, pod, service, stamp, waiting
+
+WEB = Reference("apps/v1", "Deployment", "shop", "web")
+MISSING = waiting("ErrImagePull", "r/app:1: not found")
+
+
+def path(name: Reference) -> str:
+    """The path of an object of a kind that the rules know."""
+    return "%s/%s" % (SOURCES[name.kind].path(name.namespace), name.name)
+
+
+def watch(cluster: Any, *names: Reference, grace: float = 60) -> Watch:
+    """Watch some objects, Deployment web where none is named."""
+    return Watch(cluster, names or [WEB], path, grace)
+
+
+def test_what_is_ready_costs_one_look_at_itself() -> None:
+    cluster = Cluster(deployment())
+    outlook = watch(cluster).look()
+    assert outlook.ready == [WEB] and not outlook.waiting and not outlook.findings and not outlook.hopeless
+    assert cluster.asked == []
+
+
+def test_several_of_a_kind_are_one_list() -> None:
+    second = dict(deployment()["Deployment"][0], metadata=meta("api", generation=1))
+    cluster = Cluster({"Deployment": [*deployment()["Deployment"], second]})
+    names = [WEB, Reference("apps/v1", "Deployment", "shop", "api")]
+    assert watch(cluster, *names).look().ready == names
+    assert len(cluster.asked) == 1 and cluster.asked[0].startswith("/apis/apps/v1/namespaces/shop/deployments")
+
+
+def test_what_has_no_readiness_is_looked_at_once() -> None:
+    cluster = Cluster({"ConfigMap": [{"metadata": meta("settings")}], "Service": [service()]})
+    settings, web = Reference("v1", "ConfigMap", "shop", "settings"), Reference("v1", "Service", "shop", "web")
+    waited = watch(cluster, settings, web)
+    assert waited.look().ready == [settings, web]
+    cluster.lists.clear()
+    assert waited.look().ready == [settings, web]
+    assert watch(cluster, settings).look().waiting == [(settings, "it is gone")]
+
+
+def test_an_image_that_is_not_there_ends_the_wait_at_once() -> None:
+    outlook = watch(Cluster({**deployment(0), "Pod": [pod(state=MISSING)]})).look()
+    assert outlook.hopeless and outlook.waiting[0][0] == WEB
+    (finding,) = outlook.findings
+    assert finding.fault == "image_not_found" and finding.object == WEB and finding.hopeless
+
+
+def test_a_deployment_with_one_pod_that_may_still_come_is_not_hopeless() -> None:
+    lists = {**deployment(1, 2), "Pod": [pod(state=MISSING), pod("web-1-b")]}
+    assert not watch(Cluster(lists)).look().hopeless
+    lists["Pod"][1] = pod("web-1-b", state=waiting("ContainerCreating"), age=2)
+    assert not watch(Cluster(lists)).look().hopeless
+
+
+def test_any_hopeless_pod_of_a_stateful_set_is_enough_and_old_ones_do_not_count() -> None:
+    counts = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"}
+    content = {"metadata": meta("db", generation=1), "spec": {"replicas": 2}, "status": counts}
+
+    def member(number: int, revision: str, state: dict[str, Any] | None) -> dict[str, Any]:
+        found = pod("db-%d" % number, state=state, labels={"controller-revision-hash": revision})
+        found["metadata"]["ownerReferences"] = [
+            {"kind": "StatefulSet", "name": "db", "apiVersion": "apps/v1", "controller": True}
+        ]
+        return found
+
+    name = Reference("apps/v1", "StatefulSet", "shop", "db")
+    bad = Cluster({"StatefulSet": [content], "Pod": [member(0, "a", None), member(1, "b", MISSING)]})
+    assert watch(bad, name).look().hopeless
+    old = Cluster({"StatefulSet": [content], "Pod": [member(0, "a", MISSING), member(1, "b", None)]})
+    outlook = watch(old, name).look()
+    assert not outlook.hopeless and not outlook.findings
+
+
+def test_what_is_suspicious_gets_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
+    unreachable = waiting("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout")
+    cluster = Cluster({**deployment(0), "Pod": [pod(state=unreachable)]})
+    waited, patient = watch(cluster, grace=60), watch(cluster, grace=0)
+    assert not waited.look().hopeless and not patient.look().hopeless
+    clock[0] += 59
+    assert not waited.look().hopeless
+    clock[0] += 2
+    assert waited.look().hopeless and not patient.look().hopeless
+
+
+def test_a_state_that_passes_begins_its_grace_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
+    unreachable = pod(state=waiting("ErrImagePull", "i/o timeout"))
+    cluster = Cluster({**deployment(0), "Pod": [unreachable]})
+    waited = watch(cluster, grace=60)
+    waited.look()
+    cluster.lists["Pod"] = [pod(state=waiting("ContainerCreating"), age=3)]
+    clock[0] += 50
+    waited.look()
+    cluster.lists["Pod"] = [unreachable]
+    clock[0] += 50
+    assert not waited.look().hopeless
+
+
+def test_a_crash_may_be_the_wait_for_another_that_is_on_its_way() -> None:
+    lists = {**deployment(0), "Pod": [pod(state=crashed(restarts=2))]}
+    assert watch(Cluster(lists)).look().hopeless
+    counts = {"observedGeneration": 1, "replicas": 1, "readyReplicas": 0}
+    lists["StatefulSet"] = [{"metadata": meta("db", generation=1), "spec": {"replicas": 1}, "status": counts}]
+    database = Reference("apps/v1", "StatefulSet", "shop", "db")
+    assert not watch(Cluster(lists), WEB, database).look().hopeless
+    lists["Pod"] = [pod(state=crashed(restarts=5))]
+    assert watch(Cluster(lists), WEB, database).look().hopeless
+
+
+def ended(restarts: int) -> dict[str, Any]:
+    """The status of a container that waits to be started again, as Kubernetes 1.36 shows it."""
+    over = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": stamp(3)}}
+    return {"ready": False, "restartCount": restarts, "state": over, "lastState": over}
+
+
+@pytest.mark.parametrize(("restarts", "hopeless"), [(0, False), (1, True), (2, True)])
+def test_an_end_after_restarts_is_a_crash_loop_too(restarts: int, hopeless: bool) -> None:
+    outlook = watch(Cluster({**deployment(0), "Pod": [pod(state=ended(restarts))]})).look()
+    assert outlook.hopeless == hopeless and outlook.findings[0].fault == "crash_loop"
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "steady"),
+    [
+        (None, 1, False),
+        (None, 5, True),
+        ({"ready": True, "restartCount": 1}, 5, False),
+        ({"ready": True, "restartCount": 1}, 30, True),
+    ],
+)
+def test_what_has_only_just_been_started_is_not_ready_yet(
+    state: dict[str, Any] | None, age: float, steady: bool
+) -> None:
+    progressing = {"type": "Progressing", "status": "True", "lastUpdateTime": stamp(1)}
+    if state is not None:
+        state = dict(state, state={"running": {"startedAt": stamp(age)}})
+    lists = {**deployment(conditions=[progressing]), "Pod": [pod(state=state, age=age)]}
+    waited = watch(Cluster(lists))
+    assert bool(waited.look().ready) == steady
+    probed = deployment(conditions=[progressing], container={"readinessProbe": {"tcpSocket": {"port": 80}}})
+    assert watch(Cluster({**probed, "Pod": [pod(age=age)]})).look().ready == [WEB]
+
+
+def test_a_probe_that_is_only_slow_is_waited_for() -> None:
+    probe = {"readinessProbe": {"httpGet": {"port": 8080, "path": "/ready"}, "periodSeconds": 2}}
+    slow = pod(state={"ready": False}, container=probe, age=900)
+    unhealthy = event("Pod", "web-1-a", "Unhealthy", "Readiness probe failed: connect: connection refused", count=40)
+    outlook = watch(Cluster({**deployment(0), "Pod": [slow], "Event": [unhealthy]}), grace=1).look()
+    assert not outlook.hopeless
+    assert outlook.findings[0].fault == "readiness_fails" and "GET :8080/ready" in outlook.findings[0].evidence[1]
+
+
+def test_claims_wait_for_their_first_pod_and_a_lost_one_for_nothing() -> None:
+    claim = {"metadata": meta("data"), "spec": {"storageClassName": "local"}, "status": {"phase": "Pending"}}
+    local = {"metadata": {"name": "local"}, "volumeBindingMode": "WaitForFirstConsumer"}
+    name = Reference("v1", "PersistentVolumeClaim", "shop", "data")
+    assert watch(Cluster({"PersistentVolumeClaim": [claim], "StorageClass": [local]}), name).look().ready == [name]
+    local["volumeBindingMode"] = "Immediate"
+    outlook = watch(Cluster({"PersistentVolumeClaim": [claim], "StorageClass": [local]}), name).look()
+    assert outlook.waiting == [(name, "its phase is Pending")] and not outlook.hopeless
+    claim["status"]["phase"] = "Lost"
+    assert watch(Cluster({"PersistentVolumeClaim": [claim]}), name).look().hopeless
+
+
+def test_an_address_is_waited_for_only_where_something_gives_addresses() -> None:
+    balanced, other = service(type="LoadBalancer"), service("other", type="LoadBalancer")
+    name = Reference("v1", "Service", "shop", "web")
+    assert watch(Cluster({"Service": [balanced, other]}), name).look().ready == [name]
+    other["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.9"}]}}
+    outlook = watch(Cluster({"Service": [balanced, other]}), name).look()
+    assert outlook.waiting == [(name, "nothing has given it an address yet")] and not outlook.hopeless
+
+
+def test_a_job_is_hopeless_when_it_has_failed_and_not_before() -> None:
+    name = Reference("batch/v1", "Job", "shop", "task")
+    job: dict[str, Any] = {"metadata": meta("task", generation=1), "spec": {}, "status": {"active": 1, "failed": 1}}
+    failed = pod("task-1", phase="Failed", state={"state": {"terminated": {"exitCode": 1, "reason": "Error"}}})
+    failed["metadata"]["ownerReferences"] = [
+        {"kind": "Job", "name": "task", "apiVersion": "batch/v1", "controller": True}
+    ]
+    failed["spec"]["restartPolicy"] = "Never"
+    outlook = watch(Cluster({"Job": [job], "Pod": [failed]}), name).look()
+    assert outlook.waiting and not outlook.hopeless
+    job["status"]["conditions"] = [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]
+    outlook = watch(Cluster({"Job": [job], "Pod": [failed]}), name).look()
+    assert outlook.hopeless and outlook.findings[0].fault == "job_failed"
+    assert "ends with exit code 1" in outlook.findings[0].title
+
+
+def test_what_may_not_be_listed_does_not_end_the_wait() -> None:
+    cluster = Cluster({**deployment(0), "Pod": [pod(state=MISSING)]})
+    cluster.forbidden = {"Event", "ReplicaSet"}
+    assert watch(cluster).look().hopeless
+
+
+def test_explaining_names_the_root_with_its_last_words_and_hides_secrets() -> None:
+    lists = {
+        **deployment(0),
+        "Pod": [pod(state=crashed())],
+        "Service": [service()],
+        "EndpointSlice": [endpoints(ready=0)],
+        "Node": [node()],
+    }
+    cluster = Cluster(lists)
+    log = "/api/v1/namespaces/shop/pods/web-1-a/log"
+    cluster.texts[log] = (
+        "starting with canary-7f3a\npassword=hunter22 rejected\npostgres://app:s3cr3t@db/x\n\nFATAL: no\n"
+    )
+    (finding,) = explain(cluster, [Reference("v1", "Service", "shop", "web")], path, True, ["canary-7f3a"])
+    assert finding.fault == "crash_loop" and finding.object == WEB
+    assert finding.logs[-1] == "FATAL: no" and len(finding.logs) == 4
+    text = "\n".join(finding.text())
+    assert "canary" not in text and "hunter22" not in text and "s3cr3t" not in text and "password=********" in text
+    assert explain(cluster, [Reference("v1", "Service", "shop", "other")], path) == []
+    cluster.texts[log] = ApiError(403, "Forbidden", "no logs for you")
+    assert explain(cluster, [WEB], path)[0].logs == []
+
+
+def test_lists_are_read_page_by_page_and_trimmed() -> None:
+    managed = {"managedFields": [{"x": 1}], "annotations": {"note": "x" * 100}}
+    pods = [pod("p-%d" % number, metadata=managed) for number in range(PAGE + 1)]
+    cluster = Cluster({"Pod": pods})
+    found: Any = read_kind(cluster, "Pod", "shop")
+    assert len(found) == PAGE + 1 and len(cluster.asked) == 2
+    assert "managedFields" not in found[0]["metadata"] and "annotations" not in found[0]["metadata"]
+    assert found[0]["well"] and found[0]["spec"]["nodeName"] == "w1"
+    secret = {"containers": [{"name": "app", "image": "x", "env": [{"name": "PASSWORD", "value": "hunter2"}]}]}
+    (suspect,) = read_kind(Cluster({"Pod": [pod(state=crashed(), spec=secret)]}), "Pod", "shop")  # type: ignore[arg-type]
+    assert "hunter2" not in str(suspect)
+
+
+def test_a_list_that_expires_is_read_anew() -> None:
+    class Expiring(Cluster):
+        def get(self, path: str, query: Any = None, patience: Any = None, accept: str = "") -> Any:
+            if "continue=" in path and not any("limit" not in asked for asked in self.asked):
+                self.asked.append(path)
+                raise ApiError(410, "Expired", "the provided continue parameter is too old")
+            return super().get(path, query, patience, accept)
+
+    cluster: Any = Expiring({"Pod": [pod("p-%d" % number) for number in range(PAGE + 3)]})
+    names = [one["metadata"]["name"] for one in read_kind(cluster, "Pod")]
+    assert len(names) == len(set(names)) == PAGE + 3

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is installed, out of the package databases of Debian and Rocky and systemd's answers."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts import packages
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import Files
+
+DPKG = """Package: kubeadm
+Status: hold ok installed
+Priority: optional
+Section: admin
+Installed-Size: 70000
+Architecture: amd64
+Version: 1.36.3-1.1
+Depends: cri-tools (>= 1.30.0)
+Description: Command-line utility for administering a cluster
+ Package: kubelet
+ is not what this line is about.
+
+Package: kubelet
+Status: deinstall ok config-files
+Version: 1.35.0-1.1
+
+Package: libkubectl
+Status: install ok installed
+Version: 9
+
+Package: containerd.io
+Status: install ok installed
+Version: 2.2.3-1~debian.12~bookworm
+"""
+SYSTEMCTL = """Id=kubelet.service
+LoadState=loaded
+ActiveState=activating
+UnitFileState=enabled
+
+Id=docker.service
+LoadState=not-found
+ActiveState=inactive
+UnitFileState=
+
+Id=firewalld.service
+LoadState=masked
+ActiveState=inactive
+UnitFileState=masked
+"""
+
+
+def test_dpkg():
+    versions, held = packages.parse_dpkg_status(DPKG, packages.PACKAGES)
+    assert versions == {"kubeadm": "1.36.3-1.1", "containerd.io": "2.2.3-1~debian.12~bookworm"}
+    assert held == ["kubeadm"]
+
+
+def test_rpm():
+    text = "kubeadm 1.36.3-150500.1.1\npackage kubelet is not installed\ncontainerd.io (none):2.2.3-3.1.el9\niptables 1:1.8.10-2.el9\n"
+    assert packages.parse_rpm(text) == {
+        "kubeadm": "1.36.3-150500.1.1",
+        "containerd.io": "2.2.3-3.1.el9",
+        "iptables": "1:1.8.10-2.el9",
+    }
+
+
+def test_versionlock():
+    text = "# Added lock on Tue\nkubeadm-0:1.36.3-150500.1.1.*\n!kubectl-0:1.30.0-1.*\nkubernetes-cni-0:1.9.1-1.*\nother-0:1-1.*\nkubelet-1.36.*\n"
+    assert packages.parse_versionlock(text, packages.PACKAGES) == ["kubeadm", "kubelet", "kubernetes-cni"]
+
+
+def test_units():
+    assert packages.parse_units(SYSTEMCTL) == {
+        "kubelet.service": {"active": True, "enabled": True, "masked": False},
+        "firewalld.service": {"active": False, "enabled": False, "masked": True},
+    }
+    assert packages.parse_units("") == {}
+
+
+def test_packages_of_a_debian_host(tmp_path):
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text(DPKG)
+    looked = packages.look_at_packages(Files(str(tmp_path)))
+    assert looked["held"] == ["kubeadm"]
+    assert "containerd.io" in looked["packages"]
+
+
+def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
+    (tmp_path / "etc/dnf/plugins").mkdir(parents=True)
+    (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("kubelet-0:1.36.3-150500.1.1.*\n")
+    monkeypatch.setattr(packages, "run", lambda command: "kubelet 1.36.3-150500.1.1\n" if command[0] == "rpm" else "")
+    assert packages.look_at_packages(Files(str(tmp_path))) == {
+        "packages": {"kubelet": "1.36.3-150500.1.1"},
+        "held": ["kubelet"],
+    }
+
+
+def test_firewalls(tmp_path):
+    (tmp_path / "etc/ufw").mkdir(parents=True)
+    (tmp_path / "etc/ufw/ufw.conf").write_text("# on at boot\nENABLED=yes\nLOGLEVEL=low\n")
+    units = {"firewalld.service": {"active": True, "enabled": True, "masked": False}}
+    assert packages.look_at_firewall(Files(str(tmp_path)), units) == {"firewalld": True, "ufw": True}
+    (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=no\n")
+    assert packages.look_at_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False}
+
+
+def test_a_program_that_is_not_there_says_nothing():
+    assert packages.run(["/no/such/program"]) == ""

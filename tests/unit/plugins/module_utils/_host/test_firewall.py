@@ -1,0 +1,56 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""firewalld: what is not open yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._host.firewall import missing, plan_firewall
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import Result, System
+
+
+@pytest.mark.parametrize(
+    ("wanted", "runtime", "permanent", "found"),
+    [
+        ("6443/tcp", "22/tcp 6443/tcp", "6443/tcp", []),
+        ("6443/tcp", "", "6443/tcp", [("6443/tcp", ["runtime"])]),
+        ("6443/tcp", "", "", [("6443/tcp", ["runtime", "permanent"])]),
+        ("10250/tcp", "10000-11000/tcp", "10250/tcp", []),
+        ("30000-32767/tcp", "30000-32767/tcp", "30000-32766/tcp", [("30000-32767/tcp", ["permanent"])]),
+        ("6443/tcp", "6443/udp", "6443/udp", [("6443/tcp", ["runtime", "permanent"])]),
+        ("10.244.0.0/16", "10.244.0.0/16", "", [("10.244.0.0/16", ["permanent"])]),
+    ],
+)
+def test_what_is_missing_and_where(wanted, runtime, permanent, found):
+    assert missing([wanted], runtime, permanent) == found
+
+
+def test_ports_are_opened_and_networks_trusted_where_they_are_missing():
+    ran = []
+
+    def run(command, env):
+        ran.append(command)
+        if "--list-ports" in command:
+            return Result(0, "22/tcp\n" if "--permanent" in command else "6443/tcp\n")
+        return Result(0, "\n")
+
+    steps = plan_firewall(System(run=run), ["6443/tcp"], ["10.244.0.0/16"])
+    assert [step.sentence for step in steps] == [
+        "firewalld: port 6443/tcp opened",
+        "firewalld: network 10.244.0.0/16 trusted",
+    ]
+    assert steps[0].remember == [("firewall", "port 6443/tcp", ["permanent"])]
+    ran.clear()
+    for step in steps:
+        step.apply()
+    assert ran == [
+        ["firewall-cmd", "--permanent", "--add-port=6443/tcp"],
+        ["firewall-cmd", "--zone=trusted", "--add-source=10.244.0.0/16"],
+        ["firewall-cmd", "--permanent", "--zone=trusted", "--add-source=10.244.0.0/16"],
+    ]
+
+
+def test_nothing_wanted_asks_nothing():
+    assert plan_firewall(System(run=None), [], []) == []

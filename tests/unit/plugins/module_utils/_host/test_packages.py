@@ -1,0 +1,337 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packages with apt and dnf: versions, holds, and repositories that are asked only when they must be."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._host import packages_apt, packages_dnf
+from ansible_collections.slipway.kube.plugins.module_utils._host.packages import (
+    WantedPackage,
+    backend,
+    matches,
+    newest,
+    plan_packages,
+)
+from ansible_collections.slipway.kube.plugins.module_utils._host.packages_apt import Installed, parse_madison
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "same"),
+    [
+        ("1.36.3-1.1", "1.36.3", True),
+        ("1.36.3-1.1", "1.36.3-1.1", True),
+        ("1.36.3-1.1", "1.36.3-*", True),
+        ("1.36.3-1.1", "1.36.3*", True),
+        ("1.36.3-1.1", "1.36", True),
+        ("1.36.3-1.1", "", True),
+        ("1.36.30-1.1", "1.36.3", False),
+        ("1.36.3-1.1", "1.36.3-1", True),
+        ("1.36.3-1.10", "1.36.3-1.1", False),
+        ("2.2.3-1~debian.12~bookworm", "2.2.3", True),
+        ("3:2.2.3-3.1.el9", "2.2.3", True),
+        ("3:2.2.3-3.1.el9", "3:2.2.3", True),
+        ("2.2.3-3.1.el9", "3:2.2.3", False),
+        ("1.36", "1.36.3", False),
+    ],
+)
+def test_a_version_matches_its_beginning(version, wanted, same):
+    assert matches(version, wanted) is same
+
+
+def test_the_newest_build_of_a_version_is_taken():
+    assert newest(["1.36.4-1.1", "1.36.3-2.1", "1.36.3-1.1"], "1.36.3") == "1.36.3-2.1"
+    assert newest(["1.36.4-1.1"], "1.36.3") == ""
+
+
+def test_dpkgs_states_are_told_apart():
+    text = "kubelet\t1.36.3-1.1\thi \nkubeadm\t1.36.3-1.1\tii \nkubectl\t1.36.3-1.1\tiU \ncontainerd\t1.7\trc \nrunc\t\tun \nbroken\t1\tiFR\n"
+    assert packages_apt.parse_query(text) == {
+        "kubelet": Installed("1.36.3-1.1", True, True),
+        "kubeadm": Installed("1.36.3-1.1", False, True),
+        "kubectl": Installed("1.36.3-1.1", False, False),
+        "broken": Installed("1", False, False),
+    }
+
+
+def test_madisons_table_is_read_without_source_packages():
+    text = """\
+ kubelet | 1.36.4-1.1 | https://a.test  Packages
+ kubelet | 1.36.3-1.1 | https://a.test  Packages
+ kubelet | 1.36.3-1.1 | https://b.test Packages
+ kubelet | 9 | https://a.test Sources
+"""
+    assert parse_madison(text) == ["1.36.4-1.1", "1.36.3-1.1"]
+
+
+def test_rpms_answers_are_read():
+    assert packages_dnf.parse_query("kubelet\t1.36.3-150500.1.1\npackage kubeadm is not installed\n") == {
+        "kubelet": "1.36.3-150500.1.1"
+    }
+    assert packages_dnf.parse_known(
+        "1.36.2-150500.1.1\n1.36.3-150500.1.1\nLast metadata expiration check\n1.36.3-150500.1.1\n"
+    ) == ["1.36.3-150500.1.1", "1.36.2-150500.1.1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Added lock on Sat\nkubelet-0:1.36.3-150500.1.1.*\ncontainerd.io-0:2.2.3-3.1.el9.*\n!runc-0:1.1-1.*\n",
+        'version = "1.0"\n[[packages]]\nname = "kubelet"\n[[packages.conditions]]\nkey = "evr"\n[[packages]]\nname = "containerd.io"\n',
+    ],
+)
+def test_versionlocks_of_dnf_4_and_5_are_read(text):
+    assert packages_dnf.parse_locks(text) == {"kubelet", "containerd.io"}
+
+
+class AptHost:
+    """A Debian host: its database, what its lists know, what its repositories would tell."""
+
+    def __init__(self, root, database="", known="", repository="", install=(0,), audit=""):
+        for program in ("usr/bin/dpkg-query", "usr/bin/apt-get"):
+            (root / program).parent.mkdir(parents=True, exist_ok=True)
+            (root / program).touch(mode=0o755)
+        (root / "own.sources").write_text("")
+        self.database, self.list, self.repository, self.codes, self.audit = (
+            database,
+            known,
+            repository,
+            list(install),
+            audit,
+        )
+        self.ran = []
+        self.system = System(str(root), self.run)
+
+    def run(self, command, env):
+        self.ran.append(command)
+        if command[0] == "dpkg-query":
+            return Result(1, self.database)
+        if command[:2] == ["apt-cache", "madison"]:
+            return Result(0, self.list)
+        if command[:2] == ["apt-get", "update"]:
+            assert env["DEBIAN_FRONTEND"] == "noninteractive"
+            self.list = self.repository
+        if command[:2] == ["apt-get", "install"]:
+            code = self.codes.pop(0)
+            return Result(code, "", "The following packages would be removed: docker.io" if code else "")
+        if command[:2] == ["dpkg", "--audit"]:
+            return Result(0, self.audit)
+        return Result(0)
+
+    def did(self, *beginning):
+        return [command for command in self.ran if tuple(command[: len(beginning)]) == beginning]
+
+    def plan(self, *wanted):
+        return plan_packages(self.system, [WantedPackage(**item) for item in wanted], ["/own.sources"])
+
+
+KUBELET = {"name": "kubelet", "version": "1.36.3", "hold": True}
+LISTED = " kubelet | 1.36.3-1.1 | https://a.test Packages\n"
+
+
+def test_a_right_package_asks_only_the_local_database(tmp_path):
+    host = AptHost(tmp_path, database="kubelet\t1.36.3-1.1\thi \n")
+    assert host.plan(KUBELET) == []
+    assert [command[0] for command in host.ran] == ["dpkg-query"]
+
+
+@pytest.mark.parametrize(
+    ("database", "sentence", "before"),
+    [
+        ("", "package kubelet installed: not installed -> 1.36.3 held", "not installed"),
+        ("kubelet\t1.36.2-1.1\thi \n", "package kubelet changed: 1.36.2-1.1 held -> 1.36.3 held", "1.36.2-1.1 held"),
+        ("kubelet\t1.36.3-1.1\tii \n", "package kubelet held at 1.36.3-1.1", "1.36.3-1.1"),
+        (
+            "kubelet\t1.36.3-1.1\tiU \n",
+            "package kubelet put in order: 1.36.3-1.1 (half installed) -> 1.36.3 held",
+            "1.36.3-1.1 (half installed)",
+        ),
+    ],
+)
+def test_what_a_package_needs_is_told_without_a_repository(tmp_path, database, sentence, before):
+    host = AptHost(tmp_path, database=database)
+    step = host.plan(KUBELET)[0]
+    assert (step.sentence, step.before) == (sentence, before)
+    assert [command[0] for command in host.ran] == ["dpkg-query"]
+
+
+def test_what_was_installed_is_remembered(tmp_path):
+    assert AptHost(tmp_path).plan(KUBELET)[0].remember == [("packages", "kubelet", {"version": None, "held": False})]
+    old = AptHost(tmp_path, database="kubelet\t1.36.2-1.1\thi \n").plan(KUBELET)
+    assert old[0].remember == [("packages", "kubelet", {"version": "1.36.2-1.1", "held": True})]
+
+
+def test_a_known_version_is_installed_without_fetching_lists(tmp_path):
+    host = AptHost(tmp_path, known=LISTED)
+    host.plan(KUBELET)[0].apply()
+    assert host.did("apt-get", "update") == []
+    install = host.did("apt-get", "install")[0]
+    assert install[-1] == "kubelet=1.36.3-1.1"
+    assert "--no-remove" in install
+    assert "-oDpkg::Options::=--force-confold" in install
+    assert host.did("apt-mark", "hold") == [["apt-mark", "hold", "kubelet"]]
+
+
+def test_an_unknown_version_fetches_the_lists_of_our_sources_only(tmp_path):
+    host = AptHost(tmp_path, repository=LISTED)
+    host.plan(KUBELET)[0].apply()
+    updates = host.did("apt-get", "update")
+    assert len(updates) == 1
+    assert f"-oDir::Etc::SourceList={tmp_path}/own.sources" in updates[0]
+    assert "-oDir::Etc::SourceParts=-" in updates[0]
+    assert host.did("apt-get", "install")[0][-1] == "kubelet=1.36.3-1.1"
+
+
+def test_a_version_that_is_nowhere_is_named_with_those_that_are(tmp_path):
+    host = AptHost(tmp_path, repository=" kubelet | 1.36.4-1.1 | https://a.test Packages\n")
+    with pytest.raises(
+        HostError, match=r"Package kubelet 1\.36\.3 is not in the repositories.*they have 1\.36\.4-1\.1.*own\.sources"
+    ):
+        host.plan(KUBELET)[0].apply()
+    assert host.did("apt-get", "install") == []
+
+
+def test_a_repository_that_cannot_be_read_is_named(tmp_path):
+    host = AptHost(tmp_path)
+    plain = host.run
+    host.system = System(
+        str(tmp_path),
+        lambda command, env: Result(100, "", "NO_PUBKEY 1234") if command[1] == "update" else plain(command, env),
+    )
+    with pytest.raises(
+        HostError, match=r"repository of /own\.sources cannot be used. Evidence: NO_PUBKEY 1234.*delete the key file"
+    ):
+        host.plan(KUBELET)[0].apply()
+
+
+def test_an_install_that_fails_once_is_tried_with_fresh_lists(tmp_path):
+    host = AptHost(tmp_path, known=LISTED, repository=LISTED, install=(100, 0))
+    host.plan(KUBELET)[0].apply()
+    assert len(host.did("apt-get", "update")) == 1
+    assert "--no-install-recommends" in host.did("apt-get", "install")[1]
+
+
+def test_an_install_that_would_remove_something_is_explained(tmp_path):
+    host = AptHost(tmp_path, known=LISTED, repository=LISTED, install=(100, 100))
+    with pytest.raises(
+        HostError,
+        match=r"apt could not install kubelet=1\.36\.3-1\.1\. Evidence: .*removed: docker\.io.*another container runtime",
+    ):
+        host.plan(KUBELET)[0].apply()
+
+
+def test_an_interrupted_dpkg_is_repaired_first(tmp_path):
+    host = AptHost(
+        tmp_path,
+        database="kubelet\t1.36.3-1.1\tiU \n",
+        known=LISTED,
+        audit="The following packages are only half configured",
+    )
+    host.plan(KUBELET)[0].apply()
+    assert host.ran.index(host.did("dpkg", "--configure")[0]) < host.ran.index(host.did("apt-get", "install")[0])
+
+
+def test_a_package_that_the_repair_put_in_order_is_not_installed_again(tmp_path):
+    host = AptHost(tmp_path, database="kubelet\t1.36.3-1.1\tiU \n", known=LISTED, audit="half configured")
+    step = host.plan(KUBELET)[0]
+    host.database = "kubelet\t1.36.3-1.1\tii \n"
+    step.apply()
+    assert host.did("apt-get", "install") == []
+    assert host.did("apt-mark", "hold") == [["apt-mark", "hold", "kubelet"]]
+
+
+def test_several_packages_are_one_transaction(tmp_path):
+    known = LISTED + " kubeadm | 1.36.3-1.1 | https://a.test Packages\n"
+    host = AptHost(tmp_path, known=known)
+    for step in host.plan(KUBELET, dict(KUBELET, name="kubeadm")):
+        step.apply()
+    assert [command[-2:] for command in host.did("apt-get", "install")] == [
+        ["kubelet=1.36.3-1.1", "kubeadm=1.36.3-1.1"]
+    ]
+
+
+def test_absent_and_no_longer_held(tmp_path):
+    host = AptHost(tmp_path, database="kubelet\t1.36.3-1.1\thi \n")
+    assert host.plan({"name": "kubelet", "hold": False})[0].sentence == "package kubelet no longer held at 1.36.3-1.1"
+    assert host.plan({"name": "kubelet"}) == [], "no word about a hold leaves it"
+    step = host.plan({"name": "kubelet", "state": "absent"})[0]
+    assert step.sentence == "package kubelet removed"
+    step.apply()
+    assert host.did("apt-get", "purge")[0][-1] == "kubelet"
+
+
+class DnfHost:
+    """A RHEL-like host."""
+
+    def __init__(self, root, database="", locks="", known="", install=0):
+        for program in ("usr/bin/rpm", "usr/bin/dnf"):
+            (root / program).parent.mkdir(parents=True, exist_ok=True)
+            (root / program).touch(mode=0o755)
+        (root / "etc/dnf/plugins").mkdir(parents=True)
+        (root / "etc/dnf/plugins/versionlock.list").write_text(locks)
+        self.database, self.known, self.install = database, known, install
+        self.locked = root / "etc/dnf/plugins/versionlock.list"
+        self.ran = []
+        self.system = System(str(root), self.run)
+
+    def run(self, command, env):
+        self.ran.append(command)
+        if command[0] == "rpm":
+            return Result(0, self.database)
+        if "repoquery" in command:
+            return Result(0, self.known if not self.locked.read_text() else "")
+        if command[:4] == ["dnf", "-q", "versionlock", "delete"]:
+            self.locked.write_text("")
+        return Result(self.install if "install" in command else 0, "", "problem with installed package runc")
+
+    def verbs(self):
+        return [
+            " ".join(word for word in command if not word.startswith("-"))
+            for command in self.ran
+            if command[0] == "dnf"
+        ]
+
+
+def test_dnf_installs_exactly_and_locks(tmp_path):
+    host = DnfHost(tmp_path, known="1.36.2-150500.1.1\n1.36.3-150500.1.1\n")
+    plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+    assert host.verbs()[-2:] == ["dnf install kubelet-1.36.3-150500.1.1", "dnf versionlock add kubelet"]
+
+
+def test_dnf_unlocks_to_change_a_version(tmp_path):
+    host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.3-150500.1.1\n")
+    step = plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0]
+    assert step.before == "1.36.2-150500.1.1 held"
+    step.apply()
+    assert host.verbs()[0] == "dnf versionlock delete kubelet"
+    assert host.verbs()[-2:] == ["dnf install kubelet-1.36.3-150500.1.1", "dnf versionlock add kubelet"]
+
+
+def test_a_failed_change_leaves_the_lock(tmp_path):
+    host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.9-150500.1.1\n")
+    with pytest.raises(HostError, match=r"they have 1\.36\.9"):
+        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+    assert host.verbs()[-1] == "dnf versionlock add kubelet"
+
+
+def test_a_right_and_locked_rpm_needs_nothing(tmp_path):
+    host = DnfHost(tmp_path, "kubelet\t1.36.3-150500.1.1\n", "kubelet-0:1.36.3-150500.1.1.*\n")
+    assert plan_packages(host.system, [WantedPackage(**KUBELET)], []) == []
+    assert host.verbs() == []
+
+
+def test_dnfs_refusal_is_explained(tmp_path):
+    host = DnfHost(tmp_path, known="1.36.3-150500.1.1\n", install=1)
+    with pytest.raises(
+        HostError,
+        match=r"dnf could not install kubelet-1\.36\.3-150500\.1\.1\. Evidence: problem with installed package runc",
+    ):
+        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+
+
+def test_a_host_without_a_known_package_manager_is_refused(tmp_path):
+    with pytest.raises(HostError, match="neither apt-get nor dnf"):
+        backend(System(str(tmp_path)))

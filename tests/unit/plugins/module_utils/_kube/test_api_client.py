@@ -1,0 +1,312 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the client sends and makes of the answers: a server on the loopback keeps every request, plain, with TLS and behind a proxy."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import select
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Client, Unreachable
+from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import Credentials, KubeconfigError
+
+Answer = Callable[["Request"], tuple[int, Any]]
+
+
+@dataclasses.dataclass
+class Request:
+    """One request as the server saw it."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: Any
+
+    @property
+    def path(self) -> str:
+        """The path alone."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query."""
+        return {key: values[0] for key, values in parse_qs(urlsplit(self.target).query).items()}
+
+    def header(self, name: str) -> list[str]:
+        """All values of a header."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+class Server(ThreadingHTTPServer):
+    """Keeps requests, and answers with what the test says."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[Request] = []
+        self.answer: Answer = lambda _request: (200, {})
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Any method; CONNECT makes a tunnel, as a proxy does."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = Request(self.command, self.path, self.headers.items(), json.loads(body) if body else None)
+        self.server.requests.append(request)
+        status, content = self.server.answer(request)
+        data = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def do_CONNECT(self) -> None:
+        self.server.requests.append(Request("CONNECT", self.path, self.headers.items(), None))
+        host, port = self.path.rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as other:
+            self.send_response(200)
+            self.end_headers()
+            pairs = {self.connection: other, other: self.connection}
+            while True:
+                for source in select.select(list(pairs), [], [], 5)[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        self.close_connection = True
+                        return
+                    pairs[source].sendall(data)
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Say nothing."""
+
+
+def serve(server: Server) -> None:
+    """Let a server run in a thread."""
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A plain server for the time of a test."""
+    running = Server()
+    serve(running)
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+def client(server: Server, **more: Any) -> Client:
+    """A client of that server."""
+    return Client(Credentials("http://127.0.0.1:%d" % server.server_port, **more), timeout=5, patience=1, threads=2)
+
+
+def status(code: int, reason: str, message: str = "", **more: Any) -> tuple[int, Any]:
+    """A refusal as the API server writes it."""
+    return code, {"kind": "Status", "reason": reason, "message": message, **more}
+
+
+def test_a_big_list_is_read_in_pages_and_trimmed_on_the_way(server: Server) -> None:
+    def answer(request: Request) -> tuple[int, Any]:
+        start = int(request.query.get("continue", "0"))
+        items = [{"metadata": {"name": "p%d" % number}} for number in range(start, min(start + 500, 1200))]
+        more = str(start + 500) if start + 500 < 1200 else ""
+        return 200, {"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": more}, "items": items}
+
+    server.answer = answer
+    one = client(server)
+    found = one.items("/api/v1/pods", {"labelSelector": "a=b"}, trim=lambda pod: pod["metadata"]["name"])
+    assert found == ["p%d" % number for number in range(1200)]
+    assert [request.query for request in server.requests] == [
+        {"labelSelector": "a=b", "limit": "500"},
+        {"labelSelector": "a=b", "limit": "500", "continue": "500"},
+        {"labelSelector": "a=b", "limit": "500", "continue": "1000"},
+    ]
+    assert one.requests == 3
+    assert one.items("/api/v1/pods")[0] == {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p0"}}
+
+
+def test_a_list_that_grew_too_old_goes_on_from_where_it_was(server: Server) -> None:
+    def answer(request: Request) -> tuple[int, Any]:
+        step = request.query.get("continue")
+        if step == "old":
+            return status(410, "Expired", "too old", metadata={"continue": "fresh"})
+        item = {"metadata": {"name": step or "first"}}
+        return 200, {"kind": "PodList", "metadata": {"continue": "" if step else "old"}, "items": [item]}
+
+    server.answer = answer
+    assert [pod["metadata"]["name"] for pod in client(server).items("/api/v1/pods")] == ["first", "fresh"]
+    server.answer = lambda _request: status(410, "Expired", "too old")
+    with pytest.raises(ApiError, match="too old"):
+        client(server).items("/api/v1/pods")
+    server.answer = lambda _request: status(404, "NotFound")
+    assert client(server).items("/api/v1/pods") == []
+
+
+def test_objects_are_created_replaced_and_patched(server: Server) -> None:
+    one = client(server)
+    one.create("/c", {"a": 1}, manager="m", dry_run=True)
+    one.replace("/c/n", {"metadata": {"resourceVersion": "5"}})
+    for kind in ("merge", "json", "strategic"):
+        one.patch("/c/n", [1], kind)
+    one.delete("/c/n", uid="u", propagation="Foreground", dry_run=True)
+    seen = server.requests
+    assert [(request.method, request.path) for request in seen] == [
+        ("POST", "/c"),
+        ("PUT", "/c/n"),
+        *[("PATCH", "/c/n")] * 3,
+        ("DELETE", "/c/n"),
+    ]
+    assert seen[0].query == {"fieldManager": "m", "dryRun": "All"} and seen[0].body == {"a": 1}
+    assert seen[1].query == {} and seen[1].body == {"metadata": {"resourceVersion": "5"}}
+    assert [request.header("Content-Type") for request in seen[2:5]] == [
+        ["application/merge-patch+json"],
+        ["application/json-patch+json"],
+        ["application/strategic-merge-patch+json"],
+    ]
+    assert seen[5].body["preconditions"] == {"uid": "u"} and seen[5].body["dryRun"] == ["All"]
+    assert seen[5].body["propagationPolicy"] == "Foreground"
+
+
+def test_a_replacement_that_comes_too_late_is_refused(server: Server) -> None:
+    server.answer = lambda _request: status(409, "Conflict", "the object has been modified")
+    with pytest.raises(ApiError) as caught:
+        client(server).replace("/c/n", {})
+    assert (caught.value.status, caught.value.reason) == (409, "Conflict") and len(server.requests) == 1
+
+
+def test_who_asks_is_told_in_headers(server: Server) -> None:
+    client(
+        server, token="t", headers=(("Impersonate-User", "bob"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+    ).get("/x")
+    client(server, username="me", password="pw").get("/x")
+    client(server, token="t", headers=(("Authorization", "Basic other"),)).get("/x")
+    first, second, third = server.requests
+    assert first.header("Authorization") == ["Bearer t"]
+    assert (first.header("Impersonate-User"), first.header("Impersonate-Group")) == (["bob"], ["a", "b"])
+    assert second.header("Authorization") == ["Basic bWU6cHc="]
+    assert third.header("Authorization") == ["Basic other"]
+
+
+def test_refusals_name_who_may_not_do_what(server: Server) -> None:
+    server.answer = lambda _request: status(401, "Unauthorized", "Unauthorized")
+    with pytest.raises(
+        ApiError, match=r"^The API server does not accept user 'kubernetes-admin' .Unauthorized..*renew"
+    ):
+        client(server, user="kubernetes-admin").get("/x")
+    message = 'pods is forbidden: User "bob" cannot list resource "pods" in API group "" in the namespace "web"'
+    server.answer = lambda _request: status(403, "Forbidden", message)
+    with pytest.raises(ApiError, match=r'^Forbidden: .*User "bob" cannot list resource "pods".*Grant it'):
+        client(server).get("/x")
+
+
+def test_a_token_is_renewed_once(server: Server) -> None:
+    tokens = iter(["second", "third"])
+    server.answer = lambda request: (
+        (200, {}) if request.header("Authorization") == ["Bearer second"] else status(401, "Unauthorized")
+    )
+    one = client(server, token="first", renew=lambda: next(tokens))
+    assert one.get("/x") == {} and one.get("/x") == {}
+    assert [request.header("Authorization")[0] for request in server.requests] == [
+        "Bearer first",
+        "Bearer second",
+        "Bearer second",
+    ]
+    server.answer = lambda _request: status(401, "Unauthorized")
+    with pytest.raises(ApiError):
+        one.get("/x")
+    assert next(tokens) == "third"
+
+
+def test_plain_requests_go_through_a_proxy(server: Server) -> None:
+    proxy = "http://me:pw@127.0.0.1:%d" % server.server_port
+    Client(Credentials("http://api.example:8080", proxy=proxy), timeout=5, patience=0).get("/x", {"a": "b"})
+    (request,) = server.requests
+    assert request.target == "http://api.example:8080/x?a=b"
+    assert request.header("Proxy-Authorization") == ["Basic bWU6cHc="]
+
+
+def test_tls_goes_through_a_tunnel_and_checks_the_server(
+    server: Server, make_certificate: Callable[[int], Any]
+) -> None:
+    pair = make_certificate(3)
+    secure = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    serve(secure)
+    address = "https://127.0.0.1:%d" % secure.server_port
+    trusted = Credentials(address, authority=pair.certificate.read_bytes(), token="t")
+    try:
+        assert Client(trusted, timeout=5, patience=0).get("/direct") == {}
+        through = dataclasses.replace(
+            trusted,
+            proxy="http://127.0.0.1:%d" % server.server_port,
+            proxy_headers=(("Proxy-Authorization", "Basic x"),),
+        )
+        assert Client(through, timeout=5, patience=0).get("/tunnel") == {}
+        (tunnel,) = server.requests
+        assert (tunnel.method, tunnel.target) == ("CONNECT", address[len("https://") :])
+        assert tunnel.header("Proxy-Authorization") == ["Basic x"] and not tunnel.header("Authorization")
+        assert [request.path for request in secure.requests] == ["/direct", "/tunnel"]
+        assert not secure.requests[1].header("Proxy-Authorization")
+        with pytest.raises(Unreachable, match="is not one that the kubeconfig trusts"):
+            Client(Credentials(address), timeout=5, patience=0).get("/x")
+        assert Client(Credentials(address, verify=False), timeout=5, patience=0).get("/x") == {}
+        with pytest.raises(Unreachable, match="is not one that the kubeconfig trusts"):
+            Client(dataclasses.replace(trusted, server_name="other.name"), timeout=5, patience=0).get("/x")
+    finally:
+        secure.shutdown()
+        secure.server_close()
+
+
+def test_certificates_that_are_none_are_told(make_certificate: Callable[[int], Any]) -> None:
+    with pytest.raises(KubeconfigError, match="The certificate authority of https://h is no certificate"):
+        Client(Credentials("https://h", authority=b"nothing"))
+    good, other = make_certificate(3), make_certificate(4)
+    with pytest.raises(KubeconfigError, match="do not fit together"):
+        Client(Credentials("https://h", certificate=good.certificate.read_bytes(), key=other.key.read_bytes()))
+
+
+def test_a_key_is_written_to_no_file_where_the_system_can_do_without(
+    make_certificate: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, folders = make_certificate(3), []
+    made = tempfile.TemporaryDirectory
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **more: folders.append(made(**more)) or folders[-1])
+    credentials = Credentials("https://h", certificate=pair.certificate.read_bytes(), key=pair.key.read_bytes())
+    before = len(os.listdir("/proc/self/fd"))
+    Client(credentials)
+    assert folders == [] and len(os.listdir("/proc/self/fd")) == before
+
+    def forbidden(_name: str) -> int:
+        raise OSError
+
+    monkeypatch.setattr(os, "memfd_create", forbidden)
+    Client(credentials)
+    assert len(folders) == 1 and not os.path.exists(folders[0].name)
+
+
+def test_what_passes_is_asked_again_and_a_broken_answer_too(server: Server) -> None:
+    answers = iter([status(503, "ServiceUnavailable"), status(500, "InternalError", "etcdserver: leader changed")])
+    server.answer = lambda _request: next(answers, (200, {"a": 1}))
+    one = client(server)
+    assert one.get("/x") == {"a": 1} and one.requests == 3

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a kubeconfig says, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import KubeconfigError, read_credentials
+
+
+def config(**user: Any) -> dict[str, Any]:
+    """A kubeconfig with two contexts and one user."""
+    return {
+        "current-context": "one",
+        "contexts": [
+            {"name": "one", "context": {"cluster": "c", "user": "u"}},
+            {"name": "two", "context": {"cluster": "d"}},
+        ],
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {
+                    "server": "https://10.0.0.1:6443/",
+                    "certificate-authority-data": base64.b64encode(b"CA").decode(),
+                },
+            },
+            {
+                "name": "d",
+                "cluster": {
+                    "server": "https://10.0.0.2:6443",
+                    "insecure-skip-tls-verify": True,
+                    "tls-server-name": "kubernetes",
+                },
+            },
+        ],
+        "users": [{"name": "u", "user": user}],
+    }
+
+
+def test_certificates_and_token_are_read() -> None:
+    encoded = {
+        name + "-data": base64.b64encode(name.encode()).decode() for name in ("client-certificate", "client-key")
+    }
+    found = read_credentials(config(token="secret", **encoded))
+    assert (found.server, found.authority, found.verify) == ("https://10.0.0.1:6443", b"CA", True)
+    assert (found.certificate, found.key, found.token) == (b"client-certificate", b"client-key", "secret")
+    assert "secret" not in repr(found)
+
+
+def test_another_context_can_be_named() -> None:
+    found = read_credentials(config(), "two")
+    assert (found.server, found.server_name, found.verify, found.token) == (
+        "https://10.0.0.2:6443",
+        "kubernetes",
+        False,
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "context", "says"),
+    [
+        ({}, None, "no current context"),
+        (config(), "three", "no context named 'three'; it has: one, two"),
+        (dict(config(), clusters=[]), None, "no cluster named 'c'; it has: none"),
+        (dict(config(), clusters=[{"name": "c", "cluster": {"server": "10.0.0.1"}}]), None, "no usable server address"),
+        (config(exec={"command": "login"}), None, "through 'exec'"),
+        (config(**{"client-key-data": "?"}), None, "client-key-data is not valid base64"),
+    ],
+)
+def test_what_cannot_be_used_is_explained(content: dict[str, Any], context: str | None, says: str) -> None:
+    with pytest.raises(KubeconfigError, match=says):
+        read_credentials(content, context)

@@ -1,0 +1,83 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A member leaves etcd by name, or by address where it never started; never the last one."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import etcd
+
+CP1 = {"ID": "1", "name": "cp1", "peerURLs": ["https://192.0.2.1:2380"]}
+CP2 = {"ID": "2", "name": "cp2", "peerURLs": ["https://192.0.2.2:2380"]}
+UNSTARTED = {"ID": "3", "peerURLs": ["https://192.0.2.3:2380"], "isLearner": True}
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    members, asked = [CP1, CP2, UNSTARTED], []
+
+    def call(endpoint, path, body, pki):
+        asked.append((endpoint, path, dict(body)))
+        if "silent" in endpoint:
+            raise etcd.EtcdError("no answer from " + endpoint)
+        return {"members": list(members)} if path.endswith("list") else {}
+
+    monkeypatch.setattr(etcd, "call", call)
+    monkeypatch.setattr(etcd.time, "sleep", lambda seconds: None)
+    return members, asked
+
+
+def removed(asked):
+    return [body["ID"] for _endpoint, path, body in asked if path.endswith("remove")]
+
+
+def test_a_started_member_is_found_by_its_name_only(cluster):
+    _members, asked = cluster
+    assert etcd.remove_member(["https://a"], "cp2", ["192.0.2.9"]) == ["etcd member cp2"]
+    assert removed(asked) == ["2"]
+
+
+def test_a_member_that_never_started_is_found_by_its_address(cluster):
+    _members, asked = cluster
+    etcd.remove_member(["https://a"], "cp3", ["192.0.2.3"])
+    assert removed(asked) == ["3"]
+
+
+def test_another_node_s_member_is_not_taken_for_its_address(cluster):
+    _members, asked = cluster
+    assert etcd.remove_member(["https://a"], "cp9", ["192.0.2.1"]) == []
+    assert removed(asked) == []
+
+
+def test_a_dry_run_removes_nothing(cluster):
+    _members, asked = cluster
+    assert etcd.remove_member(["https://a"], "cp2", [], dry=True) == ["etcd member cp2"]
+    assert removed(asked) == []
+
+
+def test_the_last_member_stays(cluster):
+    members, asked = cluster
+    members[:] = [CP1]
+    with pytest.raises(etcd.LastMember, match="only member"):
+        etcd.remove_member(["https://a"], "cp1", [], patience=9)
+    assert removed(asked) == []
+
+
+def test_the_next_endpoint_is_asked_where_one_is_silent(cluster):
+    _members, asked = cluster
+    etcd.remove_member(["https://silent", "https://b"], "cp2", [])
+    assert asked[-1][0] == "https://b" and removed(asked) == ["2"]
+
+
+def test_all_silent_is_an_error_with_every_reason(cluster):
+    with pytest.raises(etcd.EtcdError, match=r"silent1.*silent2"):
+        etcd.remove_member(["https://silent1", "https://silent2"], "cp2", [], patience=0)
+
+
+def test_without_files_there_are_no_credentials(tmp_path):
+    assert not etcd.has_credentials(str(tmp_path))
+    for name in ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key"):
+        (tmp_path / name).write_text("x")
+    assert etcd.has_credentials(str(tmp_path))

@@ -1,0 +1,225 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kubelet's serving certificate is approved only for the node that asks, and only for its own names."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import socket
+import ssl
+import threading
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import certificate_requests, serving_certificates
+
+# Made with openssl: O=system:nodes, CN=system:node:w1, DNS:w1, IP:192.0.2.21, IP:2001:db8::21
+GOOD = b"""-----BEGIN CERTIFICATE REQUEST-----
+MIIBIzCBygIBADAwMRUwEwYDVQQKDAxzeXN0ZW06bm9kZXMxFzAVBgNVBAMMDnN5
+c3RlbTpub2RlOncxMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFh6kwNYBjko5
+DSqpFlWR7jRuN5yYXNvJ+LSIQeHFQ2DVILnI1y62+7SpjR4Ga9xlM/fMCtsyPnTY
+DLm707KoaaA4MDYGCSqGSIb3DQEJDjEpMCcwJQYDVR0RBB4wHIICdzGHBMAAAhWH
+ECABDbgAAAAAAAAAAAAAACEwCgYIKoZIzj0EAwIDSAAwRQIgajHa0Gh0MJNlvpmK
+YAvDshuiI4grpRCYIdLdgv/Z29QCIQC1MHf1xB+geP1MbmcwZ64Oic+tSi5i3+Qa
+uqRIp5mpwA==
+-----END CERTIFICATE REQUEST-----
+"""
+# The same with email:a@b.c instead of the IPv6 address
+EMAIL = b"""-----BEGIN CERTIFICATE REQUEST-----
+MIIBGDCBvwIBADAwMRUwEwYDVQQKDAxzeXN0ZW06bm9kZXMxFzAVBgNVBAMMDnN5
+c3RlbTpub2RlOncxMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErjnOOp0pHmq4
+HdRgq9OW41GCdofFdqVsFB0Zwi3kg6fPPAsMCVp3wmtywRVhiaO0d7UrEAGMa55Y
+GyLu7ang66AtMCsGCSqGSIb3DQEJDjEeMBwwGgYDVR0RBBMwEYICdzGHBMAAAhWB
+BWFAYi5jMAoGCCqGSM49BAMCA0gAMEUCIH1l4wGJrb0d32hZtvHAfz0Wzo36R26D
+dBRqYYYVvMAKAiEAn6388qYALwnDcRl8OdRuQV9DDIFeivUQCbQwo2zOhqQ=
+-----END CERTIFICATE REQUEST-----
+"""
+# O=system:masters, CN=system:node:w2
+MASTERS = b"""-----BEGIN CERTIFICATE REQUEST-----
+MIIBEjCBugIBADAyMRcwFQYDVQQKDA5zeXN0ZW06bWFzdGVyczEXMBUGA1UEAwwO
+c3lzdGVtOm5vZGU6dzIwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATkFNs4K8/q
+drT3E8MAbuqyv9AlQXrAFPt3CDW1a96DbtoLfC3xyl5LZfwlJIpndZucGBBpmy6c
+lXRaSiqvT5vUoCYwJAYJKoZIhvcNAQkOMRcwFTATBgNVHREEDDAKggJ3MYcEwAAC
+FTAKBggqhkjOPQQDAgNHADBEAiAEflvQIdbPOya58qcRcnyllkZJN2kFKsMV6/zw
+OTnbgQIgC+vAqlGRWmFXkjy3xz5lkFlBwrUDk+EslrjlxslVjNA=
+-----END CERTIFICATE REQUEST-----
+"""
+NODE = {"name": "w1", "addresses": ["192.0.2.21", "2001:db8:0::21"], "host_names": ["w1.example.com"]}
+
+
+@pytest.fixture
+def request_of_w1():
+    return {
+        "metadata": {"name": "csr-1"},
+        "spec": {
+            "signerName": serving_certificates.SIGNER,
+            "username": "system:node:w1",
+            "groups": ["system:nodes", "system:authenticated"],
+            "usages": ["digital signature", "server auth"],
+            "request": base64.b64encode(GOOD).decode(),
+        },
+        "status": {},
+    }
+
+
+def test_a_request_is_read_to_the_last_name():
+    request = certificate_requests.parse_request(GOOD)
+    assert request == certificate_requests.Request(
+        "system:node:w1", ["system:nodes"], ["w1"], ["192.0.2.21", "2001:db8::21"]
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
+        GOOD.replace(b"MIIBIzCB", b"MIIBIzCC"),
+    ],
+)
+def test_what_is_no_request_is_refused_and_never_crashes(text):
+    with pytest.raises(certificate_requests.RequestError):
+        certificate_requests.parse_request(text)
+
+
+def test_no_cut_of_a_request_crashes_the_reader():
+    raw = base64.b64decode(b"".join(GOOD.splitlines()[1:-1]))
+    for end in range(len(raw) - 72):  # what comes after is the signature
+        text = (
+            b"-----BEGIN CERTIFICATE REQUEST-----\n"
+            + base64.b64encode(raw[:end])
+            + b"\n-----END CERTIFICATE REQUEST-----"
+        )
+        with pytest.raises(certificate_requests.RequestError):
+            certificate_requests.parse_request(text)
+
+
+def test_a_node_s_own_request_is_approved(request_of_w1):
+    assert serving_certificates.is_pending(request_of_w1)
+    assert serving_certificates.refuse(request_of_w1, NODE) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"username": "system:node:w2"}, "subject"),
+        ({"username": "admin"}, "is no node"),
+        ({"groups": ["system:authenticated"]}, "system:nodes"),
+        ({"usages": ["digital signature", "client auth"]}, "usages"),
+        ({"usages": []}, "usages"),
+        ({"request": base64.b64encode(EMAIL).decode()}, "more than DNS names"),
+        ({"request": base64.b64encode(MASTERS).decode()}, "subject"),
+        ({"request": base64.b64encode(MASTERS).decode(), "username": "system:node:w2"}, "organization"),
+        ({"request": "AAAA"}, "cannot be read"),
+    ],
+)
+def test_any_other_request_is_left_undecided(request_of_w1, change, why):
+    request = copy.deepcopy(request_of_w1)
+    request["spec"].update(change)
+    node = dict(NODE, name=serving_certificates.requestor(request))
+    assert why in serving_certificates.refuse(request, node)
+
+
+@pytest.mark.parametrize("addresses", [[], ["192.0.2.21"], ["192.0.2.22", "2001:db8::21"]])
+def test_an_address_that_the_inventory_does_not_give_is_refused(request_of_w1, addresses):
+    assert "the inventory gives" in serving_certificates.refuse(request_of_w1, dict(NODE, addresses=addresses))
+
+
+def test_another_node_s_name_is_refused(request_of_w1):
+    request_of_w1["spec"]["username"] = "system:node:w3"
+    assert serving_certificates.refuse(request_of_w1, dict(NODE, name="w3"))
+
+
+def test_a_node_outside_the_inventory_gets_nothing(request_of_w1):
+    assert "not in the inventory" in serving_certificates.refuse(request_of_w1, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": {"conditions": [{"type": "Approved"}]}},
+        {"status": {"certificate": "x"}},
+        {"spec": {"signerName": "x"}},
+    ],
+)
+def test_what_is_decided_or_another_signer_s_is_not_pending(request_of_w1, change):
+    assert not serving_certificates.is_pending({**request_of_w1, **change})
+
+
+def test_a_silent_port_and_one_without_tls_are_told_apart(tmp_path):
+    (tmp_path / "ca.crt").write_text(CA)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        assert "does not answer" in serving_certificates.serves("127.0.0.1", str(tmp_path / "ca.crt"), port, 1)
+        server.listen()
+
+        def speak():
+            connection = server.accept()[0]
+            connection.recv(1)
+            connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        assert "no certificate" in serving_certificates.serves("127.0.0.1", str(tmp_path / "ca.crt"), port, 2)
+        thread.join()
+
+
+def test_a_certificate_of_another_ca_is_not_good(tmp_path):
+    (tmp_path / "ca.crt").write_text(CA)
+    (tmp_path / "server.pem").write_text(OTHER_CERTIFICATE + OTHER_KEY)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(tmp_path / "server.pem"))
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def serve():
+            connection = server.accept()[0]
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except (ssl.SSLError, OSError):
+                connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert "not good for 127.0.0.1" in serving_certificates.serves(
+            "127.0.0.1", str(tmp_path / "ca.crt"), server.getsockname()[1], 2
+        )
+        thread.join()
+
+
+# Throw-away certificates, made for these tests.
+CA = """-----BEGIN CERTIFICATE-----
+MIIBgTCCASegAwIBAgIUZM+VwcTymywgOmOPsXcnsj3f70kwCgYIKoZIzj0EAwIw
+FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjEwODM2MDJaGA8yMTI2MTAy
+ODA4MzYwMlowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABKLH2H5yqcCu1s8EMrHsBeXHH7RkPkDEHZr9YpNPyHKcNO4T4qhu
+2r2tKF/Om0Si90OoqQ6yj8ZB9O+aaj4C15WjUzBRMB0GA1UdDgQWBBRQkAXPjRJH
+esEkOQcGIpRqCDIiCDAfBgNVHSMEGDAWgBRQkAXPjRJHesEkOQcGIpRqCDIiCDAP
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDltRiZf4N8LS4uxfgQ
+DSi+hfg2d7mWaaNX0p/Ikey20QIgAzH8+f34K4nGRs6UIq0Qp+ptYY6QG4FBRs7u
+F62FXPw=
+-----END CERTIFICATE-----
+"""
+OTHER_CERTIFICATE = """-----BEGIN CERTIFICATE-----
+MIIBiTCCAS6gAwIBAgIUdgx+Xg5ZpuxufmLDsnnAqm/NvZMwCgYIKoZIzj0EAwIw
+EDEOMAwGA1UEAwwFb3RoZXIwIBcNMjYxMTIxMDg1NzI2WhgPMjEyNjEwMjgwODU3
+MjZaMBAxDjAMBgNVBAMMBW90aGVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+u1w7e/CAC4ImyTQqeH2LKE4Y4PTP6MO6WQvzT0dQwW4/Qh28P1aOjjdP1f3tS2NJ
+En693aIJcOS56DN97O0BxKNkMGIwHQYDVR0OBBYEFLTxoSHGNQ8OCl6dNiIIFoNL
+CZpjMB8GA1UdIwQYMBaAFLTxoSHGNQ8OCl6dNiIIFoNLCZpjMA8GA1UdEwEB/wQF
+MAMBAf8wDwYDVR0RBAgwBocEfwAAATAKBggqhkjOPQQDAgNJADBGAiEAkw53Q45Q
+137Wq6Lnppfc7RYE57CS1moUcKWHnW6srTsCIQD1GlrSOTV3J/bduZ2fZw/5ad0B
+GFXwxFpesubZcvIAbw==
+-----END CERTIFICATE-----
+"""
+OTHER_KEY = """-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgS5T0J0sd6SIUBUtY
+mLq5e0la5aAiJFlLRRir9ErOU1ShRANCAAS7XDt78IALgibJNCp4fYsoThjg9M/o
+w7pZC/NPR1DBbj9CHbw/Vo6ON0/V/e1LY0kSfr3doglw5LnoM33s7QHE
+-----END PRIVATE KEY-----
+"""

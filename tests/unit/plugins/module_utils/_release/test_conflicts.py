@@ -1,0 +1,124 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fields of others, objects of others, and fields that cannot be changed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.slipway.kube.plugins.module_utils._release.plan import scaled_by_others, without_replicas
+
+PLACE = "/api/v1/namespaces/default/configmaps/c"
+
+
+def set_by(server: Any, manager: str, fields: dict[str, Any], **data: str) -> None:
+    """Let somebody else set keys of the ConfigMap."""
+    entry = {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": fields}}
+    there = copy.deepcopy(server.objects.get(PLACE)) or {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c", "namespace": "default"},
+    }
+    there.setdefault("data", {}).update(data)
+    there["metadata"]["managedFields"] = [*there["metadata"].get("managedFields", []), entry]
+    server.put(PLACE, there)
+
+
+def test_a_conflict_names_manager_and_field_and_changes_nothing(server: Any, releases: Any, some: Any) -> None:
+    set_by(server, "kubectl-edit", {"f:a": {}}, a="theirs")
+    with pytest.raises(ReleaseError) as caught:
+        releases.run([some("ConfigMap", "c", data={"a": "ours"}), some("ConfigMap", "new")])
+    assert str(caught.value) == (
+        "ConfigMap default/c: others have set fields that this release sets differently: kubectl-edit owns data.a. "
+        "Leave these fields out, or take them over with force_conflicts: true."
+    )
+    assert server.writes == []
+    answer = releases.run([some("ConfigMap", "c", data={"a": "ours"})], force_conflicts=True)
+    assert answer["status"] == "deployed" and server.find("ConfigMap", "c")["data"] == {"a": "ours"}
+    assert answer["warnings"] == ["ConfigMap default/c was there before and becomes part of release web."]
+
+
+def test_fields_of_a_client_side_manager_are_taken_over_as_a_whole(server: Any, releases: Any, some: Any) -> None:
+    set_by(server, "kubectl-client-side-apply", {"f:a": {}, "f:zombie": {}}, a="1", zombie="stays otherwise")
+    set_by(server, "someone", {"f:other": {}}, other="theirs")
+    objects = [some("ConfigMap", "c", data={"a": "2"})]
+    with pytest.raises(ReleaseError, match=r"take_over: \[kubectl-client-side-apply\]"):
+        releases.run(objects)
+    given = {"take_over": ["kubectl-client-side-apply"]}
+    predicted = releases.run(objects, check=True, **given)
+    assert predicted["diff"][0]["after"]["data"] == {"a": "2", "other": "theirs"}
+    assert releases.run(objects, **given)["changed"]
+    assert server.find("ConfigMap", "c")["data"] == {"a": "2", "other": "theirs"}
+    assert not releases.run(objects, **given)["changed"]
+
+
+def test_an_object_of_another_release_is_not_taken_silently(server: Any, releases: Any, some: Any) -> None:
+    releases.run([some("ConfigMap", "c")], name="first")
+    with pytest.raises(ReleaseError, match=r"ConfigMap default/c belongs to release first in namespace default"):
+        releases.run([some("ConfigMap", "c")])
+    releases.run([some("ConfigMap", "c")], force_conflicts=True)
+    # The release that lost it does not delete it when it goes.
+    releases.remove(name="first")
+    assert server.names("ConfigMap") == ["c"]
+
+
+def test_immutable_fields_are_named_and_replaced_only_when_asked(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("d")])
+    old = server.find("Deployment", "d")["metadata"]["uid"]
+    with pytest.raises(ReleaseError) as caught:
+        releases.run([workload("d", label="other")])
+    assert str(caught.value) == (
+        "Deployment default/d: fields that cannot be changed would change: spec.selector.matchLabels.app. "
+        "Keep the fields, or say replace: immutable, which deletes the object and makes it anew."
+    )
+    answer = releases.run([workload("d", label="other")], replace="immutable")
+    assert [one["action"] for one in answer["objects"]] == ["replace"]
+    new = server.find("Deployment", "d")
+    assert new["metadata"]["uid"] != old and new["spec"]["selector"]["matchLabels"] == {"app": "other"}
+
+
+def test_a_replaced_object_comes_back_when_the_new_one_fails(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("d")])
+    server.bad.add("app:broken")
+    answer = releases.run([workload("d", "app:broken", label="other")], replace="immutable")
+    assert answer["rolled_back_to"] == 1
+    assert server.find("Deployment", "d")["spec"]["selector"]["matchLabels"] == {"app": "web"}
+
+
+def test_all_problems_come_in_one_list(server: Any, releases: Any, some: Any) -> None:
+    objects = [some("ConfigMap", "c"), some("ConfigMap", "c"), {"kind": "Pod"}, some("Thing", "t", "x.io/v1")]
+    with pytest.raises(ReleaseError) as caught:
+        releases.run(objects)
+    lines = str(caught.value).split("\n")
+    assert any("both ConfigMap c" in line for line in lines) and any(
+        "lacks apiVersion, metadata.name" in line for line in lines
+    )
+    with pytest.raises(ReleaseError) as caught:
+        releases.run([objects[0], dict(objects[0], metadata={"name": "c", "namespace": "default"}), objects[3]])
+    assert "ConfigMap default/c is there twice" in str(caught.value) and "serves no kind Thing" in str(caught.value)
+
+
+def autoscaler(name: str) -> dict[str, Any]:
+    """An autoscaler of a Deployment."""
+    spec = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}}
+    return {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "x", "namespace": "n"}, "spec": spec}
+
+
+def test_replicas_are_left_to_an_autoscaler_of_the_release_only() -> None:
+    content = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "d", "namespace": "n"},
+        "spec": {"replicas": 1, "a": 2},
+    }
+    owners = {("kube-controller-manager", "scale"): [".spec.replicas"]}
+    assert scaled_by_others(owners, content, [autoscaler("d")])
+    assert not scaled_by_others(owners, content, [autoscaler("other")])
+    assert not scaled_by_others({("kubectl", ""): [".spec.replicas"]}, content, [autoscaler("d")])
+    assert not scaled_by_others({**owners, ("kubectl", "scale"): [".spec.paused"]}, content, [autoscaler("d")])
+    assert without_replicas(content)["spec"] == {"a": 2} and content["spec"]["replicas"] == 1

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is hidden of a Secret that holds settings: the value alone, too, in whatever form the settings are."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._release.scrub import Scrubber
+
+CANARY = "c4n4ry-5f8e"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CANARY,
+        "user=admin\npassword=%s\n" % CANARY,
+        "password: '%s'\n" % CANARY,
+        '{"auths": {"registry.example.com": {"username": "me", "password": "%s"}}}' % CANARY,
+        "postgres://user:%s@db:5432/shop" % CANARY,
+        "export PASSWORD=%s" % CANARY,
+    ],
+)
+def test_the_value_alone_is_hidden(text: str) -> None:
+    scrub = Scrubber([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": text}}])
+    assert (
+        scrub.text("the log says %s and registry.example.com" % CANARY)
+        == "the log says ******** and registry.example.com"
+    )
+
+
+def test_ordinary_words_stay() -> None:
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "stringData": {"a": "user: admin\npassword: password\nport: 5432"},
+    }
+    text = "the password of admin on port 5432"
+    assert Scrubber([secret]).text(text) == text

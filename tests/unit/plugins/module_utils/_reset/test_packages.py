@@ -1,0 +1,115 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packages that came with the cluster go; those that others need, or that were there, stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
+from ansible_collections.slipway.kube.plugins.module_utils._reset.packages import (
+    choose_removal,
+    packages_to_remove,
+    parse_simulation,
+    plan_packages,
+)
+
+SIMULATED = """\
+Reading package lists...
+Purg kubeadm [1.36.3-1.1]
+Purg kubelet [1.36.3-1.1]
+Remv conntrack [1:1.4.7-1+b2]
+Purg old-leftover [1]
+"""
+
+
+def test_apts_simulation_is_read() -> None:
+    assert parse_simulation(SIMULATED) == ["conntrack", "kubeadm", "kubelet", "old-leftover"]
+
+
+def test_a_dependency_that_came_along_goes_and_one_that_was_there_stays() -> None:
+    named, automatic = ["kubeadm", "kubelet"], ["conntrack", "old-leftover"]
+    assert choose_removal(named, parse_simulation(SIMULATED), automatic, ["old-leftover"]) == [
+        "conntrack",
+        "kubeadm",
+        "kubelet",
+    ]
+
+
+def test_software_that_needs_them_is_a_reason_to_refuse() -> None:
+    with pytest.raises(HostError, match=r"docker-ce.*reset_packages: false"):
+        choose_removal(["containerd.io"], ["containerd.io", "docker-ce"], [], ["bash"])
+
+
+def host(tmp_path, versions: dict[str, str]) -> tuple[System, list[list[str]]]:
+    """A Debian host; *versions* are the states of its packages, as "VERSION" or "VERSION hold"."""
+    called = []
+    for program in ("dpkg-query", "apt-get"):
+        path = tmp_path / "usr/bin" / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o755)
+
+    def run(command: list[str], _environment: dict[str, str]) -> Result:
+        called.append(command)
+        if command[0] == "dpkg-query":
+            wanted = [name for name in command[3:] if name in versions]
+            states = {
+                name: "hi " if "hold" in versions[name] else "rc " if versions[name] == "" else "ii " for name in wanted
+            }
+            if "Version" in command[2]:
+                return Result(
+                    0,
+                    "".join(
+                        f"{name}\t{versions[name].split()[0]}\t{states[name]}\n" for name in wanted if versions[name]
+                    ),
+                )
+            return Result(0, "".join(f"{name}\t{states[name]}\n" for name in wanted))
+        if "--simulate" in command:
+            return Result(0, "".join(f"Purg {name} [1]\n" for name in command if name in versions))
+        return Result(0, "")
+
+    return System(str(tmp_path), run), called
+
+
+def record_of(tmp_path, packages: dict, before: list[str]) -> Record:
+    data = {"cluster": {"name": "lab"}, "before": {"packages": packages}, "footprint": {"packages": before}}
+    return Record(str(tmp_path / "record"), data)
+
+
+ABSENT = {"version": None, "held": False}
+
+
+def test_only_recorded_absent_packages_are_removed(tmp_path) -> None:
+    system, _called = host(tmp_path, {"kubelet": "1.36.3-1.1 hold", "containerd.io": "2.2.3", "kubectl": ""})
+    packages = {
+        "kubelet": ABSENT,
+        "containerd.io": {"version": "1.7.2", "held": False},
+        "kubectl": ABSENT,
+        "kubeadm": ABSENT,
+    }
+    record = record_of(tmp_path, packages, ["bash", "containerd.io"])
+    assert packages_to_remove(system, record) == ["kubectl", "kubelet"]  # kubectl left its configuration
+    notes: list[str] = []
+    steps = plan_packages(system, record, ["kubectl", "kubelet"], notes)
+    assert [step.sentence for step in steps] == [
+        "packages no longer held: kubelet",
+        "packages removed: kubectl, kubelet",
+    ]
+    assert notes == ["Package containerd.io stays at 2.2.3; before the cluster it was 1.7.2."]
+
+
+def test_a_hold_that_was_there_comes_back(tmp_path) -> None:
+    system, called = host(tmp_path, {"kubelet": "1.36.3-1.1"})
+    record = record_of(tmp_path, {"kubelet": {"version": "1.36.3-1.1", "held": True}}, ["kubelet"])
+    (step,) = plan_packages(system, record, [], [])
+    step.apply()
+    assert called[-1] == ["apt-mark", "hold", "kubelet"]
+
+
+def test_a_host_without_recorded_packages_is_not_asked(tmp_path) -> None:
+    system, called = host(tmp_path, {})
+    assert plan_packages(system, record_of(tmp_path, {}, []), [], []) == []
+    assert packages_to_remove(system, record_of(tmp_path, {}, [])) == []
+    assert called == []

@@ -1,0 +1,307 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The course of a verification, over a cluster that is a dictionary: what is tried, what is not, and that it cleans up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
+from ansible_collections.slipway.kube.plugins.module_utils._release.manifest import ManifestError
+from ansible_collections.slipway.kube.plugins.module_utils._verify import verifier as course
+from ansible_collections.slipway.kube.plugins.module_utils._verify.conversation import Conversation
+from ansible_collections.slipway.kube.plugins.module_utils._verify.probes import NAMESPACE
+from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import Foreign, Verifier
+
+HERE = "/api/v1/namespaces/" + NAMESPACE
+LABELS = {"app.kubernetes.io/managed-by": "slipway.kube"}
+
+
+def node(name: str) -> dict[str, Any]:
+    """A node that is Ready."""
+    return {"metadata": {"name": name, "labels": {}}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+
+def pod(app: str, name: str, where: str, address: str) -> dict[str, Any]:
+    """A test pod that is Ready."""
+    return {
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": app}},
+        "spec": {"nodeName": where},
+        "status": {"podIP": address, "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+TEST_PODS = [
+    pod("pods", "pods-a", "a", "192.168.0.1"),
+    pod("pods", "pods-b", "b", "192.168.1.1"),
+    pod("nodes", "nodes-a", "a", "10.0.0.1"),
+    pod("nodes", "nodes-b", "b", "10.0.0.2"),
+    pod("web", "web-1", "a", "192.168.0.2"),
+    pod("web", "web-2", "b", "192.168.1.2"),
+]
+SERVICES = [
+    {"metadata": {"name": "web"}, "spec": {"clusterIP": "10.96.0.7"}},
+    {"metadata": {"name": "web-node-port"}, "spec": {"ports": [{"nodePort": 30123}]}},
+]
+
+
+class Cluster:
+    """Stands where the client stands. C(dial): what a test pod answers when it is told to ask."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[dict[str, Any]]] = {"/api/v1/nodes": [node("a"), node("b")]}
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.deleted: list[str] = []
+        self.dial: Callable[[str, dict[str, str]], str] = self.well
+
+    def made(self) -> None:
+        """Have what a test puts into the cluster."""
+        self.objects[HERE] = {"metadata": {"name": NAMESPACE, "labels": LABELS, "uid": "mine"}}
+        self.lists.update({HERE + "/pods": TEST_PODS, HERE + "/services": SERVICES})
+
+    def well(self, source: str, query: dict[str, str]) -> str:
+        """Answer as a sound cluster does."""
+        if query["request"] == "clientip":
+            address = next(each["status"]["podIP"] for each in TEST_PODS if each["metadata"]["name"] == source)
+            return json.dumps({"responses": [address + ":4242"]})
+        return json.dumps({"responses": ["web-1", "web-2"][: int(query["tries"])]})
+
+    def each(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        return [function(item) for item in items]
+
+    def items(self, path: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        return self.lists.get(path, [])
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        return self.objects.get(path)
+
+    def delete(self, path: str, uid: str | None = None) -> bool:
+        if uid and self.objects.get(path, {}).get("metadata", {}).get("uid") != uid:
+            return False
+        self.deleted.append(path)
+        if path == HERE:
+            self.lists.pop(HERE + "/pods", None)
+        return self.objects.pop(path, None) is not None
+
+    def text(self, path: str, query: dict[str, str], timeout: float) -> str:
+        return self.dial(path[len(HERE + "/pods/") :].partition(":")[0], query)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """A sound cluster of two nodes; nothing waits."""
+    monkeypatch.setattr(course, "POLL", 0)
+    monkeypatch.setattr(course, "SETTLE", -1)
+    monkeypatch.setattr(course, "CLEAN_UP", -1)
+    monkeypatch.setattr(Verifier, "_api_servers", lambda self: course.Seen(True, "1 ready"))
+    monkeypatch.setattr(Conversation, "_ask_here", lambda self, targets, path: [])
+    monkeypatch.setattr(Verifier, "_create", lambda self, image, host_port: self.client.made())
+    return Cluster()
+
+
+def verified(cluster: Cluster, *expected: str) -> Verifier:
+    """Verify that cluster in full."""
+    verifier = Verifier(cluster, expected, ["kube-system"], timeout=-1)
+    verifier.full("r/agnhost:1", "cluster.local", 28080)
+    return verifier
+
+
+def names(verifier: Verifier, ok: bool) -> list[str]:
+    """The tests with that outcome."""
+    return [result.test for result in verifier.results if result.ok is ok]
+
+
+def test_everything_is_tried_and_taken_away(cluster: Cluster) -> None:
+    verifier = verified(cluster, "a", "b")
+    assert verifier.ok
+    assert names(verifier, True) == [
+        "nodes",
+        "API servers",
+        "system pods",
+        "test pods",
+        "pod to pod",
+        "node to pod",
+        "ClusterIP",
+        "short DNS name",
+        "full DNS name",
+        "NodePort",
+        "load spread",
+        "clean-up",
+    ]
+    assert HERE in cluster.deleted and HERE not in cluster.objects
+
+
+def test_without_a_node_nothing_is_put_into_the_cluster(cluster: Cluster) -> None:
+    verifier = verified(cluster, "a", "c")
+    assert names(verifier, False) == ["nodes"] and "node c is not in the cluster" in verifier.results[0].evidence
+    assert cluster.deleted == []
+
+
+def silent(source: str, query: dict[str, str]) -> str:
+    """Time out."""
+    raise Unreachable("timed out")
+
+
+def refused(source: str, query: dict[str, str]) -> str:
+    """Say that the pod cannot be reached."""
+    raise ApiError(503, "ServiceUnavailable", "error trying to reach service")
+
+
+@pytest.mark.parametrize(
+    ("dial", "says"),
+    [(silent, "no answer within 10 s"), (refused, "does not reach pod 192.168.0.1 on a: error trying")],
+)
+def test_a_broken_network_is_said_once_and_cleaned_up(cluster: Cluster, dial: Any, says: str) -> None:
+    cluster.dial = dial
+    verifier = verified(cluster)
+    assert names(verifier, False) == ["pod to pod", "node to pod", "Services and DNS"]
+    evidence = next(result.evidence for result in verifier.results if result.test == "pod to pod")
+    assert evidence.startswith("2 failed:\npod 192.168.0.1 on a to pod 192.168.1.1 on b: ") and says in evidence
+    assert "UDP 8472" in evidence
+    assert verifier.results[-1].test == "clean-up" and verifier.results[-1].ok
+
+
+@pytest.mark.parametrize(
+    ("wrong", "failed"),
+    [
+        (lambda query: query["host"] == "web", ["short DNS name"]),
+        (lambda query: query["host"].endswith("cluster.local"), ["full DNS name"]),
+        (lambda query: query["port"] == "30123", ["NodePort"]),
+        (lambda query: query["host"] == "10.96.0.7" and query["tries"] == "1", ["ClusterIP"]),
+        (lambda query: query["tries"] != "1", ["load spread"]),
+    ],
+)
+def test_each_part_is_told_apart(cluster: Cluster, wrong: Any, failed: list[str]) -> None:
+    cluster.dial = lambda source, query: "no such host" if wrong(query) else cluster.well(source, query)
+    assert names(verified(cluster), False) == failed
+
+
+def test_translation_and_a_lonely_replica_are_found(cluster: Cluster) -> None:
+    cluster.dial = lambda source, query: json.dumps(
+        {"responses": ["10.9.9.9:1" if query["request"] == "clientip" else "web-1"]}
+    )
+    verifier = verified(cluster)
+    assert "pod to pod" in names(verifier, False)
+    assert "source address 10.9.9.9, so it was translated" in verifier.results[4].evidence
+
+    def lonely(source: str, query: dict[str, str]) -> str:
+        if query["request"] == "clientip":
+            return cluster.well(source, query)
+        return json.dumps({"responses": ["web-1"]})
+
+    cluster.dial = lonely
+    verifier = verified(cluster)
+    assert names(verifier, False) == ["load spread"]
+    assert "only web-1 answered of web-1, web-2" in verifier.results[-2].evidence
+
+
+def test_it_cleans_up_when_the_server_refuses_the_test_pods(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Verifier, image: str, host_port: int) -> None:
+        cluster.made()
+        raise ManifestError("exceeded quota")
+
+    monkeypatch.setattr(Verifier, "_create", refuse)
+    with pytest.raises(ManifestError):
+        verified(cluster)
+    assert HERE in cluster.deleted
+
+
+def test_leftovers_go_first_and_what_is_foreign_stays(cluster: Cluster) -> None:
+    cluster.made()
+    assert verified(cluster).results[0].test == "leftovers of an earlier run"
+    cluster.objects[HERE] = {"metadata": {"name": NAMESPACE}}
+    del cluster.deleted[:]
+    with pytest.raises(Foreign, match="this module did not make it"):
+        verified(cluster)
+    assert cluster.deleted == []
+
+
+def test_a_namespace_that_another_run_has_made_anew_stays(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(self: Verifier, image: str, host_port: int) -> None:
+        cluster.made()
+        self._uid = "mine"
+        cluster.objects[HERE]["metadata"]["uid"] = "of another run"
+
+    monkeypatch.setattr(Verifier, "_create", create)
+    verifier = verified(cluster)
+    assert cluster.deleted == [] and HERE in cluster.objects
+    assert verifier.results[-1].evidence == "there was nothing left of this run"
+
+
+def test_light_puts_nothing_into_the_cluster(cluster: Cluster) -> None:
+    verifier = Verifier(cluster, ["a", "b"], ["kube-system"], timeout=0)
+    verifier.light()
+    assert names(verifier, True) == ["nodes", "API servers", "system pods"] and cluster.deleted == []
+
+
+def waited(cluster: Cluster, *looks: course.Seen | Exception) -> course.Result:
+    """Let a test look until it is over; the last look is the one that goes on."""
+    verifier = Verifier(cluster, [], ["kube-system"], timeout=1000)
+    left = list(looks)
+
+    def look() -> course.Seen:
+        seen = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
+
+    verifier._until("system pods", look)
+    return verifier.results[0]
+
+
+def test_what_seems_hopeless_once_may_be_right_a_moment_later(cluster: Cluster) -> None:
+    crashed = course.Seen(False, "web ends", True)
+    assert waited(cluster, crashed, course.Seen(False, "web starts"), crashed, course.Seen(True, "1 of 1 Ready")).ok
+
+
+def test_what_stays_hopeless_is_not_waited_for_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "HOPELESS", 0.01)
+    result = waited(cluster, course.Seen(False, "no such image", True))
+    assert not result.ok and result.evidence == "no such image"
+
+
+def test_a_server_that_changes_its_leader_is_asked_again(cluster: Cluster) -> None:
+    assert waited(cluster, ApiError(503, "ServiceUnavailable", "etcdserver: leader changed"), course.Seen(True, "")).ok
+    with pytest.raises(ApiError):
+        waited(cluster, ApiError(403, "Forbidden", "no"))
+
+
+class Shared(Cluster):
+    """A cluster in which another verification's namespace is there for some looks."""
+
+    def __init__(self, looks: int, answered: bool = True) -> None:
+        super().__init__()
+        self.looks, self.answered = looks, answered
+        self.objects[HERE] = {"metadata": {"name": NAMESPACE, "labels": LABELS, "uid": "theirs"}}
+
+    def create(self, path: str, content: dict[str, Any], manager: str) -> dict[str, Any]:
+        if self.looks:
+            self.looks -= 1
+            raise ApiError(409, "AlreadyExists", "there")
+        self.objects[HERE] = {"metadata": {**content["metadata"], "uid": "mine"}}
+        if not self.answered:
+            raise ApiError(409, "AlreadyExists", "the connection broke, and the request was repeated")
+        return self.objects[HERE]
+
+
+@pytest.mark.parametrize("cluster_of_two", [Shared(3), Shared(0, answered=False)], ids=["after them", "repeated"])
+def test_two_verifications_never_share_a_namespace(cluster_of_two: Shared, cluster: Cluster) -> None:
+    verifier = Verifier(cluster_of_two, [], ["kube-system"], timeout=1000)
+    assert verifier._create_namespace({"metadata": {"name": NAMESPACE, "labels": LABELS}}) == "mine"
+
+
+def test_another_verification_that_does_not_end_is_left_alone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Shared(1000)
+    monkeypatch.setattr(Verifier, "_create", lambda self, image, port: self._create_namespace({"metadata": {}}))
+    monkeypatch.setattr(Verifier, "_remove_leftovers", lambda self: None)
+    with pytest.raises(course.Foreign, match="Another verification is at work"):
+        Verifier(shared, [], ["kube-system"], timeout=-1).full("image", "cluster.local", 28080)
+    assert shared.deleted == []

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module's documentation says what the tables of fields say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.slipway.kube.plugins.module_utils._release.settings import OPTIONS
+from ansible_collections.slipway.kube.plugins.modules.app import DOCUMENTATION, EXAMPLES
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import Either, Field, Items, Record, Text
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.spec import FIELDS
+
+DOCS = yaml.safe_load(DOCUMENTATION)["options"]
+
+
+def record_of(what: Any) -> Record | None:
+    if isinstance(what, Either):
+        return next((kind for kind in what.types if isinstance(kind, Record)), None)
+    if isinstance(what, Items):
+        return record_of(what.item)
+    return what if isinstance(what, Record) else None
+
+
+def documented() -> list[tuple[str, dict[str, Any], Field]]:
+    """Every documented field with its table's entry."""
+    found = []
+    todo = [(name, DOCS.get(name, {}), field) for name, field in FIELDS.items()]
+    while todo:
+        path, option, field = todo.pop(0)
+        found.append((path, option, field))
+        record = record_of(field.type)
+        for name, sub in (option.get("suboptions") or {}).items():
+            assert record and name in record.fields, "%s.%s is documented and does not exist" % (path, name)
+            todo.append(("%s.%s" % (path, name), sub, record.fields[name]))
+        if option.get("suboptions") and record:
+            missing = set(record.fields) - set(option["suboptions"])
+            assert not missing, "%s: %s not documented" % (path, missing)
+    return found
+
+
+FOUND = documented()
+
+
+@pytest.mark.parametrize(("path", "option", "field"), FOUND, ids=[path for path, _option, _field in FOUND])
+def test_a_field_is_documented_as_it_is(path, option, field) -> None:
+    assert option.get("description"), "it is not documented"
+    kind = field.type
+    record = record_of(kind)
+    if isinstance(kind, Text) and kind.choices:
+        assert option.get("choices") == list(kind.choices)
+    if record is None and not isinstance(kind, Either):
+        assert option["type"] == kind.ansible
+    elif record is kind and not record.short:
+        assert option["type"] == "dict"
+    assert bool(option.get("required")) == field.required
+    if record and field.default == record.empty():
+        assert "default" not in option, "the defaults are those of its fields"
+    elif path not in ("scaling.scale_down",):
+        assert option.get("default") == field.default
+
+
+def test_options_of_the_release_are_documented_with_its_defaults() -> None:
+    for name, option in OPTIONS.items():
+        if name in ("payload", "chart_view", "run_id", "pause_after", "name", "namespace"):
+            continue
+        assert DOCS[name].get("default") == option.get("default"), name
+        assert DOCS[name].get("choices") == option.get("choices"), name
+        assert DOCS[name]["type"] == option["type"], name
+
+
+def test_nothing_else_is_documented() -> None:
+    assert set(DOCS) - set(FIELDS) - set(OPTIONS) == {"render_only"}
+
+
+@pytest.mark.parametrize("task", yaml.safe_load(re.sub(r"{{.*?}}", "x", EXAMPLES)), ids=lambda task: task["name"])
+def test_the_examples_are_applications(task) -> None:
+    arguments = {name: value for name, value in task["slipway.kube.app"].items() if name in FIELDS}
+    if task["slipway.kube.app"].get("state") != "absent":
+        expand(read(arguments))
+
+
+def test_the_first_example_has_twenty_lines() -> None:
+    first = EXAMPLES.split("\n\n", maxsplit=1)[0].strip().splitlines()
+    assert len(first) - 2 <= 22 and "secret_env" in "\n".join(first)

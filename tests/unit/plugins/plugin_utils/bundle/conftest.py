@@ -1,0 +1,60 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the bundle share: a bundle as the role asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import golang, repository
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import Want
+
+ROOT = Path(__file__).resolve().parents[5]
+FILES = ROOT / "roles" / "bundle" / "files"
+
+
+@pytest.fixture
+def defaults() -> dict:
+    """The variables of the roles `cluster` and `bundle`, templates left as they are."""
+    values = {}
+    for role in ("cluster", "bundle"):
+        values.update(yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text(encoding="utf-8")))
+    return values
+
+
+@pytest.fixture
+def want(defaults: dict) -> Want:
+    """What the role asks for when nothing is set."""
+    return Want(
+        origin="go_modules",
+        architecture="amd64",
+        kubernetes_versions=list(defaults["bundle_kubernetes_versions"]),
+        table={
+            minor: {name: str(value) for name, value in row.items()} for minor, row in defaults["kube_versions"].items()
+        },
+        debian=defaults["bundle_debian_release"],
+        debian_sources=defaults["bundle_debian_sources"],
+        locks=golang.read_locks(FILES / "go"),
+        texts={"pause.c": "int main(void) { return 0; }"},
+        upstream=dict(defaults["bundle_upstream"]),
+    )
+
+
+@pytest.fixture
+def files() -> Path:
+    """The role's files."""
+    return FILES
+
+
+@pytest.fixture(scope="session")
+def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signing key, made once: that takes a while."""
+    path = tmp_path_factory.mktemp("site") / "keys" / "secret.asc"
+    with repository.signer(path, Runner()):
+        pass
+    return path

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import ImageName, deb_name, minor_of
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("nginx", "docker.io/library/nginx:latest"),
+        ("nginx:1.27", "docker.io/library/nginx:1.27"),
+        ("calico/node:v3.32.1", "docker.io/calico/node:v3.32.1"),
+        ("quay.io/calico/node:v3.32.1", "quay.io/calico/node:v3.32.1"),
+        ("localhost/app:1", "localhost/app:1"),
+        ("registry.example:5000/team/app:2.0", "registry.example:5000/team/app:2.0"),
+        (f"ghcr.io/a/b:1@sha256:{'0' * 64}", "ghcr.io/a/b:1"),
+    ],
+)
+def test_names_are_read_as_engines_do(text: str, whole: str) -> None:
+    assert str(ImageName.parse(text)) == whole
+
+
+@pytest.mark.parametrize(
+    "text", ["", "UPPER/case:1", "a b", "quay.io/x@sha256:12", f"quay.io/x@sha256:{'0' * 64}", "quay.io/../x:1"]
+)
+def test_what_is_no_image_name_is_refused(text: str) -> None:
+    with pytest.raises(BundleError):
+        ImageName.parse(text)
+
+
+def test_paths_in_the_registry_tree() -> None:
+    name = ImageName.parse("registry.k8s.io/coredns/coredns:v1.14.2")
+    assert name.manifest_path() == "v2/registry.k8s.io/coredns/coredns/manifests/v1.14.2"
+    assert name.manifest_path("sha256:ab") == "v2/registry.k8s.io/coredns/coredns/manifests/sha256:ab"
+    assert name.blob_path("sha256:ab") == "v2/registry.k8s.io/coredns/coredns/blobs/sha256:ab"
+
+
+def test_minor() -> None:
+    assert minor_of("1.36.3") == "1.36"
+    for wrong in ("1.36", "v1.36.3", "1.36.3-rc.1", ""):
+        with pytest.raises(BundleError, match="three numbers"):
+            minor_of(wrong)
+
+
+def test_an_epoch_never_shows_in_a_file_name() -> None:
+    assert deb_name("kubeadm", "1.36.3-1.1", "amd64") == "kubeadm_1.36.3-1.1_amd64.deb"
+    assert deb_name("docker-ce", "5:29.0-1", "arm64") == "docker-ce_29.0-1_arm64.deb"

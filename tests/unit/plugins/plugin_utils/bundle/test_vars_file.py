@@ -1,0 +1,63 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import Manifest
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file import (
+    calico_manifest,
+    network_plugin,
+    registry_mirrors,
+    vars_of,
+)
+
+CALICO = Manifest("calico/v3.32.1/calico.yaml", "/m", "sha256:1", ("quay.io/calico/node:v3.32.1",))
+
+
+def test_every_registry_goes_to_the_mirror() -> None:
+    mirrors = registry_mirrors(["acme.example:5000/app:1", "registry.k8s.io/pause:3.10.2"])
+    assert sorted(mirrors) == ["acme.example:5000", "docker.io", "ghcr.io", "quay.io", "registry.k8s.io"]
+    (host,) = mirrors["acme.example:5000"]
+    assert host["url"] == "{{ kube_mirror_url }}/v2/acme.example:5000"
+    assert host["override_path"] is True
+    assert set(host) == {"url", "override_path", "capabilities", "ca", "skip_verify", "header"}
+
+
+def test_the_network_follows_the_images() -> None:
+    assert network_plugin([], ["quay.io/calico/node:v3.32.1"]) == "flannel"
+    assert network_plugin([CALICO], []) == "flannel"
+    assert network_plugin([CALICO], ["quay.io/calico/node:v3.32.1"]) == "calico"
+    assert network_plugin([Manifest("calico/v1/calico.yaml", "", "", ())], []) == "flannel"
+
+
+def test_only_the_one_name_is_calicos_manifest() -> None:
+    assert calico_manifest([Manifest("calico/v3.32.1/crds.yaml", "", ""), CALICO]) is CALICO
+    assert calico_manifest([Manifest("calico/calico.yaml", "", "")]) is None
+
+
+def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
+    other = Manifest("calico/v3.31.0/calico.yaml", "/m", "sha256:1", ())
+    values = vars_of(["1.36.3"], {"1.36": {"calico": "3.32.1"}}, [], [other])
+    assert values["kube_versions"]["1.36"]["calico"] == "3.31.0"
+
+
+def test_the_variables_of_the_roles() -> None:
+    flannel = Manifest("flannel/v0.28.4/kube-flannel.yml", "/f", "sha256:2")
+    values = vars_of(
+        ["1.36.3"],
+        {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}},
+        ["ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"],
+        [flannel],
+    )
+    assert values["kube_versions"] == {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}}
+    assert values["kube_kubernetes_repository"]["deb_url"] == "{{ kube_mirror_url }}/deb/kubernetes/v{{ kube_minor }}/"
+    assert values["kube_containerd_repository"] == {
+        "deb_url": "{{ kube_mirror_url }}/deb/containerd/",
+        "rpm_url": "",
+        "suite": "./",
+        "components": "",
+        "key_url": "{{ kube_mirror_url }}/deb/key.asc",
+    }
+    assert values["kube_flannel_manifest"] == "{{ kube_mirror_url }}/manifests/flannel/v0.28.4/kube-flannel.yml"
+    assert values["kube_flannel_cni_plugin"] is True
+    assert "kube_calico_manifest" not in values

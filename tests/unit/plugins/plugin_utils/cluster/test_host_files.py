@@ -1,0 +1,136 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Repositories and registry mirrors as files of a host."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.host_files import (
+    package_repository,
+    registry_mirrors,
+)
+
+UPSTREAM = {
+    "deb_url": "https://pkgs.k8s.io/core:/stable:/v1.36/deb/",
+    "rpm_url": "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/",
+    "suite": "/",
+    "components": "",
+    "key_url": "https://pkgs.k8s.io/core:/stable:/v1.36/deb/Release.key",
+}
+
+
+def fields(text):
+    return dict(line.split(": ", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_a_flat_deb_repository_has_no_components():
+    key, listed = package_repository(UPSTREAM, "slipway-kubernetes", "debian")
+    assert key == {
+        "path": "/etc/apt/keyrings/slipway-kubernetes.asc",
+        "url": UPSTREAM["key_url"],
+        "contains": "BEGIN PGP PUBLIC KEY BLOCK",
+    }
+    assert listed["path"] == "/etc/apt/sources.list.d/slipway-kubernetes.sources"
+    assert fields(listed["content"]) == {
+        "Types": "deb",
+        "URIs": UPSTREAM["deb_url"],
+        "Suites": "/",
+        "Signed-By": key["path"],
+    }
+
+
+@pytest.mark.parametrize(("components", "written"), [("stable", "stable"), ("", "main")])
+def test_a_repository_with_suites_has_components(components, written):
+    repository = {"deb_url": "https://a.test/debian", "suite": "bookworm", "components": components}
+    (listed,) = package_repository(repository, "x", "debian")
+    assert fields(listed["content"]) == {
+        "Types": "deb",
+        "URIs": "https://a.test/debian",
+        "Suites": "bookworm",
+        "Components": written,
+    }
+
+
+def test_an_rpm_repository_is_checked_with_its_own_key():
+    (listed,) = package_repository(dict(UPSTREAM, rpm_key_url="https://a.test/rpm.key"), "slipway-kubernetes", "rhel")
+    assert listed["path"] == "/etc/yum.repos.d/slipway-kubernetes.repo"
+    lines = listed["content"].splitlines()
+    assert lines[1:] == [
+        "[slipway-kubernetes]",
+        "name=slipway-kubernetes",
+        f"baseurl={UPSTREAM['rpm_url']}",
+        "enabled=1",
+        "gpgcheck=1",
+        "gpgkey=https://a.test/rpm.key",
+    ]
+    assert f"gpgkey={UPSTREAM['key_url']}" in package_repository(UPSTREAM, "x", "rhel")[0]["content"]
+
+
+def test_a_bundle_without_rpms_is_refused_on_a_rhel_host():
+    with pytest.raises(ValueError, match="no rpm_url, which hosts of family 'rhel' need"):
+        package_repository(dict(UPSTREAM, rpm_url=""), "slipway-kubernetes", "rhel")
+
+
+def parsed(files, registry):
+    item = next(item for item in files if item["path"] == f"/etc/containerd/certs.d/{registry}/hosts.toml")
+    return item, tomllib.loads(item.get("content") or item["secret_content"])
+
+
+def test_a_mirror_is_asked_first_and_its_miss_is_the_answer():
+    files = registry_mirrors({"registry.k8s.io": [{"url": "http://mirror/v2/registry.k8s.io", "override_path": True}]})
+    assert files[0] == {"path": "/etc/containerd/certs.d", "state": "directory", "purge": True}
+    item, data = parsed(files, "registry.k8s.io")
+    assert "content" in item
+    assert data == {
+        "server": "http://mirror/v2/registry.k8s.io",
+        "host": {"http://mirror/v2/registry.k8s.io": {"capabilities": ["pull", "resolve"], "override_path": True}},
+    }
+
+
+def test_mirrors_keep_their_order_and_settings():
+    mirrors = [
+        {
+            "url": "https://b.test",
+            "ca": "-----BEGIN CERTIFICATE-----\nx",
+            "capabilities": ["pull"],
+            "header": {"Authorization": 'Basic "x"'},
+        },
+        {"url": "https://a.test", "ca": "/etc/ssl/site.crt", "skip_verify": True, "header": {}},
+    ]
+    files = registry_mirrors({"docker.io": mirrors})
+    item, data = parsed(files, "docker.io")
+    assert "secret_content" in item, "a header may hold a password"
+    assert data["server"] == "https://b.test"
+    assert list(data["host"]) == ["https://b.test", "https://a.test"]
+    assert data["host"]["https://b.test"] == {
+        "capabilities": ["pull"],
+        "ca": "/etc/containerd/certs.d/docker.io/ca-0.crt",
+        "header": {"Authorization": 'Basic "x"'},
+    }
+    assert data["host"]["https://a.test"] == {
+        "capabilities": ["pull", "resolve"],
+        "ca": "/etc/ssl/site.crt",
+        "skip_verify": True,
+    }
+    assert {
+        "path": "/etc/containerd/certs.d/docker.io/ca-0.crt",
+        "content": "-----BEGIN CERTIFICATE-----\nx\n",
+    } in files
+
+
+def test_no_mirrors_still_remove_what_is_left_over():
+    assert registry_mirrors({}) == [{"path": "/etc/containerd/certs.d", "state": "directory", "purge": True}]
+
+
+def test_what_is_incomplete_is_refused_without_showing_secrets():
+    with pytest.raises(ValueError, match=r"registry 'docker\.io' with no mirror"):
+        registry_mirrors({"docker.io": []})
+    with pytest.raises(
+        ValueError, match=r"kube_registry_mirrors\['docker\.io'\]\[0\] has no url. Evidence: it has \['header'\]"
+    ) as error:
+        registry_mirrors({"docker.io": [{"header": {"Authorization": "hunter2"}}]})
+    assert "hunter2" not in str(error.value)

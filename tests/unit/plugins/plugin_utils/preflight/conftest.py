@@ -1,0 +1,209 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A sound cluster of three hosts, which each test spoils in one place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Cluster, Host, Problem
+
+WANT: dict[str, Any] = {
+    "containerd_package": "containerd.io",
+    "containerd_proxy": {},
+    "containerd_version": "2.2.3",
+    "control_plane_schedulable": "auto",
+    "kube_api_port": 6443,
+    "kube_cluster_name": "kubernetes",
+    "kube_component_versions": {"pause": "3.10.2", "containerd": "2.2.3", "etcd": "3.6.8", "coredns": "1.14.2"},
+    "kube_control_plane_endpoint": "api.example.com:6443",
+    "kube_containerd_repository": {
+        "deb_url": "http://mirror/deb/containerd",
+        "suite": "./",
+        "key_url": "http://mirror/deb/key.asc",
+    },
+    "kube_dns_domain": "cluster.local",
+    "kube_image_registry": "registry.k8s.io",
+    "kube_kubernetes_repository": {
+        "deb_url": "http://mirror/deb/kubernetes",
+        "suite": "/",
+        "key_url": "http://mirror/deb/key.asc",
+    },
+    "kube_network_calico_encapsulation": "VXLAN",
+    "kube_network_calico_wireguard": False,
+    "kube_network_flannel_backend": "vxlan",
+    "kube_network_plugin": "calico",
+    "kube_node_ip": "",
+    "kube_node_labels": {"disktype": "ssd"},
+    "kube_node_taints": [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}],
+    "kube_pod_subnet": "192.168.0.0/16",
+    "kube_proxy_mode": "nftables",
+    "kube_record_dir": "/var/lib/slipway",
+    "kube_registry_mirrors": {},
+    "kube_service_subnet": "10.96.0.0/12",
+    "kube_version": "1.36.3",
+    "kube_versions": {"1.36": {}, "1.35": {}},
+    "kubernetes_eviction_hard": {},
+    "kubernetes_firewalld": True,
+    "kubernetes_nameservers": [],
+    "preflight_clock_tolerance": 30,
+    "preflight_waive": [],
+    "swap_state": "absent",
+}
+
+
+def make_look(number: int) -> dict[str, Any]:
+    """What host_info sees on a Debian 12 machine that is ready to become a node."""
+    address = f"10.0.0.{10 + number}"
+    disk = {
+        "filesystem": "ext4",
+        "total_mb": 100_000,
+        "available_mb": 60_000,
+        "available_percent": 60.0,
+        "inodes_free_percent": 90.0,
+    }
+    return {
+        "os": {
+            "id": "debian",
+            "id_like": [],
+            "version_id": "12",
+            "codename": "bookworm",
+            "family": "debian",
+            "name": "Debian GNU/Linux 12 (bookworm)",
+        },
+        "architecture": "amd64",
+        "hostname": f"h{number}",
+        "kernel": {
+            "release": "6.1.0-32-amd64",
+            "modules_builtin": [],
+            "modules_loaded": [],
+            "modules_loadable": True,
+            "read_only_sysctls": [],
+            "features": dict.fromkeys(
+                (
+                    "overlay",
+                    "br_netfilter",
+                    "nf_conntrack",
+                    "nf_tables",
+                    "vxlan",
+                    "ipip",
+                    "wireguard",
+                    "ip_vs",
+                    "ip_vs_rr",
+                ),
+                True,
+            ),
+        },
+        "cpus": 2,
+        "memory_mb": 4000,
+        "disks": [{"path": path, **disk} for path in ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")],
+        "cgroup": {"version": 2, "controllers": ["cpu", "cpuset", "io", "memory", "pids"]},
+        "capabilities": {"sys_resource": True, "missing": []},
+        "container": "",
+        "init": "systemd",
+        "swap": {"active": [], "fstab": [], "units": [], "zram": False},
+        "selinux": "absent",
+        "firewall": {"firewalld": False, "ufw": False},
+        "network": {
+            "default_address": address,
+            "default_interface": "eth0",
+            "gateway": "10.0.0.1",
+            "addresses": [
+                {
+                    "interface": "eth0",
+                    "address": address,
+                    "prefix": 24,
+                    "family": "ipv4",
+                    "mac": f"52:54:00:00:00:{number:02x}",
+                    "mtu": 1500,
+                }
+            ],
+            "resolver": {
+                "path": "/etc/resolv.conf",
+                "nameservers": ["10.0.0.1"],
+                "loopback": False,
+                "usable_path": "/etc/resolv.conf",
+            },
+        },
+        "privileged": True,
+        "machine_id": f"{number:032x}",
+        "product_uuid": f"uuid-{number}",
+        "time": 1001.0,
+        "controller_time": 1000.0,
+        "ports": {},
+        "packages": {"iproute2": "6.1.0-3"},
+        "held": [],
+        "units": {},
+        "cluster": {
+            "member": False,
+            "role": "",
+            "name": "",
+            "endpoint": "",
+            "ca_hash": "",
+            "version": "",
+            "kubelet_version": "",
+            "healthy": False,
+            "bootstrapping": False,
+            "manifests": [],
+            "etcd_data": False,
+        },
+        "kubeconfigs": {},
+        "record": {"marked": False, "cluster": "", "operation": "", "readable": True},
+        "reach": {},
+    }
+
+
+def join(host: Host) -> None:
+    """Makes a host a sound member of the wanted cluster."""
+    host.look["cluster"].update(
+        member=True,
+        role="control_plane" if host.control_plane else "worker",
+        name="kubernetes",
+        endpoint="api.example.com:6443",
+        ca_hash="sha256:aa",
+        version="1.36.3",
+        healthy=True,
+    )
+    host.look["record"].update(marked=True, cluster="kubernetes")
+
+
+def found(problems: Iterable[Problem]) -> list[tuple[str, str, str]]:
+    """(check, host, severity) of problems."""
+    return [(problem.check, problem.host, problem.severity) for problem in problems]
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """cp1, w1 and w2, none of them a member yet, nothing wrong with them."""
+    hosts = {}
+    for number, name in enumerate(("cp1", "w1", "w2"), 1):
+        want = {**copy.deepcopy(WANT), "kube_node_name": name}
+        plane = name == "cp1"
+        hosts[name] = Host(
+            name, f"10.0.0.{10 + number}", want, make_look(number), control_plane=plane, worker=not plane
+        )
+    known = {name: "cluster" for name in WANT if name.startswith("kube_")}
+    known.update({"swap_state": "swap", "kubernetes_eviction_hard": "kubernetes", "kube_network_mtu": "network"})
+    return Cluster(
+        hosts=hosts, groups=("all", "kube_cluster", "kube_control_plane", "kube_worker"), known=known, now=1002.0
+    )
+
+
+@pytest.fixture
+def findings() -> Callable[[Iterable[Problem]], list[tuple[str, str, str]]]:
+    """See found()."""
+    return found
+
+
+@pytest.fixture
+def members(cluster: Cluster) -> Cluster:
+    """The same three hosts as sound members of the cluster."""
+    for host in cluster.hosts.values():
+        join(host)
+    return cluster

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules about addresses: of hosts, of pods and Services, of the endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import networks
+
+
+def for_all(cluster, name, value):
+    for host in cluster.hosts.values():
+        host.want[name] = value
+
+
+def test_two_hosts_with_one_address(cluster, findings):
+    assert findings(networks.check_addresses(cluster)) == []
+    cluster.hosts["w2"].address = cluster.hosts["w1"].address
+    assert findings(networks.check_addresses(cluster)) == [("addresses", "w1", "error"), ("addresses", "w2", "error")]
+
+
+def test_one_address_with_a_port_for_each_host_is_fine(cluster, findings):
+    for number, host in enumerate(cluster.hosts.values()):
+        host.address = "127.0.0.1"
+        host.want["ansible_port"] = 2200 + number
+    assert findings(networks.check_addresses(cluster)) == []
+
+
+def test_two_hosts_with_one_node_ip(cluster, findings):
+    cluster.hosts["w1"].want["kube_node_ip"] = cluster.hosts["w2"].want["kube_node_ip"] = "10.1.0.1"
+    assert findings(networks.check_addresses(cluster)) == [("addresses", "w1", "error"), ("addresses", "w2", "error")]
+
+
+@pytest.mark.parametrize(
+    ("address", "fires"), [("10.1.0.1", False), ("10.1.0.1,fd00::1", False), ("w1.example.com", True)]
+)
+def test_a_node_ip_is_an_address(cluster, findings, address, fires):
+    cluster.hosts["w1"].want["kube_node_ip"] = address
+    assert findings(networks.check_addresses(cluster)) == ([("addresses", "w1", "error")] if fires else [])
+
+
+@pytest.mark.parametrize(
+    ("pods", "services", "what"),
+    [
+        ("192.168.0.0/16", "10.96.0.0/12", ""),
+        ("192.168.0.0/16,fd01::/48", "10.96.0.0/12,fd02::/112", ""),
+        ("10.96.0.0/16", "10.96.0.0/12", "overlap"),
+        ("192.168.1.1/16", "10.96.0.0/12", "kube_pod_subnet is no network"),
+        ("pods", "10.96.0.0/12", "kube_pod_subnet is no network"),
+        ("", "10.96.0.0/12", "kube_pod_subnet is no network"),
+        ("192.168.0.0/16", None, "kube_service_subnet is no network"),
+        ("192.168.0.0/23", "10.96.0.0/12", "too small"),
+        ("192.168.0.0/26", "10.96.0.0/12", "too small"),
+        ("192.168.0.0/22", "10.96.0.0/12", ""),
+    ],
+)
+def test_pod_and_service_networks(cluster, pods, services, what):
+    for_all(cluster, "kube_pod_subnet", pods)
+    for_all(cluster, "kube_service_subnet", services)
+    problems = list(networks.check_networks(cluster))
+    assert len(problems) == (1 if what else 0)
+    assert all(what in problem.what for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("kube_pod_subnet", "10.0.0.0/16"), ("kube_service_subnet", "10.0.0.0/20")]
+)
+def test_a_host_inside_the_cluster_s_networks(cluster, findings, variable, value):
+    for host in cluster.hosts.values():
+        host.look = {}
+    for_all(cluster, variable, value)
+    assert findings(networks.check_networks(cluster)) == [("networks", name, "error") for name in ("cp1", "w1", "w2")]
+
+
+def test_pod_network_inside_the_hosts_network(cluster, findings):
+    cluster.hosts["w1"].look["network"]["addresses"][0].update(address="192.168.0.5", prefix=16)
+    cluster.hosts["w1"].look["network"]["default_address"] = "192.168.0.5"
+    for_all(cluster, "kube_pod_subnet", "192.168.128.0/17")
+    assert findings(networks.check_networks(cluster)) == [("networks", "w1", "error")]
+
+
+def test_another_interface_of_a_host_is_warned_and_the_cluster_s_own_are_not(cluster, findings):
+    other = {"interface": "eth1", "address": "192.168.7.7", "prefix": 24, "family": "ipv4", "mac": "", "mtu": 1500}
+    cluster.hosts["w1"].look["network"]["addresses"] += [
+        other,
+        dict(other, interface="cni0"),
+        dict(other, interface="flannel.1"),
+    ]
+    assert findings(networks.check_networks(cluster)) == [("networks", "w1", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("subnet", "what"),
+    [
+        ("10.96.0.0/12", ""),
+        ("10.96.0.0/28", ""),
+        ("10.96.0.0/29", "small"),
+        ("10.0.0.0/8", "large"),
+        ("fd02::/112", ""),
+    ],
+)
+def test_service_network_has_room_for_the_dns(cluster, subnet, what):
+    for_all(cluster, "kube_service_subnet", subnet)
+    problems = list(networks.check_service_dns(cluster))
+    assert len(problems) == (1 if what else 0)
+    assert all(what in problem.what for problem in problems)
+
+
+@pytest.mark.parametrize(("domain", "fires"), [("cluster.local", False), ("Cluster_Local", True), ("", True)])
+def test_dns_domain(cluster, findings, domain, fires):
+    for_all(cluster, "kube_dns_domain", domain)
+    assert findings(networks.check_dns_domain(cluster)) == ([("dns_domain", "", "error")] if fires else [])
+
+
+def test_several_control_planes_need_an_endpoint(cluster, findings):
+    for_all(cluster, "kube_control_plane_endpoint", "")
+    assert findings(networks.check_endpoint(cluster)) == []
+    cluster.hosts["w1"].control_plane = True
+    assert findings(networks.check_endpoint(cluster)) == [("endpoint", "", "error")]
+
+
+def test_an_endpoint_that_is_none(cluster, findings):
+    for_all(cluster, "kube_control_plane_endpoint", "https://api.example.com")
+    assert findings(networks.check_endpoint(cluster)) == [("endpoint", "", "error")]
+
+
+def test_an_endpoint_that_is_one_of_several_control_planes_is_warned(cluster, findings):
+    for_all(cluster, "kube_control_plane_endpoint", "10.0.0.11:6443")
+    assert findings(networks.check_endpoint(cluster)) == []
+    cluster.hosts["w1"].control_plane = True
+    assert findings(networks.check_endpoint(cluster)) == [("endpoint", "cp1", "warning")]
