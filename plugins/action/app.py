@@ -18,9 +18,9 @@ from ..plugin_utils.app.expand import Expansion, expand, masked
 from ..plugin_utils.app.fields import BadApp, Field, Raw, Record
 from ..plugin_utils.app.files import read_files
 from ..plugin_utils.app.spec import ELSEWHERE, FIELDS
-from ..plugin_utils.plain import plain
 from ..plugin_utils.release_runner import run_release
 from ..plugin_utils.sources.errors import SourceError
+from ..plugin_utils.sources.plain import plain
 
 # What the engine of releases takes, without what only its action knows and what the description says itself.
 RELEASE_OPTIONS = {

@@ -37,7 +37,7 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.cluster.kubeadm_config import ConfigError, build_init, build_join
+from ..module_utils._kubeadm.config import ConfigError, build_init, build_join
 
 
 def kubeadm_config(want, operation):

@@ -14,8 +14,8 @@ import shutil
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from .._reset.step import Step
 from .record import Record, describe_file, restore_file
+from .step import Step
 from .system import HostError, System
 
 Fetch = Callable[[str], bytes]

@@ -9,7 +9,7 @@ Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
 
 from __future__ import annotations
 
-from .._reset.step import Step
+from .step import Step
 from .system import System
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._reset.step import Step
 from .facts.kernel import look_at_kernel
 from .facts.system import Files
+from .step import Step
 from .system import HostError, System
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from .._reset.step import Step
 from .files import Fetch, WantedFile, plan_files
 from .firewall import plan_firewall
 from .footprint import look_at_footprint
 from .kernel_modules import plan_modules
 from .packages import WantedPackage, plan_packages
 from .record import Record
+from .step import Step
 from .swap import plan_swap
 from .sysctls import plan_sysctls, render_file
 from .system import System

@@ -15,9 +15,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from .._reset.step import Step
 from .packages_apt import Apt
 from .packages_dnf import Dnf
+from .step import Step
 from .system import HostError, System
 
 

@@ -15,9 +15,9 @@ import os
 import re
 from typing import Any
 
-from .._reset.step import Step
 from .facts.system import parse_fstab_swap, parse_swaps
 from .record import describe_file
+from .step import Step
 from .system import HostError, System
 from .units import show_units
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 
-from .._reset.step import Step
+from .step import Step
 from .system import HostError, System
 
 # Of two files with one name the first folder's counts; all names are then read in their order.

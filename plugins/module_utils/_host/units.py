@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._reset.step import Step
+from .step import Step
 from .system import HostError, System
 
 PROPERTIES = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Any, Mapping
 
-from ...plugin_utils.cluster.kubeadm_config import check_patches, render, waived
 from .._host.record import Record
 from .._host.system import HostError
 from . import credentials, membership, recovery
+from .config import check_patches, render, waived
 from .kubectl import Kubectl
 from .run import KubeadmError, config_folder, make_lasting, run_kubeadm
 

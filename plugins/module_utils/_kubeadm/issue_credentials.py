@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from ...plugin_utils.cluster.kubeadm_config import API
 from .._host.facts.cluster import hash_of_ca, parse_kubeconfig
 from .._host.system import HostError
 from . import credentials, etcd
+from .config import API
 from .kubectl import Kubectl
 from .run import LOG, config_folder, run_kubeadm
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Any, Mapping
 
-from ...plugin_utils.cluster.kubeadm_config import add_credentials, check_patches, render, waived
 from .._host.record import Record
 from .._host.system import HostError
 from . import membership, recovery
+from .config import add_credentials, check_patches, render, waived
 from .run import config_folder, make_lasting, run_kubeadm
 
 

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Mapping
 
-from ...plugin_utils.cluster.kubeadm_config import CONTROL_PLANE_TAINT, node_taints
 from .._host.system import HostError
 from . import labels, serving_certificates
+from .config import CONTROL_PLANE_TAINT, node_taints
 from .issue_credentials import remove_all
 from .kubectl import ApiError, Kubectl
 

@@ -15,8 +15,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, Iterable
 
-from ...plugin_utils.cluster.kubeadm_config import CRI_SOCKET
 from . import etcd
+from .config import CRI_SOCKET
 from .kubectl import ADMIN, ApiError, Kubectl
 from .run import LOG, KubeadmError, run_kubeadm
 

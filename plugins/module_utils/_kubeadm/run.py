@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
-from ...plugin_utils.cluster.kubeadm_config import render
 from .._host.system import HostError, sync
+from .config import render
 from .failures import Evidence, explain
 
 LOG = "/var/log/slipway-kubeadm.log"

@@ -18,11 +18,11 @@ from typing import Any, Collection
 
 from .._host.footprint import MOUNTS
 from .._host.record import Record
+from .._host.step import Step
 from .._host.system import HostError, Result, System
 from .._host.units import show_units
 from .._kubeadm.etcd import remove_member
 from .network import choose_mounts, is_pod_namespace, parse_fstab, parse_mounts
-from .step import Step
 
 CLUSTER_FILES = (
     "/etc/kubernetes/admin.conf",

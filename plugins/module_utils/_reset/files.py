@@ -13,11 +13,11 @@ from typing import Collection
 
 from .._host.footprint import FOLDERS, PARENTS, SHARED
 from .._host.record import Record, describe_file, restore_file
+from .._host.step import Step
 from .._host.swap import restore_fstab
 from .._host.system import HostError, System
 from .cluster import list_names, own_mounts
 from .network import parse_mounts, within
-from .step import Step
 
 FSTAB = "/etc/fstab"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from .._host.facts.system import parse_swaps
 from .._host.record import Record
+from .._host.step import Step
 from .._host.sysctls import normal, proc_path
 from .._host.system import HostError, System
 from .._host.units import newer_files, show_units, started_at
-from .step import Step
 
 
 class CannotRestore(HostError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._host.netlink import Netfilter, Table, look_at_ipsets, look_at_tables
 from .._host.record import Record
+from .._host.step import Step
 from .._host.system import HostError, System
 from .network import (
     TUNNEL,
@@ -23,7 +24,6 @@ from .network import (
     parse_ipvs,
     tunnel_in_use,
 )
-from .step import Step
 
 SAVE_COMMANDS = ("iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy")
 

@@ -10,8 +10,8 @@ from typing import Collection
 
 from .._host.packages import backend
 from .._host.record import Record
+from .._host.step import Step
 from .._host.system import HostError, System
-from .step import Step
 
 
 def parse_simulation(text: str) -> list[str]:

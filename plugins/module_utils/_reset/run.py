@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._host.record import FILE_NAME, Record
+from .._host.step import Step
 from .._host.system import HostError, System, sync
 from . import cluster, files, host, network_steps
 from . import packages as reset_packages
-from .step import Step
 
 KEPT = ("pki", "pki.part")
 """What kubeadm_init puts aside next to the record while it works."""

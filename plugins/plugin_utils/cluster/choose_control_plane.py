@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping
 
-from .kubeadm_config import join_endpoint
+from ...module_utils._kubeadm.config import join_endpoint
 
 ANSWERS, SILENT, UNFINISHED, NONE = "answers", "silent", "unfinished", "none"
 

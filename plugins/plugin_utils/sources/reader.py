@@ -12,10 +12,10 @@ from typing import Any
 
 from ...module_utils._kube.objects import defined_kinds
 from ...module_utils._release.chart_view import names_of
-from ..plain import plain
 from . import files, programs, template_reader, yaml_reader
 from .checks import Source, check, opened, sort_out
 from .errors import SourceError
+from .plain import plain
 
 # Asks the cluster for its version and the API versions that it serves.
 Ask = Callable[[], tuple[str, list[str]]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import labels
-from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.kubeadm_config import CONTROL_PLANE_TAINT
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.config import CONTROL_PLANE_TAINT
 
 GPU = {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}

@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import nodes, serving_certificates
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.config import CONTROL_PLANE_TAINT
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.kubectl import ApiError
-from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.kubeadm_config import CONTROL_PLANE_TAINT
 
 
 class Cluster:
@@ -72,9 +72,13 @@ def cluster(monkeypatch):
     cluster = Cluster()
     addresses = {"192.0.2.1": "cp1", "192.0.2.2": "w1"}
     monkeypatch.setattr(
-        nodes.serving_certificates, "serves", lambda address, ca: "" if addresses[address] in cluster.serving else "no certificate"
+        nodes.serving_certificates,
+        "serves",
+        lambda address, ca: "" if addresses[address] in cluster.serving else "no certificate",
     )
-    monkeypatch.setattr(nodes.serving_certificates, "refuse", lambda request, node: "" if node else "not in the inventory")
+    monkeypatch.setattr(
+        nodes.serving_certificates, "refuse", lambda request, node: "" if node else "not in the inventory"
+    )
     monkeypatch.setattr(nodes, "Kubectl", lambda *arguments: cluster)
     monkeypatch.setattr(nodes.time, "sleep", lambda seconds: None)
     return cluster

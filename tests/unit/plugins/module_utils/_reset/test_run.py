@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
+from ansible_collections.slipway.kube.plugins.module_utils._host.step import Step
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 from ansible_collections.slipway.kube.plugins.module_utils._reset import network_steps
 from ansible_collections.slipway.kube.plugins.module_utils._reset import run as core
 from ansible_collections.slipway.kube.plugins.module_utils._reset.host import CannotRestore
 from ansible_collections.slipway.kube.plugins.module_utils._reset.run import Options, reset
-from ansible_collections.slipway.kube.plugins.module_utils._reset.step import Step
 
 
 class Host:

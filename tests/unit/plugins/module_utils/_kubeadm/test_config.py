@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.cluster import kubeadm_config
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import config
 
 TOKEN = "abcdef.0123456789abcdef"
 HASH = "sha256:" + "a" * 64
@@ -39,7 +39,7 @@ def by_kind(documents):
 
 
 def test_init_writes_the_endpoint_also_for_one_control_plane(want):
-    cluster = by_kind(kubeadm_config.build_init(want))["ClusterConfiguration"]
+    cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
     assert cluster["controlPlaneEndpoint"] == "192.0.2.11:6443"
     assert cluster["kubernetesVersion"] == "v1.36.3"
     assert cluster["networking"] == {
@@ -51,21 +51,21 @@ def test_init_writes_the_endpoint_also_for_one_control_plane(want):
 
 def test_init_names_endpoint_and_extra_names_once_in_the_certificate(want):
     want.update(endpoint="api.example.com:8443", cert_sans=["api.example.com", "2001:0db8::0001", "192.0.2.9"])
-    cluster = by_kind(kubeadm_config.build_init(want))["ClusterConfiguration"]
+    cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
     assert cluster["apiServer"]["certSANs"] == ["api.example.com", "2001:db8::1", "192.0.2.9"]
     assert cluster["controlPlaneEndpoint"] == "api.example.com:8443"
 
 
 def test_extra_arguments_reach_their_component_only(want):
     want["extra_args"] = {"api_server": {"profiling": False}, "etcd": {"quota-backend-bytes": 8589934592}}
-    cluster = by_kind(kubeadm_config.build_init(want))["ClusterConfiguration"]
+    cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
     assert cluster["apiServer"]["extraArgs"] == [{"name": "profiling", "value": "false"}]
     assert cluster["etcd"]["local"]["extraArgs"] == [{"name": "quota-backend-bytes", "value": "8589934592"}]
     assert cluster["controllerManager"] == {} and cluster["scheduler"] == {}
 
 
 def test_an_argument_that_is_a_list_is_repeated():
-    assert kubeadm_config.to_arguments({"service-account-issuer": ["a", "b"]}) == [
+    assert config.to_arguments({"service-account-issuer": ["a", "b"]}) == [
         {"name": "service-account-issuer", "value": "a"},
         {"name": "service-account-issuer", "value": "b"},
     ]
@@ -75,38 +75,38 @@ def test_an_argument_that_is_a_list_is_repeated():
     "arguments", [{"--profiling": "false"}, {"profiling": None}, {"profiling": {"a": 1}}, {"": "x"}]
 )
 def test_arguments_that_no_flag_can_carry_are_refused(arguments):
-    with pytest.raises(kubeadm_config.ConfigError):
-        kubeadm_config.to_arguments(arguments)
+    with pytest.raises(config.ConfigError):
+        config.to_arguments(arguments)
 
 
 def test_a_control_plane_keeps_its_taint_beside_the_inventory_s(want):
     want["taints"] = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
-    taints = by_kind(kubeadm_config.build_init(want))["InitConfiguration"]["nodeRegistration"]["taints"]
-    assert taints == [kubeadm_config.CONTROL_PLANE_TAINT, {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
+    taints = by_kind(config.build_init(want))["InitConfiguration"]["nodeRegistration"]["taints"]
+    assert taints == [config.CONTROL_PLANE_TAINT, {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
 
 
 def test_a_single_node_has_an_empty_list_of_taints_and_not_none(want):
     want["schedulable"] = True
-    registration = by_kind(kubeadm_config.build_init(want))["InitConfiguration"]["nodeRegistration"]
+    registration = by_kind(config.build_init(want))["InitConfiguration"]["nodeRegistration"]
     assert registration["taints"] == []
 
 
 def test_a_worker_has_no_control_plane_taint_and_no_local_endpoint(want):
-    join = kubeadm_config.build_join({**want, "control_plane": False})
+    join = config.build_join({**want, "control_plane": False})
     assert join["nodeRegistration"]["taints"] == []
     assert "controlPlane" not in join
 
 
 def test_kube_proxy_leaves_conntrack_alone_only_where_it_may_not_write_it(want):
-    assert "conntrack" not in by_kind(kubeadm_config.build_init(want))["KubeProxyConfiguration"]
+    assert "conntrack" not in by_kind(config.build_init(want))["KubeProxyConfiguration"]
     want.update(conntrack_read_only=True, proxy_mode="iptables")
-    proxy = by_kind(kubeadm_config.build_init(want))["KubeProxyConfiguration"]
+    proxy = by_kind(config.build_init(want))["KubeProxyConfiguration"]
     assert proxy["conntrack"] == {"maxPerCore": 0} and proxy["mode"] == "iptables"
 
 
 def test_what_the_user_configures_wins_and_leaves_the_rest(want):
     want["kubelet_configuration"] = {"maxPods": 50, "rotateCertificates": False}
-    kubelet = by_kind(kubeadm_config.build_init(want))["KubeletConfiguration"]
+    kubelet = by_kind(config.build_init(want))["KubeletConfiguration"]
     assert kubelet["maxPods"] == 50 and kubelet["rotateCertificates"] is False
     assert kubelet["serverTLSBootstrap"] is True and kubelet["cgroupDriver"] == "systemd"
 
@@ -116,7 +116,7 @@ def test_what_the_user_configures_wins_and_leaves_the_rest(want):
     ["kube-apiserver.json", "kube-apiserver0+strategic.json", "etcd1+json.json", "kubeletconfiguration+merge.yaml"],
 )
 def test_patch_names_that_kubeadm_applies_are_taken(name):
-    kubeadm_config.check_patches({name: {}})
+    config.check_patches({name: {}})
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_patch_names_that_kubeadm_applies_are_taken(name):
 )
 def test_patch_names_that_kubeadm_would_pass_over_are_refused(want, name):
     want["patches"] = {name: {}}
-    with pytest.raises(kubeadm_config.ConfigError, match="would not apply"):
-        kubeadm_config.build_init(want)
+    with pytest.raises(config.ConfigError, match="would not apply"):
+        config.build_init(want)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_patch_names_that_kubeadm_would_pass_over_are_refused(want, name):
     ],
 )
 def test_an_endpoint_gets_a_port(endpoint, complete):
-    assert kubeadm_config.complete_endpoint(endpoint, 6443) == complete
+    assert config.complete_endpoint(endpoint, 6443) == complete
 
 
 def test_secrets_are_added_to_a_copy(want):
-    join = kubeadm_config.build_join({**want, "control_plane": True})
+    join = config.build_join({**want, "control_plane": True})
     before = json.dumps(join)
-    whole = kubeadm_config.add_credentials(join, TOKEN, [HASH], "b" * 64)
+    whole = config.add_credentials(join, TOKEN, [HASH], "b" * 64)
     assert json.dumps(join) == before and TOKEN not in before
     assert whole["discovery"]["bootstrapToken"] == {
         "apiServerEndpoint": "192.0.2.11:6443",
@@ -156,20 +156,18 @@ def test_secrets_are_added_to_a_copy(want):
 
 
 def test_a_worker_gets_no_certificate_key(want):
-    assert "b" * 64 not in json.dumps(
-        kubeadm_config.add_credentials(kubeadm_config.build_join(want), TOKEN, [HASH], "b" * 64)
-    )
+    assert "b" * 64 not in json.dumps(config.add_credentials(config.build_join(want), TOKEN, [HASH], "b" * 64))
 
 
 def test_every_waived_check_is_told(want):
     want["ignore_preflight_errors"] = ["Swap", "SystemVerification", "Mem"]
-    told = kubeadm_config.waived(kubeadm_config.build_join(want))
+    told = config.waived(config.build_join(want))
     assert [words.split("'")[0] for words in told] and len(told) == 3
     assert any("cgroup v1" in words for words in told)
 
 
 def test_each_document_is_json_behind_a_yaml_separator(want):
-    text = kubeadm_config.render(kubeadm_config.build_init(want))
+    text = config.render(config.build_init(want))
     assert [json.loads(part)["kind"] for part in text.split("---\n")[1:]] == [
         "InitConfiguration",
         "ClusterConfiguration",
@@ -191,10 +189,10 @@ def test_the_real_kubeadm_takes_it(want, tmp_path):
         ignore_preflight_errors=["SystemVerification"],
         control_plane=True,
     )
-    join = kubeadm_config.add_credentials(kubeadm_config.build_join(want), TOKEN, [HASH], "b" * 64)
-    for name, documents in (("init", kubeadm_config.build_init(want)), ("join", [join])):
+    join = config.add_credentials(config.build_join(want), TOKEN, [HASH], "b" * 64)
+    for name, documents in (("init", config.build_init(want)), ("join", [join])):
         path = tmp_path / name
-        path.write_text(kubeadm_config.render(documents))
+        path.write_text(config.render(documents))
         done = subprocess.run(
             [kubeadm, "config", "validate", "--config", str(path)], capture_output=True, text=True, check=False
         )
@@ -204,13 +202,13 @@ def test_the_real_kubeadm_takes_it(want, tmp_path):
 @pytest.mark.parametrize("seconds", [None, 60, 600])
 def test_kubeadms_own_waits_are_left_alone_on_usual_hosts(want, seconds):
     want["timeout"] = seconds
-    assert "timeouts" not in by_kind(kubeadm_config.build_init(want))["InitConfiguration"]
-    assert kubeadm_config.build_join(want)["timeouts"] == {"discovery": "1m0s"}
+    assert "timeouts" not in by_kind(config.build_init(want))["InitConfiguration"]
+    assert config.build_join(want)["timeouts"] == {"discovery": "1m0s"}
 
 
 def test_a_slow_host_is_given_longer_waits_by_kubeadm_too(want):
     want["timeout"] = 1800
-    waits = by_kind(kubeadm_config.build_init(want))["InitConfiguration"]["timeouts"]
+    waits = by_kind(config.build_init(want))["InitConfiguration"]["timeouts"]
     assert waits["kubernetesAPICall"] == "180s"
     assert waits["kubeletHealthCheck"] == "720s"
-    assert kubeadm_config.build_join(want)["timeouts"] == waits
+    assert config.build_join(want)["timeouts"] == waits
