@@ -86,7 +86,7 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     description = {name: value for name, value in arguments.items() if name in FIELDS}
     complete = dict(checked.validated_parameters)
     if complete.get("state") == "absent":
-        problems += ["%s: is required." % name for name in ("name", "namespace") if not description.get(name)]
+        problems += [f"{name}: is required." for name in ("name", "namespace") if not description.get(name)]
     elif problems:
         # The description is judged in the same breath, so that one run tells everything.
         try:
@@ -105,12 +105,12 @@ def rendered(expansion: Expansion) -> dict[str, Any]:
         "manifests": [masked(content) for content in expansion.objects],
         "hooks": {phase: [masked(content) for content in jobs] for phase, jobs in expansion.hooks.items()},
         "needs": expansion.needs,
-        "msg": "%d objects; nothing was sent to a cluster." % len(expansion.objects),
+        "msg": f"{len(expansion.objects)} objects; nothing was sent to a cluster.",
     }
 
 
 def refusal(arguments: Mapping[str, Any], problems: list[str]) -> str:
     """Say that the description is refused, and every reason."""
     name = arguments.get("name")
-    lines = ["The application%s is not applied:" % (" %s" % name if isinstance(name, str) else "")]
+    lines = ["The application%s is not applied:" % (f" {name}" if isinstance(name, str) else "")]
     return "\n".join(lines + ["- " + problem for problem in problems])

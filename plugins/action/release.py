@@ -60,7 +60,7 @@ def refuse_unknown(arguments: Mapping[str, Any]) -> None:
     for name in arguments:
         if name not in known:
             near = get_close_matches(str(name), sorted(known), 1)
-            problems.append("%s: there is no such option%s" % (name, "; did you mean %s?" % near[0] if near else "."))
+            problems.append("{}: there is no such option{}".format(name, f"; did you mean {near[0]}?" if near else "."))
     if problems:
         raise SourceError(problems)
 
@@ -81,6 +81,6 @@ def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {key: value for key, value in checked.validated_parameters.items() if value}
     if not found and arguments.get("state", "present") == "present":
         raise SourceError(
-            ["The release has no objects: give at least one of %s, or state: absent." % ", ".join(SOURCE_OPTIONS)]
+            [f"The release has no objects: give at least one of {', '.join(SOURCE_OPTIONS)}, or state: absent."]
         )
     return found

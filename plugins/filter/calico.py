@@ -20,7 +20,7 @@ def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dic
     try:
         return configure(objects, Calico(pod_subnet=str(pod_subnet), **settings))
     except (NetworkError, TypeError) as error:
-        raise AnsibleFilterError("Calico: %s" % error) from error
+        raise AnsibleFilterError(f"Calico: {error}") from error
 
 
 class FilterModule:

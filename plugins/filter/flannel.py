@@ -21,7 +21,7 @@ def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, An
     try:
         return objects(Flannel(pod_subnet=str(pod_subnet), version=str(version), **settings))
     except (NetworkError, TypeError) as error:
-        raise AnsibleFilterError("Flannel: %s" % error) from error
+        raise AnsibleFilterError(f"Flannel: {error}") from error
 
 
 class FilterModule:

@@ -46,7 +46,7 @@ def health_at_least(health: Mapping[str, Any], severity: str) -> list[dict[str, 
     if severity == "never":
         return []
     if severity not in SEVERITIES:
-        raise AnsibleFilterError("There is no severity %r; there are: %s, never." % (severity, ", ".join(SEVERITIES)))
+        raise AnsibleFilterError(f"There is no severity {severity!r}; there are: {', '.join(SEVERITIES)}, never.")
     try:
         wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
         return [finding for finding in health["findings"] if finding["severity"] in wanted]

@@ -180,7 +180,7 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
         module.exit_json(msg="\n".join(["A dry run looks once and tries no pods."] + results_text(failed)), **result)
     if failed or refusal:
         count = (
-            "%d of %d tests failed." % (len(failed), len(result["results"]))
+            f"{len(failed)} of {len(result['results'])} tests failed."
             if failed
             else "The cluster could not be verified."
         )
@@ -202,8 +202,9 @@ def main() -> None:
         module.exit_json(msg="The cluster is not there yet: nothing to verify.", **nothing)
     if missing:
         module.fail_json(
-            msg="This host has no %s. Run this on a control plane, or name another kubeconfig."
-            % " and no ".join(missing),
+            msg="This host has no {}. Run this on a control plane, or name another kubeconfig.".format(
+                " and no ".join(missing)
+            ),
             **nothing,
         )
     try:

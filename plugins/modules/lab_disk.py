@@ -96,8 +96,7 @@ def build(module: AnsibleModule, folder: str) -> None:
         found = sorted(glob.glob(os.path.join(root, "boot", name + "-*")))
         if not found:
             module.fail_json(
-                msg="The lab's disk has no kernel: /boot has no %s. Have a linux-image package among the packages."
-                % name
+                msg=f"The lab's disk has no kernel: /boot has no {name}. Have a linux-image package among the packages."
             )
         shutil.copyfile(found[-1], os.path.join(partial, name))
     disk = os.path.join(partial, "root.img")

@@ -134,7 +134,7 @@ def main() -> None:
             for leftover in set(archives) - set(want["archives"]):
                 os.unlink(os.path.join(params["cache"], leftover))
         except (EngineError, OSError) as error:
-            module.fail_json(msg="The lab's base image %s: %s" % (name, error), **result)
+            module.fail_json(msg=f"The lab's base image {name}: {error}", **result)
     module.exit_json(**result)
 
 

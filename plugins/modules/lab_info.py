@@ -211,7 +211,7 @@ def look_at_engine(path: str, programs: dict[str, str]) -> dict:
     info = Engine(path).info() if path else None
     pid = read_text("/var/run/docker.pid").strip()
     # An engine can hand on no more than it holds itself; one that is to be started will hold what this process does.
-    status = read_text("/proc/%s/status" % (pid if info and pid else "self"))
+    status = read_text(f"/proc/{pid if info and pid else 'self'}/status")
     unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
     return {
         "running": info is not None,
@@ -298,7 +298,7 @@ def look(params: dict) -> dict:
     if not found:
         hosts = plan.hosts(params["control_planes"], params["workers"], params["mirror"], params["subnet"], kind)
         for host in hosts:
-            host["container"] = "%s-%s" % (network_name, host["name"])
+            host["container"] = f"{network_name}-{host['name']}"
     return {
         "problems": found,
         "hosts": hosts,

@@ -120,19 +120,19 @@ class Folder:
         path = os.path.join(self.path, name)
         for found in sorted(os.listdir(path)) if os.path.isdir(path) else []:
             if found not in wanted:
-                self.made.append("%s/%s (removed)" % (name, found))
+                self.made.append(f"{name}/{found} (removed)")
                 if not self.module.check_mode:
                     shutil.rmtree(os.path.join(path, found))
 
 
 def ssh_config(folder: str, user: str, hosts: list[dict]) -> str:
     """A configuration for ssh (ssh_config(5)) by which a person reaches the hosts by name."""
-    places = "".join("Host %s\n    HostName %s\n" % (host["name"], host["address"]) for host in hosts)
+    places = "".join(f"Host {host['name']}\n    HostName {host['address']}\n" for host in hosts)
     lines = [
         "Host *",
         "    User " + user,
-        '    IdentityFile "%s/ssh/id_ed25519"' % folder,
-        '    UserKnownHostsFile "%s/ssh/known_hosts"' % folder,
+        f'    IdentityFile "{folder}/ssh/id_ed25519"',
+        f'    UserKnownHostsFile "{folder}/ssh/known_hosts"',
         "    IdentitiesOnly yes",
         "    StrictHostKeyChecking yes",
     ]
@@ -153,16 +153,16 @@ def main() -> None:
     folder = Folder(module)
     folder.directory("ssh")
     user_key = folder.key("ssh/id_ed25519", "slipway.kube lab")
-    resolver = "".join("nameserver %s\n" % address for address in module.params["name_servers"])
+    resolver = "".join(f"nameserver {address}\n" for address in module.params["name_servers"])
     known = []
     for host in module.params["hosts"]:
         place = "hosts/" + host["name"]
         folder.directory(place)
         # The comment stays off the known_hosts line: it names no machine.
-        host_key = folder.key("%s/%s" % (place, HOST_KEY), host["name"]).split()[:2]
+        host_key = folder.key(f"{place}/{HOST_KEY}", host["name"]).split()[:2]
         folder.file(place + "/authorized_keys", user_key + "\n")
         folder.file(place + "/resolv.conf", resolver)
-        known.append("%s,%s %s\n" % (host["address"], host["name"], " ".join(host_key)))
+        known.append(f"{host['address']},{host['name']} {' '.join(host_key)}\n")
     folder.file("ssh/config", ssh_config(folder.path, module.params["user"], module.params["hosts"]))
     folder.only("hosts", {host["name"] for host in module.params["hosts"]})
     folder.file("ssh/known_hosts", "".join(known))

@@ -208,9 +208,9 @@ VERBS = {"create": "created", "change": "changed", "delete": "deleted"}
 def summary(steps: Sequence[Step], check_mode: bool) -> str:
     """Say in one sentence what was done, or would be."""
     counts = {action: sum(step.action == action for step in steps) for action in VERBS}
-    done = ", ".join("%d %s" % (count, VERBS[action]) for action, count in counts.items() if count) or "nothing to do"
+    done = ", ".join(f"{count} {VERBS[action]}" for action, count in counts.items() if count) or "nothing to do"
     would = "would be: " if check_mode and done != "nothing to do" else ""
-    return "%d object%s, %s%s." % (len(steps), "" if len(steps) == 1 else "s", would, done)
+    return f"{len(steps)} object{'' if len(steps) == 1 else 's'}, {would}{done}."
 
 
 def converge(module: KubeModule, contents: list[dict[str, Any]], client: Client) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def converge(module: KubeModule, contents: list[dict[str, Any]], client: Client)
         )
     except Unreachable as error:
         if module.check_mode:
-            module.warn("A dry run cannot know what the cluster has: %s" % error)
+            module.warn(f"A dry run cannot know what the cluster has: {error}")
             return predict(contents, present, options["namespace"])
         raise
     refused = refusals(client, manifest.kinds, options["refuse_when"])
@@ -248,7 +248,7 @@ def predict(contents: list[dict[str, Any]], present: bool, namespace: str) -> di
     if not present:
         return dict(changed=False, objects=[], msg="The cluster is not there yet: nothing to delete.")
     return report(
-        creations(contents, namespace), "The cluster is not there yet: all %d objects would be created." % len(contents)
+        creations(contents, namespace), f"The cluster is not there yet: all {len(contents)} objects would be created."
     )
 
 

@@ -146,7 +146,7 @@ def show(module: KubeModule) -> dict[str, Any]:
         raise ReleaseError("A revision belongs to one release. Give its name and namespace too.")
     if revision is None:
         if not answer["releases"]:
-            raise ReleaseError("There is no release %s in namespace %s." % (name, namespace))
+            raise ReleaseError(f"There is no release {name} in namespace {namespace}.")
         revision = answer["releases"][0]["revision"]
     record = read(client, namespace, name, revision)
     answer["objects"] = contents(record)

@@ -84,7 +84,7 @@ def chart_view(
             module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
         )
     if answer.get("failed") or answer.get("unreachable"):
-        raise SourceError(["helm: the cluster cannot be asked what it serves. %s" % answer.get("msg", "")])
+        raise SourceError([f"helm: the cluster cannot be asked what it serves. {answer.get('msg', '')}"])
     return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
 
 

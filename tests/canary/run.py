@@ -66,7 +66,7 @@ class Watcher(threading.Thread):
             for pid in running:
                 if pid not in ours:
                     try:
-                        ours[pid] = os.readlink("/proc/%s/ns/pid" % pid) == here
+                        ours[pid] = os.readlink(f"/proc/{pid}/ns/pid") == here
                     except OSError:
                         continue
                 if ours[pid]:
@@ -85,7 +85,7 @@ class Watcher(threading.Thread):
             data = path.read_bytes()[:20_000_000]
         except OSError:
             return
-        self.found.update("%s in %s (%s)" % (name, what, path) for name in hits(data, self.forms))
+        self.found.update(f"{name} in {what} ({path})" for name in hits(data, self.forms))
 
 
 def hits(data: bytes, forms: dict[str, bytes]) -> Iterator[str]:
@@ -116,8 +116,8 @@ def in_cluster(namespace: str, forms: dict[str, bytes]) -> set[str]:
             command = ["kubectl", "get", kind, "--namespace", namespace, "--output", "json"]
             data += subprocess.run(command, capture_output=True, check=False).stdout
     if b'"kind": "Lease"' not in data and b'"kind": "ServiceAccount"' not in data:
-        raise SystemExit("The namespace %s cannot be looked into." % namespace)
-    return {"%s in an object of the cluster" % name for name in hits(data, forms)}
+        raise SystemExit(f"The namespace {namespace} cannot be looked into.")
+    return {f"{name} in an object of the cluster" for name in hits(data, forms)}
 
 
 def main() -> int:
@@ -127,7 +127,7 @@ def main() -> int:
     parser.add_argument("--namespace", default="canary")
     parser.add_argument("--keep", action="store_true", help="keep the output for a look")
     options = parser.parse_args()
-    values = {name: "c4n4ry-%s-%s" % (name, secrets.token_hex(6)) for name in NAMES}
+    values = {name: f"c4n4ry-{name}-{secrets.token_hex(6)}" for name in NAMES}
     forms = {name: value.encode() for name, value in values.items()}
     forms.update({name + " (base64)": base64.b64encode(value.encode()) for name, value in values.items()})
     folder = Path(tempfile.mkdtemp(prefix="canary-"))
@@ -168,7 +168,7 @@ def main() -> int:
         "-i",
         "localhost,",
         "-e",
-        "@%s" % variables,
+        f"@{variables}",
         str(HERE / "play.yml"),
     ]
     found: set[str] = set()
@@ -189,7 +189,7 @@ def main() -> int:
     found |= watcher.found
     said = output.read_text(errors="replace")
     for path, what in ((output, "the output"), (log, "Ansible's log")):
-        found.update("%s in %s" % (name, what) for name in hits(path.read_bytes(), forms))
+        found.update(f"{name} in {what}" for name in hits(path.read_bytes(), forms))
     journal = subprocess.run(
         [
             "sh",
@@ -199,7 +199,7 @@ def main() -> int:
         capture_output=True,
         check=False,
     ).stdout
-    found.update("%s in the host's journal" % name for name in hits(journal, forms))
+    found.update(f"{name} in the host's journal" for name in hits(journal, forms))
     delete = ["kubectl", "delete", "namespace", options.namespace, "--wait=false", "--ignore-not-found"]
     subprocess.run(delete, check=False, capture_output=True)
     missing = [what for what, sign in EXPECTED.items() if not re.search(sign, said)]
@@ -209,7 +209,7 @@ def main() -> int:
         )
     )
     if options.keep:
-        print("kept in %s" % folder)
+        print(f"kept in {folder}")
     else:
         shutil.rmtree(folder)
     return 1 if found or missing else 0

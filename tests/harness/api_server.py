@@ -158,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.server.busy > 0:
                 self.server.busy -= 1
                 return self.refused(500, "InternalError", "etcdserver: leader changed")
-            self.server.asked.append("%s %s%s" % (self.command, parts.path, " (dry)" if dry else ""))
+            self.server.asked.append(f"{self.command} {parts.path}{' (dry)' if dry else ''}")
             getattr(self, "on_" + self.command.lower())(parts.path, query, body, dry)
 
     do_GET = do_PATCH = do_DELETE = do_POST = do_PUT = handle_any
@@ -203,7 +203,7 @@ class Handler(BaseHTTPRequestHandler):
         return next((kinds[plural][0] for kinds in self.server.served().values() if plural in kinds), None)
 
     def on_post(self, path: str, query: dict[str, str], body: Any, dry: bool) -> None:
-        path = "%s/%s" % (path, body["metadata"]["name"])
+        path = f"{path}/{body['metadata']['name']}"
         if path in self.server.objects:
             return self.refused(409, "AlreadyExists", "already exists")
         self.server.writes.append(("POST", path))
@@ -224,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.refused(404, "NotFound", "not found")
         for name, wanted in (body.get("preconditions") or {}).items():
             if wanted != old["metadata"][name]:
-                return self.refused(409, "Conflict", "the %s in the precondition does not match" % name)
+                return self.refused(409, "Conflict", f"the {name} in the precondition does not match")
         self.server.writes.append(("DELETE", path))
         for key in [key for key in self.server.objects if key.startswith(path + "/")]:
             del self.server.objects[key]
@@ -238,7 +238,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(status, {"kind": "Status", **content})
         parent = "/".join(path.split("/")[:5])
         if path.startswith("/api/v1/namespaces/") and parent not in self.server.objects and parent != path:
-            return self.refused(404, "NotFound", 'namespaces "%s" not found' % path.split("/")[4])
+            return self.refused(404, "NotFound", f'namespaces "{path.split("/")[4]}" not found')
         old = self.server.objects.get(path)
         after, conflicts = applied(old or {}, body, query["fieldManager"], query.get("force") == "true")
         if conflicts:

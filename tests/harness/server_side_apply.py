@@ -75,7 +75,7 @@ def applied(
             continue
         taken = {path for path in there & set(wanted) if value_at(old, path) != wanted[path]}
         conflicts += [
-            {"field": "." + ".".join(path), "message": 'conflict with "%s" using v1' % entry["manager"]}
+            {"field": "." + ".".join(path), "message": f'conflict with "{entry["manager"]}" using v1'}
             for path in sorted(taken)
         ]
         if force:

@@ -40,7 +40,7 @@ def look_at(host: str, port: int) -> tuple[float | None, str]:
     try:
         return end_of(certificate or b""), ""
     except (IndexError, ValueError) as error:
-        return None, "its certificate cannot be read: %s" % error
+        return None, f"its certificate cannot be read: {error}"
 
 
 def own_certificate(pem: bytes) -> float | None:
@@ -118,8 +118,8 @@ def judged(name: Reference, what: str, end: float, now: float) -> list[Finding]:
             "certificate_expires",
             "error" if left < VERY_SOON else "warning",
             name,
-            "the certificate of %s %s" % (what.replace("the client certificate of ", ""), ended),
-            evidence=["notAfter: %s UTC" % when],
+            f"the certificate of {what.replace('the client certificate of ', '')} {ended}",
+            evidence=[f"notAfter: {when} UTC"],
             advice=renew,
             patience=SLOW,
         )

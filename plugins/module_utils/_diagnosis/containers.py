@@ -36,9 +36,9 @@ class Container(NamedTuple):
     def where(self) -> str:
         """Name the pod, its node and the container."""
         node = (self.pod.get("spec") or {}).get("nodeName") or ""
-        return "pod %s%s, %scontainer %s" % (
+        return "pod {}{}, {}container {}".format(
             named(self.pod),
-            " on %s" % node if node else "",
+            f" on {node}" if node else "",
             "init " if self.init else "",
             self.name,
         )
@@ -59,8 +59,8 @@ class Container(NamedTuple):
             fault,
             more.pop("severity", "error"),
             self.view.made_by(self.pod),
-            "%scontainer %s: %s" % ("init " if self.init else "", self.name, title),
-            evidence=["%s: %s" % (self.where, one_line(evidence))],
+            f"{'init ' if self.init else ''}container {self.name}: {title}",
+            evidence=[f"{self.where}: {one_line(evidence)}"],
             advice=advice,
             container=self.name,
             pods=[named(self.pod)],
@@ -86,7 +86,7 @@ def containers_of(view: View, pod: Object) -> list[Container]:
 
 def _about(event: Object, name: str) -> bool:
     path = (event.get("involvedObject") or {}).get("fieldPath") or ""
-    return not path or path.endswith("{%s}" % name)
+    return not path or path.endswith(f"{{{name}}}")
 
 
 def container_finding(container: Container) -> Finding | None:
@@ -139,14 +139,14 @@ def _image(container: Container, reason: str, message: str) -> Finding:
     found = image_fault(reason, message, image)
     missing = _missing_pull_secrets(container) if found.fault == "image_pull_denied" else []
     if missing:
-        secrets = " and ".join("Secret %s" % secret for secret in missing)
+        secrets = " and ".join(f"Secret {secret}" for secret in missing)
         found = found._replace(
-            title=found.title + ", and %s, with which it is to be pulled, is not there" % secrets,
-            advice="Create %s (kubectl create secret docker-registry), or correct imagePullSecrets." % secrets,
+            title=found.title + f", and {secrets}, with which it is to be pulled, is not there",
+            advice=f"Create {secrets} (kubectl create secret docker-registry), or correct imagePullSecrets.",
         )
     about = registry_of(image) if found.fault in ("image_unreachable", "image_rate_limited") else image
     return container.find(
-        found.fault, found.title % image, found.advice, found.patience, "%s: %s" % (reason, message), about=about
+        found.fault, found.title % image, found.advice, found.patience, f"{reason}: {message}", about=about
     )
 
 
@@ -157,9 +157,7 @@ def _missing_pull_secrets(container: Container) -> list[str]:
         said = re.search(r"image pull secrets \(([^)]+)\)", event.get("message") or "")
         if event.get("reason") == "FailedToRetrieveImagePullSecret" and said:
             names = [name.strip() for name in said.group(1).split(",")]
-            return [
-                "%s/%s" % (namespace, name) for name in names if container.view.get("Secret", namespace, name) is None
-            ]
+            return [f"{namespace}/{name}" for name in names if container.view.get("Secret", namespace, name) is None]
     return []
 
 
@@ -177,7 +175,7 @@ NOT_CREATED = (
 def _not_created(container: Container, reason: str, message: str) -> Finding:
     fault = next((fault for pattern, fault in NOT_CREATED if re.search(pattern, message)), "container_not_created")
     namespace = container.pod["metadata"].get("namespace") or ""
-    evidence, patience, about = "%s: %s" % (reason, message), HOPELESS, ""
+    evidence, patience, about = f"{reason}: {message}", HOPELESS, ""
     if fault == "config_not_synced":
         title, advice, patience = (
             "its configuration has not reached the node",
@@ -201,10 +199,8 @@ def _not_created(container: Container, reason: str, message: str) -> Finding:
         )
         unset = re.search(r'missing value for \\?"?(\w+)', message)
         if unset:
-            title = "subPathExpr of a volume asks for the variable %s, which the container does not have" % unset.group(
-                1
-            )
-            advice = "Add %s to the container's env, or correct subPathExpr." % unset.group(1)
+            title = f"subPathExpr of a volume asks for the variable {unset.group(1)}, which the container does not have"
+            advice = f"Add {unset.group(1)} to the container's env, or correct subPathExpr."
     else:
         title, advice, patience = "the runtime cannot make it", "See the message.", SUSPICIOUS
     return container.find(fault, title, advice, patience, evidence, about=about)
@@ -214,15 +210,15 @@ def _missing_config(message: str, namespace: str) -> tuple[str, str, str]:
     """Read which ConfigMap, Secret or key the kubelet misses: title, advice, and what makes two of them the same."""
     key = re.search(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:\S+/)?([^\s\"]+)", message, re.IGNORECASE)
     if key:
-        what = "%s %s/%s" % (_kind(key.group(2)), namespace, key.group(3))
+        what = f"{_kind(key.group(2))} {namespace}/{key.group(3)}"
         return (
-            "key %s is not in %s" % (key.group(1), what),
-            "Add the key %s to %s, or correct its name in the container's env." % (key.group(1), what),
-            "%s %s" % (what, key.group(1)),
+            f"key {key.group(1)} is not in {what}",
+            f"Add the key {key.group(1)} to {what}, or correct its name in the container's env.",
+            f"{what} {key.group(1)}",
         )
     whole = re.search(r"(configmap|secret)s? \"?(?:[^\s\"/]+/)?([^\s\"/]+)\"? not found", message, re.IGNORECASE)
-    what = "%s %s/%s" % (_kind(whole.group(1)), namespace, whole.group(2)) if whole else "its configuration"
-    return "%s is not there" % what, "Create %s, or correct its name in the container's env." % what, what
+    what = f"{_kind(whole.group(1))} {namespace}/{whole.group(2)}" if whole else "its configuration"
+    return f"{what} is not there", f"Create {what}, or correct its name in the container's env.", what
 
 
 def _kind(word: str) -> str:
@@ -324,6 +320,6 @@ def _init_runs(container: Container, since: float) -> Finding | None:
         "it has run for %d s, and the pod's containers wait for it" % since,
         "Read its log: it often waits for a Service or a database that is not there.",
         SLOW,
-        "running since %s" % ((container.status.get("state") or {}).get("running") or {}).get("startedAt"),
+        f"running since {((container.status.get('state') or {}).get('running') or {}).get('startedAt')}",
         severity="error" if since >= 300 else "warning",
     )

@@ -58,8 +58,8 @@ class ControlPlane:
                 for endpoint in part.get("endpoints") or []:
                     for address in endpoint.get("addresses") or []:
                         for port in part.get("ports") or []:
-                            shown = "[%s]" % address if ":" in address else address
-                            found.append("%s:%s" % (shown, port.get("port")))
+                            shown = f"[{address}]" if ":" in address else address
+                            found.append(f"{shown}:{port.get('port')}")
         return sorted(found)
 
     def _api_servers(self) -> list[Finding]:
@@ -68,19 +68,19 @@ class ControlPlane:
         found = []
         for address, (answer, reached) in zip(addresses, said):
             if not reached:
-                self.unseen["API server %s" % address] = answer
+                self.unseen[f"API server {address}"] = answer
                 continue
             failed = re.findall(r"^\[-\](\S+)(.*)$", answer, re.MULTILINE)
             if failed:
-                parts = ["%s%s" % (name, rest) for name, rest in failed]
+                parts = [f"{name}{rest}" for name, rest in failed]
                 etcd = any(name.startswith("etcd") for name, _rest in failed)
                 found.append(
                     Finding(
                         "etcd_member" if etcd else "api_server_unwell",
                         "error",
                         self._pod_at(address, "kube-apiserver"),
-                        "the API server at %s is not ready: %s" % (address, ", ".join(name for name, _rest in failed)),
-                        evidence=["/readyz?verbose: %s" % one_line("; ".join(parts))],
+                        f"the API server at {address} is not ready: {', '.join((name for name, _rest in failed))}",
+                        evidence=[f"/readyz?verbose: {one_line('; '.join(parts))}"],
                         advice="See etcd on that host: its pod, its disk, and that a majority of its members runs."
                         if etcd
                         else "See the API server's log on that host.",
@@ -108,16 +108,16 @@ class ControlPlane:
         for node in self.view.all("Node"):
             addresses = [one.get("address") for one in (node.get("status") or {}).get("addresses") or []]
             if host in addresses:
-                return Reference("v1", "Pod", SYSTEM, "%s-%s" % (component, node["metadata"]["name"]))
+                return Reference("v1", "Pod", SYSTEM, f"{component}-{node['metadata']['name']}")
         return Reference("v1", "Service", "default", "kubernetes")
 
     def _leaders(self) -> list[Finding]:
         found = []
         for name in LEADERS:
             try:
-                lease = self.client.find("/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s" % (SYSTEM, name))
+                lease = self.client.find(f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/{name}")
             except (ApiError, Unreachable) as error:
-                self.unseen["Lease %s" % name] = one_line(str(error))
+                self.unseen[f"Lease {name}"] = one_line(str(error))
                 continue
             renewed = seconds_of(((lease or {}).get("spec") or {}).get("renewTime"))
             late = max(self.view.now, time.time()) - renewed
@@ -135,12 +135,9 @@ class ControlPlane:
                     "error",
                     Reference("coordination.k8s.io/v1", "Lease", SYSTEM, name),
                     "no %s works: nothing has led for %d s" % (name, late),
-                    evidence=[
-                        "Lease %s/%s: renewTime %s" % (SYSTEM, name, ((lease.get("spec") or {}).get("renewTime")))
-                    ]
-                    + ["its pods: %s" % (", ".join(named(pod) for pod in pods) or "none")],
-                    advice="See its static pod on the control planes: crictl ps -a, /etc/kubernetes/manifests/%s.yaml, journalctl -u kubelet."
-                    % name,
+                    evidence=[f"Lease {SYSTEM}/{name}: renewTime {(lease.get('spec') or {}).get('renewTime')}"]
+                    + [f"its pods: {', '.join(named(pod) for pod in pods) or 'none'}"],
+                    advice=f"See its static pod on the control planes: crictl ps -a, /etc/kubernetes/manifests/{name}.yaml, journalctl -u kubelet.",
                     blames=tuple(Reference("v1", "Pod", SYSTEM, pod["metadata"]["name"]) for pod in pods),
                 )
             )
@@ -177,7 +174,7 @@ class ControlPlane:
                     Reference("v1", "Pod", SYSTEM, pod["metadata"]["name"]),
                     "this member of etcd is not ready: %d of %d are, and %d must be"
                     % (left, len(members), len(members) // 2 + 1),
-                    evidence=["pod %s on %s is not Ready" % (named(pod), (pod.get("spec") or {}).get("nodeName"))],
+                    evidence=[f"pod {named(pod)} on {(pod.get('spec') or {}).get('nodeName')} is not Ready"],
                     advice="See its log and disk on that host: crictl logs, /var/lib/etcd.",
                     pods=[named(pod)],
                     container="etcd",
@@ -204,7 +201,7 @@ class ControlPlane:
                     wanted.append((one["address"], KUBELET_PORT, name, "the kubelet of node " + name.name))
                     break
         if len(nodes) > MOST_KUBELETS:
-            self.unseen["certificates of %d kubelets" % (len(nodes) - MOST_KUBELETS)] = (
+            self.unseen[f"certificates of {len(nodes) - MOST_KUBELETS} kubelets"] = (
                 "only %d are looked at" % MOST_KUBELETS
             )
         # Where the first kubelets are not reached from here, the others will not be either: no time is lost on them.
@@ -213,17 +210,17 @@ class ControlPlane:
         if any(end is not None for end, _why in looks[len(self.servers()) :]):
             looks += self.client.each(lambda one: look_at(one[0], one[1]), wanted[first:])
         elif wanted[first:]:
-            self.unseen["certificates of %d more kubelets" % len(wanted[first:])] = (
+            self.unseen[f"certificates of {len(wanted[first:])} more kubelets"] = (
                 "the first ones are not reached from here"
             )
         silent = []
         for (_host, _port, name, what), (end, why) in zip(wanted, looks):
             if end is None:
-                silent.append("%s (%s)" % (what, why))
+                silent.append(f"{what} ({why})")
             else:
                 found += judged(name, what, end, now)
         if silent:
-            self.unseen["certificates"] = "not reached from here: %s" % one_line(", ".join(silent))
+            self.unseen["certificates"] = f"not reached from here: {one_line(', '.join(silent))}"
         own = own_certificate(self.client.credentials.certificate)
         if own is not None:
             place = Reference("v1", "Service", "default", "kubernetes")
@@ -237,7 +234,7 @@ class ControlPlane:
 def cluster_domain(client: Client) -> str:
     """Read from CoreDNS' configuration which domain is the cluster's; empty where that may not be read."""
     try:
-        content = client.find("/api/v1/namespaces/%s/configmaps/coredns" % SYSTEM) or {}
+        content = client.find(f"/api/v1/namespaces/{SYSTEM}/configmaps/coredns") or {}
     except (ApiError, Unreachable):
         return ""
     named_in = re.search(r"^\s*kubernetes\s+([\w.-]+)", (content.get("data") or {}).get("Corefile") or "", re.MULTILINE)

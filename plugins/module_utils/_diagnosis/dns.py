@@ -46,7 +46,7 @@ def name_resolution(view: View, findings: Sequence[Finding]) -> list[Finding]:
             *found,
             _down(
                 service,
-                "its Service %s is not there" % SERVICE,
+                f"its Service {SERVICE} is not there",
                 "Create the Service again: kubeadm init phase addon coredns.",
             ),
         ]
@@ -65,9 +65,9 @@ def name_resolution(view: View, findings: Sequence[Finding]) -> list[Finding]:
         same = (own[0].fault, own[0].container)
         # The same of all its pods, so that it is told once.
         for cause in [one for one in own if (one.fault, one.container) == same]:
-            cause.causes = ["the cluster resolves no names", "%s: %s" % (cause.object, cause.title)]
+            cause.causes = ["the cluster resolves no names", f"{cause.object}: {cause.title}"]
             cause.fault, cause.severity = "dns_down", "error"
-            cause.title = "the cluster's DNS is down: %s" % cause.title
+            cause.title = f"the cluster's DNS is down: {cause.title}"
             cause.advice += (
                 " For a Corefile that was changed: kubectl -n kube-system edit configmap coredns. "
                 "For a loop, see the resolv.conf that the kubelets hand on (resolvConf)."
@@ -80,13 +80,13 @@ def name_resolution(view: View, findings: Sequence[Finding]) -> list[Finding]:
         for finding in found:
             if finding.object == service and finding.fault == "service_selects_nothing":
                 finding.fault, finding.severity = "dns_down", "error"
-                finding.title = "the cluster's DNS is down: %s" % finding.title
+                finding.title = f"the cluster's DNS is down: {finding.title}"
         return found
     replicas = ((workload or {}).get("spec") or {}).get("replicas", 1)
     why = (
-        "%s is scaled to 0" % place
+        f"{place} is scaled to 0"
         if workload is not None and replicas == 0
-        else "its Service %s has no ready endpoints" % SERVICE
+        else f"its Service {SERVICE} has no ready endpoints"
     )
     advice = (
         "Scale it up: kubectl -n kube-system scale deployment coredns --replicas=2."
@@ -107,7 +107,7 @@ def _down(place: Reference, why: str, advice: str) -> Finding:
         "dns_down",
         "error",
         place,
-        "the cluster's DNS is down: %s" % why,
-        evidence=["Service %s/%s has no ready endpoint" % (NAMESPACE, SERVICE)],
+        f"the cluster's DNS is down: {why}",
+        evidence=[f"Service {NAMESPACE}/{SERVICE} has no ready endpoint"],
         advice=advice,
     )

@@ -34,9 +34,9 @@ def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
     :param restarts: how often it was started anew.
     """
     code, reason, message = ended.get("exitCode"), ended.get("reason") or "", ended.get("message") or ""
-    evidence = "ended with exit code %s%s%s%s" % (
+    evidence = "ended with exit code {}{}{}{}".format(
         code,
-        " (%s)" % reason if reason else "",
+        f" ({reason})" if reason else "",
         ", %d restart%s" % (restarts, "" if restarts == 1 else "s") if restarts else "",
         ": " + message if message else "",
     )
@@ -56,8 +56,9 @@ def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
     signal = SIGNALS.get(code or 0, "")
     return End(
         "crash_loop",
-        "it ends with exit code %s%s%s"
-        % (code, " (%s)" % signal if signal else "", " again and again" if restarts else ""),
+        "it ends with exit code {}{}{}".format(
+            code, f" ({signal})" if signal else "", " again and again" if restarts else ""
+        ),
         "Read the log of the container that ended: kubectl logs --previous.",
         evidence,
         by_signal=signal in ("SIGKILL", "SIGTERM"),
@@ -69,8 +70,8 @@ def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> End:
     if limit:
         return End(
             "oom_killed",
-            "it is killed because it needs more memory than its limit of %s" % limit,
-            "Raise resources.limits.memory above %s, or let the program use less." % limit,
+            f"it is killed because it needs more memory than its limit of {limit}",
+            f"Raise resources.limits.memory above {limit}, or let the program use less.",
             evidence,
         )
     return End(
@@ -95,9 +96,9 @@ def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> End:
     place = re.search(r'to rootfs at \\?"([^"\\]+)', message)
     for mount in spec.get("volumeMounts") or []:
         if place and mount.get("mountPath") == place.group(1):
-            title = "volume %s cannot be mounted at %s" % (mount.get("name"), place.group(1))
+            title = f"volume {mount.get('name')} cannot be mounted at {place.group(1)}"
             if mount.get("subPath"):
-                title += ": one of that and its subPath %s is a file, the other a folder" % mount["subPath"]
+                title += f": one of that and its subPath {mount['subPath']} is a file, the other a folder"
                 advice = (
                     "Correct subPath: one that is not in the volume, such as a key that a ConfigMap does not have, is made as a folder. "
                     "Or correct mountPath."
@@ -109,17 +110,17 @@ def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: st
     command = list(spec.get("command") or []) + list(spec.get("args") or [])
     program = re.search(r'exec: "([^"]+)"', message)
     what = program.group(1) if program else command[0] if command else ""
-    quoted = " %s" % what if what else ""
+    quoted = f" {what}" if what else ""
     mounted = re.search(r"error mounting|mount .* to rootfs|not a directory.*mount", message)
     if mounted:
         return _cannot_mount(spec, message, evidence)
     if re.search(r"permission denied", message) or code == 126:
         title, advice = (
-            "its command%s is not executable" % quoted,
+            f"its command{quoted} is not executable",
             "Make the program executable in the image, or correct command.",
         )
     elif re.search(r"executable file not found|no such file or directory", message) or code == 127:
-        title, advice = "its command%s is not in the image" % quoted, "Correct command and args, or the image."
+        title, advice = f"its command{quoted} is not in the image", "Correct command and args, or the image."
         if re.search(r"chdir|working dir", message):
             title, advice = "its working directory is not in the image", "Correct workingDir."
     else:

@@ -52,33 +52,32 @@ def _configuration(view: View, content: Object, said: Mapping[str, str]) -> Find
         place, name = service.get("namespace") or "", service.get("name") or ""
         why = ""
         if name and view.missing("Service", place, name):
-            why = "its Service %s/%s is not there" % (place, name)
+            why = f"its Service {place}/{name} is not there"
         elif name and ready_endpoints(view, place, name) == 0:
-            why = "its Service %s/%s has no ready endpoints" % (place, name)
+            why = f"its Service {place}/{name} has no ready endpoints"
             blames.append(Reference("v1", "Service", place, name))
         elif hook.get("name") in said:
             why = said[hook["name"]]
         if why:
             down.append(hook)
-            evidence.append("webhook %s: %s" % (hook.get("name"), why))
+            evidence.append(f"webhook {hook.get('name')}: {why}")
     if not down:
         return None
     strict = [hook for hook in down if (hook.get("failurePolicy") or "Fail") == "Fail"]
     concerned = sorted(
         {
-            "%s %s" % (" ".join(rule.get("operations") or ["*"]), ", ".join(rule.get("resources") or ["*"]))
+            f"{' '.join(rule.get('operations') or ['*'])} {', '.join(rule.get('resources') or ['*'])}"
             for hook in strict or down
             for rule in hook.get("rules") or []
         }
     )
-    evidence.append("it must be asked for: %s" % shortened(concerned, 5))
+    evidence.append(f"it must be asked for: {shortened(concerned, 5)}")
     untrusted = all(re.search(r"x509|tls:", said.get(hook.get("name") or "", "")) for hook in strict or down)
     return Finding(
         "webhook_untrusted" if untrusted else "webhook_down",
         "error" if strict else "warning",
         reference(content),
-        "%s%s"
-        % (
+        "{}{}".format(
             "its webhook has a certificate that the API server does not trust"
             if untrusted
             else "its webhook does not answer",
@@ -109,10 +108,11 @@ def api_services(view: View) -> list[Finding]:
                 "api_service_down",
                 "warning" if young else "error",
                 reference(content),
-                "it is not available (%s)" % available.get("reason"),
+                f"it is not available ({available.get('reason')})",
                 evidence=[one_line(available.get("message") or "")],
-                advice="See its Service %s/%s and the pods of it; without it what it serves is not there, and namespaces cannot be deleted."
-                % (service.get("namespace"), service.get("name")),
+                advice="See its Service {}/{} and the pods of it; without it what it serves is not there, and namespaces cannot be deleted.".format(
+                    service.get("namespace"), service.get("name")
+                ),
                 blames=(Reference("v1", "Service", service.get("namespace") or "", service.get("name") or ""),),
             )
         )

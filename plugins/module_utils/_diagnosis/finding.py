@@ -92,13 +92,13 @@ class Finding:
 def finding_text(finding: dict[str, Any]) -> list[str]:
     """Tell a finding, as :meth:`Finding.as_dict` gives it, in lines; all but the first are indented."""
     name = finding["object"]
-    where = "%s %s" % (name["kind"], "/".join(filter(None, (name["namespace"], name["name"]))))
-    lines = ["%s %s: %s" % (finding["severity"].upper(), where, one_line(finding["title"]))]
+    where = f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}"
+    lines = [f"{finding['severity'].upper()} {where}: {one_line(finding['title'])}"]
     lines += ["  " + one_line(text) for text in finding["evidence"]]
     if len(finding["causes"]) > 1:
         lines.append("  chain: " + " <- ".join(one_line(text) for text in finding["causes"]))
     if finding["logs"]:
-        lines.append("  log of container %s:" % finding["container"] if finding["container"] else "  log:")
+        lines.append(f"  log of container {finding['container']}:" if finding["container"] else "  log:")
         lines += ["    | " + line for line in finding["logs"]]
     if finding["others"]:
         lines.append("  also: " + shortened(finding["others"], 8))

@@ -114,7 +114,7 @@ def _must_exist(client: Client, namespaces: Sequence[str]) -> list[dict[str, Any
     found = client.each(lambda name: _look_up(client, name), namespaces)
     missing = [namespace for namespace, live in zip(namespaces, found) if live is None]
     if missing:
-        raise NoSuch("There is no namespace %s in the cluster. See: kubectl get namespaces." % " and no ".join(missing))
+        raise NoSuch(f"There is no namespace {' and no '.join(missing)} in the cluster. See: kubectl get namespaces.")
     return [content for content in found if content]
 
 
@@ -136,9 +136,9 @@ def objects_of(client: Client, namespace: str, name: str) -> list[Reference]:
 
     def read(kind: str) -> list[dict[str, Any]]:
         try:
-            return read_kind(client, kind, "", {"labelSelector": "%s=%s" % (RELEASE, name)})
+            return read_kind(client, kind, "", {"labelSelector": f"{RELEASE}={name}"})
         except ApiError:
-            return read_kind(client, kind, namespace, {"labelSelector": "%s=%s" % (RELEASE, name)})
+            return read_kind(client, kind, namespace, {"labelSelector": f"{RELEASE}={name}"})
 
     kinds = [
         kind for kind in (*EVERYTHING, *WHOLE) if kind not in ("Event", "Node", "EndpointSlice", "Pod", "ReplicaSet")
@@ -151,8 +151,7 @@ def objects_of(client: Client, namespace: str, name: str) -> list[Reference]:
                 found.append(reference(content))
     if not found:
         raise NoSuch(
-            "There is no release %s in namespace %s: no object bears the label %s=%s. See the module release_info."
-            % (name, namespace, RELEASE, name)
+            f"There is no release {name} in namespace {namespace}: no object bears the label {RELEASE}={name}. See the module release_info."
         )
     return found
 

@@ -35,11 +35,11 @@ def _class(view: View, ingress: Object) -> list[Finding]:
     old = (ingress["metadata"].get("annotations") or {}).get(OLD_CLASS)
     classes = view.all("IngressClass")
     names = sorted(one["metadata"]["name"] for one in classes)
-    there = "ingress classes in the cluster: %s" % (", ".join(names) or "none")
+    there = f"ingress classes in the cluster: {', '.join(names) or 'none'}"
     if wanted in names or (not wanted and old):
         return []
     if wanted:
-        title, advice = "its ingress class %s is not there" % wanted, "Name a class that is there in ingressClassName"
+        title, advice = f"its ingress class {wanted} is not there", "Name a class that is there in ingressClassName"
         if not names:
             advice = "Install an ingress controller, which brings its class"
     else:
@@ -58,7 +58,7 @@ def _class(view: View, ingress: Object) -> list[Finding]:
             evidence=[there],
             advice=advice + ". Until then no controller serves it.",
             patience=SUSPICIOUS,
-            about="ingress class %s" % (wanted or ""),
+            about=f"ingress class {wanted or ''}",
         )
     ]
 
@@ -70,7 +70,7 @@ def backends_of(ingress: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield "the default backend", spec["defaultBackend"]
     for rule in spec.get("rules") or []:
         for path in (rule.get("http") or {}).get("paths") or []:
-            yield "%s%s" % (rule.get("host") or "*", path.get("path") or "/"), path.get("backend") or {}
+            yield f"{rule.get('host') or '*'}{path.get('path') or '/'}", path.get("backend") or {}
 
 
 def _backends(view: View, ingress: Object) -> list[Finding]:
@@ -92,10 +92,10 @@ def _backends(view: View, ingress: Object) -> list[Finding]:
                     "ingress_service_missing",
                     "error",
                     name,
-                    "its Service %s is not there" % target,
+                    f"its Service {target} is not there",
                     evidence=[
-                        "%s leads to Service %s" % (where, target),
-                        "Services there: %s" % (shortened(there, 8) or "none"),
+                        f"{where} leads to Service {target}",
+                        f"Services there: {shortened(there, 8) or 'none'}",
                     ],
                     advice="Create the Service, or correct its name in the Ingress.",
                 )
@@ -104,16 +104,16 @@ def _backends(view: View, ingress: Object) -> list[Finding]:
         ports = (live.get("spec") or {}).get("ports") or []
         fits = [one for one in ports if wanted in (one.get("name"), one.get("port"))]
         if not fits and (live.get("spec") or {}).get("type") != "ExternalName":
-            has = ["%s%s" % (one.get("port"), " (%s)" % one["name"] if one.get("name") else "") for one in ports]
+            has = [f"{one.get('port')}{' ({})'.format(one['name']) if one.get('name') else ''}" for one in ports]
             found.append(
                 Finding(
                     "ingress_port_missing",
                     "error",
                     name,
-                    "Service %s has no port %s" % (target, wanted),
+                    f"Service {target} has no port {wanted}",
                     evidence=[
-                        "%s leads to port %s of Service %s" % (where, wanted, target),
-                        "its ports: %s" % ", ".join(has),
+                        f"{where} leads to port {wanted} of Service {target}",
+                        f"its ports: {', '.join(has)}",
                     ],
                     advice="Name the Service's port (not the container's) in the Ingress.",
                 )
@@ -124,7 +124,7 @@ def _backends(view: View, ingress: Object) -> list[Finding]:
                 "ingress_unserved",
                 "info",
                 name,
-                "nothing answers behind %s" % where,
+                f"nothing answers behind {where}",
                 blames=(Reference("v1", "Service", name.namespace, target),),
                 link=True,
             )
@@ -143,10 +143,9 @@ def _certificates(view: View, ingress: Object) -> list[Finding]:
                     "ingress_tls_missing",
                     "error",
                     name,
-                    "Secret %s with its certificate is not there" % secret,
-                    evidence=["hosts: %s" % (", ".join(entry.get("hosts") or []) or "all")],
-                    advice="Create the Secret (kubectl create secret tls %s), or have cert-manager or the like make it."
-                    % secret,
+                    f"Secret {secret} with its certificate is not there",
+                    evidence=[f"hosts: {', '.join(entry.get('hosts') or []) or 'all'}"],
+                    advice=f"Create the Secret (kubectl create secret tls {secret}), or have cert-manager or the like make it.",
                     patience=SUSPICIOUS,
                 )
             )
@@ -178,10 +177,10 @@ def _matches(labels: Mapping[str, str], selector: Object) -> bool:
 
 def _matches_nothing(view: View, policy: Object, selector: Object) -> Finding:
     name = reference(policy)
-    labels = ", ".join("%s=%s" % pair for pair in sorted((selector.get("matchLabels") or {}).items()))
+    labels = ", ".join("{}={}".format(*pair) for pair in sorted((selector.get("matchLabels") or {}).items()))
     there = sorted(
         {
-            "%s=%s" % (key, value)
+            f"{key}={value}"
             for pod in view.in_namespace(name.namespace)
             for key, value in (pod["metadata"].get("labels") or {}).items()
             if key in (selector.get("matchLabels") or {})
@@ -191,8 +190,8 @@ def _matches_nothing(view: View, policy: Object, selector: Object) -> Finding:
         "policy_matches_nothing",
         "warning",
         name,
-        "its podSelector matches no pod (%s)" % (labels or "by expressions"),
-        evidence=["pods there have: %s" % shortened(there, 6) if there else "no pod there has such a label"],
+        f"its podSelector matches no pod ({labels or 'by expressions'})",
+        evidence=[f"pods there have: {shortened(there, 6)}" if there else "no pod there has such a label"],
         advice="Correct podSelector: as it is, the policy protects nothing.",
         patience=SLOW,
     )

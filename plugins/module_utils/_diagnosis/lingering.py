@@ -66,21 +66,22 @@ def _explain(view: View, content: Object, late: float) -> Finding | None:
             if (volume.get("persistentVolumeClaim") or {}).get("claimName") == name.name
         ]
         finding.title = "it is being deleted, and pods still use it"
-        finding.evidence = ["used by %s" % (shortened([named(pod) for pod in users], 5) or "a pod")]
+        finding.evidence = [f"used by {shortened([named(pod) for pod in users], 5) or 'a pod'}"]
         finding.advice = "Delete the pods, or what makes them."
         finding.severity = "warning"
         return finding
     if not finalizers:
         return None
-    finding.title = "it is being deleted, and its finalizers keep it: %s" % ", ".join(finalizers)
+    finding.title = f"it is being deleted, and its finalizers keep it: {', '.join(finalizers)}"
     finding.evidence = ["metadata.finalizers for %d s after the deletion: %s" % (late, ", ".join(finalizers))]
     if finalizers == ["foregroundDeletion"]:
         finding.advice = "What it owns goes first: see what is left of it."
     else:
         finding.advice = (
             "What set a finalizer must do its work and remove it: see that its controller runs. Only where that is gone for good, "
-            'remove it by hand: kubectl patch %s %s%s --type=merge -p \'{"metadata":{"finalizers":null}}\'.'
-            % (name.kind.lower(), name.name, " -n " + name.namespace if name.namespace else "")
+            'remove it by hand: kubectl patch {} {}{} --type=merge -p \'{{"metadata":{{"finalizers":null}}}}\'.'.format(
+                name.kind.lower(), name.name, " -n " + name.namespace if name.namespace else ""
+            )
         )
     return finding
 
@@ -88,7 +89,7 @@ def _explain(view: View, content: Object, late: float) -> Finding | None:
 def _namespace(view: View, content: Object, finding: Finding) -> Finding:
     said = conditions(content)
     evidence = [
-        "%s: %s" % (kind, one_line(said[kind].get("message") or ""))
+        f"{kind}: {one_line(said[kind].get('message') or '')}"
         for kind in KEEPS
         if (said.get(kind) or {}).get("status") == "True"
     ]
@@ -108,7 +109,7 @@ def _namespace(view: View, content: Object, finding: Finding) -> Finding:
     kept = re.search(r"finalizers remaining: ([^ ]+)", left)
     finding.advice = (
         "See what is left in it%s; the controller of a finalizer must run, or the finalizer be removed."
-        % (" (finalizer %s)" % kept.group(1) if kept else "")
+        % (f" (finalizer {kept.group(1)})" if kept else "")
     )
     finding.blames = tuple(
         reference(other)
@@ -125,18 +126,15 @@ def _pod(view: View, pod: Object, finding: Finding, finalizers: list[str]) -> Fi
     live = view.get("Node", "", node)
     finding.pods = [named(pod)]
     if finalizers and (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") or not node:
-        finding.title = "it is being deleted, and its finalizers keep it: %s" % ", ".join(finalizers)
-        finding.evidence = ["metadata.finalizers: %s" % ", ".join(finalizers)]
+        finding.title = f"it is being deleted, and its finalizers keep it: {', '.join(finalizers)}"
+        finding.evidence = [f"metadata.finalizers: {', '.join(finalizers)}"]
         finding.advice = "What set the finalizer must remove it: see that its controller runs."
     elif live is None or (conditions(live).get("Ready") or {}).get("status") != "True":
-        finding.title = "it is being deleted, and its node %s does not confirm it" % node
-        finding.evidence = ["node %s is %s" % (node, "not Ready" if live else "not in the cluster")]
+        finding.title = f"it is being deleted, and its node {node} does not confirm it"
+        finding.evidence = [f"node {node} is {'not Ready' if live else 'not in the cluster'}"]
         finding.advice = "Bring the node back, or delete it; then the pod goes."
         finding.blames = (Reference("v1", "Node", "", node),)
     else:
-        finding.evidence = ["on node %s%s" % (node, "; finalizers: " + ", ".join(finalizers) if finalizers else "")]
-        finding.advice = (
-            "A program that ignores SIGTERM or a volume that cannot be unmounted holds it: see journalctl -u kubelet on node %s."
-            % node
-        )
+        finding.evidence = [f"on node {node}{'; finalizers: ' + ', '.join(finalizers) if finalizers else ''}"]
+        finding.advice = f"A program that ignores SIGTERM or a volume that cannot be unmounted holds it: see journalctl -u kubelet on node {node}."
     return finding

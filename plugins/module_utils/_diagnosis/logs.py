@@ -49,7 +49,7 @@ def last_words(client: Client, finding: Finding) -> list[str]:
     """Read the last lines of the first pod of a finding that has any."""
     for pod in finding.pods[:2]:
         namespace, _slash, name = pod.partition("/")
-        path = "/api/v1/namespaces/%s/pods/%s/log" % (namespace, name)
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}/log"
         query = {"container": finding.container, "tailLines": str(LINES), "limitBytes": str(BYTES)}
         for previous in ("true", "false") if finding.fault in ENDED else ("false",):
             try:
@@ -67,7 +67,7 @@ def refine(finding: Finding) -> None:
     said = "\n".join(finding.logs)
     if finding.fault == "crash_loop" and re.search(r"exec format error", said):
         finding.fault = "image_wrong_platform"
-        finding.title = "container %s: %s" % (finding.container, NO_PROGRAM)
+        finding.title = f"container {finding.container}: {NO_PROGRAM}"
         finding.advice = NO_PROGRAM_ADVICE
     elif finding.fault in ("crash_loop", "init_fails") and re.search(
         r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address",

@@ -35,13 +35,13 @@ def answers(client: Client, pod: Object, address: str, domain: str) -> tuple[lis
         is_coredns(address)
         code, count = query(address, name)
     except (OSError, http.client.HTTPException) as error:
-        return _by_proxy(client, pod, "%s is not reached from here (%s)" % (address, str(error) or "no answer"))
+        return _by_proxy(client, pod, f"{address} is not reached from here ({str(error) or 'no answer'})")
     if (code == 0 and count) or (not domain and code != SERVER_FAILURE):
         return _upstream(client, pod), ""
     said = CODES.get(code, str(code))
     return [
-        "it does not resolve %s" % name,
-        "pod %s (%s) answers %s with %d addresses" % (named(pod), address, said, count),
+        f"it does not resolve {name}",
+        f"pod {named(pod)} ({address}) answers {said} with {count} addresses",
     ], ""
 
 
@@ -88,12 +88,12 @@ def _by_proxy(client: Client, pod: Object, why: str) -> tuple[list[str], str]:
         client.text(path + "/ready", timeout=TIMEOUT + 1)
     except ApiError as error:
         if error.status == 503 and not re.search(r"trying to reach|proxy|connect", error.message):
-            return ["CoreDNS says that it is not ready", "pod %s: %s" % (named(pod), error.message.strip())], ""
-        return [], "%s, nor through the API server: %s" % (why, error.message.strip())
+            return ["CoreDNS says that it is not ready", f"pod {named(pod)}: {error.message.strip()}"], ""
+        return [], f"{why}, nor through the API server: {error.message.strip()}"
     except Unreachable as error:
-        return [], "%s, nor through the API server: %s" % (why, error)
+        return [], f"{why}, nor through the API server: {error}"
     found = _upstream(client, pod)
-    return found, "" if found else "%s; CoreDNS says of itself that it is ready" % why
+    return found, "" if found else f"{why}; CoreDNS says of itself that it is ready"
 
 
 def _upstream(client: Client, pod: Object) -> list[str]:

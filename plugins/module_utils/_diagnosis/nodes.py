@@ -70,11 +70,16 @@ def _without_agents(view: View) -> list[Finding]:
                     # A few nodes may be left out on purpose, all of them not.
                     "warning" if wanted else "error",
                     name,
-                    "it is meant for %s: %s are not reached from %s"
-                    % ("no node" if not wanted else "%d of %d nodes" % (wanted, len(every)), what, shortened(lost, 5)),
+                    "it is meant for {}: {} are not reached from {}".format(
+                        "no node" if not wanted else "%d of %d nodes" % (wanted, len(every)), what, shortened(lost, 5)
+                    ),
                     evidence=[
                         "desiredNumberScheduled is %d of %d nodes; nodeSelector: %s"
-                        % (wanted, len(every), ", ".join("%s=%s" % pair for pair in sorted(selector.items())) or "none")
+                        % (
+                            wanted,
+                            len(every),
+                            ", ".join("{}={}".format(*pair) for pair in sorted(selector.items())) or "none",
+                        )
                     ],
                     advice="Correct nodeSelector, affinity and tolerations of the DaemonSet, or the labels and taints of the nodes.",
                 )
@@ -96,13 +101,12 @@ def _node(view: View, node: Object) -> list[Finding]:
                     "node_pressure",
                     "error",
                     name,
-                    "it is short of %s (%s): it takes no new pods and evicts some" % (what, kind),
+                    f"it is short of {what} ({kind}): it takes no new pods and evicts some",
                     evidence=[
-                        "%s since %s: %s"
-                        % (kind, pressed.get("lastTransitionTime"), one_line(pressed.get("message") or ""))
+                        f"{kind} since {pressed.get('lastTransitionTime')}: {one_line(pressed.get('message') or '')}"
                     ],
                     advice=advice,
-                    about="%s %s" % (name.name, kind),
+                    about=f"{name.name} {kind}",
                 )
             )
     network = said.get("NetworkUnavailable") or {}
@@ -113,7 +117,7 @@ def _node(view: View, node: Object) -> list[Finding]:
                 "error",
                 name,
                 "its pod network is not set up",
-                evidence=["NetworkUnavailable: %s" % one_line(network.get("message") or network.get("reason") or "")],
+                evidence=[f"NetworkUnavailable: {one_line(network.get('message') or network.get('reason') or '')}"],
                 advice="See the pod network's own pod on this node.",
             )
         )
@@ -124,7 +128,7 @@ def _node(view: View, node: Object) -> list[Finding]:
                 "info",
                 name,
                 "it is cordoned: it takes no new pods",
-                advice="When the work on it is done: kubectl uncordon %s." % name.name,
+                advice=f"When the work on it is done: kubectl uncordon {name.name}.",
             )
         )
     return found
@@ -144,15 +148,15 @@ def _not_ready(view: View, node: Object, ready: Object) -> Finding:
     elif re.search(r"container runtime|PLEG", message):
         advice = "Its container runtime does not answer: systemctl status containerd on it."
     since = view.now - seconds_of(ready.get("lastTransitionTime"))
-    evidence = ["Ready is %s (%s): %s" % (ready.get("status", "Unknown"), ready.get("reason") or "no reason", message)]
+    evidence = [f"Ready is {ready.get('status', 'Unknown')} ({ready.get('reason') or 'no reason'}): {message}"]
     if pods:
-        evidence.append("%d pods are on it: %s" % (len(pods), shortened([named(pod) for pod in pods], 5)))
+        evidence.append(f"{len(pods)} pods are on it: {shortened([named(pod) for pod in pods], 5)}")
     return Finding(
         "node_not_ready",
         # A node that joins is not Ready for some seconds.
         "warning" if view.age(node) < 60 and since < 60 else "error",
         name,
-        "it is not Ready%s" % (" for %d s" % since if since < 1e8 else ""),
+        f"it is not Ready{' for %d s' % since if since < 100000000.0 else ''}",
         evidence=evidence,
         advice=advice,
     )
@@ -187,10 +191,10 @@ def versions(view: View, server: str) -> list[Finding]:
                 "version_skew",
                 "error",
                 reference(node),
-                "its kubelet %s is %s than the API server %s allows" % (kubelet, "newer" if newer else "older", server),
+                f"its kubelet {kubelet} is {'newer' if newer else 'older'} than the API server {server} allows",
                 evidence=["kubelets may be at most %d minors older, and never newer" % (own - oldest)],
                 advice="Upgrade the control plane first." if newer else "Upgrade the node.",
-                about="kubelet %s" % kubelet,
+                about=f"kubelet {kubelet}",
             )
         )
     for pod in view.all("Pod"):
@@ -221,7 +225,7 @@ def _component(view: View, pod: Object, own: int | None) -> list[Finding]:
             if part == "kube-proxy"
             else Reference("v1", "Pod", "kube-system", pod["metadata"]["name"]),
             "%s of minor 1.%d does not go with an API server of 1.%d" % (part, its, own),
-            evidence=["pod %s: %s" % (named(pod), image)],
+            evidence=[f"pod {named(pod)}: {image}"],
             advice="Bring the control plane to one version: finish the upgrade.",
             about="%s 1.%d" % (part, its),
         )

@@ -64,8 +64,8 @@ def _lost_node(view: View, pod: Object, node: Object) -> Finding:
         "pod_on_lost_node",
         "warning",
         view.made_by(pod),
-        "its pod is on node %s, which is not Ready" % name,
-        evidence=["pod %s on %s" % (named(pod), name)],
+        f"its pod is on node {name}, which is not Ready",
+        evidence=[f"pod {named(pod)} on {name}"],
         advice="See the node.",
         pods=[named(pod)],
         blames=(Reference("v1", "Node", "", name),),
@@ -80,15 +80,13 @@ def _failed(view: View, pod: Object) -> Finding | None:
         return None
     owner = view.made_by(pod)
     alone = owner.kind == "Pod"
-    evidence = [
-        "pod %s on %s: %s: %s" % (named(pod), (pod.get("spec") or {}).get("nodeName"), reason, one_line(message))
-    ]
+    evidence = [f"pod {named(pod)} on {(pod.get('spec') or {}).get('nodeName')}: {reason}: {one_line(message)}"]
     if reason == "Evicted":
         return Finding(
             "evicted",
             "error" if alone or _again(view, owner) else "warning",
             owner,
-            "its pod was evicted: %s" % one_line(message).rstrip("."),
+            f"its pod was evicted: {one_line(message).rstrip('.')}",
             evidence=evidence,
             advice=_eviction_advice(message),
             pods=[named(pod)],
@@ -102,7 +100,7 @@ def _failed(view: View, pod: Object) -> Finding | None:
             "pod_ended_by_node",
             "warning",
             owner,
-            "its node ended it (%s)" % reason,
+            f"its node ended it ({reason})",
             evidence=evidence,
             advice="Let a Deployment make the pod, so that another one takes its place.",
             pods=[named(pod)],
@@ -123,7 +121,7 @@ def _failed(view: View, pod: Object) -> Finding | None:
             "node_refuses_pod",
             "error" if alone else "warning",
             owner,
-            "its node refuses it: %s" % reason,
+            f"its node refuses it: {reason}",
             evidence=evidence,
             advice="Leave the choice of the node to the scheduler (no nodeName), or make room on that node.",
             pods=[named(pod)],
@@ -182,18 +180,18 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
     volume = re.search(r'for volume "([^"]+)"', message)
     if missing:
         kind = "ConfigMap" if missing.group(1) == "configmap" else "Secret"
-        about = "%s %s/%s" % (kind, namespace, missing.group(2))
-        title = "%s, which it mounts, is not there" % about
-        advice = "Create %s, or correct its name in the pod's volumes." % about
+        about = f"{kind} {namespace}/{missing.group(2)}"
+        title = f"{about}, which it mounts, is not there"
+        advice = f"Create {about}, or correct its name in the pod's volumes."
     elif key:
         whose = _source_of(pod, volume.group(1) if volume else "") or "the ConfigMap or Secret"
-        about = "%s %s" % (whose, key.group(1)) if volume else ""
-        title = "key %s, which its volume%s asks for, is not in %s" % (
+        about = f"{whose} {key.group(1)}" if volume else ""
+        title = "key {}, which its volume{} asks for, is not in {}".format(
             key.group(1),
             " " + volume.group(1) if volume else "",
             whose,
         )
-        advice = "Add the key %s to %s, or correct the volume's items." % (key.group(1), whose)
+        advice = f"Add the key {key.group(1)} to {whose}, or correct the volume's items."
     elif re.search(r"Multi-Attach|already (used|exclusively attached)|volume attachment is being deleted", message):
         fault = "attach_fails"
         title = "its ReadWriteOnce volume is held by a pod on another node"
@@ -228,7 +226,7 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
         severity,
         view.made_by(pod),
         title,
-        evidence=["pod %s on %s: %s: %s" % (named(pod), node, telling[-1].get("reason"), message)],
+        evidence=[f"pod {named(pod)} on {node}: {telling[-1].get('reason')}: {message}"],
         advice=advice,
         pods=[named(pod)],
         blames=tuple(claims),
@@ -241,9 +239,9 @@ def _source_of(pod: Object, name: str) -> str:
     namespace = pod["metadata"].get("namespace") or ""
     for volume in (pod.get("spec") or {}).get("volumes") or []:
         if volume.get("name") == name and volume.get("configMap"):
-            return "ConfigMap %s/%s" % (namespace, volume["configMap"].get("name"))
+            return f"ConfigMap {namespace}/{volume['configMap'].get('name')}"
         if volume.get("name") == name and volume.get("secret"):
-            return "Secret %s/%s" % (namespace, volume["secret"].get("secretName"))
+            return f"Secret {namespace}/{volume['secret'].get('secretName')}"
     return ""
 
 
@@ -251,18 +249,18 @@ def _sandbox(view: View, pod: Object, event: Object) -> Finding:
     message = one_line(event.get("message") or "")
     node = (pod.get("spec") or {}).get("nodeName") or ""
     advice = (
-        "See that the pod network's own pod runs on node %s and that its CNI configuration is in /etc/cni/net.d." % node
+        f"See that the pod network's own pod runs on node {node} and that its CNI configuration is in /etc/cni/net.d."
     )
-    title, about = "the pod network cannot set it up on node %s" % node, "node " + node
+    title, about = f"the pod network cannot set it up on node {node}", "node " + node
     if re.search(r"no runtime for|RuntimeHandler", message):
-        title, about = "node %s has no container runtime for its RuntimeClass" % node, ""
+        title, about = f"node {node} has no container runtime for its RuntimeClass", ""
         advice = "Configure the runtime in containerd on the node, or correct runtimeClassName."
     return Finding(
         "sandbox_fails",
         "error" if view.age(pod) >= 15 else "warning",
         view.made_by(pod),
         title,
-        evidence=["pod %s on %s: %s: %s" % (named(pod), node, event.get("reason"), message)],
+        evidence=[f"pod {named(pod)} on {node}: {event.get('reason')}: {message}"],
         advice=advice,
         pods=[named(pod)],
         about=about,
@@ -280,15 +278,15 @@ def _nothing_said(view: View, pod: Object) -> Finding | None:
         if status.get("containerStatuses") or status.get("initContainerStatuses"):
             return _slow_start(view, pod, age)
         if view.missing("Node", "", spec["nodeName"]):
-            title, advice = "its node %s is not in the cluster" % spec["nodeName"], "Leave nodeName out, or correct it."
+            title, advice = f"its node {spec['nodeName']} is not in the cluster", "Leave nodeName out, or correct it."
         else:
             title, advice = (
-                "the kubelet of node %s has said nothing of it" % spec["nodeName"],
+                f"the kubelet of node {spec['nodeName']} has said nothing of it",
                 "See journalctl -u kubelet on the node.",
             )
         return _silent(view, pod, "kubelet_silent", title, advice)
     name = spec.get("schedulerName") or "default-scheduler"
-    title = "no scheduler has looked at it (schedulerName %s)" % name
+    title = f"no scheduler has looked at it (schedulerName {name})"
     advice = (
         "See that kube-scheduler runs in namespace kube-system."
         if name == "default-scheduler"
@@ -318,8 +316,8 @@ def _slow_start(view: View, pod: Object, age: float) -> Finding | None:
         "warning",
         view.made_by(pod),
         "its containers have not started for %d s" % age,
-        evidence=["pod %s on %s: ContainerCreating" % (named(pod), node)],
-        advice="A large image may still be pulled; otherwise see journalctl -u kubelet on node %s." % node,
+        evidence=[f"pod {named(pod)} on {node}: ContainerCreating"],
+        advice=f"A large image may still be pulled; otherwise see journalctl -u kubelet on node {node}.",
         pods=[named(pod)],
         patience=SLOW,
     )
@@ -337,8 +335,8 @@ def _gated(view: View, pod: Object) -> Finding | None:
         "readiness_gate",
         "warning",
         view.made_by(pod),
-        "its containers are ready, and readiness gate %s is not" % ", ".join(closed),
-        evidence=["pod %s: %s" % (named(pod), (found.get("Ready") or {}).get("message") or "")],
+        f"its containers are ready, and readiness gate {', '.join(closed)} is not",
+        evidence=[f"pod {named(pod)}: {(found.get('Ready') or {}).get('message') or ''}"],
         advice="What sets the condition must run, often the controller of a load balancer.",
         pods=[named(pod)],
         patience=SLOW,

@@ -26,7 +26,7 @@ def settle_ports(client: Client, findings: Sequence[Finding]) -> list[Finding]:
         if answer:
             finding.severity = "error"
             finding.title = "its port leads to port %d, on which nothing listens" % finding.target[1]
-            finding.evidence.append("asked through the API server: %s" % answer)
+            finding.evidence.append(f"asked through the API server: {answer}")
         kept.append(finding)
     return kept
 
@@ -38,7 +38,7 @@ def refusal(client: Client, pod: str, port: int) -> str | None:
     """
     namespace, _slash, name = pod.partition("/")
     try:
-        client.text("/api/v1/namespaces/%s/pods/%s:%d/proxy/" % (namespace, name, port), timeout=4)
+        client.text(f"/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy/", timeout=4)
     except ApiError as error:
         if re.search(r"connection refused", error.message):
             return one_line(error.message)

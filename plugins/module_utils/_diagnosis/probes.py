@@ -25,7 +25,7 @@ def probe_answer(events: Iterable[Object], kind: str) -> Object | None:
 
     :param kind: C(liveness), C(readiness) or C(startup).
     """
-    begin = "%s probe " % kind.capitalize()
+    begin = f"{kind.capitalize()} probe "
     found = [
         event
         for event in events
@@ -51,8 +51,8 @@ def probe_finding(container: Container, kind: str, event: Object | None, since: 
         kind = "startup"
     probe = container.spec.get(KINDS[kind]) or {}
     answer = (event or {}).get("message") or "nothing was said of its probe"
-    evidence = "%s%s" % (answer, " (%d times)" % event_count(event) if event and event_count(event) > 1 else "")
-    shown = "%s probe: %s" % (kind, probe_text(probe))
+    evidence = f"{answer}{' (%d times)' % event_count(event) if event and event_count(event) > 1 else ''}"
+    shown = f"{kind} probe: {probe_text(probe)}"
     if kind in ("liveness", "startup") and not since:
         found = container.find(
             "liveness_kills" if kind == "liveness" else "startup_kills",
@@ -64,11 +64,11 @@ def probe_finding(container: Container, kind: str, event: Object | None, since: 
     else:
         late = since > patience_of(probe)
         fault = "readiness_fails" if kind == "readiness" else "startup_fails"
-        title = "it runs, and its %s probe %s" % (kind, "fails" if event else "has not succeeded yet")
+        title = f"it runs, and its {kind} probe {'fails' if event else 'has not succeeded yet'}"
         severity = "error" if event and late else "warning" if late else "info"
         nameless = _unknown_name(container, probe)
         if nameless:
-            title = "its %s probe asks port %s, and none of its ports has that name" % (kind, nameless)
+            title = f"its {kind} probe asks port {nameless}, and none of its ports has that name"
             severity = "error"
         found = container.find(fault, title, _advice(container, kind, probe, answer), SLOW, evidence, severity=severity)
     found.evidence.append(shown)
@@ -88,18 +88,18 @@ def probe_text(probe: Mapping[str, Any]) -> str:
     http, grpc, tcp = probe.get("httpGet"), probe.get("grpc"), probe.get("tcpSocket")
     if http:
         scheme = "https " if http.get("scheme") == "HTTPS" else ""
-        what = "GET %s%s:%s%s" % (scheme, http.get("host") or "", http.get("port"), http.get("path") or "/")
+        what = f"GET {scheme}{http.get('host') or ''}:{http.get('port')}{http.get('path') or '/'}"
     elif tcp:
-        what = "TCP connection to :%s" % tcp.get("port")
+        what = f"TCP connection to :{tcp.get('port')}"
     elif grpc:
-        what = "gRPC health on :%s" % grpc.get("port")
+        what = f"gRPC health on :{grpc.get('port')}"
     else:
         # Not the command's arguments: people write passwords there.
-        what = "command %s" % ((probe.get("exec") or {}).get("command") or ["?"])[0]
+        what = f"command {((probe.get('exec') or {}).get('command') or ['?'])[0]}"
     delay = probe.get("initialDelaySeconds") or 0
-    return "%s%s every %s s, timeout %s s, fails after %s" % (
+    return "{}{} every {} s, timeout {} s, fails after {}".format(
         what,
-        ", first after %s s" % delay if delay else "",
+        f", first after {delay} s" if delay else "",
         probe.get("periodSeconds") or 10,
         probe.get("timeoutSeconds") or 1,
         probe.get("failureThreshold") or 3,
@@ -121,18 +121,13 @@ def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: s
     ports = [str(port.get("containerPort")) for port in _ports(container)]
     port = str(((probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc")) or {}).get("port") or "")
     if _unknown_name(container, probe):
-        named = [
-            "%s (%s)" % (one.get("name") or "without a name", one.get("containerPort")) for one in _ports(container)
-        ]
-        advice = "Correct the probe's port, or name the port; the container declares %s." % (", ".join(named) or "none")
+        named = [f"{one.get('name') or 'without a name'} ({one.get('containerPort')})" for one in _ports(container)]
+        advice = f"Correct the probe's port, or name the port; the container declares {', '.join(named) or 'none'}."
     elif re.search(r"connection refused", answer):
-        declared = "; the container declares %s" % ", ".join(ports) if ports else ""
-        advice = (
-            "Nothing listens on port %s yet%s. Correct the probe's port, or give the program time with a startupProbe."
-            % (
-                port or "of the probe",
-                declared,
-            )
+        declared = f"; the container declares {', '.join(ports)}" if ports else ""
+        advice = "Nothing listens on port {} yet{}. Correct the probe's port, or give the program time with a startupProbe.".format(
+            port or "of the probe",
+            declared,
         )
     elif re.search(r"statuscode: (404|405)", answer):
         advice = "Correct the probe's path: the program answers, but not there."

@@ -110,7 +110,7 @@ def chain_of(way: Sequence[Finding]) -> list[str]:
 
 def sentence(finding: Finding) -> str:
     """Name the object and what is wrong with it."""
-    return "%s: %s" % (finding.object, finding.title)
+    return f"{finding.object}: {finding.title}"
 
 
 def grouped(findings: Sequence[Finding]) -> list[Finding]:

@@ -54,8 +54,8 @@ class Source(NamedTuple):
     def path(self, namespace: str) -> str:
         """Give the path of the list, of all namespaces where none is named."""
         root = "/apis/" + self.api_version if "/" in self.api_version else "/api/" + self.api_version
-        inside = "/namespaces/%s" % namespace if self.namespaced and namespace else ""
-        return "%s%s/%s" % (root, inside, self.plural)
+        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{inside}/{self.plural}"
 
 
 SOURCES = {

@@ -40,8 +40,8 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
                 "hpa_target_missing",
                 "error",
                 name,
-                "%s %s, which it is to scale, is not there" % (aim.kind, aim.name),
-                evidence=["%ss there: %s" % (aim.kind, shortened(there, 6) or "none")]
+                f"{aim.kind} {aim.name}, which it is to scale, is not there",
+                evidence=[f"{aim.kind}s there: {shortened(there, 6) or 'none'}"]
                 + ([one_line(able.get("message") or "")] if able.get("status") == "False" else []),
                 advice="Correct scaleTargetRef, or create the target.",
                 patience=HOPELESS,
@@ -56,10 +56,11 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
                 "hpa_requests_missing",
                 "error",
                 name,
-                "its target %s %s requests no %s, so there is no utilization to scale by"
-                % (aim.kind, aim.name, " and no ".join(resources)),
-                evidence=(["containers without the request: %s" % ", ".join(containers)] if containers else [])
-                + (["%s: %s" % (active.get("reason"), message)] if active.get("status") == "False" else []),
+                "its target {} {} requests no {}, so there is no utilization to scale by".format(
+                    aim.kind, aim.name, " and no ".join(resources)
+                ),
+                evidence=([f"containers without the request: {', '.join(containers)}"] if containers else [])
+                + ([f"{active.get('reason')}: {message}"] if active.get("status") == "False" else []),
                 advice="Set resources.requests of every container of the target.",
                 patience=HOPELESS,
             )
@@ -75,7 +76,7 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
             "hpa_metrics_missing",
             "warning" if young and no_pods else "error",
             name,
-            "it gets no metrics (%s)" % reason,
+            f"it gets no metrics ({reason})",
             evidence=[message],
             advice="Install metrics-server, or see why it does not answer (kubectl get apiservice v1beta1.metrics.k8s.io)."
             if resource
@@ -151,8 +152,8 @@ def _budget(view: View, budget: Object, pods: list[Object], selector: Object) ->
                 "warning",
                 name,
                 "its selector matches no pod (%s)"
-                % (", ".join("%s=%s" % pair for pair in sorted(labels.items())) or "by expressions"),
-                evidence=["expectedPods: %s" % status.get("expectedPods", 0)],
+                % (", ".join("{}={}".format(*pair) for pair in sorted(labels.items())) or "by expressions"),
+                evidence=[f"expectedPods: {status.get('expectedPods', 0)}"],
                 advice="Correct the selector: as it is, the budget protects nothing.",
                 patience=SLOW,
             )
@@ -160,9 +161,9 @@ def _budget(view: View, budget: Object, pods: list[Object], selector: Object) ->
     if status.get("disruptionsAllowed", 1) != 0 or "disruptionsAllowed" not in status:
         return []
     limit = (
-        "minAvailable %s" % spec["minAvailable"]
+        f"minAvailable {spec['minAvailable']}"
         if "minAvailable" in spec
-        else "maxUnavailable %s" % spec.get("maxUnavailable")
+        else f"maxUnavailable {spec.get('maxUnavailable')}"
     )
     healthy, expected = status.get("currentHealthy", 0), status.get("expectedPods", 0)
     owners = tuple({view.made_by(pod): None for pod in pods})
@@ -205,8 +206,8 @@ def _overlaps(covered: Mapping[str, list[Object]]) -> list[Finding]:
                 "pdb_overlap",
                 "warning",
                 reference(some[0]),
-                "%d disruption budgets match the same pods: %s" % (len(names), ", ".join(names)),
-                evidence=["pod %s" % pod],
+                f"{len(names)} disruption budgets match the same pods: {', '.join(names)}",
+                evidence=[f"pod {pod}"],
                 advice="Let one budget match each pod: the API server refuses to evict a pod with several.",
                 others=[str(reference(budget)) for budget in some[1:]],
                 patience=SLOW,

@@ -35,8 +35,8 @@ def jobs(view: View) -> list[Finding]:
             continue
         for finding in job_findings(view, job):
             if cron is not None:
-                finding.causes = finding.causes or ["%s: %s" % (finding.object, finding.title)]
-                finding.causes.insert(0, "%s: its Job does not succeed" % cron)
+                finding.causes = finding.causes or [f"{finding.object}: {finding.title}"]
+                finding.causes.insert(0, f"{cron}: its Job does not succeed")
                 finding.others.append(str(cron))
                 finding.about = str(cron)
             found.append(finding)
@@ -83,7 +83,7 @@ def cron_jobs(view: View) -> list[Finding]:
                     "warning",
                     name,
                     "it is suspended, so it makes no Jobs",
-                    evidence=["spec.suspend is true; last run: %s" % (last or "never")],
+                    evidence=[f"spec.suspend is true; last run: {last or 'never'}"],
                     advice="Set spec.suspend to false to let it run.",
                     patience=SLOW,
                 )
@@ -115,7 +115,7 @@ def _bad(view: View, cron: Object) -> Finding | None:
             "cron_job_bad",
             "error",
             name,
-            "its schedule %s never comes" % schedule,
+            f"its schedule {schedule} never comes",
             evidence=["no month has such a day"],
             advice="Correct spec.schedule: minute hour day-of-month month day-of-week.",
             patience=SLOW,
@@ -130,7 +130,7 @@ def _bad(view: View, cron: Object) -> Finding | None:
             "cron_job_bad",
             "error",
             name,
-            "it makes no Jobs (%s)" % event.get("reason"),
+            f"it makes no Jobs ({event.get('reason')})",
             evidence=[one_line(event.get("message") or "")],
             advice=EVENTS[event.get("reason") or ""],
             patience=SUSPICIOUS,
@@ -155,8 +155,8 @@ def _refused(name: Reference, text: str) -> Finding:
         "quota_exceeded" if quota else "cron_job_bad",
         "error",
         name,
-        "quota %s of the namespace allows it no more Jobs" % quota if quota else "the API server refuses its Jobs",
-        evidence=["FailedCreate: %s" % text],
+        f"quota {quota} of the namespace allows it no more Jobs" if quota else "the API server refuses its Jobs",
+        evidence=[f"FailedCreate: {text}"],
         advice="Raise the ResourceQuota, or let fewer Jobs stay (successfulJobsHistoryLimit, ttlSecondsAfterFinished)."
         if quota
         else denial[3]

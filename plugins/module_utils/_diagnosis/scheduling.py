@@ -126,8 +126,8 @@ def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
                 "scheduling_gated",
                 "warning" if view.age(pod) < 20 else "error",
                 owner,
-                "the pod is held back by scheduling gates: %s" % (gates or "unknown"),
-                evidence=["pod %s: %s" % (named(pod), told.get("message") or "SchedulingGated")],
+                f"the pod is held back by scheduling gates: {gates or 'unknown'}",
+                evidence=[f"pod {named(pod)}: {told.get('message') or 'SchedulingGated'}"],
                 advice="What set the gate must remove it from the pod's schedulingGates; is it running?",
                 pods=[named(pod)],
             )
@@ -151,7 +151,7 @@ def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
         "error" if view.age(pod) >= 10 else "warning",
         owner,
         TITLES[cause.fault] % cause.reason,
-        evidence=["pod %s: %s" % (named(pod), one_line(message))],
+        evidence=[f"pod {named(pod)}: {one_line(message)}"],
         advice=ADVICE.get(cause.fault, ""),
         pods=[named(pod)],
         patience=HOPELESS if cause.fault == "claim_missing" and view.age(pod) > 10 else SUSPICIOUS,
@@ -182,8 +182,8 @@ def _add_details(view: View, pod: Mapping[str, Any], finding: Finding, cause: Re
         lost = [claim for claim in claims if view.missing("PersistentVolumeClaim", namespace, claim)]
         if lost and cause.fault == "claim_missing":
             there = view.names("PersistentVolumeClaim", namespace)
-            finding.title = "PersistentVolumeClaim %s is not there" % ", ".join(lost)
-            finding.evidence.append("claims in namespace %s: %s" % (namespace, ", ".join(there) or "none"))
+            finding.title = f"PersistentVolumeClaim {', '.join(lost)} is not there"
+            finding.evidence.append(f"claims in namespace {namespace}: {', '.join(there) or 'none'}")
     elif cause.fault == "unschedulable_taint":
         _add_taints(view, pod, finding)
 
@@ -198,11 +198,8 @@ def _add_room(view: View, pod: Mapping[str, Any], finding: Finding, cause: Refus
             amount(((node.get("status") or {}).get("allocatable") or {}).get(resource)) for node in view.all("Node")
         ]
         if "/" in resource and offered and not any(offered):
-            finding.title = "no node offers %s" % resource
-            finding.advice = (
-                "See that the device plugin that offers %s runs on the nodes that have the device, or correct the name."
-                % resource
-            )
+            finding.title = f"no node offers {resource}"
+            finding.advice = f"See that the device plugin that offers {resource} runs on the nodes that have the device, or correct the name."
 
 
 def _add_cordoned(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
@@ -213,8 +210,8 @@ def _add_cordoned(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
         if (node.get("spec") or {}).get("unschedulable") and wants(pod, node)
     ]
     if names:
-        finding.title = "every node that fits is cordoned: %s" % shortened(names, 5)
-        finding.advice = "Make a node schedulable again when the work on it is done: kubectl uncordon %s." % names[0]
+        finding.title = f"every node that fits is cordoned: {shortened(names, 5)}"
+        finding.advice = f"Make a node schedulable again when the work on it is done: kubectl uncordon {names[0]}."
 
 
 def _add_users(view: View, pod: Mapping[str, Any], finding: Finding, claims: Sequence[str]) -> None:
@@ -224,9 +221,8 @@ def _add_users(view: View, pod: Mapping[str, Any], finding: Finding, claims: Seq
         mine = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in spec.get("volumes") or []]
         shared = [claim for claim in claims if claim in mine]
         if shared and spec.get("nodeName") and not other["metadata"].get("deletionTimestamp"):
-            finding.title = "claim %s may be used by one pod at a time (ReadWriteOncePod), and pod %s has it" % (
-                shared[0],
-                named(other),
+            finding.title = (
+                f"claim {shared[0]} may be used by one pod at a time (ReadWriteOncePod), and pod {named(other)} has it"
             )
             return
 
@@ -239,21 +235,21 @@ def _add_places(view: View, namespace: str, finding: Finding, claims: Sequence[s
         affinity = ((content.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
         places = [
             " and ".join(
-                "%s %s %s" % (rule.get("key"), rule.get("operator"), " or ".join(rule.get("values") or []))
+                f"{rule.get('key')} {rule.get('operator')} {' or '.join(rule.get('values') or [])}"
                 for rule in term.get("matchExpressions") or []
             )
             for term in affinity.get("nodeSelectorTerms") or []
         ]
         if places:
             finding.evidence.append(
-                "PersistentVolume %s of claim %s is only on nodes with %s" % (volume, claim, "; or ".join(places))
+                f"PersistentVolume {volume} of claim {claim} is only on nodes with {'; or '.join(places)}"
             )
             there = [node["metadata"]["name"] for node in view.all("Node") if on_node(content, node)]
             if view.known("Node"):
-                finding.title = "volume %s of its claim %s is on %s" % (
+                finding.title = "volume {} of its claim {} is on {}".format(
                     volume,
                     claim,
-                    "node %s, which does not take the pod" % shortened(there, 3) if there else "no node of the cluster",
+                    f"node {shortened(there, 3)}, which does not take the pod" if there else "no node of the cluster",
                 )
 
 
@@ -282,9 +278,9 @@ def _add_affinity(view: View, spec: Mapping[str, Any], finding: Finding, cause: 
     else:
         finding.advice = "Label a node so that it fits (kubectl label nodes NODE KEY=VALUE), or correct the pod's nodeSelector or affinity."
         if selector:
-            shown = ", ".join("%s=%s" % pair for pair in sorted(selector.items()))
-            finding.title = "no node that it may run on has the labels %s" % shown
-            finding.evidence += ["nodeSelector: %s" % shown] + _labels_of_nodes(view, selector)
+            shown = ", ".join("{}={}".format(*pair) for pair in sorted(selector.items()))
+            finding.title = f"no node that it may run on has the labels {shown}"
+            finding.evidence += [f"nodeSelector: {shown}"] + _labels_of_nodes(view, selector)
 
 
 def _add_taints(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
@@ -296,13 +292,13 @@ def _add_taints(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
             if taint["key"].startswith("node.kubernetes.io/"):
                 finding.blames += (Reference("v1", "Node", "", node["metadata"]["name"]),)
     if taints:
-        finding.title = "it does not tolerate the taints of the nodes: %s" % ", ".join(sorted(taints))
-        finding.evidence += ["%s on %s" % (taint, shortened(names, 5)) for taint, names in sorted(taints.items())]
+        finding.title = f"it does not tolerate the taints of the nodes: {', '.join(sorted(taints))}"
+        finding.evidence += [f"{taint} on {shortened(names, 5)}" for taint, names in sorted(taints.items())]
 
 
 def taint_text(taint: Mapping[str, Any]) -> str:
     """Write a taint as kubectl takes it."""
-    return "%s%s:%s" % (taint.get("key"), "=%s" % taint["value"] if taint.get("value") else "", taint.get("effect"))
+    return f"{taint.get('key')}{'={}'.format(taint['value']) if taint.get('value') else ''}:{taint.get('effect')}"
 
 
 def untolerated(pod: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -340,11 +336,11 @@ def _room(view: View, pod: Mapping[str, Any]) -> list[str]:
     """Tell what the pod asks for, and what the node with the most room has free."""
     wanted = requests_of(pod)
     free = free_of(view)
-    lines = ["the pod asks for %s" % (", ".join(name_amount(*pair) for pair in sorted(wanted.items())) or "nothing")]
+    lines = [f"the pod asks for {', '.join(name_amount(*pair) for pair in sorted(wanted.items())) or 'nothing'}"]
     for resource in sorted(wanted):
         if free and resource != "pods":
             node, most = max(((name, left.get(resource, 0)) for name, left in free.items()), key=lambda pair: pair[1])
-            lines.append("most %s free: %s on node %s" % (resource, name_amount(resource, most), node))
+            lines.append(f"most {resource} free: {name_amount(resource, most)} on node {node}")
     return lines
 
 
@@ -355,7 +351,7 @@ def _labels_of_nodes(view: View, selector: Mapping[str, str]) -> list[str]:
         every = [node["metadata"].get("labels") or {} for node in view.all("Node")]
         there = sorted({labels[key] for labels in every if key in labels})
         if there and value not in there:
-            lines.append("nodes have %s=%s" % (key, " or ".join(there[:5])))
+            lines.append(f"nodes have {key}={' or '.join(there[:5])}")
         elif view.known("Node") and not there:
-            lines.append("no node has a label %s" % key)
+            lines.append(f"no node has a label {key}")
     return lines

@@ -46,13 +46,13 @@ def _governing(view: View) -> list[Finding]:
                     "stateful_service_missing",
                     "warning",
                     name,
-                    "Service %s, which gives its pods their names, is not there" % wanted,
+                    f"Service {wanted}, which gives its pods their names, is not there",
                     evidence=[
-                        "serviceName: %s; Services in namespace %s: %s"
-                        % (wanted, name.namespace, shortened(view.names("Service", name.namespace), 5) or "none")
+                        "serviceName: {}; Services in namespace {}: {}".format(
+                            wanted, name.namespace, shortened(view.names("Service", name.namespace), 5) or "none"
+                        )
                     ],
-                    advice="Without it %s-0.%s is no name in DNS. Create Service %s with clusterIP: None."
-                    % (name.name, wanted, wanted),
+                    advice=f"Without it {name.name}-0.{wanted} is no name in DNS. Create Service {wanted} with clusterIP: None.",
                     patience=SLOW,
                 )
             )
@@ -63,7 +63,7 @@ def ready_endpoints(view: View, namespace: str, name: str) -> int | None:
     """Count the ready endpoints of a Service; None where that is not known."""
     if not view.known("EndpointSlice", namespace):
         return None
-    parts = _slices(view).get("%s/%s" % (namespace, name), [])
+    parts = _slices(view).get(f"{namespace}/{name}", [])
     return sum(bool(endpoint.get("ready")) for part in parts for endpoint in part.get("endpoints") or [])
 
 
@@ -74,7 +74,7 @@ def _slices(view: View) -> dict[str, list[Object]]:
         for part in view.all("EndpointSlice"):
             owner = (part["metadata"].get("labels") or {}).get(SERVICE_LABEL)
             if owner:
-                cached.setdefault("%s/%s" % (part["metadata"].get("namespace"), owner), []).append(part)
+                cached.setdefault(f"{part['metadata'].get('namespace')}/{owner}", []).append(part)
         view.cache["slices"] = cached
     return cached
 
@@ -100,8 +100,8 @@ def _endpoints(view: View, service: Object, slices: list[Object]) -> list[Findin
             "service_no_ready_endpoints",
             "info" if young else "warning" if _still_starting(view, pods) else "error",
             name,
-            "it has no ready endpoints: none of its %d pods is ready" % len(pods),
-            evidence=["its pods: %s" % shortened([named(pod) for pod in pods], 5)],
+            f"it has no ready endpoints: none of its {len(pods)} pods is ready",
+            evidence=[f"its pods: {shortened([named(pod) for pod in pods], 5)}"],
             advice="See its pods.",
             blames=tuple(owners),
             patience=SLOW,
@@ -124,7 +124,7 @@ def _by_hand(view: View, service: Object) -> Finding:
         "warning",
         reference(service),
         "it has neither a selector nor endpoints",
-        evidence=["no EndpointSlice with label %s=%s" % (SERVICE_LABEL, service["metadata"]["name"])],
+        evidence=[f"no EndpointSlice with label {SERVICE_LABEL}={service['metadata']['name']}"],
         advice="Give it a selector, or an EndpointSlice with the addresses that it stands for.",
         patience=SLOW,
     )
@@ -160,34 +160,34 @@ def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> list[F
                 "service_no_ready_endpoints",
                 "info" if asleep or view.age(service) < YOUNG else "error",
                 name,
-                "it has no endpoints: %s %s" % (reference(meant[0]), what),
-                evidence=["selector: %s" % _labels(selector)],
+                f"it has no endpoints: {reference(meant[0])} {what}",
+                evidence=[f"selector: {_labels(selector)}"],
                 advice="Scale the workload up." if asleep else "See the workload.",
                 blames=tuple(reference(content) for content in meant),
                 patience=SLOW,
             )
         ]
-    evidence = ["selector: %s" % _labels(selector)]
+    evidence = [f"selector: {_labels(selector)}"]
     nearest = _nearest(view, name.namespace, selector)
     advice = "Correct the selector, or deploy what it is to select."
     if nearest is not None:
         other, labels = nearest
         wrong = {key: value for key, value in selector.items() if labels.get(key) != value}
-        has = ", ".join("%s=%s" % (key, labels[key]) if key in labels else "no label %s" % key for key in sorted(wrong))
-        evidence.append("pods of %s differ: they have %s" % (other, has))
-        advice = "Change %s of the selector to fit the pods of %s (%s), or the pods' labels." % (
+        has = ", ".join(f"{key}={labels[key]}" if key in labels else f"no label {key}" for key in sorted(wrong))
+        evidence.append(f"pods of {other} differ: they have {has}")
+        advice = "Change {} of the selector to fit the pods of {} ({}), or the pods' labels.".format(
             " and ".join(sorted(wrong)),
             other,
             has,
         )
     else:
-        evidence.append("no pod in namespace %s has any of these labels" % name.namespace)
+        evidence.append(f"no pod in namespace {name.namespace} has any of these labels")
     return [
         Finding(
             "service_selects_nothing",
             "error" if view.age(service) >= YOUNG else "warning",
             name,
-            "its selector matches no pod (%s)" % _labels(selector),
+            f"its selector matches no pod ({_labels(selector)})",
             evidence=evidence,
             advice=advice,
             patience=SUSPICIOUS,
@@ -196,7 +196,7 @@ def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> list[F
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    return ", ".join("%s=%s" % pair for pair in sorted(labels.items()))
+    return ", ".join("{}={}".format(*pair) for pair in sorted(labels.items()))
 
 
 def _nearest(view: View, namespace: str, selector: Mapping[str, str]) -> tuple[Reference, Mapping[str, str]] | None:
@@ -236,21 +236,21 @@ def _ports(view: View, service: Object, pods: list[Object]) -> list[Finding]:
         if isinstance(target, str):
             if target in names:
                 continue
-            severity, why = "error", "no container of its pods has a port named %s" % target
+            severity, why = "error", f"no container of its pods has a port named {target}"
         else:
             if not numbers or target in numbers:
                 continue
-            severity, why = "warning", "no container of its pods declares port %s" % target
-        shown = shortened(["%s%s" % (number, _named_as(declared, number)) for number in numbers], 6) or "none"
+            severity, why = "warning", f"no container of its pods declares port {target}"
+        shown = shortened([f"{number}{_named_as(declared, number)}" for number in numbers], 6) or "none"
         found.append(
             Finding(
                 "service_port_mismatch",
                 severity,
                 reference(service),
-                "its port %s leads to %s, and %s" % (port.get("port"), target, why),
-                evidence=["ports of the containers: %s" % shown, "a pod of it: %s" % named(pods[0])],
+                f"its port {port.get('port')} leads to {target}, and {why}",
+                evidence=[f"ports of the containers: {shown}", f"a pod of it: {named(pods[0])}"],
                 advice="Correct targetPort of the Service, or the ports of the containers%s."
-                % (": %s is there" % shortened(names or [str(number) for number in numbers], 4) if numbers else ""),
+                % (f": {shortened(names or [str(number) for number in numbers], 4)} is there" if numbers else ""),
                 patience=SLOW,
                 target=(named(pods[0]), target if isinstance(target, int) else 0),
             )
@@ -260,7 +260,7 @@ def _ports(view: View, service: Object, pods: list[Object]) -> list[Finding]:
 
 def _named_as(declared: Iterable[Mapping[str, Any]], number: int) -> str:
     names = {port["name"] for port in declared if port.get("containerPort") == number and port.get("name")}
-    return " (%s)" % ", ".join(sorted(names)) if names else ""
+    return f" ({', '.join(sorted(names))})" if names else ""
 
 
 def _load_balancer(view: View, service: Object) -> list[Finding]:
@@ -273,7 +273,7 @@ def _load_balancer(view: View, service: Object) -> list[Finding]:
     if view.age(service) < YOUNG and not events:
         return []
     evidence = ["status.loadBalancer is empty"] + [
-        "%s: %s" % (event.get("reason"), event.get("message")) for event in events[-1:]
+        f"{event.get('reason')}: {event.get('message')}" for event in events[-1:]
     ]
     advice = (
         "See the controller that gives the other Services their addresses: is a pool of addresses used up?"

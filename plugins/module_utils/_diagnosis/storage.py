@@ -45,8 +45,8 @@ def _lost(claim: Object) -> Finding:
         "pvc_lost",
         "error",
         reference(claim),
-        "its volume %s is gone" % volume,
-        evidence=["phase Lost: PersistentVolume %s is not there, or belongs to another claim" % volume],
+        f"its volume {volume} is gone",
+        evidence=[f"phase Lost: PersistentVolume {volume} is not there, or belongs to another claim"],
         advice="Restore the PersistentVolume from a backup, or delete the claim and make it anew; its data are with the volume.",
         patience=HOPELESS,
     )
@@ -58,24 +58,24 @@ def _pending(view: View, claim: Object) -> Finding | None:
     if wanted is None:
         wanted = (claim["metadata"].get("annotations") or {}).get("volume.beta.kubernetes.io/storage-class")
     events = view.events_of(claim)
-    evidence = ["%s: %s" % (event.get("reason"), one_line(event.get("message") or "")) for event in events[-1:]]
+    evidence = [f"{event.get('reason')}: {one_line(event.get('message') or '')}" for event in events[-1:]]
     if not view.known("StorageClass"):
         return _finding(claim, "it has no volume", evidence, "See the claim's events.", view) if events else None
     classes = {content["metadata"]["name"]: content for content in view.all("StorageClass")}
-    there = "storage classes in the cluster: %s" % (", ".join(sorted(classes)) or "none")
+    there = f"storage classes in the cluster: {', '.join(sorted(classes)) or 'none'}"
     if wanted is None:
         return _finding(
             claim,
             "it names no storage class, and the cluster has no default one",
             [there] + evidence + _unfit(view, claim, ""),
-            "Set storageClassName, or make a class the default (annotation %s)." % DEFAULT_CLASS,
+            f"Set storageClassName, or make a class the default (annotation {DEFAULT_CLASS}).",
             view,
         )
     if wanted == "" or wanted not in classes:
-        what = "no volume without a class fits it" if wanted == "" else "its storage class %s is not there" % wanted
+        what = "no volume without a class fits it" if wanted == "" else f"its storage class {wanted} is not there"
         unfit = _unfit(view, claim, wanted)
         if unfit and wanted:
-            what = "no volume of its class %s fits it" % wanted
+            what = f"no volume of its class {wanted} fits it"
         advice = "Name a class that is there in storageClassName, or make a PersistentVolume that fits (class, size, access mode)."
         return _finding(claim, what, ([there] if wanted else []) + evidence + unfit, advice, view)
     chosen = classes[wanted]
@@ -85,8 +85,8 @@ def _pending(view: View, claim: Object) -> Finding | None:
         return _finding(
             claim,
             "its volume cannot be made",
-            ["ProvisioningFailed: %s" % text],
-            "See the message, and the pods of the provisioner %s." % chosen.get("provisioner"),
+            [f"ProvisioningFailed: {text}"],
+            f"See the message, and the pods of the provisioner {chosen.get('provisioner')}.",
             view,
         )
     if chosen.get("volumeBindingMode") == WAITS and not _wanted_by_a_pod(view, claim):
@@ -95,13 +95,13 @@ def _pending(view: View, claim: Object) -> Finding | None:
         return None
     if chosen.get("provisioner") == NO_PROVISIONER:
         title, advice = (
-            "no volume of its class %s fits it, and the class makes none" % wanted,
+            f"no volume of its class {wanted} fits it, and the class makes none",
             "Make a PersistentVolume that fits (class, size, access mode).",
         )
     else:
-        title = "the provisioner %s of its class makes no volume" % chosen.get("provisioner")
+        title = f"the provisioner {chosen.get('provisioner')} of its class makes no volume"
         advice = "See that the provisioner's pods run, and their log."
-    return _finding(claim, title, ["storage class %s" % wanted] + evidence + _unfit(view, claim, wanted), advice, view)
+    return _finding(claim, title, [f"storage class {wanted}"] + evidence + _unfit(view, claim, wanted), advice, view)
 
 
 def _finding(claim: Object, title: str, evidence: list[str], advice: str, view: View) -> Finding:
@@ -139,7 +139,7 @@ def _unfit(view: View, claim: Object, class_name: str) -> list[str]:
             continue
         why = _misfit(claim, volume)
         if why:
-            lines.append("PersistentVolume %s: %s" % (volume["metadata"]["name"], why))
+            lines.append(f"PersistentVolume {volume['metadata']['name']}: {why}")
     return [shortened(lines, 3)] if lines else []
 
 
@@ -148,20 +148,20 @@ def _misfit(claim: Object, volume: Object) -> str:
     phase = (volume.get("status") or {}).get("phase")
     owner = has.get("claimRef") or {}
     if phase != "Available":
-        return "%s%s" % (phase, " (claim %s/%s)" % (owner.get("namespace"), owner.get("name")) if owner else "")
+        return f"{phase}{' (claim {}/{})'.format(owner.get('namespace'), owner.get('name')) if owner else ''}"
     size = ((wants.get("resources") or {}).get("requests") or {}).get("storage")
     room = (has.get("capacity") or {}).get("storage")
     if amount(size) > amount(room):
-        return "%s is less than %s" % (room, size)
+        return f"{room} is less than {size}"
     lacking = [mode for mode in wants.get("accessModes") or [] if mode not in (has.get("accessModes") or [])]
     if lacking:
-        return "access modes %s, not %s" % (", ".join(has.get("accessModes") or []), ", ".join(lacking))
+        return f"access modes {', '.join(has.get('accessModes') or [])}, not {', '.join(lacking)}"
     if (wants.get("volumeMode") or "Filesystem") != (has.get("volumeMode") or "Filesystem"):
-        return "volumeMode %s" % has.get("volumeMode")
+        return f"volumeMode {has.get('volumeMode')}"
     selector: Mapping[str, Any] = (wants.get("selector") or {}).get("matchLabels") or {}
     labels = volume["metadata"].get("labels") or {}
     differing = [key for key, value in selector.items() if labels.get(key) != value]
-    return "its labels differ (%s)" % ", ".join(differing) if differing else ""
+    return f"its labels differ ({', '.join(differing)})" if differing else ""
 
 
 def driver_finding(view: View, pod: Object) -> Finding | None:
@@ -182,22 +182,18 @@ def driver_finding(view: View, pod: Object) -> Finding | None:
         driver = ((volume.get("spec") or {}).get("csi") or part.get("csi") or {}).get("driver")
         if not driver or driver in there:
             continue
-        what = (
-            "PersistentVolume %s of claim %s" % (volume["metadata"]["name"], name)
-            if volume
-            else "volume " + part["name"]
-        )
+        what = f"PersistentVolume {volume['metadata']['name']} of claim {name}" if volume else "volume " + part["name"]
         elsewhere = [one["metadata"]["name"] for one in view.all("Node") if driver in drivers_of(one)]
         return Finding(
             "storage_driver_missing",
             "error" if view.age(pod) >= 20 else "warning",
             view.made_by(pod),
-            "storage driver %s of its volume does not run on node %s" % (driver, node["metadata"]["name"])
+            f"storage driver {driver} of its volume does not run on node {node['metadata']['name']}"
             if elsewhere
-            else "storage driver %s of its volume runs on no node" % driver,
+            else f"storage driver {driver} of its volume runs on no node",
             evidence=[
-                "pod %s on %s: %s is of driver %s" % (named(pod), node["metadata"]["name"], what, driver),
-                "drivers on that node: %s" % (", ".join(there) or "none"),
+                f"pod {named(pod)} on {node['metadata']['name']}: {what} is of driver {driver}",
+                f"drivers on that node: {', '.join(there) or 'none'}",
             ],
             advice="See the driver's DaemonSet and its pod on that node."
             if elsewhere
@@ -231,9 +227,9 @@ def _defaults(view: View) -> list[Finding]:
             "storage_two_defaults",
             "warning",
             reference(newest),
-            "%d storage classes are the default: %s" % (len(names), ", ".join(names)),
-            evidence=["claims that name no class get the newest, %s" % newest["metadata"]["name"]],
-            advice="Take the annotation %s off all but one." % DEFAULT_CLASS,
+            f"{len(names)} storage classes are the default: {', '.join(names)}",
+            evidence=[f"claims that name no class get the newest, {newest['metadata']['name']}"],
+            advice=f"Take the annotation {DEFAULT_CLASS} off all but one.",
         )
     ]
 
@@ -245,7 +241,7 @@ def _volumes(view: View) -> list[Finding]:
             "warning",
             reference(volume),
             "it could not be reclaimed",
-            evidence=["phase Failed: %s" % one_line((volume.get("status") or {}).get("message") or "")],
+            evidence=[f"phase Failed: {one_line((volume.get('status') or {}).get('message') or '')}"],
             advice="See the storage, then delete the PersistentVolume.",
         )
         for volume in view.all("PersistentVolume")

@@ -47,7 +47,7 @@ def node_problems(nodes: Sequence[Object], expected: Sequence[str]) -> list[str]
     """Say which nodes are missing or not Ready, and why."""
     names = {node["metadata"]["name"] for node in nodes}
     found = [
-        "node %s is not in the cluster: its kubelet has not registered it; see journalctl -u kubelet there" % name
+        f"node {name} is not in the cluster: its kubelet has not registered it; see journalctl -u kubelet there"
         for name in expected
         if name not in names
     ]
@@ -59,7 +59,7 @@ def node_problems(nodes: Sequence[Object], expected: Sequence[str]) -> list[str]
                 remedy = " There is no pod network on it yet: see the network's pods."
             elif "stopped posting" in why:
                 remedy = " Its kubelet is silent: see that the host is up and systemctl status kubelet."
-            found.append("node %s is not Ready: %s%s" % (node["metadata"]["name"], " ".join(why.split()), remedy))
+            found.append(f"node {node['metadata']['name']} is not Ready: {' '.join(why.split())}{remedy}")
     return found
 
 
@@ -85,7 +85,7 @@ def system_problems(
         replaced = (pod.get("status") or {}).get("phase") == "Failed" and owned
         if pod["metadata"]["name"] not in told and not replaced:
             for finding in explain_pods([pod], events):
-                found.append((finding.hopeless, "\n".join(["%s: not ready" % reference(pod), *tell([finding])])))
+                found.append((finding.hopeless, "\n".join([f"{reference(pod)}: not ready", *tell([finding])])))
     found.sort(key=lambda each: not each[0])
     return [text for _hopeless, text in found], any(hopeless for hopeless, _text in found)
 
@@ -106,7 +106,7 @@ def api_addresses(slices: Sequence[Object]) -> list[str]:
         for endpoint in part.get("endpoints") or []:
             for address in endpoint.get("addresses") or []:
                 for port in part.get("ports") or []:
-                    found.add("%s:%d" % ("[%s]" % address if ":" in address else address, port["port"]))
+                    found.add("%s:%d" % (f"[{address}]" if ":" in address else address, port["port"]))
     return sorted(found)
 
 

@@ -46,7 +46,7 @@ def wait_ready(
         spent = time.monotonic() - started
         if spent >= seconds or outlook.hopeless:
             begin = "Waiting is of no use:" if outlook.hopeless and spent < seconds else "Not ready after %d s:" % spent
-            late = ["%s: %s." % pair for pair in outlook.waiting]
+            late = ["{}: {}.".format(*pair) for pair in outlook.waiting]
             raise NotReady("\n".join([begin, *late, *tell(outlook.findings)]))
         time.sleep(PAUSE)
     return [str(name) for name in names]
@@ -66,7 +66,7 @@ def explain_workload(
     if not found:
         refused = creation_finding(view_of(pods, events, live), live)
         found += [refused] if refused is not None else []
-    return ["%s: %s." % (reference(live), why), *tell(grouped(found))], lost
+    return [f"{reference(live)}: {why}.", *tell(grouped(found))], lost
 
 
 def explain_pods(pods: Iterable[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -91,8 +91,9 @@ def tell(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for finding in sorted(findings, key=lambda finding: not finding.hopeless)[:MOST]:
         lines.append(
-            "  %s%s."
-            % (one_line(finding.title).rstrip("."), " (%d pods)" % len(finding.pods) if len(finding.pods) > 1 else "")
+            "  {}{}.".format(
+                one_line(finding.title).rstrip("."), " (%d pods)" % len(finding.pods) if len(finding.pods) > 1 else ""
+            )
         )
         lines += ["    " + one_line(text) for text in [*finding.evidence[:2], finding.advice] if text]
-    return lines + (["  and %d more reasons" % (len(findings) - MOST)] if len(findings) > MOST else [])
+    return lines + ([f"  and {len(findings) - MOST} more reasons"] if len(findings) > MOST else [])

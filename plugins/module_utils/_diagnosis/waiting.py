@@ -122,7 +122,7 @@ class Watch:
             name = reference(live)
             young = [pod for pod in view.newest_pods(live) if just_started(pod, view.now)]
             if young:
-                found[name] = "%s of its pods have only just been started" % len(young)
+                found[name] = f"{len(young)} of its pods have only just been started"
             else:
                 self._steady.add(name)
         return found

@@ -153,13 +153,13 @@ def creation_finding(view: View, content: Object) -> Finding | None:
         _pattern, fault, title, advice = denial
     account = re.search(r'serviceaccount "([^"]+)" not found', text)
     if account:
-        title = "ServiceAccount %s, which its pods run as, is not there" % account.group(1)
+        title = f"ServiceAccount {account.group(1)}, which its pods run as, is not there"
     finding = Finding(
         fault,
         "error",
         name,
         title,
-        evidence=["FailedCreate: %s" % text],
+        evidence=[f"FailedCreate: {text}"],
         advice=advice,
         patience=SUSPICIOUS if fault in ("webhook_down", "webhook_untrusted", "creation_fails") else HOPELESS,
     )
@@ -171,7 +171,7 @@ def creation_finding(view: View, content: Object) -> Finding | None:
     if fault == "quota_exceeded":
         quota = quota_in(text)
         if quota:
-            finding.title = "quota %s of the namespace allows no more pods like this" % quota
+            finding.title = f"quota {quota} of the namespace allows no more pods like this"
     return finding
 
 
@@ -192,7 +192,7 @@ def blame_webhook(view: View, finding: Finding, text: str) -> None:
     if not called:
         return
     if finding.fault == "webhook_down":
-        finding.title = "webhook %s, which must agree to its pods, does not answer" % called.group(1)
+        finding.title = f"webhook {called.group(1)}, which must agree to its pods, does not answer"
     for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
         for content in view.all(kind):
             if any(hook.get("name") == called.group(1) for hook in content.get("webhooks") or []):
@@ -228,14 +228,14 @@ def _stuck(view: View, content: Object, explained: bool) -> Finding | None:
     name, found = reference(content), conditions(content)
     progressing = found.get("Progressing") or {}
     advice = "See its pods: %s." % (
-        "what fails there stops it" if explained else "kubectl describe %s" % name.kind.lower()
+        "what fails there stops it" if explained else f"kubectl describe {name.kind.lower()}"
     )
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return Finding(
             "rollout_stuck",
             "error",
             name,
-            "its rollout has not got on within its progress deadline: %s" % why,
+            f"its rollout has not got on within its progress deadline: {why}",
             evidence=[one_line(progressing.get("message") or "")],
             advice=advice,
             patience=HOPELESS,
@@ -246,7 +246,7 @@ def _stuck(view: View, content: Object, explained: bool) -> Finding | None:
             "rollout_paused",
             "warning",
             name,
-            "its rollout is paused: %s" % why,
+            f"its rollout is paused: {why}",
             evidence=["spec.paused is true"],
             advice="Go on with: kubectl rollout resume, or the module rollout.",
             patience=HOPELESS,
@@ -300,8 +300,8 @@ def _failed_job(view: View, content: Object, failed: Object, causes: list[Findin
         "job_deadline" if reason == "DeadlineExceeded" else "job_failed",
         "error",
         name,
-        JOB_REASONS.get(reason, "it failed (%s)" % reason),
-        evidence=["%s: %s" % (reason, one_line(failed.get("message") or ""))],
+        JOB_REASONS.get(reason, f"it failed ({reason})"),
+        evidence=[f"{reason}: {one_line(failed.get('message') or '')}"],
         advice="Read the log of its last pod, correct what it says, then delete the Job and apply it again.",
         patience=HOPELESS,
     )
@@ -311,10 +311,10 @@ def _failed_job(view: View, content: Object, failed: Object, causes: list[Findin
         )
     if causes:
         cause = causes[-1]
-        finding.title += "; %s" % cause.title
+        finding.title += f"; {cause.title}"
         finding.evidence += cause.evidence
         finding.container, finding.pods = cause.container, [pod for one in causes for pod in one.pods]
-        finding.causes = ["%s: %s" % (name, JOB_REASONS.get(reason, reason)), cause.title]
+        finding.causes = [f"{name}: {JOB_REASONS.get(reason, reason)}", cause.title]
         if cause.fault in ("oom_killed", "bad_command", "config_missing"):
-            finding.advice = "%s Then delete the Job and apply it again." % cause.advice
+            finding.advice = f"{cause.advice} Then delete the Job and apply it again."
     return finding

@@ -67,8 +67,8 @@ class ApiError(Exception):
         if self.status == 401:  # whatever was asked: it is about who asks
             return self.message[:1].upper() + self.message[1:] + "."
         if self.status == 403 and self.reason == "Forbidden":  # it names the user, the verb and the resource
-            return "Forbidden: %s. Grant it with a Role, or act as somebody who may." % self.message.rstrip(".")
-        return "%s %s: %d %s: %s" % (self.method, self.path, self.status, self.reason, self.message)
+            return f"Forbidden: {self.message.rstrip('.')}. Grant it with a Role, or act as somebody who may."
+        return f"{self.method} {self.path}: {self.status} {self.reason}: {self.message}"
 
     @property
     def passing(self) -> bool:
@@ -88,7 +88,7 @@ def load_credentials(kubectl: str, kubeconfig: str, context: str | None = None) 
     command = [kubectl, "config", "view", "--raw", "--flatten", "--output", "json", "--kubeconfig", kubeconfig]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     if done.returncode != 0:
-        raise KubeconfigError("kubectl cannot read %s: %s" % (kubeconfig, done.stderr.decode(errors="replace").strip()))
+        raise KubeconfigError(f"kubectl cannot read {kubeconfig}: {done.stderr.decode(errors='replace').strip()}")
     return read_credentials(json.loads(done.stdout), context)
 
 
@@ -335,24 +335,18 @@ class Client:
             self._local.connection = None
 
     def _silent(self, error: Exception) -> str:
-        return (
-            "The API server at %s does not answer: %s. See that it runs there (crictl ps -a | grep kube-apiserver) and that the address is right."
-            % (
-                self.credentials.server,
-                error or type(error).__name__,
-            )
-        )
+        return f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. See that it runs there (crictl ps -a | grep kube-apiserver) and that the address is right."
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
         if "expired" in error.verify_message:
-            return (
-                "The certificate of the API server at %s is no longer valid: %s. Renew the control plane's certificates (kubeadm certs renew)."
-                % (self.credentials.server, error.verify_message.rstrip("."))
+            return "The certificate of the API server at {} is no longer valid: {}. Renew the control plane's certificates (kubeadm certs renew).".format(
+                self.credentials.server, error.verify_message.rstrip(".")
             )
         return (
-            "The certificate of the API server at %s is not one that the kubeconfig trusts: %s. The kubeconfig belongs to another cluster, "
-            "or the server's certificate lacks this name or address (kubeadm: certSANs)."
-            % (self.credentials.server, error.verify_message.rstrip("."))
+            "The certificate of the API server at {} is not one that the kubeconfig trusts: {}. The kubeconfig belongs to another cluster, "
+            "or the server's certificate lacks this name or address (kubeadm: certSANs).".format(
+                self.credentials.server, error.verify_message.rstrip(".")
+            )
         )
 
 
@@ -367,10 +361,7 @@ def _refusal(status: int, content: bytes, method: str, path: str, whom: str) -> 
         )
     message = answer.get("message") or ""
     if status == 401:
-        message = (
-            "the API server does not accept %s (%s). Its certificate or token is not of this cluster, or has ended: renew it, or name another kubeconfig"
-            % (whom, message)
-        )
+        message = f"the API server does not accept {whom} ({message}). Its certificate or token is not of this cluster, or has ended: renew it, or name another kubeconfig"
     causes = (answer.get("details") or {}).get("causes") or []
     proceed = (answer.get("metadata") or {}).get("continue") or ""
     return ApiError(status, answer.get("reason") or "", message, method, path, causes, proceed)

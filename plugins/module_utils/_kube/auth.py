@@ -138,8 +138,9 @@ def _configured(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credent
     missing = [path for path in paths if not os.path.exists(path)]
     if paths and len(missing) == len(paths):
         raise KubeconfigError(
-            "There is no kubeconfig %s on this host. Name one that is there with 'kubeconfig', or run this on a control plane."
-            % ", ".join(missing)
+            "There is no kubeconfig {} on this host. Name one that is there with 'kubeconfig', or run this on a control plane.".format(
+                ", ".join(missing)
+            )
         )
     paths = [path for path in paths if path not in missing] or _usual()
     if paths:
@@ -148,7 +149,7 @@ def _configured(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credent
     if inside is None:
         raise KubeconfigError(
             "Nothing says which cluster: no option kubeconfig or host, no $K8S_AUTH_KUBECONFIG or $KUBECONFIG, and neither ~/.kube/config "
-            "nor %s can be read here. Name a kubeconfig with 'kubeconfig', or run this on a control plane." % ADMIN
+            f"nor {ADMIN} can be read here. Name a kubeconfig with 'kubeconfig', or run this on a control plane."
         )
     return inside
 
@@ -157,7 +158,7 @@ def _usual() -> list[str]:
     named = [os.path.expanduser(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     there = [path for path in named if os.path.exists(path)]
     if named and not there:
-        raise KubeconfigError("$KUBECONFIG names %s, which is not there. Correct it." % ", ".join(named))
+        raise KubeconfigError(f"$KUBECONFIG names {', '.join(named)}, which is not there. Correct it.")
     if there:
         return there
     for path in (os.path.expanduser("~/.kube/config"), ADMIN):
@@ -175,14 +176,13 @@ def _read(paths: Sequence[str], context: str | None, get_bin_path: FindProgram) 
         kubectl = get_bin_path("kubectl")
         if not kubectl:
             raise KubeconfigError(
-                "%s cannot be read: this host has neither Python's yaml nor kubectl. Install one of them, or give the kubeconfig as a mapping."
-                % paths[0]
+                f"{paths[0]} cannot be read: this host has neither Python's yaml nor kubectl. Install one of them, or give the kubeconfig as a mapping."
             ) from None
         return load_credentials(kubectl, os.pathsep.join(paths), context)
     try:
         return read_credentials(merge(configs), context, "", credential_plugin.run)
     except KubeconfigError as error:
-        raise KubeconfigError("%s: %s" % (", ".join(paths), error)) from error
+        raise KubeconfigError(f"{', '.join(paths)}: {error}") from error
 
 
 def _shaped(path: str) -> Mapping[str, Any]:
@@ -190,7 +190,7 @@ def _shaped(path: str) -> Mapping[str, Any]:
         config = _parse(path)
         check_shape(config)
     except KubeconfigError as error:
-        raise KubeconfigError(str(error) if path in str(error) else "%s: %s" % (path, error)) from None
+        raise KubeconfigError(str(error) if path in str(error) else f"{path}: {error}") from None
     return config
 
 
@@ -204,7 +204,7 @@ def _parse(path: str) -> Mapping[str, Any]:
         try:
             config = json.loads(text)
         except ValueError as error:
-            raise KubeconfigError("%s is no kubeconfig: %s." % (path, error)) from error
+            raise KubeconfigError(f"{path} is no kubeconfig: {error}.") from error
     else:
         try:
             import yaml
@@ -217,9 +217,9 @@ def _parse(path: str) -> Mapping[str, Any]:
             mark = getattr(error, "problem_mark", None)
             where = ", line %d" % (mark.line + 1) if mark else ""
             problem = getattr(error, "problem", None) or "it is no YAML"
-            raise KubeconfigError("%s%s: %s." % (path, where, problem)) from None
+            raise KubeconfigError(f"{path}{where}: {problem}.") from None
     if not isinstance(config, dict):
-        raise KubeconfigError("%s is no kubeconfig: it holds no mapping." % path)
+        raise KubeconfigError(f"{path} is no kubeconfig: it holds no mapping.")
     return config
 
 
@@ -256,7 +256,7 @@ def _in_cluster() -> Credentials | None:
         return read_file(path, "token").decode(errors="replace").strip()
 
     return Credentials(
-        "https://%s:%s" % ("[%s]" % host if ":" in host else host, port),
+        "https://{}:{}".format(f"[{host}]" if ":" in host else host, port),
         authority=read_file(os.path.join(ACCOUNT, "ca.crt"), "certificate authority"),
         token=renew(),
         user="the service account of this pod",
@@ -273,7 +273,7 @@ def _overridden(base: Credentials, params: Mapping[str, Any]) -> Credentials:
     if params.get("host"):
         changes["server"] = str(params["host"]).rstrip("/")
         if not changes["server"].startswith(("https://", "http://")):
-            raise KubeconfigError("host is %r: it is a URL, such as https://10.0.0.10:6443." % params["host"])
+            raise KubeconfigError(f"host is {params['host']!r}: it is a URL, such as https://10.0.0.10:6443.")
     if params.get("api_key"):
         # Some give it with the name of its kind, as kubernetes.core's users had to.
         token = str(params["api_key"]).strip()
@@ -304,14 +304,13 @@ def _through_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[s
     proxy = params.get("proxy") or base.proxy
     for what, url in (("API server", changes.get("server") or base.server), ("proxy", proxy)):
         if not is_address(url):
-            raise KubeconfigError("The address of the %s is none: see its brackets and its port." % what)
+            raise KubeconfigError(f"The address of the {what} is none: see its brackets and its port.")
     host = urlsplit(changes.get("server") or base.server).hostname or ""
     if proxy and spared(host, params.get("no_proxy") or ""):
         proxy = ""
     if proxy and urlsplit(proxy).scheme != "http":
         raise KubeconfigError(
-            "The proxy %s cannot be used: only proxies with an http:// address are spoken to."
-            % urlsplit(proxy).hostname
+            f"The proxy {urlsplit(proxy).hostname} cannot be used: only proxies with an http:// address are spoken to."
         )
     changes["proxy"] = proxy
     wanted = params.get("proxy_headers") or {}

@@ -60,17 +60,15 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
     if credentials.token and not named:
         headers.append(("Authorization", "Bearer " + credentials.token))
     elif credentials.username and not named:
-        login = "%s:%s" % (credentials.username, credentials.password)
+        login = f"{credentials.username}:{credentials.password}"
         headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
     if credentials.proxy and credentials.server.startswith("http://"):
         headers += _proxy_headers(credentials)
     for name, value in headers:
         if not SENDABLE.fullmatch(value):
             # The library would raise an error that repeats the value.
-            what = "The token" if name == "Authorization" else "What is given for %s" % name
-            raise KubeconfigError(
-                "%s cannot be sent: it has a line break or a character that HTTP does not know." % what
-            )
+            what = "The token" if name == "Authorization" else f"What is given for {name}"
+            raise KubeconfigError(f"{what} cannot be sent: it has a line break or a character that HTTP does not know.")
     return headers
 
 
@@ -85,7 +83,7 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cadata=credentials.authority.decode() if credentials.authority else None)
     except (ssl.SSLError, UnicodeDecodeError) as error:
         raise KubeconfigError(
-            "The certificate authority of %s is no certificate: %s." % (credentials.server, error)
+            f"The certificate authority of {credentials.server} is no certificate: {error}."
         ) from error
     if not credentials.verify:
         context.check_hostname = False
@@ -96,7 +94,7 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
                 context.load_cert_chain(pair)
             except ssl.SSLError as error:
                 raise KubeconfigError(
-                    "The kubeconfig's client certificate and key do not fit together: %s." % error
+                    f"The kubeconfig's client certificate and key do not fit together: {error}."
                 ) from error
     return context
 
@@ -111,11 +109,11 @@ def _as_file(content: bytes) -> Iterator[str]:
         number = os.memfd_create("slipway")
     except (AttributeError, OSError):  # no Linux, or one that forbids it
         number = -1
-    if number >= 0 and os.path.exists("/proc/self/fd/%d" % number):
+    if number >= 0 and os.path.exists(f"/proc/self/fd/{number}"):
         with os.fdopen(number, "wb") as memory:
             memory.write(content)
             memory.flush()
-            yield "/proc/self/fd/%d" % number
+            yield f"/proc/self/fd/{number}"
         return
     if number >= 0:
         os.close(number)
@@ -144,6 +142,6 @@ class _NamedConnection(http.client.HTTPSConnection):
 def _proxy_headers(credentials: Credentials) -> Sequence[tuple[str, str]]:
     parts = urlsplit(credentials.proxy)
     if parts.username and not credentials.proxy_headers:
-        login = "%s:%s" % (parts.username, parts.password or "")
+        login = f"{parts.username}:{parts.password or ''}"
         return (("Proxy-Authorization", "Basic " + base64.b64encode(login.encode()).decode()),)
     return credentials.proxy_headers

@@ -32,7 +32,7 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
     version = program.get("apiVersion")
     if version not in VERSIONS:
         raise KubeconfigError(
-            "The kubeconfig's program %r speaks %s; known are %s." % (command, version, " and ".join(VERSIONS))
+            f"The kubeconfig's program {command!r} speaks {version}; known are {' and '.join(VERSIONS)}."
         )
     environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(_question(program, cluster)))
     for entry in program.get("env") or []:
@@ -51,14 +51,13 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
     except FileNotFoundError as error:
         hint = " ".join(str(program.get("installHint") or "Install it on the host where this runs.").split())
         raise KubeconfigError(
-            "The kubeconfig proves who one is with the program %r, which is not here. %s" % (command, hint)
+            f"The kubeconfig proves who one is with the program {command!r}, which is not here. {hint}"
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise KubeconfigError("The kubeconfig's program %r cannot be run: %s." % (command, error)) from error
+        raise KubeconfigError(f"The kubeconfig's program {command!r} cannot be run: {error}.") from error
     except ValueError:  # a null character, or a name of the environment with "="; either could be next to a secret
         raise KubeconfigError(
-            "The kubeconfig's program %r cannot be run: its arguments or its environment are not such as a program can have."
-            % command
+            f"The kubeconfig's program {command!r} cannot be run: its arguments or its environment are not such as a program can have."
         ) from None
     if done.returncode != 0:
         # Only what it says to people: the answer on standard output may hold a token.
@@ -86,7 +85,7 @@ def read_answer(text: bytes, command: str) -> dict[str, str]:
     found = {key: value for key, value in found.items() if value}
     if not found:
         raise KubeconfigError(
-            "The kubeconfig's program %r answers no ExecCredential with a token or a certificate." % command
+            f"The kubeconfig's program {command!r} answers no ExecCredential with a token or a certificate."
         )
     return found
 

@@ -48,14 +48,14 @@ class Credentials:
 
     def __repr__(self) -> str:
         """Name the server only: the rest is secret."""
-        return "Credentials(server=%r)" % self.server
+        return f"Credentials(server={self.server!r})"
 
     @property
     def whom(self) -> str:
         """How messages call the one who asks."""
         names = [value for name, value in self.headers if name == "Impersonate-User"]
-        user = self.user if " " in self.user else "user %r" % self.user if self.user else "an anonymous user"
-        return "%s (as %s)" % (user, names[0]) if names else user
+        user = self.user if " " in self.user else f"user {self.user!r}" if self.user else "an anonymous user"
+        return f"{user} (as {names[0]})" if names else user
 
     def check_age(self, now: float | None = None) -> None:
         """Refuse what the server would refuse without a reason: a certificate or a token whose time is over.
@@ -74,8 +74,7 @@ class Credentials:
         ):
             if end is not None and end <= now:
                 raise KubeconfigError(
-                    "The %s of %s for %s ended on %s. %s, or name another kubeconfig."
-                    % (what, self.whom, self.server, moment(end), remedy)
+                    f"The {what} of {self.whom} for {self.server} ended on {moment(end)}. {remedy}, or name another kubeconfig."
                 )
 
 
@@ -96,7 +95,7 @@ def read_credentials(
     name = context or config.get("current-context")
     if not name:
         raise KubeconfigError(
-            "The kubeconfig has no current context. Name one with 'context'; it has: %s." % _names(config, "contexts")
+            f"The kubeconfig has no current context. Name one with 'context'; it has: {_names(config, 'contexts')}."
         )
     chosen = _entry(config, "contexts", "context", name)
     cluster = _entry(config, "clusters", "cluster", chosen.get("cluster") or "")
@@ -104,7 +103,7 @@ def read_credentials(
     server = cluster.get("server") or ""
     if not server.startswith(("https://", "http://")):
         raise KubeconfigError(
-            "Cluster %r of the kubeconfig has no usable server address: %r." % (chosen.get("cluster"), server)
+            f"Cluster {chosen.get('cluster')!r} of the kubeconfig has no usable server address: {server!r}."
         )
     renew = None
     proof: Mapping[str, Any] = user
@@ -146,7 +145,7 @@ def check_shape(config: Mapping[str, Any]) -> None:
     """
     wrong = wrong_shapes(config)
     if wrong:
-        raise KubeconfigError("This is no kubeconfig: %s. Correct it." % "; ".join(wrong))
+        raise KubeconfigError(f"This is no kubeconfig: {'; '.join(wrong)}. Correct it.")
 
 
 def merge(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -182,13 +181,13 @@ def read_file(path: str, what: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
-        raise KubeconfigError("The %s in %s cannot be read: %s." % (what, path, error.strerror)) from error
+        raise KubeconfigError(f"The {what} in {path} cannot be read: {error.strerror}.") from error
 
 
 def _unsupported(user: str, way: str) -> KubeconfigError:
     return KubeconfigError(
-        "User %r of the kubeconfig proves who they are through '%s', which this module does not run. "
-        "Use a client certificate or a token." % (user, way)
+        f"User {user!r} of the kubeconfig proves who they are through '{way}', which this module does not run. "
+        "Use a client certificate or a token."
     )
 
 
@@ -201,14 +200,14 @@ def _entry(config: Mapping[str, Any], section: str, key: str, name: str) -> dict
     for entry in config.get(section) or []:
         if entry.get("name") == name:
             return entry.get(key) or {}
-    raise KubeconfigError("The kubeconfig has no %s named %r; it has: %s." % (key, name, _names(config, section)))
+    raise KubeconfigError(f"The kubeconfig has no {key} named {name!r}; it has: {_names(config, section)}.")
 
 
 def _pem(part: Mapping[str, Any], key: str, folder: str) -> bytes:
     try:
         data = base64.b64decode(part.get(key + "-data") or "", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise KubeconfigError("The kubeconfig's %s-data is not valid base64: %s." % (key, error)) from error
+        raise KubeconfigError(f"The kubeconfig's {key}-data is not valid base64: {error}.") from error
     if data or not part.get(key):
         return data
     return read_file(os.path.join(folder, str(part[key])), key)

@@ -35,25 +35,23 @@ def wrong_shapes(config: Any) -> list[str]:
     if not wrong:
         for number, entry in enumerate(config.get("users") or []):
             extra = (entry.get("user") or {}).get("as-user-extra") or {}
-            path = "users[%d].user.as-user-extra" % number
-            wrong += [
-                text for name, values in extra.items() for text in _wrong(values or [], [""], "%s.%s" % (path, name))
-            ]
+            path = f"users[{number}].user.as-user-extra"
+            wrong += [text for name, values in extra.items() for text in _wrong(values or [], [""], f"{path}.{name}")]
     return wrong
 
 
 def _wrong(value: Any, shape: Any, path: str) -> Iterator[str]:
     if isinstance(shape, dict) and not isinstance(value, Mapping):
-        yield "%s is %s, not a mapping" % (path or "it", _called(value))
+        yield f"{path or 'it'} is {_called(value)}, not a mapping"
     elif not isinstance(shape, dict) and not isinstance(value, type(shape)):
-        yield "%s is %s, not %s" % (path, _called(value), _called(shape))
+        yield f"{path} is {_called(value)}, not {_called(shape)}"
     elif isinstance(shape, dict):
         for key, below in shape.items():
             if value.get(key) is not None:
-                yield from _wrong(value[key], below, "%s.%s" % (path, key) if path else key)
+                yield from _wrong(value[key], below, f"{path}.{key}" if path else key)
     elif isinstance(shape, list) and shape:
         for number, one in enumerate(value):
-            yield from _wrong(one, shape[0], "%s[%d]" % (path, number))
+            yield from _wrong(one, shape[0], f"{path}[{number}]")
 
 
 def _called(value: Any) -> str:

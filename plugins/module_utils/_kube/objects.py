@@ -60,7 +60,7 @@ class Reference:
     name: str
 
     def __str__(self) -> str:
-        return "%s %s" % (self.kind, "/".join(filter(None, (self.namespace, self.name))))
+        return f"{self.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
 
     def as_dict(self) -> dict[str, str]:
         """Give the parts as a module returns them."""
@@ -76,12 +76,12 @@ class Resource:
 
     def path(self, reference: Reference) -> str:
         """Give the path of an object (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris)."""
-        return "%s/%s" % (self.collection(reference.api_version, reference.namespace), _segment(reference.name))
+        return f"{self.collection(reference.api_version, reference.namespace)}/{_segment(reference.name)}"
 
     def collection(self, api_version: str, namespace: str) -> str:
         """Give the path of a collection."""
         root = ("/apis/" if "/" in api_version else "/api/") + quote(api_version)
-        return root + ("/namespaces/%s" % _segment(namespace) if self.namespaced else "") + "/" + _segment(self.plural)
+        return root + (f"/namespaces/{_segment(namespace)}" if self.namespaced else "") + "/" + _segment(self.plural)
 
 
 def _segment(name: str) -> str:
@@ -146,15 +146,13 @@ def _nameless(content: Mapping[str, Any]) -> list[str]:
     parts = [("apiVersion", content.get("apiVersion")), ("kind", content.get("kind"))]
     parts.append(("metadata.name", metadata.get("name")))
     missing = [key for key, value in parts if value is None or value == ""]
-    wrong = ["lacks %s" % ", ".join(missing)] if missing else []
+    wrong = [f"lacks {', '.join(missing)}"] if missing else []
     texts = [(key, value) for key, value in parts if key not in missing]
     if metadata.get("namespace") is not None:
         texts.append(("metadata.namespace", metadata["namespace"]))
-    wrong += [
-        "has %s in %s, not text" % (type(value).__name__, key) for key, value in texts if not isinstance(value, str)
-    ]
+    wrong += [f"has {type(value).__name__} in {key}, not text" for key, value in texts if not isinstance(value, str)]
     if given is not None and not isinstance(given, Mapping):
-        wrong.append("has %s in metadata, not a mapping" % type(given).__name__)
+        wrong.append(f"has {type(given).__name__} in metadata, not a mapping")
     return wrong
 
 
@@ -185,7 +183,7 @@ def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
                 whole = [part for part in parts if part and isinstance(part, str)]
                 if len(whole) == len(parts):
                     group, number, kind, plural = whole
-                    kinds[("%s/%s" % (group, number), kind)] = Resource(plural, spec.get("scope") == "Namespaced")
+                    kinds[(f"{group}/{number}", kind)] = Resource(plural, spec.get("scope") == "Namespaced")
     return kinds
 
 
@@ -213,11 +211,9 @@ def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Obje
         if resource is None:
             served = sorted(version for version, kind in kinds if kind == name.kind)
             remedy = (
-                "it serves this kind as %s" % ", ".join(served) if served else "its CustomResourceDefinition is missing"
+                f"it serves this kind as {', '.join(served)}" if served else "its CustomResourceDefinition is missing"
             )
-            problems.append(
-                "%s: the cluster serves no kind %s of %s; %s." % (name, name.kind, name.api_version, remedy)
-            )
+            problems.append(f"{name}: the cluster serves no kind {name.kind} of {name.api_version}; {remedy}.")
             continue
         metadata = {key: value for key, value in content["metadata"].items() if key != "namespace"}
         if resource.namespaced:
@@ -278,7 +274,7 @@ def showable(before: Object, after: Object) -> tuple[Object, Object]:
                 if side.get(section) and not isinstance(side[section], dict):
                     side[section] = MASK  # the server refuses it; it is secret all the same
                 for key, value in mapping(side.get(section)).items():
-                    side[section][key] = MASK if other.get(key) == value else "%s (%s)" % (MASK, word)
+                    side[section][key] = MASK if other.get(key) == value else f"{MASK} ({word})"
     for side in shown:
         if side.get("kind") == "CustomResourceDefinition" and not (before and after):
             _shorten_schemas(side)
@@ -295,4 +291,4 @@ def _shorten_schemas(definition: Object) -> None:
     # A schema of thousands of lines says nothing in a diff of a definition that comes or goes as a whole.
     for version in mappings(mapping(definition.get("spec")).get("versions")):
         if version.get("schema"):
-            version["schema"] = "(a schema of %d characters)" % len(json.dumps(version["schema"]))
+            version["schema"] = f"(a schema of {len(json.dumps(version['schema']))} characters)"

@@ -47,13 +47,13 @@ def amount(quantity: Any) -> float:
 def name_amount(resource: str, value: float) -> str:
     """Write an amount of a resource for people: C(cpu 250m), C(memory 64Mi)."""
     if resource == "cpu":
-        text = "%dm" % round(value * 1000) if value < 10 and value % 1 else "%g" % value
+        text = "%dm" % round(value * 1000) if value < 10 and value % 1 else f"{value:g}"
     elif resource in ("memory", "ephemeral-storage") or resource.startswith("hugepages"):
         unit = "Gi" if value >= 10 * SUFFIXES["Gi"] else "Mi"
         text = "%d%s" % (value // SUFFIXES[unit], unit)
     else:
-        text = "%g" % value
-    return "%s %s" % (resource, text)
+        text = f"{value:g}"
+    return f"{resource} {text}"
 
 
 def requests_of(pod: Mapping[str, Any]) -> Amounts:

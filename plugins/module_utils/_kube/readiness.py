@@ -55,7 +55,7 @@ def _deployment(spec: Object, status: Object, content: Object) -> Readiness:
     if total > wanted:
         return False, "%d replicas too many are still there" % (total - wanted)
     if condition(content, "Available").get("status") == "False":
-        return False, "it is not available: %s" % condition(content, "Available").get("message", "")
+        return False, f"it is not available: {condition(content, 'Available').get('message', '')}"
     return True, ""
 
 
@@ -104,21 +104,21 @@ def _job(spec: Object, status: Object, content: Object) -> Readiness:
         return True, ""
     failed = condition(content, "Failed")
     if failed.get("status") == "True":
-        return False, "it failed: %s %s" % (failed.get("reason", ""), failed.get("message", ""))
+        return False, f"it failed: {failed.get('reason', '')} {failed.get('message', '')}"
     return False, "it is not complete: %d active, %d failed" % (status.get("active", 0), status.get("failed", 0))
 
 
 def _pod(spec: Object, status: Object, content: Object) -> Readiness:
     if status.get("phase") == "Succeeded" or condition(content, "Ready").get("status") == "True":
         return True, ""
-    return False, "its phase is %s" % status.get("phase", "Pending")
+    return False, f"its phase is {status.get('phase', 'Pending')}"
 
 
 def _node(spec: Object, status: Object, content: Object) -> Readiness:
     ready = condition(content, "Ready")
     if ready.get("status") == "True":
         return True, ""
-    return False, "%s: %s" % (
+    return False, "{}: {}".format(
         ready.get("reason") or "NotReady",
         ready.get("message") or "its kubelet has said nothing yet",
     )
@@ -126,7 +126,7 @@ def _node(spec: Object, status: Object, content: Object) -> Readiness:
 
 def _claim(spec: Object, status: Object, content: Object) -> Readiness:
     phase = status.get("phase") or "Pending"
-    return (True, "") if phase == "Bound" else (False, "its phase is %s" % phase)
+    return (True, "") if phase == "Bound" else (False, f"its phase is {phase}")
 
 
 def _needs(kind: str) -> Callable[[Object, Object, Object], Readiness]:
@@ -136,10 +136,7 @@ def _needs(kind: str) -> Callable[[Object, Object, Object], Readiness]:
         found = condition(content, kind)
         if found.get("status") == "True":
             return True, ""
-        return False, "%s: %s" % (
-            found.get("reason") or "not " + kind,
-            found.get("message") or "nothing is said of it yet",
-        )
+        return False, f"{found.get('reason') or 'not ' + kind}: {found.get('message') or 'nothing is said of it yet'}"
 
     return rule
 
@@ -165,7 +162,7 @@ def _by_condition(content: Object) -> Readiness:
     ready = condition(content, "Ready")
     if ready.get("status") in (None, "True"):
         return True, ""
-    return False, "%s: %s" % (ready.get("reason") or "not Ready", ready.get("message") or "")
+    return False, f"{ready.get('reason') or 'not Ready'}: {ready.get('message') or ''}"
 
 
 def is_waited_for(content: Object) -> bool:
@@ -179,7 +176,7 @@ def is_waited_for(content: Object) -> bool:
 def selector_query(content: Object) -> str | None:
     """Give the label selector of a workload's pods as the API takes it, None where it has none."""
     selector = (content.get("spec") or {}).get("selector") or {}
-    parts = ["%s=%s" % pair for pair in sorted((selector.get("matchLabels") or {}).items())]
+    parts = ["{}={}".format(*pair) for pair in sorted((selector.get("matchLabels") or {}).items())]
     for rule in selector.get("matchExpressions") or []:
         operator, key, values = rule.get("operator"), rule.get("key"), ",".join(rule.get("values") or [])
         parts.append(

@@ -18,7 +18,7 @@ def without_values(error: ApiError) -> ApiError:
     causes = [dict(cause, message=_without(cause.get("message") or "")) for cause in error.causes]
     message = _without(error.message) if not error.causes else error.message
     if error.causes and VALUE.search(error.message):
-        message = "; ".join("%s: %s" % (cause.get("field") or "?", cause["message"]) for cause in causes)
+        message = "; ".join(f"{cause.get('field') or '?'}: {cause['message']}" for cause in causes)
     return ApiError(
         error.status, error.reason, TYPED.sub("got another type", message), error.method, error.path, causes
     )

@@ -75,7 +75,7 @@ class Schema:
                 if isinstance(schema, Mapping) and kind and isinstance(kind, str):
                     # The server tells what is wrong with a schema; until it is right, nothing can be held against it.
                     sound = dict(schema) if is_sound(schema) else {ANYTHING: True}
-                    self._brought["%s/%s" % (spec.get("group"), version.get("name")), kind] = sound
+                    self._brought[f"{spec.get('group')}/{version.get('name')}", kind] = sound
 
     def problems(self, content: Object) -> list[str]:
         """Tell what is wrong with an object: every problem is one sentence that names the object and the field.
@@ -87,12 +87,12 @@ class Schema:
         name = reference(content)
         found = self._of(name.api_version, name.kind)
         if isinstance(found, str):
-            return ["%s: %s" % (name, found)]
+            return [f"{name}: {found}"]
         schema, document = found
         walk = _Walk(document)
         texts = list(walk.look(content, schema, "", top=True))
-        texts += ["%s %s" % pair for pair in undecodable(content)]
-        return ["%s: %s" % (name, _sentence(text)) for text in texts]
+        texts += ["{} {}".format(*pair) for pair in undecodable(content)]
+        return [f"{name}: {_sentence(text)}" for text in texts]
 
     def _of(self, api_version: str, kind: str) -> tuple[dict[str, Any], dict[str, Any]] | str:
         """The schema of a kind with the document that its references point into, or what is wrong with the kind."""
@@ -103,7 +103,7 @@ class Schema:
             known = [name.split("/", 1)[1] for name in self._known() if name.startswith(("api/", "apis/"))]
             near = difflib.get_close_matches(api_version, known, 1)
             return _sentence(
-                "the cluster does not serve %s%s" % (api_version, "; did you mean %s?" % near[0] if near else "")
+                "the cluster does not serve {}{}".format(api_version, f"; did you mean {near[0]}?" if near else "")
             )
         group, _slash, version = api_version.rpartition("/")
         wanted = {"group": group, "version": version, "kind": kind}
@@ -114,7 +114,7 @@ class Schema:
                 return schema, document
             kinds += [one["kind"] for one in named if (one["group"], one["version"]) == (group, version)]
         near = difflib.get_close_matches(kind, kinds, 1)
-        return _sentence("%s has no kind %s%s" % (api_version, kind, "; did you mean %s?" % near[0] if near else ""))
+        return _sentence("{} has no kind {}{}".format(api_version, kind, f"; did you mean {near[0]}?" if near else ""))
 
     def _known(self) -> dict[str, str]:
         with self._lock:
@@ -180,14 +180,14 @@ class _Walk:
         schema = self.resolve(schema)
         wrong = self._type_problem(value, schema)
         if wrong:
-            yield "%s %s" % (path or "the object", wrong)
+            yield f"{path or 'the object'} {wrong}"
         elif isinstance(value, Mapping):
             yield from self._mapping(value, schema, path, top)
         elif isinstance(value, list):
             items = schema.get("items")
             for number, one in enumerate(value):
                 if isinstance(items, Mapping):
-                    yield from self.look(one, items, "%s[%d]" % (path, number))
+                    yield from self.look(one, items, f"{path}[{number}]")
         else:
             yield from self._value(value, schema, path)
 
@@ -216,7 +216,7 @@ class _Walk:
                 fields["metadata"] = metadata
         for key in schema.get("required") or []:
             if value.get(key) is None:
-                yield "%s is missing" % _join(path, key)
+                yield f"{_join(path, key)} is missing"
         for key, one in value.items():
             if key in fields:
                 yield from self.look(one, fields[key], _join(path, key))
@@ -224,7 +224,7 @@ class _Walk:
                 yield from self.look(one, rest, _join(path, key))
             elif fields and not rest and not schema.get(ANYTHING):
                 meant = self._meant(key, schema, fields, path)
-                yield "%s is not a field that Kubernetes knows%s" % (_join(path, key), meant)
+                yield f"{_join(path, key)} is not a field that Kubernetes knows{meant}"
 
     def _meant(self, key: str, schema: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> str:
         """Say which field was probably meant: one written alike, or one of that name further down or under one of its neighbours."""
@@ -232,8 +232,8 @@ class _Walk:
         deeper = self._deeper(key, schema, path) if not alike else ""
         near = alike or ([] if deeper else difflib.get_close_matches(key, list(fields), 1, 0.6))
         if near or deeper:
-            return "; did you mean %s?" % (_join(path, near[0]) if near else deeper)
-        return "; known here: %s" % ", ".join(sorted(fields)) if len(fields) <= 12 else ""
+            return f"; did you mean {_join(path, near[0]) if near else deeper}?"
+        return f"; known here: {', '.join(sorted(fields))}" if len(fields) <= 12 else ""
 
     def _deeper(self, key: str, schema: Mapping[str, Any], path: str) -> str:
         level: Sequence[tuple[str, Mapping[str, Any]]] = [(path, schema)]
@@ -260,7 +260,7 @@ class _Walk:
             hint = ". Put it into quotes"
         elif isinstance(value, str) and ("integer" in wanted or "boolean" in wanted):
             hint = ". Leave out the quotes"
-        return "is %s, where %s belongs%s" % (_kind_of(value), " or ".join(texts), hint)
+        return f"is {_kind_of(value)}, where {' or '.join(texts)} belongs{hint}"
 
     def _types(self, schema: Mapping[str, Any]) -> list[str]:
         if schema.get(NUMBER_OR_TEXT) or schema.get("format") == "int-or-string":
@@ -282,16 +282,16 @@ class _Walk:
         # An empty text is the default's place in Kubernetes' own kinds.
         if schema.get("enum") and value not in schema["enum"] and value != "":
             near = difflib.get_close_matches(str(value), [str(one) for one in schema["enum"]], 1)
-            meant = "; did you mean %s?" % near[0] if near else ""
+            meant = f"; did you mean {near[0]}?" if near else ""
             known = ", ".join(str(one) for one in schema["enum"] if one != "")
-            yield "%s is %r, which is none of %s%s" % (path, value, known, meant)
+            yield f"{path} is {value!r}, which is none of {known}{meant}"
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             for limit, beyond, word in (
                 ("minimum", lambda edge: value < edge, "less"),
                 ("maximum", lambda edge: value > edge, "more"),
             ):
                 if isinstance(schema.get(limit), (int, float)) and beyond(schema[limit]):
-                    yield "%s is %s, %s than %s" % (path, value, word, schema[limit])
+                    yield f"{path} is {value}, {word} than {schema[limit]}"
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -317,5 +317,5 @@ def _sentence(text: str) -> str:
 
 def _join(path: str, key: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_$-]+", key):
-        return "%s[%s]" % (path, key)
-    return "%s.%s" % (path, key) if path else key
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key

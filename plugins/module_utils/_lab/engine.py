@@ -64,7 +64,7 @@ class Engine:
         finally:
             connection.close()
         if answer.status >= 400:
-            raise EngineError("%s %s: %s %s" % (method, path, answer.status, text.strip()))
+            raise EngineError(f"{method} {path}: {answer.status} {text.strip()}")
         return parse_answer(text)
 
     def info(self) -> dict | None:
@@ -78,7 +78,7 @@ class Engine:
         """Containers, stopped ones too; only those of one lab where it is named."""
         query = {"all": "1"}
         if lab is not None:
-            query["filters"] = json.dumps({"label": ["%s=%s" % (LABEL, lab)]})
+            query["filters"] = json.dumps({"label": [f"{LABEL}={lab}"]})
         return self.call("GET", "/containers/json", query)
 
     def network(self, name: str) -> dict | None:

@@ -33,7 +33,7 @@ def recipe_hash(suite: str, architecture: str, packages: list[str], files: dict[
 
 def reference(repository: str, suite: str, digest: str) -> str:
     """Image reference: what it is and which recipe made it."""
-    return "%s:%s-%s" % (repository, suite, digest)
+    return f"{repository}:{suite}-{digest}"
 
 
 def read_recipe(folder: str) -> dict[str, bytes]:
@@ -61,7 +61,7 @@ def archives(cache: str, repository: str) -> list[str]:
 
 def disk_name(suite: str, digest: str) -> str:
     """Name of the folder in the cache that holds a virtual machine's disk, kernel and initrd."""
-    return "%s-%s-%s" % (DISK, suite, digest)
+    return f"{DISK}-{suite}-{digest}"
 
 
 def disks(cache: str) -> list[str]:
@@ -125,5 +125,5 @@ def build_command(
     if apt_options:
         command.append("--aptopt=" + apt_options)
     # mmdebstrap hands the hook to a shell; sh, because an installed collection may have lost the executable bit.
-    command += ['--customize-hook=sh %s "$1"' % shlex.quote(hook), suite, target]
+    command += [f'--customize-hook=sh {shlex.quote(hook)} "$1"', suite, target]
     return command + ([mirror] if mirror else [])

@@ -18,7 +18,7 @@ def connection(folder: str, user: str) -> dict:
         "ansible_ssh_common_args": " ".join(
             [
                 "-o",
-                shlex.quote("UserKnownHostsFile=%s/ssh/known_hosts" % folder),
+                shlex.quote(f"UserKnownHostsFile={folder}/ssh/known_hosts"),
                 "-o",
                 "StrictHostKeyChecking=yes",
                 "-o",
@@ -34,7 +34,7 @@ def endpoint(hosts: list[dict], port: int) -> str:
     for role in ("mirror", "control_plane"):
         for host in hosts:
             if host["role"] == role:
-                return "%s:%d" % (host["address"], port)
+                return f"{host['address']}:{port}"
     return ""
 
 
@@ -58,4 +58,4 @@ def inventory(hosts: list[dict], shared: dict, cluster: dict, mirror: dict) -> d
 
 def mirror_url(address: str, port: int) -> str:
     """URL of the mirror's root, without a slash at its end."""
-    return "http://%s%s" % (address, "" if port == 80 else ":%d" % port)
+    return f"http://{address}{'' if port == 80 else ':%d' % port}"

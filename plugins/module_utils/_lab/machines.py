@@ -36,7 +36,7 @@ def look_at_image(path: str) -> str:
         with open(path, "rb") as stream:
             return image_problem(stream.read(512))
     except OSError as error:
-        return "it cannot be read (%s)" % error.strerror
+        return f"it cannot be read ({error.strerror})"
 
 
 def facts(params: dict, made: list[dict]) -> dict:
@@ -67,23 +67,25 @@ def problems(want: dict, have: dict) -> list[str]:
     found = []
     if ":" in want["vm_image"]:
         found.append(
-            "lab_vm_image %s has a colon in its path, at which the engine would cut it: rename it." % want["vm_image"]
+            f"lab_vm_image {want['vm_image']} has a colon in its path, at which the engine would cut it: rename it."
         )
     for machine in have["machines"]:
         if machine != want["machine"]:
             found.append(
-                "Lab %s has machines with %s, and now %s is asked for, which would take all that is on them: remove them first "
-                "(lab_state: absent), or ask for what they have." % (want["name"], machine, want["machine"])
+                "Lab {} has machines with {}, and now {} is asked for, which would take all that is on them: remove them first "
+                "(lab_state: absent), or ask for what they have.".format(want["name"], machine, want["machine"])
             )
     if have["architecture"] != "x86_64":
         found.append(
-            "lab_kind is vm and this machine is %s: virtual machines are made for x86_64 only. Take lab_kind: container."
-            % have["architecture"]
+            "lab_kind is vm and this machine is {}: virtual machines are made for x86_64 only. Take lab_kind: container.".format(
+                have["architecture"]
+            )
         )
     if not have["tun"]:
         found.append(
-            "lab_kind is vm and this kernel has no tap devices (neither %s is there): load the module tun (modprobe tun)."
-            % " nor ".join(TUN)
+            "lab_kind is vm and this kernel has no tap devices (neither {} is there): load the module tun (modprobe tun).".format(
+                " nor ".join(TUN)
+            )
         )
     if not have["root"] and not have["disk_built"]:
         found.append(
@@ -100,8 +102,9 @@ def problems(want: dict, have: dict) -> list[str]:
         )
     if have["image_problem"]:
         found.append(
-            "lab_vm_image %s is no disk for a machine: %s. It takes a qcow2 or raw image with cloud-init for x86_64."
-            % (want["vm_image"], have["image_problem"])
+            "lab_vm_image {} is no disk for a machine: {}. It takes a qcow2 or raw image with cloud-init for x86_64.".format(
+                want["vm_image"], have["image_problem"]
+            )
         )
     return found
 

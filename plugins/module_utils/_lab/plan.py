@@ -47,9 +47,9 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
         )
     wanted = [("mirror", "mirror", MIRROR_PLACE)] if mirror else []
     wanted += [
-        ("cp%d" % number, "control_plane", CONTROL_PLANE_PLACE + number) for number in range(1, control_planes + 1)
+        (f"cp{number}", "control_plane", CONTROL_PLANE_PLACE + number) for number in range(1, control_planes + 1)
     ]
-    wanted += [("w%d" % number, "worker", WORKER_PLACE + number) for number in range(1, workers + 1)]
+    wanted += [(f"w{number}", "worker", WORKER_PLACE + number) for number in range(1, workers + 1)]
     last = max([place for _name, _role, place in wanted], default=0)
     if last >= network.num_addresses - 1:
         raise ValueError("%s has no room for address number %d; take a larger lab_subnet" % (subnet, last))
@@ -96,7 +96,7 @@ def overlaps(subnet: str, routes: list[dict], own: list[str]) -> list[str]:
     for route in routes:
         destination = ipaddress.ip_network(route["destination"])
         if destination.prefixlen and destination.overlaps(network) and str(destination) not in own:
-            found.append("%s overlaps the route to %s by %s" % (subnet, destination, route["interface"]))
+            found.append(f"{subnet} overlaps the route to {destination} by {route['interface']}")
     return found
 
 
@@ -119,7 +119,7 @@ def parse_routes(text: str) -> list[dict]:
         destination, mask = (".".join(str(byte) for byte in reversed(bytes.fromhex(fields[place]))) for place in (1, 7))
         routes.append(
             {
-                "destination": str(ipaddress.ip_network("%s/%s" % (destination, mask), strict=False)),
+                "destination": str(ipaddress.ip_network(f"{destination}/{mask}", strict=False)),
                 "interface": fields[0],
             }
         )
@@ -151,8 +151,9 @@ def problems(want: dict, have: dict) -> list[str]:
     found = []
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
         found.append(
-            "lab_name %r is no name for containers and folders: use up to 32 small letters, digits and dashes."
-            % want["name"]
+            "lab_name {!r} is no name for containers and folders: use up to 32 small letters, digits and dashes.".format(
+                want["name"]
+            )
         )
     if want["control_planes"] < 1:
         found.append("lab_control_planes is %d: a lab has at least one control plane." % want["control_planes"])
@@ -166,8 +167,9 @@ def problems(want: dict, have: dict) -> list[str]:
     found += _network_problems(want, have) + _engine_problems(have) + _room_problems(want, have)
     for other in sorted(set(have["kinds"]) - {want["kind"]}):
         found.append(
-            "Lab %s has hosts of the kind %s and lab_kind says %s: remove it first (lab_state: absent), or take another lab_name."
-            % (want["name"], other, want["kind"])
+            "Lab {} has hosts of the kind {} and lab_kind says {}: remove it first (lab_state: absent), or take another lab_name.".format(
+                want["name"], other, want["kind"]
+            )
         )
     return found + (machines.problems(want, have) if want["kind"] == "vm" else [])
 
@@ -176,15 +178,17 @@ def _network_problems(want: dict, have: dict) -> list[str]:
     try:
         hosts(want["control_planes"], want["workers"], want["mirror"], want["subnet"])
     except ValueError as error:
-        return ["lab_subnet %s cannot serve: %s." % (want["subnet"], error)]
+        return [f"lab_subnet {want['subnet']} cannot serve: {error}."]
     if have["network_subnet"] and have["network_subnet"] != want["subnet"]:
         return [
-            "Lab %s is on %s already and lab_subnet says %s: remove it first (lab_state: absent), or keep its subnet."
-            % (want["name"], have["network_subnet"], want["subnet"])
+            "Lab {} is on {} already and lab_subnet says {}: remove it first (lab_state: absent), or keep its subnet.".format(
+                want["name"], have["network_subnet"], want["subnet"]
+            )
         ]
     return [
-        "lab_subnet %s. A lab needs addresses of its own: set lab_subnet, for example to %s."
-        % (sentence, free_subnet(have["routes"]) or "another private /24")
+        "lab_subnet {}. A lab needs addresses of its own: set lab_subnet, for example to {}.".format(
+            sentence, free_subnet(have["routes"]) or "another private /24"
+        )
         for sentence in overlaps(want["subnet"], have["routes"], have["own_routes"])
     ]
 
@@ -196,21 +200,24 @@ def _engine_problems(have: dict) -> list[str]:
         ]
     if not have["running"] and not have["installable"]:
         return [
-            "No Docker Engine answers on %s, and it cannot be installed or started from here (that takes root and Debian's apt). Install it "
-            "(on Debian: apt-get install docker.io), start it, and give this user access to its socket."
-            % have["socket"]
+            "No Docker Engine answers on {}, and it cannot be installed or started from here (that takes root and Debian's apt). Install it "
+            "(on Debian: apt-get install docker.io), start it, and give this user access to its socket.".format(
+                have["socket"]
+            )
         ]
     found = []
     if have["missing_programs"] and not have["installable"]:
         found.append(
-            "Programs are missing on this machine: %s. Install them (on Debian: apt-get install %s), or run this as root."
-            % (", ".join(sorted(have["missing_programs"])), " ".join(sorted(have["missing_programs"].values())))
+            "Programs are missing on this machine: {}. Install them (on Debian: apt-get install {}), or run this as root.".format(
+                ", ".join(sorted(have["missing_programs"])), " ".join(sorted(have["missing_programs"].values()))
+            )
         )
     lacking = [name for name in NEEDED_CAPABILITIES if name in have["capabilities_missing"]]
     if lacking:
         found.append(
-            "The Docker Engine lacks capabilities without which no host boots: %s. Run it as root, outside a confined container."
-            % ", ".join(lacking)
+            "The Docker Engine lacks capabilities without which no host boots: {}. Run it as root, outside a confined container.".format(
+                ", ".join(lacking)
+            )
         )
     return found
 
@@ -229,7 +236,7 @@ def _room_problems(want: dict, have: dict) -> list[str]:
         )
     if want["mirror"] and not have["bundle_found"]:
         found.append(
-            "There is no bundle at %s (bundle.json is missing): make one with `ansible-playbook slipway.kube.bundle`, set lab_bundle, or set "
-            "lab_mirror: false for hosts without a mirror." % want["bundle"]
+            "There is no bundle at {} (bundle.json is missing): make one with `ansible-playbook slipway.kube.bundle`, set lab_bundle, or set "
+            "lab_mirror: false for hosts without a mirror.".format(want["bundle"])
         )
     return found

@@ -104,11 +104,11 @@ def problem(part: str, url: str, evidence: str) -> dict[str, str]:
 
 def sentence(found: dict[str, str]) -> str:
     """A problem in one line."""
-    return "%s: %s %s" % (found["url"], found["evidence"], found["remedy"])
+    return f"{found['url']}: {found['evidence']} {found['remedy']}"
 
 
 def _status(answer: Answer) -> str:
-    return "answered %d." % answer.status if answer.status else "gave no answer (%s)." % answer.error
+    return f"answered {answer.status}." if answer.status else f"gave no answer ({answer.error})."
 
 
 def judge_api(url: str, answer: Answer) -> list[dict[str, str]]:
@@ -123,7 +123,7 @@ def judge_nowhere(url: str, answer: Answer) -> list[dict[str, str]]:
     return (
         []
         if answer.status == 404
-        else [problem("fallback", url, "is nothing that a bundle has, and the server %s" % _status(answer))]
+        else [problem("fallback", url, f"is nothing that a bundle has, and the server {_status(answer)}")]
     )
 
 
@@ -134,7 +134,7 @@ def judge_file(url: str, answer: Answer, want: dict[str, Any]) -> list[dict[str,
     if answer.length >= 0 and answer.length != want["size"]:
         return [problem("size", url, "has %d bytes, bundle.json says %d." % (answer.length, want["size"]))]
     if answer.digest and answer.digest != want["digest"]:
-        return [problem("digest", url, "has digest %s, bundle.json says %s." % (answer.digest, want["digest"]))]
+        return [problem("digest", url, f"has digest {answer.digest}, bundle.json says {want['digest']}.")]
     return []
 
 
@@ -161,7 +161,7 @@ def judge_manifest(url: str, answer: Answer, want: dict[str, Any]) -> list[dict[
         return found
     own = media_type(answer.body)
     if answer.content_type != own:
-        return [problem("media_type", url, "comes as %r, the manifest is %r." % (answer.content_type, own))]
+        return [problem("media_type", url, f"comes as {answer.content_type!r}, the manifest is {own!r}.")]
     return []
 
 

@@ -55,7 +55,7 @@ def immutable_fields(error: ApiError, live: Mapping[str, Any], wanted: Mapping[s
         field, message = cause.get("field") or "spec", cause.get("message") or ""
         allowed = re.findall(r"'([\w.\[\]*]+)'", message) if "other than" in message else []
         below = differing(_at(live, field), _at(wanted, field), field)
-        below = [path for path in below if not any(_within(path, "%s.%s" % (field, name)) for name in allowed)]
+        below = [path for path in below if not any(_within(path, f"{field}.{name}") for name in allowed)]
         fields += below or [field]
     return sorted(set(fields))
 
@@ -69,15 +69,13 @@ def differing(live: Any, wanted: Any, path: str, depth: int = DEPTH) -> list[str
         return []
     if isinstance(wanted, Mapping) and isinstance(live, Mapping) and depth:
         return [
-            found
-            for name in wanted
-            for found in differing(live.get(name), wanted[name], "%s.%s" % (path, name), depth - 1)
+            found for name in wanted for found in differing(live.get(name), wanted[name], f"{path}.{name}", depth - 1)
         ]
     if isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live) and depth:
         return [
             found
             for number, (old, new) in enumerate(zip(live, wanted))
-            for found in differing(old, new, "%s[%s]" % (path, _label(new, number)), depth - 1)
+            for found in differing(old, new, f"{path}[{_label(new, number)}]", depth - 1)
         ]
     return [path]
 
@@ -100,7 +98,7 @@ def told(
             remedy = "It could not be replaced."
         else:
             remedy = "Keep the fields, or say replace: immutable, which deletes the object and makes it anew."
-        return "%s: fields that cannot be changed would change: %s. %s" % (name, fields, remedy)
+        return f"{name}: fields that cannot be changed would change: {fields}. {remedy}"
     return explain(error, name, MANAGER)
 
 
@@ -108,13 +106,13 @@ def conflict_told(name: Reference, owners: Mapping[tuple[str, str], Sequence[str
     """Say who owns which fields that the release would set otherwise."""
     parts = []
     for (manager, subresource), fields in sorted(owners.items()):
-        through = " (through %s)" % subresource if subresource else ""
-        parts.append("%s owns %s%s" % (manager, ", ".join(sorted(field.lstrip(".") for field in fields)), through))
+        through = f" (through {subresource})" if subresource else ""
+        parts.append(f"{manager} owns {', '.join(sorted(field.lstrip('.') for field in fields))}{through}")
     old = sorted({manager for manager, _subresource in owners if manager in CLIENT_SIDE})
     remedy = "Leave these fields out, or take them over with force_conflicts: true"
     if old:
-        remedy += "; what %s wrote as a whole is taken over with take_over: [%s]" % (" and ".join(old), ", ".join(old))
-    return "%s: others have set fields that this release sets differently: %s. %s." % (name, "; ".join(parts), remedy)
+        remedy += f"; what {' and '.join(old)} wrote as a whole is taken over with take_over: [{', '.join(old)}]"
+    return f"{name}: others have set fields that this release sets differently: {'; '.join(parts)}. {remedy}."
 
 
 def _at(content: Any, path: str) -> Any:

@@ -90,7 +90,7 @@ class Sender:
                 if owners and insist and not force:
                     force = True
                     fields = sorted(field for some in owners.values() for field in some)
-                    self.forced.append("%s: %s" % (want.name, ", ".join(fields)))
+                    self.forced.append(f"{want.name}: {', '.join(fields)}")
                     continue
                 if owners or not may_pass(error) or time.monotonic() >= until:
                     raise Failed(told(error, want.name, None, want.content, "never")) from error
@@ -124,7 +124,7 @@ class Sender:
                 return
             except ApiError as error:
                 if error.status != 409:
-                    raise Failed("%s: %s" % (path, error)) from error
+                    raise Failed(f"{path}: {error}") from error
 
     def _await_definitions(self, stage: Sequence[Object]) -> None:
         names = [reference(content) for content in stage if content["kind"] == "CustomResourceDefinition"]
@@ -163,11 +163,8 @@ def lingering(live: Mapping[str, Any]) -> str:
     name = reference(live)
     finalizers = (live.get("metadata") or {}).get("finalizers") or (live.get("spec") or {}).get("finalizers")
     if finalizers:
-        return "%s is still there: it waits for finalizers: %s. What handles them must run." % (
-            name,
-            ", ".join(finalizers),
-        )
-    return "%s is still there, though its deletion was asked for. Give it more time with 'timeout'." % name
+        return f"{name} is still there: it waits for finalizers: {', '.join(finalizers)}. What handles them must run."
+    return f"{name} is still there, though its deletion was asked for. Give it more time with 'timeout'."
 
 
 def _established(definition: Mapping[str, Any] | None) -> bool:
@@ -177,10 +174,8 @@ def _established(definition: Mapping[str, Any] | None) -> bool:
 
 def _not_served(name: Reference, live: Mapping[str, Any] | None) -> str:
     conditions = ((live or {}).get("status") or {}).get("conditions") or []
-    why = "; ".join(
-        "%s: %s" % (one.get("type"), one.get("message")) for one in conditions if one.get("status") == "False"
-    )
-    return "%s is not served: %s. See its names and its schema." % (
+    why = "; ".join(f"{one.get('type')}: {one.get('message')}" for one in conditions if one.get("status") == "False")
+    return "{} is not served: {}. See its names and its schema.".format(
         name,
         why or "the server has said nothing about it yet",
     )

@@ -122,7 +122,7 @@ def _workload(content: Object) -> list[tuple[str, str]]:
     found = [(what, str(pod[field])) for what, field in POD_CLASSES if pod.get(field)]
     labels = mapping(pod.get("nodeSelector"))
     if labels:
-        found.append(("node_labels", ",".join("%s=%s" % pair for pair in sorted(labels.items()))))
+        found.append(("node_labels", ",".join("{}={}".format(*pair) for pair in sorted(labels.items()))))
     for claim in mappings(spec.get("volumeClaimTemplates")):
         found += _claim(claim)
     return found
@@ -142,7 +142,7 @@ LOOKS.update(dict.fromkeys(WORKLOAD_KINDS, _workload))
 
 def _who(those: Sequence[Need]) -> str:
     names = list(dict.fromkeys(str(need.object) for need in those))
-    return names[0] if len(names) == 1 else "%s and %d more" % (names[0], len(names) - 1)
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _check_policy(client: Client, those: Sequence[Need], objects: Sequence[Object]) -> list[str]:
@@ -151,8 +151,8 @@ def _check_policy(client: Client, those: Sequence[Need], objects: Sequence[Objec
     if any(name in ENFORCING for name in sets) or not lax:
         return []  # it is enforced, or by something that is not known here: no alarm without evidence
     return [
-        "%s: the pod network (DaemonSet %s) enforces no NetworkPolicy, so it has no effect. "
-        "A pod network such as Calico or Cilium enforces it." % (_who(those), lax[0])
+        f"{_who(those)}: the pod network (DaemonSet {lax[0]}) enforces no NetworkPolicy, so it has no effect. "
+        "A pod network such as Calico or Cilium enforces it."
     ]
 
 
@@ -166,9 +166,9 @@ def _check_balancer(client: Client, those: Sequence[Need], objects: Sequence[Obj
     if any(_spec(node).get("providerID") for node in nodes):
         return []  # a cloud's controller has seen this node
     return [
-        "%s: nothing in this cluster gives addresses to Services of the type LoadBalancer, so it stays without one and is "
+        f"{_who(those)}: nothing in this cluster gives addresses to Services of the type LoadBalancer, so it stays without one and is "
         "reached by its cluster address and node ports only. Install a controller such as MetalLB, or use the type NodePort "
-        "or an Ingress." % _who(those)
+        "or an Ingress."
     ]
 
 
@@ -179,8 +179,7 @@ def _check_metrics(client: Client, those: Sequence[Need], objects: Sequence[Obje
         about = [need for need in those if need.name == group]
         remedy = "Install metrics-server" if group == "metrics.k8s.io" else "Install an adapter that serves it"
         lines.append(
-            "%s: the cluster serves no %s, so it cannot scale. %s, or set a fixed number of replicas."
-            % (_who(about), group, remedy)
+            f"{_who(about)}: the cluster serves no {group}, so it cannot scale. {remedy}, or set a fixed number of replicas."
         )
     return lines
 
@@ -194,13 +193,15 @@ def _check_ingress(client: Client, those: Sequence[Need], objects: Sequence[Obje
         about = [need for need in those if need.name == name]
         if name and name not in names:
             lines.append(
-                "%s: the cluster has no IngressClass %s, so no controller serves it. %s."
-                % (_who(about), name, _instead(names, "install a controller"))
+                "{}: the cluster has no IngressClass {}, so no controller serves it. {}.".format(
+                    _who(about), name, _instead(names, "install a controller")
+                )
             )
         elif not name and not default:
             lines.append(
-                "%s names no class and the cluster has no default IngressClass, so no controller serves it. %s."
-                % (_who(about), _instead(names, "install a controller"))
+                "{} names no class and the cluster has no default IngressClass, so no controller serves it. {}.".format(
+                    _who(about), _instead(names, "install a controller")
+                )
             )
     return lines
 
@@ -214,13 +215,15 @@ def _check_storage(client: Client, those: Sequence[Need], objects: Sequence[Obje
         about = [need for need in those if need.name == name]
         if not name and not default:
             lines.append(
-                "%s names no class and the cluster has no default StorageClass, so no volume is made for it. %s."
-                % (_who(about), _instead(names, "install a provisioner, or make a PersistentVolume and name its class"))
+                "{} names no class and the cluster has no default StorageClass, so no volume is made for it. {}.".format(
+                    _who(about), _instead(names, "install a provisioner, or make a PersistentVolume and name its class")
+                )
             )
         elif name and name not in names and not _has_volume(client, name, objects):
             lines.append(
-                "%s: the cluster has neither a StorageClass nor a PersistentVolume of the class %s. %s."
-                % (_who(about), name, _instead(names, "make a PersistentVolume of this class"))
+                "{}: the cluster has neither a StorageClass nor a PersistentVolume of the class {}. {}.".format(
+                    _who(about), name, _instead(names, "make a PersistentVolume of this class")
+                )
             )
     return lines
 
@@ -240,8 +243,9 @@ def _check_nodes(client: Client, those: Sequence[Need], objects: Sequence[Object
         if not client.get("/api/v1/nodes", query).get("items"):
             about = [need for need in those if need.name == selector]
             lines.append(
-                "%s: no node has the labels %s, so its pods find no place. Label one: kubectl label node NAME %s"
-                % (_who(about), selector.replace(",", ", "), selector.replace(",", " "))
+                "{}: no node has the labels {}, so its pods find no place. Label one: kubectl label node NAME {}".format(
+                    _who(about), selector.replace(",", ", "), selector.replace(",", " ")
+                )
             )
     return lines
 
@@ -250,8 +254,7 @@ def _check_issuer(client: Client, those: Sequence[Need], objects: Sequence[Objec
     if "cert-manager.io" in _groups(client):
         return []
     return [
-        "%s: the cluster has no cert-manager, so nobody makes its certificate. Install it, or name a Secret with a certificate."
-        % _who(those)
+        f"{_who(those)}: the cluster has no cert-manager, so nobody makes its certificate. Install it, or name a Secret with a certificate."
     ]
 
 
@@ -271,15 +274,16 @@ CHECKS: dict[str, Callable[[Client, Sequence[Need], Sequence[Object]], list[str]
 def _instead(names: set[str], otherwise: str) -> str:
     """Say which classes could be named instead, and what else helps."""
     if names:
-        return "Name one that is there (%s), or %s" % (", ".join(sorted(names)), otherwise)
-    return "There is none: %s" % otherwise
+        return f"Name one that is there ({', '.join(sorted(names))}), or {otherwise}"
+    return f"There is none: {otherwise}"
 
 
 def _missing(client: Client, those: Sequence[Need], objects: Sequence[Object], path: str, kind: str) -> list[str]:
     names = {content["metadata"]["name"] for content in client.items(path)} | _named(objects, kind)
     return [
-        "%s: the cluster has no %s %s, so its pods are refused. %s."
-        % (_who([need for need in those if need.name == name]), kind, name, _instead(names, "make it"))
+        "{}: the cluster has no {} {}, so its pods are refused. {}.".format(
+            _who([need for need in those if need.name == name]), kind, name, _instead(names, "make it")
+        )
         for name in dict.fromkeys(need.name for need in those if need.name not in names)
     ]
 

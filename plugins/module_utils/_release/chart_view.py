@@ -33,4 +33,4 @@ def chart_view(client: Client) -> dict[str, Any]:
 
 def names_of(kinds: Iterable[tuple[str, str]]) -> list[str]:
     """Name kinds as C(.Capabilities.APIVersions.Has) asks for them: by version, and by version and kind."""
-    return sorted({name for version, kind in kinds for name in (version, "%s/%s" % (version, kind))})
+    return sorted({name for version, kind in kinds for name in (version, f"{version}/{kind}")})

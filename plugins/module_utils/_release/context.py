@@ -94,7 +94,7 @@ class Work:
                     "Run it again when that one has finished, or give it more time with lock_timeout (now %d s)."
                     % (self.settings.name, self.settings.namespace, holder, self.settings.lock_timeout)
                 )
-            self.say("Waiting for %s." % holder)
+            self.say(f"Waiting for {holder}.")
             time.sleep(0.5)
 
     @contextmanager
@@ -159,9 +159,9 @@ class Work:
             findings = []
         findings = [one for one in findings if one.severity == "error"] or outlook.findings
         begin = "It is not ready in time" if over and not outlook.hopeless else "Waiting longer is of no use"
-        lines = ["%s: %s" % (begin, "; ".join("%s: %s" % pair for pair in outlook.waiting[:5]))]
+        lines = [f"{begin}: {'; '.join('{}: {}'.format(*pair) for pair in outlook.waiting[:5])}"]
         if len(outlook.waiting) > 5:
-            lines[0] += "; and %d more" % (len(outlook.waiting) - 5)
+            lines[0] += f"; and {len(outlook.waiting) - 5} more"
         lines[0] += "."
         for finding in findings:
             lines += finding.text()
@@ -189,8 +189,9 @@ def waited_for(contents: Sequence[Object]) -> list[Object]:
 def shown(contents: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the workloads among some objects."""
     return [
-        "%s %s"
-        % (content["kind"], "/".join(filter(None, (content["metadata"].get("namespace"), content["metadata"]["name"]))))
+        "{} {}".format(
+            content["kind"], "/".join(filter(None, (content["metadata"].get("namespace"), content["metadata"]["name"])))
+        )
         for content in contents
         if is_waited_for(dict(content))
     ]
@@ -199,9 +200,9 @@ def shown(contents: Sequence[Mapping[str, Any]]) -> list[str]:
 def state_of(outlook: Outlook) -> str:
     """Say in one line how far it is."""
     total = len(outlook.ready) + len(outlook.waiting)
-    first = "; ".join("%s: %s" % pair for pair in outlook.waiting[:3])
-    more = "; and %d more" % (len(outlook.waiting) - 3) if len(outlook.waiting) > 3 else ""
-    why = " (%s)" % outlook.findings[0].title if outlook.findings else ""
+    first = "; ".join("{}: {}".format(*pair) for pair in outlook.waiting[:3])
+    more = f"; and {len(outlook.waiting) - 3} more" if len(outlook.waiting) > 3 else ""
+    why = f" ({outlook.findings[0].title})" if outlook.findings else ""
     return "%d of %d ready; %s%s%s" % (len(outlook.ready), total, first, more, why)
 
 

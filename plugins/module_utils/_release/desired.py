@@ -78,9 +78,7 @@ def desire(settings: Settings, served: Kinds) -> Desired:
         try:
             parts[part] = [tidy(content) for content in flatten(contents)]
         except BadObject as error:
-            problems += [
-                ("%s hook: %s" % (part, line) if part != "objects" else line) for line in str(error).split("\n")
-            ]
+            problems += [(f"{part} hook: {line}" if part != "objects" else line) for line in str(error).split("\n")]
             parts[part] = []
     kinds = dict(served)
     for key, resource in defined_kinds(content for part in parts.values() for content in part).items():
@@ -95,7 +93,7 @@ def desire(settings: Settings, served: Kinds) -> Desired:
                 made += place([marked], kinds, settings.namespace)
             except (BadObject, ValueError) as error:
                 text = str(error)
-                problems.append(text if isinstance(error, BadObject) else "%s: %s." % (reference(content), text))
+                problems.append(text if isinstance(error, BadObject) else f"{reference(content)}: {text}.")
         parts[part] = made
     problems += twice([content for contents in parts.values() for content in contents])
     if problems:
@@ -123,6 +121,6 @@ def twice(contents: Sequence[Mapping[str, Any]]) -> list[str]:
     for content in contents:
         name = reference(content)
         if identity(name) in seen:
-            problems.append("%s is there twice. Leave one of the two out, or give it another name." % name)
+            problems.append(f"{name} is there twice. Leave one of the two out, or give it another name.")
         seen.add(identity(name))
     return problems

@@ -141,7 +141,7 @@ class Engine:
                 return self.report.unfinished(answer)
             except Failed as error:
                 self.work.lock.release_it()
-                text = "Release %s: nothing was to be changed, and it is not ready. %s" % (self.settings.name, error)
+                text = f"Release {self.settings.name}: nothing was to be changed, and it is not ready. {error}"
                 return self.report.failure(answer, text, error.findings)
         if self.settings.wait or locked:
             self.work.lock.release_it()
@@ -165,8 +165,8 @@ class Engine:
         try:
             asked = self._plan(latest)
         except ReleaseError as error:
-            left = "Namespace %s was made to ask the server, and stays; nothing else was changed." % made[0].name.name
-            raise ReleaseError("%s\n%s" % (error, left)) from error
+            left = f"Namespace {made[0].name.name} was made to ask the server, and stays; nothing else was changed."
+            raise ReleaseError(f"{error}\n{left}") from error
         asked.namespaces = plan.namespaces
         asked.steps = [made[0] if want.name == made[0].name else want for want in asked.steps]
         return asked
@@ -225,7 +225,7 @@ class Engine:
             self.work.lock.pause()
             return self.report.unfinished(answer)
         except Failed as error:
-            text = "Going back to revision %s failed as well: %s" % (record.state["back"]["to"], error)
+            text = f"Going back to revision {record.state['back']['to']} failed as well: {error}"
             return self._failed(record, answer, FAILED, text)
         except Unreachable as error:
             text = "%s Revision %d of release %s is unfinished; the next run finishes it."
@@ -267,7 +267,7 @@ class Engine:
             record.state.setdefault("actions", plan.actions)
             done.append("apply")
             note()
-            self.work.say("%d object%s applied." % (len(plan.steps), "" if len(plan.steps) == 1 else "s"))
+            self.work.say(f"{len(plan.steps)} object{'' if len(plan.steps) == 1 else 's'} applied.")
         if "wait" not in done:
             if self.settings.wait:
                 with self.work.phase("wait"):
@@ -280,7 +280,7 @@ class Engine:
                     answer["pruned"] = self._prune(record)
                 except Failed as error:
                     # What is new is there and ready: no reason to go back. The next run tries again.
-                    self.work.warnings.append("What the release no longer contains is not all gone: %s" % error)
+                    self.work.warnings.append(f"What the release no longer contains is not all gone: {error}")
             done.append("prune")
         if "post" not in done and record.hooks.get("post"):
             with self.work.phase("hooks"):
@@ -308,7 +308,7 @@ class Engine:
             last[0] = time.monotonic()
             pods = free(self.client, sets, self.work.path, back)
             for pod in pods:
-                self.work.say("Pod %s of another revision was deleted: it kept its StatefulSet from going on." % pod)
+                self.work.say(f"Pod {pod} of another revision was deleted: it kept its StatefulSet from going on.")
             return bool(pods)
 
         return nudge if sets else None
@@ -362,7 +362,7 @@ class Engine:
         failure = record.state["failure"]
         record.status = status
         first = failure["text"].split("\n")[0]
-        self.store.update(record, self.work.scrub.text("%s %s" % (first, end.split("\n")[0])))
+        self.store.update(record, self.work.scrub.text("{} {}".format(first, end.split("\n")[0])))
         self.store.trim(self.settings.history)
         self.work.lock.release_it()
         text = "Release %s in namespace %s: revision %d failed. %s\n%s" % (

@@ -50,7 +50,7 @@ def read(client: Client, namespace: str, name: str, revision: int) -> Record:
             raise
         there = ", ".join(str(entry.revision) for entry in store.look())
         raise ReleaseError(
-            "Release %s in namespace %s has no revision %d; it has: %s." % (name, namespace, revision, there or "none")
+            f"Release {name} in namespace {namespace} has no revision {revision}; it has: {there or 'none'}."
         ) from None
 
 

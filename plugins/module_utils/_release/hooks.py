@@ -55,13 +55,13 @@ def run_hooks(
         try:
             work.client.apply(work.path(name), content, MANAGER, work.settings.force_conflicts, dry_run=False)
         except ApiError as error:
-            raise Failed("%s hook: %s" % (when, told(error, name, None, content, "never"))) from error
+            raise Failed(f"{when} hook: {told(error, name, None, content, 'never')}") from error
         if name.kind == "Job":
-            work.say("%s: hook %s runs." % (WHEN[when], name.name))
+            work.say(f"{WHEN[when]}: hook {name.name} runs.")
             try:
                 work.wait_for([name], work.deadline, memory=state)
             except Failed as error:
-                raise Failed("The %s hook %s failed. %s" % (when, name, error), error.findings) from error
+                raise Failed(f"The {when} hook {name} failed. {error}", error.findings) from error
             done.append(key(name))
             note()
             ran.append(str(name))

@@ -42,7 +42,7 @@ def look(client: Client, kinds: Kinds, release: str, names: Sequence[Reference])
     for name in names:
         if (name.api_version, name.kind) in kinds:
             groups.setdefault((name.api_version, name.kind, name.namespace), []).append(name)
-    selector = "%s=%s,!%s" % (RELEASE, release, REVISION)
+    selector = f"{RELEASE}={release},!{REVISION}"
     live: Live = {}
     singles: list[Reference] = []
     collections = sorted(groups)

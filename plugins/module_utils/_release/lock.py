@@ -44,7 +44,7 @@ class Lock:
         self._renewed = 0.0  # time.monotonic() before the last request that took or renewed it
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        self._collection = "/apis/coordination.k8s.io/v1/namespaces/%s/leases" % namespace
+        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._name = "slipway-release-" + release
 
     def take(self) -> str:
@@ -52,7 +52,7 @@ class Lock:
 
         :returns: empty when it is ours, otherwise who holds it.
         """
-        lease = self.client.find("%s/%s" % (self._collection, self._name))
+        lease = self.client.find(f"{self._collection}/{self._name}")
         asked = time.monotonic()
         try:
             if lease is None:
@@ -63,7 +63,7 @@ class Lock:
                 if busy:
                     return busy
                 self._inherit(lease)
-                lease = self.client.replace("%s/%s" % (self._collection, self._name), self._content(lease))
+                lease = self.client.replace(f"{self._collection}/{self._name}", self._content(lease))
         except ApiError as error:
             if error.status == 409:
                 return "another run, which has just begun"
@@ -112,7 +112,7 @@ class Lock:
     def remove(self) -> None:
         """Delete the lease, when the release itself is gone. That of a run which has taken the release over stays."""
         self.stop()
-        path = "%s/%s" % (self._collection, self._name)
+        path = f"{self._collection}/{self._name}"
         if self.held and not self._lost and not self.client.delete(path, version=self._version) and self._still_ours():
             # It was renewed last by a request whose answer did not come.
             self.client.delete(path, version=self._version)
@@ -125,7 +125,7 @@ class Lock:
         content = self._content({"metadata": {"resourceVersion": self._version}})
         change(content)
         try:
-            self.client.replace("%s/%s" % (self._collection, self._name), content)
+            self.client.replace(f"{self._collection}/{self._name}", content)
         except (ApiError, Unreachable):
             pass  # it runs out by itself
 
@@ -145,7 +145,7 @@ class Lock:
         if time.monotonic() - self._seen[1] > duration or age > max(duration, ABANDONED):
             return ""
         host = ((metadata.get("annotations") or {}).get(PROCESS) or "").partition(" ")[0] or "another host"
-        return "run %s on %s, which gave a sign of life %d s ago" % (holder[:8], host, max(age, 0))
+        return f"run {holder[:8]} on {host}, which gave a sign of life {max(age, 0)} s ago"
 
     def _inherit(self, lease: Mapping[str, Any]) -> None:
         """A run begins when it gets the lease, and its later calls go on with that time."""
@@ -162,7 +162,7 @@ class Lock:
             "name": self._name,
             "namespace": self.namespace,
             "labels": {RELEASE: self.release},
-            "annotations": {STARTED: "%.3f" % self.started, PROCESS: process()},
+            "annotations": {STARTED: f"{self.started:.3f}", PROCESS: process()},
         }
         version = (lease.get("metadata") or {}).get("resourceVersion")
         if version:
@@ -187,7 +187,7 @@ class Lock:
         asked = time.monotonic()
         try:
             content = self._content({"metadata": {"resourceVersion": self._version}})
-            lease = self.client.replace("%s/%s" % (self._collection, self._name), content)
+            lease = self.client.replace(f"{self._collection}/{self._name}", content)
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
@@ -202,7 +202,7 @@ class Lock:
         :raises ApiError: it may not be read. :raises Unreachable: the server does not answer.
         """
         try:
-            lease = self.client.get("%s/%s" % (self._collection, self._name), patience=patience)
+            lease = self.client.get(f"{self._collection}/{self._name}", patience=patience)
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -232,7 +232,7 @@ def _boot() -> str:
     # Containers of one host share its boot, not its processes.
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-            return "%s.%s" % (stream.read().strip()[:8], os.stat("/proc/self/ns/pid").st_ino)
+            return f"{stream.read().strip()[:8]}.{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return "?"
 

@@ -167,9 +167,9 @@ class Manifest:
             if ("Namespace", name.namespace) in created:
                 return False
             raise ManifestError(
-                "%s: there is no namespace %s. Add it to the objects, or create it first." % (name, name.namespace)
+                f"{name}: there is no namespace {name.namespace}. Add it to the objects, or create it first."
             )
-        definition = "%s.%s" % (self.kinds[(name.api_version, name.kind)].plural, name.api_version.partition("/")[0])
+        definition = f"{self.kinds[name.api_version, name.kind].plural}.{name.api_version.partition('/')[0]}"
         if ("CustomResourceDefinition", definition) in created:
             path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + definition
             return self.client.find(path) is not None
@@ -192,8 +192,9 @@ class Manifest:
             if time.monotonic() > deadline:
                 raise ManifestError(
                     "\n".join(
-                        "%s is not served yet: %s"
-                        % (name, json.dumps(((live or {}).get("status") or {}).get("conditions")))
+                        "{} is not served yet: {}".format(
+                            name, json.dumps(((live or {}).get("status") or {}).get("conditions"))
+                        )
                         for name, live in pending
                     )
                 )
@@ -230,7 +231,7 @@ def refusals(client: Client, kinds: Kinds, rules: Sequence[Mapping[str, Any]]) -
         resource = kinds.get((name.api_version, name.kind))
         live = client.find(resource.path(name)) if resource else None
         evidence = broken_rule(rule, live)
-        return None if evidence is None else "%s %s %s" % (name, evidence, rule["why"])
+        return None if evidence is None else f"{name} {evidence} {rule['why']}"
 
     return [text for text in client.each(judge, rules) if text]
 
@@ -247,7 +248,7 @@ def broken_rule(rule: Mapping[str, Any], live: Mapping[str, Any] | None) -> str 
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         if value not in (accepted if isinstance(accepted, list) else [accepted]):
-            found.append("%s is %s" % (path, json.dumps(value)))
+            found.append(f"{path} is {json.dumps(value)}")
     return "is in the cluster, and its " + ", ".join(found) + "." if found else None
 
 
@@ -257,36 +258,22 @@ def explain(error: ApiError, name: Reference, manager: str) -> str:
     if error.status == 409 and error.reason == "Conflict" and error.causes:
         fields = ", ".join(sorted({cause.get("field", "") for cause in error.causes}))
         owners = ", ".join(sorted({cause.get("message", "").replace("conflict with ", "") for cause in error.causes}))
-        return (
-            "%s: others own fields that %s would set: %s (owned by %s). Leave these fields out, or take them over with force: true."
-            % (
-                name,
-                manager,
-                fields,
-                owners,
-            )
-        )
+        return f"{name}: others own fields that {manager} would set: {fields} (owned by {owners}). Leave these fields out, or take them over with force: true."
     if error.status == 401:
-        return (
-            "%s: the API server does not accept who the kubeconfig says you are: %s. Renew its certificate or token."
-            % (name, error.message)
-        )
+        return f"{name}: the API server does not accept who the kubeconfig says you are: {error.message}. Renew its certificate or token."
     if error.status == 403 and error.reason == "Forbidden":
-        return "%s: forbidden: %s. Use a kubeconfig that may do this, or grant it with a Role." % (name, error.message)
+        return f"{name}: forbidden: {error.message}. Use a kubeconfig that may do this, or grant it with a Role."
     if error.status in (400, 422) or "failed to create typed patch object" in error.message:
-        details = "; ".join("%s: %s" % (cause.get("field", "?"), cause.get("message", "")) for cause in error.causes)
+        details = "; ".join(f"{cause.get('field', '?')}: {cause.get('message', '')}" for cause in error.causes)
         remedy = (
             "Correct the object."
             if "immutable" not in error.message
             else "What cannot be changed must be deleted first (state: absent)."
         )
-        return "%s: the API server refuses it: %s. %s" % (name, (details or error.message).rstrip("."), remedy)
+        return f"{name}: the API server refuses it: {(details or error.message).rstrip('.')}. {remedy}"
     if error.passing:
-        return (
-            "%s: the API server is not able to answer now: %s. Try again; see the health of etcd and of the control plane."
-            % (name, error.message)
-        )
-    return "%s: %s" % (name, error)
+        return f"{name}: the API server is not able to answer now: {error.message}. Try again; see the health of etcd and of the control plane."
+    return f"{name}: {error}"
 
 
 def _established(definition: Mapping[str, Any] | None) -> bool:
@@ -296,9 +283,9 @@ def _established(definition: Mapping[str, Any] | None) -> bool:
 
 def _lingering(live: Object) -> str:
     finalizers = (live.get("metadata") or {}).get("finalizers") or (live.get("spec") or {}).get("finalizers")
-    return "%s is still there; %s" % (
+    return "{} is still there; {}".format(
         reference(live),
-        "it waits for finalizers: %s. What handles them must run." % ", ".join(finalizers)
+        f"it waits for finalizers: {', '.join(finalizers)}. What handles them must run."
         if finalizers
         else "what it owns is being deleted. Give it more time.",
     )

@@ -93,7 +93,7 @@ def stamp(content: Object, release: str, namespace: str) -> Object:
     for section, name, value in (("labels", RELEASE, release), ("annotations", RELEASE_NAMESPACE, namespace)):
         there = metadata.get(section)
         if there is not None and not isinstance(there, dict):
-            raise ValueError("metadata.%s is %s, not a mapping" % (section, type(there).__name__))
+            raise ValueError(f"metadata.{section} is {type(there).__name__}, not a mapping")
         metadata[section] = dict(there or {}, **{name: value})
     return dict(content, metadata=metadata)
 
@@ -103,7 +103,7 @@ def foreign(live: Mapping[str, Any], release: str, namespace: str) -> str:
     name, where = owner(live)
     if not name or (name, where or namespace) == (release, namespace):
         return ""
-    return "%s in namespace %s" % (name, where or "(not said)")
+    return f"{name} in namespace {where or '(not said)'}"
 
 
 def references(contents: Sequence[Mapping[str, Any]]) -> list[Reference]:

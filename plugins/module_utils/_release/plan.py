@@ -165,7 +165,7 @@ class Planner:
         if (live.get("metadata") or {}).get("deletionTimestamp"):
             if name.kind in PRECIOUS:
                 raise ReleaseError(
-                    "%s is being deleted. Wait until it is gone, or see what its finalizers wait for." % name
+                    f"{name} is being deleted. Wait until it is gone, or see what its finalizers wait for."
                 )
             return replaced(content, live, wanted, "it is being deleted")
         if name.kind == "Job" and failed(live):
@@ -213,7 +213,7 @@ class Planner:
                     raise _Immutable(error) from error
                 else:
                     raise ReleaseError(self._told(error, content, live)) from error
-        raise ReleaseError("%s: the server refuses it again and again. Run this once more." % name)
+        raise ReleaseError(f"{name}: the server refuses it again and again. Run this once more.")
 
     def _told(self, error: ApiError, content: Object, live: Object | None) -> str:
         """Say why an object is refused; of a field that is unknown also what it was meant to be."""
@@ -227,8 +227,7 @@ class Planner:
         other = foreign(live, self.settings.name, self.settings.namespace)
         if other and not self.settings.force_conflicts:
             raise ReleaseError(
-                "%s belongs to release %s. Leave it out, or move it to this release with force_conflicts: true."
-                % (name, other)
+                f"{name} belongs to release {other}. Leave it out, or move it to this release with force_conflicts: true."
             )
 
     def _namespaces(self) -> tuple[set[str], set[str]]:
@@ -261,7 +260,7 @@ class Planner:
 
     def _namespace_problems(self) -> list[str]:
         problems = [
-            "Namespace %s is being deleted. Wait until it is gone, then run this again." % name
+            f"Namespace {name} is being deleted. Wait until it is gone, then run this again."
             for name in sorted(self.ending)
         ]
         for namespace in sorted(self.missing):
@@ -273,10 +272,9 @@ class Planner:
             remedy = "Create it, add it to the objects"
             remedy += ", or say create_namespace: true." if namespace == self.settings.namespace else "."
             problems.append(
-                "There is no namespace %s, in which %s is to be. %s"
-                % (
+                "There is no namespace {}, in which {} is to be. {}".format(
                     namespace,
-                    within[0] + (" and %d more" % (len(within) - 1) if within[1:] else "") if within else "the record",
+                    within[0] + (f" and {len(within) - 1} more" if within[1:] else "") if within else "the record",
                     remedy,
                 )
             )
@@ -319,9 +317,9 @@ class Planner:
             live = self.live.get(identity(step.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}
             if live is not None and not labels.get(RELEASE) and self.done.get(key(step.name)) is None:
-                lines.append("%s was there before and becomes part of release %s." % (step.name, self.settings.name))
+                lines.append(f"{step.name} was there before and becomes part of release {self.settings.name}.")
             if step.action == "replace":
-                lines.append("%s is deleted and made anew, because %s." % (step.name, step.why))
+                lines.append(f"{step.name} is deleted and made anew, because {step.why}.")
         return lines
 
 

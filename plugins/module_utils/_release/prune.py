@@ -40,16 +40,15 @@ def sort_out(
         if (live.get("metadata") or {}).get("deletionTimestamp") or uid(live) in spared:
             continue
         if kept(live):
-            why.append("%s stays, as its annotation asks." % name)
+            why.append(f"{name} stays, as its annotation asks.")
         elif name.kind in PRECIOUS and name.kind not in settings.prune_kinds:
             why.append(
-                "%s stays, because what it holds would be deleted with it; name it with prune_kinds: [%s]."
-                % (name, name.kind)
+                f"{name} stays, because what it holds would be deleted with it; name it with prune_kinds: [{name.kind}]."
             )
         elif settings.state == "present" and name.kind == "Namespace" and name.name in inhabited:
-            why.append("%s stays, because the release lives in it." % name)
+            why.append(f"{name} stays, because the release lives in it.")
         elif _controlled(live):
-            why.append("%s stays, because a controller owns it." % name)
+            why.append(f"{name} stays, because a controller owns it.")
         else:
             gone.append(live)
     return gone, why
@@ -134,8 +133,8 @@ def spare_used_definitions(client: Client, found: Sorted) -> Sorted:
 
 
 def _instances(client: Client, spec: Mapping[str, Any], version: str) -> list[Object]:
-    api_version = "%s/%s" % (spec["group"], version)
-    path = "/apis/%s/%s" % (api_version, spec["names"]["plural"])
+    api_version = f"{spec['group']}/{version}"
+    path = f"/apis/{api_version}/{spec['names']['plural']}"
     try:
         found = client.items(path)
     except ApiError as error:

@@ -50,7 +50,7 @@ class Record:
     @property
     def name(self) -> str:
         """Name of its Secret."""
-        return "slipway-release-%s-r%d" % (self.release, self.revision)
+        return f"slipway-release-{self.release}-r{self.revision}"
 
     @property
     def digest(self) -> str:
@@ -83,7 +83,7 @@ def encode(record: Record, part_size: int = PART_SIZE) -> list[Object]:
     chunks = [packed[start : start + part_size] for start in range(0, len(packed), part_size)]
     secrets = []
     for number, chunk in enumerate(chunks[1:], start=2):
-        part = _secret(record, "%s-p%d" % (record.name, number), {"intent": chunk})
+        part = _secret(record, f"{record.name}-p{number}", {"intent": chunk})
         part["metadata"]["labels"][PART] = str(number)
         secrets.append(part)
     checks = json.dumps({"parts": len(chunks), "sha256": hashlib.sha256(packed).hexdigest()}).encode()
@@ -108,7 +108,7 @@ def parts_of(secret: Mapping[str, Any]) -> list[str]:
         count = int(json.loads(_data(secret, "parts"))["parts"])
     except (KeyError, TypeError, ValueError):
         return []  # decode() says what is wrong with it
-    return ["%s-p%d" % (secret["metadata"]["name"], number) for number in range(2, count + 1)]
+    return [f"{secret['metadata']['name']}-p{number}" for number in range(2, count + 1)]
 
 
 def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None]) -> Record:
@@ -140,8 +140,9 @@ def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None])
         )
     except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zlib.error) as error:
         raise RecordError(
-            "The record %s/%s cannot be read: %s. Delete this Secret to forget the revision; its objects stay."
-            % (metadata.get("namespace"), metadata.get("name"), error)
+            "The record {}/{} cannot be read: {}. Delete this Secret to forget the revision; its objects stay.".format(
+                metadata.get("namespace"), metadata.get("name"), error
+            )
         ) from error
 
 

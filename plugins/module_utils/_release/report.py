@@ -64,7 +64,7 @@ class Report:
 
     def unfinished(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Answer when this call's time is over and the work is not."""
-        return self._end(answer, finished=False, msg="Release %s is on its way." % self.settings.name)
+        return self._end(answer, finished=False, msg=f"Release {self.settings.name} is on its way.")
 
     def failure(self, answer: dict[str, Any], text: str, findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """End an answer with what went wrong."""
@@ -96,9 +96,9 @@ def summary(actions: Sequence[str], settings: Settings, revision: int, check_mod
     :param actions: what became of each object.
     """
     counts = [(sum(action == one for one in actions), word) for action, word in VERBS]
-    done = ", ".join("%d %s" % (count, word) for count, word in counts if count)
-    who = "Release %s in namespace %s" % (settings.name, settings.namespace)
-    many = "%d object%s" % (len(actions), "" if len(actions) == 1 else "s")
+    done = ", ".join(f"{count} {word}" for count, word in counts if count)
+    who = f"Release {settings.name} in namespace {settings.namespace}"
+    many = f"{len(actions)} object{'' if len(actions) == 1 else 's'}"
     if check_mode:
-        return "%s: %s, %s." % (who, many, "would be: " + done if done else "nothing to do")
-    return "%s is at revision %d: %s, %s." % (who, revision, many, done or "none changed")
+        return f"{who}: {many}, {'would be: ' + done if done else 'nothing to do'}."
+    return f"{who} is at revision {revision}: {many}, {done or 'none changed'}."

@@ -53,7 +53,7 @@ def go_back(work: Work, record: Record, desired: Desired, wait: Wait) -> int:
             sender = Sender(work.client, before.path, [], deadline, work.lock.check)
             sent = sender.send(plan.steps, insist=True)
         if sender.forced:
-            work.warnings.append("The way back took over fields that others had set: %s." % "; ".join(sender.forced))
+            work.warnings.append(f"The way back took over fields that others had set: {'; '.join(sender.forced)}.")
         record.state["digests"] = dict(plan.digests, **sent)
         state["applied"] = True
         work.store.update(record)

@@ -74,7 +74,7 @@ def release_problem(name: str) -> list[str]:
     if NAME.fullmatch(name):
         return []
     rule = "Use up to 53 lower-case letters, digits and '-', with a letter or digit at both ends."
-    return ["name: %r is no name of a release. %s" % (name, rule)]
+    return [f"name: {name!r} is no name of a release. {rule}"]
 
 
 def namespace_problem(name: str) -> list[str]:
@@ -82,7 +82,7 @@ def namespace_problem(name: str) -> list[str]:
     if NAMESPACE.fullmatch(name):
         return []
     rule = "Use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends."
-    return ["namespace: %r is no name of a namespace. %s" % (name, rule)]
+    return [f"namespace: {name!r} is no name of a namespace. {rule}"]
 
 
 def read_settings(params: Mapping[str, Any]) -> Settings:

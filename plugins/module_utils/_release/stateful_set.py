@@ -42,10 +42,10 @@ def free(client: Client, names: Sequence[Reference], path: Any, back: bool) -> l
         if live is None or not waits_in_order(live):
             continue
         query = selector_query(live)
-        place = "/api/v1/namespaces/%s/pods" % name.namespace
+        place = f"/api/v1/namespaces/{name.namespace}/pods"
         for pod in in_the_way(live, client.items(place, {"labelSelector": query}) if query else [], back):
-            if client.delete("%s/%s" % (place, pod["metadata"]["name"]), uid(pod)):
-                deleted.append("%s/%s" % (name.namespace, pod["metadata"]["name"]))
+            if client.delete(f"{place}/{pod['metadata']['name']}", uid(pod)):
+                deleted.append(f"{name.namespace}/{pod['metadata']['name']}")
     return deleted
 
 

@@ -66,8 +66,8 @@ def list_entries(client: Client, namespace: str, release: str = "") -> list[Entr
 
     :param namespace: where to look; everywhere when empty.
     """
-    place = "/api/v1/namespaces/%s/secrets" % namespace if namespace else "/api/v1/secrets"
-    selector = ",".join(filter(None, (REVISION, "%s=%s" % (RELEASE, release) if release else "")))
+    place = f"/api/v1/namespaces/{namespace}/secrets" if namespace else "/api/v1/secrets"
+    selector = ",".join(filter(None, (REVISION, f"{RELEASE}={release}" if release else "")))
     try:
         found = client.get(place, {"labelSelector": selector}, accept=METADATA_ONLY)
     except ApiError as error:
@@ -101,7 +101,7 @@ class Store:
 
         :raises RecordError: it cannot be read. :raises ApiError: it is not there.
         """
-        secret = self.client.get(self._path("slipway-release-%s-r%d" % (self.release, revision)))
+        secret = self.client.get(self._path(f"slipway-release-{self.release}-r{revision}"))
         return decode(secret, self.client.each(lambda name: self.client.find(self._path(name)), parts_of(secret)))
 
     def create(self, record: Record) -> None:
@@ -119,9 +119,7 @@ class Store:
                 made = self.client.get(self._path(record.name))
                 # An answer that was lost on the way: the request was repeated, and what is there is ours.
                 if decode(made, list(secrets[:-1])).state.get("run") != record.state.get("run"):
-                    raise LockLost(
-                        "Another run has written revision %d of %s." % (record.revision, self.release)
-                    ) from error
+                    raise LockLost(f"Another run has written revision {record.revision} of {self.release}.") from error
             else:
                 raise
         record.version = made["metadata"]["resourceVersion"]
@@ -141,7 +139,7 @@ class Store:
         except ApiError as error:
             if error.status in (404, 409):
                 raise LockLost(
-                    "Another run has changed revision %d of %s. This run stops." % (record.revision, self.release)
+                    f"Another run has changed revision {record.revision} of {self.release}. This run stops."
                 ) from error
             raise
         record.version = made["metadata"]["resourceVersion"]
@@ -151,7 +149,7 @@ class Store:
         body = {"metadata": {"labels": {STATUS: SUPERSEDED}}}
         for entry in self.look():
             if entry.status == DEPLOYED and entry.revision < revision:
-                self.client.patch(self._path("slipway-release-%s-r%d" % (self.release, entry.revision)), body)
+                self.client.patch(self._path(f"slipway-release-{self.release}-r{entry.revision}"), body)
 
     def good(self) -> int:
         """Give the newest revision that was deployed and is what one returns to; 0 where there is none."""
@@ -169,9 +167,9 @@ class Store:
 
     def forget(self, gone: Sequence[Entry], stay: Sequence[int] = ()) -> None:
         """Delete records, and every part that belongs to none of those that stay."""
-        names = ["slipway-release-%s-r%d" % (self.release, entry.revision) for entry in gone]
+        names = [f"slipway-release-{self.release}-r{entry.revision}" for entry in gone]
         names += [
-            "slipway-release-%s-r%d-p%s" % (self.release, part.revision, part.part)
+            f"slipway-release-{self.release}-r{part.revision}-p{part.part}"
             for part in self._parts
             if part.revision not in stay
         ]
@@ -179,4 +177,4 @@ class Store:
             self.client.delete(self._path(name))
 
     def _path(self, name: str) -> str:
-        return "/api/v1/namespaces/%s/secrets%s" % (self.namespace, "/" + name if name else "")
+        return f"/api/v1/namespaces/{self.namespace}/secrets{'/' + name if name else ''}"

@@ -54,7 +54,7 @@ class Absence:
     def _run(self) -> dict[str, Any]:
         if not self.store.look():
             answer = self.report.made(Plan(), None, changed=False)
-            text = "There is no release %s in namespace %s." % (self.settings.name, self.settings.namespace)
+            text = f"There is no release {self.settings.name} in namespace {self.settings.namespace}."
             return self.report.done(answer, text)
         if not self.check_mode:
             self.work.take_lock()
@@ -80,7 +80,7 @@ class Absence:
             return self.report.unfinished(answer)
         except Failed as error:
             self.work.lock.release_it()
-            return self.report.failure(answer, "Release %s is not gone. %s" % (self.settings.name, error), [])
+            return self.report.failure(answer, f"Release {self.settings.name} is not gone. {error}", [])
         if not home:
             self.work.lock.check()
             self.store.forget(self.store.entries)
@@ -88,12 +88,7 @@ class Absence:
         self.work.lock.held = False
         return self.report.done(
             answer,
-            "Release %s in namespace %s is gone: %d objects deleted."
-            % (
-                self.settings.name,
-                self.settings.namespace,
-                len(lives),
-            ),
+            f"Release {self.settings.name} in namespace {self.settings.namespace} is gone: {len(lives)} objects deleted.",
         )
 
     def _plan(self) -> tuple[list[Object], Plan]:
@@ -139,7 +134,7 @@ class Absence:
             if not left:
                 return
             self.work.say(
-                "%d of %d objects are gone; waiting for %s." % (len(lives) - len(left), len(lives), reference(left[0]))
+                f"{len(lives) - len(left)} of {len(lives)} objects are gone; waiting for {reference(left[0])}."
             )
             if time.monotonic() >= self.work.deadline:
                 raise Failed("\n".join(lingering(live) for live in left))

@@ -30,7 +30,7 @@ NEEDED = {"set_image": "images", "scale": "replicas"}
 PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?"
 IMAGE = re.compile(
-    r"(?:%s/)?%s(?:/%s)*(?::[A-Za-z0-9_][\w.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?" % (HOST, PART, PART)
+    rf"(?:{HOST}/)?{PART}(?:/{PART})*(?::[A-Za-z0-9_][\w.-]{{0,127}})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{{32,}})?"
 )
 
 
@@ -80,12 +80,10 @@ def option_problems(options: Mapping[str, Any]) -> list[str]:
     problems = []
     for name, actions in ONLY_FOR.items():
         if options.get(name) not in (None, "", {}, 0) and action not in actions:
-            problems.append(
-                "%s: it means nothing with action %s, only with %s." % (name, action, " and ".join(actions))
-            )
+            problems.append(f"{name}: it means nothing with action {action}, only with {' and '.join(actions)}.")
     needed = NEEDED.get(action)
     if needed and options.get(needed) in (None, {}):
-        problems.append("%s: action %s needs it." % (needed, action))
+        problems.append(f"{needed}: action {action} needs it.")
     if (options.get("revision") or 0) < 0:
         problems.append(
             "revision: %d is no revision; they are counted from 1, and 0 is the one before." % options["revision"]
@@ -95,11 +93,10 @@ def option_problems(options: Mapping[str, Any]) -> list[str]:
     for container, image in (options.get("images") or {}).items():
         if not isinstance(image, str) or not IMAGE.fullmatch(image):
             problems.append(
-                "images.%s: %r is no name of an image. It has the form registry.example.com/path/name:tag, the path in lower case."
-                % (container, image)
+                f"images.{container}: {image!r} is no name of an image. It has the form registry.example.com/path/name:tag, the path in lower case."
             )
     if action in ("pause", "resume") and kind != "Deployment":
-        problems.append("action: a %s cannot be paused, only a Deployment can." % kind)
+        problems.append(f"action: a {kind} cannot be paused, only a Deployment can.")
     if action == "scale" and kind == "DaemonSet":
         problems.append(
             "action: a DaemonSet has one pod on every node that it selects; change its nodeSelector instead."
@@ -145,7 +142,7 @@ def _undo(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequence[Revis
         {"op": "replace", "path": "/metadata/resourceVersion", "value": workload["metadata"]["resourceVersion"]},
         {"op": "replace", "path": "/spec/template", "value": target.template},
     ] + _annotate(workload, annotations)
-    return Change("json", content, "goes back to revision %d (%s)" % (target.number, told_images(target.template)))
+    return Change("json", content, f"goes back to revision {target.number} ({told_images(target.template)})")
 
 
 def _restart(wanted: Wanted, workload: Mapping[str, Any], now: str) -> Change:
@@ -173,7 +170,7 @@ def _set_image(wanted: Wanted, workload: Mapping[str, Any]) -> Change | None:
         ]
         if parts:
             spec[section] = parts
-    what = ", ".join("%s: %s -> %s" % (name, have[name], image) for name, image in changed.items())
+    what = ", ".join(f"{name}: {have[name]} -> {image}" for name, image in changed.items())
     content = _new_revision(wanted, workload, {"spec": spec} if spec else {})
     return Change("strategic", content, "gets the image of " + what if what else "gets another change-cause")
 
@@ -213,16 +210,16 @@ def cautions(wanted: Wanted, workload: Mapping[str, Any], autoscalers: Sequence[
     release = (metadata.get("labels") or {}).get("slipway.kube/release")
     if release and wanted.action in ("undo", "set_image", "scale"):
         found.append(
-            "%s belongs to release %s, whose next run sets again what its manifests say. Change them too."
-            % (wanted.name, release)
+            f"{wanted.name} belongs to release {release}, whose next run sets again what its manifests say. Change them too."
         )
     for scaler in autoscalers if wanted.action == "scale" else []:
         target = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
         if (target.get("kind"), target.get("name")) == (wanted.name.kind, wanted.name.name):
             limits = scaler["spec"]
             found.append(
-                "HorizontalPodAutoscaler %s scales %s between %s and %s and will set another number. Change its limits instead."
-                % (scaler["metadata"]["name"], wanted.name, limits.get("minReplicas", 1), limits.get("maxReplicas"))
+                "HorizontalPodAutoscaler {} scales {} between {} and {} and will set another number. Change its limits instead.".format(
+                    scaler["metadata"]["name"], wanted.name, limits.get("minReplicas", 1), limits.get("maxReplicas")
+                )
             )
     if (spec.get("updateStrategy") or {}).get("type") == "OnDelete" and wanted.action in (
         "undo",
@@ -230,18 +227,17 @@ def cautions(wanted: Wanted, workload: Mapping[str, Any], autoscalers: Sequence[
         "set_image",
     ):
         found.append(
-            "%s has the update strategy OnDelete: its pods stay as they are until somebody deletes them." % wanted.name
+            f"{wanted.name} has the update strategy OnDelete: its pods stay as they are until somebody deletes them."
         )
     if paused(workload) and wanted.action == "set_image":
-        found.append("%s is paused: nothing is rolled before action resume." % wanted.name)
+        found.append(f"{wanted.name} is paused: nothing is rolled before action resume.")
     return found
 
 
 def _refuse_paused(wanted: Wanted, workload: Mapping[str, Any]) -> None:
     if paused(workload):
         raise RolloutError(
-            "%s is paused, so action %s would change nothing that runs. Let it go on first with action resume."
-            % (wanted.name, wanted.action)
+            f"{wanted.name} is paused, so action {wanted.action} would change nothing that runs. Let it go on first with action resume."
         )
 
 
@@ -269,15 +265,12 @@ def _annotate(workload: Mapping[str, Any], wanted: Mapping[str, str | None]) -> 
 
 
 def _no_revision(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequence[Revision]) -> str:
-    there = ", ".join("%d (%s)" % (one.number, told_images(one.template)) for one in revisions) or "none"
+    there = ", ".join(f"{one.number} ({told_images(one.template)})" for one in revisions) or "none"
     if not wanted.revision:
         now = current(revisions)
-        return (
-            "%s has no revision before the current one%s, so there is nothing to go back to. Set what it should run, for example with action set_image."
-            % (
-                wanted.name,
-                " (%d)" % now.number if now else "",
-            )
+        return "{} has no revision before the current one{}, so there is nothing to go back to. Set what it should run, for example with action set_image.".format(
+            wanted.name,
+            f" ({now.number})" if now else "",
         )
     limit = (workload.get("spec") or {}).get("revisionHistoryLimit", 10)
     return (
@@ -293,9 +286,9 @@ def _no_revision(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequenc
 
 def _no_container(wanted: Wanted, name: str, have: Mapping[str, str]) -> str:
     near = difflib.get_close_matches(name, list(have), 1)
-    return "images.%s: %s has no container of this name; it has %s.%s" % (
+    return "images.{}: {} has no container of this name; it has {}.{}".format(
         name,
         wanted.name,
         ", ".join(have),
-        " Did you mean %s?" % near[0] if near else " Name one of these.",
+        f" Did you mean {near[0]}?" if near else " Name one of these.",
     )

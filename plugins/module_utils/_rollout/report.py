@@ -52,7 +52,7 @@ def counts(workload: Mapping[str, Any]) -> dict[str, int]:
 def sentence(wanted: Wanted, answer: Answer, check_mode: bool) -> str:
     """Say in one sentence what was done and how the workload is."""
     if answer.workload is None:
-        return "%s %s." % (wanted.name, answer.what)
+        return f"{wanted.name} {answer.what}."
     now = current(answer.revisions)
     if wanted.action == "history":
         return "%s has %d revision%s, the current one is %s." % (
@@ -62,12 +62,12 @@ def sentence(wanted: Wanted, answer: Answer, check_mode: bool) -> str:
             now.number if now else "not kept yet",
         )
     if answer.changed and check_mode:
-        return "In a real run: %s %s." % (wanted.name, answer.what)
+        return f"In a real run: {wanted.name} {answer.what}."
     if answer.changed and not answer.ready:
-        return "%s %s." % (wanted.name, answer.what)
+        return f"{wanted.name} {answer.what}."
     number = counts(answer.workload)
     state = "%d of %d pods ready" % (number["ready"], number["wanted"])
-    state = "it is ready: " + state if answer.ready else "%s: %s" % (answer.why or "it is not ready", state)
+    state = "it is ready: " + state if answer.ready else f"{answer.why or 'it is not ready'}: {state}"
     if wanted.action in LOOKING:
-        return "%s, revision %s; %s." % (wanted.name, now.number if now else "not kept yet", state)
-    return "%s %s; %s." % (wanted.name, answer.what, state)
+        return f"{wanted.name}, revision {now.number if now else 'not kept yet'}; {state}."
+    return f"{wanted.name} {answer.what}; {state}."

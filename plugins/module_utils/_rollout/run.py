@@ -86,8 +86,7 @@ class Rollout:
                 self.answer.changed = self.wanted.action not in LOOKING
                 self.answer.what = "is not there yet"
                 self.answer.warnings.append(
-                    "%s is not there yet: a dry run cannot know what action %s would do with it."
-                    % (self.wanted.name, self.wanted.action)
+                    f"{self.wanted.name} is not there yet: a dry run cannot know what action {self.wanted.action} would do with it."
                 )
                 return self.answer
             change = plan(
@@ -113,8 +112,7 @@ class Rollout:
         started = time.monotonic()
         if self.answer.workload is not None and paused(self.answer.workload) and not self._is_ready():
             raise RolloutFailed(
-                "%s is paused (%s), so its rollout never finishes. Let it go on with action resume."
-                % (self.wanted.name, self.answer.why)
+                f"{self.wanted.name} is paused ({self.answer.why}), so its rollout never finishes. Let it go on with action resume."
             )
         watch = Watch(self.client, [self.wanted.name], self._path, GRACE)
         pause = POLLS[0]
@@ -162,7 +160,7 @@ class Rollout:
         found = find(self.answer.revisions, self.wanted.revision, self.answer.workload or {})
         if found is None:
             there = ", ".join(str(one.number) for one in self.answer.revisions) or "none"
-            raise RolloutError("%s has no revision %d; it has %s." % (self.wanted.name, self.wanted.revision, there))
+            raise RolloutError(f"{self.wanted.name} has no revision {self.wanted.revision}; it has {there}.")
         return found.template
 
     def _path(self, name: Reference) -> str:
@@ -267,7 +265,7 @@ class Rollout:
         now = current(self.answer.revisions)
         head = "%s: %s %s after %d s: %s." % (
             name,
-            "revision %d" % now.number if now else "its rollout",
+            f"revision {now.number}" if now else "its rollout",
             "will not become ready, seen" if outlook.hopeless else "is not ready",
             seconds,
             why.rstrip("."),
@@ -277,13 +275,13 @@ class Rollout:
         blocking = self._blocking()
         if blocking:
             lines.append(
-                "%s of a revision that is no longer wanted and holds the StatefulSet up until somebody deletes it."
-                % " and ".join("Pod %s is" % one for one in blocking)
+                "{} of a revision that is no longer wanted and holds the StatefulSet up until somebody deletes it.".format(
+                    " and ".join(f"Pod {one} is" for one in blocking)
+                )
             )
         elif before and self.wanted.action != "undo":
             lines.append(
-                "To go back: action undo (revision %d: %s)."
-                % (before[-1].number, ", ".join(images_of(before[-1].template).values()))
+                f"To go back: action undo (revision {before[-1].number}: {', '.join(images_of(before[-1].template).values())})."
             )
         raise RolloutFailed("\n".join(lines), findings)
 
@@ -294,11 +292,11 @@ class Rollout:
         except ApiError:
             there = []
         near = difflib.get_close_matches(name.name, there, 1)
-        return "%s is not there. Namespace %s has %s.%s" % (
+        return "{} is not there. Namespace {} has {}.{}".format(
             name,
             name.namespace,
-            "no %s" % name.kind if not there else "%s" % ", ".join(sorted(there)[:20]),
-            " Did you mean %s?" % near[0] if near else " Correct kind, name or namespace, or deploy it first.",
+            f"no {name.kind}" if not there else f"{', '.join(sorted(there)[:20])}",
+            f" Did you mean {near[0]}?" if near else " Correct kind, name or namespace, or deploy it first.",
         )
 
 

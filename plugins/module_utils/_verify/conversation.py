@@ -52,7 +52,7 @@ class Conversation:
         specs = {service["metadata"]["name"]: service["spec"] for service in services}
         self.address: str = specs["web"]["clusterIP"]
         self.node_port: int = specs["web-node-port"]["ports"][0]["nodePort"]
-        self.full_name = "web.%s.svc.%s" % (NAMESPACE, domain)
+        self.full_name = f"web.{NAMESPACE}.svc.{domain}"
 
     def between_pods(self) -> list[Trial]:
         """What all else rests on: pods reach each other, and nodes reach pods."""
@@ -67,8 +67,8 @@ class Conversation:
             return probes.failures(self._dial(from_nodes)) + self._ask_here(addresses, "/clientip")
 
         return [
-            Trial("pod to pod", pods, "%d pairs, each seen with its own address" % len(pairs), OVERLAY),
-            Trial("node to pod", nodes, "%d pairs, and from this control plane" % len(from_nodes), OVERLAY),
+            Trial("pod to pod", pods, f"{len(pairs)} pairs, each seen with its own address", OVERLAY),
+            Trial("node to pod", nodes, f"{len(from_nodes)} pairs, and from this control plane", OVERLAY),
         ]
 
     def services(self) -> list[Trial]:
@@ -82,12 +82,12 @@ class Conversation:
             Trial(
                 "NodePort", self._node_ports, "port %d on %d nodes" % (self.node_port, len(self.found["nodes"])), PROXY
             ),
-            Trial("load spread", self._spread, "all of %d replicas answer" % len(self.web), PROXY),
+            Trial("load spread", self._spread, f"all of {len(self.web)} replicas answer", PROXY),
         ]
 
     def _reach(self, test: str, host: str, target: str, apps: Sequence[str], hint: str) -> Trial:
         calls = probes.service_calls(self.found, host, WEB_PORT, target, apps)
-        fine = "%s, asked %d times" % (host, len(calls))
+        fine = f"{host}, asked {len(calls)} times"
         return Trial(test, lambda: probes.failures(self._dial(calls), self.web), fine, hint)
 
     def _node_ports(self) -> list[str]:
@@ -101,21 +101,21 @@ class Conversation:
         who = probes.distinct(answers)
         bad = probes.failures(answers, self.web)
         if len(who) < len(self.web):
-            bad.append("only %s answered of %s" % (", ".join(who) or "nobody", ", ".join(self.web)))
+            bad.append(f"only {', '.join(who) or 'nobody'} answered of {', '.join(self.web)}")
         return bad
 
     def _dial(self, calls: Sequence[Call]) -> list[Answer]:
         return self.client.each(self._dial_one, calls)
 
     def _dial_one(self, call: Call) -> Answer:
-        path = "/api/v1/namespaces/%s/pods/%s:%d/proxy/dial" % (NAMESPACE, call.source.name, call.source.port)
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{call.source.name}:{call.source.port}/proxy/dial"
         try:
             return probes.read_answer(call, self.client.text(path, call.query(), timeout=DIAL))
         except Unreachable:
             return Answer(call, errors=("no answer within %d s, asked through the API server" % DIAL,))
         except ApiError as error:
             said = " ".join(error.message.split())
-            return Answer(call, errors=("the API server does not reach %s: %s" % (call.source, said),))
+            return Answer(call, errors=(f"the API server does not reach {call.source}: {said}",))
 
     def _ask_here(self, targets: Sequence[tuple[str, int]], path: str) -> list[str]:
         """Ask from the host on which this runs, without any pod in between, and say what failed."""
@@ -126,7 +126,7 @@ class Conversation:
                 connection.request("GET", path)
                 response = connection.getresponse()
                 response.read()
-                return "" if response.status == 200 else "HTTP %d" % response.status
+                return "" if response.status == 200 else f"HTTP {response.status}"
             except (OSError, http.client.HTTPException) as error:
                 return str(error) or type(error).__name__
             finally:

@@ -32,7 +32,7 @@ class Probe:
     host: bool = False
 
     def __str__(self) -> str:
-        return "node %s" % self.node if self.host else "pod %s on %s" % (self.address, self.node)
+        return f"node {self.node}" if self.host else f"pod {self.address} on {self.node}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Call:
         }
 
     def __str__(self) -> str:
-        return "%s to %s" % (self.source, self.target or "%s:%d" % (self.host, self.port))
+        return f"{self.source} to {self.target or '%s:%d' % (self.host, self.port)}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _workload(kind: str, app: str, image: str, port: int) -> Object:
         "name": "agnhost",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": ["netexec", "--http-port=%d" % port, "--udp-port=-1"],
+        "args": ["netexec", f"--http-port={port}", "--udp-port=-1"],
         "readinessProbe": {"httpGet": {"path": "/", "port": port}, "periodSeconds": 1, "failureThreshold": 30},
     }
     spec: Object = {
@@ -213,9 +213,9 @@ def failures(answers: Iterable[Answer], names: Sequence[str] = ()) -> list[str]:
     for answer in answers:
         strangers = [said for said in answer.responses if names and said not in names]
         if answer.errors or not answer.responses:
-            found.append("%s: %s" % (answer.call, answer.errors[0] if answer.errors else "no answer"))
+            found.append(f"{answer.call}: {answer.errors[0] if answer.errors else 'no answer'}")
         elif strangers:
-            found.append("%s: answered by %s, which is none of %s" % (answer.call, strangers[0], ", ".join(names)))
+            found.append(f"{answer.call}: answered by {strangers[0]}, which is none of {', '.join(names)}")
     return found
 
 
@@ -226,7 +226,7 @@ def translated(answers: Iterable[Answer]) -> list[str]:
         for said in answer.responses:
             seen = said.strip().rpartition(":")[0].strip("[]")
             if seen != answer.call.source.address:
-                found.append("%s: arrived with the source address %s, so it was translated" % (answer.call, seen))
+                found.append(f"{answer.call}: arrived with the source address {seen}, so it was translated")
     return found
 
 
@@ -237,4 +237,4 @@ def distinct(answers: Iterable[Answer]) -> list[str]:
 
 def shorten(lines: Sequence[str], most: int = 5) -> str:
     """Join some lines, with a count of those left out."""
-    return "\n".join(list(lines[:most]) + (["and %d more" % (len(lines) - most)] if len(lines) > most else []))
+    return "\n".join(list(lines[:most]) + ([f"and {len(lines) - most} more"] if len(lines) > most else []))

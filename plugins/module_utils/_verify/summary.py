@@ -19,7 +19,7 @@ def results_text(results: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for result in results:
         first, *more = str(result["evidence"]).split("\n")
-        lines.append("%s %s: %s" % ("ok" if result["ok"] else "FAILED", result["test"], first))
+        lines.append(f"{'ok' if result['ok'] else 'FAILED'} {result['test']}: {first}")
         lines += ["  " + line for line in more]
     return lines
 
@@ -28,10 +28,10 @@ def network_text(network: Mapping[str, Any], pod_subnet: str) -> str:
     """Tell which pod network there is and whether it enforces NetworkPolicy."""
     name = network.get("name") or "unknown plugin"
     enforced = network.get("network_policy")
-    said = "NetworkPolicy is %senforced" % ("" if enforced else "NOT ")
+    said = f"NetworkPolicy is {'' if enforced else 'NOT '}enforced"
     if enforced is None:
         said = "whether it enforces NetworkPolicy is not known"
-    return "%s%s; %s" % (name, ", pods in " + pod_subnet if pod_subnet else "", said)
+    return f"{name}{', pods in ' + pod_subnet if pod_subnet else ''}; {said}"
 
 
 def cluster_text(
@@ -50,11 +50,11 @@ def cluster_text(
     for node in nodes:
         state = ("Ready" if node["ready"] else "NotReady") + ("" if node["schedulable"] else ", cordoned")
         rows.append([node["name"], ", ".join(node["roles"]) or "worker", node["version"], node["address"], state])
-    where = kubeconfig or "%s on %s" % (
+    where = kubeconfig or "{} on {}".format(
         admin_kubeconfig,
         next((node["name"] for node in nodes if node["roles"]), "a control plane"),
     )
-    command = "kubectl --kubeconfig %s get nodes" % (kubeconfig or admin_kubeconfig)
+    command = f"kubectl --kubeconfig {kubeconfig or admin_kubeconfig} get nodes"
     facts = [
         ("Endpoint", verified.get("endpoint") or ""),
         ("Network", network_text(verified.get("network") or {}, pod_subnet)),
@@ -62,7 +62,7 @@ def cluster_text(
         ("Verified", verified.get("msg") or ""),
         ("Next", command),
     ]
-    heading = "Cluster %s, Kubernetes %s" % (name, versions(nodes)) if name else "Kubernetes %s" % versions(nodes)
+    heading = f"Cluster {name}, Kubernetes {versions(nodes)}" if name else f"Kubernetes {versions(nodes)}"
     return "\n".join(
         [heading, ""] + table(rows) + [""] + ["%-11s %s" % (key + ":", value) for key, value in facts if value]
     )

@@ -19,7 +19,7 @@ from .conversation import Conversation, Trial
 from .probes import MANAGER, NAMESPACE, Result
 
 NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
-WORKLOAD_PATHS = tuple("/apis/apps/v1/namespaces/%s/%s" % (NAMESPACE, kind) for kind in ("daemonsets", "deployments"))
+WORKLOAD_PATHS = tuple(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("daemonsets", "deployments"))
 RUN = "slipway.kube/run"
 POLL = 0.5
 # How long what seems hopeless must seem so: a container on a slow disk may end twice, and a registry may refuse once.
@@ -122,7 +122,7 @@ class Verifier:
         nodes = self.client.items("/api/v1/nodes")
         self.nodes = sorted((node_summary(node) for node in nodes), key=lambda node: (not node["roles"], node["name"]))
         problems = node_problems(nodes, self.expected)
-        return Seen(not problems, probes.shorten(problems) or "%d of %d Ready" % (len(nodes), len(nodes)))
+        return Seen(not problems, probes.shorten(problems) or f"{len(nodes)} of {len(nodes)} Ready")
 
     def _api_servers(self) -> Seen:
         query = {"labelSelector": "kubernetes.io/service-name=kubernetes"}
@@ -130,14 +130,14 @@ class Verifier:
             self.client.items("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", query)
         )
         said = self.client.each(self._readyz, addresses)
-        bad = ["%s: %s" % pair for pair in zip(addresses, said) if pair[1] != "ok"]
+        bad = ["{}: {}".format(*pair) for pair in zip(addresses, said) if pair[1] != "ok"]
         wanted = sum("control-plane" in node["roles"] for node in self.nodes)
         if len(addresses) < wanted:
             bad.append(
                 "%d of %d control planes (label %s) have told their address" % (len(addresses), wanted, CONTROL_PLANE)
             )
         return Seen(
-            not bad and bool(addresses), probes.shorten(bad) or "%d ready: %s" % (len(addresses), ", ".join(addresses))
+            not bad and bool(addresses), probes.shorten(bad) or f"{len(addresses)} ready: {', '.join(addresses)}"
         )
 
     def _readyz(self, address: str) -> str:
@@ -161,7 +161,7 @@ class Verifier:
 
     def _judge(self, workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]) -> Seen:
         problems, hopeless = system_problems(workloads, pods, events)
-        return Seen(not problems, probes.shorten(problems) or "%d of %d Ready" % (len(pods), len(pods)), hopeless)
+        return Seen(not problems, probes.shorten(problems) or f"{len(pods)} of {len(pods)} Ready", hopeless)
 
     def _list(self, namespaces: Sequence[str]) -> tuple[list[Object], list[Object], list[Object]]:
         """List workloads, pods and, when it is the last look, the events that may explain them."""
@@ -184,8 +184,8 @@ class Verifier:
             return
         if (live["metadata"].get("labels") or {}).get("app.kubernetes.io/managed-by") != MANAGER:
             raise Foreign(
-                "Namespace %s is in the cluster, and this module did not make it (no label app.kubernetes.io/managed-by=%s). "
-                "Nothing was touched. Rename or delete it, or verify with mode light." % (NAMESPACE, MANAGER)
+                f"Namespace {NAMESPACE} is in the cluster, and this module did not make it (no label app.kubernetes.io/managed-by={MANAGER}). "
+                "Nothing was touched. Rename or delete it, or verify with mode light."
             )
         self._remove("leftovers of an earlier run", self._namespace_gone)
 
@@ -212,8 +212,8 @@ class Verifier:
                 return live["metadata"]["uid"]  # the answer to a request that was repeated
             if time.monotonic() > self.deadline:
                 raise Foreign(
-                    "Another verification is at work: it made namespace %s after this one had looked, and it is still there. Nothing of it was "
-                    "touched. Run again when it has ended." % NAMESPACE
+                    f"Another verification is at work: it made namespace {NAMESPACE} after this one had looked, and it is still there. Nothing of it was "
+                    "touched. Run again when it has ended."
                 )
             time.sleep(POLL)
 
@@ -236,7 +236,7 @@ class Verifier:
             if not bad or time.monotonic() - started > SETTLE:
                 break
             time.sleep(POLL)
-        evidence = "\n".join(["%d failed:" % len(bad), probes.shorten(bad), trial.hint]) if bad else trial.fine
+        evidence = "\n".join([f"{len(bad)} failed:", probes.shorten(bad), trial.hint]) if bad else trial.fine
         self.results.append(Result(trial.test, not bad, evidence, time.monotonic() - started))
 
     def _remove(self, test: str, gone: Callable[[], Seen]) -> None:
@@ -255,11 +255,11 @@ class Verifier:
     def _pods_gone(self) -> Seen:
         left = [pod["metadata"]["name"] for pod in self.client.items(NAMESPACE_PATH + "/pods")]
         if not left:
-            return Seen(True, "all test pods are gone, and namespace %s goes" % NAMESPACE)
-        return Seen(False, "pods of namespace %s are still there: %s" % (NAMESPACE, ", ".join(left)))
+            return Seen(True, f"all test pods are gone, and namespace {NAMESPACE} goes")
+        return Seen(False, f"pods of namespace {NAMESPACE} are still there: {', '.join(left)}")
 
     def _namespace_gone(self) -> Seen:
         if self.client.find(NAMESPACE_PATH) is None:
-            return Seen(True, "namespace %s is gone" % NAMESPACE)
-        look = "kubectl get namespace %s -o yaml" % NAMESPACE
-        return Seen(False, "namespace %s is still there: see %s for what keeps it" % (NAMESPACE, look))
+            return Seen(True, f"namespace {NAMESPACE} is gone")
+        look = f"kubectl get namespace {NAMESPACE} -o yaml"
+        return Seen(False, f"namespace {NAMESPACE} is still there: see {look} for what keeps it")

@@ -56,7 +56,7 @@ def objects(spec: Spec) -> list[Object]:
         return found
     name, namespace = spec["name"], spec["namespace"]
     # Objects of the whole cluster have the namespace in their name, so that two applications of one name do not share them.
-    wide = "%s-%s" % (namespace, name)
+    wide = f"{namespace}-{name}"
     if rbac["rules"]:
         found += [_role(spec, "Role", name, rbac["rules"]), _binding(spec, "RoleBinding", name, "Role", name)]
     if rbac["cluster_rules"]:
@@ -65,9 +65,9 @@ def objects(spec: Spec) -> list[Object]:
             _binding(spec, "ClusterRoleBinding", wide, "ClusterRole", wide),
         ]
     for role in rbac["roles"]:
-        found.append(_binding(spec, "RoleBinding", "%s-%s" % (name, role), "Role", role))
+        found.append(_binding(spec, "RoleBinding", f"{name}-{role}", "Role", role))
     for role in rbac["cluster_roles"]:
-        found.append(_binding(spec, "RoleBinding", "%s-cluster-%s" % (name, role), "ClusterRole", role))
+        found.append(_binding(spec, "RoleBinding", f"{name}-cluster-{role}", "ClusterRole", role))
     return found
 
 
@@ -122,7 +122,7 @@ def pull_secrets(spec: Spec, configuration: Configuration) -> list[str]:
 
 
 def _login(pull: dict[str, Any]) -> dict[str, str]:
-    both = "%s:%s" % (pull["username"], pull["password"])
+    both = f"{pull['username']}:{pull['password']}"
     return {
         "username": pull["username"],
         "password": pull["password"],

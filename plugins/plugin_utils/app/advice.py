@@ -28,7 +28,7 @@ def _requests(spec: Spec) -> Iterator[str]:
         # A limit without a request is one: Kubernetes then requests the limit.
         absent = [name for name in ("cpu", "memory") if name not in requests and name not in limits]
         if absent:
-            yield "%s: no %s %s requested; the scheduler then counts on none, and nodes run full." % (
+            yield "{}: no {} {} requested; the scheduler then counts on none, and nodes run full.".format(
                 join(join(path, "resources"), "requests"),
                 " and ".join(absent),
                 "is" if len(absent) == 1 else "are",
@@ -39,10 +39,7 @@ def _requests(spec: Spec) -> Iterator[str]:
         by_cpu = scaling["cpu"] or (not scaling["memory"] and not scaling["metrics"] and CPU)
         for name, used in (("cpu", by_cpu), ("memory", scaling["memory"])):
             if used and name not in requests:
-                yield "scaling.%s: is a percentage of what is requested, and resources.requests.%s is absent." % (
-                    name,
-                    name,
-                )
+                yield f"scaling.{name}: is a percentage of what is requested, and resources.requests.{name} is absent."
 
 
 def _images(spec: Spec) -> Iterator[str]:
@@ -51,10 +48,7 @@ def _images(spec: Spec) -> Iterator[str]:
         if image and "@" not in image:
             tag = image.rpartition("/")[2].partition(":")[2]
             if tag in ("", "latest"):
-                yield "%s: %s can mean another image tomorrow, on some nodes only; name a version." % (
-                    join(path, "image"),
-                    image,
-                )
+                yield f"{join(path, 'image')}: {image} can mean another image tomorrow, on some nodes only; name a version."
 
 
 def _replicas(spec: Spec) -> Iterator[str]:

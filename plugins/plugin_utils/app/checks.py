@@ -88,15 +88,15 @@ def _kind(spec: Spec, given: set[str], arguments: Mapping[str, Any]) -> Iterator
         yield "image: is required."
     for name, kinds in ONLY.items():
         if name in given and kind not in kinds and spec[name] is not False:
-            yield "%s: a %s has none; %s." % (name, kind, _instead(name, kind, kinds))
+            yield f"{name}: a {kind} has none; {_instead(name, kind, kinds)}."
     if len(spec["name"]) > 52:
-        yield "name: has %d characters; 52 are allowed, because the names of pods are made from it." % len(spec["name"])
+        yield f"name: has {len(spec['name'])} characters; 52 are allowed, because the names of pods are made from it."
     if kind == "CronJob" and not spec["schedule"]:
         yield "schedule: is required for a CronJob, for example '*/5 * * * *'."
     if kind == "Job" and isinstance(arguments.get("job"), Mapping):
         for name in CRON_ONLY:
             if arguments["job"].get(name) is not None:
-                yield "job.%s: only a CronJob has it." % name
+                yield f"job.{name}: only a CronJob has it."
     job = spec["job"]
     if job["completion_mode"] == "Indexed" and job["completions"] is None:
         yield "job.completions: is required with completion_mode: Indexed."
@@ -111,7 +111,7 @@ def _instead(name: str, kind: str, kinds: tuple[str, ...]) -> str:
         return "it runs one pod on every node that node_selector and tolerations allow"
     if name == "replicas":
         return "write job.parallelism or job.completions"
-    return "it belongs to a %s" % one_of(kinds)
+    return f"it belongs to a {one_of(kinds)}"
 
 
 def _metadata(spec: Spec) -> Iterator[str]:
@@ -119,30 +119,29 @@ def _metadata(spec: Spec) -> Iterator[str]:
         for key, value in spec[field].items():
             where = join(field, key)
             if key in RESERVED and field != "node_selector":
-                yield "%s: this label is set by the module, its selectors rest on it; choose another." % where
+                yield f"{where}: this label is set by the module, its selectors rest on it; choose another."
             elif not LABEL_KEY.match(key):
-                yield "%s: is not the key of a label." % where
+                yield f"{where}: is not the key of a label."
             if not LABEL_VALUE.match(value):
                 yield (
-                    "%s: is not the value of a label: at most 63 letters, digits, hyphens, dots and underscores."
-                    % where
+                    f"{where}: is not the value of a label: at most 63 letters, digits, hyphens, dots and underscores."
                 )
     for field in ("annotations", "pod_annotations"):
         for key in spec[field]:
             if not LABEL_KEY.match(key):
-                yield "%s: is not the key of an annotation." % join(field, key)
+                yield f"{join(field, key)}: is not the key of an annotation."
 
 
 def _rollout(spec: Spec, given: set[str]) -> Iterator[str]:
     kind, strategy = spec["kind"], spec["strategy"]
     chosen = strategy["type"]
     if kind in STRATEGIES and chosen and chosen not in STRATEGIES[kind]:
-        yield "strategy.type: a %s takes %s, not %s." % (kind, one_of(STRATEGIES[kind]), chosen)
+        yield f"strategy.type: a {kind} takes {one_of(STRATEGIES[kind])}, not {chosen}."
     rolling = ("max_surge", "max_unavailable", "partition")
     if chosen in ("Recreate", "OnDelete"):
         for name in rolling:
             if strategy[name] is not None:
-                yield "strategy.%s: belongs to RollingUpdate; %s replaces pods %s." % (
+                yield "strategy.{}: belongs to RollingUpdate; {} replaces pods {}.".format(
                     name,
                     chosen,
                     "all at once" if chosen == "Recreate" else "when they are deleted",
@@ -199,10 +198,10 @@ def _service(spec: Spec) -> Iterator[str]:
     for name, port in ports.items():
         if not port["service"]:
             if port["node_port"]:
-                yield "ports.%s.node_port: needs service: true." % name
+                yield f"ports.{name}.node_port: needs service: true."
             continue
         if port["node_port"] and (service is False or service["type"] == "ClusterIP"):
-            yield "ports.%s.node_port: needs a service of the type NodePort or LoadBalancer." % name
+            yield f"ports.{name}.node_port: needs a service of the type NodePort or LoadBalancer."
         key = (port["protocol"], port["port"])
         if key in seen:
             yield "ports.%s: the Service has %s port %d already, as %s." % (name, key[0], key[1], seen[key])
@@ -219,7 +218,7 @@ def _service(spec: Spec) -> Iterator[str]:
         yield "service.session_affinity_timeout_seconds: needs session_affinity: ClientIP."
     for name in ("load_balancer_class", "load_balancer_source_ranges"):
         if service[name] and service["type"] != "LoadBalancer":
-            yield "service.%s: needs the type LoadBalancer." % name
+            yield f"service.{name}: needs the type LoadBalancer."
     external = service["type"] in ("NodePort", "LoadBalancer") or any(port["node_port"] for port in ports.values())
     if service["external_traffic_policy"] and not external:
         yield "service.external_traffic_policy: needs the type NodePort or LoadBalancer."
@@ -238,21 +237,21 @@ def _ingress(spec: Spec) -> Iterator[str]:
         if group is ingress and ingress["rules"]:
             continue
         if group["paths"] is not None and group["path"] is not None:
-            yield "%s: takes path or paths, not both." % where
+            yield f"{where}: takes path or paths, not both."
         for path, target in (group["paths"] or {"": {"service": None, "port": group["port"]}}).items():
-            at = join("%s.paths" % where, path) if path else "%s.port" % where
+            at = join(f"{where}.paths", path) if path else f"{where}.port"
             if target["service"]:
                 if target["port"] is None:
-                    yield "%s.port: is required, a port of the Service %s." % (at, target["service"])
+                    yield f"{at}.port: is required, a port of the Service {target['service']}."
                 continue
             needs_own = True
             if isinstance(target["port"], str) and target["port"] not in ports:
                 near = nearest(target["port"], sorted(ports))
-                yield "%s: there is no port %s; there are %s.%s" % (
+                yield "{}: there is no port {}; there are {}.{}".format(
                     at,
                     target["port"],
                     ", ".join(sorted(ports)) or "none",
-                    " Did you mean %s?" % near if near else "",
+                    f" Did you mean {near}?" if near else "",
                 )
     if needs_own and (not ports or spec["service"] is False):
         yield "ingress: there is no Service that it could lead to; name a port: ports: {http: 8080}."
@@ -275,18 +274,18 @@ def _network(spec: Spec) -> Iterator[str]:
     own = {name for name, _port in checks_pod.ports_of(spec)}
     for direction in ("allow_from", "allow_to"):
         for number, peer in enumerate(network[direction] or []):
-            where = "network.%s[%d]" % (direction, number)
+            where = f"network.{direction}[{number}]"
             pods = [name for name in ("app", "labels", "namespace", "namespace_labels") if peer[name] is not None]
             if not pods and not peer["cidr"]:
-                yield "%s: names nobody; it takes app, labels, namespace, namespace_labels or cidr." % where
+                yield f"{where}: names nobody; it takes app, labels, namespace, namespace_labels or cidr."
             if pods and peer["cidr"]:
-                yield "%s: takes %s or cidr, not both; write two entries." % (where, pods[0])
+                yield f"{where}: takes {pods[0]} or cidr, not both; write two entries."
             if peer["app"] is not None and peer["labels"] is not None:
-                yield "%s: takes app or labels, not both." % where
+                yield f"{where}: takes app or labels, not both."
             if peer["namespace"] is not None and peer["namespace_labels"] is not None:
-                yield "%s: takes namespace or namespace_labels, not both." % where
+                yield f"{where}: takes namespace or namespace_labels, not both."
             if peer["except"] and not peer["cidr"]:
-                yield "%s.except: needs cidr." % where
+                yield f"{where}.except: needs cidr."
             for place, port in enumerate(peer["ports"]):
                 named = isinstance(port["port"], str)
                 if named and direction == "allow_from" and port["port"] not in own:
@@ -304,39 +303,39 @@ def _access(spec: Spec) -> Iterator[str]:
     rbac = spec["rbac"] or {"rules": [], "cluster_rules": []}
     for field in ("rules", "cluster_rules"):
         for number, rule in enumerate(rbac[field]):
-            where = "rbac.%s[%d]" % (field, number)
+            where = f"rbac.{field}[{number}]"
             if rule["non_resource_urls"] and field == "rules":
-                yield "%s.non_resource_urls: belongs into cluster_rules." % where
+                yield f"{where}.non_resource_urls: belongs into cluster_rules."
             elif not rule["resources"] and not rule["non_resource_urls"]:
-                yield "%s.resources: is required." % where
+                yield f"{where}.resources: is required."
     account = spec["service_account"]
     if account and account["create"] is False and not account["name"]:
         yield "service_account.name: is required with create: false."
     for number, pull in enumerate(spec["pull_secrets"]):
-        where = "pull_secrets[%d]" % number
+        where = f"pull_secrets[{number}]"
         literal = [name for name in ("registry", "username", "password") if pull[name]]
         if bool(literal) == bool(pull["name"]):
-            yield "%s: takes name, or registry, username and password." % where
+            yield f"{where}: takes name, or registry, username and password."
         elif literal and len(literal) < 3:
             missing = [name for name in ("registry", "username", "password") if not pull[name]]
-            yield "%s.%s: is required." % (where, missing[0])
+            yield f"{where}.{missing[0]}: is required."
 
 
 def _hooks(spec: Spec) -> Iterator[str]:
     for phase in ("pre", "post"):
         hooks = spec["hooks"][phase]
         for name, hook in hooks.items():
-            where = "hooks.%s.%s" % (phase, name)
+            where = f"hooks.{phase}.{name}"
             if not hook["image"] and hook["command"] is None and hook["args"] is None:
-                yield "%s: needs command or args; without, it would start the application itself." % where
-            length = len("%s-%s" % (spec["name"], name))
+                yield f"{where}: needs command or args; without, it would start the application itself."
+            length = len(f"{spec['name']}-{name}")
             if length > 54:
                 yield "%s: with the application's name it has %d characters; 54 are allowed." % (where, length)
             for other in hook["after"]:
                 if other not in hooks:
                     near = nearest(other, list(hooks))
-                    hint = " Did you mean %s?" % near if near else ""
-                    yield "%s.after: there is no hook %s in hooks.%s.%s" % (where, other, phase, hint)
+                    hint = f" Did you mean {near}?" if near else ""
+                    yield f"{where}.after: there is no hook {other} in hooks.{phase}.{hint}"
         _sorted, cycle = order(hooks)
         if cycle:
-            yield "hooks.%s: these wait for each other: %s." % (phase, " after ".join(cycle))
+            yield f"hooks.{phase}: these wait for each other: {' after '.join(cycle)}."

@@ -32,9 +32,9 @@ def containers_of(spec: Spec) -> list[tuple[str, dict[str, Any]]]:
     """List every container with its path in the description, the main one first with an empty path."""
     found: list[tuple[str, dict[str, Any]]] = [("", spec)]
     for place in EXTRA:
-        found += [("%s.%s" % (place, name), container) for name, container in spec[place].items()]
+        found += [(f"{place}.{name}", container) for name, container in spec[place].items()]
     for phase in ("pre", "post"):
-        found += [("hooks.%s.%s" % (phase, name), hook) for name, hook in spec["hooks"][phase].items()]
+        found += [(f"hooks.{phase}.{name}", hook) for name, hook in spec["hooks"][phase].items()]
     return found
 
 
@@ -53,11 +53,11 @@ def problems(spec: Spec) -> list[str]:
                 found.append(_lost(join(join(path, "mounts"), name), "volume", name, list(spec["volumes"])))
             elif path.startswith("hooks.") and spec["kind"] == "StatefulSet" and spec["volumes"][name]["size"]:
                 where = join(join(path, "mounts"), name)
-                found.append("%s: each pod of a StatefulSet has a volume of its own, a hook has none of them." % where)
+                found.append(f"{where}: each pod of a StatefulSet has a volume of its own, a hook has none of them.")
     for place in ("config_maps", "secrets"):
         for name, data in spec[place].items():
             for key, entry in data.items():
-                found += _file("%s.%s[%s]" % (place, name, key), entry)
+                found += _file(f"{place}.{name}[{key}]", entry)
     found += _volumes(spec)
     return found
 
@@ -67,17 +67,17 @@ def _names(spec: Spec) -> Iterator[str]:
     for place in EXTRA:
         for name in spec[place]:
             if name in seen:
-                yield "%s.%s: the name is taken by %s; a pod's containers have different names." % (
+                yield "{}.{}: the name is taken by {}; a pod's containers have different names.".format(
                     place,
                     name,
                     seen[name] if "." in seen[name] else "the application itself",
                 )
-            seen[name] = "%s.%s" % (place, name)
+            seen[name] = f"{place}.{name}"
     used: dict[str, int] = {}
     bound: dict[tuple[str, int], str] = {}
     for name, port in ports_of(spec):
         if name in used:
-            yield "ports.%s: two containers have a port of this name." % name
+            yield f"ports.{name}: two containers have a port of this name."
         used[name] = 1
         key = (port["protocol"], port["target_port"] or port["port"])
         if key in bound:
@@ -91,10 +91,10 @@ def _environment(spec: Spec, path: str, container: Mapping[str, Any]) -> Iterato
         for name, value in container[field].items():
             where = join(join(path, field), name)
             if field == "secret_env" and name in container["env"]:
-                yield "%s: env has this variable too." % where
+                yield f"{where}: env has this variable too."
             sources = [key for key in ("value", "config_map", "secret", "field", "resource") if value[key] is not None]
             if len(sources) != 1:
-                yield "%s: takes %s, exactly one of these." % (
+                yield "{}: takes {}, exactly one of these.".format(
                     where,
                     one_of(("a value", "config_map", "secret", "field", "resource")),
                 )
@@ -104,12 +104,12 @@ def _environment(spec: Spec, path: str, container: Mapping[str, Any]) -> Iterato
             place = "config_maps" if sources[0] == "config_map" else "secrets"
             own = spec[place].get(value[sources[0]])
             if value["key"] is None:
-                yield "%s.key: is required." % where
+                yield f"{where}.key: is required."
             elif own is not None and value["key"] not in own:
-                yield _lost("%s.key" % where, "key", value["key"], list(own))
+                yield _lost(f"{where}.key", "key", value["key"], list(own))
     for number, source in enumerate(container["env_from"]):
         if bool(source["config_map"]) == bool(source["secret"]):
-            yield "%s[%d]: takes config_map or secret." % (join(path, "env_from"), number)
+            yield f"{join(path, 'env_from')}[{number}]: takes config_map or secret."
 
 
 def _files(path: str, container: Mapping[str, Any]) -> Iterator[str]:
@@ -117,19 +117,19 @@ def _files(path: str, container: Mapping[str, Any]) -> Iterator[str]:
         for name, entry in container[field].items():
             where = join(join(path, field), name)
             if field == "secret_files" and name in container["config_files"]:
-                yield "%s: config_files has this file too." % where
+                yield f"{where}: config_files has this file too."
             yield from _file(where, entry)
 
 
 def _file(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     given = [name for name in ("content", "src", "template", "base64") if entry[name] is not None]
     if len(given) != 1:
-        yield "%s: takes %s, exactly one of these." % (where, one_of(("content", "src", "template", "base64")))
+        yield f"{where}: takes {one_of(('content', 'src', 'template', 'base64'))}, exactly one of these."
     elif given == ["base64"]:
         try:
             base64.b64decode("".join(entry["base64"].split()), validate=True)
         except (binascii.Error, ValueError):
-            yield "%s.base64: is not base64; write plain text as content." % where
+            yield f"{where}.base64: is not base64; write plain text as content."
 
 
 def _resources(path: str, container: Mapping[str, Any]) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _resources(path: str, container: Mapping[str, Any]) -> Iterator[str]:
     for name, limit in limits.items():
         if name in requests and amount(requests[name]) > amount(limit):
             where = join(join(join(path, "resources"), "requests"), name)
-            yield "%s: is %s, more than the limit (%s)." % (where, requests[name], limit)
+            yield f"{where}: is {requests[name]}, more than the limit ({limit})."
 
 
 def _probes(path: str, container: Mapping[str, Any]) -> Iterator[str]:
@@ -149,12 +149,12 @@ def _probes(path: str, container: Mapping[str, Any]) -> Iterator[str]:
         where = join(path, name)
         given = [way for way in ("path", "command", "tcp", "grpc") if probe[way] not in (None, False)]
         if len(given) != 1:
-            yield "%s: takes %s, exactly one of these." % (where, one_of(("path", "command", "tcp: true", "grpc")))
+            yield f"{where}: takes {one_of(('path', 'command', 'tcp: true', 'grpc'))}, exactly one of these."
         if given == ["command"]:
             continue
         yield from _port(where, probe["port"], container, "grpc" in given)
         if probe["success_threshold"] not in (None, 1) and name in ("liveness", "startup"):
-            yield "%s.success_threshold: takes 1 for a %s probe." % (where, name)
+            yield f"{where}.success_threshold: takes 1 for a {name} probe."
     for name in ("pre_stop", "post_start"):
         handler = container.get(name)
         if not handler:
@@ -162,7 +162,7 @@ def _probes(path: str, container: Mapping[str, Any]) -> Iterator[str]:
         where = join(path, name)
         given = [way for way in ("path", "command", "sleep") if handler[way] is not None]
         if len(given) != 1:
-            yield "%s: takes %s, exactly one of these." % (where, one_of(("command", "path", "sleep")))
+            yield f"{where}: takes {one_of(('command', 'path', 'sleep'))}, exactly one of these."
         elif given == ["path"]:
             yield from _port(where, handler["port"], container, False)
 
@@ -170,9 +170,9 @@ def _probes(path: str, container: Mapping[str, Any]) -> Iterator[str]:
 def _port(where: str, port: Any, container: Mapping[str, Any], number_only: bool) -> Iterator[str]:
     ports = container.get("ports") or {}
     if port is None and not ports:
-        yield "%s.port: is required, because the container has no ports of its own." % where
+        yield f"{where}.port: is required, because the container has no ports of its own."
     elif isinstance(port, str) and port not in ports:
-        yield _lost("%s.port" % where, "port", port, list(ports))
+        yield _lost(f"{where}.port", "port", port, list(ports))
 
 
 def _security(path: str, security: Any) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _security(path: str, security: Any) -> Iterator[str]:
         return
     where = join(path, "security")
     if security["run_as_non_root"] and security["run_as_user"] == 0:
-        yield "%s.run_as_user: is 0, which is root; set run_as_non_root: false where that is meant." % where
+        yield f"{where}.run_as_user: is 0, which is root; set run_as_non_root: false where that is meant."
 
 
 def _volumes(spec: Spec) -> Iterator[str]:
@@ -190,14 +190,14 @@ def _volumes(spec: Spec) -> Iterator[str]:
             mounted.setdefault(name, []).append(path)
     paths: dict[str, str] = {}
     for name, volume in spec["volumes"].items():
-        where = "volumes.%s" % name
+        where = f"volumes.{name}"
         given = [source for source in SOURCES if volume[source] is not None]
         if len(given) != 1:
-            yield "%s: takes %s, exactly one of these." % (where, one_of(SOURCES))
+            yield f"{where}: takes {one_of(SOURCES)}, exactly one of these."
         if volume["path"] is None and name not in mounted:
-            yield "%s.path: is required, or no container uses the volume." % where
+            yield f"{where}.path: is required, or no container uses the volume."
         if volume["path"] in paths:
-            yield "%s.path: %s is the path of volumes.%s." % (where, volume["path"], paths[volume["path"]])
+            yield f"{where}.path: {volume['path']} is the path of volumes.{paths[volume['path']]}."
         if volume["path"]:
             paths[volume["path"]] = name
         if "size" in given:
@@ -205,12 +205,12 @@ def _volumes(spec: Spec) -> Iterator[str]:
             continue
         for field in ("class", "volume_name", "selector"):
             if volume[field] is not None:
-                yield "%s.%s: belongs to a claim of one's own; add size." % (where, field)
+                yield f"{where}.{field}: belongs to a claim of one's own; add size."
 
 
 def _claim(spec: Spec, where: str, volume: Mapping[str, Any]) -> Iterator[str]:
     if spec["kind"] == "DaemonSet" and volume["mode"] in WRITTEN_BY_ONE:
-        yield "%s.mode: a DaemonSet's pods run on many nodes and cannot share a %s volume; use %s." % (
+        yield "{}.mode: a DaemonSet's pods run on many nodes and cannot share a {} volume; use {}.".format(
             where,
             volume["mode"],
             one_of(("ReadWriteMany", "host_path", "empty_dir")),
@@ -219,5 +219,5 @@ def _claim(spec: Spec, where: str, volume: Mapping[str, Any]) -> Iterator[str]:
 
 def _lost(where: str, what: str, name: str, known: Sequence[str]) -> str:
     near = nearest(name, known)
-    hint = " Did you mean %s?" % near if near else ""
-    return "%s: there is no %s %s; there are %s.%s" % (where, what, name, ", ".join(known) or "none", hint)
+    hint = f" Did you mean {near}?" if near else ""
+    return f"{where}: there is no {what} {name}; there are {', '.join(known) or 'none'}.{hint}"

@@ -46,7 +46,7 @@ def keys_of(paths: Mapping[str, Any]) -> dict[str, str]:
     alone = len(set(names)) == len(names)
     keys = {path: _key(os.path.basename(path) if alone else plain[path]) for path in paths}
     if len(set(keys.values())) < len(keys):
-        keys = {path: "%s-%s" % (key, digest(path, 6)) for path, key in keys.items()}
+        keys = {path: f"{key}-{digest(path, 6)}" for path, key in keys.items()}
     return keys
 
 
@@ -68,7 +68,7 @@ class Configuration:
         for kind, place in (("ConfigMap", "config_maps"), ("Secret", "secrets")):
             for name, entries in self.spec[place].items():
                 data = {key: content_of(entry) for key, entry in entries.items()}
-                self.named[(kind, name)] = self.add(kind, name, data, "%s.%s" % (place, name))
+                self.named[(kind, name)] = self.add(kind, name, data, f"{place}.{name}")
 
     def name_of(self, kind: str, name: str) -> str:
         """Give the name that an object has in the cluster: with its hash where it is one of the application's own."""
@@ -86,7 +86,7 @@ class Configuration:
         identity: dict[str, Any] = dict(content)
         if kind == "Secret":
             identity["type"] = of_type
-        name = "%s-%s" % (family, digest(identity))
+        name = f"{family}-{digest(identity)}"
         size = sum(len(value) for value in data.values())
         if size > LARGEST:
             self.problems.append(

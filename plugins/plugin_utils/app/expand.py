@@ -63,7 +63,7 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
     try:
         objects += flatten(spec["manifests"])
     except BadObject as error:
-        problems += ["manifests: %s" % line for line in str(error).split("\n")]
+        problems += [f"manifests: {line}" for line in str(error).split("\n")]
     problems += _twice(objects, spec["namespace"])
     if problems:
         raise BadApp(problems)
@@ -76,8 +76,8 @@ def _hooks(spec: Spec, configuration: Configuration, account: Mapping[str, Any],
     hooks = spec["hooks"][phase]
     for name in order(hooks)[0]:
         hook = hooks[name]
-        path = "hooks.%s.%s" % (phase, name)
-        about = metadata(spec, "%s-%s" % (spec["name"], name))
+        path = f"hooks.{phase}.{name}"
+        about = metadata(spec, f"{spec['name']}-{name}")
         about["annotations"] = dict(about.get("annotations") or {}, **{HOOK: phase})
         body = workloads.job_spec(hook, hook_template(spec, configuration, account, name, path, hook))
         made.append({"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": body})
@@ -89,28 +89,28 @@ def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]],
     places: list[tuple[list[Object], int]] = [(objects, number) for number in range(len(objects))]
     places += [(jobs, number) for jobs in hooks.values() for number in range(len(jobs))]
     for number, patch in enumerate(spec["overrides"]):
-        where = "overrides[%d]" % number
+        where = f"overrides[{number}]"
         kind, about = patch.get("kind"), patch.get("metadata") or {}
         if not isinstance(about, Mapping):
-            problems.append("%s.metadata: takes a mapping, not %s." % (where, words(about)))
+            problems.append(f"{where}.metadata: takes a mapping, not {words(about)}.")
             continue
         name = about.get("name")
         kinds = sorted({held[place]["kind"] for held, place in places})
         if not kind:
-            problems.append("%s.kind: is required; there are %s." % (where, ", ".join(kinds)))
+            problems.append(f"{where}.kind: is required; there are {', '.join(kinds)}.")
             continue
         same = [(held, place) for held, place in places if held[place]["kind"] == kind]
         fitting = [(held, place) for held, place in same if name is None or name in _called(held[place])]
         if not same:
             near = nearest(str(kind).lower(), [known.lower() for known in kinds])
             meant = [known for known in kinds if known.lower() == near]
-            hint = " Did you mean %s?" % meant[0] if meant else ""
-            problems.append("%s.kind: this application has no %s; it has %s.%s" % (where, kind, ", ".join(kinds), hint))
+            hint = f" Did you mean {meant[0]}?" if meant else ""
+            problems.append(f"{where}.kind: this application has no {kind}; it has {', '.join(kinds)}.{hint}")
             continue
         if len(fitting) != 1:
             names = ", ".join(sorted(_called(held[place])[-1] for held, place in same))
-            what = "fits no %s" % kind if not fitting else "fits several objects"
-            problems.append("%s: %s; give metadata.name, one of %s." % (where, what, names))
+            what = f"fits no {kind}" if not fitting else "fits several objects"
+            problems.append(f"{where}: {what}; give metadata.name, one of {names}.")
             continue
         held, place = fitting[0]
         body = {key: value for key, value in patch.items() if key not in ("apiVersion", "kind")}
@@ -118,20 +118,18 @@ def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]],
         changed = [key for key in HASHED if key in body]
         if changed and VERSION_OF in (held[place]["metadata"].get("annotations") or {}):
             problems.append(
-                "%s.%s: the name of this %s is made from its content; change env, config_files or config_maps instead."
-                % (where, changed[0], kind)
+                f"{where}.{changed[0]}: the name of this {kind} is made from its content; change env, config_files or config_maps instead."
             )
             continue
         try:
             made = merge(held[place], body)
         except BadPatch as error:
-            problems.append("%s: %s" % (where, error))
+            problems.append(f"{where}: {error}")
             continue
         was, now = reference(held[place]), reference(made)
         if (was.api_version, was.kind, was.name) != (now.api_version, now.kind, now.name):
             problems.append(
-                "%s: would take away what %s is known by; leave apiVersion, kind and metadata.name as they are."
-                % (where, was)
+                f"{where}: would take away what {was} is known by; leave apiVersion, kind and metadata.name as they are."
             )
             continue
         held[place] = made
@@ -150,7 +148,7 @@ def _twice(objects: list[Object], namespace: str) -> list[str]:
         name = reference(content)
         key = (name.kind, name.namespace or namespace, name.name)
         if key in seen:
-            problems.append("manifests: %s is made by the application already; leave it out, or use overrides." % name)
+            problems.append(f"manifests: {name} is made by the application already; leave it out, or use overrides.")
         seen[key] = 1
     return problems
 

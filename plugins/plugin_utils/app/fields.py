@@ -50,8 +50,8 @@ def words(value: Any) -> str:
 def join(path: str, name: str) -> str:
     """Add a name to the path of a field; names that are no words stand in brackets."""
     if re.match(r"^[A-Za-z_][\w-]*$", name):
-        return "%s.%s" % (path, name) if path else name
-    return "%s[%s]" % (path, name)
+        return f"{path}.{name}" if path else name
+    return f"{path}[{name}]"
 
 
 def snake(name: str) -> str:
@@ -92,7 +92,7 @@ class Raw(Type):
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         if self.shape and not isinstance(value, self.shape):
-            problems.append("%s: takes %s, not %s." % (path, words(self.shape()), words(value)))
+            problems.append(f"{path}: takes {words(self.shape())}, not {words(value)}.")
             return self.shape()
         return value
 
@@ -121,18 +121,18 @@ class Text(Type):
         if self.loose and isinstance(value, (int, float)):
             return str(value)
         if not isinstance(value, str):
-            problems.append("%s: takes a text, not %s%s." % (path, words(value), _quote(value)))
+            problems.append(f"{path}: takes a text, not {words(value)}{_quote(value)}.")
             return ""
         if self.choices and value not in self.choices:
             same = [choice for choice in self.choices if choice.lower() == value.lower()]
             near = same or difflib.get_close_matches(value, self.choices, n=1, cutoff=0.5)
-            hint = " Did you mean %s?" % near[0] if near else ""
-            problems.append("%s: takes %s, not %r.%s" % (path, one_of(self.choices), value, hint))
+            hint = f" Did you mean {near[0]}?" if near else ""
+            problems.append(f"{path}: takes {one_of(self.choices)}, not {value!r}.{hint}")
             return self.choices[0]
         if not value and not self.empty and not self.loose:
-            problems.append("%s: is empty." % path)
+            problems.append(f"{path}: is empty.")
         elif self.pattern and value and not self.pattern[0].match(value):
-            problems.append("%s: %r is not %s." % (path, value, self.pattern[1]))
+            problems.append(f"{path}: {value!r} is not {self.pattern[1]}.")
         return value
 
 
@@ -148,7 +148,7 @@ class Number(Type):
         if isinstance(value, str) and re.match(r"^-?\d+$", value.strip()):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            problems.append("%s: takes a whole number, not %s." % (path, _said(value)))
+            problems.append(f"{path}: takes a whole number, not {_said(value)}.")
             return self.least
         if not self.least <= value <= self.most:
             bounds = "at least %d" % self.least if self.most == 2**31 - 1 else "%d to %d" % (self.least, self.most)
@@ -166,7 +166,7 @@ class Flag(Type):
         if isinstance(value, str) and value.lower() in TRUE + FALSE:
             return value.lower() in TRUE
         if not isinstance(value, bool):
-            problems.append("%s: takes true or false, not %s." % (path, _said(value)))
+            problems.append(f"{path}: takes true or false, not {_said(value)}.")
             return False
         return value
 
@@ -180,7 +180,7 @@ class Share(Type):
         if isinstance(value, str) and re.match(r"^\d+%$", value):
             return value
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            problems.append("%s: takes a number or a percentage such as 25%%, not %s." % (path, _said(value)))
+            problems.append(f"{path}: takes a number or a percentage such as 25%, not {_said(value)}.")
             return 0
         return value
 
@@ -193,7 +193,7 @@ class Quantity(Type):
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         text = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not QUANTITY.match(text):
-            problems.append("%s: takes an amount such as 250m, 64Mi or 10Gi, not %s." % (path, _said(value)))
+            problems.append(f"{path}: takes an amount such as 250m, 64Mi or 10Gi, not {_said(value)}.")
             return "0"
         return text
 
@@ -213,11 +213,11 @@ class Items(Type):
         if self.single and not isinstance(value, list):
             value = [value]
         if not isinstance(value, list):
-            problems.append("%s: takes a list, not %s%s." % (path, words(value), _quote(value)))
+            problems.append(f"{path}: takes a list, not {words(value)}{_quote(value)}.")
             return []
         if len(value) < self.least:
-            problems.append("%s: is an empty list." % path)
-        return [self.item.read(item, "%s[%d]" % (path, number), problems) for number, item in enumerate(value)]
+            problems.append(f"{path}: is an empty list.")
+        return [self.item.read(item, f"{path}[{number}]", problems) for number, item in enumerate(value)]
 
 
 class Named(Type):
@@ -234,14 +234,14 @@ class Named(Type):
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         if not isinstance(value, Mapping):
-            problems.append("%s: takes a mapping from names to values, not %s%s." % (path, words(value), _quote(value)))
+            problems.append(f"{path}: takes a mapping from names to values, not {words(value)}{_quote(value)}.")
             return {}
         found: dict[str, Any] = {}
         for key, item in value.items():
             name = str(key)
             where = join(path, name)
             if self.name and not self.name[0].match(name):
-                problems.append("%s: the name %r is not %s." % (where, name, self.name[1]))
+                problems.append(f"{where}: the name {name!r} is not {self.name[1]}.")
             elif len(name) > self.longest:
                 problems.append("%s: the name has %d characters; %d are allowed." % (where, len(name), self.longest))
             found[name] = self.value.read(item, where, problems)
@@ -278,7 +278,7 @@ class Record(Type):
         if not isinstance(value, Mapping):
             stands_for = self.short(value) if self.short else None
             if stands_for is None:
-                problems.append("%s: takes %s, not %s%s." % (path, self.shape, words(value), _quote(value)))
+                problems.append(f"{path}: takes {self.shape}, not {words(value)}{_quote(value)}.")
                 return self.empty()
             value = stands_for
         for name in value:
@@ -289,7 +289,7 @@ class Record(Type):
             given = value.get(name)
             if given is None:
                 if what.required:
-                    problems.append("%s: is required." % join(path, name))
+                    problems.append(f"{join(path, name)}: is required.")
                 found[name] = copy.deepcopy(what.default)
             else:
                 found[name] = what.type.read(given, join(path, name), problems)
@@ -303,11 +303,11 @@ class Record(Type):
         """Say that a field is not known, and which was most likely meant."""
         place = self.elsewhere.get(snake(name)) or self.elsewhere.get(name)
         if place:
-            return "%s: there is no such field here; write %s." % (join(path, name), place)
+            return f"{join(path, name)}: there is no such field here; write {place}."
         near = nearest(name, list(self.fields))
         if near:
-            return "%s: there is no such field; did you mean %s?" % (join(path, name), join(path, near))
-        return "%s: there is no such field; there are %s." % (join(path, name), ", ".join(sorted(self.fields)))
+            return f"{join(path, name)}: there is no such field; did you mean {join(path, near)}?"
+        return f"{join(path, name)}: there is no such field; there are {', '.join(sorted(self.fields))}."
 
 
 class Either(Type):
@@ -339,8 +339,8 @@ def amount(quantity: str) -> float:
 
 def _quote(value: Any) -> str:
     """Repeat a value where that helps; texts are repeated only by types that no secret has (see :func:`_said`)."""
-    return " (%s)" % value if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+    return f" ({value})" if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
 def _said(value: Any) -> str:
-    return "%r" % value if isinstance(value, str) and len(value) <= 32 else words(value) + _quote(value)
+    return f"{value!r}" if isinstance(value, str) and len(value) <= 32 else words(value) + _quote(value)

@@ -47,19 +47,19 @@ def read_files(action: Any, task_vars: Mapping[str, Any], spec: Spec) -> None:
             elif entry["template"] is not None:
                 entry["data"] = _rendered(action, task_vars, entry["template"])
         except SourceError as error:
-            problems += ["%s: %s" % (path, problem) for problem in error.problems]
+            problems += [f"{path}: {problem}" for problem in error.problems]
     if problems:
         raise BadApp(problems)
 
 
 def _bytes(action: Any, path: str) -> bytes:
     if os.path.isdir(path):
-        raise SourceError(["%s is a folder; name its files one by one." % path])
+        raise SourceError([f"{path} is a folder; name its files one by one."])
     try:
         content, _shown = action._loader._get_file_contents(path)
     except (AnsibleError, OSError) as error:
         reason = " ".join(str(getattr(error, "message", None) or error).split())
-        raise SourceError(["%s cannot be read: %s" % (path, reason)]) from None
+        raise SourceError([f"{path} cannot be read: {reason}"]) from None
     return bytes(content)
 
 

@@ -46,17 +46,17 @@ def template(spec: Spec, configuration: Configuration, account: Mapping[str, Any
     """
     containers = Containers(spec, configuration)
     pod: Object = dict(account)
-    init = [containers.make(name, own, "init.%s" % name) for name, own in spec["init"].items()]
+    init = [containers.make(name, own, f"init.{name}") for name, own in spec["init"].items()]
     # A sidecar of Kubernetes' own kind starts before the application, ends after it and does not keep a Job from completing
     # (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
     init = [
-        dict(containers.make(name, own, "sidecars.%s" % name), restartPolicy="Always")
+        dict(containers.make(name, own, f"sidecars.{name}"), restartPolicy="Always")
         for name, own in spec["sidecars"].items()
     ] + init
     if init:
         pod["initContainers"] = init
     pod["containers"] = [containers.make(spec["name"], spec, "")] + [
-        containers.make(name, own, "containers.%s" % name) for name, own in spec["containers"].items()
+        containers.make(name, own, f"containers.{name}") for name, own in spec["containers"].items()
     ]
     volumes = volumes_of(spec, configuration) + containers.volumes
     if volumes:
@@ -74,7 +74,7 @@ def hook_template(
 ) -> Object:
     """Make the template of a hook's pod; what the hook does not say is as in the application's own container."""
     own: dict[str, Any] = dict(hook)
-    family = "%s-%s" % (spec["name"], name)
+    family = f"{spec['name']}-{name}"
     if hook["inherit"]:
         for field in ("env", "secret_env", "config_files", "secret_files"):
             own[field] = dict(spec[field], **hook[field])
@@ -195,7 +195,7 @@ def spread_of(spec: Spec, kind: str) -> list[Object]:
 
 def claim_name(spec: Spec, volume: str) -> str:
     """Name the claim of a volume of an application that is no StatefulSet."""
-    return "%s-%s" % (spec["name"], volume)
+    return f"{spec['name']}-{volume}"
 
 
 def claim_spec(volume: Mapping[str, Any]) -> Object:

@@ -27,7 +27,7 @@ def service_name(spec: Spec) -> str:
 def governing_name(spec: Spec) -> str:
     """Name the headless Service that gives the pods of a StatefulSet their names."""
     service = spec["service"] or {}
-    return service_name(spec) if service.get("headless") else "%s-headless" % spec["name"]
+    return service_name(spec) if service.get("headless") else f"{spec['name']}-headless"
 
 
 def services(spec: Spec) -> list[Object]:
@@ -103,7 +103,7 @@ def ingress(spec: Spec) -> Object | None:
     tls = wanted["tls"]
     if tls:
         hosts = tls["hosts"] or [group["host"] for group in groups if group["host"]]
-        body["tls"] = [{"hosts": list(dict.fromkeys(hosts)), "secretName": tls["secret"] or "%s-tls" % spec["name"]}]
+        body["tls"] = [{"hosts": list(dict.fromkeys(hosts)), "secretName": tls["secret"] or f"{spec['name']}-tls"}]
         for field in ("issuer", "cluster_issuer"):
             if tls[field]:
                 annotations[CERT_MANAGER + field.replace("_", "-")] = tls[field]

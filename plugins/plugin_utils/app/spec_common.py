@@ -37,7 +37,7 @@ class Off(Type):
     def read(self, value: Any, path: str, problems: Any) -> Any:
         if value is False or (isinstance(value, str) and value.lower() in ("false", "no", "off")):
             return False
-        problems.append("%s: takes false." % path)
+        problems.append(f"{path}: takes false.")
         return None
 
 

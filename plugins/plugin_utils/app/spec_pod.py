@@ -111,7 +111,7 @@ HANDLER = Record(
 )
 RESOURCES = Record(
     {"requests": Field(Named(Quantity())), "limits": Field(Named(Quantity()))},
-    elsewhere={name: "requests.%s and limits.%s" % (name, name) for name in ("cpu", "memory")},
+    elsewhere={name: f"requests.{name} and limits.{name}" for name in ("cpu", "memory")},
 )
 PORT = Record(
     {

@@ -54,15 +54,15 @@ def merge(content: Mapping[str, Any], patch: Mapping[str, Any], path: str = "") 
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise BadPatch("%s.$patch: takes replace, merge or delete, not %r." % (path, directive))
+        raise BadPatch(f"{path}.$patch: takes replace, merge or delete, not {directive!r}.")
     for key, value in patch.items():
         if (key == RETAIN or key.startswith(DELETE_FROM)) and not isinstance(value, list):
-            raise BadPatch("%s: takes a list, not %r." % ("%s.%s" % (path, key) if path else key, value))
+            raise BadPatch("{}: takes a list, not {!r}.".format(f"{path}.{key}" if path else key, value))
     result: dict[str, Any] = copy.deepcopy(dict(content))
     if RETAIN in patch:
         result = {key: value for key, value in result.items() if key in patch[RETAIN]}
     for key, value in patch.items():
-        where = "%s.%s" % (path, key) if path else key
+        where = f"{path}.{key}" if path else key
         if key in (PATCH, RETAIN) or key.startswith(ORDER):
             continue
         if key.startswith(DELETE_FROM):
@@ -92,16 +92,16 @@ def _merge_list(field: str, before: Any, patch: list[Any], path: str) -> list[An
     result = copy.deepcopy(old)
     for number, item in enumerate(patch):
         if not isinstance(item, Mapping) or key not in item:
-            raise BadPatch("%s[%d].%s: is required, elements of this list are told apart by it." % (path, number, key))
+            raise BadPatch(f"{path}[{number}].{key}: is required, elements of this list are told apart by it.")
         places = [
             place for place, other in enumerate(result) if isinstance(other, Mapping) and other.get(key) == item[key]
         ]
         if item.get(PATCH) == "delete":
             result = [other for place, other in enumerate(result) if place not in places]
         elif places:
-            result[places[0]] = merge(result[places[0]], item, "%s[%d]" % (path, number))
+            result[places[0]] = merge(result[places[0]], item, f"{path}[{number}]")
         else:
-            result.append(merge({}, item, "%s[%d]" % (path, number)))
+            result.append(merge({}, item, f"{path}[{number}]"))
     return result
 
 

@@ -83,16 +83,15 @@ class Calico:
         )
         if self.encapsulation not in ENCAPSULATIONS:
             found.append(
-                "Calico has no encapsulation %r; choose one of %s." % (self.encapsulation, ", ".join(ENCAPSULATIONS))
+                f"Calico has no encapsulation {self.encapsulation!r}; choose one of {', '.join(ENCAPSULATIONS)}."
             )
         elif self.encapsulation.startswith("IPIP") and not self.bgp:
             found.append(
-                "Encapsulation %s needs BGP, which tells the nodes each other's pods. Set BGP on, or use VXLAN."
-                % self.encapsulation
+                f"Encapsulation {self.encapsulation} needs BGP, which tells the nodes each other's pods. Set BGP on, or use VXLAN."
             )
         for name in self.node_env:
             if name in OWN_ENV:
-                found.append("Environment %s of calico-node has an option of its own; set that one instead." % name)
+                found.append(f"Environment {name} of calico-node has an option of its own; set that one instead.")
         return found
 
 
@@ -104,9 +103,9 @@ def pod_subnet_problems(subnet: str, block: int) -> list[str]:
     try:
         network = ipaddress.ip_network(subnet, strict=True)
     except ValueError as error:
-        return ["The pod network %r is no network in CIDR notation: %s." % (subnet, error)]
+        return [f"The pod network {subnet!r} is no network in CIDR notation: {error}."]
     if network.version != 4:
-        return ["The pod network %s is IPv6; this role sets up IPv4 pod networks." % subnet]
+        return [f"The pod network {subnet} is IPv6; this role sets up IPv4 pod networks."]
     if network.prefixlen > block:
         return ["The pod network %s is too small: each node takes a /%d of it." % (subnet, block)]
     return []
@@ -124,7 +123,7 @@ def api_server_problems(api_server: str, port: int) -> list[str]:
     try:
         api_server_env(api_server, port)
     except ValueError:
-        return ["The API server's address %r is not HOST or HOST:PORT." % api_server]
+        return [f"The API server's address {api_server!r} is not HOST or HOST:PORT."]
     return []
 
 
@@ -139,9 +138,7 @@ def api_server_env(api_server: str, port: int) -> dict[str, str]:
     """
     if not api_server:
         return {}
-    parts = urlsplit(
-        "//[%s]" % api_server if api_server.count(":") > 1 and "[" not in api_server else "//" + api_server
-    )
+    parts = urlsplit(f"//[{api_server}]" if api_server.count(":") > 1 and "[" not in api_server else "//" + api_server)
     if not parts.hostname or parts.path or parts.query or parts.username:
         raise ValueError(api_server)
     return {"KUBERNETES_SERVICE_HOST": parts.hostname, "KUBERNETES_SERVICE_PORT": str(parts.port or port)}
@@ -162,7 +159,7 @@ def configure(objects: Iterable[Any], wanted: Calico) -> list[Object]:
     _find(result, "Deployment", "calico-kube-controllers")
     for key in ("calico_backend", "veth_mtu"):
         if key not in (config.get("data") or {}):
-            raise NetworkError("ConfigMap calico-config of the manifest has no key %s. %s" % (key, _REMEDY))
+            raise NetworkError(f"ConfigMap calico-config of the manifest has no key {key}. {_REMEDY}")
     config["data"].update(calico_backend=wanted.backend, veth_mtu=str(wanted.mtu))
     container = _container(node, "calico-node")
     ipip, vxlan = ENCAPSULATIONS[wanted.encapsulation]
@@ -233,7 +230,7 @@ def _find(objects: list[Object], kind: str, name: str) -> Object:
             and (content.get("metadata") or {}).get("name") == name
         ):
             return content
-    raise NetworkError("The manifest has no %s named %s. %s" % (kind, name, _REMEDY))
+    raise NetworkError(f"The manifest has no {kind} named {name}. {_REMEDY}")
 
 
 def _pod_spec(content: Mapping[str, Any]) -> Object:
@@ -249,13 +246,13 @@ def _container(workload: Object, name: str) -> Object:
     for container in _pod_spec(workload).get("containers") or []:
         if container.get("name") == name:
             return container
-    raise NetworkError("DaemonSet calico-node of the manifest has no container %s. %s" % (name, _REMEDY))
+    raise NetworkError(f"DaemonSet calico-node of the manifest has no container {name}. {_REMEDY}")
 
 
 def _set_bird_probe(container: Object, probe: str, bgp: bool) -> None:
     command = ((container.get(probe) or {}).get("exec") or {}).get("command")
     if not command:
-        raise NetworkError("Container calico-node of the manifest has no command in its %s. %s" % (probe, _REMEDY))
+        raise NetworkError(f"Container calico-node of the manifest has no command in its {probe}. {_REMEDY}")
     kept = [part for part in command if part not in BIRD_PROBES]
     container[probe]["exec"]["command"] = kept + (
         ["-bird-live" if probe == "livenessProbe" else "-bird-ready"] if bgp else []
@@ -266,7 +263,7 @@ def _move_images(content: Object, registry: str) -> None:
     for container in _containers(content):
         first, slash, rest = container["image"].partition("/")
         named = slash and ("." in first or ":" in first or first == "localhost")
-        container["image"] = "%s/%s" % (registry, rest if named else container["image"])
+        container["image"] = f"{registry}/{rest if named else container['image']}"
 
 
 def _env_text(value: Any) -> str:

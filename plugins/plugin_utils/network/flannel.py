@@ -85,9 +85,7 @@ class Flannel:
             + api_server_problems(self.api_server, self.api_port)
         )
         if self.backend not in BACKENDS:
-            found.append(
-                "Flannel's backend %r is not supported; choose one of %s." % (self.backend, ", ".join(BACKENDS))
-            )
+            found.append(f"Flannel's backend {self.backend!r} is not supported; choose one of {', '.join(BACKENDS)}.")
         if not self.version:
             found.append("Flannel's version is not given.")
         if self.cni_plugin and not self.plugin_version:
@@ -173,7 +171,7 @@ def _plugins(first: Object) -> Object:
 
 
 def _daemon_set(wanted: Flannel) -> Object:
-    image = "%s:v%s" % (_image(IMAGE, wanted), wanted.version)
+    image = f"{_image(IMAGE, wanted)}:v{wanted.version}"
     labels = {"app": "flannel", "k8s-app": "flannel", "tier": "node"}
     spec: Object = {
         "hostNetwork": True,
@@ -227,7 +225,7 @@ def _flanneld(image: str, wanted: Flannel) -> Object:
 
 
 def _plugin_installers(image: str, wanted: Flannel) -> list[Object]:
-    plugin = "%s:v%s" % (_image(PLUGIN_IMAGE, wanted), wanted.plugin_version)
+    plugin = f"{_image(PLUGIN_IMAGE, wanted)}:v{wanted.plugin_version}"
     return [
         {
             "name": "install-cni-plugin",

@@ -20,7 +20,7 @@ def check_machine_id(cluster: Cluster) -> Iterator[Problem]:
         what = "Hosts share a machine-id: they are copies of one image."
         remedy = "On all but one: rm /etc/machine-id, run systemd-machine-id-setup, reboot."
         for name in names:
-            yield Problem("machine_id", name, what, "/etc/machine-id is %s" % value, remedy)
+            yield Problem("machine_id", name, what, f"/etc/machine-id is {value}", remedy)
     for host in cluster.seen:
         if not host.look["machine_id"]:
             evidence, remedy = "/etc/machine-id is empty or not there", "Run systemd-machine-id-setup and reboot."
@@ -41,7 +41,7 @@ def check_mac_address(cluster: Cluster) -> Iterator[Problem]:
         {host.name: str(node_interface(host).get("mac") or "") for host in cluster.seen}
     ).items():
         evidence, remedy = (
-            "the interface of the node's address has %s" % value,
+            f"the interface of the node's address has {value}",
             "Give each machine its own where it is defined.",
         )
         for name in names:
@@ -53,7 +53,7 @@ def check_product_uuid(cluster: Cluster) -> Iterator[Problem]:
     machines = {host.name: host.look["product_uuid"] for host in cluster.seen if not host.look["container"]}
     for value, names in duplicates(machines).items():
         evidence, remedy = (
-            "/sys/class/dmi/id/product_uuid is %s" % value,
+            f"/sys/class/dmi/id/product_uuid is {value}",
             "Give each virtual machine its own where it is defined.",
         )
         for name in names:
@@ -70,7 +70,7 @@ def check_node_address(cluster: Cluster) -> Iterator[Problem]:
                     "node_address",
                     host.name,
                     "The node's address is not on the host.",
-                    "kube_node_ip is %s; the host has %s" % (wanted, ", ".join(there) or "no address"),
+                    f"kube_node_ip is {wanted}; the host has {', '.join(there) or 'no address'}",
                     "Correct kube_node_ip, or leave it empty to take the address of the default route.",
                 )
         if not host.node_address or not there:
@@ -87,7 +87,7 @@ def check_node_address(cluster: Cluster) -> Iterator[Problem]:
             "Set kube_node_ip on them to addresses by which the others reach them.",
         )
         for name in names:
-            yield Problem("node_address", name, what, "each would be reached at %s" % address, remedy)
+            yield Problem("node_address", name, what, f"each would be reached at {address}", remedy)
 
 
 def check_host_networks(cluster: Cluster) -> Iterator[Problem]:
@@ -116,7 +116,7 @@ def check_clock(cluster: Cluster) -> Iterator[Problem]:
                 "clock",
                 host.name,
                 "The host's clock differs from the control node's.",
-                "it is %.0f seconds %s" % (abs(off), "ahead" if off > 0 else "behind"),
+                f"it is {abs(off):.0f} seconds {'ahead' if off > 0 else 'behind'}",
                 "Run a time service (systemd-timesyncd, chrony) on the host and on the control node.",
             )
 

@@ -102,11 +102,11 @@ def check_os(host: Host) -> Iterator[Problem]:
             "os",
             host.name,
             "The operating system is not supported.",
-            "%s (ID=%s, VERSION_ID=%s)" % (system["name"] or "no os-release", system["id"], system["version_id"]),
+            f"{system['name'] or 'no os-release'} (ID={system['id']}, VERSION_ID={system['version_id']})",
             "Use Debian 12, Ubuntu 22.04, RHEL 9 or one of its rebuilds, or a later release of them.",
         )
     if host.look["init"] != "systemd":
-        evidence = "the first process is '%s'" % host.look["init"]
+        evidence = f"the first process is '{host.look['init']}'"
         yield Problem(
             "os", host.name, "The host does not run systemd.", evidence, "Use a host that boots with systemd."
         )
@@ -120,7 +120,7 @@ def check_architecture(host: Host) -> Iterator[Problem]:
             host.name,
             "The processor's architecture is not supported.",
             host.look["architecture"],
-            "Use hosts of %s." % " or ".join(ARCHITECTURES),
+            f"Use hosts of {' or '.join(ARCHITECTURES)}.",
         )
 
 
@@ -180,7 +180,7 @@ def check_disk(host: Host) -> Iterator[Problem]:
         yield Problem(
             "disk",
             host.name,
-            "The kubelet would see DiskPressure: it evicts pods and deletes images below %s %s." % (signal, threshold),
+            f"The kubelet would see DiskPressure: it evicts pods and deletes images below {signal} {threshold}.",
             "%s has %s %s free (%.1f %% of %d MiB), the threshold is %.0f"
             % (disk["path"], free, unit, disk["available_percent"], disk["total_mb"], least),
             "Free or add disk space, or set absolute values that fit this disk in kubernetes_eviction_hard.",
@@ -211,7 +211,7 @@ def check_ports(host: Host) -> Iterator[Problem]:
                 "ports",
                 host.name,
                 "A port that Kubernetes needs is taken.",
-                "%s listens on TCP port %s" % (process, port),
+                f"{process} listens on TCP port {port}",
                 "Stop what listens there, or move it to another port.",
             )
 
@@ -240,8 +240,9 @@ def check_resolver(host: Host) -> Iterator[Problem]:
         "resolver",
         host.name,
         "No resolver configuration of the host works in a pod; pods will ask the gateway for names outside the cluster.",
-        "%s names %s; the gateway is %s"
-        % (resolver["path"], ", ".join(resolver["nameservers"]) or "no server", network["gateway"] or "not there"),
+        "{} names {}; the gateway is {}".format(
+            resolver["path"], ", ".join(resolver["nameservers"]) or "no server", network["gateway"] or "not there"
+        ),
         "Name a server in kubernetes_nameservers, or run systemd-resolved on the host.",
         "warning",
     )
@@ -265,7 +266,7 @@ def check_firewall(host: Host) -> Iterator[Problem]:
     firewall = host.look["firewall"]
     ports = ", ".join(str(port) for port in (PORTS_CONTROL_PLANE if host.control_plane else PORTS_WORKER))
     if host.control_plane:
-        ports = "%s, %s" % (host.want.get("kube_api_port") or 6443, ports)
+        ports = f"{host.want.get('kube_api_port') or 6443}, {ports}"
     for name, active in firewall.items():
         # The role kubernetes opens them in firewalld, unless it is told not to.
         if active and not host.settled and not (name == "firewalld" and host.want.get("kubernetes_firewalld")):
@@ -273,8 +274,8 @@ def check_firewall(host: Host) -> Iterator[Problem]:
                 "firewall",
                 host.name,
                 "A firewall is active: it must let nodes, pods and Services talk.",
-                "%s filters" % name,
-                "Open TCP %s and the NodePorts 30000-32767, and let the pod network through." % ports,
+                f"{name} filters",
+                f"Open TCP {ports} and the NodePorts 30000-32767, and let the pod network through.",
                 "warning",
             )
 
@@ -315,7 +316,7 @@ def check_installed(host: Host) -> Iterator[Problem]:
                 "installed",
                 host.name,
                 "Another version of Kubernetes is installed and will be replaced.",
-                "%s %s" % (name, installed),
+                f"{name} {installed}",
                 "Remove it first if that is not what you want.",
                 "info",
             )

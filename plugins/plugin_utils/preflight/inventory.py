@@ -48,7 +48,7 @@ def check_variables(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(
             "variables",
             host,
-            "The variable %s cannot be evaluated." % name,
+            f"The variable {name} cannot be evaluated.",
             error,
             "Correct its value in the inventory.",
         )
@@ -62,8 +62,8 @@ def check_groups(cluster: Cluster) -> Iterator[Problem]:
             "groups",
             "",
             "There is no control plane.",
-            "the group %s %s" % (group, "is empty" if group in cluster.groups else "is not in the inventory"),
-            "Put at least one host, or a group of your own as its child, into the group %s." % group,
+            f"the group {group} {'is empty' if group in cluster.groups else 'is not in the inventory'}",
+            f"Put at least one host, or a group of your own as its child, into the group {group}.",
         )
     elif not cluster.workers and all(
         str(host.want.get("control_plane_schedulable")) == "False" for host in cluster.control_planes
@@ -72,8 +72,8 @@ def check_groups(cluster: Cluster) -> Iterator[Problem]:
             "groups",
             "",
             "There is no worker and control planes take no pods, so none but the system's own can run.",
-            "the group %s is empty or not in the inventory, control_plane_schedulable is false" % WORKER,
-            "Put hosts into the group %s, or set control_plane_schedulable: auto." % WORKER,
+            f"the group {WORKER} is empty or not in the inventory, control_plane_schedulable is false",
+            f"Put hosts into the group {WORKER}, or set control_plane_schedulable: auto.",
             "warning",
         )
 
@@ -88,9 +88,8 @@ def check_groups_disjoint(cluster: Cluster) -> Iterator[Problem]:
                 "groups_disjoint",
                 host.name,
                 "A host is a control plane and a worker in a cluster of several hosts.",
-                "it is in %s and in %s" % (CONTROL_PLANE, WORKER),
-                "Leave it in %s only; control_plane_schedulable decides whether control planes take pods."
-                % CONTROL_PLANE,
+                f"it is in {CONTROL_PLANE} and in {WORKER}",
+                f"Leave it in {CONTROL_PLANE} only; control_plane_schedulable decides whether control planes take pods.",
             )
 
 
@@ -118,7 +117,7 @@ def check_node_names(cluster: Cluster) -> Iterator[Problem]:
                 "node_names",
                 host.name,
                 "The node's name is no DNS name.",
-                "'%s' %s" % (name, reason),
+                f"'{name}' {reason}",
                 "Rename the host in the inventory, or set kube_node_name to lower case letters, digits and '-'.",
             )
     for name, hosts in duplicates(
@@ -129,7 +128,7 @@ def check_node_names(cluster: Cluster) -> Iterator[Problem]:
                 "node_names",
                 host_name,
                 "Hosts have the same node name.",
-                "kube_node_name is %s" % name,
+                f"kube_node_name is {name}",
                 "Give each host its own kube_node_name, or set none.",
             )
 
@@ -142,7 +141,7 @@ def check_host_names(cluster: Cluster) -> Iterator[Problem]:
                 "host_names",
                 name,
                 "A host has the name of a group, so that patterns and --limit mean both.",
-                "the inventory has a group %s" % name,
+                f"the inventory has a group {name}",
                 "Rename the host or the group.",
             )
 
@@ -154,16 +153,16 @@ def check_version(cluster: Cluster) -> Iterator[Problem]:
         minors = sorted((str(minor) for minor in host.want.get("kube_versions") or {}), key=parse_version)
         if len(parse_version(version)) != 3:
             evidence, remedy = (
-                "kube_version is '%s'" % version,
-                "Write it in full and in quotes, for example '%s.0'." % (minors or ["1.36"])[-1],
+                f"kube_version is '{version}'",
+                f"Write it in full and in quotes, for example '{(minors or ['1.36'])[-1]}.0'.",
             )
             yield Problem("version", host.name, "kube_version is no version.", evidence, remedy)
         elif ".".join(version.split(".")[:2]) not in minors:
             yield Problem(
                 "version",
                 host.name,
-                "Kubernetes %s is out of the supported range." % version,
-                "kube_versions has rows for %s" % (", ".join(minors) or "nothing"),
+                f"Kubernetes {version} is out of the supported range.",
+                f"kube_versions has rows for {', '.join(minors) or 'nothing'}",
                 "Choose a version of one of these minors, or add a row to kube_versions.",
             )
 
@@ -177,7 +176,7 @@ def check_version_skew(cluster: Cluster) -> Iterator[Problem]:
                 "version_skew",
                 host.name,
                 "The hosts of one cluster want different versions of Kubernetes.",
-                "kube_version is %s" % host.want.get("kube_version"),
+                f"kube_version is {host.want.get('kube_version')}",
                 "Set kube_version once for all hosts of the cluster.",
             )
 
@@ -191,8 +190,8 @@ def check_cluster_variables(cluster: Cluster) -> Iterator[Problem]:
                 yield Problem(
                     "cluster_variables",
                     host.name,
-                    "%s differs between hosts of one cluster." % name,
-                    "it is '%s'" % host.want.get(name),
+                    f"{name} differs between hosts of one cluster.",
+                    f"it is '{host.want.get(name)}'",
                     "Set it once for all hosts of the cluster.",
                 )
 
@@ -203,8 +202,8 @@ def check_choices(cluster: Cluster) -> Iterator[Problem]:
         for name, choices in (("kube_network_plugin", NETWORK_PLUGINS), ("kube_proxy_mode", PROXY_MODES)):
             value = host.want.get(name)
             if value not in choices:
-                evidence, remedy = "it is '%s'" % value, "Choose one of %s." % ", ".join(choices)
-                yield Problem("choices", host.name, "%s has an unknown value." % name, evidence, remedy)
+                evidence, remedy = f"it is '{value}'", f"Choose one of {', '.join(choices)}."
+                yield Problem("choices", host.name, f"{name} has an unknown value.", evidence, remedy)
             elif value == "ipvs":
                 evidence = "deprecated since Kubernetes 1.35"
                 yield Problem(
@@ -232,15 +231,15 @@ def explain_mirrors(mirrors: Any) -> Iterator[str]:
         return
     for registry, entries in (mirrors or {}).items():
         if "/" in str(registry):
-            yield "'%s' is no name of a registry: write HOST or HOST:PORT" % registry
+            yield f"'{registry}' is no name of a registry: write HOST or HOST:PORT"
         if not isinstance(entries, list) or not entries:
-            yield "%s has no list of mirrors" % registry
+            yield f"{registry} has no list of mirrors"
             continue
         for entry in entries:
             if not isinstance(entry, dict) or not str(entry.get("url", "")).startswith(("http://", "https://")):
-                yield "a mirror of %s has no url that starts with http:// or https://" % registry
+                yield f"a mirror of {registry} has no url that starts with http:// or https://"
             elif set(entry) - MIRROR_KEYS:
-                yield "a mirror of %s has unknown keys: %s" % (registry, ", ".join(sorted(set(entry) - MIRROR_KEYS)))
+                yield f"a mirror of {registry} has unknown keys: {', '.join(sorted(set(entry) - MIRROR_KEYS))}"
 
 
 def check_labels_taints(cluster: Cluster) -> Iterator[Problem]:
@@ -257,18 +256,16 @@ def check_labels_taints(cluster: Cluster) -> Iterator[Problem]:
         for key, value in labels.items():
             reason = explain_qualified_name(str(key)) or explain_label_value(value)
             if reason:
-                yield Problem(
-                    "labels_taints", host.name, "A label is invalid.", "%s=%s: %s" % (key, value, reason), remedy
-                )
+                yield Problem("labels_taints", host.name, "A label is invalid.", f"{key}={value}: {reason}", remedy)
         for taint in taints:
             fields = taint if isinstance(taint, dict) else {}
             reason = explain_qualified_name(str(fields.get("key") or "")) or explain_label_value(
                 fields.get("value") or ""
             )
             if fields.get("effect") not in TAINT_EFFECTS:
-                reason = "the effect must be one of %s" % ", ".join(TAINT_EFFECTS)
+                reason = f"the effect must be one of {', '.join(TAINT_EFFECTS)}"
             if reason:
-                yield Problem("labels_taints", host.name, "A taint is invalid.", "%s: %s" % (taint, reason), remedy)
+                yield Problem("labels_taints", host.name, "A taint is invalid.", f"{taint}: {reason}", remedy)
 
 
 def check_variable_names(cluster: Cluster) -> Iterator[Problem]:
@@ -281,8 +278,8 @@ def check_variable_names(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(
                 "variable_names",
                 host,
-                "No role has a variable %s." % name,
-                "the nearest is %s" % verdict if verdict else "none has a name like it",
+                f"No role has a variable {name}.",
+                f"the nearest is {verdict}" if verdict else "none has a name like it",
                 "Correct its name." if verdict else "Remove it, or rename it so that it does not start with kube_.",
                 "error" if verdict else "warning",
             )

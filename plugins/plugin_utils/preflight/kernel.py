@@ -58,12 +58,12 @@ def needed_features(host: Host) -> dict[str, str]:
     needed = {"overlay": "containerd's snapshots", "br_netfilter": "bridged pod traffic", "nf_conntrack": "kube-proxy"}
     proxy, plugin = host.want.get("kube_proxy_mode"), host.want.get("kube_network_plugin")
     for feature in PROXY_FEATURES.get(str(proxy), ()):
-        needed[feature] = "kube-proxy's mode %s" % proxy
+        needed[feature] = f"kube-proxy's mode {proxy}"
     encapsulation = str(host.want.get("kube_network_calico_encapsulation") or "")
     if plugin == "flannel" and str(host.want.get("kube_network_flannel_backend") or "vxlan") == "vxlan":
         needed["vxlan"] = "flannel's backend vxlan"
     if plugin == "calico" and encapsulation.startswith(("VXLAN", "IPIP")):
-        needed["ipip" if encapsulation.startswith("IPIP") else "vxlan"] = "Calico's encapsulation %s" % encapsulation
+        needed["ipip" if encapsulation.startswith("IPIP") else "vxlan"] = f"Calico's encapsulation {encapsulation}"
     if plugin == "calico" and host.want.get("kube_network_calico_wireguard"):
         needed["wireguard"] = "Calico's encryption"
     return needed
@@ -81,10 +81,10 @@ def check_kernel(host: Host) -> Iterator[Problem]:
         yield Problem(
             "kernel",
             host.name,
-            "The kernel has no %s, needed for %s." % (feature, purpose)
+            f"The kernel has no {feature}, needed for {purpose}."
             if has is False
-            else "Nothing tells whether the kernel has %s, needed for %s." % (feature, purpose),
-            "kernel %s, modules %s be loaded" % (kernel["release"], "can" if kernel["modules_loadable"] else "cannot"),
+            else f"Nothing tells whether the kernel has {feature}, needed for {purpose}.",
+            f"kernel {kernel['release']}, modules {'can' if kernel['modules_loadable'] else 'cannot'} be loaded",
             "Install the kernel's extra modules, or choose another kube_proxy_mode, kube_network_plugin or encapsulation.",
             "error" if has is False else "warning",
         )
@@ -107,12 +107,12 @@ def check_capabilities(host: Host) -> Iterator[Problem]:
     if not missing or host.settled:
         return
     lost = [name for name in missing if name in ESSENTIAL_CAPABILITIES]
-    kind = "%s container" % host.look["container"] if host.look["container"] else "machine"
+    kind = f"{host.look['container']} container" if host.look["container"] else "machine"
     yield Problem(
         "capabilities",
         host.name,
         "The host's processes may not do what a node must." if lost else "The host's processes have reduced rights.",
-        "%s without %s" % (kind, ", ".join(lost or missing)),
+        f"{kind} without {', '.join(lost or missing)}",
         "Give the container these capabilities."
         if lost
         else "The roles adapt; for more than a trial use a host with all.",

@@ -32,7 +32,7 @@ def check_record(cluster: Cluster) -> Iterator[Problem]:
                 "record",
                 host.name,
                 "The record of what the host was before it became a node is damaged.",
-                "%s/host.json cannot be understood" % host.want.get("kube_record_dir"),
+                f"{host.want.get('kube_record_dir')}/host.json cannot be understood",
                 "Restore it from a backup, or set the host up anew.",
             )
         elif record["marked"] and record["cluster"] != name:
@@ -40,8 +40,8 @@ def check_record(cluster: Cluster) -> Iterator[Problem]:
                 "other_cluster",
                 host.name,
                 "The host belongs to another cluster.",
-                "it was made ready for '%s'; kube_cluster_name is '%s'" % (record["cluster"], name),
-                "Remove it from this inventory, or reset it with the inventory of '%s' first." % record["cluster"],
+                f"it was made ready for '{record['cluster']}'; kube_cluster_name is '{name}'",
+                f"Remove it from this inventory, or reset it with the inventory of '{record['cluster']}' first.",
             )
 
 
@@ -58,8 +58,9 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Problem]:
                 "other_cluster",
                 host.name,
                 "The host belongs to another cluster.",
-                "its CA is %s (API at %s), that of %s is %s"
-                % (theirs or "unknown", where or "unknown", source.name, source.look["cluster"]["ca_hash"]),
+                "its CA is {} (API at {}), that of {} is {}".format(
+                    theirs or "unknown", where or "unknown", source.name, source.look["cluster"]["ca_hash"]
+                ),
                 "Remove it from this inventory, or take it out of its cluster and reset it on purpose first.",
             )
         elif not source and all(plane.look for plane in cluster.control_planes):
@@ -67,7 +68,7 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Problem]:
                 "other_cluster",
                 host.name,
                 "The host is in a cluster of which no control plane is in this inventory.",
-                "its API is at %s, its CA is %s" % (host.look["cluster"]["endpoint"] or "unknown", theirs or "unknown"),
+                f"its API is at {host.look['cluster']['endpoint'] or 'unknown'}, its CA is {theirs or 'unknown'}",
                 "Add that cluster's control planes to the inventory, or reset this host on purpose first.",
             )
 
@@ -80,8 +81,9 @@ def check_unmarked(cluster: Cluster) -> Iterator[Problem]:
                 "unmarked_member",
                 host.name,
                 "The host is in a cluster that this collection did not make.",
-                "there is no record in %s; its API is at %s"
-                % (host.want.get("kube_record_dir"), host.look["cluster"]["endpoint"]),
+                "there is no record in {}; its API is at {}".format(
+                    host.want.get("kube_record_dir"), host.look["cluster"]["endpoint"]
+                ),
                 "Use another host, or reset this one with the tool that made it a node.",
             )
 
@@ -90,7 +92,7 @@ def check_leftovers(cluster: Cluster) -> Iterator[Problem]:
     """A host that is in no cluster has no remains of one that this collection did not begin to make."""
     for host in cluster.seen:
         seen = host.look["cluster"]
-        remains = ["static pod %s" % name for name in seen["manifests"]]
+        remains = [f"static pod {name}" for name in seen["manifests"]]
         remains += ["data of an etcd member"] if seen["etcd_data"] else []
         remains += ["credentials of a join that has begun"] if seen["bootstrapping"] else []
         if remains and not host.member and not host.look["record"]["marked"]:
@@ -112,7 +114,7 @@ def check_role(cluster: Cluster) -> Iterator[Problem]:
                 "role",
                 host.name,
                 "The host has another role in the cluster than in the inventory.",
-                "it is a %s, the inventory makes it a %s" % (has.replace("_", " "), wants.replace("_", " ")),
+                f"it is a {has.replace('_', ' ')}, the inventory makes it a {wants.replace('_', ' ')}",
                 "Put it back into its group, or remove and reset the node and let it join anew.",
             )
 
@@ -131,16 +133,16 @@ def check_version_change(cluster: Cluster) -> Iterator[Problem]:
                 "version_change",
                 host.name,
                 "The wanted version is older than the one that runs; Kubernetes cannot go back.",
-                "%s runs, kube_version is %s" % (installed, wanted),
-                "Set kube_version to %s or later." % installed,
+                f"{installed} runs, kube_version is {wanted}",
+                f"Set kube_version to {installed} or later.",
             )
         elif want > have:
             yield Problem(
                 "version_change",
                 host.name,
                 "The wanted version is newer than the one that runs; this run changes no node's version.",
-                "%s runs, kube_version is %s" % (installed, wanted),
-                "Set kube_version to %s, or upgrade on purpose with the playbook slipway.kube.upgrade." % installed,
+                f"{installed} runs, kube_version is {wanted}",
+                f"Set kube_version to {installed}, or upgrade on purpose with the playbook slipway.kube.upgrade.",
             )
 
 
@@ -153,7 +155,7 @@ def check_unhealthy(cluster: Cluster) -> Iterator[Problem]:
                 "unhealthy",
                 host.name,
                 "A node of the cluster does not answer.",
-                "its local %s does not say that it lives" % part,
+                f"its local {part} does not say that it lives",
                 "Look at `journalctl -u kubelet` and `crictl ps -a` there.",
                 "warning",
             )
@@ -172,7 +174,7 @@ def check_endpoint_change(cluster: Cluster) -> Iterator[Problem]:
                 "endpoint_change",
                 host.name,
                 "The cluster has another endpoint than is wanted.",
-                "it has %s, kube_control_plane_endpoint is %s" % (host.look["cluster"]["endpoint"], wanted),
+                f"it has {host.look['cluster']['endpoint']}, kube_control_plane_endpoint is {wanted}",
                 "Set kube_control_plane_endpoint to what the cluster has.",
             )
 
@@ -187,13 +189,13 @@ def check_user_kubeconfig(cluster: Cluster) -> Iterator[Problem]:
             others = [one for one in theirs["clusters"] if not ours or one["ca_hash"] != ours] if theirs else []
             if others:
                 shown = "; ".join(
-                    "%s (CA %s)" % (one["server"] or "no server", one["ca_hash"] or "unknown") for one in others
+                    f"{one['server'] or 'no server'} (CA {one['ca_hash'] or 'unknown'})" for one in others
                 )
                 yield Problem(
                     "user_kubeconfig",
                     host.name,
-                    "The kubeconfig of user %s leads to another cluster, and would have to be overwritten." % user,
-                    "%s: %s" % (theirs["path"], shown),
+                    f"The kubeconfig of user {user} leads to another cluster, and would have to be overwritten.",
+                    f"{theirs['path']}: {shown}",
                     "Move the file away.",
                 )
 

@@ -28,7 +28,7 @@ def check_addresses(cluster: Cluster) -> Iterator[Problem]:
                     "addresses",
                     host.name,
                     "The node's address is no IP address.",
-                    "kube_node_ip is '%s'" % text,
+                    f"kube_node_ip is '{text}'",
                     "Write the IP address from which this node is to speak, or leave kube_node_ip empty.",
                 )
     for variable, addresses in (
@@ -43,8 +43,8 @@ def check_addresses(cluster: Cluster) -> Iterator[Problem]:
                     "addresses",
                     name,
                     "Hosts have the same address.",
-                    "%s is %s" % (variable, address),
-                    "Give each host its own %s." % variable,
+                    f"{variable} is {address}",
+                    f"Give each host its own {variable}.",
                 )
 
 
@@ -65,7 +65,7 @@ def check_networks(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(
                 "networks",
                 "",
-                "%s is no network." % name,
+                f"{name} is no network.",
                 error,
                 "Write it as ADDRESS/PREFIX, for example 10.244.0.0/16.",
             )
@@ -76,7 +76,7 @@ def check_networks(cluster: Cluster) -> Iterator[Problem]:
                     "networks",
                     "",
                     "The pod network and the Service network overlap.",
-                    "kube_pod_subnet %s and kube_service_subnet %s" % (pods, services),
+                    f"kube_pod_subnet {pods} and kube_service_subnet {services}",
                     "Choose networks that have no address in common.",
                 )
         room = 1 << max(0, NODE_PREFIX[pods.version] - pods.prefixlen)
@@ -102,10 +102,9 @@ def check_host_network(host: Host, networks: dict[str, list[Any]]) -> Iterator[P
                     yield Problem(
                         "networks",
                         host.name,
-                        "%s %s overlaps the network of a host." % (variable, other),
-                        "%s is %s"
-                        % (source, network.network_address if network.prefixlen == network.max_prefixlen else network),
-                        "Choose another %s before the cluster is made; it cannot be changed later." % variable,
+                        f"{variable} {other} overlaps the network of a host.",
+                        f"{source} is {network.network_address if network.prefixlen == network.max_prefixlen else network}",
+                        f"Choose another {variable} before the cluster is made; it cannot be changed later.",
                         severity,
                     )
 
@@ -120,9 +119,8 @@ def check_service_dns(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(
                 "service_dns",
                 "",
-                "The Service network is too %s." % ("small" if bits < 4 else "large"),
-                "kube_service_subnet is %s; the DNS takes its tenth address, and kube-apiserver allows 20 bits"
-                % network,
+                f"The Service network is too {'small' if bits < 4 else 'large'}.",
+                f"kube_service_subnet is {network}; the DNS takes its tenth address, and kube-apiserver allows 20 bits",
                 "Choose a prefix from /%d to /%d." % (network.max_prefixlen - 20, network.max_prefixlen - 4),
             )
 
@@ -132,7 +130,7 @@ def check_dns_domain(cluster: Cluster) -> Iterator[Problem]:
     domain = str(cluster.want.get("kube_dns_domain") or "")
     reason = explain_name(domain) if cluster.hosts else ""
     if reason:
-        evidence = "'%s' %s" % (domain, reason)
+        evidence = f"'{domain}' {reason}"
         yield Problem("dns_domain", "", "kube_dns_domain is no DNS name.", evidence, "Write a name like cluster.local.")
 
 
@@ -147,14 +145,15 @@ def check_endpoint(cluster: Cluster) -> Iterator[Problem]:
                 "endpoint",
                 "",
                 "There are several control planes and no endpoint in front of them.",
-                "%s are control planes, kube_control_plane_endpoint is empty"
-                % ", ".join(h.name for h in cluster.control_planes),
+                "{} are control planes, kube_control_plane_endpoint is empty".format(
+                    ", ".join(h.name for h in cluster.control_planes)
+                ),
                 "Set kube_control_plane_endpoint to a name or address that a load balancer or virtual address serves.",
             )
         return
     name, _port, error = split_endpoint(endpoint)
     if error:
-        evidence = "kube_control_plane_endpoint is '%s': %s" % (endpoint, error)
+        evidence = f"kube_control_plane_endpoint is '{endpoint}': {error}"
         yield Problem(
             "endpoint",
             "",
@@ -168,7 +167,7 @@ def check_endpoint(cluster: Cluster) -> Iterator[Problem]:
             "endpoint",
             owners[0],
             "The endpoint is the address of one control plane: without that host nobody reaches the others.",
-            "kube_control_plane_endpoint is %s" % endpoint,
+            f"kube_control_plane_endpoint is {endpoint}",
             "Use a load balancer, a virtual address, or a DNS name.",
             "warning",
         )

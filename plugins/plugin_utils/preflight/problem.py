@@ -143,9 +143,9 @@ def render(problems: list[Problem]) -> str:
         grouped.setdefault((problem.severity, problem.check, problem.what, problem.remedy), []).append(problem)
     lines = []
     for (severity, check, what, remedy), members in grouped.items():
-        lines.append("%s [%s] %s" % (severity.upper(), check, what))
+        lines.append(f"{severity.upper()} [{check}] {what}")
         for evidence in dict.fromkeys(problem.evidence for problem in members):
             names = ", ".join(problem.host for problem in members if problem.evidence == evidence and problem.host)
-            lines.append("    %s: %s" % (names or "seen", evidence))
+            lines.append(f"    {names or 'seen'}: {evidence}")
         lines.append("    remedy: " + remedy)
     return "\n".join(lines)

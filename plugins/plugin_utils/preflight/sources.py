@@ -39,7 +39,7 @@ def requests_for(want: dict[str, Any]) -> list[dict[str, Any]]:
 
 def endpoint_url(name: str, port: int) -> str:
     """Address of the endpoint for a probe of the kind tcp."""
-    return "tcp://%s:%d" % ("[%s]" % name if ":" in name else name, port)
+    return "tcp://%s:%d" % (f"[{name}]" if ":" in name else name, port)
 
 
 def repository_requests(repository: dict[str, Any], packages: list[str]) -> list[dict[str, Any]]:
@@ -70,11 +70,11 @@ def needed_images(want: dict[str, Any]) -> list[str]:
     :param want: also has ``control_plane``, whether the node is one.
     """
     version, row = want.get("kube_version"), want.get("kube_component_versions") or {}
-    images = ["pause:%s" % row["pause"]] if row.get("pause") else []
-    images += ["kube-proxy:v%s" % version, "coredns/coredns:v%s" % row.get("coredns")]
+    images = [f"pause:{row['pause']}"] if row.get("pause") else []
+    images += [f"kube-proxy:v{version}", f"coredns/coredns:v{row.get('coredns')}"]
     if want.get("control_plane"):
-        images += ["kube-%s:v%s" % (part, version) for part in ("apiserver", "controller-manager", "scheduler")]
-        images += ["etcd:%s-0" % row.get("etcd")]
+        images += [f"kube-{part}:v{version}" for part in ("apiserver", "controller-manager", "scheduler")]
+        images += [f"etcd:{row.get('etcd')}-0"]
     return images
 
 
@@ -86,7 +86,7 @@ def manifest_urls(want: dict[str, Any]) -> list[str]:
         return []
     base = str(mirrors[0]["url"]).rstrip("/") + ("" if mirrors[0].get("override_path") else "/v2")
     folder = "/".join(filter(None, (base, path)))
-    return ["%s/%s/manifests/%s" % (folder, *image.split(":")) for image in needed_images(want)]
+    return ["{}/{}/manifests/{}".format(folder, *image.split(":")) for image in needed_images(want)]
 
 
 def registry_requests(want: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def registry_requests(want: dict[str, Any]) -> list[dict[str, Any]]:
     registry = str(want.get("kube_image_registry") or "").partition("/")[0]
     proxy = want.get("containerd_proxy") or {}
     if registry and not mirrors.get(registry):
-        url = "https://%s/v2/" % registry
+        url = f"https://{registry}/v2/"
         requests.append({"url": url, "kind": "registry", "proxy": proxy_for(url, proxy)})
     for entries in mirrors.values():
         access = access_to(entries[0], proxy)
@@ -159,8 +159,8 @@ def check_repository(host: Host) -> Iterator[Problem]:
                     "repository",
                     host.name,
                     "A package repository cannot be reached.",
-                    "%s.%s %s: %s" % (variable, key, repository[key], answer["error"]),
-                    "Make the host reach it (network, proxy, DNS, server), or name another source in %s." % variable,
+                    f"{variable}.{key} {repository[key]}: {answer['error']}",
+                    f"Make the host reach it (network, proxy, DNS, server), or name another source in {variable}.",
                 )
             if answer and answer["ok"] and "packages" in answer:
                 yield from judge_versions(
@@ -185,9 +185,9 @@ def judge_versions(host: Host, variable: str, url: str, offered: dict[str, list[
         yield Problem(
             "source_version",
             host.name,
-            "The sources do not have %s of %s." % (wanted, ", ".join(packages)),
-            "they have %s (%s)" % (", ".join(there[-6:]) or "no version of it", url),
-            "Choose a version that they have, or bring %s into the repository that %s names." % (wanted, variable),
+            f"The sources do not have {wanted} of {', '.join(packages)}.",
+            f"they have {', '.join(there[-6:]) or 'no version of it'} ({url})",
+            f"Choose a version that they have, or bring {wanted} into the repository that {variable} names.",
         )
 
 
@@ -201,12 +201,12 @@ def check_registry(host: Host) -> Iterator[Problem]:
                 "registry",
                 host.name,
                 "An image registry cannot be reached.",
-                "%s: %s" % (url, answer["error"]),
+                f"{url}: {answer['error']}",
                 "Make the host reach it (network, proxy, DNS, server), or name mirrors in kube_registry_mirrors.",
             )
         elif answer["status"] == 404:
             evidence, remedy = (
-                "%s: not found" % url,
+                f"{url}: not found",
                 "Bring the image into the mirror (a bundle of this version has it).",
             )
             yield Problem("mirror_image", host.name, "The mirror lacks an image that the node needs.", evidence, remedy)
@@ -215,7 +215,7 @@ def check_registry(host: Host) -> Iterator[Problem]:
                 "mirror_image",
                 host.name,
                 "The mirror does not serve images as containerd needs them.",
-                "%s: %s" % (url, answer["error"]),
+                f"{url}: {answer['error']}",
                 "Serve manifests unchanged and with their own media type as Content-Type, as the role mirror does.",
             )
 
@@ -233,7 +233,7 @@ def check_endpoint_reach(cluster: Cluster) -> Iterator[Problem]:
                     "endpoint_reach",
                     host.name,
                     "The control plane's endpoint cannot be reached.",
-                    "%s: %s%s" % (url, answer["error"], "" if unresolved else "; %s serves the API" % serving[0]),
+                    "{}: {}{}".format(url, answer["error"], "" if unresolved else f"; {serving[0]} serves the API"),
                     "Make kube_control_plane_endpoint lead to the control planes, from every host (DNS, load balancer, firewall).",
                 )
 

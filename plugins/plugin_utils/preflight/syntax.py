@@ -106,14 +106,14 @@ def split_endpoint(endpoint: str) -> tuple[str, int, str]:
     else:
         name, port = endpoint, None  # more than one colon: a bare IPv6 address
     if port is not None and not (port.isdigit() and 0 < int(port) < 65536):
-        return name, 0, "'%s' is no port" % port
+        return name, 0, f"'{port}' is no port"
     try:
         ipaddress.ip_address(name)
     except ValueError:
         # All digits and dots means an address that was mistyped.
         reason = "it is no address" if re.match(r"^[\d.]*$", name) or ":" in name else explain_name(name)
         if reason:
-            return name, 0, "the host '%s' %s" % (name, reason)
+            return name, 0, f"the host '{name}' {reason}"
     return name, int(port or 0), ""
 
 
@@ -136,9 +136,9 @@ def node_networks(host: Host) -> list[tuple[Network, str, str]]:
     for entry in host.look.get("network", {}).get("addresses", []):
         if entry["interface"].startswith(OWN_INTERFACES):
             continue
-        network = ipaddress.ip_network("%s/%s" % (entry["address"], entry["prefix"]), strict=False)
+        network = ipaddress.ip_network(f"{entry['address']}/{entry['prefix']}", strict=False)
         severity = "error" if entry["address"] == node_address else "warning"
-        found.append((network, "the network of %s" % entry["interface"], severity))
+        found.append((network, f"the network of {entry['interface']}", severity))
     return found
 
 

@@ -56,16 +56,16 @@ def health_page(health: Mapping[str, Any], name: str = "") -> str:
     """
     findings = list(health.get("findings") or [])
     summary = health.get("summary") or {}
-    title = "Health of cluster %s" % name if name else "Health of the cluster"
+    title = f"Health of cluster {name}" if name else "Health of the cluster"
     body = [
-        "<h1>%s</h1>" % escape(title),
-        '<p class="soft">%s, read %s in %s s with %s requests</p>'
-        % tuple(
-            escape(str(text))
-            for text in (health.get("server"), summary.get("read"), health.get("seconds"), health.get("requests"))
+        f"<h1>{escape(title)}</h1>",
+        '<p class="soft">{}, read {} in {} s with {} requests</p>'.format(
+            *tuple(
+                escape(str(text))
+                for text in (health.get("server"), summary.get("read"), health.get("seconds"), health.get("requests"))
+            )
         ),
-        '<p class="verdict"><b class="%s">%s</b></p>'
-        % (_worst(findings), escape(verdict_text(findings, summary).capitalize())),
+        f'<p class="verdict"><b class="{_worst(findings)}">{escape(verdict_text(findings, summary).capitalize())}</b></p>',
         _tiles(summary),
         _nodes(list(health.get("nodes") or [])),
         _namespaces(list(summary.get("namespaces") or [])),
@@ -74,7 +74,7 @@ def health_page(health: Mapping[str, Any], name: str = "") -> str:
         _dark(health.get("not_looked_at") or {}),
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>%s</title><style>%s</style>'
-    return '<!doctype html>\n<html lang="en"><head>%s</head>\n<body><main>\n%s\n</main></body></html>\n' % (
+    return '<!doctype html>\n<html lang="en"><head>{}</head>\n<body><main>\n{}\n</main></body></html>\n'.format(
         head % (escape(title), STYLE.replace("\n", "")),
         "\n".join(filter(None, body)),
     )
@@ -90,7 +90,7 @@ def _tiles(summary: Mapping[str, Any]) -> str:
         (label, summary.get(key, 0), key if summary.get(key) else "well")
         for label, key in (("errors", "error"), ("warnings", "warning"), ("infos", "info"))
     ]
-    shown += [("of %s pods well" % summary.get("pods", 0), summary.get("pods_well", 0), "")]
+    shown += [(f"of {summary.get('pods', 0)} pods well", summary.get("pods_well", 0), "")]
     for label, key in (
         ("nodes", "nodes"),
         ("Deployments", "deployments"),
@@ -102,10 +102,10 @@ def _tiles(summary: Mapping[str, Any]) -> str:
     ):
         shown.append((label, summary.get(key, 0), ""))
     tiles = [
-        '<div class="tile"><b class="%s">%s</b>%s</div>' % (kind, escape(str(number)), escape(label))
+        f'<div class="tile"><b class="{kind}">{escape(str(number))}</b>{escape(label)}</div>'
         for label, number, kind in shown
     ]
-    return '<div class="tiles">%s</div>' % "".join(tiles)
+    return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
 def _nodes(nodes: list[Mapping[str, Any]]) -> str:
@@ -115,9 +115,9 @@ def _nodes(nodes: list[Mapping[str, Any]]) -> str:
     parts = []
     for node in nodes:
         kind = "node" + ("" if node["ready"] else " bad") + ("" if node["schedulable"] else " off")
-        hint = "%s: %s, %s pods, %s" % (node["name"], node_state(node), node.get("pods", 0), node["version"])
+        hint = f"{node['name']}: {node_state(node)}, {node.get('pods', 0)} pods, {node['version']}"
         if many:
-            parts.append('<div class="%s" title="%s"></div>' % (kind, escape(hint, quote=True)))
+            parts.append(f'<div class="{kind}" title="{escape(hint, quote=True)}"></div>')
             continue
         bars = "".join(
             '%s %s%%<div class="bar"><i class="%s" style="width:%d%%"></i></div>'
@@ -128,8 +128,7 @@ def _nodes(nodes: list[Mapping[str, Any]]) -> str:
             )
         )
         parts.append(
-            '<div class="%s"><b>%s</b> <span class="soft">%s</span><br>%s, %s pods, %s%s</div>'
-            % (
+            '<div class="{}"><b>{}</b> <span class="soft">{}</span><br>{}, {} pods, {}{}</div>'.format(
                 kind,
                 escape(node["name"]),
                 escape(", ".join(node["roles"]) or "worker"),
@@ -139,7 +138,7 @@ def _nodes(nodes: list[Mapping[str, Any]]) -> str:
                 "<br>" + bars,
             )
         )
-    return '<h2>Nodes</h2><div class="nodes%s">%s</div>' % (" many" if many else "", "".join(parts))
+    return f'<h2>Nodes</h2><div class="nodes{" many" if many else ""}">{"".join(parts)}</div>'
 
 
 def _namespaces(namespaces: list[Mapping[str, Any]]) -> str:
@@ -160,39 +159,40 @@ def _namespaces(namespaces: list[Mapping[str, Any]]) -> str:
         for one in order
     ]
     head = '<tr><th>Namespace</th><th class="n">Pods well</th><th class="n">Errors</th><th class="n">Warnings</th><th class="n">Infos</th></tr>'
-    text = "<table>%s%s</table>" % (head, "".join(rows))
+    text = f"<table>{head}{''.join(rows)}</table>"
     if len(rows) > 30:
-        text = "<details><summary>%d namespaces</summary>%s</details>" % (len(rows), text)
+        text = f"<details><summary>{len(rows)} namespaces</summary>{text}</details>"
     return "<h2>Namespaces</h2>" + text
 
 
 def _finding(finding: Mapping[str, Any]) -> str:
     name = finding["object"]
-    where = "%s %s" % (name["kind"], "/".join(filter(None, (name["namespace"], name["name"]))))
+    where = f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}"
     parts = [
-        '<h3><span class="mark">%s</span><span class="object">%s</span>: %s</h3><code>%s</code>'
-        % (finding["severity"], escape(where), escape(finding["title"]), escape(finding["fault"]))
+        '<h3><span class="mark">{}</span><span class="object">{}</span>: {}</h3><code>{}</code>'.format(
+            finding["severity"], escape(where), escape(finding["title"]), escape(finding["fault"])
+        )
     ]
     if finding["evidence"]:
         parts.append(
-            '<ul class="evidence">%s</ul>' % "".join("<li>%s</li>" % escape(text) for text in finding["evidence"])
+            '<ul class="evidence">{}</ul>'.format("".join(f"<li>{escape(text)}</li>" for text in finding["evidence"]))
         )
     if len(finding["causes"]) > 1:
-        parts.append('<ol class="chain">%s</ol>' % "".join("<li>%s</li>" % escape(text) for text in finding["causes"]))
-    if finding["logs"]:
-        parts.append("<pre>%s</pre>" % escape("\n".join(finding["logs"])))
-    if finding["others"]:
-        others = "".join("<li>%s</li>" % escape(text) for text in finding["others"])
         parts.append(
-            "<details><summary>%d more objects</summary><ul>%s</ul></details>" % (len(finding["others"]), others)
+            '<ol class="chain">{}</ol>'.format("".join(f"<li>{escape(text)}</li>" for text in finding["causes"]))
         )
+    if finding["logs"]:
+        parts.append("<pre>{}</pre>".format(escape("\n".join(finding["logs"]))))
+    if finding["others"]:
+        others = "".join(f"<li>{escape(text)}</li>" for text in finding["others"])
+        parts.append(f"<details><summary>{len(finding['others'])} more objects</summary><ul>{others}</ul></details>")
     if finding["advice"]:
-        parts.append('<p class="advice">%s</p>' % escape(finding["advice"]))
-    return '<section class="finding %s">%s</section>\n' % (finding["severity"], "".join(parts))
+        parts.append(f'<p class="advice">{escape(finding["advice"])}</p>')
+    return f'<section class="finding {finding["severity"]}">{"".join(parts)}</section>\n'
 
 
 def _dark(unseen: Mapping[str, str]) -> str:
     if not unseen:
         return ""
-    items = "".join("<li>%s: %s</li>" % (escape(what), escape(str(why))) for what, why in sorted(unseen.items()))
-    return '<h2>Not looked at</h2><ul class="soft">%s</ul>' % items
+    items = "".join(f"<li>{escape(what)}: {escape(str(why))}</li>" for what, why in sorted(unseen.items()))
+    return f'<h2>Not looked at</h2><ul class="soft">{items}</ul>'

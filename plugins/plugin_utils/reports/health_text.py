@@ -22,28 +22,26 @@ def health_text(health: Mapping[str, Any], name: str = "") -> list[str]:
     """
     findings = list(health.get("findings") or [])
     summary = health.get("summary") or {}
-    lines = ["%s: %s" % ("Cluster " + name if name else "Cluster", verdict_text(findings, summary)), ""]
+    lines = [f"{'Cluster ' + name if name else 'Cluster'}: {verdict_text(findings, summary)}", ""]
     lines += _nodes(list(health.get("nodes") or []))
     for finding in findings:
         lines += [*finding_text(finding), ""]
     dark = health.get("not_looked_at") or {}
     if dark:
         lines.append("Not looked at:")
-        lines += ["  %s: %s" % pair for pair in sorted(dark.items())]
-    lines.append(
-        "Asked %s in %s s with %s requests." % (health.get("server"), health.get("seconds"), health.get("requests"))
-    )
+        lines += ["  {}: {}".format(*pair) for pair in sorted(dark.items())]
+    lines.append(f"Asked {health.get('server')} in {health.get('seconds')} s with {health.get('requests')} requests.")
     return lines
 
 
 def verdict_text(findings: list[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
     """Say in one sentence how it is."""
     counts = {severity: sum(finding["severity"] == severity for finding in findings) for severity in SEVERITIES}
-    pods = "%s of %s pods are well" % (summary.get("pods_well", 0), summary.get("pods", 0))
+    pods = f"{summary.get('pods_well', 0)} of {summary.get('pods', 0)} pods are well"
     if not any(counts.values()):
-        return "nothing is wrong; %s" % pods
-    said = ["%d %s%s" % (count, word, "" if count == 1 else "s") for word, count in counts.items() if count]
-    return "%s; %s" % (", ".join(said), pods)
+        return f"nothing is wrong; {pods}"
+    said = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items() if count]
+    return f"{', '.join(said)}; {pods}"
 
 
 def _nodes(nodes: list[Mapping[str, Any]]) -> list[str]:
@@ -62,8 +60,8 @@ def _nodes(nodes: list[Mapping[str, Any]]) -> list[str]:
                     node["version"],
                     node_state(node),
                     str(node.get("pods", 0)),
-                    "%s%%" % node.get("cpu_requested_percent", 0),
-                    "%s%%" % node.get("memory_requested_percent", 0),
+                    f"{node.get('cpu_requested_percent', 0)}%",
+                    f"{node.get('memory_requested_percent', 0)}%",
                 ]
             )
         lines += table(rows)

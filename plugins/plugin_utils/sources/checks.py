@@ -61,7 +61,7 @@ class Source:
         name = metadata.get("name") if isinstance(metadata, dict) else None
         kind = self.content.get("kind") if isinstance(self.content, dict) else None
         named = " ".join(str(part) for part in (kind, name) if part)
-        return "%s: %s" % (self.origin, named) if named else self.origin
+        return f"{self.origin}: {named}" if named else self.origin
 
 
 def opened(sources: Iterable[Source]) -> Iterator[Source]:
@@ -72,9 +72,7 @@ def opened(sources: Iterable[Source]) -> Iterator[Source]:
             continue
         items = content.get("items") if isinstance(content, dict) else None
         if isinstance(items, list) and str(content.get("kind") or "").endswith("List"):
-            yield from opened(
-                Source(item, "%s, item %d" % (source.origin, number)) for number, item in enumerate(items, 1)
-            )
+            yield from opened(Source(item, f"{source.origin}, item {number}") for number, item in enumerate(items, 1))
         else:
             yield source
 
@@ -95,26 +93,24 @@ def check(sources: Sequence[Source], namespace: str) -> Iterator[str]:
         group = content["apiVersion"].rpartition("/")[0]
         identity = (group, content["kind"], metadata.get("namespace") or namespace, metadata["name"])
         if identity in seen:
-            yield "%s is also in %s. Keep one of them." % (source, seen[identity].origin)
+            yield f"{source} is also in {seen[identity].origin}. Keep one of them."
         seen.setdefault(identity, source)
 
 
 def _wrong(source: Source) -> Iterator[str]:
     content = source.content
     if not isinstance(content, dict):
-        yield "%s: this is %s, not an object." % (source.origin, _called(content))
+        yield f"{source.origin}: this is {_called(content)}, not an object."
         return
     for key in ("apiVersion", "kind"):
         if not isinstance(content.get(key), str) or not content[key]:
             what = (
-                "lacks %s" % key
-                if content.get(key) in (None, "")
-                else "has %s in %s, not text" % (_called(content[key]), key)
+                f"lacks {key}" if content.get(key) in (None, "") else f"has {_called(content[key])} in {key}, not text"
             )
-            yield "%s: the object %s." % (source, what)
+            yield f"{source}: the object {what}."
     metadata = content.get("metadata")
     if not isinstance(metadata, dict):
-        yield "%s: the object lacks metadata.name." % source
+        yield f"{source}: the object lacks metadata.name."
         return
     if not metadata.get("name"):
         remedy = (
@@ -122,10 +118,10 @@ def _wrong(source: Source) -> Iterator[str]:
             if metadata.get("generateName")
             else ""
         )
-        yield "%s: the object lacks metadata.name%s." % (source, remedy)
+        yield f"{source}: the object lacks metadata.name{remedy}."
     for key in ("name", "namespace"):
         if metadata.get(key) is not None and not isinstance(metadata[key], str):
-            yield "%s: metadata.%s is %s, not text. Put it into quotes." % (source, key, _called(metadata[key]))
+            yield f"{source}: metadata.{key} is {_called(metadata[key])}, not text. Put it into quotes."
         elif metadata.get(key):
             yield from _segment(source, key, metadata[key])
     for key in ("labels", "annotations"):
@@ -147,8 +143,8 @@ def _segment(source: Source, key: str, name: str) -> Iterator[str]:
     may_have_blanks = key == "name" and _group(source) == BLANK_NAMES
     if NO_SEGMENT.fullmatch(name) or (BLANK.search(name) and not may_have_blanks):
         yield (
-            "%s: metadata.%s is %r, which cannot be in a path of the API. "
-            "Use a name without blanks, '/' and '%%' that is neither '.' nor '..'." % (source, key, name)
+            f"{source}: metadata.{key} is {name!r}, which cannot be in a path of the API. "
+            "Use a name without blanks, '/' and '%' that is neither '.' nor '..'."
         )
 
 
@@ -163,38 +159,38 @@ def _spec(source: Source) -> Iterator[str]:
         yield from _lacking(source, "spec", spec, ("group", "versions"))
         yield from _lacking(source, "spec.names", {} if names is None else names, ("kind", "plural"))
         for number, version in enumerate(versions if isinstance(versions, list) else []):
-            yield from _lacking(source, "spec.versions[%d]" % number, version, ("name",))
+            yield from _lacking(source, f"spec.versions[{number}]", version, ("name",))
 
 
 def _shape(source: Source, path: str, value: Any, shape: Any) -> Iterator[str]:
     """Tell which values are not of the type that they have in a shape (see SPECS)."""
     if not isinstance(value, type(shape)):
         remedy = " Put it into quotes." if isinstance(shape, str) else ""
-        yield "%s: %s is %s, not %s.%s" % (source, path, _called(value), _called(shape), remedy)
+        yield f"{source}: {path} is {_called(value)}, not {_called(shape)}.{remedy}"
     elif isinstance(shape, list):
         for number, item in enumerate(value):
-            yield from _shape(source, "%s[%d]" % (path, number), item, shape[0])
+            yield from _shape(source, f"{path}[{number}]", item, shape[0])
     elif isinstance(shape, dict):
         for key, inner in shape.items():
             if value.get(key) is not None:
-                yield from _shape(source, "%s.%s" % (path, key), value[key], inner)
+                yield from _shape(source, f"{path}.{key}", value[key], inner)
 
 
 def _lacking(source: Source, path: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
     for key in keys if isinstance(part, dict) else ():
         if part.get(key) in (None, "", []):
-            yield "%s: the object lacks %s.%s." % (source, path, key)
+            yield f"{source}: the object lacks {path}.{key}."
 
 
 def _texts(source: Source, path: str, values: Any) -> Iterator[str]:
     if values is None:
         return
     if not isinstance(values, dict):
-        yield "%s: %s is %s, not a mapping." % (source, path, _called(values))
+        yield f"{source}: {path} is {_called(values)}, not a mapping."
         return
     for key, value in values.items():
         if value is not None and not isinstance(value, str):
-            yield "%s: %s.%s is %s, not text. Put it into quotes." % (source, path, key, _called(value))
+            yield f"{source}: {path}.{key} is {_called(value)}, not text. Put it into quotes."
 
 
 def _secret(source: Source) -> Iterator[str]:
@@ -202,7 +198,7 @@ def _secret(source: Source) -> Iterator[str]:
     yield from _texts(source, "data", source.content.get("data"))
     yield from _texts(source, "stringData", source.content.get("stringData"))
     for path, wrong in undecodable(source.content):
-        yield "%s: %s %s." % (source, path, wrong)
+        yield f"{source}: {path} {wrong}."
 
 
 def _hook(source: Source) -> Iterator[str]:
@@ -211,9 +207,9 @@ def _hook(source: Source) -> Iterator[str]:
     if when is None:
         return
     if when not in WHEN:
-        yield "%s: the annotation %s is %r; it is one of %s." % (source, HOOK, when, ", ".join(WHEN))
+        yield f"{source}: the annotation {HOOK} is {when!r}; it is one of {', '.join(WHEN)}."
     elif source.content.get("kind") != JOB:
-        yield "%s: the annotation %s is for Jobs; what a hook needs is applied before it." % (source, HOOK)
+        yield f"{source}: the annotation {HOOK} is for Jobs; what a hook needs is applied before it."
 
 
 def _called(value: Any) -> str:
@@ -243,7 +239,7 @@ def sort_out(sources: Sequence[Source]) -> tuple[list[dict[str, Any]], dict[str,
         meant = list(dict.fromkeys(HELM[event] for event in events if event in HELM))
         if not meant:
             if not all(event.startswith("test") for event in events):
-                left_out.append("%s (%s)" % (source, ", ".join(events)))
+                left_out.append(f"{source} ({', '.join(events)})")
         elif "object" in meant:
             objects.append(content)
         for when in (one for one in meant if one in weighed):
@@ -259,7 +255,7 @@ def sort_out(sources: Sequence[Source]) -> tuple[list[dict[str, Any]], dict[str,
         hooks[when] += [content for _weight_of, _position, content in rows]
     warnings = []
     if left_out:
-        warnings.append("Hooks of the chart that have no place in a release are left out: %s." % "; ".join(left_out))
+        warnings.append(f"Hooks of the chart that have no place in a release are left out: {'; '.join(left_out)}.")
     return objects, hooks, warnings
 
 

@@ -29,7 +29,7 @@ def find(action: Any, task_vars: Mapping[str, Any], path: str, folder: str, endi
         found = _matching(action, task_vars, os.path.expanduser(path), folder)
         files = [one for one in found if os.path.isfile(one)]
         if not files:
-            raise SourceError(["%s: no file matches this pattern." % path])
+            raise SourceError([f"{path}: no file matches this pattern."])
         return files
     place = needle(action, path, folder)
     if not os.path.isdir(place):
@@ -37,14 +37,11 @@ def find(action: Any, task_vars: Mapping[str, Any], path: str, folder: str, endi
     kustomization = next((name for name in KUSTOMIZATIONS if os.path.isfile(os.path.join(place, name))), None)
     if kustomization:
         raise SourceError(
-            [
-                "%s: this folder has a %s. Name it with 'kustomize', or name its files one by one."
-                % (place, kustomization)
-            ]
+            [f"{place}: this folder has a {kustomization}. Name it with 'kustomize', or name its files one by one."]
         )
     files = _below(place, endings)
     if not files:
-        raise SourceError(["%s: this folder holds no file that ends in %s." % (place, ", ".join(endings))])
+        raise SourceError([f"{place}: this folder holds no file that ends in {', '.join(endings)}."])
     return files
 
 
@@ -57,10 +54,7 @@ def needle(action: Any, path: str, folder: str) -> str:
         return str(action._find_needle(folder, os.path.expanduser(path)))
     except AnsibleError:
         raise SourceError(
-            [
-                "%s: there is no such file or folder, neither beside the playbook or role nor in '%s' there."
-                % (path, folder)
-            ]
+            [f"{path}: there is no such file or folder, neither beside the playbook or role nor in '{folder}' there."]
         ) from None
 
 
@@ -76,7 +70,7 @@ def read_text(action: Any, path: str) -> str:
         raise SourceError(["%s: this is no text in UTF-8 (byte %d)." % (path, error.start)]) from None
     except (AnsibleError, OSError) as error:
         reason = " ".join(str(getattr(error, "message", None) or error).split())
-        raise SourceError(["%s: it cannot be read: %s" % (path, reason)]) from None
+        raise SourceError([f"{path}: it cannot be read: {reason}"]) from None
 
 
 def _below(place: str, endings: Sequence[str]) -> list[str]:

@@ -41,8 +41,9 @@ def in_order(hooks: Sequence[Mapping[str, Any]], when: str) -> list[Mapping[str,
     """
     names = {name_of(hook) for hook in hooks}
     problems = [
-        "Hook %s (%s) waits for %r in %s: there is no such hook; there are: %s."
-        % (name_of(hook), when, other, AFTER, ", ".join(sorted(names)))
+        "Hook {} ({}) waits for {!r} in {}: there is no such hook; there are: {}.".format(
+            name_of(hook), when, other, AFTER, ", ".join(sorted(names))
+        )
         for hook in hooks
         for other in awaited(hook)
         if other not in names
@@ -53,9 +54,7 @@ def in_order(hooks: Sequence[Mapping[str, Any]], when: str) -> list[Mapping[str,
     while left:
         ready = next((hook for hook in left if done.issuperset(awaited(hook))), None)
         if ready is None:
-            raise SourceError(
-                ["Hooks (%s) wait for each other: %s. Leave one out of %s." % (when, _cycle(left), AFTER)]
-            )
+            raise SourceError([f"Hooks ({when}) wait for each other: {_cycle(left)}. Leave one out of {AFTER}."])
         left.remove(ready)
         ordered.append(ready)
         # Objects of one name and another kind (a Job's account) do not end the wait for the Job.

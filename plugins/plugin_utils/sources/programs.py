@@ -28,7 +28,7 @@ def kustomize(folder: str) -> str:
     program = shutil.which("kustomize")
     kubectl = None if program else shutil.which("kubectl")
     if not program and not kubectl:
-        raise SourceError(["%s: the control node has neither kustomize nor kubectl. Install one of them." % folder])
+        raise SourceError([f"{folder}: the control node has neither kustomize nor kubectl. Install one of them."])
     command = [program, "build", folder] if program else [str(kubectl), "kustomize", folder]
     return _run([str(part) for part in command], b"", folder, "kustomize")
 
@@ -44,7 +44,7 @@ def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], rele
     program = options.get("binary_path") or shutil.which("helm")
     if not program:
         raise SourceError(
-            ["helm.chart %s: the control node has no helm. Install it, or name it with helm.binary_path." % chart]
+            [f"helm.chart {chart}: the control node has no helm. Install it, or name it with helm.binary_path."]
         )
     command = [str(program), "template", release, chart, "--namespace", namespace, "--values", "-"]
     if options.get("include_crds", True):
@@ -69,7 +69,7 @@ def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Co
     except subprocess.TimeoutExpired:
         raise SourceError(["%s: %s did not end within %d seconds." % (what, name, PATIENCE)]) from None
     except OSError as error:
-        raise SourceError(["%s: %s cannot be run: %s." % (what, command[0], error.strerror)]) from None
+        raise SourceError([f"{what}: {command[0]} cannot be run: {error.strerror}."]) from None
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace")
         for secret in sorted(secrets, key=len, reverse=True):
@@ -77,7 +77,7 @@ def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Co
         said = [line.strip() for line in told.splitlines() if line.strip()]
         useful = [line for line in said if not line.startswith(("Use --debug", "level=", "WARNING"))]
         told = " ".join(useful[-4:]) or "it says nothing (exit status %d)" % done.returncode
-        raise SourceError(["%s: %s refuses: %s" % (what, name, re.sub(r"^(Error: |error: )", "", told)[:2000])])
+        raise SourceError([f"{what}: {name} refuses: {re.sub('^(Error: |error: )', '', told)[:2000]}"])
     return done.stdout.decode(errors="replace")
 
 

@@ -112,8 +112,9 @@ class Reader:
             if unknown or not entry.get("path") or not isinstance(entry.get("variables") or {}, Mapping):
                 raise SourceError(
                     [
-                        "%s: a template is a path, or a mapping with 'path' and 'variables' (a mapping)%s."
-                        % (where, "; it has %s" % ", ".join(unknown) if unknown else "")
+                        "{}: a template is a path, or a mapping with 'path' and 'variables' (a mapping){}.".format(
+                            where, "; it has {}".format(", ".join(unknown)) if unknown else ""
+                        )
                     ]
                 )
             entry, variables = entry["path"], dict(entry.get("variables") or {})
@@ -131,10 +132,10 @@ class Reader:
     def _kustomize(self, path: str) -> None:
         folder = files.needle(self.action, path, "files")
         if not os.path.isdir(folder):
-            raise SourceError(["%s: kustomize takes a folder with a kustomization.yaml." % folder])
+            raise SourceError([f"{folder}: kustomize takes a folder with a kustomization.yaml."])
         text = programs.kustomize(folder)
         for document in yaml_reader.read(text, shown(folder), "of what kustomize gives"):
-            self._values(document.content, "kustomize %s" % shown(folder))
+            self._values(document.content, f"kustomize {shown(folder)}")
 
     def _helm(self, options: Mapping[str, Any]) -> None:
         chart = str(options["chart"])
@@ -144,7 +145,7 @@ class Reader:
             except SourceError as error:
                 raise SourceError(
                     [
-                        "helm.chart: %s A chart of a repository needs helm.repository." % problem
+                        f"helm.chart: {problem} A chart of a repository needs helm.repository."
                         for problem in error.problems
                     ]
                 ) from None
@@ -193,7 +194,7 @@ class Reader:
         if not documents:
             return {}
         if len(documents) > 1 or not isinstance(documents[0].content, dict):
-            raise SourceError(["%s: a file with values holds one mapping." % shown(place)])
+            raise SourceError([f"{shown(place)}: a file with values holds one mapping."])
         return documents[0].content
 
 

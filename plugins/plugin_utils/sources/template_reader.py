@@ -59,7 +59,7 @@ def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, vari
         return attempt(text)
     except Exception as error:  # whatever a filter or a lookup raises
         place, message = explain(error, text, attempt)
-        raise SourceError(["%s, %s: %s." % (path, place, message.rstrip("."))]) from None
+        raise SourceError([f"{path}, {place}: {message.rstrip('.')}."]) from None
 
 
 def _about(path: str) -> dict[str, Any]:
@@ -81,17 +81,17 @@ def explain(error: BaseException, text: str, attempt: Callable[[str], Any]) -> t
     chain = list(_chain(error))
     for one in chain:
         if isinstance(one, jinja2.TemplateSyntaxError) and one.lineno:
-            inside = " of %s" % one.name if one.name and one.name not in ("<template>", "<unknown>") else ""
-            return "line %d%s" % (one.lineno, inside), "template error: %s" % _first_line(one.message or "syntax")
+            inside = f" of {one.name}" if one.name and one.name not in ("<template>", "<unknown>") else ""
+            return "line %d%s" % (one.lineno, inside), f"template error: {_first_line(one.message or 'syntax')}"
     missing = next((one for one in chain if isinstance(one, jinja2.TemplateNotFound)), None)
-    message = "there is no template %s to include" % missing.name if missing else _reason(chain, text)
+    message = f"there is no template {missing.name} to include" if missing else _reason(chain, text)
     first, last = _lines(text, attempt)
     if first != last:
         hits = [line for line in _suspects(text, message) if first <= line <= last]
         if hits:
             first = last = hits[0]
     place = "line %d" % first if first == last else "in lines %d to %d" % (first, last)
-    return place, "template error: %s" % message
+    return place, f"template error: {message}"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -97,8 +97,7 @@ def read(text: str, origin: str, whose: str = "") -> list[Document]:
     except yaml.reader.ReaderError as error:
         builder.problem(
             text.count("\n", 0, error.position) if isinstance(error.position, int) else 0,
-            "a character that YAML does not allow (%s)"
-            % (hex(error.character) if isinstance(error.character, int) else "?"),
+            f"a character that YAML does not allow ({hex(error.character) if isinstance(error.character, int) else '?'})",
         )
     except RecursionError:
         builder.problem(0, "it is nested too deeply")
@@ -113,9 +112,9 @@ def _simple(said: str, text: str, line: int, column: int | None) -> str:
         at = text.splitlines()[line][column : column + 1]
         if at == "\t":
             return "a tab is used for indentation; YAML wants spaces"
-        return "a value cannot begin with %s; put it into quotes" % at
+        return f"a value cannot begin with {at}; put it into quotes"
     if "mapping values are not allowed" in said:
-        return "a value with ': ' in it needs quotes, or the indentation is wrong (%s)" % said
+        return f"a value with ': ' in it needs quotes, or the indentation is wrong ({said})"
     return said
 
 
@@ -143,7 +142,7 @@ class _Builder:
     def problem(self, line: int, text: str, column: int | None = None) -> None:
         """Note a problem. Lines and columns count from 0 here."""
         place = "line %d" % (line + 1) + (", column %d" % (column + 1) if column is not None else "")
-        self.problems.append("%s, %s%s: %s." % (self.origin, place, self.whose, text.rstrip(".")))
+        self.problems.append(f"{self.origin}, {place}{self.whose}: {text.rstrip('.')}.")
 
     def value(self, node: yaml.Node) -> Any:
         """Make the value of a node."""
@@ -157,7 +156,7 @@ class _Builder:
         self.open.add(id(node))
         try:
             if not node.tag.startswith(TAG):
-                self.problem(node.start_mark.line, "the tag %s means nothing in Kubernetes" % node.tag)
+                self.problem(node.start_mark.line, f"the tag {node.tag} means nothing in Kubernetes")
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(child) for child in node.value]
             return self._mapping(node)
@@ -220,14 +219,12 @@ class _Builder:
                 self.problem(node.start_mark.line, "infinity and NaN are no numbers in Kubernetes")
                 return None
         except (KeyError, ValueError):
-            self.problem(node.start_mark.line, "the value is no %s, as its tag says" % kind[len(TAG) :])
+            self.problem(node.start_mark.line, f"the value is no {kind[len(TAG) :]}, as its tag says")
             return None
         if kind == TAG + "timestamp":
             return text
         remedy = ". Write it as a text in base64" if kind == TAG + "binary" else ""
-        self.problem(
-            node.start_mark.line, "the tag %s means nothing in Kubernetes%s" % (kind.replace(TAG, "!!"), remedy)
-        )
+        self.problem(node.start_mark.line, f"the tag {kind.replace(TAG, '!!')} means nothing in Kubernetes{remedy}")
         return None
 
 

@@ -81,7 +81,7 @@ class Client:
             with self.opener.open(request, timeout=self.timeout) as answer:
                 return answer.status, answer.headers, answer.read(LIMIT)
         except urllib.error.HTTPError as error:
-            raise Unreachable("HTTP status %s" % error.code, error.code) from error
+            raise Unreachable(f"HTTP status {error.code}", error.code) from error
         except urllib.error.URLError as error:
             raise Unreachable(explain(error.reason)) from error
         except (OSError, ValueError) as error:
@@ -93,7 +93,7 @@ def explain(reason: Any) -> str:
     if isinstance(reason, socket.timeout) or "timed out" in str(reason):
         return "no answer in time"
     if isinstance(reason, socket.gaierror):
-        return "the name cannot be resolved (%s)" % (reason.strerror or reason)
+        return f"the name cannot be resolved ({reason.strerror or reason})"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
     return getattr(reason, "strerror", None) or str(reason)
@@ -117,7 +117,7 @@ def parse_rpm_primary(text: str, names: list[str]) -> dict[str, list[str]]:
         version = re.search(r"<version\b[^>]*>", rest)
         if name in found and version:
             fields = dict(re.findall(r'(\w+)="([^"]*)"', version.group(0)))
-            found[name].append("%s-%s" % (fields.get("ver", ""), fields.get("rel", "")))
+            found[name].append(f"{fields.get('ver', '')}-{fields.get('rel', '')}")
     return found
 
 
@@ -139,7 +139,7 @@ def unpack(path: str, data: bytes) -> str:
         elif path.endswith(".xz"):
             data = lzma.decompress(data)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise Unreachable("%s is damaged: %s" % (path, error)) from error
+        raise Unreachable(f"{path} is damaged: {error}") from error
     return data.decode("utf-8", "replace")
 
 
@@ -150,7 +150,7 @@ def check_digest(body: bytes, digest: str) -> None:
     """
     actual = "sha256:" + hashlib.sha256(body).hexdigest()
     if digest.startswith("sha256:") and actual != digest:
-        raise Unreachable("wrong digest: %s has the content of %s" % (digest, actual), 200)
+        raise Unreachable(f"wrong digest: {digest} has the content of {actual}", 200)
 
 
 def check_manifest(url: str, content_type: str, body: bytes, digest: str) -> dict[str, Any]:
@@ -164,17 +164,13 @@ def check_manifest(url: str, content_type: str, body: bytes, digest: str) -> dic
     if digest:
         check_digest(body, digest)
     if kind not in INDEX_TYPES + MANIFEST_TYPES:
-        raise Unreachable(
-            "wrong media type: Content-Type is %s, not that of an image manifest" % (kind or "absent"), 200
-        )
+        raise Unreachable(f"wrong media type: Content-Type is {kind or 'absent'}, not that of an image manifest", 200)
     try:
         manifest = json.loads(body.decode("utf-8"))
     except ValueError as error:
-        raise Unreachable("the manifest at %s is no JSON" % url, 200) from error
+        raise Unreachable(f"the manifest at {url} is no JSON", 200) from error
     if manifest.get("mediaType", kind) != kind:
-        raise Unreachable(
-            "wrong media type: Content-Type is %s, the manifest says %s" % (kind, manifest["mediaType"]), 200
-        )
+        raise Unreachable(f"wrong media type: Content-Type is {kind}, the manifest says {manifest['mediaType']}", 200)
     return manifest
 
 
@@ -191,7 +187,7 @@ def probe_manifest(client: Client, url: str, architecture: str) -> dict[str, Any
     if "manifests" in manifest:
         fitting = [m for m in manifest["manifests"] if m.get("platform", {}).get("architecture") == architecture]
         if not fitting:
-            raise Unreachable("the image index has nothing for %s" % architecture, status)
+            raise Unreachable(f"the image index has nothing for {architecture}", status)
         digest = fitting[0]["digest"]
         _status, headers, body = client.fetch(folder + "/manifests/" + digest, accept)
         manifest = check_manifest(url, headers.get("Content-Type", ""), body, digest)
@@ -276,7 +272,7 @@ def probe(request: dict[str, Any], architecture: str, timeout: float) -> dict[st
         asks_login = request["kind"] == "registry" and error.status == 401
         return dict(result, ok=asks_login, status=error.status, error="" if asks_login else str(error))
     except (OSError, ssl.SSLError) as error:
-        return dict(result, ok=False, error="CA %s cannot be used: %s" % (request.get("ca"), explain(error)))
+        return dict(result, ok=False, error=f"CA {request.get('ca')} cannot be used: {explain(error)}")
 
 
 def look_at_reach(requests: list[dict[str, Any]], architecture: str, timeout: float) -> dict[str, dict[str, Any]]:

@@ -40,7 +40,7 @@ PATIENCE = {"kvm": 15, "tcg": 180}
 
 def mac_address(address: str) -> str:
     """A locally administered MAC address that follows from an IPv4 address, so that it stays when the machine is made anew."""
-    return "52:54:" + ":".join("%02x" % byte for byte in ipaddress.ip_address(address).packed)
+    return "52:54:" + ":".join(f"{byte:02x}" for byte in ipaddress.ip_address(address).packed)
 
 
 def user_data(user: str, host_key: str, host_key_public: str, authorized_key: str) -> dict:
@@ -82,9 +82,9 @@ def hypervisor(machine: dict, mac: str, disk: str, own_kernel: bool) -> list[str
     if own_kernel:
         command += ["-kernel", DISK + "/vmlinuz", "-initrd", DISK + "/initrd.img"]
         command += ["-append", "root=LABEL=root ro console=ttyS0" + KERNEL[machine["accelerator"]]]
-    command += ["-drive", "if=virtio,file=%s,discard=unmap" % disk]
+    command += ["-drive", f"if=virtio,file={disk},discard=unmap"]
     # Last, so that firmware finds the boot loader on the first one.
-    command += ["-drive", "if=virtio,driver=vvfat,dir=%s,label=cidata,read-only=on" % SEED]
+    command += ["-drive", f"if=virtio,driver=vvfat,dir={SEED},label=cidata,read-only=on"]
     command += ["-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no"]
     return command + ["-device", "virtio-net-pci,netdev=lan,mac=" + mac, "-device", "virtio-rng-pci"]
 
@@ -159,8 +159,8 @@ def have_disk(size: int) -> str:
     if os.path.exists(path):
         if read(STATE + "/copy-of") != identity(base):
             sys.exit(
-                "The disk that this machine is a copy of (%s) has been replaced since the machine was made, and the machine's own is of no "
-                "use without it. `lab_state: reset` makes the lab's hosts anew." % os.environ["LAB_DISK"]
+                "The disk that this machine is a copy of ({}) has been replaced since the machine was made, and the machine's own is of no "
+                "use without it. `lab_state: reset` makes the lab's hosts anew.".format(os.environ["LAB_DISK"])
             )
     else:
         write(STATE + "/copy-of", identity(base))
@@ -177,7 +177,7 @@ def seed(name: str, address: str, gateway: str, mtu: int) -> str:
         os.environ["LAB_USER"], read(key), read(key + ".pub").strip(), read(KEYS + "/authorized_keys").strip()
     )
     mac = mac_address(address.split("/")[0])
-    write(SEED + "/meta-data", json.dumps({"instance-id": "%s-%s" % (name, address), "local-hostname": name}))
+    write(SEED + "/meta-data", json.dumps({"instance-id": f"{name}-{address}", "local-hostname": name}))
     write(SEED + "/user-data", "#cloud-config\n" + json.dumps(user))
     write(SEED + "/network-config", json.dumps(network_config(mac, address, gateway, servers, mtu)))
     return mac
@@ -242,7 +242,7 @@ def judge_image(size: int) -> str:
             with open(place, "rb") as stream:
                 found = boot_loader(stream.read())
             if found and found != os.uname().machine:
-                return "its boot loader is for %s, and this machine is %s" % (found, os.uname().machine)
+                return f"its boot loader is for {found}, and this machine is {os.uname().machine}"
     with open(start, "rb") as stream:
         if not any(stream.read(440)):
             return "it has no boot loader for BIOS, with which these machines start"

@@ -38,7 +38,7 @@ class Action(app.ActionModule):
 
         path = self.folder / dirname / needle
         if not path.exists():
-            raise AnsibleError("no %s" % needle)
+            raise AnsibleError(f"no {needle}")
         return str(path)
 
 

@@ -51,7 +51,7 @@ class Cluster:
         query = dict(parse_qsl(rest))
         source, namespace = self._source(path)
         if source.kind in self.forbidden:
-            raise ApiError(403, "Forbidden", "%s is forbidden" % source.plural, "GET", path)
+            raise ApiError(403, "Forbidden", f"{source.plural} is forbidden", "GET", path)
         if source.names_only:
             assert "PartialObjectMetadataList" in accept, "contents of Secrets and ConfigMaps are nobody's business"
         found = [

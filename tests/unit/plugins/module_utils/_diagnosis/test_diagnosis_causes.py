@@ -289,7 +289,7 @@ def test_a_namespace_that_does_not_go_is_told_where_only_it_is_asked_for() -> No
 
 def test_the_name_of_an_image_is_no_reason() -> None:
     image = "r.example.com/faults/forbidden:1"
-    said = 'failed to pull and unpack image "%s": failed to resolve image: %s: not found' % (image, image)
+    said = f'failed to pull and unpack image "{image}": failed to resolve image: {image}: not found'
     assert image_fault("ErrImagePull", said, image).fault == "image_not_found"
     said = "unexpected status from HEAD request to http://r/v2/faults/forbidden/manifests/1: 429 Too Many Requests"
     assert image_fault("ErrImagePull", said, image).fault == "image_rate_limited"

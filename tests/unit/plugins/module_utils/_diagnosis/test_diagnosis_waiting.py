@@ -24,7 +24,7 @@ MISSING = waiting("ErrImagePull", "r/app:1: not found")
 
 def path(name: Reference) -> str:
     """The path of an object of a kind that the rules know."""
-    return "%s/%s" % (SOURCES[name.kind].path(name.namespace), name.name)
+    return f"{SOURCES[name.kind].path(name.namespace)}/{name.name}"
 
 
 def watch(cluster: Any, *names: Reference, grace: float = 60) -> Watch:
@@ -76,7 +76,7 @@ def test_any_hopeless_pod_of_a_stateful_set_is_enough_and_old_ones_do_not_count(
     content = {"metadata": meta("db", generation=1), "spec": {"replicas": 2}, "status": counts}
 
     def member(number: int, revision: str, state: dict[str, Any] | None) -> dict[str, Any]:
-        found = pod("db-%d" % number, state=state, labels={"controller-revision-hash": revision})
+        found = pod(f"db-{number}", state=state, labels={"controller-revision-hash": revision})
         found["metadata"]["ownerReferences"] = [
             {"kind": "StatefulSet", "name": "db", "apiVersion": "apps/v1", "controller": True}
         ]
@@ -240,7 +240,7 @@ def test_explaining_names_the_root_with_its_last_words_and_hides_secrets() -> No
 
 def test_lists_are_read_page_by_page_and_trimmed() -> None:
     managed = {"managedFields": [{"x": 1}], "annotations": {"note": "x" * 100}}
-    pods = [pod("p-%d" % number, metadata=managed) for number in range(PAGE + 1)]
+    pods = [pod(f"p-{number}", metadata=managed) for number in range(PAGE + 1)]
     cluster = Cluster({"Pod": pods})
     found: Any = read_kind(cluster, "Pod", "shop")
     assert len(found) == PAGE + 1 and len(cluster.asked) == 2
@@ -259,6 +259,6 @@ def test_a_list_that_expires_is_read_anew() -> None:
                 raise ApiError(410, "Expired", "the provided continue parameter is too old")
             return super().get(path, query, patience, accept)
 
-    cluster: Any = Expiring({"Pod": [pod("p-%d" % number) for number in range(PAGE + 3)]})
+    cluster: Any = Expiring({"Pod": [pod(f"p-{number}") for number in range(PAGE + 3)]})
     names = [one["metadata"]["name"] for one in read_kind(cluster, "Pod")]
     assert len(names) == len(set(names)) == PAGE + 3

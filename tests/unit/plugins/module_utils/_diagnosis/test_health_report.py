@@ -169,7 +169,7 @@ class Strict(HTMLParser):
 @pytest.mark.parametrize("nodes", [2, 200])
 def test_the_page_is_whole_and_needs_nothing_from_elsewhere(nodes: int) -> None:
     cluster = broken()
-    cluster.lists["Node"] = [node("w%d" % number) for number in range(1, nodes + 1)]
+    cluster.lists["Node"] = [node(f"w{number}") for number in range(1, nodes + 1)]
     page = health_report.health_html(told(cluster), "<lab>")
     parser = Strict()
     parser.feed(page)

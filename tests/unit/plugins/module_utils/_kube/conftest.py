@@ -27,7 +27,7 @@ def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int]
     folder = tmp_path_factory.mktemp("certificates")
 
     def make(days: int) -> Pair:
-        pair = Pair(folder / ("%d.crt" % days), folder / ("%d.key" % days))
+        pair = Pair(folder / (f"{days}.crt"), folder / (f"{days}.key"))
         if not pair.certificate.exists():
             command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
             command += ["-keyout", str(pair.key), "-out", str(pair.certificate), "-days", str(days), "-subj", "/CN=me"]

@@ -127,14 +127,14 @@ def status(code: int, reason: str, message: str = "", **more: Any) -> tuple[int,
 def test_a_big_list_is_read_in_pages_and_trimmed_on_the_way(server: Server) -> None:
     def answer(request: Request) -> tuple[int, Any]:
         start = int(request.query.get("continue", "0"))
-        items = [{"metadata": {"name": "p%d" % number}} for number in range(start, min(start + 500, 1200))]
+        items = [{"metadata": {"name": f"p{number}"}} for number in range(start, min(start + 500, 1200))]
         more = str(start + 500) if start + 500 < 1200 else ""
         return 200, {"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": more}, "items": items}
 
     server.answer = answer
     one = client(server)
     found = one.items("/api/v1/pods", {"labelSelector": "a=b"}, trim=lambda pod: pod["metadata"]["name"])
-    assert found == ["p%d" % number for number in range(1200)]
+    assert found == [f"p{number}" for number in range(1200)]
     assert [request.query for request in server.requests] == [
         {"labelSelector": "a=b", "limit": "500"},
         {"labelSelector": "a=b", "limit": "500", "continue": "500"},

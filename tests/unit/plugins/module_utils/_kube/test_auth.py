@@ -75,7 +75,7 @@ def test_the_options_are_documented_as_they_are_taken() -> None:
             assert option.get("aliases") == told[name].get("aliases"), name
             assert option.get("elements") == told[name].get("elements"), name
             for variable in option.get("fallback", (None, []))[1]:
-                assert "E(%s)" % variable in str(told[name]["description"]), name
+                assert f"E({variable})" in str(told[name]["description"]), name
             if "options" in option:
                 compare(option["options"], told[name]["suboptions"])
 
@@ -179,7 +179,7 @@ def test_a_given_proof_replaces_that_of_the_kubeconfig(tmp_path: Path) -> None:
         ({"host": "10.0.0.1:6443"}, "host is '10.0.0.1:6443': it is a URL"),
         ({"host": "http://h", "client_cert": "/etc/hosts"}, "belong together"),
         ({"host": "http://h", "impersonate_groups": ["a"]}, "without a user to act as"),
-        ({"host": "http://h", "proxy": "socks5://me:%s@p:1" % CANARY}, "The proxy p cannot be used"),
+        ({"host": "http://h", "proxy": f"socks5://me:{CANARY}@p:1"}, "The proxy p cannot be used"),
         ({"kubeconfig": config(token=CANARY), "context": "other"}, "no context named 'other'; it has: c"),
     ],
 )
@@ -191,7 +191,7 @@ def test_what_cannot_be_is_refused(params: dict[str, Any], told: str) -> None:
 
 def test_a_broken_kubeconfig_is_told_by_its_line_and_without_its_text(tmp_path: Path) -> None:
     path = tmp_path / "config"
-    path.write_text("users:\n- user: {token: %s\n  x: [" % CANARY)
+    path.write_text(f"users:\n- user: {{token: {CANARY}\n  x: [")
     with pytest.raises(KubeconfigError, match="config, line 3: ") as caught:
         found(kubeconfig=str(path))
     assert CANARY not in str(caught.value) and caught.value.__suppress_context__
@@ -214,7 +214,7 @@ def test_kubectl_reads_it_where_python_has_no_yaml(tmp_path: Path, monkeypatch: 
     with pytest.raises(KubeconfigError, match="neither Python's yaml nor kubectl"):
         auth.credentials({"kubeconfig": path}, no_program)
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text("#!/bin/sh\ncat <<'E'\n%s\nE\n" % json.dumps(config(token="from kubectl")))
+    kubectl.write_text(f"#!/bin/sh\ncat <<'E'\n{json.dumps(config(token='from kubectl'))}\nE\n")
     kubectl.chmod(0o755)
     assert auth.credentials({"kubeconfig": path}, lambda name: str(tmp_path / name)).token == "from kubectl"
     (tmp_path / "json").write_text(json.dumps(config(token="from json")))
@@ -249,13 +249,13 @@ def test_no_module_shows_or_logs_what_is_secret_in_a_kubeconfig(
     if name == "health_info":
         given.pop("name"), given.pop("namespace")
     program = (
-        "import sys, json, syslog\nsys.path[:0] = %r\nsys.modules.update({})\n"
+        "import sys, json, syslog\nsys.path[:0] = {!r}\nsys.modules.update({{}})\n"
         "logged = []\nsyslog.syslog = lambda *parts: logged.append(str(parts))\n"
-        "from ansible.module_utils import basic\nbasic.has_journal = False\nbasic._ANSIBLE_ARGS = %r\nbasic._ANSIBLE_PROFILE = 'legacy'\n"
+        "from ansible.module_utils import basic\nbasic.has_journal = False\nbasic._ANSIBLE_ARGS = {!r}\nbasic._ANSIBLE_PROFILE = 'legacy'\n"
         "import conftest\nfrom importlib import import_module\n"
-        "try:\n    import_module('ansible_collections.slipway.kube.plugins.modules.%s').main()\n"
+        "try:\n    import_module('ansible_collections.slipway.kube.plugins.modules.{}').main()\n"
         "finally:\n    print('LOGGED', logged)\n"
-    ) % ([str(ROOT / "tests/unit"), *sys.path], json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode(), name)
+    ).format([str(ROOT / "tests/unit"), *sys.path], json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode(), name)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert '"failed": true' in done.stdout, done.stdout + done.stderr
     assert CANARY not in done.stdout + done.stderr
@@ -281,7 +281,7 @@ def test_the_end_of_a_certificate_is_read(make_certificate: Callable[[int], Any]
 def token(claims: Any) -> str:
     """A JSON web token."""
     middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    return "e30.%s.sig" % middle
+    return f"e30.{middle}.sig"
 
 
 def test_what_has_ended_is_refused_before_anything_is_sent(make_certificate: Callable[[int], Any]) -> None:
@@ -313,5 +313,5 @@ def test_what_has_ended_is_refused_before_anything_is_sent(make_certificate: Cal
 )
 def test_some_hosts_are_spared_the_proxy(host: str, no_proxy: str, result: bool) -> None:
     assert auth.spared(host, no_proxy) is result
-    given = found(host="http://%s:1" % host, proxy="http://p:3128", no_proxy=no_proxy)
+    given = found(host=f"http://{host}:1", proxy="http://p:3128", no_proxy=no_proxy)
     assert given.proxy == ("" if result else "http://p:3128")

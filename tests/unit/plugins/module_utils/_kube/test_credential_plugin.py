@@ -39,9 +39,7 @@ def program(command: str, **more: Any) -> dict[str, Any]:
 
 def test_a_token_is_fetched_and_fetched_again(tmp_path: Path) -> None:
     count = tmp_path / "count"
-    command = script(
-        tmp_path, "echo x >> %s\necho '%s' | sed s/N/$(wc -l < %s)/\n" % (count, answer(token="t-N"), count)
-    )
+    command = script(tmp_path, f"echo x >> {count}\necho '{answer(token='t-N')}' | sed s/N/$(wc -l < {count})/\n")
     config = {
         "current-context": "c",
         "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
@@ -85,7 +83,7 @@ def test_the_program_sees_arguments_environment_and_cluster(tmp_path: Path) -> N
         ("echo not logged in >&2; echo c4n4ry; exit 3", "ended with 3: not logged in"),
         ("exit 1", "ended with 1: it says no more"),
         ("echo c4n4ry", "answers no ExecCredential"),
-        ("echo '%s'" % answer(), "answers no ExecCredential"),
+        (f"echo '{answer()}'", "answers no ExecCredential"),
         ("echo '[]'", "answers no ExecCredential"),
     ],
 )

@@ -98,7 +98,7 @@ def test_what_is_wrong_is_named_by_its_path_and_without_its_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["apiVersion: v1\nusers: [{user: {token: %s}}]\n" % CANARY, '{"token": "%s"}' % CANARY]
+    "text", [f"apiVersion: v1\nusers: [{{user: {{token: {CANARY}}}}}]\n", f'{{"token": "{CANARY}"}}']
 )
 def test_the_text_of_a_kubeconfig_is_refused_and_not_told(text: str) -> None:
     with pytest.raises(KubeconfigError, match="given the text of a kubeconfig") as caught:
@@ -120,7 +120,7 @@ def test_a_token_that_was_read_from_a_file_works_with_its_end_of_line() -> None:
     assert client.credentials.token == "abc"
 
 
-@pytest.mark.parametrize("option", [{"host": "https://h:x"}, {"host": "http://["}, {"proxy": "http://u:%s@[" % CANARY}])
+@pytest.mark.parametrize("option", [{"host": "https://h:x"}, {"host": "http://["}, {"proxy": f"http://u:{CANARY}@["}])
 def test_an_address_that_is_none_is_refused(option: dict[str, str]) -> None:
     with pytest.raises(KubeconfigError, match="see its brackets and its port") as caught:
         auth.connect({"host": "https://h", **option}, lambda _name: None)

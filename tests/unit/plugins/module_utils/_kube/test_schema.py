@@ -108,7 +108,7 @@ def test_a_good_object_has_no_problems_and_each_group_is_read_once() -> None:
         (
             FIRST + "imagepullpolicy",
             "Always",
-            TOLD + "imagepullpolicy is not a field that Kubernetes knows; did you mean %simagePullPolicy?" % TOLD,
+            TOLD + f"imagepullpolicy is not a field that Kubernetes knows; did you mean {TOLD}imagePullPolicy?",
         ),
         (
             "spec/containers",

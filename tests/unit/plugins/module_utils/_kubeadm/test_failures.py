@@ -87,7 +87,7 @@ def test_a_run_that_was_ended_says_after_how_long():
 
 
 def test_secrets_are_not_shown_and_ca_hashes_are():
-    text = redact("token abcdef.0123456789abcdef key %s hash sha256:%s" % ("b" * 64, "c" * 64))
+    text = redact(f"token abcdef.0123456789abcdef key {'b' * 64} hash sha256:{'c' * 64}")
     assert text == "token abcdef.*** key *** hash sha256:" + "c" * 64
 
 

@@ -114,7 +114,7 @@ def test_only_an_engine_of_this_machine_serves(docker_host, path):
 
 def test_capabilities_are_read_from_the_bounding_set():
     everything = (1 << len(plan.CAPABILITIES)) - 1
-    assert engine.missing_capabilities("CapBnd:\t%016x\n" % everything, plan.CAPABILITIES) == []
+    assert engine.missing_capabilities(f"CapBnd:\t{everything:016x}\n", plan.CAPABILITIES) == []
     assert engine.missing_capabilities("Name:\tx\nCapBnd:\t000001fffeffffff\n", plan.CAPABILITIES) == ["SYS_RESOURCE"]
     assert engine.missing_capabilities("", plan.CAPABILITIES) == []
 

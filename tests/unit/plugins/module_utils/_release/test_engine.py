@@ -251,7 +251,7 @@ def test_the_oldest_revisions_are_forgotten_but_never_the_good_one(
     assert server.statuses() == ["superseded", "superseded", "deployed"]
     server.bad.add("app:broken")
     for number in range(4):
-        releases.run([workload("d", "app:broken"), some("ConfigMap", "c", data={"n": "bad %d" % number})], history=3)
+        releases.run([workload("d", "app:broken"), some("ConfigMap", "c", data={"n": f"bad {number}"})], history=3)
     assert server.statuses().count("deployed") == 1
     assert releases.run([some("ConfigMap", "c", data={"n": "3"})])["changed"] is False
 

@@ -150,7 +150,7 @@ def test_values_of_secrets_are_hidden_in_texts_and_names_are_not() -> None:
         "stringData": {"file": "first\nline-two-canary\n", "n": "123456"},
     }
     scrub = Scrubber([secret])
-    text = "login canary-alpha %s line-two-canary postgres-login 123456" % base64.b64encode(b"canary-alpha").decode()
+    text = f"login canary-alpha {base64.b64encode(b'canary-alpha').decode()} line-two-canary postgres-login 123456"
     assert scrub.text(text) == "login ******** ******** ******** postgres-login 123456"
     assert scrub.clean([{"canary-alpha": ["x canary-alpha"]}]) == [{"canary-alpha": ["x ********"]}]
     assert Scrubber().text(text) == text

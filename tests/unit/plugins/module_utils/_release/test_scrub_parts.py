@@ -16,17 +16,17 @@ CANARY = "c4n4ry-5f8e"
     "text",
     [
         CANARY,
-        "user=admin\npassword=%s\n" % CANARY,
-        "password: '%s'\n" % CANARY,
-        '{"auths": {"registry.example.com": {"username": "me", "password": "%s"}}}' % CANARY,
-        "postgres://user:%s@db:5432/shop" % CANARY,
-        "export PASSWORD=%s" % CANARY,
+        f"user=admin\npassword={CANARY}\n",
+        f"password: '{CANARY}'\n",
+        f'{{"auths": {{"registry.example.com": {{"username": "me", "password": "{CANARY}"}}}}}}',
+        f"postgres://user:{CANARY}@db:5432/shop",
+        f"export PASSWORD={CANARY}",
     ],
 )
 def test_the_value_alone_is_hidden(text: str) -> None:
     scrub = Scrubber([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": text}}])
     assert (
-        scrub.text("the log says %s and registry.example.com" % CANARY)
+        scrub.text(f"the log says {CANARY} and registry.example.com")
         == "the log says ******** and registry.example.com"
     )
 

@@ -54,10 +54,10 @@ def replica_set(number: int, image: str, former: str = "", cause: str = "", uid:
     annotations.update({FORMER_REVISIONS: former} if former else {})
     annotations.update({CHANGE_CAUSE: cause} if cause else {})
     kept = template(image)
-    kept["metadata"]["labels"]["pod-template-hash"] = "h%d" % number
+    kept["metadata"]["labels"]["pod-template-hash"] = f"h{number}"
     return {
         "kind": "ReplicaSet",
-        "metadata": dict(owned("web-h%d" % number, uid), annotations=annotations),
+        "metadata": dict(owned(f"web-h{number}", uid), annotations=annotations),
         "spec": {"template": kept},
     }
 
@@ -68,7 +68,7 @@ def controller_revision(number: int, image: str, name: str = "") -> dict[str, An
     data["spec"]["template"]["metadata"]["creationTimestamp"] = None
     return {
         "kind": "ControllerRevision",
-        "metadata": owned(name or "web-%d" % number),
+        "metadata": owned(name or f"web-{number}"),
         "revision": number,
         "data": data,
     }
@@ -121,9 +121,9 @@ def test_a_template_that_came_twice_is_current_once() -> None:
 
 
 def test_what_an_undo_goes_back_to() -> None:
-    found = revisions_of(workload("web:3"), [replica_set(number, "web:%d" % number) for number in (1, 2, 3)])
+    found = revisions_of(workload("web:3"), [replica_set(number, f"web:{number}") for number in (1, 2, 3)])
     assert previous(found) == found[1] and current(found) == found[2]
-    behind = revisions_of(workload("web:1"), [replica_set(number, "web:%d" % number) for number in (1, 2)])
+    behind = revisions_of(workload("web:1"), [replica_set(number, f"web:{number}") for number in (1, 2)])
     assert previous(behind) == behind[1], "a rollout whose controller has not counted yet"
     assert previous(found[2:]) is None
     unseen = revisions_of(workload("web:9"), [replica_set(1, "web:1"), replica_set(2, "web:2")])

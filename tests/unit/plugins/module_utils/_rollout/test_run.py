@@ -45,7 +45,7 @@ def workload(kind: str = "Deployment", image: str = "web:2", **status: Any) -> d
 def replica_set(number: int, image: str) -> dict[str, Any]:
     """A ReplicaSet that keeps a revision of it."""
     owner = {"uid": "u", "controller": True}
-    metadata = {"name": "web-%d" % number, "annotations": {REVISION: str(number)}, "ownerReferences": [owner]}
+    metadata = {"name": f"web-{number}", "annotations": {REVISION: str(number)}, "ownerReferences": [owner]}
     return {"kind": "ReplicaSet", "metadata": metadata, "spec": {"template": template(image)}}
 
 

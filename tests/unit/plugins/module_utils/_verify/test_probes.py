@@ -34,13 +34,13 @@ def probe(node: str, number: int, app: str = "pods") -> Probe:
     """A probe on a node."""
     host = app == "nodes"
     return Probe(
-        "%s-%s" % (app, node), node, ("10.0.0.%d" if host else "192.168.0.%d") % number, 28080 if host else 8080, host
+        f"{app}-{node}", node, ("10.0.0.%d" if host else "192.168.0.%d") % number, 28080 if host else 8080, host
     )
 
 
 def found(count: int) -> dict[str, list[Probe]]:
     """The probes of a cluster of some nodes."""
-    apps = {app: [probe("n%d" % number, number, app) for number in range(count)] for app in ("pods", "nodes")}
+    apps = {app: [probe(f"n{number}", number, app) for number in range(count)] for app in ("pods", "nodes")}
     return dict(apps, web=[probe("n0", 101, "web"), Probe("web-b", "n0", "192.168.0.102", 8080)])
 
 

@@ -38,11 +38,11 @@ def documented() -> list[tuple[str, dict[str, Any], Field]]:
         found.append((path, option, field))
         record = record_of(field.type)
         for name, sub in (option.get("suboptions") or {}).items():
-            assert record and name in record.fields, "%s.%s is documented and does not exist" % (path, name)
-            todo.append(("%s.%s" % (path, name), sub, record.fields[name]))
+            assert record and name in record.fields, f"{path}.{name} is documented and does not exist"
+            todo.append((f"{path}.{name}", sub, record.fields[name]))
         if option.get("suboptions") and record:
             missing = set(record.fields) - set(option["suboptions"])
-            assert not missing, "%s: %s not documented" % (path, missing)
+            assert not missing, f"{path}: {missing} not documented"
     return found
 
 

@@ -137,7 +137,7 @@ def wait_for(path: Path, text: str) -> dict[str, Any]:
         if path.exists() and text in path.read_text():
             return json.loads(path.read_text())
         time.sleep(0.05)
-    raise AssertionError("%s never held %s" % (path, text))
+    raise AssertionError(f"{path} never held {text}")
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="left out: there is no shell")

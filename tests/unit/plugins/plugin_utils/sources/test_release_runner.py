@@ -154,9 +154,9 @@ def test_an_answer_without_a_word_on_slices_is_the_last(
 def test_values_of_secrets_are_hidden_wherever_they_come(make_action: Callable[..., Any], shown: list[str]) -> None:
     answer = {
         "failed": True,
-        "msg": "Invalid value: %s" % CANARY,
-        "progress": ["log: password=%s" % CANARY],
-        "findings": [{"logs": ["x %s y" % ENCODED]}],
+        "msg": f"Invalid value: {CANARY}",
+        "progress": [f"log: password={CANARY}"],
+        "findings": [{"logs": [f"x {ENCODED} y"]}],
         "module_stdout": CANARY,
     }
     action, module = prepared(make_action, [answer])

@@ -131,7 +131,7 @@ def test_everything_that_is_wrong_is_told_at_once(read: Read, write: Write) -> N
             "data.port is a number, not text.",
         ),
         (
-            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {password: %s}\n" % CANARY,
+            f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\ndata: {{password: {CANARY}}}\n",
             "Secret a: data.password is not base64.",
         ),
         (
@@ -190,7 +190,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
             f"cat {folder}/said >&2\ncat {folder}/answer\nexit {status}\n"
         )
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", "%s:/usr/bin:/bin" % folder)
+        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
         return folder
 
     return put
@@ -267,7 +267,7 @@ def test_helm_tells_why_it_refuses_without_the_values(read: Read, write: Write, 
         "helm",
         "",
         1,
-        "level=WARN x\nError: template: shop/templates/a.yaml:7:3: bad value %s\n\nUse --debug flag" % CANARY,
+        f"level=WARN x\nError: template: shop/templates/a.yaml:7:3: bad value {CANARY}\n\nUse --debug flag",
     )
     with pytest.raises(SourceError) as caught:
         read(helm={"chart": "shop", "values": {"database": {"credentials": [CANARY]}}})

@@ -60,7 +60,7 @@ def problems(kind: str, spec: Any = None, api_version: str = "", **metadata: Any
 )
 @pytest.mark.parametrize(("spec", "called"), [("x", "text"), (["x"], "a list"), (3, "a number")])
 def test_a_spec_is_a_mapping(kind: str, spec: Any, called: str) -> None:
-    assert problems(kind, spec) == ["a.yml: %s x: spec is %s, not a mapping." % (kind, called)]
+    assert problems(kind, spec) == [f"a.yml: {kind} x: spec is {called}, not a mapping."]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_spec_is_a_mapping(kind: str, spec: Any, called: str) -> None:
     ],
 )
 def test_what_is_in_a_spec_has_its_shape(kind: str, spec: Any, told: str) -> None:
-    assert problems(kind, spec) == ["a.yml: %s x: %s." % (kind, told)]
+    assert problems(kind, spec) == [f"a.yml: {kind} x: {told}."]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_is_in_a_spec_has_its_shape(kind: str, spec: Any, told: str) -> Non
 )
 def test_a_definition_says_what_it_defines(spec: Any, told: list[str]) -> None:
     assert problems("CustomResourceDefinition", spec) == [
-        "a.yml: CustomResourceDefinition x: %s." % line for line in told
+        f"a.yml: CustomResourceDefinition x: {line}." for line in told
     ]
 
 
@@ -138,7 +138,7 @@ def test_a_definition_says_what_it_defines(spec: Any, told: list[str]) -> None:
 @pytest.mark.parametrize("key", ["name", "namespace"])
 def test_a_name_is_one_segment_of_a_path(key: str, name: str) -> None:
     (told,) = problems("ConfigMap", **{key: name})
-    assert "metadata.%s is %r, which cannot be in a path of the API" % (key, name) in told
+    assert f"metadata.{key} is {name!r}, which cannot be in a path of the API" in told
 
 
 def test_names_and_shapes_that_the_server_takes_are_taken() -> None:

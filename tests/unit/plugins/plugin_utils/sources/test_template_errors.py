@@ -43,10 +43,10 @@ def test_nothing_that_ansible_is_giving_up_is_used(
 def test_what_the_task_says_of_ansible_managed_counts(make_action: Callable[..., Any], tmp_path: Path) -> None:
     path = str(tmp_path / "a.yml.j2")
     text = "{{ ansible_managed }}: {{ template_path }}\n"
-    assert template_reader.render(make_action(), {"ansible_managed": "mine"}, path, text, {}) == "mine: %s\n" % path
+    assert template_reader.render(make_action(), {"ansible_managed": "mine"}, path, text, {}) == f"mine: {path}\n"
     Path(path).write_text(text)
-    assert template_reader.render(make_action(), {"ansible_managed": "mine"}, path, text, {}) == "mine: %s\n" % path
-    assert template_reader.render(make_action(), {}, path, text, {}) == "Ansible managed: %s\n" % path
+    assert template_reader.render(make_action(), {"ansible_managed": "mine"}, path, text, {}) == f"mine: {path}\n"
+    assert template_reader.render(make_action(), {}, path, text, {}) == f"Ansible managed: {path}\n"
 
 
 def test_the_task_and_the_entry_give_variables(render: Callable[..., Any]) -> None:
@@ -85,7 +85,7 @@ def test_a_template_includes_what_lies_beside_it(render: Callable[..., Any], wri
     ],
 )
 def test_errors_name_the_line(render: Callable[..., Any], tmp_path: Path, text: str, place: str, told: str) -> None:
-    with pytest.raises(SourceError, match=r"templates/app.yml.j2, %s: template error: .*(%s)" % (place, told)):
+    with pytest.raises(SourceError, match=rf"templates/app.yml.j2, {place}: template error: .*({told})"):
         render(text)
 
 
@@ -100,5 +100,5 @@ def test_errors_show_no_value(render: Callable[..., Any], text: str) -> None:
 
 
 def test_a_value_that_a_filter_quotes_is_hidden() -> None:
-    error = ValueError("invalid literal for int() with base 10: '%s'" % CANARY)
+    error = ValueError(f"invalid literal for int() with base 10: '{CANARY}'")
     assert template_reader._reason([error], "{{ secret | int }}") == "invalid literal for int() with base 10: ********"

@@ -50,7 +50,7 @@ def one(text: str) -> Any:
     ],
 )
 def test_values_are_those_of_kubernetes_own_reader(text: str, value: Any) -> None:
-    found = one("a: %s\nb: 1" % text)["a"]
+    found = one(f"a: {text}\nb: 1")["a"]
     assert found == value and type(found) is type(value)
 
 
@@ -109,8 +109,6 @@ def test_all_duplicate_keys_are_told_together_and_no_value() -> None:
 def test_aliases_that_multiply_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_reader, "MOST_VALUES", 10_000)
     text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
-    text += "".join(
-        "%s: &%s [%s]\n" % (name, name, ",".join(["*" + before] * 10)) for before, name in zip("abcd", "bcde")
-    )
+    text += "".join(f"{name}: &{name} [{','.join(['*' + before] * 10)}]\n" for before, name in zip("abcd", "bcde"))
     with pytest.raises(SourceError, match="too many values"):
         yaml_reader.read(text, "a.yml")

@@ -32,10 +32,10 @@ hb+juE4=
 """
 CA_HASH = "sha256:a7e275ebc458ec07b0322075c5c83f0c4a2e30ad2a060a90feaa1b5e949b19a4"
 
-ADMIN = """apiVersion: v1
+ADMIN = f"""apiVersion: v1
 clusters:
 - cluster:
-    certificate-authority-data: %s
+    certificate-authority-data: {base64.b64encode(CA.encode()).decode()}
     server: https://api.example.com:6443
   name: kubernetes
 contexts:
@@ -49,7 +49,7 @@ users:
 - name: kubernetes-admin
   user:
     client-key-data: c2VjcmV0
-""" % base64.b64encode(CA.encode()).decode()
+"""
 
 APISERVER = """apiVersion: v1
 kind: Pod
