@@ -197,7 +197,7 @@ class View:
             (self._labelled.get((namespace, key, value), []) for key, value in labels.items()),
             key=len,
         )
-        return [pod for pod in candidates if bears(pod["metadata"].get("labels") or {}, labels)]
+        return [pod for pod in candidates if has_labels(pod["metadata"].get("labels") or {}, labels)]
 
     def matching(self, namespace: str, selector: Object) -> list[Object]:
         """List the pods of a namespace that a C(LabelSelector) matches; an empty one matches all of them."""
@@ -255,7 +255,7 @@ def event_count(event: Object) -> int:
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 
 
-def bears(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether all wanted labels are among some labels."""
     return all(labels.get(key) == value for key, value in wanted.items())
 
