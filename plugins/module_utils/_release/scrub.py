@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of Secrets never leave in a text, wherever it comes from: an error of the server, a log line, a finding."""
+"""Masking values of Secrets in every text: errors of the server, log lines, findings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, Iterable, Mapping
 
 from .._kube.objects import MASK, mapping
 
-SHORTEST = 6  # shorter values would be found in everything
-# Ordinary words and numbers, such as the value "password" of a tutorial: hiding these would hide what messages say.
+SHORTEST = 6  # shorter values would match unrelated text
+# Ordinary words and numbers, such as the value "password" of a tutorial: masking these would make messages unreadable.
 ORDINARY = re.compile(r"[a-z]{1,10}|[0-9]{1,6}", re.I)
 
-# KEY=value, "key": "value" and the password in a URL: an application shows the value alone.
+# KEY=value, "key": "value" and the password in a URL: an application may log the value alone.
 PARTS = (
     re.compile(r"[\w.-]+[\"']?\s*[=:]\s*[\"']?([^\"'\s,{\[]+)"),
     re.compile(r"://[^:/@\s]*:([^@/\s]+)@"),
@@ -24,10 +24,10 @@ PARTS = (
 
 
 class Scrubber:
-    """Knows the values of some Secrets and takes them out of texts."""
+    """Masks the values of some Secrets in texts."""
 
     def __init__(self, contents: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Learn the values of the Secrets among some objects."""
+        """Collect the values of the Secrets among some objects."""
         self.values: list[str] = []
         self._found: set[str] = set()
         self._words: set[str] = set()
@@ -35,9 +35,9 @@ class Scrubber:
         self.learn(contents)
 
     def learn(self, contents: Iterable[Mapping[str, Any]]) -> None:
-        """Learn more values, in plain text and as base64. Names of objects are not taken for values.
+        """Collect more values, in plain text and as base64. Names of objects are not treated as values.
 
-        :param contents: objects; the Secrets among them count.
+        :param contents: objects; only the Secrets among them are considered.
         """
         for content in map(mapping, contents):
             metadata = mapping(content.get("metadata"))
@@ -54,11 +54,11 @@ class Scrubber:
         self._pattern = re.compile("|".join(re.escape(value) for value in self.values)) if self.values else None
 
     def text(self, text: str) -> str:
-        """Take the values out of a text."""
+        """Mask the values in a text."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def clean(self, value: Any) -> Any:
-        """Take the values out of every text in a structure; keys of mappings stay."""
+        """Mask the values in every text of a structure, except in keys of mappings."""
         if self._pattern is None:
             return value
         if isinstance(value, str):
@@ -78,7 +78,7 @@ def _values(secret: Mapping[str, Any]) -> Iterable[str]:
         plain = _decoded(text) if encoded else text
         yield base64.b64encode(plain.encode()).decode()
         yield plain.strip()
-        # A file in a Secret is told line by line in a log.
+        # A file in a Secret appears line by line in a log.
         lines = plain.splitlines()
         if len(lines) > 1:
             for line in lines:
