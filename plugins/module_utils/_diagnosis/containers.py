@@ -15,7 +15,7 @@ from .exits import explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .images import PULL_REASONS, image_fault, registry_of
 from .probes import liveness_killed, probe_answer, probe_finding
-from .view import Object, View, event_count, event_time, named, seconds_of
+from .view import Object, View, event_count, event_time, name_of, named, namespace_of, seconds_of
 
 # For so many seconds after it ended, an end still says something about a container that runs again.
 RECENT = 600
@@ -42,6 +42,12 @@ class Container(NamedTuple):
             "init " if self.init else "",
             self.name,
         )
+
+    @property
+    def previous_log(self) -> str:
+        """Return the command that prints the log of the terminated container."""
+        namespace, name = namespace_of(self.pod), name_of(self.pod)
+        return f"kubectl -n {namespace} logs {name} -c {self.name} --previous"
 
     @property
     def restarts(self) -> int:
@@ -240,7 +246,8 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
     # One restart is tolerated. Where others are still on their way, waiting.Watch tolerates more.
     patience = HOPELESS if waiting and container.restarts >= 1 and not container.job else SUSPICIOUS
     fault = "init_fails" if container.init and told.fault == "crash_loop" else told.fault
-    return container.find(fault, told.title, told.advice, patience, told.evidence)
+    advice = told.advice or f"Read the log of the terminated container: {container.previous_log}."
+    return container.find(fault, told.title, advice, patience, told.evidence)
 
 
 def _killed_by_probe(container: Container, before: Mapping[str, Any], by_signal: bool) -> Object | None:

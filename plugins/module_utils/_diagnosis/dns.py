@@ -49,9 +49,8 @@ def name_resolution(view: View, findings: Sequence[Finding]) -> list[Finding]:
     if own:
         cause = min(own, key=lambda finding: SEVERITIES.index(finding.severity))
         # Findings of the same fault get the same text, so that they are grouped.
-        for one in own:
-            if (one.fault, one.container) == (cause.fault, cause.container):
-                _explain(one)
+        for one in [one for one in own if (one.fault, one.container) == (cause.fault, cause.container)]:
+            _explain(one)
         return found
     unselected = [one for one in found if one.object == service and one.fault == "service_selects_nothing"]
     for one in unselected:

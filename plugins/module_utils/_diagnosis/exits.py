@@ -15,9 +15,7 @@ from typing import Any, Mapping, NamedTuple
 SIGNALS = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 START_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError")
 # The kernel reports "exec format error" in both cases.
-EXEC_FORMAT = (
-    "the program was built for a CPU architecture other than the node's, or is a script without an interpreter line (#!)"
-)
+EXEC_FORMAT = "the program was built for a CPU architecture other than the node's, or is a script without an interpreter line (#!)"
 EXEC_FORMAT_ADVICE = (
     "Build the image for the architecture of the node, or select nodes by the label kubernetes.io/arch. "
     "Start a script with its interpreter (#!/bin/sh)."
