@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping, NamedTuple
 
-from .exits import how_it_ended
+from .exits import explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .images import PULL_REASONS, image_fault, registry_of
 from .probes import liveness_killed, probe_answer, probe_finding
@@ -227,7 +227,7 @@ def _kind(word: str) -> str:
 
 def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> Finding:
     """Explain a container that ends again and again."""
-    told = how_it_ended(before, container.spec, container.restarts)
+    told = explain_exit(before, container.spec, container.restarts)
     hooks = [event for event in container.events if event.get("reason") == "FailedPostStartHook"]
     if hooks and abs(seconds_of(before.get("finishedAt")) - event_time(hooks[-1])) < 60:
         return _hook(container, hooks[-1].get("message") or "")

@@ -16,9 +16,9 @@ from typing import Any, Sequence
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Reference
 from .certificates import judged, look_at, own_certificate
+from .coredns import check_coredns
 from .dns import NAMESPACE as SYSTEM
 from .finding import Finding, one_line
-from .lookup import answers
 from .nodes import versions
 from .view import View, conditions, named, seconds_of
 
@@ -254,7 +254,7 @@ def names_resolved(client: Client, view: View) -> tuple[list[Finding], dict[str,
         address = (pod.get("status") or {}).get("podIP")
         if not address or (conditions(pod).get("Ready") or {}).get("status") != "True":
             continue
-        problem, why = answers(client, pod, address, domain)
+        problem, why = check_coredns(client, pod, address, domain)
         if problem:
             found.append(
                 Finding(
