@@ -13,7 +13,7 @@ import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from .._kube.objects import Reference
-from .._kube.quantities import amount, free_of, name_amount, requests_of
+from .._kube.quantities import Amounts, amount, name_amount, requests_of
 from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, shortened
 from .view import View, bears, conditions, expressions_match, named
 
@@ -330,6 +330,22 @@ def wants(pod: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
     if not terms:
         return True
     return any(_term_fits(term, node) for term in terms)
+
+
+def free_of(view: View) -> dict[str, Amounts]:
+    """Return what every schedulable node has left: its allocatable resources minus the requests of its pods."""
+    free: dict[str, Amounts] = {}
+    for node in view.all("Node"):
+        if not (node.get("spec") or {}).get("unschedulable"):
+            allocatable = (node.get("status") or {}).get("allocatable") or {}
+            free[node["metadata"]["name"]] = {key: amount(value) for key, value in allocatable.items()}
+    for pod in view.all("Pod"):
+        left = free.get((pod.get("spec") or {}).get("nodeName") or "")
+        if left is not None and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            for key, value in requests_of(pod).items():
+                if key in left:
+                    left[key] -= value
+    return free
 
 
 def _room(view: View, pod: Mapping[str, Any]) -> list[str]:

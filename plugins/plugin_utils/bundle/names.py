@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...module_utils._kube import versions
 from .errors import BundleError
 
 MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -81,9 +82,9 @@ def minor_of(version: str) -> str:
 
     :raises BundleError: the version is not three numbers.
     """
-    if not re.match(r"^\d+\.\d+\.\d+$", version):
+    if len(versions.parse_version(version)) != 3 or version.startswith("v"):
         raise BundleError(f"{version!r} is no Kubernetes version: expected three numbers such as 1.36.3, without a v.")
-    return version.rsplit(".", 1)[0]
+    return versions.minor_of(version)
 
 
 def deb_name(name: str, version: str, architecture: str) -> str:

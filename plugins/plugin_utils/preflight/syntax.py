@@ -77,12 +77,6 @@ def explain_label_value(value: Any) -> str:
     return "" if not text or (QUALIFIED.match(text) and len(text) <= 63) else "the value is not allowed"
 
 
-def parse_version(text: Any) -> tuple[int, ...]:
-    """Numbers of a version like 1.36.3 or v1.36; () where it is none."""
-    match = re.match(r"^v?(\d+(?:\.\d+){1,2})$", str(text))
-    return tuple(int(number) for number in match.group(1).split(".")) if match else ()
-
-
 def parse_networks(value: Any) -> tuple[list[Network], list[str]]:
     """Networks of a comma-separated list, and for each that is none why."""
     networks: list[Network] = []
