@@ -13,7 +13,7 @@ from typing import Any, Mapping
 
 from .._kube.timestamps import seconds_of
 from .container_view import Container
-from .exits import how_it_ended
+from .exits import explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding
 from .images import PULL_REASONS, image_fault, registry_of
 from .probes import liveness_killed, probe_answer, probe_finding
@@ -161,7 +161,7 @@ def _kind(word: str) -> str:
 
 def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> Finding:
     """Explain a container that ends again and again."""
-    told = how_it_ended(before, container.spec, container.restarts)
+    told = explain_exit(before, container.spec, container.restarts)
     hooks = [event for event in container.events if event.get("reason") == "FailedPostStartHook"]
     if hooks and abs(seconds_of(before.get("finishedAt")) - event_time(hooks[-1])) < 60:
         return _hook(container, hooks[-1].get("message") or "")

@@ -18,9 +18,9 @@ from .._kube.objects import Reference
 from .._kube.timestamps import seconds_of
 from .._kube.x509 import certificate_end
 from .certificates import judged, look_at
+from .coredns import check_coredns
 from .dns import NAMESPACE as SYSTEM
 from .finding import Finding, one_line
-from .lookup import answers
 from .nodes import versions
 from .view import View, conditions, named
 
@@ -256,7 +256,7 @@ def names_resolved(client: Client, view: View) -> tuple[list[Finding], dict[str,
         address = (pod.get("status") or {}).get("podIP")
         if not address or (conditions(pod).get("Ready") or {}).get("status") != "True":
             continue
-        problem, why = answers(client, pod, address, domain)
+        problem, why = check_coredns(client, pod, address, domain)
         if problem:
             found.append(
                 Finding(

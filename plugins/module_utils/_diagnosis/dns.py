@@ -13,7 +13,7 @@ from typing import Sequence
 from .._kube.objects import Reference
 from .finding import SEVERITIES, Finding
 from .services import ready_endpoints, template_labels, templates
-from .view import Object, View, bears
+from .view import Object, View, has_labels
 
 NAMESPACE, SERVICE = "kube-system", "kube-dns"
 LABEL = {"k8s-app": "kube-dns"}
@@ -22,7 +22,7 @@ LABEL = {"k8s-app": "kube-dns"}
 def dns_workload(view: View) -> Object | None:
     """Find the workload of the cluster's DNS (kubeadm: Deployment coredns, label k8s-app=kube-dns)."""
     for content in templates(view, NAMESPACE):
-        if bears(template_labels(content), LABEL) or content["metadata"]["name"] == "coredns":
+        if has_labels(template_labels(content), LABEL) or content["metadata"]["name"] == "coredns":
             return content
     return None
 

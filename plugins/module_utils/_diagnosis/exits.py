@@ -26,7 +26,7 @@ class End(NamedTuple):
     by_signal: bool = False
 
 
-def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: int) -> End:
+def explain_exit(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: int) -> End:
     """Say what an end means.
 
     :param ended: C(state.terminated) or C(lastState.terminated) of the container.

@@ -93,7 +93,7 @@ def _same(one: Reference, other: Reference) -> bool:
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
+def paused_collection() -> Iterator[None]:
     """Keep Python from looking for cycles among hundreds of thousands of new dictionaries: there are none, and it takes half of the time."""
     was = gc.isenabled()
     gc.disable()
@@ -143,7 +143,7 @@ def read_view(
                 return [], ""
             return None, error.message or error.reason
 
-    with no_collection():
+    with paused_collection():
         lists = client.each(read, wanted)
     for (kind, namespace), (items, why) in zip(wanted, lists):
         if items is None:

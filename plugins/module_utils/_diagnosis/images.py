@@ -119,7 +119,7 @@ def image_fault(reason: str, message: str, image: str = "") -> ImageFault:
         return INVALID
     if reason == "ErrImageNeverPull":
         return NEVER_PULLED
-    for name in filter(None, (image, path_of(image))):
+    for name in filter(None, (image, repository_of(image))):
         message = message.replace(name, "IMAGE")
     for fault, pattern in MESSAGES:
         if re.search(pattern, message, re.IGNORECASE):
@@ -127,7 +127,7 @@ def image_fault(reason: str, message: str, image: str = "") -> ImageFault:
     return UNREACHABLE if reason == "RegistryUnavailable" else UNKNOWN
 
 
-def path_of(image: str) -> str:
+def repository_of(image: str) -> str:
     """Give the name of an image in its registry, without tag and digest."""
     first, _slash, rest = image.partition("@")[0].partition("/")
     named = rest if registry_of(image) == first else image.partition("@")[0]

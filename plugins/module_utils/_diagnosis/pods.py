@@ -23,9 +23,9 @@ SANDBOX = ("FailedCreatePodSandBox", "FailedPodSandBoxStatus", "NetworkNotReady"
 SEVERITY_OF_PART = {"error": 0, "warning": 1, "info": 2}
 
 
-def is_well(pod: Object) -> bool:
+def is_healthy(pod: Object) -> bool:
     """Whether a pod is ready or has done what it was to do, and no container was started anew."""
-    if pod.get("well"):
+    if pod.get("healthy"):
         # So it was found when it was read.
         return True
     status = pod.get("status") or {}
@@ -41,7 +41,7 @@ def is_well(pod: Object) -> bool:
 
 def pod_findings(view: View, pod: Object) -> list[Finding]:
     """Explain a pod; empty for one that is well, is done, is being deleted, or has only just begun."""
-    if is_well(pod) or pod["metadata"].get("deletionTimestamp"):
+    if is_healthy(pod) or pod["metadata"].get("deletionTimestamp"):
         return []
     node = view.get("Node", "", (pod.get("spec") or {}).get("nodeName") or "")
     if node is not None and (conditions(node).get("Ready") or {}).get("status") != "True":

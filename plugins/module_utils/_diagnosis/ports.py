@@ -14,7 +14,7 @@ from .finding import Finding, one_line
 MOST = 20
 
 
-def settle_ports(client: Client, findings: Sequence[Finding]) -> list[Finding]:
+def verify_ports(client: Client, findings: Sequence[Finding]) -> list[Finding]:
     """Make suspicions about ports certain, or drop them: a container may listen on a port that it does not declare."""
     suspects = [finding for finding in findings if finding.target[1]][:MOST]
     refused = dict(zip(map(id, suspects), client.each(lambda finding: refusal(client, *finding.target), suspects)))

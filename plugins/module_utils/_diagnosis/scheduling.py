@@ -15,7 +15,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from .._kube.objects import Reference
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
 from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, shortened
-from .view import View, bears, conditions, expressions_match, named
+from .view import View, conditions, expressions_match, has_labels, named
 
 CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane"
 
@@ -136,7 +136,7 @@ def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
     if not message:
         return []
     found = refusals(message)
-    wanted = [node for node in view.all("Node") if wants(pod, node)]
+    wanted = [node for node in view.all("Node") if node_fits(pod, node)]
     asks = bool(spec.get("nodeSelector") or (spec.get("affinity") or {}).get("nodeAffinity"))
     alone = [
         node for node in view.all("Node") if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]
@@ -207,7 +207,7 @@ def _add_cordoned(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
     names = [
         node["metadata"]["name"]
         for node in view.all("Node")
-        if (node.get("spec") or {}).get("unschedulable") and wants(pod, node)
+        if (node.get("spec") or {}).get("unschedulable") and node_fits(pod, node)
     ]
     if names:
         finding.title = f"every node that fits is cordoned: {shortened(names, 5)}"
@@ -287,7 +287,7 @@ def _add_taints(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
     """Name the taints: the scheduler only counts the nodes that have some."""
     taints: dict[str, list[str]] = {}
     for node in view.all("Node"):
-        for taint in untolerated(pod, node) if wants(pod, node) else []:
+        for taint in untolerated(pod, node) if node_fits(pod, node) else []:
             taints.setdefault(taint_text(taint), []).append(node["metadata"]["name"])
             if taint["key"].startswith("node.kubernetes.io/"):
                 finding.blames += (Reference("v1", "Node", "", node["metadata"]["name"]),)
@@ -319,11 +319,11 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     return toleration.get("key") == taint.get("key") and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
-def wants(pod: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+def node_fits(pod: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
     """Whether a node has what a pod's nodeSelector and required node affinity ask for."""
     spec = pod.get("spec") or {}
     labels = node["metadata"].get("labels") or {}
-    if not bears(labels, spec.get("nodeSelector") or {}):
+    if not has_labels(labels, spec.get("nodeSelector") or {}):
         return False
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")

@@ -18,7 +18,7 @@ from .scheduling import fault_of
 from .view import Object, View, conditions, named
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-WAITS = "WaitForFirstConsumer"
+WAIT_FOR_FIRST_CONSUMER = "WaitForFirstConsumer"
 DRIVERS = "csi.volume.kubernetes.io/nodeid"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
@@ -89,7 +89,7 @@ def _pending(view: View, claim: Object) -> Finding | None:
             f"See the message, and the pods of the provisioner {chosen.get('provisioner')}.",
             view,
         )
-    if chosen.get("volumeBindingMode") == WAITS and not _wanted_by_a_pod(view, claim):
+    if chosen.get("volumeBindingMode") == WAIT_FOR_FIRST_CONSUMER and not _wanted_by_a_pod(view, claim):
         return None
     if view.age(claim) < 30:
         return None

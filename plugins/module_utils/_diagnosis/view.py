@@ -57,6 +57,10 @@ class View:
         """Give the objects of a kind, none where it was not read."""
         return self.objects.get(kind, ())
 
+    def alive(self, kind: str) -> list[Object]:
+        """Return the objects of a kind that are not being deleted."""
+        return [content for content in self.all(kind) if not content["metadata"].get("deletionTimestamp")]
+
     def known(self, kind: str, namespace: str = "") -> bool:
         """Whether objects of a kind (in a namespace) were read, so that one that is not here is not in the cluster."""
         return kind in self.objects and (not namespace or not self.namespaces or namespace in self.namespaces)
@@ -186,7 +190,7 @@ class View:
             (self._labelled.get((namespace, key, value), []) for key, value in labels.items()),
             key=len,
         )
-        return [pod for pod in candidates if bears(pod["metadata"].get("labels") or {}, labels)]
+        return [pod for pod in candidates if has_labels(pod["metadata"].get("labels") or {}, labels)]
 
     def matching(self, namespace: str, selector: Object) -> list[Object]:
         """List the pods of a namespace that a C(LabelSelector) matches; an empty one matches all of them."""
@@ -244,7 +248,7 @@ def event_count(event: Object) -> int:
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 
 
-def bears(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether all wanted labels are among some labels."""
     return all(labels.get(key) == value for key, value in wanted.items())
 
@@ -277,6 +281,21 @@ def _compares(label: str, operator: str, values: Sequence[str]) -> bool:
 def conditions(content: Object) -> dict[str, Mapping[str, Any]]:
     """Give the conditions of an object by their type."""
     return {found.get("type") or "": found for found in (content.get("status") or {}).get("conditions") or []}
+
+
+def is_true(content: Object, kind: str) -> bool:
+    """Return whether a condition of an object has status True."""
+    return (conditions(content).get(kind) or {}).get("status") == "True"
+
+
+def is_finished(pod: Object) -> bool:
+    """Return whether all containers of a pod have terminated for good (phase Succeeded or Failed)."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def labels_text(labels: Mapping[str, str] | None) -> str:
+    """Return labels as C(KEY=VALUE), separated by commas."""
+    return ", ".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
 
 
 def named(content: Object) -> str:

@@ -19,7 +19,7 @@ from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
 from .reading import SOURCES, read_kind, read_list
-from .storage import DEFAULT_CLASS, WAITS
+from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
 from .view import View
 from .workloads import CONTROLLERS, hopeless_workload, workload_findings
 
@@ -284,7 +284,7 @@ def waits_for_a_pod(claim: Mapping[str, Any], classes: Sequence[Mapping[str, Any
     for content in classes:
         default = (content["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
         if content["metadata"]["name"] == wanted or (wanted is None and default):
-            return bool(content.get("volumeBindingMode") == WAITS)
+            return bool(content.get("volumeBindingMode") == WAIT_FOR_FIRST_CONSUMER)
     return False
 
 

@@ -10,6 +10,7 @@ that it is never an argument of a process.
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import time
@@ -18,6 +19,7 @@ from typing import Any, Iterable, Mapping
 from .._kube.timestamps import seconds_of, to_time
 
 TOKEN = re.compile(r"^([a-z0-9]{6})\.([a-z0-9]{16})$")
+TOKEN_TYPE = "bootstrap.kubernetes.io/token"
 KEY = re.compile(r"^[0-9a-f]{64}$")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 DESCRIPTION = "slipway.kube: joins of one run"
@@ -53,20 +55,21 @@ def token_secret(token: str, minutes: int, now: float | None = None) -> dict[str
     if not match:
         raise ValueError("a bootstrap token is six characters, a dot and sixteen characters, all of a-z and 0-9")
     end = (time.time() if now is None else now) + minutes * 60
+    values = {
+        "token-id": match.group(1),
+        "token-secret": match.group(2),
+        "description": DESCRIPTION,
+        "expiration": to_time(end),
+        "usage-bootstrap-authentication": "true",
+        "usage-bootstrap-signing": "true",
+        "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+    }
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": "bootstrap.kubernetes.io/token",
+        "type": TOKEN_TYPE,
         "metadata": {"name": f"bootstrap-token-{match.group(1)}", "namespace": "kube-system"},
-        "stringData": {
-            "token-id": match.group(1),
-            "token-secret": match.group(2),
-            "description": DESCRIPTION,
-            "expiration": to_time(end),
-            "usage-bootstrap-authentication": "true",
-            "usage-bootstrap-signing": "true",
-            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
-        },
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
     }
 
 

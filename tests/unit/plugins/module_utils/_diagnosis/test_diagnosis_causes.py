@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.finding import Finding
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.health import examine
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.images import image_fault, path_of
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.images import image_fault, repository_of
 
 from .conftest import (
     Cluster,
@@ -293,7 +293,7 @@ def test_the_name_of_an_image_is_no_reason() -> None:
     assert image_fault("ErrImagePull", said, image).fault == "image_not_found"
     said = "unexpected status from HEAD request to http://r/v2/faults/forbidden/manifests/1: 429 Too Many Requests"
     assert image_fault("ErrImagePull", said, image).fault == "image_rate_limited"
-    assert [path_of(name) for name in ("nginx", "a/b:1", "r:5000/a@sha256:0", image)] == [
+    assert [repository_of(name) for name in ("nginx", "a/b:1", "r:5000/a@sha256:0", image)] == [
         "nginx",
         "a/b",
         "a",

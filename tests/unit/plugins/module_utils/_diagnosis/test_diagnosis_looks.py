@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, lookup
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, coredns
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.certificates import (
     DAY,
     judged,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.control_plane import ControlPlane, cluster_domain
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import settle_ports
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import verify_ports
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
@@ -80,8 +80,8 @@ def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
         def connect(self, address: Any) -> None:
             real(self, ("127.0.0.1", port))
 
-    monkeypatch.setattr(lookup.socket, "socket", Redirected)
-    assert lookup.query("10.244.0.2", "kubernetes.default.svc.cluster.local") == (3, 0)
+    monkeypatch.setattr(coredns.socket, "socket", Redirected)
+    assert coredns.query("10.244.0.2", "kubernetes.default.svc.cluster.local") == (3, 0)
     server.close()
 
 
@@ -92,9 +92,9 @@ def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_an_answer_means(
     answer: tuple[int, int], domain: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "is_coredns", lambda address: None)
-    monkeypatch.setattr(lookup, "query", lambda address, name: answer)
-    problem, dark = lookup.answers(Cluster(), pod(), "10.244.0.2", domain)  # type: ignore[arg-type]
+    monkeypatch.setattr(coredns, "is_coredns", lambda address: None)
+    monkeypatch.setattr(coredns, "query", lambda address, name: answer)
+    problem, dark = coredns.check_coredns(Cluster(), pod(), "10.244.0.2", domain)  # type: ignore[arg-type]
     assert bool(problem) == wrong and dark == ""
 
 
@@ -102,18 +102,18 @@ def test_where_dns_is_not_reached_coredns_is_asked_through_the_api_server(monkey
     def unreached(address: str) -> None:
         raise OSError("timed out")
 
-    monkeypatch.setattr(lookup, "is_coredns", unreached)
+    monkeypatch.setattr(coredns, "is_coredns", unreached)
     cluster: Any = Cluster()
-    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
+    problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
     assert not problem and "nor through the API server" in dark
     cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:8181/proxy/ready"] = "OK"
-    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
+    problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
     assert not problem and "says of itself that it is ready" in dark
     cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:9153/proxy/metrics"] = (
         'coredns_forward_healthcheck_broken_total{} 40\ncoredns_dns_responses_total{rcode="SERVFAIL",zone="."} 90\n'
         'coredns_dns_responses_total{rcode="NOERROR",zone="."} 10\n'
     )
-    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
+    problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
     assert "servers that it forwards to" in problem[0] and "90 of 100" in problem[1]
 
 
@@ -134,13 +134,13 @@ def test_a_port_that_nothing_declares_is_asked() -> None:
     (suspicion,) = findings_of(lists)
     assert (suspicion.fault, suspicion.severity) == ("service_port_mismatch", "warning")
     cluster.texts[path] = "hello"
-    assert settle_ports(cluster, [suspicion]) == []
+    assert verify_ports(cluster, [suspicion]) == []
     cluster.texts[path] = ApiError(502, "", "malformed HTTP response")
-    assert settle_ports(cluster, [suspicion]) == []
+    assert verify_ports(cluster, [suspicion]) == []
     cluster.texts[path] = Unreachable("timed out")
-    assert settle_ports(cluster, [suspicion])[0].severity == "warning"
+    assert verify_ports(cluster, [suspicion])[0].severity == "warning"
     cluster.texts[path] = ApiError(503, "", "dial tcp 10.244.1.2:8080: connect: connection refused")
-    (certain,) = settle_ports(cluster, [suspicion])
+    (certain,) = verify_ports(cluster, [suspicion])
     assert certain.severity == "error" and "nothing listens" in certain.title
 
 

@@ -245,7 +245,7 @@ def test_lists_are_read_page_by_page_and_trimmed() -> None:
     found: Any = read_kind(cluster, "Pod", "shop")
     assert len(found) == PAGE + 1 and len(cluster.asked) == 2
     assert "managedFields" not in found[0]["metadata"] and "annotations" not in found[0]["metadata"]
-    assert found[0]["well"] and found[0]["spec"]["nodeName"] == "w1"
+    assert found[0]["healthy"] and found[0]["spec"]["nodeName"] == "w1"
     secret = {"containers": [{"name": "app", "image": "x", "env": [{"name": "PASSWORD", "value": "hunter2"}]}]}
     (suspect,) = read_kind(Cluster({"Pod": [pod(state=crashed(), spec=secret)]}), "Pod", "shop")  # type: ignore[arg-type]
     assert "hunter2" not in str(suspect)

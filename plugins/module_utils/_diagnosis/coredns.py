@@ -23,7 +23,7 @@ CODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 READY, METRICS = 8181, 9153
 
 
-def answers(client: Client, pod: Object, address: str, domain: str) -> tuple[list[str], str]:
+def check_coredns(client: Client, pod: Object, address: str, domain: str) -> tuple[list[str], str]:
     """Ask one CoreDNS pod.
 
     :param domain: domain of the cluster; empty where it is not known, so that no answer means anything but a failure.
