@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, NamedTuple
 
 from .finding import Finding, one_line
-from .view import Object, View, named
+from .view import Object, View, name_of, named, namespace_of
 
 
 class Container(NamedTuple):
@@ -32,6 +32,12 @@ class Container(NamedTuple):
             "init " if self.init else "",
             self.name,
         )
+
+    @property
+    def previous_log(self) -> str:
+        """Return the command that prints the log of the terminated container."""
+        namespace, name = namespace_of(self.pod), name_of(self.pod)
+        return f"kubectl -n {namespace} logs {name} -c {self.name} --previous"
 
     @property
     def restarts(self) -> int:
