@@ -206,10 +206,10 @@ class Watch:
             since = self.since.setdefault(key, now)
             if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and on_their_way:
                 if finding.restarts < PATIENT_RESTARTS:
-                    finding.patience, finding.hopeless = SUSPICIOUS, False
+                    finding.patience = SUSPICIOUS
                 continue
             if finding.patience == SUSPICIOUS and finding.severity == "error" and 0 < self.grace <= now - since:
-                finding.patience, finding.hopeless = HOPELESS, True
+                finding.patience = HOPELESS
         for key in set(self.since) - seen:
             del self.since[key]
 

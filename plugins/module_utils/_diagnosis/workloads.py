@@ -165,7 +165,7 @@ def creation_finding(view: View, content: Object) -> Finding | None:
     )
     if (fault == "quota_exceeded" and view.pods_of(name)) or (account and account.group(1) == "default"):
         # Old pods that go make room, and a new namespace gets its default account in a moment.
-        finding.patience, finding.hopeless = SUSPICIOUS, False
+        finding.patience = SUSPICIOUS
     if fault in ("webhook_down", "webhook_untrusted"):
         blame_webhook(view, finding, text)
     if fault == "quota_exceeded":
