@@ -32,7 +32,7 @@ OWN_INTERFACES = (
     "veth",
 )
 # Set while a play runs, not by people.
-RUNTIME_VARIABLES = ("kube_host", "kube_source_control_plane")
+RUNTIME_VARIABLES = ("kube_host", "kube_reference_control_plane")
 # Likeness (0 to 1) from which on a name counts as misspelt.
 LIKENESS = 0.85
 
