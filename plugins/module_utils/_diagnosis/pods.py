@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from .._kube.objects import Reference
-from .containers import RECENT, container_finding, containers_of
+from .container_view import containers_of
+from .containers import RECENT, container_finding
 from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
 from .scheduling import unscheduled
 from .storage import driver_finding

@@ -13,7 +13,7 @@ import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from .._kube.objects import Reference
-from .._kube.quantities import amount, free_of, name_amount, requests_of
+from .._kube.quantities import Amounts, amount, name_amount, requests_of
 from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, pod_finding, shortened
 from .view import (
     Object,
@@ -23,6 +23,7 @@ from .view import (
     expressions_match,
     has_labels,
     is_deleted,
+    is_finished,
     labels_of,
     labels_text,
     message_of,
@@ -347,3 +348,19 @@ def node_fits(pod: Object, node: Object) -> bool:
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")
     return not terms or any(_term_fits(term, node) for term in terms)
+
+
+def free_of(view: View) -> dict[str, Amounts]:
+    """Return the free resources of every schedulable node: its allocatable resources minus the requests of its pods."""
+    free: dict[str, Amounts] = {}
+    for node in view.all("Node"):
+        if not spec_of(node).get("unschedulable"):
+            allocatable = status_of(node).get("allocatable") or {}
+            free[name_of(node)] = {key: amount(value) for key, value in allocatable.items()}
+    for pod in view.all("Pod"):
+        left = free.get(node_name(pod))
+        if left is not None and not is_finished(pod):
+            for key, value in requests_of(pod).items():
+                if key in left:
+                    left[key] -= value
+    return free

@@ -10,9 +10,10 @@ from typing import Sequence
 
 from .._kube.objects import Reference, reference
 from .._kube.readiness import readiness
+from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .pods import is_healthy, pod_findings
-from .view import Object, View, conditions, event_time, named, seconds_of
+from .view import Object, View, conditions, event_time, named
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 
