@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._kube.auth import AUTH_OPTIONS
-from ..module_utils._release.settings import OPTIONS, SPOKEN
+from ..module_utils._release.settings import OPTIONS
 from ..plugin_utils.app.checks import read
 from ..plugin_utils.app.expand import Expansion, expand, masked
 from ..plugin_utils.app.fields import BadApp, Field, Raw, Record
@@ -23,11 +23,7 @@ from ..plugin_utils.sources.errors import SourceError
 from ..plugin_utils.sources.plain import plain
 
 # What the engine of releases takes, without what only its action knows and what the description says itself.
-RELEASE_OPTIONS = {
-    name: option
-    for name, option in OPTIONS.items()
-    if name not in (*SPOKEN, "run_id", "pause_after", "name", "namespace")
-}
+RELEASE_OPTIONS = {name: option for name, option in OPTIONS.items() if name not in ("pause_after", "name", "namespace")}
 RENDER = {"render_only": {"type": "bool", "default": False}}
 
 

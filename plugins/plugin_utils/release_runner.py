@@ -13,7 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._release.scrub import Scrubber
+from ..module_utils._kube.redaction import Redactor
 from ..module_utils._release.settings import pack
 from ..module_utils._release.source_options import SOURCE_OPTIONS
 from .sources.errors import SourceError
@@ -48,10 +48,10 @@ def run_release(
     ordered = {when: in_order((hooks or {}).get(when) or [], when) for when in ("pre", "post")}
     given = {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
     given.setdefault("pause_after", SLICE)
-    given["run_id"] = given.get("run_id") or uuid.uuid4().hex
+    given["_run_id"] = uuid.uuid4().hex
     # The module hides values of Secrets itself; here what the connection or a broken module may say is hidden too.
-    scrub = Scrubber([*objects, *ordered["pre"], *ordered["post"]])
-    given["payload"] = pack(objects, ordered)
+    scrub = Redactor([*objects, *ordered["pre"], *ordered["post"]])
+    given["_payload"] = pack(objects, ordered)
     result: dict[str, Any] = {}
     while True:
         with quiet(action):
@@ -64,8 +64,7 @@ def run_release(
         result = merged(result, answer)
         if answer.get("finished", True) or answer.get("failed") or answer.get("unreachable"):
             break
-    for private in ("invocation", "run_id"):
-        result.pop(private, None)
+    result.pop("invocation", None)
     return result
 
 
@@ -81,7 +80,7 @@ def chart_view(
     given = {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
     with quiet(action):
         answer = action._execute_module(
-            module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
+            module_name=MODULE, module_args=dict(given, _chart_view=True), task_vars=task_vars
         )
     if answer.get("failed") or answer.get("unreachable"):
         raise SourceError([f"helm: the cluster cannot be asked what it serves. {answer.get('msg', '')}"])

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 
 from .._kube.api import ApiError
 from .._kube.objects import Reference
-from .._kube.quantities import amount
+from .._kube.quantities import parse_quantity
 from .._kube.refused_values import without_values
 from .ownership import PRECIOUS
 
@@ -161,5 +161,6 @@ def _label(item: Any, number: int) -> str:
 def _same_quantity(live: Any, desired: Any) -> bool:
     """Return whether the server only writes a quantity in another form (0.5 and 500m, 1000m and 1, 1024Mi and 1Gi)."""
     if isinstance(live, (str, int, float)) and isinstance(desired, (str, int, float)) and not isinstance(desired, bool):
-        return amount(live) == amount(desired) != 0
+        quantity = parse_quantity(live)
+        return quantity is not None and quantity == parse_quantity(desired)
     return False

@@ -13,10 +13,8 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, mapping, mappings, reference
+from .._kube.pod_networks import POD_NETWORKS, find_pod_network
 
-# DaemonSets of pod networks by their usual names: those that enforce NetworkPolicy, and those that do not.
-ENFORCING = ("calico-node", "cilium", "canal", "antrea-agent", "kube-router", "weave-net", "ovnkube-node", "anetd")
-LAX = ("kube-flannel-ds", "kube-flannel")
 # API groups of controllers that assign addresses (MetalLB, Cilium, kube-vip, PureLB, OpenELB).
 BALANCERS = ("metallb.io", "cilium.io", "kubevip.io", "purelb.io", "network.kubesphere.io")
 DEFAULT_INGRESS_CLASS = ("ingressclass.kubernetes.io/is-default-class",)
@@ -133,11 +131,12 @@ def _by_name(required: Sequence[Need]) -> dict[str, str]:
 
 def _check_policy(client: Client, required: Sequence[Need], objects: Sequence[Object]) -> list[str]:
     sets = [content["metadata"]["name"] for content in client.items("/apis/apps/v1/daemonsets")]
-    lax = [name for name in sets if name in LAX]
-    if any(name in ENFORCING for name in sets) or not lax:
+    network = find_pod_network(sets)
+    if network is None or network.network_policy:
         return []  # it is enforced, or the pod network is unknown: no warning without evidence
+    daemon_set = next(name for name in sets if POD_NETWORKS.get(name) == network)
     return [
-        f"{users}: the pod network (DaemonSet {lax[0]}) does not enforce NetworkPolicy, so it has no effect. "
+        f"{users}: the pod network (DaemonSet {daemon_set}) does not enforce NetworkPolicy, so it has no effect. "
         "Use a pod network that enforces it, such as Calico or Cilium."
         for users in _by_name(required).values()
     ]

@@ -14,9 +14,9 @@ from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, reference
 from .._kube.readiness import is_waited_for
+from .._kube.redaction import Redactor
 from .errors import Pause, ReleaseError
 from .lock import Lock
-from .scrub import Scrubber
 from .settings import Settings
 from .store import Store
 from .waiting import not_ready, wait_until_ready
@@ -51,7 +51,7 @@ class Context:
     store: Store
     lock: Lock
     path: Callable[[Reference], str]
-    scrub: Scrubber
+    scrub: Redactor
     began: float = field(default_factory=time.monotonic)
     progress: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, reference
+from .._kube.redaction import Redactor
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
 from .context import Context, waited_for, workloads
@@ -27,7 +28,6 @@ from .plan import Plan, Planner, no_longer_contained
 from .report import ResultBuilder, summary
 from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
 from .rollback import roll_back
-from .scrub import Scrubber
 from .settings import Settings
 from .stateful_set import delete_blocking_pods
 from .store import Store
@@ -49,7 +49,7 @@ class Engine:
         self.desired: Desired = build_desired(settings, discover(client))
         self.store = Store(client, settings.name, settings.namespace)
         lock = Lock(client, settings.name, settings.namespace, settings.run_id)
-        scrub = Scrubber(self.desired.all)
+        scrub = Redactor(self.desired.all)
         self.context = Context(client, settings, self.store, lock, self.desired.path, scrub)
         self.results = ResultBuilder(settings, self.context)
 

@@ -12,13 +12,13 @@ from .._diagnosis.waiting import Watch
 from .._kube.api import Client
 from .._kube.objects import Kinds, Object, Reference, content_of, place, reference
 from .._kube.readiness import WAITED_FOR
+from .._kube.redaction import Redactor
 from .apply import Sender
 from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover, with_defined
 from .live_state import read_live
 from .ownership import identity
 from .plan import PlannedObject, Planner
-from .scrub import Scrubber
 from .settings import Settings
 from .waiting import not_ready, wait_until_ready
 
@@ -67,7 +67,7 @@ def wait_for_workloads(client: Client, desired: Desired, deadline: float) -> lis
     watch = Watch(client, names, desired.path, grace=0)
     outlook = wait_until_ready(watch, deadline)
     if outlook.waiting:
-        raise not_ready(watch, outlook, Scrubber(desired.objects).values)
+        raise not_ready(watch, outlook, Redactor(desired.objects).values)
     return [str(name) for name in names]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, content_of, reference
+from .._kube.redaction import Redactor
 from .context import Context
 from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover
@@ -20,7 +21,6 @@ from .ownership import identity
 from .plan import Plan, PlannedObject, Planner
 from .report import ResultBuilder, summary
 from .revision import Revision
-from .scrub import Scrubber
 from .settings import Settings
 from .store import Store
 
@@ -38,7 +38,7 @@ class Uninstall:
         self.desired = Desired([], {}, served, served)
         self.store = Store(client, settings.name, settings.namespace)
         lock = Lock(client, settings.name, settings.namespace, settings.run_id)
-        self.context = Context(client, self.settings, self.store, lock, self.desired.path, Scrubber())
+        self.context = Context(client, self.settings, self.store, lock, self.desired.path, Redactor())
         self.results = ResultBuilder(self.settings, self.context)
 
     def run(self) -> dict[str, Any]:
