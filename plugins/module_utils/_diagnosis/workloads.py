@@ -10,9 +10,10 @@ from typing import Sequence
 
 from .._kube.objects import Reference, reference
 from .._kube.readiness import readiness
+from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .pods import is_healthy, pod_findings
-from .view import Object, View, conditions, event_time, named, seconds_of
+from .view import Object, View, conditions, event_time, named
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 
@@ -165,7 +166,7 @@ def creation_finding(view: View, content: Object) -> Finding | None:
     )
     if (fault == "quota_exceeded" and view.pods_of(name)) or (account and account.group(1) == "default"):
         # Old pods that go make room, and a new namespace gets its default account in a moment.
-        finding.patience, finding.hopeless = SUSPICIOUS, False
+        finding.patience = SUSPICIOUS
     if fault in ("webhook_down", "webhook_untrusted"):
         blame_webhook(view, finding, text)
     if fault == "quota_exceeded":
