@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference
@@ -53,28 +53,18 @@ OUTSIDE = (
 MANY = 4
 
 
-def explain(
-    client: Client,
-    names: Sequence[Reference],
-    path: Callable[[Reference], str],
-    logs: bool = True,
-    hide: Iterable[str] = (),
-) -> list[Finding]:
+def explain_faults(client: Client, names: Sequence[Reference], hide: Iterable[str] = ()) -> list[Finding]:
     """Return the root causes of why objects are not ready.
 
     :param names: the objects.
-    :param path: unused.
-    :param logs: read the last log lines of containers that terminated or are not ready.
     :param hide: texts to redact, for example the values of the Secrets among the objects.
     :returns: findings, the most important first; empty if there is no fault.
     :raises Unreachable: the API server does not respond.
     """
-    del path
     namespaces = sorted({name.namespace for name in names if name.namespace})
     view = read_view(client, namespaces)
     found = [finding for finding in ranked(all_findings(view)) if concerns(finding, names)]
-    if logs:
-        add_logs(client, found)
+    add_logs(client, found)
     redact_findings(found, Redactor(values=hide))
     return found
 

@@ -40,7 +40,7 @@ class Outlook:
 
     :ivar ready: what is ready.
     :ivar waiting: what is not, and what is missing.
-    :ivar findings: why, root causes first, without logs (:func:`explain.explain` reads them).
+    :ivar findings: why, root causes first, without logs (:func:`explain.explain_faults` reads them).
     :ivar hopeless: waiting longer is of no use.
     """
 
