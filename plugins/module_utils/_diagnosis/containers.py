@@ -15,7 +15,7 @@ from .exits import explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .images import PULL_REASONS, image_fault, registry_of
 from .probes import liveness_killed, probe_answer, probe_finding
-from .view import Object, View, event_count, event_time, named, seconds_of
+from .view import Object, View, event_count, event_time, name_of, named, namespace_of, seconds_of
 
 # For so many seconds after it ended, an end still says something about a container that runs again.
 RECENT = 600
@@ -42,6 +42,12 @@ class Container(NamedTuple):
             "init " if self.init else "",
             self.name,
         )
+
+    @property
+    def previous_log(self) -> str:
+        """Return the command that prints the log of the terminated container."""
+        namespace, name = namespace_of(self.pod), name_of(self.pod)
+        return f"kubectl -n {namespace} logs {name} -c {self.name} --previous"
 
     @property
     def restarts(self) -> int:
@@ -141,12 +147,12 @@ def _image(container: Container, reason: str, message: str) -> Finding:
     if missing:
         secrets = " and ".join(f"Secret {secret}" for secret in missing)
         found = found._replace(
-            title=found.title + f", and {secrets}, with which it is to be pulled, is not there",
+            problem=found.problem + f", and {secrets}, with which it is to be pulled, is not there",
             advice=f"Create {secrets} (kubectl create secret docker-registry), or correct imagePullSecrets.",
         )
     about = registry_of(image) if found.fault in ("image_unreachable", "image_rate_limited") else image
     return container.find(
-        found.fault, found.title % image, found.advice, found.patience, f"{reason}: {message}", about=about
+        found.fault, found.title(image), found.advice, found.patience, f"{reason}: {message}", about=about
     )
 
 
@@ -235,12 +241,13 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
     if killed is not None and told.fault in ("crash_loop", "exits_at_once"):
         found = probe_finding(container, "liveness", killed)
         if waiting and container.restarts >= 2 and not container.job:
-            found.patience, found.hopeless = HOPELESS, True
+            found.patience = HOPELESS
         return found
     # One restart is tolerated. Where others are still on their way, waiting.Watch tolerates more.
     patience = HOPELESS if waiting and container.restarts >= 1 and not container.job else SUSPICIOUS
     fault = "init_fails" if container.init and told.fault == "crash_loop" else told.fault
-    return container.find(fault, told.title, told.advice, patience, told.evidence)
+    advice = told.advice or f"Read the log of the terminated container: {container.previous_log}."
+    return container.find(fault, told.title, advice, patience, told.evidence)
 
 
 def _killed_by_probe(container: Container, before: Mapping[str, Any], by_signal: bool) -> Object | None:
@@ -270,7 +277,7 @@ def _ended(container: Container, ended: Mapping[str, Any]) -> Finding | None:
     if failed:
         if found.fault in ("crash_loop", "init_fails"):
             found.fault = "init_fails" if container.init else "pod_failed"
-        found.patience, found.hopeless = (SLOW, False) if container.job else (HOPELESS, True)
+        found.patience = SLOW if container.job else HOPELESS
         if container.view.now - seconds_of(ended.get("finishedAt")) > 86400:
             found.severity = "warning"
     elif container.restarts == 0:

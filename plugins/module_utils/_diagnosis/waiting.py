@@ -207,9 +207,9 @@ class Watch:
             since = self.since.setdefault(key, now)
             if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and starting:
                 if finding.restarts < PATIENT_RESTARTS:
-                    finding.patience, finding.hopeless = SUSPICIOUS, False
+                    finding.patience = SUSPICIOUS
             elif finding.patience == SUSPICIOUS and finding.severity == "error" and 0 < self.grace <= now - since:
-                finding.patience, finding.hopeless = HOPELESS, True
+                finding.patience = HOPELESS
         for key in set(self.since) - current:
             del self.since[key]
 

@@ -106,16 +106,16 @@ def test_where_dns_is_not_reached_coredns_is_asked_through_the_api_server(monkey
     monkeypatch.setattr(coredns, "is_coredns", unreached)
     cluster: Any = Cluster()
     problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
-    assert not problem and "nor through the API server" in dark
+    assert not problem and "and not through the API server either" in dark
     cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:8181/proxy/ready"] = "OK"
     problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
-    assert not problem and "says of itself that it is ready" in dark
+    assert not problem and "CoreDNS reports that it is ready" in dark
     cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:9153/proxy/metrics"] = (
         'coredns_forward_healthcheck_broken_total{} 40\ncoredns_dns_responses_total{rcode="SERVFAIL",zone="."} 90\n'
         'coredns_dns_responses_total{rcode="NOERROR",zone="."} 10\n'
     )
     problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
-    assert "servers that it forwards to" in problem[0] and "90 of 100" in problem[1]
+    assert "upstream DNS servers" in problem[0] and "90 of 100" in problem[1]
 
 
 def test_the_domain_is_read_from_the_corefile() -> None:
@@ -142,7 +142,7 @@ def test_a_port_that_nothing_declares_is_asked() -> None:
     assert verify_ports(cluster, [suspicion])[0].severity == "warning"
     cluster.texts[path] = ApiError(503, "", "dial tcp 10.244.1.2:8080: connect: connection refused")
     (certain,) = verify_ports(cluster, [suspicion])
-    assert certain.severity == "error" and "nothing listens" in certain.title
+    assert certain.severity == "error" and "no process listens on it" in certain.title
 
 
 class Led(Cluster):

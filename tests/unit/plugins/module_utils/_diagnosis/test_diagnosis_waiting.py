@@ -206,7 +206,7 @@ def test_a_job_is_hopeless_when_it_has_failed_and_not_before() -> None:
     job["status"]["conditions"] = [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]
     outlook = watch(Cluster({"Job": [job], "Pod": [failed]}), name).look()
     assert outlook.hopeless and outlook.findings[0].fault == "job_failed"
-    assert "ends with exit code 1" in outlook.findings[0].title
+    assert "terminates with exit code 1" in outlook.findings[0].title
 
 
 def test_what_may_not_be_listed_does_not_end_the_wait() -> None:

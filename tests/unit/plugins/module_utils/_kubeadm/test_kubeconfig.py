@@ -144,15 +144,11 @@ def home(tmp_path, monkeypatch):
     entry = pwd.struct_passwd((me.pw_name, "x", me.pw_uid, me.pw_gid, "", str(tmp_path / "home"), ""))
     monkeypatch.setattr(user_kubeconfigs, "find_home", lambda user: entry)
 
-    class Kubectl:
-        def __init__(self, path):
-            self.path = path
+    def view(_kubectl, path):
+        with open(path) as handle:
+            return yaml.safe_load(handle)
 
-        def config(self):
-            with open(self.path) as handle:
-                return yaml.safe_load(handle)
-
-    monkeypatch.setattr(user_kubeconfigs, "Kubectl", Kubectl)
+    monkeypatch.setattr(user_kubeconfigs, "view_kubeconfig", view)
     (tmp_path / "home").mkdir()
     (tmp_path / "admin.conf").write_text(yaml.safe_dump(admin()))
     return tmp_path
