@@ -12,7 +12,7 @@ import re
 
 from .._kube.objects import Reference, reference
 from .finding import SLOW, Finding, one_line, shortened
-from .view import Object, View, conditions, is_finished, is_true, named, seconds_of
+from .view import Object, View, conditions, is_finished, is_true, named, namespace_of, node_name, seconds_of, spec_of
 
 # Seconds after the deletionTimestamp (which includes the grace period of a pod) at which an object is reported, and reported as an error.
 REPORTED, CERTAIN = 20, 60
@@ -64,7 +64,7 @@ def _explain(view: View, content: Object, late: float) -> Finding | None:
         users = [
             named(pod)
             for pod in view.in_namespace(name.namespace)
-            for volume in (pod.get("spec") or {}).get("volumes") or []
+            for volume in spec_of(pod).get("volumes") or []
             if (volume.get("persistentVolumeClaim") or {}).get("claimName") == name.name
         ]
         finding.title = "its deletion waits for the pods that use it"
@@ -114,12 +114,12 @@ def _explain_namespace(view: View, content: Object, finding: Finding) -> None:
         for kind in view.objects
         if kind not in ("Event", "Namespace")
         for other in view.all(kind)
-        if other["metadata"].get("namespace") == finding.object.name and other["metadata"].get("deletionTimestamp")
+        if namespace_of(other) == finding.object.name and other["metadata"].get("deletionTimestamp")
     )
 
 
 def _explain_pod(view: View, pod: Object, finding: Finding, finalizers: list[str]) -> None:
-    node = (pod.get("spec") or {}).get("nodeName") or ""
+    node = node_name(pod)
     live = view.get("Node", "", node)
     finding.pods = [named(pod)]
     if finalizers and is_finished(pod) or not node:

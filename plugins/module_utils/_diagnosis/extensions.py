@@ -15,7 +15,7 @@ from .._kube.objects import Reference, reference
 from .._kube.readiness import condition
 from .finding import SUSPICIOUS, Finding, one_line, shortened
 from .services import ready_endpoints
-from .view import Object, View, event_time, seconds_of
+from .view import Object, View, event_time, message_of, seconds_of, spec_of
 from .workloads import FAILED_WEBHOOK, RESTORE_WEBHOOK, TRUST_WEBHOOK, WEBHOOK_CONFIGURATIONS
 
 # For this many seconds, a failed call in an event means that the webhook does not respond now.
@@ -26,7 +26,7 @@ def webhooks(view: View) -> list[Finding]:
     """Find webhooks that do not respond; with failurePolicy Fail, the API server rejects the requests that they would review."""
     failures: dict[str, str] = {}
     for event in sorted(view.all("Event"), key=event_time):
-        called = FAILED_WEBHOOK.search(event.get("message") or "")
+        called = FAILED_WEBHOOK.search(message_of(event))
         if called and view.now - event_time(event) < RECENT:
             failures[called.group(1)] = one_line(event["message"])
     return [
@@ -92,7 +92,7 @@ def api_services(view: View) -> list[Finding]:
         available = condition(content, "Available")
         if available.get("status") != "False":
             continue
-        service = (content.get("spec") or {}).get("service") or {}
+        service = spec_of(content).get("service") or {}
         namespace, name = service.get("namespace") or "", service.get("name") or ""
         young = view.now - seconds_of(available.get("lastTransitionTime")) < 60
         found.append(
@@ -101,7 +101,7 @@ def api_services(view: View) -> list[Finding]:
                 "warning" if young else "error",
                 reference(content),
                 f"it is not available ({available.get('reason')})",
-                evidence=[one_line(available.get("message") or "")],
+                evidence=[one_line(message_of(available))],
                 advice=f"Restore its Service {namespace}/{name} and the pods behind it; until then, its API cannot be used and namespaces cannot be deleted.",
                 blames=(Reference("v1", "Service", namespace, name),),
             )

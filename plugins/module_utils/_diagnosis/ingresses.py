@@ -13,7 +13,17 @@ from typing import Any, Iterator, Mapping
 from .._kube.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
 from .services import template_labels, templates
-from .view import Object, View, expressions_match, has_labels, labels_text
+from .view import (
+    Object,
+    View,
+    annotations_of,
+    expressions_match,
+    has_labels,
+    labels_of,
+    labels_text,
+    namespace_of,
+    spec_of,
+)
 
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 DEPRECATED_CLASS = "kubernetes.io/ingress.class"
@@ -28,8 +38,8 @@ def ingresses(view: View) -> list[Finding]:
 
 
 def _class(view: View, ingress: Object) -> list[Finding]:
-    wanted = (ingress.get("spec") or {}).get("ingressClassName")
-    annotated = (ingress["metadata"].get("annotations") or {}).get(DEPRECATED_CLASS)
+    wanted = spec_of(ingress).get("ingressClassName")
+    annotated = annotations_of(ingress).get(DEPRECATED_CLASS)
     names = view.names("IngressClass")
     if not view.known("IngressClass") or wanted in names or (not wanted and annotated):
         return []
@@ -40,9 +50,7 @@ def _class(view: View, ingress: Object) -> list[Finding]:
             if names
             else "Install an ingress controller and its IngressClass"
         )
-    elif any(
-        (one["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true" for one in view.all("IngressClass")
-    ):
+    elif any(annotations_of(one).get(DEFAULT_CLASS) == "true" for one in view.all("IngressClass")):
         return []
     else:
         title = "it sets no ingressClassName, and the cluster has no default IngressClass"
@@ -63,7 +71,7 @@ def _class(view: View, ingress: Object) -> list[Finding]:
 
 def _backends_of(ingress: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield every backend of an Ingress with the host and path that are routed to it."""
-    spec = ingress.get("spec") or {}
+    spec = spec_of(ingress)
     if spec.get("defaultBackend"):
         yield "the default backend", spec["defaultBackend"]
     for rule in spec.get("rules") or []:
@@ -121,7 +129,7 @@ def _certificates(view: View, ingress: Object) -> list[Finding]:
             "or let cert-manager issue the certificate.",
             patience=SUSPICIOUS,
         )
-        for entry in (ingress.get("spec") or {}).get("tls") or []
+        for entry in spec_of(ingress).get("tls") or []
         if entry.get("secretName") and view.missing("Secret", name.namespace, entry["secretName"])
     ]
 
@@ -131,7 +139,7 @@ def policies(view: View) -> list[Finding]:
     found = []
     for policy in view.alive("NetworkPolicy"):
         namespace = reference(policy).namespace
-        selector = (policy.get("spec") or {}).get("podSelector") or {}
+        selector = spec_of(policy).get("podSelector") or {}
         if not view.known("Pod", namespace):
             continue
         if not view.matching(namespace, selector):
@@ -164,7 +172,7 @@ def _selects_nothing(view: View, policy: Object, selector: Object) -> Finding:
         {
             f"{key}={value}"
             for pod in view.in_namespace(name.namespace)
-            for key, value in (pod["metadata"].get("labels") or {}).items()
+            for key, value in labels_of(pod).items()
             if key in wanted
         }
     )
@@ -185,13 +193,13 @@ def _selects_nothing(view: View, policy: Object, selector: Object) -> Finding:
 
 def _blocks_dns(view: View, policy: Object) -> bool:
     """Return whether a policy restricts the egress traffic of its pods and no policy for the same pods allows DNS."""
-    spec = policy.get("spec") or {}
+    spec = spec_of(policy)
     if "Egress" not in (spec.get("policyTypes") or []) or not spec.get("egress"):
         return False
     selector = spec.get("podSelector") or {}
     for other in view.all("NetworkPolicy"):
-        theirs = other.get("spec") or {}
-        same = other["metadata"].get("namespace") == policy["metadata"].get("namespace")
+        theirs = spec_of(other)
+        same = namespace_of(other) == namespace_of(policy)
         covers = theirs.get("podSelector") in ({}, None, selector)
         if same and covers and any(map(_allows_dns, theirs.get("egress") or [])):
             return False

@@ -12,7 +12,18 @@ from typing import Any
 
 from .._kube.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, one_line
-from .view import Object, View, controller, event_time, is_true, seconds_of
+from .view import (
+    Object,
+    View,
+    controller,
+    event_time,
+    is_true,
+    message_of,
+    namespace_of,
+    seconds_of,
+    spec_of,
+    status_of,
+)
 from .workloads import denial_of, job_findings, quota_in
 
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -42,7 +53,7 @@ def jobs(view: View) -> list[Finding]:
         cron = _cron_job_of(job)
         if cron is not None and succeeded.get(cron, 0.0) > seconds_of(job["metadata"].get("creationTimestamp")):
             continue
-        if (job.get("spec") or {}).get("suspend"):
+        if spec_of(job).get("suspend"):
             found.append(_suspended("job_suspended", job, "it is suspended", "spec.suspend is true"))
             continue
         for finding in job_findings(view, job):
@@ -59,7 +70,7 @@ def _cron_job_of(job: Object) -> Reference | None:
     owner = controller(job)
     if owner is None or owner["kind"] != "CronJob":
         return None
-    return Reference("batch/v1", "CronJob", job["metadata"].get("namespace") or "", owner["name"])
+    return Reference("batch/v1", "CronJob", namespace_of(job), owner["name"])
 
 
 def _suspended(fault: str, content: Object, title: str, evidence: str) -> Finding:
@@ -71,8 +82,8 @@ def cron_jobs(view: View) -> list[Finding]:
     """Find CronJobs that are suspended, never run, or cannot create their Jobs."""
     found = []
     for cron in view.alive("CronJob"):
-        if (cron.get("spec") or {}).get("suspend"):
-            last = (cron.get("status") or {}).get("lastScheduleTime") or "never"
+        if spec_of(cron).get("suspend"):
+            last = status_of(cron).get("lastScheduleTime") or "never"
             evidence = f"spec.suspend is true; last run: {last}"
             found.append(_suspended("cron_job_suspended", cron, "it is suspended and creates no Jobs", evidence))
         else:
@@ -81,7 +92,7 @@ def cron_jobs(view: View) -> list[Finding]:
 
 
 def _cron_job(view: View, cron: Object) -> list[Finding]:
-    name, spec = reference(cron), cron.get("spec") or {}
+    name, spec = reference(cron), spec_of(cron)
 
     def bad(title: str, evidence: str, advice: str, severity: str = "error", **more: Any) -> list[Finding]:
         more.setdefault("patience", SLOW)
@@ -92,10 +103,10 @@ def _cron_job(view: View, cron: Object) -> list[Finding]:
         return bad(
             f"its schedule {schedule} never matches a date", "no month in it has such a day of month", CORRECT_SCHEDULE
         )
-    last = seconds_of((cron.get("status") or {}).get("lastScheduleTime"))
+    last = seconds_of(status_of(cron).get("lastScheduleTime"))
     events = [event for event in view.events_of(cron) if event.get("reason") in CRON_JOB_EVENTS]
     if events and event_time(events[-1]) > last:
-        reason, message = events[-1]["reason"], one_line(events[-1].get("message") or "")
+        reason, message = events[-1]["reason"], one_line(message_of(events[-1]))
         if reason == "FailedCreate":
             return [_rejected(name, message)]
         return bad(f"it creates no Jobs ({reason})", message, CRON_JOB_EVENTS[reason], patience=SUSPICIOUS)

@@ -12,8 +12,20 @@ import re
 
 from .._kube.objects import Reference, reference
 from .finding import Finding, one_line, shortened
-from .system import NETWORKS
-from .view import Object, View, conditions, is_true, labels_text, named, seconds_of
+from .view import (
+    Object,
+    View,
+    conditions,
+    is_true,
+    labels_of,
+    labels_text,
+    name_of,
+    named,
+    node_name,
+    seconds_of,
+    spec_of,
+    status_of,
+)
 
 # Conditions that the kubelet itself sets, the resource that is exhausted, and the remedy. Conditions that others set are not judged.
 PRESSURES = {
@@ -32,6 +44,13 @@ PRESSURES = {
 }
 NO_NETWORK = re.compile(r"cni|NetworkPluginNotReady|network plugin", re.IGNORECASE)
 OLDEST = 3
+NETWORKS = {
+    "calico-node": ("Calico", True),
+    "cilium": ("Cilium", True),
+    "kube-flannel-ds": ("Flannel", False),
+    "weave-net": ("Weave", True),
+    "kindnet": ("kindnet", True),
+}
 # DaemonSets without which a node does not reach Services or the pods on other nodes.
 AGENTS = {
     "kube-proxy": ("kube_proxy_missing", "Services"),
@@ -52,20 +71,19 @@ def _without_agents(view: View) -> list[Finding]:
     found: list[Finding] = []
     every = view.alive("Node")
     for content in view.all("DaemonSet"):
-        name, status = reference(content), content.get("status") or {}
+        name, status = reference(content), status_of(content)
         desired = status.get("desiredNumberScheduled", 0)
         observed = status.get("observedGeneration") == content["metadata"].get("generation")
         if name.name not in AGENTS or not observed or desired >= len(every):
             continue
         fault, what = AGENTS[name.name]
-        running = {(pod.get("spec") or {}).get("nodeName") for pod in view.pods_of(name)}
+        running = {node_name(pod) for pod in view.pods_of(name)}
         lost = [
-            node["metadata"]["name"]
+            name_of(node)
             for node in every
-            if node["metadata"]["name"] not in running
-            and (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux"
+            if name_of(node) not in running and labels_of(node).get("kubernetes.io/os", "linux") == "linux"
         ]
-        selector = (((content.get("spec") or {}).get("template") or {}).get("spec") or {}).get("nodeSelector")
+        selector = ((spec_of(content).get("template") or {}).get("spec") or {}).get("nodeSelector")
         scheduled = f"{desired} of {len(every)} nodes"
         if lost:
             found.append(
@@ -114,7 +132,7 @@ def _node(view: View, node: Object) -> list[Finding]:
                 advice="Check the pod of the network plugin on this node.",
             )
         )
-    if (node.get("spec") or {}).get("unschedulable"):
+    if spec_of(node).get("unschedulable"):
         title = "it is cordoned and accepts no new pods"
         advice = f"After its maintenance, run: kubectl uncordon {name.name}"
         found.append(Finding("node_cordoned", "info", name, title, advice=advice))
@@ -139,7 +157,7 @@ def readiness_advice(message: str, status: str) -> str:
 def _not_ready(view: View, node: Object) -> Finding:
     name, ready = reference(node), conditions(node).get("Ready") or {}
     message = one_line(ready.get("message") or "its kubelet has not reported yet")
-    pods = [named(pod) for pod in view.all("Pod") if (pod.get("spec") or {}).get("nodeName") == name.name]
+    pods = [named(pod) for pod in view.all("Pod") if node_name(pod) == name.name]
     since = view.now - seconds_of(ready.get("lastTransitionTime"))
     evidence = [f"Ready is {ready.get('status', 'Unknown')} ({ready.get('reason') or 'no reason'}): {message}"]
     if pods:
@@ -172,7 +190,7 @@ def version_skew(view: View, server: str) -> list[Finding]:
     found: list[Finding] = []
     oldest = minor_of_server - (OLDEST if minor_of_server >= 28 else 2)
     for node in view.all("Node"):
-        kubelet = ((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or ""
+        kubelet = (status_of(node).get("nodeInfo") or {}).get("kubeletVersion") or ""
         its = minor(kubelet)
         if its is None or oldest <= its <= minor_of_server:
             continue
@@ -195,10 +213,10 @@ def version_skew(view: View, server: str) -> list[Finding]:
 
 def _component_skew(view: View, pod: Object, server: int) -> list[Finding]:
     """Compare a static pod of the control plane, or kube-proxy, with the minor version of the API server."""
-    labels = pod["metadata"].get("labels") or {}
+    labels = labels_of(pod)
     part = labels.get("component") or ("kube-proxy" if labels.get("k8s-app") == "kube-proxy" else "")
     allowed = {"kube-controller-manager": 1, "kube-scheduler": 1, "kube-apiserver": 1, "kube-proxy": OLDEST}.get(part)
-    containers = (pod.get("spec") or {}).get("containers") or [{}]
+    containers = spec_of(pod).get("containers") or [{}]
     image = containers[0].get("image") or ""
     its = minor(image.rpartition(":")[2])
     if allowed is None or its is None:
@@ -206,7 +224,7 @@ def _component_skew(view: View, pod: Object, server: int) -> list[Finding]:
     newer = its > server and part != "kube-apiserver"
     if not newer and abs(server - its) <= allowed:
         return []
-    pod_name = Reference("v1", "Pod", "kube-system", pod["metadata"]["name"])
+    pod_name = Reference("v1", "Pod", "kube-system", name_of(pod))
     return [
         Finding(
             "version_skew",

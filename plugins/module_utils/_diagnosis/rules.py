@@ -19,7 +19,7 @@ from .pods import is_healthy, pod_findings
 from .scaling import autoscalers, budgets
 from .services import services
 from .storage import claims
-from .view import Object, View, controller
+from .view import Object, View, controller, namespace_of, spec_of, status_of
 from .workloads import workload_findings
 
 
@@ -40,14 +40,14 @@ def workloads(view: View) -> list[Finding]:
 def _is_owned(view: View, content: Object) -> bool:
     """Return whether a workload is explained with its owner, as the ReplicaSets of a Deployment are."""
     owner = controller(content)
-    namespace = content["metadata"].get("namespace") or ""
+    namespace = namespace_of(content)
     return owner is not None and view.get(owner["kind"], namespace, owner["name"]) is not None
 
 
 def _is_late(content: Object) -> bool:
     if content.get("kind") == "ReplicaSet":
-        status = content.get("status") or {}
-        return bool(status.get("readyReplicas", 0) < (content.get("spec") or {}).get("replicas", 1))
+        status = status_of(content)
+        return bool(status.get("readyReplicas", 0) < spec_of(content).get("replicas", 1))
     return not readiness(content)[0]
 
 

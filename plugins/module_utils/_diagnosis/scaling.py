@@ -14,7 +14,18 @@ from .._kube.objects import Reference, reference
 from .._kube.readiness import condition
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line, shortened
 from .services import template_labels, templates
-from .view import Object, View, expressions_match, has_labels, is_finished, labels_text, named
+from .view import (
+    Object,
+    View,
+    expressions_match,
+    has_labels,
+    is_finished,
+    labels_text,
+    message_of,
+    named,
+    spec_of,
+    status_of,
+)
 
 METRICS = Reference("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.metrics.k8s.io")
 # The controller may need this many seconds for the first metrics of a new autoscaler.
@@ -28,10 +39,10 @@ def autoscalers(view: View) -> list[Finding]:
 
 def _autoscaler(view: View, content: Object) -> list[Finding]:
     name = reference(content)
-    target = (content.get("spec") or {}).get("scaleTargetRef") or {}
+    target = spec_of(content).get("scaleTargetRef") or {}
     aim = Reference(target.get("apiVersion") or "", target.get("kind") or "", name.namespace, target.get("name") or "")
     able, active = condition(content, "AbleToScale"), condition(content, "ScalingActive")
-    reason, message = active.get("reason") or "", one_line(active.get("message") or "")
+    reason, message = active.get("reason") or "", one_line(message_of(active))
     if view.missing(aim.kind, name.namespace, aim.name) or able.get("reason") == "FailedGetScale":
         existing = shortened(view.names(aim.kind, name.namespace), 6) or "none"
         return [
@@ -41,7 +52,7 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
                 name,
                 f"its target {aim.kind} {aim.name} does not exist",
                 evidence=[f"{aim.kind}s in namespace {name.namespace}: {existing}"]
-                + ([one_line(able.get("message") or "")] if able.get("status") == "False" else []),
+                + ([one_line(message_of(able))] if able.get("status") == "False" else []),
                 advice="Correct scaleTargetRef, or create the target.",
                 patience=HOPELESS,
             )
@@ -87,9 +98,9 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
 def _without_requests(view: View, content: Object, aim: Reference) -> dict[str, list[str]]:
     """Return the containers of a target that lack a request, by the resource whose utilization is a percentage of it."""
     live = view.get(aim.kind, aim.namespace, aim.name) or {}
-    containers = (((live.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or []
+    containers = ((spec_of(live).get("template") or {}).get("spec") or {}).get("containers") or []
     lacking: dict[str, list[str]] = {}
-    for metric in (content.get("spec") or {}).get("metrics") or []:
+    for metric in spec_of(content).get("metrics") or []:
         source = metric.get("resource") or metric.get("containerResource") or {}
         if (source.get("target") or {}).get("type") == "Utilization":
             resource, only = str(source.get("name")), source.get("container")
@@ -110,7 +121,7 @@ def budgets(view: View) -> list[Finding]:
     found: list[Finding] = []
     covered: dict[str, list[Object]] = {}
     for budget in view.alive("PodDisruptionBudget"):
-        namespace, selector = reference(budget).namespace, (budget.get("spec") or {}).get("selector") or {}
+        namespace, selector = reference(budget).namespace, spec_of(budget).get("selector") or {}
         if not view.known("Pod", namespace):
             continue
         pods = [pod for pod in view.matching(namespace, selector) if not is_finished(pod)]
@@ -144,7 +155,7 @@ def _matches_nothing(view: View, budget: Object, selector: Object) -> list[Findi
 
 def _disruptions(view: View, budget: Object, pods: list[Object]) -> list[Finding]:
     """Explain a budget that allows no disruptions now: a consequence of unhealthy pods, or a setting that never allows any."""
-    name, spec, status = reference(budget), budget.get("spec") or {}, budget.get("status") or {}
+    name, spec, status = reference(budget), spec_of(budget), status_of(budget)
     healthy, expected, desired = (
         status.get("currentHealthy", 0),
         status.get("expectedPods", 0),

@@ -12,7 +12,19 @@ from typing import Any, Iterable, Mapping
 
 from .._kube.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
-from .view import Object, View, controller, has_labels, is_finished, labels_text, named
+from .view import (
+    Object,
+    View,
+    controller,
+    has_labels,
+    is_finished,
+    labels_of,
+    labels_text,
+    named,
+    namespace_of,
+    spec_of,
+    status_of,
+)
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 # For this many seconds after its creation, a Service may have no pods and no address yet.
@@ -24,7 +36,7 @@ def services(view: View) -> list[Finding]:
     found: list[Finding] = []
     slices = _slices(view)
     for service in view.alive("Service"):
-        kind = (service.get("spec") or {}).get("type")
+        kind = spec_of(service).get("type")
         if kind != "ExternalName":
             found += _endpoints(view, service, slices.get(named(service), []))
         if kind == "LoadBalancer":
@@ -40,7 +52,7 @@ def _governing_services(view: View) -> list[Finding]:
     found = []
     for content in view.alive("StatefulSet"):
         name = reference(content)
-        wanted = (content.get("spec") or {}).get("serviceName")
+        wanted = spec_of(content).get("serviceName")
         if wanted and view.age(content) >= YOUNG and view.missing("Service", name.namespace, wanted):
             existing = shortened(view.names("Service", name.namespace), 5) or "none"
             found.append(
@@ -50,7 +62,7 @@ def _governing_services(view: View) -> list[Finding]:
                     name,
                     f"its governing Service {wanted} does not exist",
                     evidence=[f"serviceName: {wanted}; Services in namespace {name.namespace}: {existing}"],
-                    advice=f"Create Service {wanted} with clusterIP: None; without it, DNS has no records such as {name.name}-0.{wanted}.",
+                    advice=f"Create {wanted} as a headless Service; without it, DNS has no records such as {name.name}-0.{wanted}.",
                     patience=SLOW,
                 )
             )
@@ -74,14 +86,14 @@ def _slices(view: View) -> dict[str, list[Object]]:
     if cached is None:
         cached = view.cache["slices"] = {}
         for part in view.all("EndpointSlice"):
-            owner = (part["metadata"].get("labels") or {}).get(SERVICE_LABEL)
+            owner = labels_of(part).get(SERVICE_LABEL)
             if owner:
                 cached.setdefault(f"{part['metadata'].get('namespace')}/{owner}", []).append(part)
     return cached
 
 
 def _endpoints(view: View, service: Object, slices: list[Object]) -> list[Finding]:
-    name, spec = reference(service), service.get("spec") or {}
+    name, spec = reference(service), spec_of(service)
     selector = spec.get("selector") or {}
     if not view.known("Pod", name.namespace) or not view.known("EndpointSlice", name.namespace):
         return []
@@ -129,14 +141,14 @@ def templates(view: View, namespace: str) -> list[Object]:
         by_namespace = view.cache["templates"] = {}
         for kind in ("Deployment", "StatefulSet", "DaemonSet"):
             for content in view.all(kind):
-                by_namespace.setdefault(content["metadata"].get("namespace"), []).append(content)
+                by_namespace.setdefault(namespace_of(content), []).append(content)
     found: list[Object] = by_namespace.get(namespace, [])
     return found
 
 
 def template_labels(content: Object) -> Mapping[str, str]:
     """Return the labels in the pod template of a workload."""
-    template = (content.get("spec") or {}).get("template") or {}
+    template = spec_of(content).get("template") or {}
     return (template.get("metadata") or {}).get("labels") or {}
 
 
@@ -147,7 +159,7 @@ def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> Findin
         content for content in templates(view, name.namespace) if has_labels(template_labels(content), selector)
     ]
     if selected:
-        scaled_down = all((content.get("spec") or {}).get("replicas") == 0 for content in selected)
+        scaled_down = all(spec_of(content).get("replicas") == 0 for content in selected)
         workload = reference(selected[0])
         return Finding(
             "service_no_ready_endpoints",
@@ -183,11 +195,7 @@ def _nearest(view: View, namespace: str, selector: Mapping[str, str]) -> tuple[R
     """Find the workload or pod whose labels are most similar to a selector."""
     best: tuple[float, Reference, Mapping[str, str]] | None = None
     candidates = [(reference(content), template_labels(content)) for content in templates(view, namespace)]
-    candidates += [
-        (reference(pod), pod["metadata"].get("labels") or {})
-        for pod in view.in_namespace(namespace)
-        if controller(pod) is None
-    ]
+    candidates += [(reference(pod), labels_of(pod)) for pod in view.in_namespace(namespace) if controller(pod) is None]
     for other, labels in candidates:
         score = sum((labels.get(key) == value) + 0.5 * (key in labels) for key, value in selector.items())
         if not score and set(labels.values()) & set(selector.values()):
@@ -199,7 +207,7 @@ def _nearest(view: View, namespace: str, selector: Mapping[str, str]) -> tuple[R
 
 def _container_ports(pod: Object) -> list[Mapping[str, Any]]:
     """Return the ports that the containers and sidecars of a pod declare."""
-    spec = pod.get("spec") or {}
+    spec = spec_of(pod)
     sidecars = [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
     return [port for one in [*(spec.get("containers") or []), *sidecars] for port in one.get("ports") or []]
 
@@ -214,7 +222,7 @@ def _ports(service: Object, pods: list[Object]) -> list[Finding]:
     advice = "Correct targetPort of the Service, or declare the port in the pod template"
     if numbers:
         advice += f"; declared: {shortened(names or list(map(str, numbers)), 4)}"
-    for port in (service.get("spec") or {}).get("ports") or []:
+    for port in spec_of(service).get("ports") or []:
         target = port.get("targetPort", port.get("port"))
         named_port = isinstance(target, str)
         if target in names or target in numbers or not (named_port or numbers):
@@ -242,7 +250,7 @@ def _names_of(declared: Iterable[Mapping[str, Any]], number: int) -> str:
 
 def has_address(content: Object) -> bool:
     """Return whether the status of a Service or an Ingress has a load balancer address."""
-    return bool(((content.get("status") or {}).get("loadBalancer") or {}).get("ingress"))
+    return bool((status_of(content).get("loadBalancer") or {}).get("ingress"))
 
 
 def _load_balancer(view: View, service: Object) -> list[Finding]:

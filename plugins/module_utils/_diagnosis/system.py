@@ -11,10 +11,10 @@ from typing import Any, Iterable, Mapping, Sequence
 from .._kube.objects import reference
 from .._kube.readiness import condition, readiness
 from .finding import Finding, one_line
-from .nodes import readiness_advice
+from .nodes import NETWORKS, readiness_advice
 from .pods import pod_findings
 from .ranking import grouped
-from .view import View, controller, is_finished, is_true
+from .view import View, controller, is_finished, is_true, labels_of, name_of, spec_of, status_of
 from .workloads import is_hopeless, workload_findings
 
 Object = Mapping[str, Any]
@@ -27,11 +27,11 @@ MOST_REASONS = 5
 
 def node_summary(node: Object) -> dict[str, Any]:
     """Return name, readiness, roles, versions and address of a node."""
-    status, labels = node.get("status") or {}, node["metadata"].get("labels") or {}
+    status, labels = status_of(node), labels_of(node)
     addresses = {address["type"]: address["address"] for address in reversed(status.get("addresses") or [])}
     info = status.get("nodeInfo") or {}
     return {
-        "name": node["metadata"]["name"],
+        "name": name_of(node),
         "ready": is_true(node, "Ready"),
         "roles": sorted(label[len(ROLE) :] for label in labels if label.startswith(ROLE)),
         "version": (info.get("kubeletVersion") or "").lstrip("v"),
@@ -39,7 +39,7 @@ def node_summary(node: Object) -> dict[str, Any]:
         "os": info.get("osImage", ""),
         "kernel": info.get("kernelVersion", ""),
         "runtime": info.get("containerRuntimeVersion", ""),
-        "schedulable": not (node.get("spec") or {}).get("unschedulable", False),
+        "schedulable": not spec_of(node).get("unschedulable", False),
     }
 
 
@@ -48,7 +48,7 @@ def node_problems(nodes: Sequence[Object], expected: Sequence[str]) -> list[str]
 
     :param expected: Names of the nodes that must be in the cluster.
     """
-    names = {node["metadata"]["name"] for node in nodes}
+    names = {name_of(node) for node in nodes}
     found = [
         f"node {name} is not in the cluster: its kubelet has not registered it. Run journalctl -u kubelet there."
         for name in expected
@@ -106,9 +106,11 @@ def reasons(findings: Sequence[Finding]) -> list[str]:
 
 def network_of(workloads: Sequence[Object]) -> dict[str, Any]:
     """Return name and NetworkPolicy support of the pod network; the name is empty if it is not a known one."""
-    names = [reference(workload).name for workload in workloads if workload.get("kind") == "DaemonSet"]
-    network = find_pod_network(names)
-    return network._asdict() if network else {"name": "", "network_policy": None}
+    for workload in workloads:
+        name, policy = NETWORKS.get(reference(workload).name, ("", None))
+        if name and workload.get("kind") == "DaemonSet":
+            return {"name": name, "network_policy": policy}
+    return {"name": "", "network_policy": None}
 
 
 def api_addresses(slices: Iterable[Object]) -> list[str]:

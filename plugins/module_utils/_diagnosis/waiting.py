@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
@@ -19,8 +19,8 @@ from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
 from .reading import SOURCES, read_kind, read_list
 from .services import has_address
-from .storage import DEFAULT_CLASS, WAITS
-from .view import Object, View, seconds_of
+from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
+from .view import Object, View, annotations_of, name_of, namespace_of, seconds_of, spec_of, status_of
 from .workloads import CONTROLLERS, is_hopeless, workload_findings
 
 # What is read of a namespace to explain its workloads, and to find out whether their containers keep running.
@@ -182,7 +182,7 @@ class Watch:
             if error.status != 404:
                 raise
             return {}
-        by_name = {item["metadata"]["name"]: item for item in items if item}
+        by_name = {name_of(item): item for item in items if item}
         return {name: by_name[name.name] for name in names if name.name in by_name}
 
     def _explain(self, late: Sequence[Object], outlook: Outlook) -> None:
@@ -215,7 +215,7 @@ class Watch:
 
     def _view(self, workloads: Sequence[Object], kinds: Sequence[str]) -> View:
         """Read the objects of some kinds in the namespaces of some workloads."""
-        namespaces = sorted({live["metadata"].get("namespace") or "" for live in workloads})
+        namespaces = sorted({namespace_of(live) for live in workloads})
         wanted = [(kind, namespace) for namespace in namespaces for kind in kinds]
         objects: dict[str, list[Any]] = {}
         for (kind, _namespace), some in zip(wanted, self.client.each(lambda pair: self._details(*pair), wanted)):
@@ -239,12 +239,12 @@ class Watch:
 def observed(live: Object) -> bool:
     """Return whether the status of an object is about its latest generation."""
     generation = (live.get("metadata") or {}).get("generation", 0)
-    return (live.get("status") or {}).get("observedGeneration", generation) >= generation
+    return status_of(live).get("observedGeneration", generation) >= generation
 
 
 def unprobed(live: Object) -> bool:
     """Return whether a workload has a container without a readiness probe."""
-    spec = live.get("spec") or {}
+    spec = spec_of(live)
     inner = spec if live.get("kind") == "Pod" else (spec.get("template") or {}).get("spec") or {}
     scaled = spec.get("replicas", 1) != 0
     return scaled and any(not container.get("readinessProbe") for container in inner.get("containers") or [])
@@ -259,7 +259,7 @@ def changed_recently(live: Object, now: float) -> bool:
 
 def just_started(pod: Object, now: float) -> bool:
     """Return whether a container of a pod has run for such a short time that it may still exit."""
-    status = pod.get("status") or {}
+    status = status_of(pod)
     if status.get("phase") == "Succeeded":
         return False
     if "startedAt" in status:
@@ -274,17 +274,17 @@ def just_started(pod: Object, now: float) -> bool:
 
 def waits_for_first_consumer(claim: Object, classes: Sequence[Object]) -> bool:
     """Return whether a claim is bound only when a pod uses it (volumeBindingMode WaitForFirstConsumer)."""
-    wanted = (claim.get("spec") or {}).get("storageClassName")
+    wanted = spec_of(claim).get("storageClassName")
     for content in classes:
-        default = (content["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
-        if content["metadata"]["name"] == wanted or (wanted is None and default):
-            return bool(content.get("volumeBindingMode") == WAITS)
+        default = annotations_of(content).get(DEFAULT_CLASS) == "true"
+        if name_of(content) == wanted or (wanted is None and default):
+            return bool(content.get("volumeBindingMode") == WAIT_FOR_FIRST_CONSUMER)
     return False
 
 
 def lacks_address(live: Object) -> bool:
     """Return whether an Ingress, or a Service of type LoadBalancer, has no address."""
-    if live.get("kind") == "Service" and (live.get("spec") or {}).get("type") != "LoadBalancer":
+    if live.get("kind") == "Service" and spec_of(live).get("type") != "LoadBalancer":
         return False
     return not has_address(live)
 
@@ -292,8 +292,8 @@ def lacks_address(live: Object) -> bool:
 def same_class(one: Object, other: Object) -> bool:
     """Return whether two Services or Ingresses have the same class, so that the same controller assigns their addresses."""
     fields = ("loadBalancerClass", "ingressClassName")
-    return all((one.get("spec") or {}).get(key) == (other.get("spec") or {}).get(key) for key in fields)
+    return all(spec_of(one).get(key) == spec_of(other).get(key) for key in fields)
 
 
 def _is_lost_claim(live: Object) -> bool:
-    return live.get("kind") == "PersistentVolumeClaim" and (live.get("status") or {}).get("phase") == "Lost"
+    return live.get("kind") == "PersistentVolumeClaim" and status_of(live).get("phase") == "Lost"

@@ -11,8 +11,20 @@ from typing import NamedTuple, Sequence
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, readiness
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
-from .pods import is_healthy, pod_findings
-from .view import Object, View, event_time, is_finished, is_true, named, seconds_of
+from .pods import pod_findings
+from .view import (
+    Object,
+    View,
+    event_time,
+    is_finished,
+    is_true,
+    message_of,
+    name_of,
+    named,
+    seconds_of,
+    spec_of,
+    status_of,
+)
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 WEBHOOK_FAULTS = ("webhook_down", "webhook_untrusted")
@@ -138,10 +150,10 @@ def _creation_findings(view: View, content: Object) -> list[Finding]:
     if creator is None:
         return []
     failure = condition(creator, "ReplicaFailure")
-    message = (failure.get("message") or "") if failure.get("status") == "True" else ""
+    message = (message_of(failure)) if failure.get("status") == "True" else ""
     events = [event for event in view.events_of(creator) if event.get("reason") == "FailedCreate"]
     if not message and events and _lacks_pods(creator) and _is_latest(view, events[-1], creator):
-        message = events[-1].get("message") or ""
+        message = message_of(events[-1])
     if not message:
         return []
     name, text = reference(content), one_line(message)
@@ -189,11 +201,11 @@ def _blame_webhook(view: View, finding: Finding, text: str) -> None:
     for kind in WEBHOOK_CONFIGURATIONS:
         for content in view.all(kind):
             if any(hook.get("name") == called.group(1) for hook in content.get("webhooks") or []):
-                finding.blames += (Reference("admissionregistration.k8s.io/v1", kind, "", content["metadata"]["name"]),)
+                finding.blames += (Reference("admissionregistration.k8s.io/v1", kind, "", name_of(content)),)
 
 
 def _lacks_pods(content: Object) -> bool:
-    spec, status = content.get("spec") or {}, content.get("status") or {}
+    spec, status = spec_of(content), status_of(content)
     if content.get("kind") == "DaemonSet":
         return status.get("currentNumberScheduled", 0) < status.get("desiredNumberScheduled", 0)
     if content.get("kind") == "Job":
@@ -232,13 +244,13 @@ def _rollout_findings(content: Object, explained: bool) -> list[Finding]:
                 "error",
                 name,
                 f"its rollout exceeded its progress deadline: {why}",
-                evidence=[one_line(progressing.get("message") or "")],
+                evidence=[one_line(message_of(progressing))],
                 advice=advice,
                 patience=HOPELESS,
                 blames=(name,),
             )
         ]
-    if (content.get("spec") or {}).get("paused"):
+    if spec_of(content).get("paused"):
         return [
             Finding(
                 "rollout_paused",

@@ -61,8 +61,9 @@ def daemon_set(name: str, ready: int, wanted: int = 2) -> dict[str, Any]:
 
 
 def pod(name: str, app: str = "", ready: bool = True, phase: str = "Running", owned: bool = False) -> dict[str, Any]:
-    """A pod in kube-system."""
-    owners = [{"controller": True, "kind": "DaemonSet", "name": "x", "apiVersion": "apps/v1"}] if owned else []
+    """A pod in kube-system, of DaemonSet *app* if that is given."""
+    owner = {"controller": True, "kind": "DaemonSet", "name": app or "x", "apiVersion": "apps/v1"}
+    owners = [owner] if app or owned else []
     return {
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "kube-system", "labels": {"app": app}, "ownerReferences": owners},

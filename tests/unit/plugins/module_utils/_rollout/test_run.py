@@ -132,7 +132,9 @@ def outlooks(monkeypatch: pytest.MonkeyPatch) -> list[Outlook]:
 
 
 NAME = Reference("apps/v1", "Deployment", "shop", "web")
-FAULT = Finding("image_not_found", "error", NAME, "image web:9 was not found in the registry", advice="Correct the tag.")
+FAULT = Finding(
+    "image_not_found", "error", NAME, "image web:9 was not found in the registry", advice="Correct the tag."
+)
 
 
 def test_undo_is_written_once_and_says_what_it_did(cluster: Cluster, outlooks: list[Outlook]) -> None:
