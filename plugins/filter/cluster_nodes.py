@@ -4,8 +4,8 @@
 """Internal filter of the roles control_plane, network, verify and worker: the nodes of the cluster as the inventory describes them.
 
 For each node, control planes first: C(host) (inventory name), C(control_plane), C(address), C(etcd) (URL), C(member) (a complete member of the
-cluster), C(look) (what M(slipway.kube.host_info) returned, or an empty dictionary), C(identity) (for M(slipway.kube.kubeadm_credentials)) and
-C(wanted) (for M(slipway.kube.nodes)).
+cluster), C(facts) (what M(slipway.kube.host_info) returned, or an empty dictionary), C(identity) (for M(slipway.kube.kubeadm_credentials)) and
+C(desired) (for M(slipway.kube.nodes)).
 """
 
 from __future__ import annotations

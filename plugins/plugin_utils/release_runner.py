@@ -13,7 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._release.scrub import Scrubber
+from ..module_utils._kube.redaction import Redactor
 from ..module_utils._release.settings import pack
 from ..module_utils._release.source_options import SOURCE_OPTIONS
 from .sources.errors import SourceError
@@ -50,7 +50,7 @@ def run_release(
     given.setdefault("pause_after", SLICE)
     given["run_id"] = given.get("run_id") or uuid.uuid4().hex
     # The module hides values of Secrets itself; here what the connection or a broken module may say is hidden too.
-    scrub = Scrubber([*objects, *ordered["pre"], *ordered["post"]])
+    scrub = Redactor([*objects, *ordered["pre"], *ordered["post"]])
     given["payload"] = pack(objects, ordered)
     result: dict[str, Any] = {}
     while True:

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Reference
-from .certificates import certificate_findings, own_certificate, served_certificate
+from .._kube.timestamps import seconds_of
+from .._kube.x509 import certificate_end
+from .certificates import certificate_findings, served_certificate
 from .coredns import check_coredns
 from .dns import LABEL as DNS_LABEL
 from .dns import NAMESPACE as SYSTEM
@@ -33,7 +35,6 @@ from .view import (
     named,
     namespace_of,
     node_name,
-    seconds_of,
     spec_of,
     status_of,
 )
@@ -208,7 +209,7 @@ class ControlPlane:
                 found += certificate_findings(endpoint.object, endpoint.title, end, now)
         if unreachable:
             self.unseen["certificates"] = f"not reachable from here: {one_line(', '.join(unreachable))}"
-        own = own_certificate(self.client.credentials.certificate)
+        own = certificate_end(self.client.credentials.certificate)
         if own is not None:
             service = Reference("v1", "Service", "default", "kubernetes")
             found += certificate_findings(service, "the client certificate of this kubeconfig", own, now)

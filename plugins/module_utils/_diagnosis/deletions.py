@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 
 from .._kube.objects import Reference, reference
+from .._kube.timestamps import seconds_of
 from .finding import SLOW, Finding, one_line, shortened
-from .view import Object, View, conditions, is_finished, is_true, named, namespace_of, node_name, seconds_of, spec_of
+from .view import Object, View, conditions, is_finished, is_true, named, namespace_of, node_name, spec_of
 
 # Seconds after the deletionTimestamp (which includes the grace period of a pod) at which an object is reported, and reported as an error.
 REPORTED, CERTAIN = 20, 60

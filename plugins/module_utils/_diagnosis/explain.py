@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference
 from .._kube.redaction import Redactor
-from .finding import Finding
+from .finding import Finding, redact_findings
 from .logs import add_logs
 from .ranking import ranked
 from .reading import SOURCES, read_kind
@@ -75,7 +75,7 @@ def explain(
     found = [finding for finding in ranked(all_findings(view)) if concerns(finding, names)]
     if logs:
         add_logs(client, found)
-    Redactor(hide).clean(found)
+    redact_findings(found, Redactor(values=hide))
     return found
 
 

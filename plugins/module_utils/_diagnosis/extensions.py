@@ -13,9 +13,10 @@ from typing import Any, Mapping
 
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition
+from .._kube.timestamps import seconds_of
 from .finding import SUSPICIOUS, Finding, one_line, shortened
 from .services import ready_endpoints
-from .view import Object, View, event_time, message_of, seconds_of, spec_of
+from .view import Object, View, event_time, message_of, spec_of
 from .workloads import FAILED_WEBHOOK, RESTORE_WEBHOOK, TRUST_WEBHOOK, WEBHOOK_CONFIGURATIONS
 
 # For this many seconds, a failed call in an event means that the webhook does not respond now.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Sequence
 
 from .._kube.objects import Reference
+from .._kube.redaction import Redactor
 from .view import Object, View, located, named
 
 # The most severe first.
@@ -124,6 +125,16 @@ def finding_text(finding: dict[str, Any]) -> list[str]:
     if finding["advice"]:
         lines.append("  advice: " + one_line(finding["advice"]))
     return lines
+
+
+def redact_findings(findings: Iterable[Finding], redactor: Redactor) -> None:
+    """Remove secrets from findings: in logs and evidence, which quote programs, also whatever looks like one."""
+    for finding in findings:
+        finding.logs = redactor.log_lines(finding.logs)
+        finding.evidence = [redactor.log_line(line) for line in finding.evidence]
+        finding.title = redactor.text(finding.title)
+        finding.causes = [redactor.text(line) for line in finding.causes]
+        finding.advice = redactor.text(finding.advice)
 
 
 def one_line(text: str) -> str:

@@ -15,7 +15,7 @@ from .._kube.quantities import amount, requests_of
 from .._kube.redaction import Redactor
 from .control_plane import ControlPlane, check_dns
 from .explain import OUTSIDE, concerns, read_view
-from .finding import SEVERITIES, Finding, at_or_above
+from .finding import SEVERITIES, Finding, at_or_above, redact_findings
 from .logs import add_logs
 from .pods import is_healthy
 from .ports import verify_ports
@@ -117,7 +117,7 @@ def examine(
     found = at_or_above(found, severity)
     if logs:
         add_logs(client, found)
-    Redactor().clean(found)
+    redact_findings(found, Redactor())
     return Health(found, _summary(view, found), _nodes(view), unseen)
 
 

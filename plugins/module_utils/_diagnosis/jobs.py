@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._kube.objects import Reference, reference
+from .._kube.timestamps import seconds_of
 from .finding import SLOW, SUSPICIOUS, Finding, one_line
 from .view import (
     Object,
@@ -20,7 +21,6 @@ from .view import (
     is_true,
     message_of,
     namespace_of,
-    seconds_of,
     spec_of,
     status_of,
 )

@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 
 from .._kube.objects import Reference, reference
+from .._kube.pod_networks import POD_NETWORKS
+from .._kube.timestamps import seconds_of
+from .._kube.versions import minor_number, oldest_kubelet
 from .finding import Finding, one_line, shortened
 from .view import (
     Object,
@@ -22,7 +25,6 @@ from .view import (
     name_of,
     named,
     node_name,
-    seconds_of,
     spec_of,
     status_of,
 )
@@ -43,18 +45,10 @@ PRESSURES = {
     ),
 }
 NO_NETWORK = re.compile(r"cni|NetworkPluginNotReady|network plugin", re.IGNORECASE)
-OLDEST = 3
-NETWORKS = {
-    "calico-node": ("Calico", True),
-    "cilium": ("Cilium", True),
-    "kube-flannel-ds": ("Flannel", False),
-    "weave-net": ("Weave", True),
-    "kindnet": ("kindnet", True),
-}
 # DaemonSets without which a node does not reach Services or the pods on other nodes.
 AGENTS = {
     "kube-proxy": ("kube_proxy_missing", "Services"),
-    **dict.fromkeys(NETWORKS, ("network_agent_missing", "pods")),
+    **dict.fromkeys(POD_NETWORKS, ("network_agent_missing", "pods")),
 }
 
 
@@ -173,25 +167,19 @@ def _not_ready(view: View, node: Object) -> Finding:
     )
 
 
-def minor(version: str) -> int | None:
-    """Give the minor of a version C(v1.36.3) of Kubernetes 1."""
-    parts = re.match(r"v?1\.(\d+)", version or "")
-    return int(parts.group(1)) if parts else None
-
-
 def version_skew(view: View, server: str) -> list[Finding]:
     """Find kubelets and components whose version is not supported together with the API server's.
 
     :param server: Version of the API server, C(gitVersion) of C(/version).
     """
-    minor_of_server = minor(server)
+    minor_of_server = minor_number(server)
     if minor_of_server is None:
         return []
     found: list[Finding] = []
-    oldest = minor_of_server - (OLDEST if minor_of_server >= 28 else 2)
+    oldest = oldest_kubelet(minor_of_server)
     for node in view.all("Node"):
         kubelet = (status_of(node).get("nodeInfo") or {}).get("kubeletVersion") or ""
-        its = minor(kubelet)
+        its = minor_number(kubelet)
         if its is None or oldest <= its <= minor_of_server:
             continue
         newer = its > minor_of_server
@@ -215,10 +203,10 @@ def _component_skew(view: View, pod: Object, server: int) -> list[Finding]:
     """Compare a static pod of the control plane, or kube-proxy, with the minor version of the API server."""
     labels = labels_of(pod)
     part = labels.get("component") or ("kube-proxy" if labels.get("k8s-app") == "kube-proxy" else "")
-    allowed = {"kube-controller-manager": 1, "kube-scheduler": 1, "kube-apiserver": 1, "kube-proxy": OLDEST}.get(part)
+    allowed = {"kube-controller-manager": 1, "kube-scheduler": 1, "kube-apiserver": 1, "kube-proxy": 3}.get(part)
     containers = spec_of(pod).get("containers") or [{}]
     image = containers[0].get("image") or ""
-    its = minor(image.rpartition(":")[2])
+    its = minor_number(image.rpartition(":")[2])
     if allowed is None or its is None:
         return []
     newer = its > server and part != "kube-apiserver"

@@ -9,9 +9,10 @@ import time
 from typing import Any, Iterable, Mapping, Sequence
 
 from .._kube.objects import reference
+from .._kube.pod_networks import find_pod_network
 from .._kube.readiness import condition, readiness
 from .finding import Finding, one_line
-from .nodes import NETWORKS, readiness_advice
+from .nodes import readiness_advice
 from .pods import pod_findings
 from .ranking import grouped
 from .view import View, controller, is_finished, is_true, labels_of, name_of, spec_of, status_of
@@ -106,11 +107,9 @@ def reasons(findings: Sequence[Finding]) -> list[str]:
 
 def network_of(workloads: Sequence[Object]) -> dict[str, Any]:
     """Return name and NetworkPolicy support of the pod network; the name is empty if it is not a known one."""
-    for workload in workloads:
-        name, policy = NETWORKS.get(reference(workload).name, ("", None))
-        if name and workload.get("kind") == "DaemonSet":
-            return {"name": name, "network_policy": policy}
-    return {"name": "", "network_policy": None}
+    names = [reference(workload).name for workload in workloads if workload.get("kind") == "DaemonSet"]
+    network = find_pod_network(names)
+    return network._asdict() if network else {"name": "", "network_policy": None}
 
 
 def api_addresses(slices: Iterable[Object]) -> list[str]:

@@ -15,12 +15,13 @@ from typing import Any, Callable, Sequence
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, is_waited_for, readiness
+from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
 from .reading import SOURCES, read_kind, read_list
 from .services import has_address
 from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
-from .view import Object, View, annotations_of, name_of, namespace_of, seconds_of, spec_of, status_of
+from .view import Object, View, annotations_of, name_of, namespace_of, spec_of, status_of
 from .workloads import CONTROLLERS, is_hopeless, workload_findings
 
 # What is read of a namespace to explain its workloads, and to find out whether their containers keep running.

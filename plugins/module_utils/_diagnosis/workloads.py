@@ -10,6 +10,7 @@ from typing import NamedTuple, Sequence
 
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, readiness
+from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
 from .pods import pod_findings
 from .view import (
@@ -21,7 +22,6 @@ from .view import (
     message_of,
     name_of,
     named,
-    seconds_of,
     spec_of,
     status_of,
 )

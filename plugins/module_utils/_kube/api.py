@@ -351,7 +351,10 @@ class Client:
             self._local.connection = None
 
     def _silent(self, error: Exception) -> str:
-        return f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. See that it runs there (crictl ps -a | grep kube-apiserver) and that the address is right."
+        return (
+            f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. See that it runs there "
+            "(crictl ps -a | grep kube-apiserver) and that the address is right."
+        )
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
         if "expired" in error.verify_message:
@@ -377,7 +380,10 @@ def _refusal(status: int, content: bytes, method: str, path: str, whom: str) -> 
         )
     message = answer.get("message") or ""
     if status == 401:
-        message = f"the API server does not accept {whom} ({message}). Its certificate or token is not of this cluster, or has ended: renew it, or name another kubeconfig"
+        message = (
+            f"the API server does not accept {whom} ({message}). Its certificate or token is not of this cluster, or has ended: "
+            "renew it, or name another kubeconfig"
+        )
     causes = (answer.get("details") or {}).get("causes") or []
     proceed = (answer.get("metadata") or {}).get("continue") or ""
     return ApiError(status, answer.get("reason") or "", message, method, path, causes, proceed)

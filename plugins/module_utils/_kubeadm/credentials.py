@@ -11,11 +11,12 @@ that it is never an argument of a process.
 from __future__ import annotations
 
 import base64
-import calendar
 import re
 import secrets
 import time
 from typing import Any, Iterable, Mapping
+
+from .._kube.timestamps import seconds_of, to_time
 
 TOKEN = re.compile(r"^([a-z0-9]{6})\.([a-z0-9]{16})$")
 TOKEN_TYPE = "bootstrap.kubernetes.io/token"
@@ -53,12 +54,12 @@ def token_secret(token: str, minutes: int, now: float | None = None) -> dict[str
     match = TOKEN.match(token)
     if not match:
         raise ValueError("a bootstrap token is six characters, a dot and sixteen characters, all of a-z and 0-9")
-    end = time.gmtime((time.time() if now is None else now) + minutes * 60)
+    end = (time.time() if now is None else now) + minutes * 60
     values = {
         "token-id": match.group(1),
         "token-secret": match.group(2),
         "description": DESCRIPTION,
-        "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", end),
+        "expiration": to_time(end),
         "usage-bootstrap-authentication": "true",
         "usage-bootstrap-signing": "true",
         "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
@@ -104,11 +105,6 @@ def ours(tokens: Iterable[Mapping[str, Any]], certificates: Mapping[str, Any], e
             if owner.get("kind") == "Secret"
         ]
     return list(dict.fromkeys(names))
-
-
-def seconds_of(timestamp: str) -> int:
-    """Seconds since the epoch of a time as Kubernetes writes it (RFC 3339, UTC)."""
-    return calendar.timegm(time.strptime(timestamp.split(".")[0].rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
 
 
 def stale_node(

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from .._host.facts.cluster import hash_of_ca, parse_kubeconfig
+from .._host.facts.cluster import parse_kubeconfig
 from .._host.system import HostError
 from .._kube.api import Client
+from .._kube.x509 import ca_cert_hash
 from . import credentials, etcd
 from .admin import SECRETS, connect, has_kubeconfig
 from .config import API
@@ -95,7 +96,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     config = parse_kubeconfig(text)
     ca_file = Path(CA)
     result = {
-        "ca_cert_hash": hash_of_ca(ca_file.read_text() if ca_file.exists() else config["ca"]),
+        "ca_cert_hash": ca_cert_hash(ca_file.read_text() if ca_file.exists() else config["ca"]),
         "endpoint": config["server"].replace("https://", ""),
     }
     changes: list[str] = []

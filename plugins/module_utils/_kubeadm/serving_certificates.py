@@ -18,7 +18,7 @@ import ssl
 from typing import Any, Mapping
 
 from .._kube.api import Client
-from .certificate_requests import RequestError, parse_request
+from .._kube.x509 import RequestError, parse_certificate_request
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 SIGNER = "kubernetes.io/kubelet-serving"
@@ -67,7 +67,7 @@ def refuse(request: Mapping[str, Any], node: Mapping[str, Any] | None) -> str:
     if set(spec.get("usages") or []) not in USAGES:
         return f"it asks for the usages {', '.join(spec.get('usages') or []) or 'none'}"
     try:
-        asked = parse_request(base64.b64decode(spec.get("request", "")))
+        asked = parse_certificate_request(base64.b64decode(spec.get("request", "")))
     except (RequestError, binascii.Error) as error:
         return f"it cannot be read: {error}"
     if asked.common_name != USER + name:

@@ -9,7 +9,8 @@ import base64
 import binascii
 from typing import Any, Iterator, Mapping, Sequence
 
-from .fields import amount, join, nearest, one_of
+from ...module_utils._kube.quantities import amount
+from .fields import join, nearest, one_of
 from .spec import Spec
 
 # Sources of a volume; the word that a user writes for each.

@@ -15,12 +15,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Sequence
 
+from ...module_utils._kube.quantities import parse_quantity
+
 TRUE = ("true", "yes", "on")
 FALSE = ("false", "no", "off")
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-QUANTITY = re.compile(r"^[+]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?$")
-UNITS = dict(zip("numkMGTPE", (1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9, 1e12, 1e15, 1e18)))
-UNITS.update({letter + "i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")})
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
@@ -192,7 +190,7 @@ class Quantity(Type):
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         text = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or not QUANTITY.match(text):
+        if not isinstance(text, str) or parse_quantity(text) is None or text.startswith("-"):
             problems.append(f"{path}: takes an amount such as 250m, 64Mi or 10Gi, not {_said(value)}.")
             return "0"
         return text
@@ -329,12 +327,6 @@ class Either(Type):
 def one_of(choices: Sequence[str]) -> str:
     """List alternatives: C(A, B or C)."""
     return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1]))) if choices else "nothing"
-
-
-def amount(quantity: str) -> float:
-    """Give an amount in its base unit, so that two can be compared."""
-    found = re.match(r"^([+]?[\d.]+(?:[eE][+-]?\d+)?)([A-Za-z]*)$", quantity)
-    return float(found.group(1)) * UNITS.get(found.group(2), 1.0) if found else 0.0
 
 
 def _quote(value: Any) -> str:

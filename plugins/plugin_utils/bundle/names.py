@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...module_utils._kube import versions
+
 MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MEDIA_INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -86,11 +88,11 @@ def minor_of(version: str) -> str:
 
     :raises BundleError: the version does not consist of three numbers.
     """
-    if not re.match(r"^\d+\.\d+\.\d+$", version):
+    if len(versions.parse_version(version)) != 3 or version.startswith("v"):
         raise BundleError(
             f"{version!r} is not a valid Kubernetes version: expected three numbers without a leading v, such as 1.36.3."
         )
-    return version.rsplit(".", 1)[0]
+    return versions.minor_of(version)
 
 
 def deb_name(name: str, version: str, architecture: str) -> str:

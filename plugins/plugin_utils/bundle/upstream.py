@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...module_utils._kube.versions import version_key
 from .catalog import Catalog, Package
 from .names import BundleError
 from .staleness import BuildStep
@@ -170,8 +171,3 @@ def choose_package(
             f"{where} lists {name} {version} without a file name or a SHA256 digest: the index of the repository is damaged."
         )
     return best
-
-
-def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Orders versions by their numbers; good enough for one package of one repository."""
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.findall(r"\d+|[^\d.]+", version))

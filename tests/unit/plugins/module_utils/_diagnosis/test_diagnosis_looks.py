@@ -17,14 +17,13 @@ from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import con
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.certificates import (
     DAY,
     certificate_findings,
-    end_of,
-    own_certificate,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.control_plane import ControlPlane, cluster_domain
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import verify_ports
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
+from ansible_collections.slipway.kube.plugins.module_utils._kube.x509 import certificate_end, not_after
 
 from .conftest import NOW, Cluster, deployment, endpoints, findings_of, meta, node, pod, service, stamp, view_of
 
@@ -44,12 +43,12 @@ ENDS = 2110623389
 
 
 def test_the_end_of_a_certificate_is_read() -> None:
-    assert own_certificate(b"key first\n" + CERTIFICATE.encode()) == ENDS
-    assert own_certificate(b"") is None and own_certificate(CERTIFICATE.replace("MI", "!!").encode()) is None
+    assert certificate_end(b"key first\n" + CERTIFICATE.encode()) == ENDS
+    assert certificate_end(b"") is None and certificate_end(CERTIFICATE.replace("MI", "!!").encode()) is None
     whole = base64.b64decode("".join(CERTIFICATE.splitlines()[1:-1]))
     for length in (0, 1, 10, 60):
-        with pytest.raises((IndexError, ValueError)):
-            end_of(whole[:length])
+        with pytest.raises(ValueError):
+            not_after(whole[:length])
 
 
 @pytest.mark.parametrize(("days", "severity"), [(-1, "error"), (3, "error"), (20, "warning"), (31, None), (300, None)])
@@ -175,7 +174,7 @@ def test_members_of_etcd_are_counted() -> None:
     (finding,) = ControlPlane(Cluster(), view)._etcd()  # type: ignore[arg-type]
     assert finding.fault == "etcd_member" and "2 of 3 members are ready, 2 are required" in finding.title
     outside = ControlPlane(Cluster(), view_of({}))  # type: ignore[arg-type]
-    assert outside._etcd() == [] and "members of etcd" in outside.unseen
+    assert outside._etcd() == [] and "etcd members" in outside.unseen
 
 
 def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +203,7 @@ def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.Monk
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, kept: str) -> None:
-    assert Redactor().text(text) == kept
+    assert Redactor().log_line(text) == kept
 
 
 def test_known_values_and_private_keys_are_masked() -> None:
@@ -215,5 +214,5 @@ def test_known_values_and_private_keys_are_masked() -> None:
         "-----END RSA PRIVATE KEY-----",
         "on",
     ]
-    assert Redactor(["canary-1", "on"]).lines(lines) == ["a\t******** b", "********", "on"]
+    assert Redactor(values=["canary-1", "on"]).log_lines(lines) == ["a\t******** b", "********", "on"]
     assert meta("x")["name"] == "x"

@@ -373,8 +373,8 @@ def test_room_is_measured_in_what_pods_ask_for() -> None:
         ],
     }
     (finding,) = findings_of(lists)
-    assert "the pod asks for cpu 1500m, memory 1024Mi" in finding.evidence
-    assert "most cpu free: cpu 500m on node w1" in finding.evidence
+    assert "the pod requests cpu 1500m, memory 1024Mi" in finding.evidence
+    assert "most free cpu: cpu 500m on node w1" in finding.evidence
 
 
 def test_amounts() -> None:

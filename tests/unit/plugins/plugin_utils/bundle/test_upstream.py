@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import version_key
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import BundleRequest
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import steps_of
@@ -13,7 +14,6 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
     read_packages,
     read_release,
     skopeo_copy,
-    version_key,
 )
 
 RELEASE = """\
