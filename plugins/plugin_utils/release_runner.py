@@ -13,7 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._release.scrub import Scrubber
+from ..module_utils._kube.redaction import Redactor
 from ..module_utils._release.settings import pack
 from ..module_utils._release.source_options import SOURCE_OPTIONS
 from .errors import InputError
@@ -50,13 +50,13 @@ def run_release(
     given.setdefault("pause_after", SLICE)
     given["run_id"] = given.get("run_id") or uuid.uuid4().hex
     # The module masks the values of Secrets itself; this also masks them in errors of the connection or of a failing module.
-    scrub = Scrubber([*objects, *ordered["pre"], *ordered["post"]])
+    redactor = Redactor([*objects, *ordered["pre"], *ordered["post"]])
     given["payload"] = pack(objects, ordered)
     result: dict[str, Any] = {}
     while True:
         with quiet(action):
             answer = action._execute_module(module_name=MODULE, module_args=dict(given), task_vars=task_vars)
-        answer = scrub.clean(answer)
+        answer = redactor.clean(answer)
         shown = result.get("progress") or []
         answer["progress"] = new_lines(answer.get("progress") or [], shown[-1] if shown else "")
         for line in answer["progress"]:

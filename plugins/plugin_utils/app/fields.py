@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._kube.quantities import parse_quantity
 from ..errors import type_name
 
 Pattern = tuple[re.Pattern[str], str]  # and a noun phrase for what matches it
@@ -23,8 +24,6 @@ Pattern = tuple[re.Pattern[str], str]  # and a noun phrase for what matches it
 TRUE = ("true", "yes", "on")
 FALSE = ("false", "no", "off")
 INT32_MAX = 2**31 - 1
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-QUANTITY = re.compile(r"^[+]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?$")
 
 
 def join(path: str, name: str) -> str:
@@ -192,7 +191,7 @@ class Quantity(Type):
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         text = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or not QUANTITY.match(text):
+        if not isinstance(text, str) or parse_quantity(text) is None or text.startswith("-"):
             problems.append(f"{path}: must be a quantity such as 250m, 64Mi or 10Gi, not {_shown(value)}.")
             return "0"
         return text

@@ -97,7 +97,8 @@ REFUSED = [
     ),
     (
         {"kind": "CronJob", "schedule": "* * * *"},
-        "schedule: '* * * *' has 4 fields. A schedule has five (minute, hour, day of month, month, day of week), or is one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly.",
+        "schedule: '* * * *' has 4 fields. A schedule has five (minute, hour, day of month, month, day of week), "
+        "or is one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly.",
     ),
     ({"kind": "CronJob", "schedule": "61 * * * *"}, "schedule: '61' is not a valid minute (0 to 59)."),
     ({"kind": "CronJob", "schedule": "TZ=UTC 1 * * * *"}, "schedule: must not contain a time zone. Use job.time_zone."),

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import ImageName, deb_name, minor_of
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import (
+    BundleError,
+    ImageName,
+    deb_name,
+    minor_of,
+)
 
 
 @pytest.mark.parametrize(
