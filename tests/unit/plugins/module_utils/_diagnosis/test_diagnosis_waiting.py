@@ -54,7 +54,7 @@ def test_what_has_no_readiness_is_looked_at_once() -> None:
     assert waited.look().ready == [settings, web]
     cluster.lists.clear()
     assert waited.look().ready == [settings, web]
-    assert watch(cluster, settings).look().waiting == [(settings, "it is gone")]
+    assert watch(cluster, settings).look().waiting == [(settings, "it no longer exists")]
 
 
 def test_an_image_that_is_not_there_ends_the_wait_at_once() -> None:
@@ -190,7 +190,7 @@ def test_an_address_is_waited_for_only_where_something_gives_addresses() -> None
     assert watch(Cluster({"Service": [balanced, other]}), name).look().ready == [name]
     other["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.9"}]}}
     outlook = watch(Cluster({"Service": [balanced, other]}), name).look()
-    assert outlook.waiting == [(name, "nothing has given it an address yet")] and not outlook.hopeless
+    assert outlook.waiting == [(name, "no address has been assigned to it yet")] and not outlook.hopeless
 
 
 def test_a_job_is_hopeless_when_it_has_failed_and_not_before() -> None:
