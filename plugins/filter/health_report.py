@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters that write what health_info found; the texts are made in module_utils/diagnosis/report.py and page.py."""
+"""Internal filters of the role health: format the result of health_info as text or HTML (plugin_utils/reports)."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def health_at_least(health: Mapping[str, Any], severity: str) -> list[dict[str, 
 
 
 class FilterModule:
-    """The filters of this file."""
+    """Filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Name them."""
+        """Return the filters by name."""
         return {"health_text": health_text, "health_html": health_html, "health_at_least": health_at_least}

@@ -9,84 +9,18 @@ States and reasons: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifec
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping
 
-from .exits import how_it_ended
-from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
+from .._kube.timestamps import seconds_of
+from .container_view import Container
+from .exits import explain_exit
+from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding
 from .images import PULL_REASONS, image_fault, registry_of
 from .probes import liveness_killed, probe_answer, probe_finding
-from .view import Object, View, event_count, event_time, named, seconds_of
+from .view import Object, event_count, event_time
 
 # For so many seconds after it ended, an end still says something about a container that runs again.
 RECENT = 600
-
-
-class Container(NamedTuple):
-    """One container of one pod: what is wanted, what is, and what was said of it."""
-
-    view: View
-    pod: Object
-    name: str
-    spec: Mapping[str, Any]
-    status: Mapping[str, Any]
-    init: bool
-    events: list[Object]
-
-    @property
-    def where(self) -> str:
-        """Name the pod, its node and the container."""
-        node = (self.pod.get("spec") or {}).get("nodeName") or ""
-        return "pod {}{}, {}container {}".format(
-            named(self.pod),
-            f" on {node}" if node else "",
-            "init " if self.init else "",
-            self.name,
-        )
-
-    @property
-    def restarts(self) -> int:
-        """How often it was started anew."""
-        return int(self.status.get("restartCount") or 0)
-
-    @property
-    def job(self) -> bool:
-        """Whether a Job made its pod: then the Job counts the failures and knows how many are too many."""
-        return self.view.made_by(self.pod).kind == "Job"
-
-    def find(self, fault: str, title: str, advice: str, patience: str, evidence: str, **more: Any) -> Finding:
-        """Make a finding of it."""
-        return Finding(
-            fault,
-            more.pop("severity", "error"),
-            self.view.made_by(self.pod),
-            f"{'init ' if self.init else ''}container {self.name}: {title}",
-            evidence=[f"{self.where}: {one_line(evidence)}"],
-            advice=advice,
-            container=self.name,
-            pods=[named(self.pod)],
-            patience=patience,
-            restarts=self.restarts,
-            **more,
-        )
-
-
-def containers_of(view: View, pod: Object) -> list[Container]:
-    """Give the containers of a pod, those that initialise it first."""
-    spec, status, events = pod.get("spec") or {}, pod.get("status") or {}, view.events_of(pod)
-    found = []
-    for wanted, states in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
-        specs = {container["name"]: container for container in spec.get(wanted) or []}
-        for state in status.get(states) or []:
-            own = specs.get(state["name"], {})
-            init = wanted == "initContainers" and own.get("restartPolicy") != "Always"
-            mine = [event for event in events if _about(event, state["name"])]
-            found.append(Container(view, pod, state["name"], own, state, init, mine))
-    return found
-
-
-def _about(event: Object, name: str) -> bool:
-    path = (event.get("involvedObject") or {}).get("fieldPath") or ""
-    return not path or path.endswith(f"{{{name}}}")
 
 
 def container_finding(container: Container) -> Finding | None:
@@ -141,12 +75,12 @@ def _image(container: Container, reason: str, message: str) -> Finding:
     if missing:
         secrets = " and ".join(f"Secret {secret}" for secret in missing)
         found = found._replace(
-            title=found.title + f", and {secrets}, with which it is to be pulled, is not there",
+            problem=found.problem + f", and {secrets}, with which it is to be pulled, is not there",
             advice=f"Create {secrets} (kubectl create secret docker-registry), or correct imagePullSecrets.",
         )
     about = registry_of(image) if found.fault in ("image_unreachable", "image_rate_limited") else image
     return container.find(
-        found.fault, found.title % image, found.advice, found.patience, f"{reason}: {message}", about=about
+        found.fault, found.title(image), found.advice, found.patience, f"{reason}: {message}", about=about
     )
 
 
@@ -227,7 +161,7 @@ def _kind(word: str) -> str:
 
 def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> Finding:
     """Explain a container that ends again and again."""
-    told = how_it_ended(before, container.spec, container.restarts)
+    told = explain_exit(before, container.spec, container.restarts)
     hooks = [event for event in container.events if event.get("reason") == "FailedPostStartHook"]
     if hooks and abs(seconds_of(before.get("finishedAt")) - event_time(hooks[-1])) < 60:
         return _hook(container, hooks[-1].get("message") or "")
@@ -235,12 +169,13 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
     if killed is not None and told.fault in ("crash_loop", "exits_at_once"):
         found = probe_finding(container, "liveness", killed)
         if waiting and container.restarts >= 2 and not container.job:
-            found.patience, found.hopeless = HOPELESS, True
+            found.patience = HOPELESS
         return found
     # One restart is tolerated. Where others are still on their way, waiting.Watch tolerates more.
     patience = HOPELESS if waiting and container.restarts >= 1 and not container.job else SUSPICIOUS
     fault = "init_fails" if container.init and told.fault == "crash_loop" else told.fault
-    return container.find(fault, told.title, told.advice, patience, told.evidence)
+    advice = told.advice or f"Read the log of the terminated container: {container.previous_log}."
+    return container.find(fault, told.title, advice, patience, told.evidence)
 
 
 def _killed_by_probe(container: Container, before: Mapping[str, Any], by_signal: bool) -> Object | None:
@@ -270,7 +205,7 @@ def _ended(container: Container, ended: Mapping[str, Any]) -> Finding | None:
     if failed:
         if found.fault in ("crash_loop", "init_fails"):
             found.fault = "init_fails" if container.init else "pod_failed"
-        found.patience, found.hopeless = (SLOW, False) if container.job else (HOPELESS, True)
+        found.patience = SLOW if container.job else HOPELESS
         if container.view.now - seconds_of(ended.get("finishedAt")) > 86400:
             found.severity = "warning"
     elif container.restarts == 0:

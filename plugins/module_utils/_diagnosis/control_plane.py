@@ -15,12 +15,14 @@ from typing import Any, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Reference
-from .certificates import judged, look_at, own_certificate
+from .._kube.timestamps import seconds_of
+from .._kube.x509 import certificate_end
+from .certificates import judged, look_at
+from .coredns import check_coredns
 from .dns import NAMESPACE as SYSTEM
 from .finding import Finding, one_line
-from .lookup import answers
 from .nodes import versions
-from .view import View, conditions, named, seconds_of
+from .view import View, conditions, named
 
 LEADERS = ("kube-controller-manager", "kube-scheduler")
 # A leader renews its lease every 2 s and loses it after 15 (leaderElection of both).
@@ -221,7 +223,7 @@ class ControlPlane:
                 found += judged(name, what, end, now)
         if silent:
             self.unseen["certificates"] = f"not reached from here: {one_line(', '.join(silent))}"
-        own = own_certificate(self.client.credentials.certificate)
+        own = certificate_end(self.client.credentials.certificate)
         if own is not None:
             place = Reference("v1", "Service", "default", "kubernetes")
             found += judged(place, "the client certificate of the kubeconfig that is used here", own, now)
@@ -254,7 +256,7 @@ def names_resolved(client: Client, view: View) -> tuple[list[Finding], dict[str,
         address = (pod.get("status") or {}).get("podIP")
         if not address or (conditions(pod).get("Ready") or {}).get("status") != "True":
             continue
-        problem, why = answers(client, pod, address, domain)
+        problem, why = check_coredns(client, pod, address, domain)
         if problem:
             found.append(
                 Finding(

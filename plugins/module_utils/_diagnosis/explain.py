@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference
 from .._kube.redaction import Redactor
-from .finding import Finding
+from .finding import Finding, redact_findings
 from .logs import add_logs
 from .ranking import ranked
 from .reading import SOURCES, read_kind
@@ -75,7 +75,7 @@ def explain(
     found = [finding for finding in ranked(all_findings(view)) if concerns(finding, names)]
     if logs:
         add_logs(client, found)
-    Redactor(hide).clean(found)
+    redact_findings(found, Redactor(values=hide))
     return found
 
 
@@ -93,7 +93,7 @@ def _same(one: Reference, other: Reference) -> bool:
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
+def paused_collection() -> Iterator[None]:
     """Keep Python from looking for cycles among hundreds of thousands of new dictionaries: there are none, and it takes half of the time."""
     was = gc.isenabled()
     gc.disable()
@@ -143,7 +143,7 @@ def read_view(
                 return [], ""
             return None, error.message or error.reason
 
-    with no_collection():
+    with paused_collection():
         lists = client.each(read, wanted)
     for (kind, namespace), (items, why) in zip(wanted, lists):
         if items is None:

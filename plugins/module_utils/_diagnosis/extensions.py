@@ -12,9 +12,10 @@ import re
 from typing import Any, Mapping
 
 from .._kube.objects import Reference, reference
+from .._kube.timestamps import seconds_of
 from .finding import SUSPICIOUS, Finding, one_line, shortened
 from .services import ready_endpoints
-from .view import Object, View, conditions, event_time, seconds_of
+from .view import Object, View, conditions, event_time
 
 CALLED = re.compile(r'fail(?:ed|ing) (?:calling|to call) webhook "([^"]+)"')
 # A refusal so many seconds ago says that a webhook does not answer now.

@@ -15,10 +15,10 @@ from .._kube.quantities import amount, requests_of
 from .._kube.redaction import Redactor
 from .control_plane import ControlPlane, names_resolved
 from .explain import OUTSIDE, concerns, read_view
-from .finding import SEVERITIES, Finding, at_or_above
+from .finding import SEVERITIES, Finding, at_or_above, redact_findings
 from .logs import add_logs
-from .pods import is_well
-from .ports import settle_ports
+from .pods import is_healthy
+from .ports import verify_ports
 from .ranking import ranked
 from .reading import SOURCES, read_kind
 from .rules import CHECKS, all_findings
@@ -83,7 +83,7 @@ def examine(
     if whole:
         found += _look_deeper(client, view, without, unseen)
     if "ports" not in without:
-        found = settle_ports(client, found)
+        found = verify_ports(client, found)
     found = ranked(found)
     if names:
         found = [finding for finding in found if concerns(finding, names)]
@@ -92,7 +92,7 @@ def examine(
     found = at_or_above(found, severity)
     if logs:
         add_logs(client, found)
-    Redactor().clean(found)
+    redact_findings(found, Redactor())
     return Health(found, summary_of(view, found), nodes_of(view), unseen)
 
 
@@ -151,7 +151,7 @@ def objects_of(client: Client, namespace: str, name: str) -> list[Reference]:
                 found.append(reference(content))
     if not found:
         raise NoSuch(
-            f"There is no release {name} in namespace {namespace}: no object bears the label {RELEASE}={name}. See the module release_info."
+            f"There is no release {name} in namespace {namespace}: no object has the label {RELEASE}={name}. See the module release_info."
         )
     return found
 
@@ -203,7 +203,7 @@ def summary_of(view: View, findings: Sequence[Finding]) -> dict[str, Any]:
         phase = (pod.get("status") or {}).get("phase") or "Unknown"
         phases[phase] = phases.get(phase, 0) + 1
     counted["pods"] = len(pods)
-    counted["pods_well"] = sum(map(is_well, pods))
+    counted["pods_well"] = sum(map(is_healthy, pods))
     counted["pods_by_phase"] = phases
     counted["nodes"] = len(view.all("Node"))
     counted["namespaces"] = by_namespace(view, findings)
@@ -235,7 +235,7 @@ def by_namespace(view: View, findings: Sequence[Finding]) -> list[dict[str, Any]
     for pod in view.all("Pod"):
         one = at(pod["metadata"].get("namespace") or "")
         one["pods"] += 1
-        one["pods_well"] += is_well(pod)
+        one["pods_well"] += is_healthy(pod)
     for finding in findings:
         if finding.object.namespace:
             at(finding.object.namespace)[finding.severity] += 1

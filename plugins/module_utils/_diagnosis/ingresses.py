@@ -13,7 +13,7 @@ from typing import Any, Iterator, Mapping
 from .._kube.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
 from .services import template_labels, templates
-from .view import Object, View, bears, expressions_match
+from .view import Object, View, expressions_match, has_labels
 
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 OLD_CLASS = "kubernetes.io/ingress.class"
@@ -172,7 +172,7 @@ def policies(view: View) -> list[Finding]:
 
 def _matches(labels: Mapping[str, str], selector: Object) -> bool:
     rules = selector.get("matchExpressions") or []
-    return bears(labels, selector.get("matchLabels") or {}) and expressions_match(labels, rules)
+    return has_labels(labels, selector.get("matchLabels") or {}) and expressions_match(labels, rules)
 
 
 def _matches_nothing(view: View, policy: Object, selector: Object) -> Finding:

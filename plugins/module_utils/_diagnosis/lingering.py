@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 
 from .._kube.objects import Reference, reference
+from .._kube.timestamps import seconds_of
 from .finding import SLOW, Finding, one_line, shortened
-from .view import Object, View, conditions, named, seconds_of
+from .view import Object, View, conditions, named
 
 # So many seconds after its deletion (a pod's own grace comes before that) an object should be gone.
 PATIENCE = 20

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 
 from .._kube.objects import Reference, reference
+from .._kube.pod_networks import POD_NETWORKS
+from .._kube.timestamps import seconds_of
+from .._kube.versions import minor_number, oldest_kubelet
 from .finding import Finding, one_line, shortened
-from .system import NETWORKS
-from .view import Object, View, conditions, named, seconds_of
+from .view import Object, View, conditions, named
 
 # Conditions of the kubelet itself and whether True means trouble. Those that others set have a meaning of their own and are left out.
 PRESSURES = {
@@ -25,7 +27,6 @@ PRESSURES = {
     "PIDPressure": ("process ids", "See which pod starts so many processes; limit them with podPidsLimit."),
 }
 NO_NETWORK = re.compile(r"cni|NetworkPluginNotReady|network plugin", re.IGNORECASE)
-OLDEST = 3
 
 
 def nodes(view: View) -> list[Finding]:
@@ -40,7 +41,7 @@ def nodes(view: View) -> list[Finding]:
 # What must run on every node for Services and pods to be reached there, by the name of its DaemonSet.
 AGENTS = {
     "kube-proxy": ("kube_proxy_missing", "Services"),
-    **dict.fromkeys(NETWORKS, ("network_agent_missing", "pods")),
+    **dict.fromkeys(POD_NETWORKS, ("network_agent_missing", "pods")),
 }
 
 
@@ -162,27 +163,21 @@ def _not_ready(view: View, node: Object, ready: Object) -> Finding:
     )
 
 
-def minor(version: str) -> int | None:
-    """Give the minor of a version C(v1.36.3) of Kubernetes 1."""
-    parts = re.match(r"v?1\.(\d+)", version or "")
-    return int(parts.group(1)) if parts else None
-
-
 def versions(view: View, server: str) -> list[Finding]:
     """Hold the kubelets against the API server: never newer, and at most three minors older.
 
     :param server: version of the API server, C(gitVersion) of C(/version).
     """
-    own = minor(server)
+    own = minor_number(server)
     found: list[Finding] = []
     seen: set[int] = set()
     for node in view.all("Node"):
         kubelet = ((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or ""
-        its = minor(kubelet)
+        its = minor_number(kubelet)
         if own is None or its is None:
             continue
         seen.add(its)
-        oldest = own - (OLDEST if own >= 28 else 2)
+        oldest = oldest_kubelet(own)
         if oldest <= its <= own:
             continue
         newer = its > own
@@ -208,10 +203,10 @@ def _component(view: View, pod: Object, own: int | None) -> list[Finding]:
     part = labels.get("component") or ("kube-proxy" if labels.get("k8s-app") == "kube-proxy" else "")
     if pod["metadata"].get("namespace") != "kube-system" or own is None:
         return []
-    allowed = {"kube-controller-manager": 1, "kube-scheduler": 1, "kube-apiserver": 1, "kube-proxy": OLDEST}.get(part)
+    allowed = {"kube-controller-manager": 1, "kube-scheduler": 1, "kube-apiserver": 1, "kube-proxy": 3}.get(part)
     containers = (pod.get("spec") or {}).get("containers") or [{}]
     image = containers[0].get("image") or ""
-    its = minor(image.rpartition(":")[2])
+    its = minor_number(image.rpartition(":")[2])
     if allowed is None or its is None:
         return []
     newer = its > own and part != "kube-apiserver"

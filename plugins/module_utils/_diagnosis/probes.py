@@ -9,13 +9,11 @@ https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-read
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping
 
+from .container_view import Container
 from .finding import SLOW, SUSPICIOUS, Finding
 from .view import Object, event_count
-
-if TYPE_CHECKING:
-    from .containers import Container
 
 KINDS = {"liveness": "livenessProbe", "readiness": "readinessProbe", "startup": "startupProbe"}
 

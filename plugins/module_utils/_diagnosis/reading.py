@@ -184,7 +184,7 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
 def _pod(item: dict[str, Any]) -> dict[str, Any]:
     """Keep all of a pod that something may be wrong with, and little of one that is well."""
     spec, status = item.get("spec") or {}, item.get("status") or {}
-    if not _well(item):
+    if not _healthy(item):
         status = {key: value for key, value in status.items() if key not in ("hostIPs", "podIPs", "qosClass")}
         kept_spec = {key: spec[key] for key in POD_SPEC if key in spec}
         kept_spec["containers"] = [_container(container) for container in spec.get("containers") or []]
@@ -214,7 +214,7 @@ def _pod(item: dict[str, Any]) -> dict[str, Any]:
     latest = max((running.get("startedAt") or "" for running in started), default="")
     if latest:
         few["startedAt"] = latest
-    return {"spec": light, "status": few, "well": True}
+    return {"spec": light, "status": few, "healthy": True}
 
 
 _READY = [{"type": "Ready", "status": "True"}]
@@ -248,7 +248,7 @@ CONTAINER = (
 )
 
 
-def _well(item: Mapping[str, Any]) -> bool:
+def _healthy(item: Mapping[str, Any]) -> bool:
     metadata, status = item.get("metadata") or {}, item.get("status") or {}
     if metadata.get("deletionTimestamp"):
         return False

@@ -14,7 +14,7 @@ from .finding import Finding
 from .ingresses import ingresses, policies
 from .lingering import lingering
 from .nodes import nodes
-from .pods import is_well, pod_findings
+from .pods import is_healthy, pod_findings
 from .scaling import autoscalers, budgets
 from .schedules import cron_jobs, jobs
 from .services import services
@@ -26,13 +26,13 @@ from .workloads import workload_findings
 def workloads(view: View) -> list[Finding]:
     """Explain workloads, and pods that nothing made."""
     found: list[Finding] = []
-    restless = {view.made_by(pod) for pod in view.all("Pod") if not is_well(pod)}
+    restless = {view.made_by(pod) for pod in view.all("Pod") if not is_healthy(pod)}
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
         for content in view.all(kind):
             if _alone(view, content) and (_late(content) or view.owner(content) in restless):
                 found += workload_findings(view, content)
     for pod in view.all("Pod"):
-        if not is_well(pod) and _nobody_made(view, pod):
+        if not is_healthy(pod) and _nobody_made(view, pod):
             found += pod_findings(view, pod)
     return found
 

@@ -13,7 +13,7 @@ from typing import Mapping
 from .._kube.objects import Reference, reference
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line, shortened
 from .services import template_labels, templates
-from .view import Object, View, bears, conditions, expressions_match, named
+from .view import Object, View, conditions, expressions_match, has_labels, named
 
 METRICS = Reference("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.metrics.k8s.io")
 
@@ -142,7 +142,7 @@ def _budget(view: View, budget: Object, pods: list[Object], selector: Object) ->
     rules = selector.get("matchExpressions") or []
     if not pods:
         for content in templates(view, name.namespace):
-            if bears(template_labels(content), labels) and expressions_match(template_labels(content), rules):
+            if has_labels(template_labels(content), labels) and expressions_match(template_labels(content), rules):
                 return []
         if view.age(budget) < 15:
             return []

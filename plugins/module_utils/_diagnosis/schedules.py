@@ -9,8 +9,9 @@ https://kubernetes.io/docs/concepts/workloads/controllers/job/ and .../cron-jobs
 from __future__ import annotations
 
 from .._kube.objects import Reference, reference
+from .._kube.timestamps import seconds_of
 from .finding import SLOW, SUSPICIOUS, Finding, one_line
-from .view import Object, View, conditions, controller, event_time, seconds_of
+from .view import Object, View, conditions, controller, event_time
 from .workloads import denial_of, job_findings, quota_in
 
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

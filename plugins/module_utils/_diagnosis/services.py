@@ -12,7 +12,7 @@ from typing import Any, Iterable, Mapping
 
 from .._kube.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
-from .view import Object, View, bears, controller, named
+from .view import Object, View, controller, has_labels, named
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 # For so many seconds after it was made, a Service may be there before its pods are.
@@ -151,7 +151,7 @@ def template_labels(content: Object) -> Mapping[str, str]:
 
 def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> list[Finding]:
     name = reference(service)
-    meant = [content for content in templates(view, name.namespace) if bears(template_labels(content), selector)]
+    meant = [content for content in templates(view, name.namespace) if has_labels(template_labels(content), selector)]
     if meant:
         asleep = all((content.get("spec") or {}).get("replicas") == 0 for content in meant)
         what = "is scaled to 0" if asleep else "has no pods"

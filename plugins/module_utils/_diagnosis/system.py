@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from .._kube.objects import reference
+from .._kube.pod_networks import find_pod_network
 from .._kube.readiness import condition, readiness
 from .wait import explain_pods, explain_workload, tell
 
@@ -15,14 +16,6 @@ Object = Mapping[str, Any]
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 ROLE = "node-role.kubernetes.io/"
-# Pod networks by their DaemonSet, and whether they enforce NetworkPolicy.
-NETWORKS = {
-    "calico-node": ("Calico", True),
-    "cilium": ("Cilium", True),
-    "kube-flannel-ds": ("Flannel", False),
-    "weave-net": ("Weave", True),
-    "kindnet": ("kindnet", True),
-}
 
 
 def node_summary(node: Object) -> dict[str, Any]:
@@ -91,12 +84,10 @@ def system_problems(
 
 
 def network_of(workloads: Sequence[Object]) -> dict[str, Any]:
-    """Find the pod network by its DaemonSet; the name is empty where it is none of those known."""
-    for workload in workloads:
-        name, policy = NETWORKS.get(reference(workload).name, ("", None))
-        if name and workload.get("kind") == "DaemonSet":
-            return {"name": name, "network_policy": policy}
-    return {"name": "", "network_policy": None}
+    """Return name and NetworkPolicy support of the pod network; the name is empty if it is not a known one."""
+    names = [reference(workload).name for workload in workloads if workload.get("kind") == "DaemonSet"]
+    network = find_pod_network(names)
+    return network._asdict() if network else {"name": "", "network_policy": None}
 
 
 def api_addresses(slices: Sequence[Object]) -> list[str]:

@@ -15,11 +15,12 @@ from typing import Any, Callable, Mapping, Sequence
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, is_waited_for, readiness
+from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
 from .reading import SOURCES, read_kind, read_list
-from .storage import DEFAULT_CLASS, WAITS
-from .view import View, seconds_of
+from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
+from .view import View
 from .workloads import CONTROLLERS, hopeless_workload, workload_findings
 
 # What explains workloads of a namespace that are not ready.
@@ -206,10 +207,10 @@ class Watch:
             since = self.since.setdefault(key, now)
             if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and on_their_way:
                 if finding.restarts < PATIENT_RESTARTS:
-                    finding.patience, finding.hopeless = SUSPICIOUS, False
+                    finding.patience = SUSPICIOUS
                 continue
             if finding.patience == SUSPICIOUS and finding.severity == "error" and 0 < self.grace <= now - since:
-                finding.patience, finding.hopeless = HOPELESS, True
+                finding.patience = HOPELESS
         for key in set(self.since) - seen:
             del self.since[key]
 
@@ -283,7 +284,7 @@ def waits_for_a_pod(claim: Mapping[str, Any], classes: Sequence[Mapping[str, Any
     for content in classes:
         default = (content["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
         if content["metadata"]["name"] == wanted or (wanted is None and default):
-            return bool(content.get("volumeBindingMode") == WAITS)
+            return bool(content.get("volumeBindingMode") == WAIT_FOR_FIRST_CONSUMER)
     return False
 
 

@@ -10,9 +10,10 @@ from typing import Sequence
 
 from .._kube.objects import Reference, reference
 from .._kube.readiness import readiness
+from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
-from .pods import is_well, pod_findings
-from .view import Object, View, conditions, event_time, named, seconds_of
+from .pods import is_healthy, pod_findings
+from .view import Object, View, conditions, event_time, named
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 
@@ -29,7 +30,7 @@ def workload_findings(view: View, content: Object) -> list[Finding]:
     found: list[Finding] = []
     pods = view.newest_pods(content)
     for pod in pods:
-        if not is_well(pod):
+        if not is_healthy(pod):
             found += pod_findings(view, pod)
     refused = creation_finding(view, content)
     if refused is not None:
@@ -165,7 +166,7 @@ def creation_finding(view: View, content: Object) -> Finding | None:
     )
     if (fault == "quota_exceeded" and view.pods_of(name)) or (account and account.group(1) == "default"):
         # Old pods that go make room, and a new namespace gets its default account in a moment.
-        finding.patience, finding.hopeless = SUSPICIOUS, False
+        finding.patience = SUSPICIOUS
     if fault in ("webhook_down", "webhook_untrusted"):
         blame_webhook(view, finding, text)
     if fault == "quota_exceeded":
@@ -264,7 +265,7 @@ def job_findings(view: View, content: Object) -> list[Finding]:
         return []
     pods = view.pods_of(name)
     failed = found.get("Failed") or found.get("FailureTarget") or {}
-    causes = [finding for pod in pods if not is_well(pod) for finding in pod_findings(view, pod)]
+    causes = [finding for pod in pods if not is_healthy(pod) for finding in pod_findings(view, pod)]
     if failed.get("status") == "True":
         return [_failed_job(view, content, failed, causes)]
     refused = creation_finding(view, content)

@@ -15,9 +15,9 @@ from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, Reference
 from .._kube.readiness import is_waited_for
+from .._kube.redaction import Redactor
 from .errors import Failed, Pause, ReleaseError
 from .lock import Lock
-from .scrub import Scrubber
 from .settings import Settings
 from .store import Store
 
@@ -42,7 +42,7 @@ class Work:
     store: Store
     lock: Lock
     path: Callable[[Reference], str]
-    scrub: Scrubber
+    scrub: Redactor
     began: float = field(default_factory=time.monotonic)
     progress: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import http.client
 import json
 import pwd
@@ -16,7 +15,7 @@ import re
 import ssl
 from typing import Any
 
-from ..._kube.der import read_der
+from ..._kube.x509 import ca_cert_hash
 from .packages import run
 from .system import Files
 
@@ -76,7 +75,7 @@ def parse_authorities(text: str) -> list[dict[str, str]]:
             pem = base64.b64decode(data).decode("ascii", "replace")
         except (ValueError, binascii.Error):
             pem = ""
-        found.append({"server": server, "ca_hash": hash_of_ca(pem)})
+        found.append({"server": server, "ca_hash": ca_cert_hash(pem)})
     return found
 
 
@@ -93,28 +92,6 @@ def look_at_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> di
         for user, path in sorted(paths.items())
         if files.exists(path)
     }
-
-
-def hash_of_ca(pem: str) -> str:
-    """``sha256:HEX`` over the public key (SubjectPublicKeyInfo, RFC 5280 4.1) of the first certificate of a PEM text.
-
-    It is what kubeadm calls discovery-token-ca-cert-hash. "" where the text holds no certificate.
-    """
-    match = re.search(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", pem, re.S)
-    if not match:
-        return ""
-    try:
-        der = base64.b64decode(re.sub(r"\s", "", match.group(1)))
-        _tag, certificate, _end = read_der(der, 0)
-        _tag, offset, _end = read_der(der, certificate)
-        tag, _start, end = read_der(der, offset)
-        if tag == 0xA0:  # the version is optional
-            offset = end
-        for _field in ("serialNumber", "signature", "issuer", "validity", "subject"):
-            offset = read_der(der, offset)[2]
-        return "sha256:" + hashlib.sha256(der[offset : read_der(der, offset)[2]]).hexdigest()
-    except (ValueError, binascii.Error):
-        return ""
 
 
 def parse_image_version(manifest: str) -> str:
@@ -200,7 +177,7 @@ def look_at_cluster(files: Files, packages: dict[str, str], record: dict[str, An
         "role": role,
         "name": record["cluster"] or admin["name"] or kubelet["name"],
         "endpoint": (admin["server"] or kubelet["server"]).replace("https://", ""),
-        "ca_hash": hash_of_ca(authority),
+        "ca_hash": ca_cert_hash(authority),
         "version": (parse_image_version(apiserver) or kubelet_version) if member else "",
         "kubelet_version": kubelet_version if member else "",
         "healthy": healthy,

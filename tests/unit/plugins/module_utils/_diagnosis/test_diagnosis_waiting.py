@@ -206,7 +206,7 @@ def test_a_job_is_hopeless_when_it_has_failed_and_not_before() -> None:
     job["status"]["conditions"] = [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]
     outlook = watch(Cluster({"Job": [job], "Pod": [failed]}), name).look()
     assert outlook.hopeless and outlook.findings[0].fault == "job_failed"
-    assert "ends with exit code 1" in outlook.findings[0].title
+    assert "terminates with exit code 1" in outlook.findings[0].title
 
 
 def test_what_may_not_be_listed_does_not_end_the_wait() -> None:
@@ -245,7 +245,7 @@ def test_lists_are_read_page_by_page_and_trimmed() -> None:
     found: Any = read_kind(cluster, "Pod", "shop")
     assert len(found) == PAGE + 1 and len(cluster.asked) == 2
     assert "managedFields" not in found[0]["metadata"] and "annotations" not in found[0]["metadata"]
-    assert found[0]["well"] and found[0]["spec"]["nodeName"] == "w1"
+    assert found[0]["healthy"] and found[0]["spec"]["nodeName"] == "w1"
     secret = {"containers": [{"name": "app", "image": "x", "env": [{"name": "PASSWORD", "value": "hunter2"}]}]}
     (suspect,) = read_kind(Cluster({"Pod": [pod(state=crashed(), spec=secret)]}), "Pod", "shop")  # type: ignore[arg-type]
     assert "hunter2" not in str(suspect)

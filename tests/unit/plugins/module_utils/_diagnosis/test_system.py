@@ -106,7 +106,7 @@ def test_system_pods_are_judged_by_their_workloads_and_by_themselves() -> None:
     )
     assert len(late) == 1 and not hopeless
     assert late[0].startswith(
-        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready, 1 available.\n  the kubelet of node w1 has said nothing of it"
+        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready, 1 available.\n  the kubelet of node w1 has not reported any status of the pod"
     )
     static = system_problems([], [pod("etcd-cp1", ready=False, phase="Pending")], [])[0]
     assert static[0].startswith("Pod kube-system/etcd-cp1: not ready\n  the kubelet of node w1")

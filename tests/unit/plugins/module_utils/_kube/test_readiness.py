@@ -161,7 +161,7 @@ def test_a_workload_is_explained_by_its_pods_or_by_why_there_are_none() -> None:
     deployment = workload("Deployment", {}, replicas=2)
     lines, hopeless = explain_workload(deployment, "0 of 2", [missing("a"), missing("b")], [])
     assert lines[0] == "Deployment n/web: 0 of 2." and hopeless
-    assert lines[1] == "  container app: image r/app:1 is not in its registry (2 pods)."
+    assert lines[1] == "  container app: image r/app:1 was not found in the registry (2 pods)."
     assert lines[2].startswith("    pod n/a on w1, container app: ErrImagePull") and "push the image" in lines[3]
     assert not explain_workload(deployment, "1 of 2", [missing("a"), pod(ready=True, name="b")], [])[1]
     assert explain_workload(workload("DaemonSet", {}), "1 of 2", [missing("a"), pod(ready=True, name="b")], [])[1]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._release.scrub import Scrubber
+from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
 
 CANARY = "c4n4ry-5f8e"
 
@@ -24,7 +24,7 @@ CANARY = "c4n4ry-5f8e"
     ],
 )
 def test_the_value_alone_is_hidden(text: str) -> None:
-    scrub = Scrubber([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": text}}])
+    scrub = Redactor([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": text}}])
     assert (
         scrub.text(f"the log says {CANARY} and registry.example.com")
         == "the log says ******** and registry.example.com"
@@ -38,4 +38,4 @@ def test_ordinary_words_stay() -> None:
         "stringData": {"a": "user: admin\npassword: password\nport: 5432"},
     }
     text = "the password of admin on port 5432"
-    assert Scrubber([secret]).text(text) == text
+    assert Redactor([secret]).text(text) == text

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking a CoreDNS pod: its readiness and its counters through the API server's proxy, and a name over UDP where it is reached."""
+"""Test a CoreDNS pod: readiness and metrics through the API server's proxy, and a DNS query over UDP if the pod is reachable."""
 
 from __future__ import annotations
 
@@ -15,56 +15,55 @@ from typing import Mapping
 from .._kube.api import ApiError, Client, Unreachable
 from .view import Object, named
 
-NAME = "kubernetes.default.svc.%s"
 TIMEOUT = 2
 SERVER_FAILURE = 2
 CODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
-# Ports of CoreDNS' plugins ready and prometheus (https://coredns.io/plugins/).
+# Ports of the CoreDNS plugins ready and prometheus (https://coredns.io/plugins/).
 READY, METRICS = 8181, 9153
 
 
-def answers(client: Client, pod: Object, address: str, domain: str) -> tuple[list[str], str]:
-    """Ask one CoreDNS pod.
+def check_coredns(client: Client, pod: Object, address: str, domain: str) -> tuple[list[str], str]:
+    """Test one CoreDNS pod.
 
-    :param domain: domain of the cluster; empty where it is not known, so that no answer means anything but a failure.
-    :returns: what is wrong (a title and the evidence), and what could not be looked at.
+    :param domain: the DNS domain of the cluster; if it is empty, only a server failure counts as a fault.
+    :returns: the fault (a title and the evidence), and what could not be tested, with the reason.
     """
-    name = NAME % (domain or "cluster.local")
+    name = f"kubernetes.default.svc.{domain or 'cluster.local'}"
     try:
-        # Some networks answer for any DNS server: only what is CoreDNS on its other port too is asked.
+        # Some networks redirect every DNS query to their own server, so verify first that this is CoreDNS.
         is_coredns(address)
         code, count = query(address, name)
     except (OSError, http.client.HTTPException) as error:
-        return _by_proxy(client, pod, f"{address} is not reached from here ({str(error) or 'no answer'})")
+        return _by_proxy(client, pod, f"{address} is unreachable from here ({str(error) or 'no answer'})")
     if (code == 0 and count) or (not domain and code != SERVER_FAILURE):
         return _upstream(client, pod), ""
-    said = CODES.get(code, str(code))
     return [
-        f"it does not resolve {name}",
-        f"pod {named(pod)} ({address}) answers {said} with {count} addresses",
+        f"CoreDNS does not resolve {name}",
+        f"pod {named(pod)} ({address}) answered {CODES.get(code, str(code))} with {count} addresses",
     ], ""
 
 
 def is_coredns(address: str) -> None:
-    """Make sure that an address is a CoreDNS pod of this cluster, reached directly.
+    """Verify that a CoreDNS pod answers at an address.
 
-    :raises OSError: nothing answers there, or something else.
+    :raises OSError: nothing answers, or another server does.
     """
     connection = http.client.HTTPConnection(address, READY, timeout=TIMEOUT)
     try:
         connection.request("GET", "/ready")
         answer = connection.getresponse()
         if answer.status != 200 or answer.read(16).strip() != b"OK":
-            raise OSError("something else answers there")
+            raise OSError("another server answers at this address")
     finally:
         connection.close()
 
 
 def query(address: str, name: str, timeout: float = TIMEOUT) -> tuple[int, int]:
-    """Ask a DNS server for the IPv4 address of a name (RFC 1035).
+    """Query a DNS server for the IPv4 address of a name (RFC 1035).
 
-    :returns: the answer's code and its number of records.
-    :raises OSError: there is no answer within so many seconds.
+    :param timeout: in seconds.
+    :returns: the response code and the number of answer records.
+    :raises OSError: there is no valid response in time.
     """
     number = int.from_bytes(os.urandom(2), "big")
     labels = b"".join(struct.pack("B", len(part)) + part.encode() for part in name.rstrip(".").split("."))
@@ -77,41 +76,42 @@ def query(address: str, name: str, timeout: float = TIMEOUT) -> tuple[int, int]:
         channel.send(message)
         answer = channel.recv(4096)
     if len(answer) < 12 or answer[:2] != message[:2]:
-        raise OSError("an answer to another question")
+        raise OSError("the response does not match the query")
     flags, _questions, count = struct.unpack(">HHH", answer[2:8])
     return flags & 0xF, count
 
 
+def _get(client: Client, pod: Object, port: int, path: str) -> str:
+    """Send a request to a port of a pod through the API server's proxy."""
+    metadata = pod["metadata"]
+    proxy = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:{port}/proxy"
+    return client.text(f"{proxy}/{path}", timeout=TIMEOUT + 1)
+
+
 def _by_proxy(client: Client, pod: Object, why: str) -> tuple[list[str], str]:
-    path = "/api/v1/namespaces/%s/pods/%s:%d/proxy" % (pod["metadata"]["namespace"], pod["metadata"]["name"], READY)
     try:
-        client.text(path + "/ready", timeout=TIMEOUT + 1)
+        _get(client, pod, READY, "ready")
     except ApiError as error:
         if error.status == 503 and not re.search(r"trying to reach|proxy|connect", error.message):
-            return ["CoreDNS says that it is not ready", f"pod {named(pod)}: {error.message.strip()}"], ""
-        return [], f"{why}, nor through the API server: {error.message.strip()}"
+            return ["CoreDNS is not ready", f"pod {named(pod)}: {error.message.strip()}"], ""
+        return [], f"{why}, and not through the API server either: {error.message.strip()}"
     except Unreachable as error:
-        return [], f"{why}, nor through the API server: {error}"
+        return [], f"{why}, and not through the API server either: {error}"
     found = _upstream(client, pod)
-    return found, "" if found else f"{why}; CoreDNS says of itself that it is ready"
+    return found, "" if found else f"{why}; CoreDNS reports that it is ready"
 
 
 def _upstream(client: Client, pod: Object) -> list[str]:
-    """See in CoreDNS' counters whether names outside the cluster fail."""
-    path = "/api/v1/namespaces/%s/pods/%s:%d/proxy/metrics" % (
-        pod["metadata"]["namespace"],
-        pod["metadata"]["name"],
-        METRICS,
-    )
+    """Return the fault if the metrics of CoreDNS show that external names are not resolved."""
     try:
-        text = client.text(path, timeout=TIMEOUT + 1)
+        text = _get(client, pod, METRICS, "metrics")
     except (ApiError, Unreachable):
         return []
     return upstream_problem(counters(text), named(pod))
 
 
 def counters(text: str) -> dict[str, float]:
-    """Sum the counters of a page of metrics by their name, those of answers also by their code."""
+    """Sum the CoreDNS counters of a metrics page by name; responses by name and response code."""
     found: dict[str, float] = {}
     for line in text.splitlines():
         parts = re.match(r"(\w+)(?:\{(.*)\})? ([0-9.e+-]+)$", line)
@@ -123,14 +123,13 @@ def counters(text: str) -> dict[str, float]:
 
 
 def upstream_problem(found: Mapping[str, float], pod: str) -> list[str]:
-    """Say that the servers which CoreDNS forwards to do not answer, by its own counters since it started."""
+    """Return the fault (a title and the evidence) if the upstream DNS servers fail, by the counters since CoreDNS started."""
     broken = found.get("coredns_forward_healthcheck_broken_total", 0.0)
     failed = found.get("coredns_dns_responses_total/SERVFAIL", 0.0)
     every = sum(value for name, value in found.items() if name.startswith("coredns_dns_responses_total/"))
     if broken >= 1 and failed > 10 and failed * 2 > every:
         return [
-            "it does not reach the DNS servers that it forwards to",
-            "pod %s: %d of %d answers are SERVFAIL, and all servers were found down %d times"
-            % (pod, failed, every, broken),
+            "CoreDNS does not reach its upstream DNS servers",
+            f"pod {pod}: {failed:.0f} of {every:.0f} responses are SERVFAIL, and all upstream servers were unhealthy {broken:.0f} times",
         ]
     return []
