@@ -83,10 +83,10 @@ def test_the_options_are_documented_as_they_are_taken() -> None:
 
 
 def test_the_options_are_those_of_kubernetes_core() -> None:
-    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-
-    assert set(auth.AUTH_OPTIONS) == set(AUTH_ARG_SPEC)
-    for name, option in AUTH_ARG_SPEC.items():
+    # It comes with the package `ansible`, which the matrix of ansible-core versions does not install.
+    core = pytest.importorskip("ansible_collections.kubernetes.core.plugins.module_utils.args_common")
+    assert set(auth.AUTH_OPTIONS) == set(core.AUTH_ARG_SPEC)
+    for name, option in core.AUTH_ARG_SPEC.items():
         assert set(option.get("aliases", [])) == set(auth.AUTH_OPTIONS[name].get("aliases", [])), name
 
 
