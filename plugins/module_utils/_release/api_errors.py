@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 from .._kube.api import ApiError
 from .._kube.objects import Reference
 from .._kube.quantities import parse_quantity
-from .._kube.refused_values import without_values
+from .._kube.redaction import without_values
 from .ownership import PRECIOUS
 
 # How the validation of Kubernetes words that a field is immutable (k8s.io/kubernetes, pkg/apis/*/validation).
@@ -121,7 +121,7 @@ def explain(error: ApiError, name: Reference) -> str:
         if "immutable" in error.message:
             remedy = "To change an immutable field, delete the object first (state: absent)."
         return f"{name}: the API server rejected the object: {(details or error.message).rstrip('.')}. {remedy}"
-    if error.passing:
+    if error.transient:
         return f"{name}: the API server is temporarily unavailable: {error.message}. Try again, and check the health of etcd and of the control plane."
     return f"{name}: {error}"
 

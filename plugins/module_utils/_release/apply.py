@@ -148,7 +148,7 @@ def is_transient(error: ApiError) -> bool:
     Examples are a webhook whose pods are starting, a kind that was just defined, the default service account of a new
     namespace, and a quota that is being calculated.
     """
-    if error.passing or error.status == 404:
+    if error.transient or error.status == 404:
         return 'namespaces "' not in error.message
     if error.status == 409:
         return error.reason == "Conflict" and not error.causes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Sequence
 
-from .._diagnosis.explain import explain
+from .._diagnosis.explain import explain_faults
 from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Unreachable
 from .errors import OperationFailed
@@ -56,7 +56,7 @@ def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> Operati
     """
     late = [name for name, _why in outlook.waiting]
     try:
-        findings = explain(watch.client, late, watch.path, True, secrets)
+        findings = explain_faults(watch.client, late, secrets)
     except (ApiError, Unreachable):
         findings = []
     findings = [finding for finding in findings if finding.severity == "error"] or outlook.findings

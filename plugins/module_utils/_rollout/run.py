@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Sequence
 
-from .._diagnosis.explain import explain as explain_faults
+from .._diagnosis.explain import explain_faults
 from .._diagnosis.finding import Finding
 from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client
@@ -142,7 +142,7 @@ class Rollout:
     def diagnose(self) -> None:
         """Find the faults of a workload that is not ready, if the module neither waits for it nor has just changed it."""
         if self.request.action == "status" and self.outcome.workload is not None and not self.outcome.ready:
-            self.outcome.findings = explain_faults(self.client, [self.request.name], self._path, logs=True)
+            self.outcome.findings = explain_faults(self.client, [self.request.name])
 
     def template(self) -> Object:
         """Return the pod template of the requested revision.
@@ -243,7 +243,7 @@ class Rollout:
 
     def _fail(self, outlook: Outlook, seconds: float) -> None:
         name = self.request.name
-        findings = explain_faults(self.client, [name], self._path, logs=True) or outlook.findings
+        findings = explain_faults(self.client, [name]) or outlook.findings
         why = "; ".join(text for _name, text in outlook.waiting) or self.outcome.why
         now = current(self.outcome.revisions)
         subject = f"revision {now.number}" if now else "its rollout"

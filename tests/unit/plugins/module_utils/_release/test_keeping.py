@@ -51,7 +51,9 @@ def test_a_record_survives_its_parts() -> None:
     back = decode(main, parts)
     assert (back.objects, back.state, back.number, back.status) == (record.objects, {"run": "x"}, 3, "pending")
     for broken in (parts[:-1], [None, *parts[1:]]):
-        with pytest.raises(UnreadableRevision, match="slipway-release-web-r3 of a release revision cannot be read: a part is missing"):
+        with pytest.raises(
+            UnreadableRevision, match="slipway-release-web-r3 of a release revision cannot be read: a part is missing"
+        ):
             decode(main, broken)
 
 
