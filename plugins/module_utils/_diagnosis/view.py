@@ -240,6 +240,8 @@ class View:
         """Return the label and the value of the pods of a workload's newest revision, empty if all pods are of one revision."""
         status = status_of(content)
         if content.get("kind") == "Deployment":
+            if not self.known("ReplicaSet", namespace_of(content)):
+                return self._newest_of_pods(content, "pod-template-hash", status.get("updatedReplicas", 0))
             newest = self.newest_replica_set(content)
             return ("pod-template-hash", labels_of(newest).get("pod-template-hash", "")) if newest else ("", "")
         if content.get("kind") == "StatefulSet" and status.get("updateRevision"):
@@ -247,7 +249,8 @@ class View:
                 return "", ""
             return "controller-revision-hash", status["updateRevision"]
         if content.get("kind") == "DaemonSet":
-            return self._newest_generation(content)
+            # The status of a DaemonSet does not contain its newest revision.
+            return self._newest_of_pods(content, "controller-revision-hash", status.get("updatedNumberScheduled", 0))
         return "", ""
 
     def newest_replica_set(self, deployment: Object) -> Object | None:
@@ -280,12 +283,12 @@ class View:
         """Return the pods of a namespace."""
         return self._pods_by_namespace.get(namespace, [])
 
-    def _newest_generation(self, daemon_set: Object) -> tuple[str, str]:
-        # The status of a DaemonSet does not contain its newest revision. Its newest pods have it unless none is updated.
-        pods = [pod for pod in self.pods_of(reference(daemon_set)) if not is_deleted(pod)]
-        if not pods or status_of(daemon_set).get("updatedNumberScheduled", 0) >= len(pods):
+    def _newest_of_pods(self, content: Object, label: str, updated: int) -> tuple[str, str]:
+        """Return the revision of the newest pod of a workload, empty if all pods are updated."""
+        pods = [pod for pod in self.pods_of(reference(content)) if not is_deleted(pod)]
+        if len(pods) <= updated:
             return "", ""
-        return "controller-revision-hash", labels_of(max(pods, key=_created)).get("controller-revision-hash", "")
+        return label, labels_of(max(pods, key=_created)).get(label, "")
 
 
 def controller(content: Object) -> Mapping[str, Any] | None:
