@@ -134,7 +134,9 @@ def test_a_copy_of_a_disk_that_was_replaced_is_not_started(program, base):
     disk, _made = base
     program.ensure_disk(20)
     os.utime(disk, ns=(1, 1))
-    with pytest.raises(SystemExit, match=r"base disk of this machine \(/cache/disk\) has been replaced.*`lab_state: reset`"):
+    with pytest.raises(
+        SystemExit, match=r"base disk of this machine \(/cache/disk\) has been replaced.*`lab_state: reset`"
+    ):
         program.ensure_disk(20)
 
 
