@@ -96,7 +96,7 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     return description, complete, auth
 
 

@@ -87,7 +87,7 @@ def chart_view(
             module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
         )
     if answer.get("failed") or answer.get("unreachable"):
-        raise InputError([f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}"])
+        raise InputError(f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}")
     return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
 
 
