@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAB_INVENTORY := .lab/lab/inventory.yml
+LAB_KUBECONFIG := .lab/lab/kubeconfig
+BUNDLE := $(or $(SLIPWAY_CACHE),$(HOME)/.cache/slipway)/bundle
 SCENARIOS := default check_mode machine faults applications kill calico
 PROGRAMS := "kubectl", "helm"
 PAIRS ?= 3
@@ -27,11 +29,14 @@ bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minute
 programs: bundle  ## kubectl, helm and a database's image in the bundle, as examples and benchmarks want them
 	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": [$(PROGRAMS)], "bundle_debian_images": ["docker.io/library/postgres:15-bookworm"]}'
 
-lab: bundle  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
+lab: venv  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
+	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": ["kubectl"]}'
+	install -m 0755 $(BUNDLE)/bin/linux-*/kubectl .venv/bin/kubectl
 	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
 	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)
-	@echo 'Go on with: source .venv/bin/activate; ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY). Remove it all: make lab-down.'
+	@printf '%s\n' 'The cluster is ready. Run "make lab-down" to remove it. To use it, run:' '  source .venv/bin/activate' \
+	  '  export KUBECONFIG=$(CURDIR)/$(LAB_KUBECONFIG)' '  kubectl get nodes'
 
 lab-down: venv  ## remove every trace of the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make, check, pack and unpack a bundle on the control node, and show how far it is."""
+"""Build, verify, pack and unpack a bundle on the control node, and show the progress."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,15 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..plugin_utils.bundle import archives, build, golang, pack, requirements
-from ..plugin_utils.bundle import index as indexes
-from ..plugin_utils.bundle import steps as planning
-from ..plugin_utils.bundle.errors import BundleError
-from ..plugin_utils.bundle.executors import Workshop
+from ..plugin_utils.bundle import index as index_file
+from ..plugin_utils.bundle import steps as build_plan
+from ..plugin_utils.bundle.executors import StepExecutor
 from ..plugin_utils.bundle.files import sha256_of
+from ..plugin_utils.bundle.names import BundleError
 from ..plugin_utils.bundle.process import Runner, end_with_parent
-from ..plugin_utils.bundle.request import Archive, Want, carry_over, describe
-from ..plugin_utils.bundle.staleness import Step
-from ..plugin_utils.bundle.upstream import Manifest
+from ..plugin_utils.bundle.request import ArchivedImage, BundleRequest, carry_over, describe
+from ..plugin_utils.bundle.staleness import BuildStep
+from ..plugin_utils.bundle.upstream import BundledManifest
 
 display = Display()
 
@@ -38,8 +39,8 @@ ARGUMENTS = {
     "path": {"type": "path", "required": True},
     "cache": {"type": "path", "required": True},
     "archive": {"type": "path"},
-    "origin": {"choices": list(planning.ORIGINS), "default": "go_modules"},
-    "architecture": {"choices": list(planning.ARCHITECTURES)},
+    "origin": {"choices": list(build_plan.ORIGINS), "default": "go_modules"},
+    "architecture": {"choices": list(build_plan.ARCHITECTURES)},
     "kubernetes_versions": {"type": "list", "elements": "str"},
     "component_versions": {"type": "dict"},
     "image_archives": {"type": "list", "elements": "raw", "default": []},
@@ -59,33 +60,37 @@ REQUIRED_IF = [
 
 
 class Progress:
-    """Lines such as ``[ 3/14] building etcd 3.6.8 (3 programs) ... 19 s``."""
+    """Shows lines such as ``[ 3/14] building etcd 3.6.8 (3 programs) ... 19 s``."""
 
     def __init__(self) -> None:
         self.began = 0.0
         self.line_is_open = False
 
-    def start(self, number: int, total: int, step: Step) -> None:
+    def start(self, number: int, total: int, step: BuildStep) -> None:
+        """Begin the line of a step."""
         width = len(str(total))
         self.began, self.line_is_open = time.monotonic(), True
         display.display(f"[{number:{width}d}/{total}] {step.title} ... ", newline=False)
 
     def close(self) -> None:
+        """End the current line."""
         if self.line_is_open:
             display.display("")
             self.line_is_open = False
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
+        """Show a line of text below the current step."""
         self.close()
         display.display(f"        {text} ({time.monotonic() - self.began:.0f} s)")
 
-    def done(self, step: Step, seconds: float) -> None:
+    def done(self, step: BuildStep, seconds: float) -> None:
+        """Show the duration of a step."""
         display.display(f"{seconds:.0f} s" if self.line_is_open else f"        {step.title} ... {seconds:.0f} s")
         self.line_is_open = False
 
 
 class ActionModule(ActionBase):
-    """Everything happens on the control node; no host is touched."""
+    """Runs on the control node only; hosts are not touched."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -95,80 +100,70 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(argument_spec=ARGUMENTS, required_if=REQUIRED_IF)
-        options = json.loads(json.dumps(options))  # plain values, without Ansible's tags
-        end_with_parent()  # Ansible's worker: a playbook that is killed leaves no work going on behind the next one's back
+        options = json.loads(json.dumps(options))  # plain values, without Ansible's data tags
+        end_with_parent()  # the parent is Ansible's worker: when the playbook is killed, the build stops
         options.update({name: os.path.abspath(options[name]) for name in ("path", "cache", "archive") if options[name]})
-        os.umask(0o022)  # a web server reads the bundle
+        os.umask(0o022)  # a web server must be able to read the bundle
         self.progress = Progress()
-        self.runner = Runner(self.progress.say)
+        self.runner = Runner(self.progress.report)
         try:
             cache = Path(options["cache"])
             if options["state"] in ("planned", "verified") or self._task.check_mode:
                 result.update(getattr(self, f"_{options['state']}")(options))
             else:
-                with build.alone(cache / "bundle.lock"):
+                with build.exclusive(cache / "bundle.lock"):
                     result.update(getattr(self, f"_{options['state']}")(options))
         except BundleError as error:
             self.progress.close()
-            raise AnsibleActionFail(str(error)) from None  # the cause is in the text
+            raise AnsibleActionFail(str(error)) from None  # the message contains the cause
         return result
 
     # --- states ---------------------------------------------------------------------------------------------------
     def _present(self, options: dict[str, Any]) -> dict[str, Any]:
-        shop, want, seen = self._look(options)
+        executor, request, found = self._inspect(options)
         if self._task.check_mode:
-            return self._told(options, seen, seen.plan.changes, [])
-        missing = requirements.check(seen.plan.steps, shop.root, shop.locks, _machine(), self.runner)
-        if missing.problems:
+            return self._result(options, found, found.pending.changes, [])
+        problems = self._missing(executor, found).problems
+        if problems:
             raise BundleError(
-                "\n".join(["The bundle cannot be made here:", *(f"- {problem}" for problem in missing.problems)])
+                "\n".join(["The bundle cannot be built on this machine:", *(f"- {problem}" for problem in problems)])
             )
-        if seen.unfinished:
-            display.display("An earlier run was ended: going on from there.")
-        for path, what in seen.broken.items():
-            display.warning(f"{path} {what}: it is made again.")
-        report = build.make(seen, shop, describe(want), self.progress.start, self.progress.done)
-        seen.index = report.index
-        self._sum_up(options["path"], seen, sum(seconds for _title, seconds in report.done))
-        return self._told(
-            options, seen, report.changed, [{"title": title, "seconds": seconds} for title, seconds in report.done]
-        )
+        if found.interrupted:
+            display.display("An earlier run was interrupted. Resuming it.")
+        for path, what in found.broken.items():
+            display.warning(f"{path} {what}. It will be rebuilt.")
+        result = build.build(found, executor, describe(request), self.progress.start, self.progress.done)
+        found.index = result.index
+        self._summarize(options["path"], found, sum(seconds for _title, seconds in result.done))
+        done = [{"title": title, "seconds": seconds} for title, seconds in result.done]
+        return self._result(options, found, result.changed, done)
 
     def _planned(self, options: dict[str, Any]) -> dict[str, Any]:
-        shop, _want, seen = self._look(options)
-        missing = requirements.check(seen.plan.steps, shop.root, shop.locks, _machine(), self.runner)
-        told = self._told(options, seen, False, [])
-        return {**told, "missing_packages": missing.packages, "problems": missing.problems}
+        executor, _request, found = self._inspect(options)
+        missing = self._missing(executor, found)
+        result = self._result(options, found, False, [])
+        return {**result, "missing_packages": missing.packages, "problems": missing.problems}
 
     def _verified(self, options: dict[str, Any]) -> dict[str, Any]:
         root = Path(options["path"])
         index, broken = build.verify(root)
         if broken:
+            problems = [f"- {line}" for line in broken]
             raise BundleError(
-                "\n".join(
-                    [
-                        f"The bundle in {root} is not whole:",
-                        *(f"- {line}" for line in broken),
-                        "Run slipway.kube.bundle again: it makes what is missing.",
-                    ]
-                )
+                "\n".join([f"The bundle in {root} has missing or corrupt files:", *problems, pack.REPAIR])
             )
-        return {
-            "changed": False,
-            "path": str(root),
-            "items": [vars(item) for item in index.all_items()],
-            "files": len(index.files),
-        }
+        items = [vars(item) for item in index.all_items()]
+        return {"changed": False, "path": str(root), "items": items, "files": len(index.files)}
 
     def _packed(self, options: dict[str, Any]) -> dict[str, Any]:
         root, archive = Path(options["path"]), Path(options["archive"])
         changed = pack.would_pack(root, archive) if self._task.check_mode else pack.pack(root, archive, self.runner)
-        there = archive.is_file() and not (changed and self._task.check_mode)
+        current = archive.is_file() and not (changed and self._task.check_mode)
         return {
             "changed": changed,
             "archive": str(archive),
-            "digest": sha256_of(archive) if there else "",
-            "size": archive.stat().st_size if there else 0,
+            "digest": sha256_of(archive) if current else "",
+            "size": archive.stat().st_size if current else 0,
         }
 
     def _unpacked(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -177,34 +172,42 @@ class ActionModule(ActionBase):
         return {"changed": changed, "path": str(root)}
 
     def _absent(self, options: dict[str, Any]) -> dict[str, Any]:
-        changed = build.remove(Path(options["path"]), only_look=self._task.check_mode)
+        changed = build.remove(Path(options["path"]), dry_run=self._task.check_mode)
         if not self._task.check_mode:
             for folder in ("work", "layers"):
                 shutil.rmtree(Path(options["cache"]) / folder, ignore_errors=True)
         return {"changed": changed, "path": options["path"]}
 
-    def _sum_up(self, path: str, seen: build.Look, seconds: float) -> None:
-        """What a person wants to know of the bundle that is there now."""
-        items = seen.index.all_items()
-        kinds = [
-            (kind, sum(item.kind == kind for item in items)) for kind in ("package", "image", "program", "manifest")
-        ]
-        counts = ", ".join(f"{number} {kind}{'s' if number != 1 else ''}" for kind, number in kinds if number)
-        versions = ", ".join(seen.index.kubernetes_versions)
-        took = f", made in {seconds:.0f} s" if seconds else ""
-        display.display(f"{path} holds Kubernetes {versions}: {counts}, {_megabytes(seen)} MB{took}.")
-        for step in seen.steps:
-            missing = [name for name in step.hints.get("images", ()) if name not in planning.image_names(seen.steps)]
+    def _summarize(self, path: str, found: build.Inspection, seconds: float) -> None:
+        """Show what the bundle contains."""
+        items = found.index.all_items()
+        kinds = Counter(item.kind for item in items)
+        counts = ", ".join(
+            f"{kinds[kind]} {kind}{'s' if kinds[kind] != 1 else ''}"
+            for kind in ("package", "image", "program", "manifest")
+            if kinds[kind]
+        )
+        versions = ", ".join(found.index.kubernetes_versions)
+        # A file that several images share is stored once.
+        size = sum({entry.digest: entry.size for entry in found.index.files.values()}.values()) // 1_000_000
+        took = f", built in {seconds:.0f} s" if seconds else ""
+        display.display(f"{path} contains Kubernetes {versions}: {counts}, {size} MB{took}.")
+        available = build_plan.image_names(found.steps)
+        for step in found.steps:
+            missing = [name for name in step.hints.get("images", ()) if name not in available]
             if missing:
                 display.display(
-                    f"{step.inputs['target']} is there, its images are not ({', '.join(missing)}): clusters get flannel."
+                    f"The bundle contains {step.inputs['target']} but not its images ({', '.join(missing)}). Clusters will use flannel."
                 )
 
-    # --- what the states share ------------------------------------------------------------------------------------
-    def _look(self, options: dict[str, Any]) -> tuple[Workshop, Want, build.Look]:
-        """Read everything that decides the result, and compare it with what is there."""
+    # --- shared by the states -------------------------------------------------------------------------------------
+    def _missing(self, executor: StepExecutor, found: build.Inspection) -> requirements.Missing:
+        return requirements.check(found.pending.steps, executor.root, executor.locks, _machine(), self.runner)
+
+    def _inspect(self, options: dict[str, Any]) -> tuple[StepExecutor, BundleRequest, build.Inspection]:
+        """Read everything that determines the result, and compare it with the existing bundle."""
         cache = Path(options["cache"])
-        shop = Workshop(
+        executor = StepExecutor(
             root=Path(options["path"]),
             work=cache / "work",
             layers=cache / "layers",
@@ -214,7 +217,8 @@ class ActionModule(ActionBase):
             run=self.runner,
             dump=_dump,
         )
-        want = Want(
+        sources = [path for path in FILES.iterdir() if path.suffix in (".c", ".sh")]
+        request = BundleRequest(
             origin=options["origin"],
             architecture=options["architecture"] or _machine(),
             kubernetes_versions=[str(version) for version in options["kubernetes_versions"]],
@@ -224,105 +228,92 @@ class ActionModule(ActionBase):
             archives=[archive for entry in options["image_archives"] for archive in _archives(entry)],
             manifests=[_manifest(target, path) for target, path in options["manifests"].items()],
             locks=golang.read_locks(FILES / "go"),
-            texts={
-                path.name: path.read_text(encoding="utf-8") for path in FILES.iterdir() if path.suffix in (".c", ".sh")
-            },
+            texts={path.name: path.read_text(encoding="utf-8") for path in sources},
             upstream=options["upstream"],
             programs={name: str(options["program_versions"].get(name, "")) for name in options["programs"]},
             debian_images=options["debian_images"],
         )
-        index = indexes.load(shop.root)
+        index = index_file.load(executor.root)
         if not options["prune"]:
-            carry_over(want, index)
-        return shop, want, build.look(planning.steps_of(want), index, shop)
+            carry_over(request, index)
+        return executor, request, build.inspect(build_plan.steps_of(request), index, executor)
 
-    def _told(
-        self, options: dict[str, Any], seen: build.Look, changed: bool, done: list[dict[str, Any]]
+    def _result(
+        self, options: dict[str, Any], found: build.Inspection, changed: bool, done: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """What every run on a bundle returns."""
-        values = next(step.inputs["values"] for step in seen.steps if step.kind == "vars")
-        before = "".join(f"{item.name} {item.version} {item.digest}\n" for item in seen.index.all_items())
-        told = {
+        """Return the values that every run on a bundle returns."""
+        values = next(step.inputs["values"] for step in found.steps if step.kind == "vars")
+        steps = [{"title": step.title, "reason": found.pending.reason(step)} for step in found.pending.steps]
+        result = {
             "changed": changed,
             "path": options["path"],
             "vars_file": os.path.join(options["path"], "vars.yml"),
-            "steps": [
-                {"title": step.title, "reason": seen.plan.reasons.get(step.key, "needed by a later step")}
-                for step in seen.plan.steps
-            ],
-            "removed": seen.plan.remove,
-            "broken": [f"{path} {what}" for path, what in seen.broken.items()],
+            "steps": steps,
+            "removed": found.pending.remove,
+            "broken": [f"{path} {what}" for path, what in found.broken.items()],
             "done": done,
-            "items": [vars(item) for item in seen.index.all_items()],
-            "size": sum(record.size for record in seen.index.files.values()),
+            "items": [vars(item) for item in found.index.all_items()],
+            "size": sum(entry.size for entry in found.index.files.values()),
             "network_plugin": values["kube_network_plugin"],
         }
         if self._task.diff and self._task.check_mode and changed:
-            todo = "".join(
-                f"to do: {step.title} ({seen.plan.reasons.get(step.key, 'needed by a later step')})\n"
-                for step in seen.plan.steps
-            )
-            todo += "".join(f"to remove: {path}\n" for path in seen.plan.remove)
-            told["diff"] = {
-                "before_header": options["path"],
-                "after_header": options["path"],
-                "before": before,
-                "after": before + todo,
-            }
-        return told
-
-
-def _megabytes(seen: build.Look) -> int:
-    """Size of the bundle on disk: what several images share counts once."""
-    return sum({record.digest: record.size for record in seen.index.files.values()}.values()) // 1_000_000
+            before = "".join(f"{item.name} {item.version} {item.digest}\n" for item in found.index.all_items())
+            todo = "".join(f"to do: {step['title']} ({step['reason']})\n" for step in steps)
+            todo += "".join(f"to remove: {path}\n" for path in found.pending.remove)
+            headers = {"before_header": options["path"], "after_header": options["path"]}
+            result["diff"] = {**headers, "before": before, "after": before + todo}
+        return result
 
 
 def _machine() -> str:
-    """This machine's architecture, Go's name.
+    """Return the architecture of this machine, as Go names it.
 
-    :raises BundleError: it is one that no bundle is made on.
+    :raises BundleError: bundles cannot be built on it.
     """
     machine = platform.machine()
     if machine not in MACHINES:
         raise BundleError(
-            f"This machine is {machine}: a bundle is made on {' or '.join(MACHINES)}; set bundle_architecture."
+            f"The architecture of this machine is {machine}, but a bundle can only be built on {' or '.join(MACHINES)}."
         )
     return MACHINES[machine]
 
 
 def _dump(values: Any) -> str:
-    head = "# Makes the roles use this bundle. Set kube_mirror_url to the address that serves it.\n"
+    head = "# With these variables, the roles use this bundle. Set kube_mirror_url to the URL that serves it.\n"
     return head + "---\n" + yaml.safe_dump(values, sort_keys=False, width=160)
 
 
-def _archives(entry: Any) -> list[Archive]:
-    """A path, or ``{path: …, name: …}``.
+def _archives(entry: Any) -> list[ArchivedImage]:
+    """Read an image archive.
 
-    :raises BundleError: it is neither, or no image archive.
+    :param entry: a path, or ``{path: …, name: …}``.
+    :raises BundleError: the entry is neither, or the file is not an image archive.
     """
     if isinstance(entry, str):
         return archives.read_archive(Path(entry).expanduser())
     if isinstance(entry, dict) and entry.get("path") and set(entry) <= {"path", "name"}:
         return archives.read_archive(Path(entry["path"]).expanduser(), entry.get("name", ""))
-    raise BundleError(f"bundle_image_archives holds {entry!r}: an entry is a path, or a dictionary with path and name.")
+    raise BundleError(
+        f"bundle_image_archives contains {entry!r}: an entry must be a path, or a dictionary with path and name."
+    )
 
 
-def _manifest(target: str, path: str) -> Manifest:
-    """A manifest that the site brings, with the images that it names.
+def _manifest(target: str, path: str) -> BundledManifest:
+    """Read a manifest that the user supplies, and find the images that it uses.
 
-    :raises BundleError: it cannot be read or is no YAML.
+    :raises BundleError: the file cannot be read or is not valid YAML.
     """
     where = Path(path).expanduser()
     try:
         images = archives.images_in(
             list(yaml.load_all(where.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         )
-        return Manifest(target, str(where), sha256_of(where), tuple(images))
+        return BundledManifest(target, str(where), sha256_of(where), tuple(images))
     except OSError as error:
         raise BundleError(
-            f"The manifest {where} cannot be read ({error.strerror}): correct bundle_manifests."
+            f"The manifest {where} cannot be read ({error.strerror}). Correct bundle_manifests."
         ) from error
     except yaml.YAMLError as error:
         raise BundleError(
-            f"The manifest {where} is no YAML ({error}): bring the file as upstream publishes it."
+            f"The manifest {where} is not valid YAML ({error}). Supply the file as published upstream."
         ) from error

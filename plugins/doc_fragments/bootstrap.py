@@ -1,13 +1,13 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options of modules that make a root file system from Debian packages."""
+"""Options of modules that build a root file system from Debian packages."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragment slipway.kube.bootstrap."""
+    """Documentation fragment slipway.kube.bootstrap."""
 
     DOCUMENTATION = r"""
 options:
@@ -20,11 +20,11 @@ options:
     type: path
     required: true
   cache:
-    description: Folder that keeps what was made between labs.
+    description: Folder in which the results are kept between labs.
     type: path
     required: true
   mirror:
-    description: Debian mirror to take packages from. Empty for Debian's own.
+    description: Debian mirror from which packages are installed. If empty, the default mirror of Debian is used.
     type: str
     default: ""
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters over Calico's manifest; the rules are in module_utils/network/calico.py."""
+"""Internal filter of the role network: configure Calico's manifest (plugin_utils/network/calico.py)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..plugin_utils.network.calico import Calico, NetworkError, configure
 
 
 def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dict[str, Any]]:
-    """Set the objects of Calico's manifest to what is wanted.
+    """Apply the settings to the objects of Calico's manifest.
 
-    :raises AnsibleFilterError: the settings cannot work, or the manifest is not shaped as Calico's.
+    :raises AnsibleFilterError: The settings are not valid, or the manifest does not have the structure of Calico's.
     """
     try:
         return configure(objects, Calico(pod_subnet=str(pod_subnet), **settings))
@@ -24,8 +24,8 @@ def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dic
 
 
 class FilterModule:
-    """The filters of this file."""
+    """Filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Name them."""
+        """Return the filters by name."""
         return {"calico": calico}

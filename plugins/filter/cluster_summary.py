@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A filter that writes what a verification found; the text is made in module_utils/workload/summary.py."""
+"""Internal filter of the role verify: format the result of cluster_verify for a terminal (module_utils/_verify/summary.py)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..module_utils._verify.summary import cluster_text
 
 
 def cluster_summary(verified: Mapping[str, Any], **about: Any) -> list[str]:
-    """Write the summary of a cluster, as lines.
+    """Return the lines of the summary of a cluster.
 
-    :raises AnsibleFilterError: the input is not what the module cluster_verify returns.
+    :raises AnsibleFilterError: The input is not a result of the module cluster_verify.
     """
     try:
         return cluster_text(verified, **about).split("\n")
@@ -24,8 +24,8 @@ def cluster_summary(verified: Mapping[str, Any], **about: Any) -> list[str]:
 
 
 class FilterModule:
-    """The filters of this file."""
+    """Filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Name them."""
+        """Return the filters by name."""
         return {"cluster_summary": cluster_summary}

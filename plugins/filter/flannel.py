@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A filter that makes Flannel's objects; the rules are in module_utils/network/flannel.py."""
+"""Internal filter of the role network: build Flannel's objects (plugin_utils/network/flannel.py)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..plugin_utils.network.flannel import Flannel, objects
 
 
 def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, Any]]:
-    """Make the objects of a Flannel pod network.
+    """Build the objects of a Flannel pod network.
 
-    :raises AnsibleFilterError: the settings cannot work.
+    :raises AnsibleFilterError: The settings are not valid.
     """
     try:
         return objects(Flannel(pod_subnet=str(pod_subnet), version=str(version), **settings))
@@ -25,8 +25,8 @@ def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, An
 
 
 class FilterModule:
-    """The filters of this file."""
+    """Filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Name them."""
+        """Return the filters by name."""
         return {"flannel": flannel}

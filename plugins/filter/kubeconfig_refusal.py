@@ -1,38 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter slipway.kube.kubeconfig_refusal."""
+"""Internal filter of the role control_plane: why a kubeconfig on the control node must not be overwritten."""
 
 from __future__ import annotations
-
-DOCUMENTATION = r"""
-name: kubeconfig_refusal
-short_description: Why a kubeconfig of the control node may not be overwritten
-version_added: 0.1.0
-description:
-  - Reads a file of the control node and says which other cluster it leads to.
-options:
-  _input:
-    description: Path of the kubeconfig on the control node.
-    type: str
-    required: true
-  ca_hash:
-    description: Hash of the CA of the cluster whose kubeconfig is to be there; empty for a cluster that is yet to be made.
-    type: str
-    required: true
-author:
-  - slipway.kube authors (@slipway)
-"""
-
-EXAMPLES = r"""
-refusal: "{{ './kubeconfig' | slipway.kube.kubeconfig_refusal(kube_host.cluster.ca_hash) }}"
-"""
-
-RETURN = r"""
-_value:
-  description: What is wrong and what to do; empty where the file is not there, or is this cluster's.
-  type: str
-"""
 
 from ..module_utils._host.system import HostError
 from ..module_utils._kubeadm.kubeconfig import find_refusal
@@ -40,7 +11,10 @@ from ..plugin_utils.cluster.local_kubeconfig import read_local
 
 
 def kubeconfig_refusal(path, ca_hash):
-    """Why the file at *path* may not be overwritten."""
+    """Return why the kubeconfig at *path* must not be overwritten, empty if it can be.
+
+    :param ca_hash: Hash of the cluster's CA, empty for a cluster that does not exist yet.
+    """
     try:
         return find_refusal(path, read_local(path), ca_hash)
     except HostError as error:
@@ -48,8 +22,8 @@ def kubeconfig_refusal(path, ca_hash):
 
 
 class FilterModule:
-    """The filter."""
+    """Filters of this file."""
 
     def filters(self):
-        """Filters of this file by name."""
+        """Return the filters by name."""
         return {"kubeconfig_refusal": kubeconfig_refusal}

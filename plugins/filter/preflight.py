@@ -1,6 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal filter of the role preflight: the URLs that hosts must be able to reach."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from ..plugin_utils.preflight.sources import requests_for
 
 
 class FilterModule:
-    """Filters of the role preflight."""
+    """Filters of this file."""
 
     def filters(self) -> dict[str, Any]:
         return {"preflight_urls": requests_for}

@@ -132,8 +132,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._kube.api import ApiError, Client, Unreachable, load_credentials
 from ..module_utils._kube.kubeconfig import KubeconfigError
-from ..module_utils._kube.objects import BadObject
-from ..module_utils._release.manifest import ManifestError
 from ..module_utils._verify.summary import results_text
 from ..module_utils._verify.verifier import Foreign, Verifier
 
@@ -166,7 +164,7 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
             verifier.light(wait=not module.check_mode)
         else:
             verifier.full(options["image"], options["dns_domain"], options["host_port"])
-    except (ApiError, BadObject, Foreign, ManifestError, Unreachable) as error:
+    except (ApiError, Foreign, Unreachable) as error:
         refusal = str(error)
     result: dict[str, Any] = dict(
         changed=False,

@@ -13,8 +13,8 @@ from typing import Any
 LIMITS = {"ratio": 1.5, "fresh worker": 45, "first control plane": 60, "host with nothing to do": 8}
 # Which plays of the playbook do the work of a phase of the script.
 PHASES = {
-    "prepared": ["Make the hosts ready"],
-    "initialised": ["Make the control plane"],
+    "prepared": ["Prepare the hosts"],
+    "initialised": ["Create the control plane"],
     "joined": ["Join the workers"],
     "checked": ["Verify the cluster"],
 }

@@ -105,6 +105,90 @@ def test_what_modules_import_is_python_3_8_too() -> None:
         assert "__future__" in imports, f"{path.relative_to(ROOT)}: annotations would be evaluated"
 
 
+# What each folder of plugins/ may import, beside itself. Folders that are not listed may import everything in module_utils and plugin_utils.
+FLOORS = {
+    "module_utils/_kube": set(),
+    "module_utils/_diagnosis": {"_kube"},
+    "module_utils/_release": {"_kube", "_diagnosis"},
+    "module_utils/_verify": {"_kube", "_diagnosis"},
+    "module_utils/_rollout": {"_kube", "_diagnosis", "_release"},
+    "module_utils/_host": {"_kube"},
+    "module_utils/_kubeadm": {"_kube", "_host"},
+    "module_utils/_reset": {"_kube", "_host", "_kubeadm"},
+    "module_utils/_lab": {"_kube", "_host"},
+    "module_utils/_mirror": {"_kube", "_host"},
+}
+
+
+def room_of(path: Path) -> str:
+    """Return the folder of plugins/ that a file belongs to: module_utils/_host for everything below it."""
+    parts = path.relative_to(ROOT / "plugins").parts
+    return "/".join(parts[: 2 if parts[0] in ("module_utils", "plugin_utils") and len(parts) > 2 else 1])
+
+
+@cache
+def imports() -> dict[Path, set[Path]]:
+    """Return which files of plugins/ each file there imports. Absolute imports of the collection are an error."""
+    found: dict[Path, set[Path]] = {}
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        found[path] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            absolute = [name for name in names if name.startswith("ansible_collections")]
+            assert not absolute, f"{path.relative_to(ROOT)} imports {absolute[0]}: make it relative"
+            if isinstance(node, ast.ImportFrom) and node.level:
+                base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+                for alias in node.names:
+                    (target,) = (one for one in (base / f"{alias.name}.py", base.with_suffix(".py")) if one.exists())
+                    found[path].add(target)
+    return found
+
+
+def circle(graph: dict[Any, set[Any]]) -> list[Any]:
+    """Return the nodes of a circle in a graph, nothing if it has none."""
+    done: set[Any] = set()
+
+    def visit(node: Any, above: list[Any]) -> list[Any]:
+        if node in above:
+            return [*above[above.index(node) :], node]
+        if node not in done:
+            for target in sorted(graph.get(node, ())):
+                if found := visit(target, [*above, node]):
+                    return found
+            done.add(node)
+        return []
+
+    return next((found for node in sorted(graph) if (found := visit(node, []))), [])
+
+
+def test_imports_go_down_the_floors_only() -> None:
+    wrong = []
+    for path, targets in imports().items():
+        room = room_of(path)
+        for target in targets:
+            below = room_of(target)
+            if room.startswith("module_utils"):
+                allowed = below == room or below.removeprefix("module_utils/") in FLOORS.get(room, set())
+            else:
+                allowed = below == room or below.startswith(("module_utils", "plugin_utils"))
+            if not allowed:
+                wrong.append(
+                    f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}: {room} is not above {below}"
+                )
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_imports_form_a_circle() -> None:
+    files_of_circle = [str(path.relative_to(ROOT)) for path in circle(imports())]
+    assert not files_of_circle, f"circular import: {' -> '.join(files_of_circle)}"
+    rooms: dict[str, set[str]] = {}
+    for path, targets in imports().items():
+        rooms.setdefault(room_of(path), set()).update({room_of(target) for target in targets} - {room_of(path)})
+    rooms_of_circle = circle(rooms)
+    assert not rooms_of_circle, f"circular import between folders: {' -> '.join(rooms_of_circle)}"
+
+
 def test_every_python_file_bears_the_licence() -> None:
     without = [path for path in files() if path.suffix == ".py" and "GPL-3.0-or-later" not in path.read_text()[:600]]
     assert not without

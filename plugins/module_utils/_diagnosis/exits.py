@@ -1,10 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the end of a container means: its exit code, the runtime's reason and message. Pure functions.
+"""Explain how a container terminated, from its exit code and the reason and message of the container runtime.
 
-https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ (ContainerStateTerminated); exit codes 126, 127 and 128 + signal
-are the shell's.
+C(ContainerStateTerminated) in https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/; the exit codes 126, 127 and
+128 + signal are those of the shell.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from typing import Any, Mapping, NamedTuple
 
 SIGNALS = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 START_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError")
+# The kernel reports "exec format error" in both cases.
+EXEC_FORMAT = "the program was built for a CPU architecture other than the node's, or is a script without an interpreter line (#!)"
+EXEC_FORMAT_ADVICE = (
+    "Build the image for the architecture of the node, or select nodes by the label kubernetes.io/arch. "
+    "Start a script with its interpreter (#!/bin/sh)."
+)
 
 
-class End(NamedTuple):
-    """How a container ended. C(by_signal): something else ended it."""
+class ExitCause(NamedTuple):
+    """Why a container terminated. C(advice) is empty if only the log can tell; C(by_signal): another process terminated it."""
 
     fault: str
     title: str
@@ -26,106 +32,82 @@ class End(NamedTuple):
     by_signal: bool = False
 
 
-def how_it_ended(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: int) -> End:
-    """Say what an end means.
+def explain_exit(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: int) -> ExitCause:
+    """Return why a container terminated.
 
-    :param ended: C(state.terminated) or C(lastState.terminated) of the container.
-    :param spec: the container as the pod describes it.
-    :param restarts: how often it was started anew.
+    :param ended: C(state.terminated) or C(lastState.terminated) of the container status.
+    :param spec: the container in the pod's spec.
+    :param restarts: the restart count of the container.
     """
     code, reason, message = ended.get("exitCode"), ended.get("reason") or "", ended.get("message") or ""
-    evidence = "ended with exit code {}{}{}{}".format(
-        code,
-        f" ({reason})" if reason else "",
-        ", %d restart%s" % (restarts, "" if restarts == 1 else "s") if restarts else "",
-        ": " + message if message else "",
-    )
+    evidence = f"terminated with exit code {code}"
+    if reason:
+        evidence += f" ({reason})"
+    if restarts:
+        evidence += f", {restarts} restart{'' if restarts == 1 else 's'}"
+    if message:
+        evidence += f": {message}"
     if reason == "OOMKilled":
         return _out_of_memory(spec, evidence)
     if re.search(r"exec format error", message):
-        return End("image_wrong_platform", NO_PROGRAM, NO_PROGRAM_ADVICE, evidence)
+        return ExitCause("image_wrong_platform", EXEC_FORMAT, EXEC_FORMAT_ADVICE, evidence)
     if reason in START_REASONS or code in (126, 127, 128):
         return _cannot_start(spec, code, message, evidence)
     if code == 0:
-        return End(
-            "exits_at_once",
-            "it ends without an error (exit code 0), and is started again and again",
-            "What is to end belongs into a Job; what is to stay must run in the foreground.",
-            evidence,
-        )
+        title = "exits without an error (exit code 0) and is restarted repeatedly"
+        advice = "Run a task that completes as a Job; keep a server process in the foreground."
+        return ExitCause("exits_at_once", title, advice, evidence)
     signal = SIGNALS.get(code or 0, "")
-    return End(
-        "crash_loop",
-        "it ends with exit code {}{}{}".format(
-            code, f" ({signal})" if signal else "", " again and again" if restarts else ""
-        ),
-        "Read the log of the container that ended: kubectl logs --previous.",
-        evidence,
-        by_signal=signal in ("SIGKILL", "SIGTERM"),
-    )
+    title = f"terminates with exit code {code}{f' ({signal})' if signal else ''}{' repeatedly' if restarts else ''}"
+    return ExitCause("crash_loop", title, "", evidence, by_signal=signal in ("SIGKILL", "SIGTERM"))
 
 
-def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> End:
+def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> ExitCause:
     limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
     if limit:
-        return End(
-            "oom_killed",
-            f"it is killed because it needs more memory than its limit of {limit}",
-            f"Raise resources.limits.memory above {limit}, or let the program use less.",
-            evidence,
+        title = f"is OOMKilled because it exceeds its memory limit of {limit}"
+        advice = f"Raise resources.limits.memory above {limit}, or reduce the memory usage of the program."
+    else:
+        title = "is OOMKilled because the node ran out of memory"
+        advice = (
+            "Set resources.requests.memory so that the pod is scheduled to a node with enough memory, "
+            "and set memory limits on the pods that use too much."
         )
-    return End(
-        "oom_killed",
-        "it is killed because the node has no memory left",
-        "Give the pod a memory request so that it runs where there is room, and limits to what uses too much.",
-        evidence,
-    )
+    return ExitCause("oom_killed", title, advice, evidence)
 
 
-# The kernel says "exec format error" of both.
-NO_PROGRAM = "its program is made for another architecture than the node's, or is a script without a first line #!"
-NO_PROGRAM_ADVICE = (
-    "Build the image for the node's architecture too, or choose nodes by the label kubernetes.io/arch; "
-    "a script begins with its interpreter (#!/bin/sh)."
-)
-
-
-def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> End:
-    title = "a volume cannot be mounted into it"
-    advice = "Correct volumeMounts: a file cannot be mounted over a folder, nor the reverse (subPath)."
+def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> ExitCause:
+    title = "a volume cannot be mounted in the container"
+    advice = "Correct volumeMounts: a file cannot be mounted over a directory, nor a directory over a file (subPath)."
     place = re.search(r'to rootfs at \\?"([^"\\]+)', message)
     for mount in spec.get("volumeMounts") or []:
         if place and mount.get("mountPath") == place.group(1):
             title = f"volume {mount.get('name')} cannot be mounted at {place.group(1)}"
             if mount.get("subPath"):
-                title += f": one of that and its subPath {mount['subPath']} is a file, the other a folder"
+                title += f": the path and subPath {mount['subPath']} are not both files or both directories"
                 advice = (
-                    "Correct subPath: one that is not in the volume, such as a key that a ConfigMap does not have, is made as a folder. "
-                    "Or correct mountPath."
+                    "Correct subPath: if it does not exist in the volume, for example because a ConfigMap has no such key, "
+                    "a directory is created. Otherwise correct mountPath."
                 )
-    return End("mount_fails", title, advice, evidence)
+    return ExitCause("mount_fails", title, advice, evidence)
 
 
-def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: str) -> End:
-    command = list(spec.get("command") or []) + list(spec.get("args") or [])
-    program = re.search(r'exec: "([^"]+)"', message)
-    what = program.group(1) if program else command[0] if command else ""
-    quoted = f" {what}" if what else ""
-    mounted = re.search(r"error mounting|mount .* to rootfs|not a directory.*mount", message)
-    if mounted:
+def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: str) -> ExitCause:
+    if re.search(r"error mounting|mount .* to rootfs|not a directory.*mount", message):
         return _cannot_mount(spec, message, evidence)
+    words = [*(spec.get("command") or []), *(spec.get("args") or []), ""]
+    program = re.search(r'exec: "([^"]+)"', message)
+    command = f"command {program.group(1) if program else words[0]}".rstrip()
     if re.search(r"permission denied", message) or code == 126:
-        title, advice = (
-            f"its command{quoted} is not executable",
-            "Make the program executable in the image, or correct command.",
-        )
+        title = f"{command} is not executable"
+        advice = "Make the program executable in the image (chmod +x), or correct command."
     elif re.search(r"executable file not found|no such file or directory", message) or code == 127:
-        title, advice = f"its command{quoted} is not in the image", "Correct command and args, or the image."
+        title, advice = f"{command} was not found in the image", "Correct command and args, or the image."
         if re.search(r"chdir|working dir", message):
-            title, advice = "its working directory is not in the image", "Correct workingDir."
+            title, advice = "the working directory does not exist in the image", "Correct workingDir."
     else:
-        # The runtime's own trouble (exit code 128) may pass.
-        return End(
-            "start_fails", "the runtime cannot start it", "See the message, and containerd's log on the node.", evidence
-        )
-    return End("bad_command", title, advice, evidence)
+        # An error of the runtime itself (exit code 128) may be temporary.
+        title = "the container runtime could not start the container"
+        advice = "Read the message and the log of containerd on the node: journalctl -u containerd."
+        return ExitCause("start_fails", title, advice, evidence)
+    return ExitCause("bad_command", title, advice, evidence)

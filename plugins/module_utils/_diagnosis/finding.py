@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One fault of a cluster as a person needs it: the object, the evidence, what follows from it, what to do."""
+"""One fault of a cluster as it is reported: the object, the evidence, the chain of causes and the advice."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Sequence
 
 from .._kube.objects import Reference
+from .._kube.redaction import Redactor
+from .view import Object, View, located, named
 
-# From what must be seen to first, to what is merely good to know.
+# The most severe first.
 SEVERITIES = ("error", "warning", "info")
-# How long waiting makes sense: not at all, for a time of grace, or until the deadline.
+# Whether waiting can help: not at all, for a grace period, or until the deadline.
 HOPELESS, SUSPICIOUS, SLOW = "hopeless", "suspicious", "slow"
 
 
 @dataclass
 class Finding:
-    """A fault and all that is known of it.
+    """A fault with everything that is known about it.
 
-    :ivar fault: what it is, in snake_case, for programs: the rule's own name for it.
-    :ivar severity: C(error) (something does not work), C(warning) (it will not, or not always) or C(info).
-    :ivar object: the object whose fault it is: for pods the workload that makes them.
-    :ivar evidence: what the cluster says, as it says it.
-    :ivar causes: the chain from what people notice to this fault, each the consequence of the next.
-    :ivar hopeless: waiting will not help.
-    :ivar count: how many objects have it (C(object) is one of them).
-    :ivar others: the further objects that have it or suffer from it.
-    :ivar logs: the last lines of the container that ended.
-    :ivar pods: names of the pods that have it, with their namespace.
+    :ivar fault: the identifier of the fault in snake_case.
+    :ivar severity: C(error) (something does not work), C(warning) (it may stop working) or C(info).
+    :ivar object: the object at fault; for a fault of pods the workload that owns them.
+    :ivar evidence: what the cluster reports, verbatim.
+    :ivar causes: the chain from the visible symptom to this fault, each entry a consequence of the next one.
+    :ivar count: the number of objects with this fault, including C(object).
+    :ivar others: further objects that have this fault or are affected by it.
+    :ivar logs: the last lines of the container's log.
+    :ivar pods: the pods with this fault, as NAMESPACE/NAME.
     """
 
     fault: str
@@ -40,34 +41,33 @@ class Finding:
     causes: list[str] = field(default_factory=list)
     advice: str = ""
     container: str = ""
-    hopeless: bool = False
     count: int = 1
     others: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     pods: list[str] = field(default_factory=list)
-    # What the rules say to each other. Objects whose own fault, where they have one, explains this one:
+    # The remaining fields are for ranking and are not returned.
+    # Objects whose fault, if they have one, is the cause of this finding.
     blames: tuple[Reference, ...] = ()
-    # what makes two findings of one fault the same one (an image, a node); the object where it is empty:
+    # Findings of the same fault with the same value (an image, a node) are grouped; the object if it is empty.
     about: str = ""
-    # how often the container was started anew.
+    # The restart count of the container.
     restarts: int = 0
-    # How far the chain of causes leads.
+    # The length of the chain of causes.
     reach: int = 0
-    # Said only as a consequence of something else.
+    # Only reported as part of a chain of causes.
     link: bool = False
-    # A pod and a port of it, that something is or is not to answer on.
+    # A pod and a port that is tested through the API server.
     target: tuple[str, int] = ("", 0)
-    # How long waiting makes sense.
+    # One of HOPELESS, SUSPICIOUS and SLOW.
     patience: str = SUSPICIOUS
 
-    def __post_init__(self) -> None:
-        """Keep the two ways to say that waiting is of no use the same."""
-        if self.hopeless:
-            self.patience = HOPELESS
-        self.hopeless = self.patience == HOPELESS
+    @property
+    def hopeless(self) -> bool:
+        """Return whether waiting cannot help."""
+        return self.patience == HOPELESS
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as modules return it."""
+        """Return the finding as modules return it."""
         return {
             "fault": self.fault,
             "severity": self.severity,
@@ -85,12 +85,32 @@ class Finding:
         }
 
     def text(self) -> list[str]:
-        """Tell it in lines: what is wrong on which object, the evidence, what follows from it, the remedy."""
+        """Return the finding as lines of text."""
         return finding_text(self.as_dict())
 
 
+def pod_finding(
+    view: View, pod: Object, fault: str, severity: str, title: str, evidence: str, advice: str, **more: Any
+) -> Finding:
+    """Return a finding about a pod, reported on the workload that owns it.
+
+    :param evidence: what is reported about the pod; its name and node are prepended.
+    :param more: further fields of :class:`Finding`.
+    """
+    return Finding(
+        fault,
+        severity,
+        view.made_by(pod),
+        title,
+        evidence=[f"{located(pod)}: {evidence}"],
+        advice=advice,
+        pods=[named(pod)],
+        **more,
+    )
+
+
 def finding_text(finding: dict[str, Any]) -> list[str]:
-    """Tell a finding, as :meth:`Finding.as_dict` gives it, in lines; all but the first are indented."""
+    """Return a finding, given as :meth:`Finding.as_dict` returns it, as lines of text; all but the first are indented."""
     name = finding["object"]
     where = f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}"
     lines = [f"{finding['severity'].upper()} {where}: {one_line(finding['title'])}"]
@@ -101,26 +121,36 @@ def finding_text(finding: dict[str, Any]) -> list[str]:
         lines.append(f"  log of container {finding['container']}:" if finding["container"] else "  log:")
         lines += ["    | " + line for line in finding["logs"]]
     if finding["others"]:
-        lines.append("  also: " + shortened(finding["others"], 8))
+        lines.append("  also affected: " + shortened(finding["others"], 8))
     if finding["advice"]:
         lines.append("  advice: " + one_line(finding["advice"]))
     return lines
 
 
+def redact_findings(findings: Iterable[Finding], redactor: Redactor) -> None:
+    """Remove secrets from findings: in logs and evidence, which quote programs, also whatever looks like one."""
+    for finding in findings:
+        finding.logs = redactor.log_lines(finding.logs)
+        finding.evidence = [redactor.log_line(line) for line in finding.evidence]
+        finding.title = redactor.text(finding.title)
+        finding.causes = [redactor.text(line) for line in finding.causes]
+        finding.advice = redactor.text(finding.advice)
+
+
 def one_line(text: str) -> str:
-    """Fold all white space of a text, and cut what is too long to be read."""
+    """Return a text with all white space collapsed, truncated to 600 characters."""
     folded = " ".join(text.split())
     return folded if len(folded) <= 600 else folded[:597] + "..."
 
 
 def shortened(texts: Sequence[str], most: int) -> str:
-    """Join texts, with the number of those left out."""
+    """Join the first texts, followed by the number of those that are left out."""
     left = len(texts) - most
-    return ", ".join(texts[:most]) + (", and %d more" % left if left > 0 else "")
+    return ", ".join(texts[:most]) + (f", and {left} more" if left > 0 else "")
 
 
 def at_or_above(findings: Iterable[Finding], severity: str) -> list[Finding]:
-    """Keep the findings that are at least so severe.
+    """Return the findings of at least a given severity.
 
     :param severity: one of :data:`SEVERITIES`.
     """

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why an image cannot be had, from what the kubelet says of it: pure functions.
+"""Explain why an image cannot be pulled, from the reason and the message of the kubelet.
 
-The reasons are those of https://kubernetes.io/docs/concepts/containers/images/; the messages are the runtime's and the registry's.
+The reasons are those of https://kubernetes.io/docs/concepts/containers/images/; the messages are those of the container runtime and the registry.
 """
 
 from __future__ import annotations
@@ -25,71 +25,76 @@ PULL_REASONS = (
 
 
 class ImageFault(NamedTuple):
-    """What is wrong with an image: the fault, a sentence with C(%s) for the image, the advice, how long to wait."""
+    """A fault of an image: the identifier, the problem (the title without the image), the advice, and the patience."""
 
     fault: str
-    title: str
+    problem: str
     advice: str
     patience: str
+
+    def title(self, image: str) -> str:
+        """Return the title of the finding."""
+        return f"image {image} {self.problem}"
 
 
 NOT_FOUND = ImageFault(
     "image_not_found",
-    "image %s is not in its registry",
-    "Correct the image's name or tag, or push the image first.",
+    "was not found in the registry",
+    "Correct the name or the tag of the image, or push the image to the registry.",
     HOPELESS,
 )
 DENIED = ImageFault(
     "image_pull_denied",
-    "the registry does not give image %s to this cluster",
-    "Name a pull secret of the pod's namespace in imagePullSecrets, see that its credentials are valid for this registry, and that the image's name is right: "
-    "some registries say the same of an image that is not there.",
+    "cannot be pulled: the registry denied access",
+    "Reference a Secret with valid credentials for this registry in imagePullSecrets, and check the name of the image: "
+    "some registries also deny access to an image that does not exist.",
     HOPELESS,
 )
 RATE_LIMITED = ImageFault(
     "image_rate_limited",
-    "the registry refuses image %s for now: too many requests",
-    "Wait, or pull with credentials (imagePullSecrets), or through a mirror.",
+    "cannot be pulled: the rate limit of the registry is exceeded",
+    "Wait, pull with credentials (imagePullSecrets), or configure a registry mirror.",
     SUSPICIOUS,
 )
 PLATFORM = ImageFault(
     "image_wrong_platform",
-    "image %s is not made for the architecture of the node",
-    "Build the image for this architecture too, or choose nodes that have its architecture (nodeSelector kubernetes.io/arch).",
+    "is not available for the architecture of the node",
+    "Build the image for this architecture, or select nodes of a supported one (nodeSelector kubernetes.io/arch).",
     HOPELESS,
 )
 UNREACHABLE = ImageFault(
     "image_unreachable",
-    "the registry of image %s is not reached from the node",
-    "See name resolution, proxy, firewall and certificate authority on the node (containerd: /etc/containerd/certs.d); the pull is tried again by itself.",
+    "cannot be pulled: the registry is unreachable from the node",
+    "Check name resolution, proxy, firewall and certificate authorities on the node (containerd: /etc/containerd/certs.d). "
+    "The kubelet retries the pull.",
     SUSPICIOUS,
 )
 NO_SPACE = ImageFault(
     "image_no_space",
-    "the node has no space left for image %s",
-    "Make space on the node's disk for images (crictl rmi --prune), or give it a bigger one.",
+    "cannot be pulled: no space left on the node",
+    "Remove unused images on the node (crictl rmi --prune), or enlarge its disk.",
     SUSPICIOUS,
 )
 INVALID = ImageFault(
     "invalid_image_name",
-    "%s is no valid name of an image",
-    "Correct the image's name: lower case letters, REGISTRY/NAME:TAG, nothing else.",
+    "is not a valid image reference",
+    "Correct the image: REGISTRY/NAME:TAG, with a lowercase name.",
     HOPELESS,
 )
 NEVER_PULLED = ImageFault(
     "image_never_pulled",
-    "image %s is not on the node, and imagePullPolicy Never forbids to pull it",
-    "Load the image onto every node, or change imagePullPolicy to IfNotPresent.",
+    "is not present on the node, and imagePullPolicy is Never",
+    "Load the image onto every node, or set imagePullPolicy to IfNotPresent.",
     HOPELESS,
 )
 UNKNOWN = ImageFault(
     "image_pull_fails",
-    "image %s cannot be pulled",
-    "See the message; on the node: crictl pull with the same name.",
+    "cannot be pulled",
+    "Read the message, and pull the image on the node: crictl pull IMAGE.",
     SUSPICIOUS,
 )
 
-# In this order: a network's error may quote what a registry would say, and not the other way round.
+# The order matters: the error of a network may contain the words of a registry, but not the other way round.
 MESSAGES = (
     (PLATFORM, r"no match for platform|no matching manifest for|does not match the specified platform"),
     (NO_SPACE, r"no space left on device"),
@@ -109,17 +114,17 @@ MESSAGES = (
 
 
 def image_fault(reason: str, message: str, image: str = "") -> ImageFault:
-    """Say what is wrong with an image.
+    """Return the fault of an image that cannot be pulled.
 
-    :param reason: the container's C(state.waiting.reason), one of :data:`PULL_REASONS`.
-    :param message: what the kubelet says, with the runtime's error.
-    :param image: its name, which the message quotes and which may itself read like a reason.
+    :param reason: C(state.waiting.reason) of the container status, one of :data:`PULL_REASONS`.
+    :param message: the message of the kubelet, which contains the error of the runtime.
+    :param image: the image, which the message quotes; its name is not searched for error messages.
     """
     if reason == "InvalidImageName":
         return INVALID
     if reason == "ErrImageNeverPull":
         return NEVER_PULLED
-    for name in filter(None, (image, path_of(image))):
+    for name in filter(None, (image, repository_of(image))):
         message = message.replace(name, "IMAGE")
     for fault, pattern in MESSAGES:
         if re.search(pattern, message, re.IGNORECASE):
@@ -127,14 +132,14 @@ def image_fault(reason: str, message: str, image: str = "") -> ImageFault:
     return UNREACHABLE if reason == "RegistryUnavailable" else UNKNOWN
 
 
-def path_of(image: str) -> str:
-    """Give the name of an image in its registry, without tag and digest."""
+def repository_of(image: str) -> str:
+    """Return the repository of an image: its name without registry, tag and digest."""
     first, _slash, rest = image.partition("@")[0].partition("/")
     named = rest if registry_of(image) == first else image.partition("@")[0]
     return re.sub(r":[^/:]*$", "", named)
 
 
 def registry_of(image: str) -> str:
-    """Name the registry of an image, as container runtimes read the name."""
+    """Return the registry of an image, as container runtimes parse the reference."""
     first, slash, _rest = image.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"

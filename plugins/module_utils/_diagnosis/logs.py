@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last lines of containers that ended or are not ready: of suspects only, one pod for each finding."""
+"""Read the last log lines of containers that terminated or are not ready, of one pod per finding."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import re
 from typing import Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
-from .exits import NO_PROGRAM, NO_PROGRAM_ADVICE
+from .exits import EXEC_FORMAT, EXEC_FORMAT_ADVICE
 from .finding import Finding
 
 LINES = 15
 BYTES = 16384
-# At most so many logs in one call: who has more findings reads the first ones first.
+# The number of logs that are read at most, for the first findings.
 MOST = 20
-# Of these, the container that ended has the last word ...
+# Faults for which the log of the terminated container is read ...
 ENDED = (
     "crash_loop",
     "oom_killed",
@@ -31,22 +31,20 @@ ENDED = (
     "dns_down",
     "control_plane_down",
 )
-# ... and of these the one that runs.
+# ... and for which that of the running container is read.
 RUNNING = ("readiness_fails", "startup_fails", "init_stuck")
 
 
 def add_logs(client: Client, findings: Sequence[Finding]) -> None:
-    """Read the logs that prove what some findings say, several at once."""
-    wanted = [
-        finding for finding in findings if finding.fault in ENDED + RUNNING and finding.pods and finding.container
-    ]
-    for finding, lines in zip(wanted[:MOST], client.each(lambda finding: last_words(client, finding), wanted[:MOST])):
+    """Add log lines to the findings that a log can prove; the logs are read in parallel."""
+    chosen = [one for one in findings if one.fault in ENDED + RUNNING and one.pods and one.container][:MOST]
+    for finding, lines in zip(chosen, client.each(lambda finding: last_lines(client, finding), chosen)):
         finding.logs = lines
         refine(finding)
 
 
-def last_words(client: Client, finding: Finding) -> list[str]:
-    """Read the last lines of the first pod of a finding that has any."""
+def last_lines(client: Client, finding: Finding) -> list[str]:
+    """Return the last log lines of the first pod of a finding that has a log."""
     for pod in finding.pods[:2]:
         namespace, _slash, name = pod.partition("/")
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/log"
@@ -63,20 +61,22 @@ def last_words(client: Client, finding: Finding) -> list[str]:
 
 
 def refine(finding: Finding) -> None:
-    """Let a log tell what an exit code cannot."""
-    said = "\n".join(finding.logs)
-    if finding.fault == "crash_loop" and re.search(r"exec format error", said):
+    """Make a finding more precise with what its log contains."""
+    text = "\n".join(finding.logs)
+    if finding.fault == "crash_loop" and "exec format error" in text:
         finding.fault = "image_wrong_platform"
-        finding.title = f"container {finding.container}: {NO_PROGRAM}"
-        finding.advice = NO_PROGRAM_ADVICE
-    elif finding.fault in ("crash_loop", "init_fails") and re.search(
-        r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address",
-        said,
-    ):
-        finding.evidence.append("its log says that a name is not resolved")
-        finding.advice += " See the name of the Service that it asks for, and the cluster's DNS."
-    elif finding.fault in ("crash_loop", "init_fails") and re.search(
-        r"permission denied|EACCES|read-only file system", said, re.I
-    ):
-        finding.evidence.append("its log says that it lacks a permission")
-        finding.advice += " Without root or with a read-only root, what it writes must be a volume that its user may write to (fsGroup, emptyDir)."
+        finding.title = f"container {finding.container}: {EXEC_FORMAT}"
+        finding.advice = EXEC_FORMAT_ADVICE
+    elif finding.fault in ("crash_loop", "init_fails"):
+        if re.search(
+            r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address",
+            text,
+        ):
+            finding.evidence.append("the log contains a name resolution error")
+            finding.advice += " Check the name of the Service that the program connects to, and the cluster DNS."
+        elif re.search(r"permission denied|EACCES|read-only file system", text, re.IGNORECASE):
+            finding.evidence.append("the log contains a permission error")
+            finding.advice += (
+                " A program without root privileges or with a read-only root file system can only write to volumes that are "
+                "writable for its user (emptyDir, or fsGroup for a PersistentVolumeClaim)."
+            )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether something listens on a port of a pod, asked through the API server: what a container declares is only a word."""
+"""Test through the API server whether a pod listens on a port; the ports that a container declares are informational only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .finding import Finding, one_line
 MOST = 20
 
 
-def settle_ports(client: Client, findings: Sequence[Finding]) -> list[Finding]:
-    """Make suspicions about ports certain, or drop them: a container may listen on a port that it does not declare."""
+def verify_ports(client: Client, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings without those about a port that the pod listens on; confirmed ones become errors."""
     suspects = [finding for finding in findings if finding.target[1]][:MOST]
     refused = dict(zip(map(id, suspects), client.each(lambda finding: refusal(client, *finding.target), suspects)))
     kept = []
@@ -25,16 +25,17 @@ def settle_ports(client: Client, findings: Sequence[Finding]) -> list[Finding]:
             continue
         if answer:
             finding.severity = "error"
-            finding.title = "its port leads to port %d, on which nothing listens" % finding.target[1]
-            finding.evidence.append(f"asked through the API server: {answer}")
+            finding.title = f"the target port {finding.target[1]} refuses connections: no process listens on it"
+            finding.evidence.append(f"connection through the API server: {answer}")
         kept.append(finding)
     return kept
 
 
 def refusal(client: Client, pod: str, port: int) -> str | None:
-    """Ask a port of a pod.
+    """Connect to a port of a pod through the API server's proxy.
 
-    :returns: why nothing listens, None where something does, an empty text where that is not known.
+    :param pod: the pod as NAMESPACE/NAME.
+    :returns: the error if no process listens, None if one does, an empty text if this could not be determined.
     """
     namespace, _slash, name = pod.partition("/")
     try:
@@ -44,7 +45,6 @@ def refusal(client: Client, pod: str, port: int) -> str | None:
             return one_line(error.message)
         if error.status == 403 and "proxy" in error.message or re.search(r"timeout|no route|deadline", error.message):
             return ""
-        return None
     except Unreachable:
         return ""
     return None

@@ -1,16 +1,18 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was read of a cluster, with the indexes that the rules need; nothing here asks anything."""
+"""A snapshot of a cluster with the indexes that the rules need. It makes no API requests."""
 
 from __future__ import annotations
 
-import calendar
-from typing import Any, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Callable, Dict, Hashable, Iterable, List, Mapping, Sequence
 
 from .._kube.objects import Reference, reference
+from .._kube.timestamps import seconds_of
 
 Object = Mapping[str, Any]
+Index = Dict[Any, List[Object]]
 API_VERSIONS = {
     "Pod": "v1",
     "ReplicaSet": "apps/v1",
@@ -23,19 +25,98 @@ API_VERSIONS = {
 REVISION = "deployment.kubernetes.io/revision"
 
 
-def seconds_of(stamp: Any) -> float:
-    """Read a time of the API (RFC 3339, C(metav1.Time) or C(MicroTime)) as seconds since 1970; 0 where there is none."""
-    text = str(stamp or "")
-    try:
-        # Ten times faster than time.strptime, and there are tens of thousands of them.
-        parts = (text[:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19])
-        return float(calendar.timegm(tuple(map(int, parts))))
-    except ValueError:
-        return 0.0
+def spec_of(content: Object) -> Mapping[str, Any]:
+    """Return the spec of an object."""
+    return content.get("spec") or {}
+
+
+def status_of(content: Object) -> Mapping[str, Any]:
+    """Return the status of an object."""
+    return content.get("status") or {}
+
+
+def labels_of(content: Object) -> Mapping[str, str]:
+    """Return the labels of an object."""
+    return content["metadata"].get("labels") or {}
+
+
+def annotations_of(content: Object) -> Mapping[str, str]:
+    """Return the annotations of an object."""
+    return content["metadata"].get("annotations") or {}
+
+
+def namespace_of(content: Object) -> str:
+    """Return the namespace of an object, empty for a cluster-scoped one."""
+    return content["metadata"].get("namespace") or ""
+
+
+def name_of(content: Object) -> str:
+    """Return the name of an object."""
+    return str(content["metadata"]["name"])
+
+
+def node_name(pod: Object) -> str:
+    """Return the name of the node that a pod is assigned to, empty if it is not scheduled."""
+    return spec_of(pod).get("nodeName") or ""
+
+
+def claim_names(pod: Object) -> list[str]:
+    """Return the names of the PersistentVolumeClaims that a pod mounts."""
+    volumes = spec_of(pod).get("volumes") or []
+    return [one["persistentVolumeClaim"]["claimName"] for one in volumes if one.get("persistentVolumeClaim")]
+
+
+def named(content: Object) -> str:
+    """Return the name of an object as NAMESPACE/NAME."""
+    return "/".join(filter(None, (namespace_of(content), name_of(content))))
+
+
+def located(pod: Object) -> str:
+    """Return the name of a pod and of its node, for evidence: C(pod shop/web-1 on w1)."""
+    return f"pod {named(pod)} on {node_name(pod)}" if node_name(pod) else f"pod {named(pod)}"
+
+
+def conditions(content: Object) -> dict[str, Mapping[str, Any]]:
+    """Return the conditions of an object by type."""
+    return {found.get("type") or "": found for found in status_of(content).get("conditions") or []}
+
+
+def is_true(content: Object, kind: str) -> bool:
+    """Return whether a condition of an object has the status True.
+
+    :param kind: the type of the condition, for example C(Ready).
+    """
+    return (conditions(content).get(kind) or {}).get("status") == "True"
+
+
+def is_finished(pod: Object) -> bool:
+    """Return whether all containers of a pod have terminated for good (phase Succeeded or Failed)."""
+    return status_of(pod).get("phase") in ("Succeeded", "Failed")
+
+
+def labels_text(labels: Mapping[str, str] | None) -> str:
+    """Return labels as C(KEY=VALUE), separated by commas."""
+    return ", ".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
+
+
+def is_deleted(content: Object) -> bool:
+    """Return whether an object is being deleted."""
+    return bool(content["metadata"].get("deletionTimestamp"))
+
+
+def _created(content: Object) -> str:
+    return content["metadata"].get("creationTimestamp") or ""
+
+
+def _index(contents: Iterable[Object], key: Callable[[Object], Hashable]) -> Index:
+    found: Index = {}
+    for content in contents:
+        found.setdefault(key(content), []).append(content)
+    return found
 
 
 class View:
-    """A cluster, or some namespaces of it, at one moment."""
+    """A cluster, or some of its namespaces, at one point in time."""
 
     def __init__(
         self,
@@ -44,187 +125,174 @@ class View:
         namespaces: Iterable[str] = (),
         unseen: Mapping[str, str] | None = None,
     ) -> None:
-        """Take what was read.
+        """Store the objects.
 
-        :param objects: lists by kind. A kind that is not there was not read: nothing follows from its absence.
-        :param now: seconds since 1970; the time of the newest object where it is later.
-        :param namespaces: those that were read; all where it is empty.
-        :param unseen: what could not be read, and why.
+        :param objects: lists by kind. A kind that is missing was not read: its absence proves nothing.
+        :param now: seconds since the epoch; the time of the latest event if that is later.
+        :param namespaces: the namespaces that were read, empty for all.
+        :param unseen: what could not be read, with the reason.
         """
         self.objects = objects
         self.namespaces = frozenset(namespaces)
         self.unseen = dict(unseen or {})
-        # What rules compute once for the whole of it.
+        # Results that rules compute once per view.
         self.cache: dict[str, Any] = {}
-        self._named: dict[str, dict[tuple[str, str], Object]] = {}
-        self._events: dict[tuple[str, str, str], list[Object]] | None = None
-        self._owned: dict[Reference, list[Object]] | None = None
-        self._labelled: dict[tuple[str, str, str], list[Object]] | None = None
-        self._places: dict[str, list[Object]] | None = None
+        self._by_name: dict[str, dict[tuple[str, str], Object]] = {}
         newest = max((event_time(event) for event in objects.get("Event", ())), default=0.0)
         self.now = max(now, newest)
 
+    @cached_property
+    def _events(self) -> Index:
+        def involved(event: Object) -> tuple[str, str, str]:
+            about = event.get("involvedObject") or {}
+            return (about.get("kind") or "", about.get("namespace") or "", about.get("name") or "")
+
+        return _index(sorted(self.all("Event"), key=event_time), involved)
+
+    @cached_property
+    def _pods_by_workload(self) -> Index:
+        return _index(self.all("Pod"), self.made_by)
+
+    @cached_property
+    def _pods_by_namespace(self) -> Index:
+        return _index(self.all("Pod"), namespace_of)
+
+    @cached_property
+    def _pods_by_label(self) -> dict[tuple[str, str, str], list[Object]]:
+        found: dict[tuple[str, str, str], list[Object]] = {}
+        for pod in self.all("Pod"):
+            for key, value in labels_of(pod).items():
+                found.setdefault((namespace_of(pod), key, value), []).append(pod)
+        return found
+
+    @cached_property
+    def _replica_sets(self) -> Index:
+        return _index(
+            self.all("ReplicaSet"), lambda content: (namespace_of(content), (controller(content) or {}).get("name"))
+        )
+
     def all(self, kind: str) -> Sequence[Object]:
-        """Give the objects of a kind, none where it was not read."""
+        """Return the objects of a kind, none if it was not read."""
         return self.objects.get(kind, ())
 
+    def alive(self, kind: str) -> list[Object]:
+        """Return the objects of a kind that are not being deleted."""
+        return [content for content in self.all(kind) if not is_deleted(content)]
+
     def known(self, kind: str, namespace: str = "") -> bool:
-        """Whether objects of a kind (in a namespace) were read, so that one that is not here is not in the cluster."""
+        """Return whether a kind was read (in a namespace), so that an object missing here does not exist."""
         return kind in self.objects and (not namespace or not self.namespaces or namespace in self.namespaces)
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
-        """Find an object by its name."""
-        if kind not in self._named:
-            self._named[kind] = {
-                (content["metadata"].get("namespace") or "", content["metadata"]["name"]): content
-                for content in self.all(kind)
-            }
-        return self._named[kind].get((namespace, name))
+        """Return an object by name."""
+        if kind not in self._by_name:
+            self._by_name[kind] = {(namespace_of(content), name_of(content)): content for content in self.all(kind)}
+        return self._by_name[kind].get((namespace, name))
 
     def missing(self, kind: str, namespace: str, name: str) -> bool:
-        """Whether an object is certainly not there."""
+        """Return whether an object is known not to exist."""
         return self.known(kind, namespace) and self.get(kind, namespace, name) is None
 
     def names(self, kind: str, namespace: str = "") -> list[str]:
-        """Name the objects of a kind in a namespace."""
-        return sorted(
-            content["metadata"]["name"]
-            for content in self.all(kind)
-            if (content["metadata"].get("namespace") or "") == namespace
-        )
+        """Return the names of the objects of a kind in a namespace."""
+        return sorted(name_of(content) for content in self.all(kind) if namespace_of(content) == namespace)
 
     def age(self, content: Object) -> float:
-        """Seconds since an object was made."""
-        return self.now - seconds_of(content["metadata"].get("creationTimestamp"))
+        """Return the seconds since an object was created."""
+        return self.now - seconds_of(_created(content))
 
     def events_of(self, content: Object) -> list[Object]:
-        """Give the warnings about an object, the latest last. An earlier object of the same name does not count."""
-        if self._events is None:
-            self._events = {}
-            for event in sorted(self.all("Event"), key=event_time):
-                about = event.get("involvedObject") or {}
-                key = (about.get("kind") or "", about.get("namespace") or "", about.get("name") or "")
-                self._events.setdefault(key, []).append(event)
+        """Return the warning events of an object, the latest last, without those of an earlier object of that name."""
         name, uid = reference(content), content["metadata"].get("uid")
         found = self._events.get((name.kind, name.namespace, name.name), [])
         return [event for event in found if (event["involvedObject"].get("uid") or uid) == uid]
 
     def owner(self, content: Object) -> Reference:
-        """Name the workload that a person wrote: the Deployment of a ReplicaSet of a pod, the pod itself where nothing made it."""
+        """Return the workload at the top of the owner chain: for a pod its Deployment, or the pod itself if nothing controls it."""
         for _step in range(4):
             made_by = controller(content)
             if made_by is None:
                 break
-            namespace = content["metadata"].get("namespace") or ""
-            above = self.get(made_by["kind"], namespace, made_by["name"])
+            above = self.get(made_by["kind"], namespace_of(content), made_by["name"])
             if above is None:
-                return _unseen_owner(content, made_by, namespace)
+                return _unseen_owner(content, made_by, namespace_of(content))
             content = above
         return reference(content)
 
     def made_by(self, pod: Object) -> Reference:
-        """Name what a fault of a pod is told of: as :meth:`owner`, but a CronJob's Jobs stand for themselves."""
+        """Return the workload on which faults of a pod are reported: :meth:`owner`, but the Job for pods of a CronJob."""
         made_by = controller(pod)
         if made_by is not None and made_by["kind"] == "Job":
-            return Reference("batch/v1", "Job", pod["metadata"].get("namespace") or "", made_by["name"])
+            return Reference("batch/v1", "Job", namespace_of(pod), made_by["name"])
         return self.owner(pod)
 
     def pods_of(self, name: Reference) -> list[Object]:
-        """List the pods of a workload, of all its revisions; a pod is its own."""
-        if self._owned is None:
-            self._owned = {}
-            for pod in self.all("Pod"):
-                self._owned.setdefault(self.made_by(pod), []).append(pod)
-        return self._owned.get(name, [])
+        """Return the pods of all revisions of a workload; for a pod the pod itself."""
+        return self._pods_by_workload.get(name, [])
 
     def newest_pods(self, content: Object) -> list[Object]:
-        """List the pods of a workload's newest revision; those that are being deleted do not count."""
-        alive = [pod for pod in self.pods_of(reference(content)) if not pod["metadata"].get("deletionTimestamp")]
+        """Return the pods of the newest revision of a workload, without those that are being deleted."""
         label, value = self.newest_revision(content)
-        if not label:
-            return alive
-        return [pod for pod in alive if (pod["metadata"].get("labels") or {}).get(label) == value]
+        pods = [pod for pod in self.pods_of(reference(content)) if not is_deleted(pod)]
+        return [pod for pod in pods if not label or labels_of(pod).get(label) == value]
 
     def newest_revision(self, content: Object) -> tuple[str, str]:
-        """Give label and value of the pods of a workload's newest revision, empty where there are no revisions."""
-        status = content.get("status") or {}
+        """Return the label and the value of the pods of a workload's newest revision, empty if all pods are of one revision."""
+        status = status_of(content)
         if content.get("kind") == "Deployment":
+            if not self.known("ReplicaSet", namespace_of(content)):
+                return self._newest_of_pods(content, "pod-template-hash", status.get("updatedReplicas", 0))
             newest = self.newest_replica_set(content)
-            labels = ((newest or {}).get("metadata") or {}).get("labels") or {}
-            return ("pod-template-hash", labels.get("pod-template-hash", "")) if newest else ("", "")
+            return ("pod-template-hash", labels_of(newest).get("pod-template-hash", "")) if newest else ("", "")
         if content.get("kind") == "StatefulSet" and status.get("updateRevision"):
             if status.get("currentRevision") == status.get("updateRevision"):
                 return "", ""
             return "controller-revision-hash", status["updateRevision"]
         if content.get("kind") == "DaemonSet":
-            return self._newest_generation(content)
+            # The status of a DaemonSet does not contain its newest revision.
+            return self._newest_of_pods(content, "controller-revision-hash", status.get("updatedNumberScheduled", 0))
         return "", ""
 
     def newest_replica_set(self, deployment: Object) -> Object | None:
-        """Find the ReplicaSet of a Deployment's newest revision (annotation C(deployment.kubernetes.io/revision))."""
-        mine = self.replica_sets_of(deployment)
-        wanted = (deployment["metadata"].get("annotations") or {}).get(REVISION)
-        for content in mine:
-            if wanted and (content["metadata"].get("annotations") or {}).get(REVISION) == wanted:
+        """Return the ReplicaSet of a Deployment's newest revision (annotation C(deployment.kubernetes.io/revision))."""
+        owned = self.replica_sets_of(deployment)
+        revision = annotations_of(deployment).get(REVISION)
+        for content in owned:
+            if revision and annotations_of(content).get(REVISION) == revision:
                 return content
-        return max(mine, key=lambda content: content["metadata"].get("creationTimestamp") or "", default=None)
+        return max(owned, key=_created, default=None)
 
     def replica_sets_of(self, deployment: Object) -> list[Object]:
-        """List the ReplicaSets that a Deployment owns."""
-        if "of Deployments" not in self._named:
-            owned: dict[tuple[str, str], Any] = {}
-            for content in self.all("ReplicaSet"):
-                made_by = controller(content)
-                if made_by is not None:
-                    key = (content["metadata"].get("namespace") or "", made_by["name"])
-                    owned.setdefault(key, []).append(content)
-            self._named["of Deployments"] = owned
-        name = reference(deployment)
-        found: Any = self._named["of Deployments"].get((name.namespace, name.name), [])
-        return list(found)
+        """Return the ReplicaSets that a Deployment owns."""
+        return list(self._replica_sets.get((namespace_of(deployment), name_of(deployment)), []))
 
     def selected(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
-        """List the pods of a namespace that bear some labels; none where no label is asked for."""
-        if self._labelled is None:
-            self._labelled = {}
-            for pod in self.all("Pod"):
-                place = pod["metadata"].get("namespace") or ""
-                for key, value in (pod["metadata"].get("labels") or {}).items():
-                    self._labelled.setdefault((place, key, value), []).append(pod)
+        """Return the pods of a namespace that have all of the given labels, none if no label is given."""
         if not labels:
             return []
-        candidates = min(
-            (self._labelled.get((namespace, key, value), []) for key, value in labels.items()),
-            key=len,
-        )
-        return [pod for pod in candidates if bears(pod["metadata"].get("labels") or {}, labels)]
+        candidates = min((self._pods_by_label.get((namespace, *pair), []) for pair in labels.items()), key=len)
+        return [pod for pod in candidates if has_labels(labels_of(pod), labels)]
 
     def matching(self, namespace: str, selector: Object) -> list[Object]:
-        """List the pods of a namespace that a C(LabelSelector) matches; an empty one matches all of them."""
+        """Return the pods of a namespace that a C(LabelSelector) matches; an empty selector matches all pods."""
         labels, rules = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
         pods = self.selected(namespace, labels) if labels else self.in_namespace(namespace)
-        return [pod for pod in pods if expressions_match(pod["metadata"].get("labels") or {}, rules)]
+        return [pod for pod in pods if expressions_match(labels_of(pod), rules)]
 
     def in_namespace(self, namespace: str) -> list[Object]:
-        """List the pods of a namespace."""
-        if self._places is None:
-            self._places = {}
-            for pod in self.all("Pod"):
-                self._places.setdefault(pod["metadata"].get("namespace") or "", []).append(pod)
-        return self._places.get(namespace, [])
+        """Return the pods of a namespace."""
+        return self._pods_by_namespace.get(namespace, [])
 
-    def _newest_generation(self, daemon_set: Object) -> tuple[str, str]:
-        # A DaemonSet does not name its newest revision; its newest pods have it unless all are old.
-        status = daemon_set.get("status") or {}
-        pods = [pod for pod in self.pods_of(reference(daemon_set)) if not pod["metadata"].get("deletionTimestamp")]
-        if not pods or status.get("updatedNumberScheduled", 0) >= len(pods):
+    def _newest_of_pods(self, content: Object, label: str, updated: int) -> tuple[str, str]:
+        """Return the revision of the newest pod of a workload, empty if all pods are updated."""
+        pods = [pod for pod in self.pods_of(reference(content)) if not is_deleted(pod)]
+        if len(pods) <= updated:
             return "", ""
-        newest = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "")
-        return "controller-revision-hash", (newest["metadata"].get("labels") or {}).get("controller-revision-hash", "")
+        return label, labels_of(max(pods, key=_created)).get(label, "")
 
 
 def controller(content: Object) -> Mapping[str, Any] | None:
-    """Give the owner that controls an object (C(ownerReferences) with C(controller: true))."""
+    """Return the owner that controls an object (C(ownerReferences) with C(controller: true))."""
     for owner in content["metadata"].get("ownerReferences") or []:
         if owner.get("controller"):
             return owner
@@ -232,65 +300,50 @@ def controller(content: Object) -> Mapping[str, Any] | None:
 
 
 def _unseen_owner(content: Object, made_by: Mapping[str, Any], namespace: str) -> Reference:
-    """Name a workload that was not read: a Deployment by the name that it gives its ReplicaSets."""
+    """Return an owner that was not read; a Deployment is known from the name of its ReplicaSet."""
     kind, name = made_by["kind"], made_by["name"]
-    mark = "-" + (content["metadata"].get("labels") or {}).get("pod-template-hash", "")
-    if kind == "ReplicaSet" and len(mark) > 1 and name.endswith(mark):
-        return Reference("apps/v1", "Deployment", namespace, name[: -len(mark)])
+    suffix = "-" + labels_of(content).get("pod-template-hash", "")
+    if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
+        return Reference("apps/v1", "Deployment", namespace, name[: -len(suffix)])
     return Reference(made_by.get("apiVersion") or API_VERSIONS.get(kind, ""), kind, namespace, name)
 
 
 def event_time(event: Object) -> float:
-    """When an event was seen last, in seconds since 1970."""
-    series = event.get("series") or {}
-    return max(
-        seconds_of(series.get("lastObservedTime")),
-        seconds_of(event.get("lastTimestamp")),
-        seconds_of(event.get("eventTime")),
-    )
+    """Return when an event occurred last, in seconds since the epoch."""
+    latest = (event.get("series") or {}).get("lastObservedTime")
+    return max(map(seconds_of, (latest, event.get("lastTimestamp"), event.get("eventTime"))))
 
 
 def event_count(event: Object) -> int:
-    """How often an event was seen."""
+    """Return how often an event occurred."""
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 
 
-def bears(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether all wanted labels are among some labels."""
+def message_of(event: Object) -> str:
+    """Return the message of an event or a condition."""
+    return event.get("message") or ""
+
+
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Return whether labels include all of the wanted ones."""
     return all(labels.get(key) == value for key, value in wanted.items())
 
 
 def expressions_match(labels: Mapping[str, str], rules: Iterable[Mapping[str, Any]]) -> bool:
-    """Apply C(matchExpressions) of a C(LabelSelector) to labels."""
-    for rule in rules:
-        key, operator, values = rule.get("key") or "", rule.get("operator"), rule.get("values") or []
-        there = key in labels
-        if operator == "In":
-            fits = there and labels[key] in values
-        elif operator == "NotIn":
-            fits = not there or labels[key] not in values
-        elif operator in ("Gt", "Lt"):
-            fits = there and _compares(labels[key], operator, values)
-        else:
-            fits = there == (operator == "Exists")
-        if not fits:
+    """Return whether labels match all C(matchExpressions) of a C(LabelSelector) or of a node selector term."""
+    return all(_expression_matches(labels, rule) for rule in rules)
+
+
+def _expression_matches(labels: Mapping[str, str], rule: Mapping[str, Any]) -> bool:
+    key, operator, values = rule.get("key") or "", rule.get("operator"), rule.get("values") or []
+    if operator == "In":
+        return key in labels and labels[key] in values
+    if operator == "NotIn":
+        return key not in labels or labels[key] not in values
+    if operator in ("Gt", "Lt"):
+        try:
+            label, limit = int(labels[key]), int(values[0])
+        except (IndexError, KeyError, ValueError):
             return False
-    return True
-
-
-def _compares(label: str, operator: str, values: Sequence[str]) -> bool:
-    try:
-        return int(label) > int(values[0]) if operator == "Gt" else int(label) < int(values[0])
-    except (IndexError, ValueError):
-        return False
-
-
-def conditions(content: Object) -> dict[str, Mapping[str, Any]]:
-    """Give the conditions of an object by their type."""
-    return {found.get("type") or "": found for found in (content.get("status") or {}).get("conditions") or []}
-
-
-def named(content: Object) -> str:
-    """Name an object as NAMESPACE/NAME."""
-    metadata = content["metadata"]
-    return "/".join(filter(None, (metadata.get("namespace") or "", metadata["name"])))
+        return label > limit if operator == "Gt" else label < limit
+    return (key in labels) == (operator == "Exists")

@@ -78,18 +78,34 @@ class ApiError(Exception):
         return self.status == 500 and any(text in self.message for text in PASSING_MESSAGES)
 
 
-def load_credentials(kubectl: str, kubeconfig: str, context: str | None = None) -> Credentials:
-    """Read a kubeconfig with kubectl, which knows its YAML, its defaults and its relative paths.
+def view_kubeconfig(kubectl: str, kubeconfig: str) -> dict[str, Any]:
+    """Return the content of a kubeconfig with all files embedded, read by kubectl: a managed host need not have PyYAML.
 
     :param kubectl: path of the program.
     :param kubeconfig: path of the file.
-    :raises KubeconfigError: kubectl refuses the file, or it says nothing usable.
+    :raises KubeconfigError: kubectl cannot run, or cannot read the file.
     """
     command = [kubectl, "config", "view", "--raw", "--flatten", "--output", "json", "--kubeconfig", kubeconfig]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    except FileNotFoundError:
+        raise KubeconfigError(
+            f"kubectl, which is needed to read {kubeconfig}, is not installed on this host."
+        ) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise KubeconfigError(f"kubectl cannot read {kubeconfig}: {error}") from error
     if done.returncode != 0:
         raise KubeconfigError(f"kubectl cannot read {kubeconfig}: {done.stderr.decode(errors='replace').strip()}")
-    return read_credentials(json.loads(done.stdout), context)
+    return json.loads(done.stdout)
+
+
+def load_credentials(kubectl: str, kubeconfig: str, context: str | None = None) -> Credentials:
+    """Return the credentials of a kubeconfig that kubectl reads.
+
+    :param context: name of the context, None for the current one.
+    :raises KubeconfigError: kubectl cannot read the file, or it has no usable credentials.
+    """
+    return read_credentials(view_kubeconfig(kubectl, kubeconfig), context)
 
 
 class Client:
@@ -335,7 +351,10 @@ class Client:
             self._local.connection = None
 
     def _silent(self, error: Exception) -> str:
-        return f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. See that it runs there (crictl ps -a | grep kube-apiserver) and that the address is right."
+        return (
+            f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. See that it runs there "
+            "(crictl ps -a | grep kube-apiserver) and that the address is right."
+        )
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
         if "expired" in error.verify_message:
@@ -361,7 +380,10 @@ def _refusal(status: int, content: bytes, method: str, path: str, whom: str) -> 
         )
     message = answer.get("message") or ""
     if status == 401:
-        message = f"the API server does not accept {whom} ({message}). Its certificate or token is not of this cluster, or has ended: renew it, or name another kubeconfig"
+        message = (
+            f"the API server does not accept {whom} ({message}). Its certificate or token is not of this cluster, or has ended: "
+            "renew it, or name another kubeconfig"
+        )
     causes = (answer.get("details") or {}).get("causes") or []
     proceed = (answer.get("metadata") or {}).get("continue") or ""
     return ApiError(status, answer.get("reason") or "", message, method, path, causes, proceed)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import json
 import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Sequence
 
 from .kubeconfig_shape import wrong_shapes
-from .x509 import certificate_end, moment, token_end
+from .timestamps import for_people
+from .x509 import certificate_end
 
 # Programs that prove identity are called with the names and arguments of the kubeconfig, and its folder.
 Plugin = Callable[[Mapping[str, Any], Mapping[str, Any], str], Mapping[str, Any]]
@@ -74,7 +76,7 @@ class Credentials:
         ):
             if end is not None and end <= now:
                 raise KubeconfigError(
-                    f"The {what} of {self.whom} for {self.server} ended on {moment(end)}. {remedy}, or name another kubeconfig."
+                    f"The {what} of {self.whom} for {self.server} ended on {for_people(end)}. {remedy}, or name another kubeconfig."
                 )
 
 
@@ -170,6 +172,18 @@ def impersonation(
     if headers and not user:
         raise KubeconfigError("Groups to act as are given without a user to act as. Set impersonate_user also.")
     return tuple(headers)
+
+
+def token_end(token: str) -> float | None:
+    """Return when a JSON Web Token expires (RFC 7519, ``exp``), in seconds since the epoch, or None if it does not say."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return float(claims["exp"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def read_file(path: str, what: str) -> bytes:

@@ -9,7 +9,7 @@ rule of its kind, a condition Ready, and otherwise current.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping, Tuple
+from typing import Any, Callable, Mapping, Tuple
 
 Object = Mapping[str, Any]
 Readiness = Tuple[bool, str]
@@ -185,17 +185,3 @@ def selector_query(content: Object) -> str | None:
             else ("" if operator == "Exists" else "!") + key
         )
     return ",".join(parts) or None
-
-
-def newest_only(pods: Iterable[Object]) -> list[Object]:
-    """Keep the pods of a workload's newest revision: those that share the revision of the one made last."""
-    alive = [pod for pod in pods if not (pod.get("metadata") or {}).get("deletionTimestamp")]
-    if not alive:
-        return []
-    newest = max(alive, key=lambda pod: pod["metadata"].get("creationTimestamp") or "")
-    return [pod for pod in alive if _revision(pod) == _revision(newest)]
-
-
-def _revision(pod: Object) -> str:
-    labels = (pod.get("metadata") or {}).get("labels") or {}
-    return labels.get("pod-template-hash") or labels.get("controller-revision-hash") or ""

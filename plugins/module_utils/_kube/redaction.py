@@ -1,63 +1,104 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking secrets out of what programs say: known values, and what looks like one. Pure functions."""
+"""Removes secrets from texts that leave a module: errors of the API server, log lines, findings."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
-from .._diagnosis.finding import Finding
-from .objects import MASK
+from .objects import MASK, mapping
 
-# What programs print of their secrets. The name stays, the value goes.
-LOOKS = (
-    # password=..., "api_key": "...", --token ...
+# What programs print of their secrets: the first group is kept, the second is masked.
+LOG_PATTERNS = (
+    # password=..., "api_key": "..."
     re.compile(
         r"(?i)([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*[\"']?)"
         r"([^\s\"',;&}]+)"
     ),
+    # --token ...
     re.compile(r"(?i)(--?[\w-]*(?:password|token|secret|api-?key)[\w-]*\s+)([^\s-][^\s]*)"),
     # scheme://user:password@host
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s/@]+)(?=@)"),
     re.compile(r"(?i)(authorization:?\s+(?:bearer|basic)\s+|\bbearer\s+)([\w.~+/=-]{8,})"),
-    # A JSON web token
+    # A JSON Web Token
     re.compile(r"()(\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"),
 )
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
-# What says where a secret is, not what it is: "secret "db" not found" is the evidence itself.
-SHORTEST = 4
+
+# Shorter values occur in every text. Callers choose the values that they pass; those of Secrets are arbitrary.
+SHORTEST_GIVEN, SHORTEST_IN_SECRET = 4, 6
+# Ordinary words and numbers, such as the value "password" of a tutorial: masking them would make messages unreadable.
+ORDINARY = re.compile(r"[a-z]{1,10}|[0-9]{1,6}", re.I)
+# KEY=value, "key": "value" and the password in a URL: an application may print the value alone.
+PARTS = (
+    re.compile(r"[\w.-]+[\"']?\s*[=:]\s*[\"']?([^\"'\s,{\[]+)"),
+    re.compile(r"://[^:/@\s]*:([^@/\s]+)@"),
+)
 
 
 class Redactor:
-    """Takes secrets out of texts."""
+    """Masks known values, and in log lines also everything that looks like a secret."""
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
-        """Take the values that are known.
+    def __init__(self, contents: Iterable[Mapping[str, Any]] = (), values: Iterable[str] = ()) -> None:
+        """Learn what must not be shown.
 
-        :param values: texts that must not be shown; those of less than four characters are ordinary words.
+        :param contents: objects; the values of the Secrets among them are masked.
+        :param values: further texts to mask, as a whole and line by line.
         """
-        parts = {part for value in values for part in (value, *value.splitlines()) if len(part.strip()) >= SHORTEST}
-        self.values = sorted(parts, key=len, reverse=True)
+        self.values: list[str] = []
+        self._given = {part for value in values for part in (value, *value.splitlines())}
+        self._found: set[str] = set()
+        self._names: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.learn(contents)
+
+    def learn(self, contents: Iterable[Mapping[str, Any]]) -> None:
+        """Learn the values of further Secrets, in plain text and in base64. Names of objects are not taken for values."""
+        for content in map(mapping, contents):
+            metadata = mapping(content.get("metadata"))
+            self._names.update(str(metadata.get(part) or "").lower() for part in ("name", "namespace"))
+            if content.get("kind") == "Secret":
+                self._found.update(_values(content))
+        names = "\n".join(self._names)
+        secret = {value for value in self._given if len(value.strip()) >= SHORTEST_GIVEN}
+        secret.update(
+            value
+            for value in self._found
+            if len(value) >= SHORTEST_IN_SECRET and not ORDINARY.fullmatch(value) and value.lower() not in names
+        )
+        self.values = sorted(secret, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, self.values))) if self.values else None
 
     def text(self, text: str) -> str:
-        """Give a text without secrets."""
-        for value in self.values:
-            text = text.replace(value, MASK)
-        for look in LOOKS:
-            text = look.sub(lambda match: match.group(1) + MASK, text)
-        return text
+        """Return a text without the known values."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
 
-    def known(self, text: str) -> str:
-        """Give a text without the values that are known; for what the cluster itself says."""
-        for value in self.values:
-            text = text.replace(value, MASK)
-        return text
+    def clean(self, value: Any) -> Any:
+        """Return a structure without the known values in any of its texts; the keys of mappings stay."""
+        if self._pattern is None:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {name: self.clean(part) for name, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.clean(part) for part in value]
+        return value
 
-    def lines(self, lines: Sequence[str]) -> list[str]:
-        """Give lines without secrets; private keys go as a whole."""
+    def log_line(self, line: str) -> str:
+        """Return a line that a program wrote without the known values and without everything that looks like a secret."""
+        line = self.text(line)
+        for pattern in LOG_PATTERNS:
+            line = pattern.sub(lambda match: match.group(1) + MASK, line)
+        return line
+
+    def log_lines(self, lines: Sequence[str]) -> list[str]:
+        """Return the lines of a log as :meth:`log_line` does; a private key becomes one masked line."""
         kept: list[str] = []
         inside = False
         for line in lines:
@@ -65,16 +106,31 @@ class Redactor:
                 inside = True
                 kept.append(MASK)
             if not inside:
-                kept.append(self.text(line))
+                kept.append(self.log_line(line))
             if KEY_ENDS.search(line):
                 inside = False
         return kept
 
-    def clean(self, findings: Iterable[Finding]) -> None:
-        """Take secrets out of findings: out of their logs and evidence, which quote programs."""
-        for finding in findings:
-            finding.logs = self.lines(finding.logs)
-            finding.evidence = [self.text(line) for line in finding.evidence]
-            finding.title = self.known(finding.title)
-            finding.causes = [self.known(line) for line in finding.causes]
-            finding.advice = self.known(finding.advice)
+
+def _values(secret: Mapping[str, Any]) -> Iterator[str]:
+    data, texts = mapping(secret.get("data")), mapping(secret.get("stringData"))
+    for encoded, value in [(True, value) for value in data.values()] + [(False, value) for value in texts.values()]:
+        text = str(value)
+        yield text.strip()
+        plain = _decoded(text) if encoded else text
+        yield base64.b64encode(plain.encode()).decode()
+        yield plain.strip()
+        # A file in a Secret appears line by line in a log.
+        lines = plain.splitlines()
+        if len(lines) > 1:
+            for line in lines:
+                yield line.strip()
+        for part in PARTS:
+            yield from part.findall(plain)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return text

@@ -10,13 +10,16 @@ that it is never an argument of a process.
 
 from __future__ import annotations
 
-import calendar
+import base64
 import re
 import secrets
 import time
 from typing import Any, Iterable, Mapping
 
+from .._kube.timestamps import seconds_of, to_time
+
 TOKEN = re.compile(r"^([a-z0-9]{6})\.([a-z0-9]{16})$")
+TOKEN_TYPE = "bootstrap.kubernetes.io/token"
 KEY = re.compile(r"^[0-9a-f]{64}$")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 DESCRIPTION = "slipway.kube: joins of one run"
@@ -51,21 +54,22 @@ def token_secret(token: str, minutes: int, now: float | None = None) -> dict[str
     match = TOKEN.match(token)
     if not match:
         raise ValueError("a bootstrap token is six characters, a dot and sixteen characters, all of a-z and 0-9")
-    end = time.gmtime((time.time() if now is None else now) + minutes * 60)
+    end = (time.time() if now is None else now) + minutes * 60
+    values = {
+        "token-id": match.group(1),
+        "token-secret": match.group(2),
+        "description": DESCRIPTION,
+        "expiration": to_time(end),
+        "usage-bootstrap-authentication": "true",
+        "usage-bootstrap-signing": "true",
+        "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+    }
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": "bootstrap.kubernetes.io/token",
+        "type": TOKEN_TYPE,
         "metadata": {"name": f"bootstrap-token-{match.group(1)}", "namespace": "kube-system"},
-        "stringData": {
-            "token-id": match.group(1),
-            "token-secret": match.group(2),
-            "description": DESCRIPTION,
-            "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", end),
-            "usage-bootstrap-authentication": "true",
-            "usage-bootstrap-signing": "true",
-            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
-        },
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
     }
 
 
@@ -101,11 +105,6 @@ def ours(tokens: Iterable[Mapping[str, Any]], certificates: Mapping[str, Any], e
             if owner.get("kind") == "Secret"
         ]
     return list(dict.fromkeys(names))
-
-
-def seconds_of(timestamp: str) -> int:
-    """Seconds since the epoch of a time as Kubernetes writes it (RFC 3339, UTC)."""
-    return calendar.timegm(time.strptime(timestamp.split(".")[0].rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
 
 
 def stale_node(

@@ -11,8 +11,8 @@ from typing import Any, Mapping
 from .._host.record import Record
 from .._host.system import HostError
 from . import credentials, membership, recovery
+from .admin import API_ERRORS, SECRETS, connect
 from .config import check_patches, render, waived
-from .kubectl import Kubectl
 from .run import KubeadmError, config_folder, make_lasting, run_kubeadm
 
 # The token serves no one: it only keeps kubeadm from making one that lives for a day.
@@ -24,12 +24,14 @@ def wait_for_api(server: str, seconds: int) -> None:
 
     Raises KubeadmError with what it last said.
     """
-    kubectl = Kubectl(server=server, timeout=10)
+    client = connect(server=server)
     end = time.monotonic() + seconds
     while True:
-        reason = kubectl.silent_because()
-        if not reason:
+        try:
+            client.text("/readyz")
             return
+        except API_ERRORS as error:
+            reason = str(error)
         if time.monotonic() > end:
             raise KubeadmError(
                 f"This host is a control plane, but its API server has not become ready within {seconds} seconds. Evidence: {reason}"
@@ -110,7 +112,6 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     record.finish()
     recovery.forget_authorities(params["record_dir"])
     # After the record: a finished control plane is not made again because this fails; the token ends by itself.
-    secret = "bootstrap-token-" + credentials.token_id(token)
-    Kubectl(server=params["server"]).run("delete", "secret", secret, "--namespace", "kube-system", "--ignore-not-found")
+    connect(server=params["server"]).delete(f"{SECRETS}/bootstrap-token-{credentials.token_id(token)}")
     result["ca_cert_hash"] = membership.look(record).ca_hash
     return result

@@ -6,33 +6,37 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from .._host.facts.cluster import hash_of_ca, parse_kubeconfig
+from .._host.facts.cluster import parse_kubeconfig
 from .._host.system import HostError
+from .._kube.api import Client
+from .._kube.x509 import ca_cert_hash
 from . import credentials, etcd
+from .admin import SECRETS, connect, has_kubeconfig
 from .config import API
-from .kubectl import Kubectl
 from .run import LOG, config_folder, run_kubeadm
 
 CA = "/etc/kubernetes/pki/ca.crt"
-SYSTEM = ("--namespace", "kube-system")
-TOKENS = ("secrets", "--field-selector", "type=bootstrap.kubernetes.io/token", *SYSTEM)
+NODES = "/api/v1/nodes"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+CONFIGURATION = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+TOKENS = {"fieldSelector": f"type={credentials.TOKEN_TYPE}"}
 UPLOAD_TIMEOUT = 120
+MANAGER = "slipway.kube"
 
 
-def remove_stale(kubectl: Kubectl, host: Mapping[str, Any], dry: bool) -> list[str]:
+def remove_stale(client: Client, host: Mapping[str, Any], dry: bool) -> list[str]:
     """Remove the Node and the etcd member that a joining host left behind; what was removed, in words.
 
     Raises HostError where another machine is alive under its name.
     """
     removed: list[str] = []
-    node = kubectl.get("node", host["name"])
+    node = client.find(f"{NODES}/{host['name']}")
     if node:
-        lease = kubectl.get("lease", host["name"], "--namespace", "kube-node-lease")
+        lease = client.find(f"{LEASES}/{host['name']}") or {}
         refused = credentials.stale_node(node, lease, host["machine_id"], time.time(), host.get("seen", 0.0))
         if refused:
             raise HostError(refused)
@@ -40,14 +44,14 @@ def remove_stale(kubectl: Kubectl, host: Mapping[str, Any], dry: bool) -> list[s
         removed += etcd.remove_member([f"https://127.0.0.1:{etcd.CLIENT_PORT}"], host["name"], host["addresses"], dry)
     if node:
         if not dry:
-            kubectl.run("delete", "node", host["name"], "--ignore-not-found", "--wait=false")
+            client.delete(f"{NODES}/{host['name']}")
         removed.append(f"node {host['name']}")
     return removed
 
 
-def upload_certificates(kubectl: Kubectl, key: str) -> None:
+def upload_certificates(client: Client, key: str) -> None:
     """Upload the control planes' certificates, encrypted, and mark the Secret as ours."""
-    stored = kubectl.get("configmap", "kubeadm-config", *SYSTEM).get("data", {}).get("ClusterConfiguration", "")
+    stored = (client.find(CONFIGURATION) or {}).get("data", {}).get("ClusterConfiguration", "")
     init = {"apiVersion": API, "kind": "InitConfiguration", "certificateKey": key}
     with config_folder([init], {}) as folder:
         path = Path(folder) / "config.yaml"
@@ -63,54 +67,54 @@ def upload_certificates(kubectl: Kubectl, key: str) -> None:
             str(path),
         ]
         run_kubeadm(arguments, UPLOAD_TIMEOUT, None, LOG)
-    kubectl.run("annotate", "secret", credentials.CERTIFICATES, credentials.MARK + "=true", "--overwrite", *SYSTEM)
+    client.patch(
+        f"{SECRETS}/{credentials.CERTIFICATES}",
+        {"metadata": {"annotations": {credentials.MARK: "true"}}},
+        manager=MANAGER,
+    )
 
 
-def remove_all(kubectl: Kubectl, dry: bool) -> list[str]:
+def remove_all(client: Client, dry: bool) -> list[str]:
     """Remove the Secrets of all runs; their names."""
     description = base64.b64encode(credentials.DESCRIPTION.encode()).decode()
     names = credentials.ours(
-        kubectl.items(*TOKENS), kubectl.get("secret", credentials.CERTIFICATES, *SYSTEM), description
+        client.items(SECRETS, TOKENS), client.find(f"{SECRETS}/{credentials.CERTIFICATES}") or {}, description
     )
-    if names and not dry:
-        kubectl.run("delete", "secret", *names, "--ignore-not-found", *SYSTEM)
+    for name in names if not dry else ():
+        client.delete(f"{SECRETS}/{name}")
     return names
 
 
 def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Make or remove credentials; the module's result."""
     kubeconfig = Path(params["kubeconfig"])
-    if not kubeconfig.exists():
-        if not check_mode:
-            raise HostError(
-                f"This host is no control plane: it has no {kubeconfig}. Run the role slipway.kube.control_plane on it first."
-            )
+    if not has_kubeconfig(params["kubeconfig"], check_mode):
         said = ["A token is made." if params["state"] == "present" else "The token is removed."]
         return {"changed": True, "changes": said, "ca_cert_hash": "", "endpoint": ""}
-    kubectl = Kubectl(str(kubeconfig), params["server"])
+    client = connect(params["kubeconfig"], params["server"])
     text = kubeconfig.read_text()
     config = parse_kubeconfig(text)
     ca_file = Path(CA)
     result = {
-        "ca_cert_hash": hash_of_ca(ca_file.read_text() if ca_file.exists() else config["ca"]),
+        "ca_cert_hash": ca_cert_hash(ca_file.read_text() if ca_file.exists() else config["ca"]),
         "endpoint": config["server"].replace("https://", ""),
     }
     changes: list[str] = []
     if params["state"] == "absent":
-        changes = [f"Secret {name} removed." for name in remove_all(kubectl, check_mode)]
+        changes = [f"Secret {name} removed." for name in remove_all(client, check_mode)]
         if check_mode and not changes:
             changes = ["The token that this run would have made is removed."]
         return dict(result, changed=bool(changes), changes=changes)
 
     for host in params["joining"]:
-        changes += [f"Stale {name} removed." for name in remove_stale(kubectl, host, check_mode)]
+        changes += [f"Stale {name} removed." for name in remove_stale(client, host, check_mode)]
     changes.append(f"Token {credentials.token_id(params['token'])} made, valid for {params['minutes']} minutes.")
     if params["certificate_key"]:
         changes.append("Certificates of the control plane uploaded.")
     if not check_mode:
-        remove_all(kubectl, False)  # what an interrupted run left, before its owner is no longer known
+        remove_all(client, False)  # what an interrupted run left, before its owner is no longer known
         secret = credentials.token_secret(params["token"], params["minutes"])
-        kubectl.run("apply", "-f", "-", stdin=json.dumps(secret))
+        client.apply(f"{SECRETS}/{secret['metadata']['name']}", secret, MANAGER, force=True, dry_run=False)
         if params["certificate_key"]:
-            upload_certificates(kubectl, params["certificate_key"])
+            upload_certificates(client, params["certificate_key"])
     return dict(result, changed=True, changes=changes)

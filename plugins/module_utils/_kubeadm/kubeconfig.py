@@ -13,8 +13,8 @@ import binascii
 import copy
 from typing import Any, Mapping
 
-from .._host.facts.cluster import hash_of_ca
 from .._host.system import HostError
+from .._kube.x509 import ca_cert_hash
 
 
 class KubeconfigRefused(HostError):
@@ -33,7 +33,7 @@ def authorities(config: Mapping[str, Any]) -> dict[str, str]:
             pem = base64.b64decode(cluster.get("certificate-authority-data") or "").decode("ascii", "replace")
         except (ValueError, binascii.Error):
             pem = ""
-        result[cluster.get("server", "")] = hash_of_ca(pem)
+        result[cluster.get("server", "")] = ca_cert_hash(pem)
     return result
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._host.facts.cluster import hash_of_ca, parse_kubeconfig
+from .._host.facts.cluster import parse_kubeconfig
 from .._host.record import Record
+from .._kube.x509 import ca_cert_hash
 
 KUBERNETES = "/etc/kubernetes"
 NOTHING, DO, AGAIN, REFUSE = "nothing", "do", "again", "refuse"
@@ -45,7 +46,7 @@ def look(record: Record, folder: str = KUBERNETES, kubelet: str = "/var/lib/kube
     return Membership(
         joined=(base / "kubelet.conf").exists() and (Path(kubelet) / "config.yaml").exists(),
         serves=bool(admin) and (base / "manifests" / "kube-apiserver.yaml").exists(),
-        ca_hash=hash_of_ca(_read(base / "pki" / "ca.crt") or config["ca"]),
+        ca_hash=ca_cert_hash(_read(base / "pki" / "ca.crt") or config["ca"]),
         endpoint=config["server"].replace("https://", ""),
         cluster=record.cluster_name,
         operation=record.operation,

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .._host.system import HostError, host_lock
+from .admin import API_ERRORS
 
 
 def finish(module: Any, converge: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
     """Call C(converge(params, check_mode)) and exit with its result, warnings apart; HostError, ValueError and OSError become the failure."""
     try:
         result = converge(module.params, module.check_mode)
-    except (HostError, ValueError, OSError) as error:
+    except (HostError, *API_ERRORS, ValueError, OSError) as error:
         module.fail_json(msg=str(error))
     for words in result.pop("warnings", []):
         module.warn(words)

@@ -5,24 +5,22 @@
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Mapping
 
 from .._host.system import HostError
+from .._kube.api import ApiError, Client, Unreachable
 from . import labels, serving_certificates
+from .admin import connect, has_kubeconfig
 from .config import CONTROL_PLANE_TAINT, node_taints
 from .issue_credentials import remove_all
-from .kubectl import ApiError, Kubectl
 
 
 class Nodes:
     """All nodes of one call, brought step by step to where they should be."""
 
-    def __init__(self, kubectl: Kubectl, params: Mapping[str, Any], dry: bool) -> None:
-        self.kubectl = kubectl
+    def __init__(self, params: Mapping[str, Any], dry: bool) -> None:
         self.params = params
         self.dry = dry
         self.wanted = {node["name"]: dict(node, schedulable=params["schedulable"]) for node in params["nodes"]}
@@ -34,43 +32,46 @@ class Nodes:
         self.changes: list[str] = []
         self.summary: dict[str, dict[str, Any]] = {}
 
-    def step(self) -> bool:
+    def step(self, client: Client) -> bool:
         """Do what can be done now; whether all is done. ``waiting`` says for each node what is missing.
 
-        Raises ApiError.
+        :raises ApiError: the API server refuses a request.
+        :raises Unreachable: it does not answer.
         """
         self.waiting = {}
-        have = {node["metadata"]["name"]: node for node in self.kubectl.items("nodes")}
+        have = {node["metadata"]["name"]: node for node in client.items("/api/v1/nodes")}
         self.summary = {name: labels.summarize(node) for name, node in sorted(have.items())}
         for name, node in self.wanted.items():
             if name not in have:
                 self.waiting[name] = "it has not registered"
             elif name not in self.described:
-                self.describe(node, have[name])
+                self.describe(client, node, have[name])
         if self.params["serving_certificates"]:
-            self.approve()
+            self.approve(client)
             self.look_at_kubelets([name for name in self.wanted if name in have and name not in self.serving])
         return not self.waiting
 
-    def describe(self, node: Mapping[str, Any], have: Mapping[str, Any]) -> None:
+    def describe(self, client: Client, node: Mapping[str, Any], have: Mapping[str, Any]) -> None:
         """Labels and taints of one node."""
         owned = [labels.taint_key(CONTROL_PLANE_TAINT)] if node["control_plane"] else []
         patch, said = labels.change_node(have, node["labels"], node_taints(node, node["control_plane"]), owned)
         if patch and not self.dry:
             try:
-                self.kubectl.run("patch", "node", node["name"], "--type=merge", "--patch", json.dumps(patch))
+                client.patch(f"/api/v1/nodes/{node['name']}", patch)
             except ApiError as error:
                 # Another one (the kubelet, a controller) wrote to the node in between: look again.
-                if "Conflict" in error.reason or "has been modified" in error.reason:
+                if error.status == 409:
                     self.waiting[node["name"]] = "its labels and taints: others kept changing it"
                     return
                 raise
         self.described.add(node["name"])
         self.changes += [f"{node['name']}: {words}" for words in said]
 
-    def approve(self) -> None:
+    def approve(self, client: Client) -> None:
         """Decide on all requests for serving certificates."""
-        pending = [item for item in self.kubectl.items("csr") if serving_certificates.is_pending(item)]
+        pending = [
+            item for item in client.items(serving_certificates.REQUESTS) if serving_certificates.is_pending(item)
+        ]
         self.refused = {}
         good: dict[str, str] = {}
         for request in pending:
@@ -81,7 +82,7 @@ class Nodes:
             else:
                 good[request["metadata"]["name"]] = node
         if good and not self.dry:
-            self.kubectl.run("certificate", "approve", *good)
+            client.each(lambda name: serving_certificates.approve(client, name), good)
         for node in good.values():
             if node not in self.approved:
                 self.approved.append(node)
@@ -146,31 +147,27 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         raise HostError(
             f"The name {', '.join(double)} is given to more than one node. Give each host its own kube_node_name."
         )
-    kubeconfig = params["kubeconfig"]
-    nodes = Nodes(Kubectl(kubeconfig, params["server"]), params, check_mode)
-    if not Path(kubeconfig).exists():
-        if not check_mode:
-            raise HostError(
-                f"This host is no control plane: it has no {kubeconfig}. Run the role slipway.kube.control_plane on it first."
-            )
+    nodes = Nodes(params, check_mode)
+    if not has_kubeconfig(params["kubeconfig"], check_mode):
         nodes.waiting = dict.fromkeys(nodes.wanted, "")
         nodes.predict()
         return nodes.result()
+    client = connect(params["kubeconfig"], params["server"])
     if params["end_joining"]:
-        nodes.changes += [f"Secret {name} removed." for name in remove_all(nodes.kubectl, check_mode)]
+        nodes.changes += [f"Secret {name} removed." for name in remove_all(client, check_mode)]
     if check_mode:
-        nodes.step()
+        nodes.step(client)
         nodes.predict()
         return nodes.result()
-    nodes.kubectl.patience = 0  # from here on this loop is what is patient
+    impatient = connect(params["kubeconfig"], params["server"], patience=0)  # the loop below repeats the whole step
     end = time.monotonic() + params["timeout"]
     problem = ""
     while True:
         try:
-            if nodes.step():
+            if nodes.step(impatient):
                 return nodes.result()
             problem = ""
-        except ApiError as error:
+        except (ApiError, Unreachable) as error:
             problem = str(error)
         if time.monotonic() > end:
             break

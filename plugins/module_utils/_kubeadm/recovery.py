@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from . import etcd
+from .admin import ADMIN, API_ERRORS, connect
 from .config import CRI_SOCKET
-from .kubectl import ADMIN, ApiError, Kubectl
 from .run import LOG, KubeadmError, run_kubeadm
 
 PKI = "/etc/kubernetes/pki"
@@ -68,8 +68,8 @@ def other_nodes(name: str, kubeconfig: str = ADMIN) -> list[str]:
     if not Path(kubeconfig).exists():
         return []
     try:
-        nodes = Kubectl(kubeconfig, timeout=5, patience=0).items("nodes")
-    except ApiError:
+        nodes = connect(kubeconfig, timeout=10, patience=0).items("/api/v1/nodes")
+    except API_ERRORS:
         return []
     return sorted(node["metadata"]["name"] for node in nodes if node["metadata"]["name"] != name)
 

@@ -17,8 +17,10 @@ import socket
 import ssl
 from typing import Any, Mapping
 
-from .certificate_requests import RequestError, parse_request
+from .._kube.api import Client
+from .._kube.x509 import RequestError, parse_certificate_request
 
+REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 SIGNER = "kubernetes.io/kubelet-serving"
 USAGES = ({"digital signature", "server auth"}, {"digital signature", "key encipherment", "server auth"})
 GROUPS = {"system:nodes", "system:authenticated"}
@@ -65,7 +67,7 @@ def refuse(request: Mapping[str, Any], node: Mapping[str, Any] | None) -> str:
     if set(spec.get("usages") or []) not in USAGES:
         return f"it asks for the usages {', '.join(spec.get('usages') or []) or 'none'}"
     try:
-        asked = parse_request(base64.b64decode(spec.get("request", "")))
+        asked = parse_certificate_request(base64.b64decode(spec.get("request", "")))
     except (RequestError, binascii.Error) as error:
         return f"it cannot be read: {error}"
     if asked.common_name != USER + name:
@@ -83,6 +85,18 @@ def refuse(request: Mapping[str, Any], node: Mapping[str, Any] | None) -> str:
             f" {', '.join(sorted(allowed)) or 'no address'} only"
         )
     return "" if asked.addresses or asked.dns_names else "it names neither a DNS name nor an address"
+
+
+def approve(client: Client, name: str) -> None:
+    """Approve a pending request.
+
+    A pending request has no conditions, so a merge patch replaces none, and it can be repeated.
+
+    :param name: name of the CertificateSigningRequest.
+    """
+    condition = {"type": "Approved", "status": "True", "reason": "ApprovedByInventory"}
+    condition["message"] = "The inventory gives the node the requested names and addresses."
+    client.patch(f"{REQUESTS}/{name}/approval", {"status": {"conditions": [condition]}})
 
 
 def serves(address: str, ca_file: str, port: int = KUBELET_PORT, timeout: float = 3.0) -> str:

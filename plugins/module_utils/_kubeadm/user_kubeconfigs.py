@@ -13,8 +13,9 @@ from typing import Any, Mapping
 
 from .._host.record import Record, describe_file
 from .._host.system import HostError, write_atomic
+from .._kube.api import view_kubeconfig
 from . import kubeconfig as core
-from .kubectl import Kubectl
+from .admin import has_kubeconfig
 
 MODE = 0o600
 
@@ -34,7 +35,7 @@ def find_home(user: str) -> pwd.struct_passwd:
 
 def read_config(path: Path) -> dict[str, Any] | None:
     """A kubeconfig, or None where there is none."""
-    return Kubectl(str(path)).config() if path.exists() and path.stat().st_size else None
+    return view_kubeconfig("kubectl", str(path)) if path.exists() and path.stat().st_size else None
 
 
 def give(
@@ -68,14 +69,9 @@ def give(
 def converge(params: Mapping[str, Any], check_mode: bool, fetch: bool) -> dict[str, Any]:
     """Give every user the kubeconfig; the module's result, with the kubeconfig itself where it is fetched."""
     entries = [find_home(user) for user in dict.fromkeys(params["users"])]
-    admin = Path(params["kubeconfig"])
     want = None
-    if admin.exists():
-        want = core.make_kubeconfig(Kubectl(str(admin)).config(), params["namespace"])
-    elif not check_mode:
-        raise HostError(
-            f"This host is no control plane: it has no {admin}. Run the role slipway.kube.control_plane on it first."
-        )
+    if has_kubeconfig(params["kubeconfig"], check_mode):
+        want = core.make_kubeconfig(view_kubeconfig("kubectl", params["kubeconfig"]), params["namespace"])
     result: dict[str, Any] = {"changed": False, "paths": [], "changes": [], "diff": []}
     if want is not None:
         for entry in entries:  # all are looked at before one is written

@@ -11,6 +11,7 @@ from typing import Any, Mapping, Sequence
 
 from .._kube.api import ApiError
 from .._kube.objects import Reference
+from .._kube.quantities import parse_quantity
 from .manifest import explain
 from .ownership import MANAGER, PRECIOUS
 
@@ -138,33 +139,9 @@ def _label(item: Any, number: int) -> str:
 def _same_quantity(live: Any, wanted: Any) -> bool:
     """Whether the server merely writes a quantity otherwise (0.5 and 500m, 1000m and 1, 1024Mi and 1Gi)."""
     if isinstance(live, (str, int, float)) and isinstance(wanted, (str, int, float)) and not isinstance(wanted, bool):
-        one, other = _quantity(live), _quantity(wanted)
-        return one is not None and one == other
+        quantity = parse_quantity(live)
+        return quantity is not None and quantity == parse_quantity(wanted)
     return False
-
-
-UNITS = {
-    "": 1.0,
-    "m": 1e-3,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
-}
-
-
-def _quantity(value: Any) -> float | None:
-    match = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(value))
-    if not match or match[2] not in UNITS:
-        return None
-    try:
-        return float(match[1]) * UNITS[match[2]]
-    except ValueError:
-        return None
 
 
 def short(value: Any) -> str:

@@ -13,10 +13,8 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, mapping, mappings, reference
+from .._kube.pod_networks import POD_NETWORKS, find_pod_network
 
-# DaemonSets of pod networks by their usual names: those that enforce NetworkPolicy, and those that do not.
-ENFORCING = ("calico-node", "cilium", "canal", "antrea-agent", "kube-router", "weave-net", "ovnkube-node", "anetd")
-LAX = ("kube-flannel-ds", "kube-flannel")
 # Groups of custom resources by which controllers that give addresses are known (MetalLB, Cilium, kube-vip, PureLB, OpenELB).
 BALANCERS = ("metallb.io", "cilium.io", "kubevip.io", "purelb.io", "network.kubesphere.io")
 DEFAULT_INGRESS_CLASS = "ingressclass.kubernetes.io/is-default-class"
@@ -147,11 +145,12 @@ def _who(those: Sequence[Need]) -> str:
 
 def _check_policy(client: Client, those: Sequence[Need], objects: Sequence[Object]) -> list[str]:
     sets = [content["metadata"]["name"] for content in client.items("/apis/apps/v1/daemonsets")]
-    lax = [name for name in sets if name in LAX]
-    if any(name in ENFORCING for name in sets) or not lax:
+    network = find_pod_network(sets)
+    if network is None or network.network_policy:
         return []  # it is enforced, or by something that is not known here: no alarm without evidence
+    daemon_set = next(name for name in sets if POD_NETWORKS.get(name) == network)
     return [
-        f"{_who(those)}: the pod network (DaemonSet {lax[0]}) enforces no NetworkPolicy, so it has no effect. "
+        f"{_who(those)}: the pod network (DaemonSet {daemon_set}) enforces no NetworkPolicy, so it has no effect. "
         "A pod network such as Calico or Cilium enforces it."
     ]
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, reference
+from .._kube.redaction import Redactor
 from . import prune
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
@@ -27,7 +28,6 @@ from .plan import Plan, Planner, candidates
 from .record import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Record
 from .report import Report, summary
 from .rollback import go_back
-from .scrub import Scrubber
 from .settings import Settings
 from .stateful_set import free
 from .store import Store
@@ -49,7 +49,7 @@ class Engine:
         self.desired: Desired = desire(settings, discover(client))
         self.store = Store(client, settings.name, settings.namespace)
         lock = Lock(client, settings.name, settings.namespace, settings.run_id)
-        scrub = Scrubber(self.desired.all)
+        scrub = Redactor(self.desired.all)
         self.work = Work(client, settings, self.store, lock, self.desired.path, scrub)
         self.report = Report(settings, self.work)
 

@@ -10,13 +10,13 @@ recognised by its process, so that the next run need not wait. A run that could 
 
 from __future__ import annotations
 
-import calendar
 import os
 import threading
 import time
 from typing import Any, Callable, Mapping
 
 from .._kube.api import ApiError, Client, Unreachable
+from .._kube.timestamps import seconds_of, to_micro_time
 from .errors import LockLost
 from .ownership import RELEASE
 
@@ -137,7 +137,7 @@ class Lock:
             return ""
         if dead((metadata.get("annotations") or {}).get(PROCESS) or ""):
             return ""
-        age = _age(spec.get("renewTime") or "")
+        age = time.time() - seconds_of(spec.get("renewTime"))
         version = metadata.get("resourceVersion") or ""
         if self._seen[0] != version:
             self._seen = (version, time.monotonic())
@@ -170,8 +170,8 @@ class Lock:
         spec = {
             "holderIdentity": self.run_id,
             "leaseDurationSeconds": DURATION,
-            "acquireTime": _micro(self.started),
-            "renewTime": _micro(time.time()),
+            "acquireTime": to_micro_time(self.started),
+            "renewTime": to_micro_time(time.time()),
         }
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
@@ -245,15 +245,3 @@ def _start_of(pid: int) -> str:
     except OSError:
         return ""
     return "" if fields[0] in ("Z", "X") else fields[19]
-
-
-def _micro(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%06dZ" % (seconds % 1 * 1000000)
-
-
-def _age(text: str) -> float:
-    """Give how long ago a time of the API was, in seconds; endless where there is none."""
-    try:
-        return time.time() - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
-    except ValueError:
-        return float("inf")

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, content_of, reference
+from .._kube.redaction import Redactor
 from . import prune
 from .apply import lingering
 from .context import Work
@@ -22,7 +23,6 @@ from .ownership import identity
 from .plan import Plan, Planner, Want
 from .record import Record
 from .report import Report, summary
-from .scrub import Scrubber
 from .settings import Settings
 from .store import Store
 
@@ -40,7 +40,7 @@ class Absence:
         self.desired = Desired([], {}, served, served)
         self.store = Store(client, settings.name, settings.namespace)
         lock = Lock(client, settings.name, settings.namespace, settings.run_id)
-        self.work = Work(client, self.settings, self.store, lock, self.desired.path, Scrubber())
+        self.work = Work(client, self.settings, self.store, lock, self.desired.path, Redactor())
         self.report = Report(self.settings, self.work)
 
     def run(self) -> dict[str, Any]:

@@ -268,9 +268,9 @@ def _no_revision(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequenc
     there = ", ".join(f"{one.number} ({told_images(one.template)})" for one in revisions) or "none"
     if not wanted.revision:
         now = current(revisions)
-        return "{} has no revision before the current one{}, so there is nothing to go back to. Set what it should run, for example with action set_image.".format(
-            wanted.name,
-            f" ({now.number})" if now else "",
+        return (
+            f"{wanted.name} has no revision before the current one{f' ({now.number})' if now else ''}, so there is nothing to go back to. "
+            "Set what it should run, for example with action set_image."
         )
     limit = (workload.get("spec") or {}).get("revisionHistoryLimit", 10)
     return (

@@ -83,16 +83,25 @@ class Result:
         return {"test": self.test, "ok": self.ok, "evidence": self.evidence, "seconds": round(self.seconds, 1)}
 
 
+def namespace(annotations: Mapping[str, str]) -> Object:
+    """Return the namespace of the test objects."""
+    labels = {
+        "app.kubernetes.io/managed-by": MANAGER,
+        "app.kubernetes.io/part-of": NAMESPACE,
+        # Pods on the node network need it (https://kubernetes.io/docs/concepts/security/pod-security-standards/).
+        "pod-security.kubernetes.io/enforce": "privileged",
+    }
+    metadata = {"name": NAMESPACE, "labels": labels, "annotations": dict(annotations)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
 def objects(image: str, host_port: int) -> list[Object]:
     """Make what is put into the cluster for the time of the test.
 
     :param image: image of agnhost, Kubernetes' own test program (https://pkg.go.dev/k8s.io/kubernetes/test/images/agnhost).
     :param host_port: TCP port on which the pods of the nodes' network answer.
     """
-    labels = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/part-of": NAMESPACE}
-    namespace = {"name": NAMESPACE, "labels": dict(labels, **{"pod-security.kubernetes.io/enforce": "privileged"})}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": namespace},
         # Made here so that the first pods need not wait for the one that a controller makes.
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "probe", "namespace": NAMESPACE}},
         _service("web", "ClusterIP"),

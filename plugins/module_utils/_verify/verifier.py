@@ -12,8 +12,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 from .._diagnosis.system import CONTROL_PLANE, api_addresses, network_of, node_problems, node_summary, system_problems
 from .._kube.api import ApiError, Client, Unreachable
-from .._kube.objects import Object, Resource
-from .._release.manifest import Manifest
+from .._kube.objects import Object, Resource, reference, stages
 from . import probes
 from .conversation import Conversation, Trial
 from .probes import MANAGER, NAMESPACE, Result
@@ -58,7 +57,6 @@ class Verifier:
         self.results: list[Result] = []
         self.nodes: list[dict[str, Any]] = []
         self._last = False
-        self._uid = ""
         self.network: dict[str, Any] = {"name": "", "network_policy": None}
 
     @property
@@ -84,7 +82,7 @@ class Verifier:
         self._until("API servers", self._api_servers)
         if not self.ok:
             return
-        there = True
+        uid = self._create_namespace()
         try:
             # The test pods start while the system's are still settling.
             self._create(image, host_port)
@@ -92,12 +90,8 @@ class Verifier:
             self._until("test pods", self._test_pods)
             if self.ok:
                 self._ask(domain, host_port)
-        except Foreign:
-            there = False
-            raise
         finally:
-            if there:
-                self._remove("clean-up", self._pods_gone)
+            self._remove("clean-up", self._pods_gone, uid)
 
     def _until(self, test: str, look: Callable[[], Seen], wait: bool = True, deadline: float | None = None) -> None:
         started = hoped = time.monotonic()
@@ -187,28 +181,31 @@ class Verifier:
                 f"Namespace {NAMESPACE} is in the cluster, and this module did not make it (no label app.kubernetes.io/managed-by={MANAGER}). "
                 "Nothing was touched. Rename or delete it, or verify with mode light."
             )
-        self._remove("leftovers of an earlier run", self._namespace_gone)
+        self._remove("leftovers of an earlier run", self._namespace_gone, live["metadata"]["uid"])
 
     def _create(self, image: str, host_port: int) -> None:
-        namespace, *others = probes.objects(image, host_port)
-        self._uid = self._create_namespace(namespace)
-        manifest = Manifest(self.client, others, NAMESPACE, MANAGER, force=True)
-        manifest.run(manifest.plan(), self.deadline)
+        for stage in stages(probes.objects(image, host_port)):
+            self.client.each(self._apply, stage)
 
-    def _create_namespace(self, namespace: Object) -> str:
+    def _apply(self, content: Object) -> None:
+        resource = Resource(content["kind"].lower() + "s", True)
+        self.client.apply(resource.path(reference(content)), content, MANAGER, force=True, dry_run=False)
+
+    def _create_namespace(self) -> str:
         """Make the test's namespace and return its uid; one that another verification works in is waited for.
 
         Two that shared it would take away each other's pods: the module of a playbook that was ended goes on on its host.
         """
-        mine = {"metadata": {**namespace["metadata"], "annotations": {RUN: uuid.uuid4().hex}}}
+        run = uuid.uuid4().hex
+        content = probes.namespace({RUN: run})
         while True:
             try:
-                return self.client.create("/api/v1/namespaces", {**namespace, **mine}, MANAGER)["metadata"]["uid"]
+                return self.client.create("/api/v1/namespaces", content, MANAGER)["metadata"]["uid"]
             except ApiError as error:
                 if error.status != 409:
                     raise
             live = self.client.find(NAMESPACE_PATH) or {"metadata": {}}
-            if (live["metadata"].get("annotations") or {}).get(RUN) == mine["metadata"]["annotations"][RUN]:
+            if (live["metadata"].get("annotations") or {}).get(RUN) == run:
                 return live["metadata"]["uid"]  # the answer to a request that was repeated
             if time.monotonic() > self.deadline:
                 raise Foreign(
@@ -239,9 +236,9 @@ class Verifier:
         evidence = "\n".join([f"{len(bad)} failed:", probes.shorten(bad), trial.hint]) if bad else trial.fine
         self.results.append(Result(trial.test, not bad, evidence, time.monotonic() - started))
 
-    def _remove(self, test: str, gone: Callable[[], Seen]) -> None:
+    def _remove(self, test: str, gone: Callable[[], Seen], uid: str) -> None:
         """Take the test's namespace away, unless another run has made it anew in the meantime."""
-        if self.client.delete(NAMESPACE_PATH, self._uid):
+        if self.client.delete(NAMESPACE_PATH, uid):
             # The namespace goes some seconds after it is told to; the pods are told here, so that they go at once.
             for path in (*WORKLOAD_PATHS, NAMESPACE_PATH + "/pods"):
                 self.client.delete(path)

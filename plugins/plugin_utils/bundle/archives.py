@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images in archives that a site brings: which there are, and how skopeo calls them.
+"""Image archives that the user supplies: the images in them, and the names by which skopeo reads them.
 
-docker-archive (``docker save``), OCI archive and OCI folder (``skopeo copy … oci:…``) are understood.
+Supported are docker-archive (``docker save``), OCI archive and OCI folder (``skopeo copy … oci:…``).
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import BundleError
 from .files import sha256_of
-from .names import ImageName
-from .request import Archive
+from .names import BundleError, ImageName
+from .request import ArchivedImage
 
 ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 
 
-def read_archive(path: Path, name: str = "") -> list[Archive]:
-    """Every image of an archive.
+def read_archive(path: Path, name: str = "") -> list[ArchivedImage]:
+    """Return every image of an archive.
 
-    :param name: the image's name where the archive does not carry one (OCI archives often do not).
-    :raises BundleError: nothing is there, it is no image archive, or an image has no name.
+    :param name: the image's name, for an archive that does not contain it (OCI archives often do not).
+    :raises BundleError: the path cannot be read, is not an image archive, or an image has no name.
     """
     try:
         if path.is_dir():
@@ -41,20 +40,20 @@ def read_archive(path: Path, name: str = "") -> list[Archive]:
             digest = sha256_of(path)
     except OSError as error:
         raise BundleError(
-            f"The image archive {path} cannot be read ({error.strerror}): correct bundle_image_archives."
+            f"The image archive {path} cannot be read ({error.strerror}). Correct bundle_image_archives."
         ) from error
     found = references(documents, path.is_dir(), str(path))
     if name:
         if len(found) != 1:
             raise BundleError(
-                f"The image archive {path} holds {len(found)} images, so one name ({name}) cannot be given to it: leave the name out."
+                f"The image archive {path} contains {len(found)} images, so it cannot be given one name ({name}). Remove the name."
             )
         found = [(found[0][0], name)]
-    return [Archive(source, _whole_name(text, str(path)), str(path), digest) for source, text in found]
+    return [ArchivedImage(source, _whole_name(text, str(path)), str(path), digest) for source, text in found]
 
 
 def _documents(path: Path) -> dict[str, Any]:
-    """manifest.json and index.json of an archive, read without unpacking it."""
+    """Return manifest.json and index.json of an archive, without unpacking it."""
     documents = {}
     try:
         with tarfile.open(path, "r:*") as tar:
@@ -65,7 +64,7 @@ def _documents(path: Path) -> dict[str, Any]:
                         documents[member.name.lstrip("./")] = _parse(path, content.read())
     except tarfile.TarError as error:
         raise BundleError(
-            f"{path} is no image archive: it is no tar file, plain or gzip. Expected what `docker save` or `skopeo copy … oci-archive:…` writes."
+            f"{path} is not an image archive: it is not a tar file (plain or gzip). Supply a file written by `docker save` or `skopeo copy … oci-archive:…`."
         ) from error
     return documents
 
@@ -74,15 +73,15 @@ def _parse(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise BundleError(f"The image archive {path} is damaged ({error}): bring it again.") from error
+        raise BundleError(f"The image archive {path} is damaged ({error}). Supply it again.") from error
 
 
 def references(documents: Mapping[str, Any], folder: bool, path: str) -> list[tuple[str, str]]:
-    """What skopeo calls each image of an archive, and the image's name (empty where there is none). Pure.
+    """Return skopeo's name for each image of an archive, and the image's own name (empty if it has none). Pure.
 
-    :param documents: its manifest.json (docker) and index.json (OCI), those that there are.
-    :param folder: it is an OCI folder, not a file.
-    :raises BundleError: neither document is there, or no image is listed.
+    :param documents: its manifest.json (docker) and index.json (OCI), as far as they exist.
+    :param folder: whether it is an OCI folder rather than a file.
+    :raises BundleError: neither document exists, or no image is listed.
     """
     found: list[tuple[str, str]] = []
     if not folder and "manifest.json" in documents:
@@ -100,23 +99,23 @@ def references(documents: Mapping[str, Any], folder: bool, path: str) -> list[tu
             found.append((f"{transport}:{path}:{reference}" if reference else f"{transport}:{path}", name))
     if not found:
         raise BundleError(
-            f"{path} is no image archive: it has neither a manifest.json (docker save) nor an index.json (OCI) that lists an image."
+            f"{path} is not an image archive: it has neither a manifest.json (docker save) nor an index.json (OCI) that lists an image."
         )
     return found
 
 
 def _whole_name(text: str, path: str) -> ImageName:
-    """An image name that is more than a tag."""
+    """Return the name of an image, which must be more than a tag."""
     if not text or ("/" not in text and ":" not in text):
         raise BundleError(
-            f"The image archive {path} carries no image name" + (f" but {text!r}" if text else "") + ": "
-            "give it as {path: …, name: REGISTRY/NAME:TAG} in bundle_image_archives, or save the image by its name."
+            f"The image archive {path} contains no image name{f', only {text!r}' if text else ''}. "
+            "Write {path: …, name: REGISTRY/NAME:TAG} in bundle_image_archives, or save the image by its full name."
         )
     return ImageName.parse(text)
 
 
 def images_in(objects: Any) -> list[str]:
-    """Whole names of the images that the containers of Kubernetes objects name, each once, in order. Pure."""
+    """Return the full names of the images that the containers of Kubernetes objects use, without duplicates. Pure."""
     found: list[str] = []
 
     def walk(value: Any, of_pod: bool) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at a bundle, and make it what is wanted: the one place where plan, work and index meet."""
+"""Inspect, build, verify and remove a bundle."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import index as indexes
-from .errors import BundleError
-from .executors import Workshop
+from . import index as index_file
+from .executors import StepExecutor
 from .files import prune
 from .index import Index
-from .staleness import Finished, Have, Plan, Step, plan
+from .names import BundleError
+from .staleness import BuildStep, BundleState, PendingWork, StepResult, pending_work
 
 
 @dataclass
-class Look:
-    """What is there and what is left to do."""
+class Inspection:
+    """The existing bundle compared with the requested one."""
 
-    steps: list[Step]
+    steps: list[BuildStep]
     index: Index
     broken: dict[str, str]
-    plan: Plan
-    unfinished: bool  # an earlier run was ended
+    pending: PendingWork
+    interrupted: bool  # an earlier run did not finish
 
 
 @dataclass
-class Report:
+class BuildResult:
     """What a run did."""
 
     changed: bool
@@ -42,99 +42,102 @@ class Report:
     done: list[tuple[str, float]] = field(default_factory=list)  # titles and seconds
 
 
-def look(steps: list[Step], index: Index, shop: Workshop) -> Look:
-    """Compare a bundle with what is wanted. Reads every file, changes nothing."""
-    broken = indexes.check(shop.root, index.files)
-    shop.learn(steps, index)
-    have = Have(index.steps, broken, indexes.listing(shop.root), shop.ready())
-    return Look(steps, index, broken, plan(steps, have), (shop.root / indexes.UNFINISHED).is_file())
+def inspect(steps: list[BuildStep], index: Index, executor: StepExecutor) -> Inspection:
+    """Compare the existing bundle with the requested steps. Reads every file and changes nothing."""
+    broken = index_file.check(executor.root, index.files)
+    executor.prepare(steps, index)
+    state = BundleState(index.steps, broken, index_file.listing(executor.root), executor.ready())
+    interrupted = (executor.root / index_file.UNFINISHED).is_file()
+    return Inspection(steps, index, broken, pending_work(steps, state), interrupted)
 
 
-def make(
-    seen: Look,
-    shop: Workshop,
+def build(
+    found: Inspection,
+    executor: StepExecutor,
     about: Index,
-    start: Callable[[int, int, Step], None],
-    done: Callable[[Step, float], None],
-) -> Report:
-    """Do what is left. Every finished step is written down, so that a run that is ended is gone on from.
+    start: Callable[[int, int, BuildStep], None],
+    done: Callable[[BuildStep, float], None],
+) -> BuildResult:
+    """Execute the pending steps. Every completed step is recorded, so an interrupted run resumes.
 
-    :param about: an index that says what the new bundle is as a whole.
-    :param start: told the number of a step, how many there are, and the step.
-    :param done: told the step and its seconds.
-    :raises BundleError: a step fails; what was done stays.
+    :param about: an index that describes the new bundle as a whole.
+    :param start: called before each step with its number, the number of steps, and the step.
+    :param done: called after each step with the step and its duration in seconds.
+    :raises BundleError: a step fails; the results of completed steps are kept.
     """
-    index = seen.index
-    left = {step.key for step in seen.plan.steps}
-    index.keep_only({step.key for step in seen.steps} - left, seen.broken)
+    index, pending = found.index, found.pending
+    index.keep_only({step.key for step in found.steps} - {step.key for step in pending.steps}, found.broken)
     index.describe(about)
-    report = Report(seen.plan.changes, index)
-    if not seen.plan.changes:
-        report.changed = indexes.save(shop.root, index, finished=True)
-        return report
-    shop.root.mkdir(parents=True, exist_ok=True)
-    shop.clean(everything=False)
-    for number, step in enumerate(seen.plan.steps, 1):
-        start(number, len(seen.plan.steps), step)
+    result = BuildResult(pending.changes, index)
+    if not pending.changes:
+        result.changed = index_file.save(executor.root, index, finished=True)
+        return result
+    executor.root.mkdir(parents=True, exist_ok=True)
+    executor.clean(everything=False)
+    for number, step in enumerate(pending.steps, 1):
+        start(number, len(pending.steps), step)
         began = time.monotonic()
-        made = shop.do(step)
+        output = executor.execute(step)
         if step.kept:
-            index.note(step.key, Finished(shop.prints[step.key], tuple(sorted(made.files))), made.items, made.files)
-            indexes.save(shop.root, index, finished=False)
+            finished = StepResult(executor.prints[step.key], tuple(sorted(output.files)))
+            index.note(step.key, finished, output.items, output.files)
+            index_file.save(executor.root, index, finished=False)
         seconds = time.monotonic() - began
-        report.done.append((step.title, round(seconds, 1)))
+        result.done.append((step.title, round(seconds, 1)))
         done(step, seconds)
-    indexes.save(shop.root, index, finished=True)
-    prune(shop.root, sorted(indexes.listing(shop.root) - set(index.files)))
-    shop.clean(everything=True)
-    return report
+    index_file.save(executor.root, index, finished=True)
+    prune(executor.root, sorted(index_file.listing(executor.root) - set(index.files)))
+    executor.clean(everything=True)
+    return result
 
 
 def verify(root: Path) -> tuple[Index, list[str]]:
-    """The index of a finished bundle, and a sentence for every file that is not as recorded.
+    """Return the index of a finished bundle, and a sentence for every file that differs from it.
 
     :raises BundleError: there is no finished bundle.
     """
-    if not (root / indexes.NAME).is_file():
-        unfinished = (root / indexes.UNFINISHED).is_file()
-        raise BundleError(
-            f"{root} holds no {'finished ' if unfinished else ''}bundle: {indexes.NAME} is not there. "
-            + (
-                "A run that made it was ended: start it again, it goes on."
-                if unfinished
-                else "Make it with slipway.kube.bundle, or unpack one there."
+    path = root / index_file.NAME
+    if not path.is_file():
+        if (root / index_file.UNFINISHED).is_file():
+            raise BundleError(
+                f"{root} contains no finished bundle: {index_file.NAME} does not exist. The run that builds it was interrupted. "
+                "Run slipway.kube.bundle again to resume it."
             )
-        )
-    index = Index.from_text((root / indexes.NAME).read_text(encoding="utf-8"), str(root / indexes.NAME))
-    return index, indexes.name_broken(indexes.check(root, index.files), index)
-
-
-def remove(root: Path, only_look: bool) -> bool:
-    """Remove a bundle; what else lies in its folder stays. Returns whether there was one."""
-    parts = [
-        root / name
-        for name in (indexes.NAME, indexes.UNFINISHED, "vars.yml", *indexes.FOLDERS)
-        if (root / name).exists()
-    ]
-    if parts and not any((root / name).exists() for name in (indexes.NAME, indexes.UNFINISHED)):
         raise BundleError(
-            f"{root} is not removed: it has no {indexes.NAME}, so it may not be a bundle. Remove it by hand if it is."
+            f"{root} contains no bundle: {index_file.NAME} does not exist. Build one with slipway.kube.bundle, or unpack one there."
         )
-    for part in parts if not only_look else []:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink()
-    if not only_look and root.is_dir() and not any(root.iterdir()):
-        root.rmdir()
+    index = Index.from_text(path.read_text(encoding="utf-8"), str(path))
+    return index, index_file.describe_broken(index_file.check(root, index.files), index)
+
+
+def remove(root: Path, dry_run: bool) -> bool:
+    """Remove a bundle; other files in its folder are kept.
+
+    :returns: whether there was a bundle.
+    :raises BundleError: the folder has a bundle's folders but no index.
+    """
+    indexes = (index_file.NAME, index_file.UNFINISHED)
+    parts = [root / name for name in (*indexes, "vars.yml", *index_file.FOLDERS) if (root / name).exists()]
+    if parts and not any((root / name).exists() for name in indexes):
+        raise BundleError(
+            f"{root} was not removed: it contains no {index_file.NAME}, so it may not be a bundle. If it is one, remove it manually."
+        )
+    if not dry_run:
+        for part in parts:
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
+        if root.is_dir() and not any(root.iterdir()):
+            root.rmdir()
     return bool(parts)
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """One run at a time.
+def exclusive(lock: Path) -> Iterator[None]:
+    """Hold a lock file, so that only one run at a time changes the bundle.
 
-    :raises BundleError: another process makes this bundle.
+    :raises BundleError: another process holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "a+", encoding="ascii") as held:
@@ -143,7 +146,7 @@ def alone(lock: Path) -> Iterator[None]:
         except OSError as error:
             held.seek(0)
             raise BundleError(
-                f"Another run (process {held.read().strip() or 'unknown'}) works on this bundle, it holds {lock}: wait for its end."
+                f"Another run (process {held.read().strip() or 'unknown'}) is working on this bundle and holds {lock}. Wait until it has finished."
             ) from error
         held.seek(0)
         held.truncate()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that build programs and make packages and images of them, one by one. Pure functions."""
+"""The steps that build programs, and packages and images from them. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,81 +10,93 @@ from typing import Any
 
 from .catalog import Component, Image, Package
 from .packages import texts_of
-from .request import Want
-from .staleness import Step, digest_of
+from .request import BundleRequest
+from .staleness import BuildStep, digest_of
 
 
-def go_build(component: Component, want: Want) -> Step:
-    """The step that builds a component's programs."""
+def go_build(component: Component, request: BundleRequest) -> BuildStep:
+    """Return the step that builds a component's programs."""
     count = len(component.programs)
-    return Step(
+    return BuildStep(
         f"build:{component.key}",
         "go_build",
         f"building {component.name} {component.version} ({count} program{'s' if count != 1 else ''})",
         {
             "name": component.name,
             "version": component.version,
-            "architecture": want.architecture,
+            "architecture": request.architecture,
             "programs": list(component.programs),
             "cgo": component.cgo,
             "tags": component.tags,
             "ldflags": component.ldflags,
             "renamed": dict(component.renamed),
-            "lock": want.locks[component.key],
+            "lock": request.locks[component.key],
         },
         kept=False,
     )
 
 
+def c_build(name: str, version: str, request: BundleRequest) -> BuildStep:
+    """Return the step that builds a C program of the collection."""
+    inputs = {
+        "name": name,
+        "version": version,
+        "architecture": request.architecture,
+        "source": request.texts[f"{name}.c"],
+    }
+    return BuildStep(f"build:{name}-{version}", "c_build", f"building {name} {version} (1 program)", inputs, kept=False)
+
+
 def tools_key(tools: tuple[str, ...]) -> str:
+    """Return the key of the step that builds a layer of Debian packages."""
     return f"tools:{digest_of(tools)[:12]}"
 
 
-def tools_step(tools: tuple[str, ...], want: Want, left_out: tuple[str, ...] = ()) -> Step:
-    """The step that makes a layer of Debian packages.
+def tools_step(tools: tuple[str, ...], request: BundleRequest, left_out: tuple[str, ...] = ()) -> BuildStep:
+    """Return the step that builds an image layer from Debian packages.
 
-    :param left_out: patterns of paths that the image does not need, beside those that no image needs.
+    :param left_out: patterns of paths to exclude, in addition to those that are excluded from every image.
     """
     inputs: dict[str, Any] = {
         "packages": list(tools),
-        "suite": want.debian.split()[-1],
-        "sources": want.debian_sources,
-        "architecture": want.architecture,
+        "suite": request.debian.split()[-1],
+        "sources": request.debian_sources,
+        "architecture": request.architecture,
     }
     if left_out:
         inputs["left_out"] = list(left_out)
-    title = f"making a layer of {len(tools)} Debian tools ({', '.join(tools[:3])} …)"
-    return Step(tools_key(tools), "tools", title, inputs, kept=False)
+    title = f"building a layer of {len(tools)} Debian packages ({', '.join(tools[:3])} …)"
+    return BuildStep(tools_key(tools), "tools", title, inputs, kept=False)
 
 
-def _forerunners(programs: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+def _builds(programs: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"build:{component}" for component, _program, _target in programs))
 
 
-def package_step(package: Package, want: Want) -> Step:
-    """The step that makes one Debian package."""
-    return Step(
+def package_step(package: Package, request: BundleRequest) -> BuildStep:
+    """Return the step that builds one Debian package."""
+    return BuildStep(
         f"package:{package.repository}/{package.name}_{package.version}",
         "package",
-        f"packing {package.name} {package.version}",
+        f"building package {package.name} {package.version}",
         {
             "name": package.name,
             "version": package.version,
             "repository": package.repository,
-            "architecture": want.architecture,
+            "architecture": request.architecture,
             "programs": [list(program) for program in package.programs],
             "texts": texts_of(package.name),
         },
-        after=_forerunners(package.programs),
+        after=_builds(package.programs),
     )
 
 
-def image_step(image: Image, want: Want) -> Step:
-    """The step that makes one image."""
+def image_step(image: Image, request: BundleRequest) -> BuildStep:
+    """Return the step that builds one image."""
     inputs: dict[str, Any] = {
         "name": image.name,
         "version": image.version,
-        "architecture": want.architecture,
+        "architecture": request.architecture,
         "programs": [list(program) for program in image.programs],
         "tools": tools_key(image.tools) if image.tools else "",
         "entrypoint": list(image.entrypoint),
@@ -95,14 +107,14 @@ def image_step(image: Image, want: Want) -> Step:
         "users": list(image.users),
         "folders": list(image.folders),
     }
-    # Only where there are any: what an image is made of says whether it is made again.
+    # Omitted when empty, so that the fingerprints of other images do not change.
     if image.environment:
         inputs["environment"] = dict(image.environment)
     if image.texts:
-        inputs["texts"] = [[target, mode, want.texts[source]] for target, mode, source in image.texts]
+        inputs["texts"] = [[target, mode, request.texts[source]] for target, mode, source in image.texts]
     if image.stop_signal:
         inputs["stop_signal"] = image.stop_signal
     if image.origin:
         inputs["origin"] = image.origin
-    after = _forerunners(image.programs) + ((tools_key(image.tools),) if image.tools else ())
-    return Step(f"image:{image.name}", "image", f"making image {image.name}", inputs, after=after)
+    after = _builds(image.programs) + ((tools_key(image.tools),) if image.tools else ())
+    return BuildStep(f"image:{image.name}", "image", f"building image {image.name}", inputs, after=after)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a bundle holds for a Kubernetes version: programs, packages and images, as data.
+"""The programs, packages and images of a Kubernetes version, as data.
 
-Versions come from the caller's table (one row per Kubernetes minor, role ``cluster``); nothing here knows a version.
+Versions come from the caller's table (role ``cluster``, one row per Kubernetes minor version); none are defined here.
 Package revisions follow https://pkgs.k8s.io and https://download.docker.com, image names registry.k8s.io and ghcr.io.
 """
 
@@ -11,63 +11,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .errors import BundleError
-from .names import minor_of
+from ...module_utils._kube.versions import minor_of
+from .names import BundleError
 
+# fmt: off
 KUBERNETES_PROGRAMS = (
-    "agnhost",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-proxy",
-    "kube-scheduler",
-    "kubeadm",
-    "kubectl",
-    "kubelet",
+    "agnhost", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubeadm", "kubectl", "kubelet",
 )
 CNI_PROGRAMS = (
-    "bandwidth",
-    "bridge",
-    "dhcp",
-    "dummy",
-    "firewall",
-    "host-device",
-    "host-local",
-    "ipvlan",
-    "loopback",
-    "macvlan",
-    "portmap",
-    "ptp",
-    "sbr",
-    "static",
-    "tap",
-    "tuning",
-    "vlan",
-    "vrf",
+    "bandwidth", "bridge", "dhcp", "dummy", "firewall", "host-device", "host-local", "ipvlan", "loopback", "macvlan",
+    "portmap", "ptp", "sbr", "static", "tap", "tuning", "vlan", "vrf",
 )
-# Without the tools of a shell and of name resolution the conformance tests cannot use agnhost.
 NETWORK_TOOLS = ("conntrack", "coreutils", "dash", "ipset", "iproute2", "iptables", "kmod", "nftables")
+# The conformance tests run shell and name resolution tools in agnhost.
 TEST_TOOLS = (
-    "bash",
-    "bind9-dnsutils",
-    "coreutils",
-    "curl",
-    "dash",
-    "findutils",
-    "grep",
-    "hostname",
-    "iperf",
-    "iproute2",
-    "netcat-openbsd",
-    "procps",
-    "sed",
-    "util-linux",
-    "wget",
+    "bash", "bind9-dnsutils", "coreutils", "curl", "dash", "findutils", "grep", "hostname", "iperf", "iproute2",
+    "netcat-openbsd", "procps", "sed", "util-linux", "wget",
 )
+NEEDED_VERSIONS = (
+    "etcd", "coredns", "pause", "containerd", "runc", "cni_plugins", "flannel", "metrics_server", "agnhost",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)
 class Component:
-    """Something that is built from Go modules: ``files/go/NAME-VERSION/go.mod`` says from which."""
+    """A set of programs that are built from the Go modules in ``files/go/NAME-VERSION/go.mod``."""
 
     name: str
     version: str
@@ -75,26 +44,27 @@ class Component:
     cgo: bool = False
     tags: str = ""
     ldflags: str = "-s -w"
-    renamed: tuple[tuple[str, str], ...] = ()  # what Go calls a program, and what it is called
+    renamed: tuple[tuple[str, str], ...] = ()  # name of a program as Go builds it, and its final name
 
     @property
     def key(self) -> str:
+        """Return the name of the component's folder of lock files."""
         return f"{self.name}-{self.version}"
 
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package named and versioned as upstream's; *repository* is its folder in the bundle."""
+    """A Debian package with upstream's name and version; *repository* is its folder in the bundle."""
 
     name: str
     version: str
     repository: str
-    programs: tuple[tuple[str, str, str], ...]  # component key, program, where it goes on the host
+    programs: tuple[tuple[str, str, str], ...]  # component key, program, path on the host
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image under its upstream name, made of programs over an optional layer of Debian tools."""
+    """An image under its upstream name: programs on top of an optional layer of Debian packages."""
 
     name: str
     version: str
@@ -103,43 +73,30 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     user: str = ""
-    bind_low_ports: bool = False  # the file capability that CoreDNS needs to run as nobody special
+    bind_low_ports: bool = False  # a file capability, with which CoreDNS runs as an unprivileged user
     links: tuple[tuple[str, str], ...] = ()
     users: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    texts: tuple[tuple[str, int, str], ...] = ()  # path, mode, and the file of the role that is put there
+    texts: tuple[tuple[str, int, str], ...] = ()  # path, mode, and name of the file in the role
     stop_signal: str = ""
-    left_out: tuple[str, ...] = ()  # patterns of paths of the Debian packages that it does not need
-    origin: str = ""  # where it is from, for one without programs of its own
+    left_out: tuple[str, ...] = ()  # patterns of paths to exclude from the Debian packages
+    origin: str = ""  # its source, for an image without programs
 
 
 @dataclass
 class Catalog:
-    """Everything for the Kubernetes versions asked for; shared parts once."""
+    """Everything for the requested Kubernetes versions, without duplicates."""
 
     components: dict[str, Component] = field(default_factory=dict)
     packages: dict[str, Package] = field(default_factory=dict)
     images: dict[str, Image] = field(default_factory=dict)
 
 
-NEEDED_VERSIONS = (
-    "etcd",
-    "coredns",
-    "pause",
-    "containerd",
-    "runc",
-    "cni_plugins",
-    "flannel",
-    "metrics_server",
-    "agnhost",
-)
-
-
 def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
-    """The row of *table* for a Kubernetes version such as ``1.36.3``, every value a string.
+    """Return the row of *table* for a Kubernetes version such as ``1.36.3``, with all values as strings.
 
-    :raises BundleError: no such row, or it lacks a component.
+    :raises BundleError: there is no such row, or it lacks a component.
     """
     minor = minor_of(version)
     row = {name: str(value) for name, value in table.get(minor, {}).items()}
@@ -147,20 +104,20 @@ def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[s
     if not row:
         raise BundleError(
             f"Kubernetes {version} cannot be bundled: kube_versions has no row {minor!r} (it has {', '.join(sorted(table)) or 'none'}). "
-            "Add the row with the versions that its kubeadm wants."
+            "Add a row with the versions that its kubeadm requires."
         )
     if missing:
         raise BundleError(
-            f"kube_versions[{minor!r}] names no version of {', '.join(missing)}: add {'it' if len(missing) == 1 else 'them'}."
+            f"kube_versions[{minor!r}] has no version of {', '.join(missing)}. Add {'it' if len(missing) == 1 else 'them'}."
         )
     return row
 
 
 def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], debian: str) -> None:
-    """Add what Kubernetes *version* needs.
+    """Add the parts of Kubernetes *version* to the catalog.
 
     :param row: versions of the other components, from :func:`component_versions`.
-    :param debian: version and name of the Debian release that containerd.io's revision names, such as ``12 bookworm``.
+    :param debian: version and name of the Debian release in the revision of containerd.io, such as ``12 bookworm``.
     """
     minor = minor_of(version)
     for component in components(version, row):
@@ -172,7 +129,7 @@ def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], debian: 
 
 
 def components(version: str, row: dict[str, str]) -> list[Component]:
-    """What is built from Go modules, slowest first."""
+    """Return what is built from Go modules, slowest first."""
     major, minor = version.split(".")[:2]
     stamp = "k8s.io/component-base/version"
     kubernetes = f"-s -w -X {stamp}.gitVersion=v{version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor} -X {stamp}.gitTreeState=clean"
@@ -217,7 +174,7 @@ def components(version: str, row: dict[str, str]) -> list[Component]:
 
 
 def packages(version: str, minor: str, row: dict[str, str], debian: str) -> list[Package]:
-    """The Debian packages of one Kubernetes version, in upstream's two repositories."""
+    """Return the Debian packages of one Kubernetes version, in upstream's two repositories."""
     kubernetes = f"kubernetes-{version}"
     repository = f"deb/kubernetes/v{minor}"
     number, name = debian.split()
@@ -253,7 +210,7 @@ def packages(version: str, minor: str, row: dict[str, str], debian: str) -> list
 
 
 def images(version: str, row: dict[str, str]) -> list[Image]:
-    """The images of one Kubernetes version (``kubeadm config images list``), of flannel, metrics-server and the test image."""
+    """Return the images of one Kubernetes version (``kubeadm config images list``), flannel, metrics-server and agnhost."""
     kubernetes, etcd, metrics = (
         f"kubernetes-{version}",
         f"etcd-{row['etcd']}",

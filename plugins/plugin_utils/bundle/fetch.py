@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Downloads from upstream: what is fetched is checked against a signed index before it takes its place."""
+"""Downloads from upstream. Every package is verified against a signed index before it is stored."""
 
 from __future__ import annotations
 
@@ -15,70 +15,61 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 
-from .errors import BundleError
 from .files import write
-from .names import deb_name
+from .names import BundleError, deb_name
 from .process import Runner
 from .upstream import choose_package, read_packages, read_release
 
-TIMEOUT = 30.0  # seconds without an answer
+TIMEOUT = 30.0  # seconds without a response
 
 
 def download(url: str) -> bytes:
-    """Content of an address.
+    """Return the content of a URL.
 
-    :raises BundleError: it is not http(s), or does not answer with what is asked for.
+    :raises BundleError: the URL is not http or https, or cannot be fetched.
     """
     if not url.startswith(("http://", "https://")):
-        raise BundleError(f"{url!r} is no http address: correct bundle_upstream.")
+        raise BundleError(f"{url!r} is not an http or https URL. Correct bundle_upstream.")
     try:
         with open_url(url, timeout=TIMEOUT) as answer:
             content: bytes = answer.read()
             return content
     except urllib.error.HTTPError as error:
         raise BundleError(
-            f"{url} answers {error.code} {error.reason}: is the version one that upstream published?"
+            f"{url} returned {error.code} {error.reason}. Check that upstream has published this version."
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise BundleError(
-            f"{url} cannot be fetched ({reason}). Without a connection, use bundle_origin: go_modules or unpack a bundle that was made elsewhere."
+            f"{url} cannot be fetched ({reason}). Without a connection, use bundle_origin: go_modules, or unpack a bundle that was built elsewhere."
         ) from error
 
 
 def trusted_release(source: Mapping[str, str], work: Path, run: Runner) -> str:
-    """Text of a repository's InRelease file, after its signature was checked with upstream's key.
+    """Return the text of a repository's InRelease file, after verifying its signature with upstream's key.
 
-    :raises BundleError: it cannot be fetched, or the signature is not the key's.
+    :raises BundleError: it cannot be fetched, or the signature does not verify.
     """
     write(work / "InRelease", download(f"{source['release']}InRelease"))
     write(work / "key.asc", download(source["key"]))
+    key, keyring = str(work / "key.asc"), str(work / "key.gpg")
     run(
-        [
-            "gpg",
-            "--homedir",
-            str(work),
-            "--batch",
-            "--yes",
-            "--dearmor",
-            "--output",
-            str(work / "key.gpg"),
-            str(work / "key.asc"),
-        ],
+        ["gpg", "--homedir", str(work), "--batch", "--yes", "--dearmor", "--output", keyring, key],
         what=f"reading {source['key']}",
     )
     run(
-        ["gpgv", "--keyring", str(work / "key.gpg"), "--output", str(work / "Release"), str(work / "InRelease")],
-        what=f"checking the signature of {source['release']}InRelease",
-        remedy=f"It is not signed by {source['key']}: do not use it.",
+        ["gpgv", "--keyring", keyring, "--output", str(work / "Release"), str(work / "InRelease")],
+        what=f"verifying the signature of {source['release']}InRelease",
+        remedy=f"The file is not signed by {source['key']}. Do not use it.",
     )
     return (work / "Release").read_text(encoding="utf-8")
 
 
 def package(inputs: Mapping[str, Any], work: Path, root: Path, run: Runner) -> tuple[str, str, str]:
-    """Fetch one package into the bundle in *root*; returns its path there, its version and its address.
+    """Fetch one package into the bundle in *root*.
 
-    :raises BundleError: it is not there, or a digest or signature is wrong.
+    :returns: its path in the bundle, its version and its URL.
+    :raises BundleError: the repository does not have it, or a digest or signature does not match.
     """
     source = inputs["source"]
     release = read_release(trusted_release(source, work, run))
@@ -105,5 +96,5 @@ def _check(content: bytes, digest: str, address: str) -> None:
     found = f"sha256:{hashlib.sha256(content).hexdigest()}"
     if found != digest:
         raise BundleError(
-            f"{address} is corrupt: {found[:19]}… instead of {digest[:19]}… as its index says. Try again later, or over another network."
+            f"{address} is corrupt: {found[:19]}… instead of {digest[:19]}… as listed in its index. Try again later, or over another network."
         )

@@ -16,7 +16,7 @@ CHUNK = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
-    """``sha256:…`` of a file's content.
+    """Return the digest of a file's content as ``sha256:…``.
 
     :raises OSError: the file cannot be read.
     """
@@ -29,7 +29,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside *path* to write to; it takes the place of *path* when all went well, else it is removed."""
+    """Provide a temporary path next to *path*, which replaces *path* on success and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name[:200]}.part")
     draft.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write *content* to *path* at once, with *mode* from its first moment."""
+    """Write *content* to *path* atomically, with *mode* from the moment of its creation."""
     with replacing(path) as draft:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(handle, "wb") as target:
@@ -52,7 +52,7 @@ def write(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def place(source: Path, path: Path) -> None:
-    """Make *path* the same file as *source*: a hard link where the file system can, a copy elsewhere."""
+    """Make *path* a hard link to *source*, or a copy where the file system does not support hard links."""
     with replacing(path) as draft:
         try:
             os.link(source, draft)
@@ -62,7 +62,7 @@ def place(source: Path, path: Path) -> None:
 
 
 def prune(root: Path, paths: Iterable[str]) -> None:
-    """Remove files below *root*, and the folders that are empty then."""
+    """Remove files below *root*, and the folders that become empty."""
     for name in paths:
         path = root / name
         path.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images as OCI layouts say (https://github.com/opencontainers/image-spec), written as files of the registry tree.
+"""Build OCI images (https://github.com/opencontainers/image-spec) and write them as files of the registry tree.
 
-The same input gives the same bytes: entries are sorted, owners and times fixed, one compressor with one setting.
-Layers are compressed with zstd: a node unpacks them several times faster than gzip.
+The same input yields the same bytes: entries are sorted, owners and times are fixed, and the compressor has one setting.
+Layers are compressed with zstd, which a node unpacks several times faster than gzip.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from .errors import BundleError
 from .files import place, sha256_of, write
-from .index import Record
-from .names import MEDIA_CONFIG, MEDIA_INDEX, MEDIA_LAYER, MEDIA_MANIFEST, ImageName
+from .index import FileEntry
+from .names import MEDIA_CONFIG, MEDIA_INDEX, MEDIA_LAYER, MEDIA_MANIFEST, BundleError, ImageName
 from .process import EPOCH
 
 CREATED = "2026-01-01T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# vfs_cap_data, revision 2, effective; permitted is the set of CAP_NET_BIND_SERVICE alone (capabilities(7))
+# vfs_cap_data, revision 2, effective; the only permitted capability is CAP_NET_BIND_SERVICE (capabilities(7))
 NET_BIND_SERVICE = b"\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a layer: a program from disk, a text, a link or a folder."""
+    """One entry of a layer: a program on disk, a text, a symbolic link or a folder."""
 
     path: str
     mode: int = 0o644
@@ -55,7 +54,7 @@ class Layer:
 
 
 class _Hashing:
-    """A file to write to that remembers the digest of what went through."""
+    """A writable file that computes the digest of what is written."""
 
     def __init__(self, target: BinaryIO) -> None:
         self.target = target
@@ -67,9 +66,9 @@ class _Hashing:
 
 
 def accounts(users: Iterable[str]) -> list[Entry]:
-    """The users and groups of an image, and the folders that programs expect.
+    """Return the users and groups of an image, and the folders that programs expect.
 
-    :param users: more users, ``NAME:UID:GID:GROUP``: GROUP is a further group that the user is in.
+    :param users: additional users as ``NAME:UID:GID:GROUP``, where GROUP is a supplementary group of the user.
     """
     passwd = [
         "root:x:0:0:root:/root:/sbin/nologin",
@@ -92,20 +91,20 @@ def accounts(users: Iterable[str]) -> list[Entry]:
 
 
 def write_layer(entries: Iterable[Entry], target: Path) -> Layer:
-    """Write a layer with *entries* and the folders above them."""
-    wanted = {entry.path.strip("/"): entry for entry in entries}
-    for path in list(wanted):
+    """Write a layer with *entries* and their parent folders."""
+    found = {entry.path.strip("/"): entry for entry in entries}
+    for path in list(found):
         for parent in Path(path).parents:
             if str(parent) != ".":
-                wanted.setdefault(str(parent), Entry(str(parent), mode=0o755))
+                found.setdefault(str(parent), Entry(str(parent), mode=0o755))
     with LayerWriter(target) as writer:
-        for path in sorted(wanted):
-            writer.add(path, wanted[path])
+        for path in sorted(found):
+            writer.add(path, found[path])
     return writer.layer()
 
 
 class LayerWriter:
-    """A layer under way: a tar stream, its digest taken, through zstd into a file."""
+    """Writes a layer: a tar stream, whose digest is computed, compressed with zstd."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -126,10 +125,12 @@ class LayerWriter:
         status = self._zstd.wait()
         self._file.close()
         if kind is None and status:
-            raise BundleError(f"Compressing {self.target} failed: zstd ended with {status}. Is the disk full?")
+            raise BundleError(
+                f"Compressing {self.target} failed: zstd exited with status {status}. Check that the disk is not full."
+            )
 
     def add(self, path: str, entry: Entry) -> None:
-        """Add one entry with fixed owner and time."""
+        """Add an entry with a fixed owner and time."""
         info = tarfile.TarInfo(path)
         info.mode, info.mtime = entry.mode, EPOCH
         if entry.capability:
@@ -150,11 +151,12 @@ class LayerWriter:
             self._tar.addfile(info)
 
     def copy(self, info: tarfile.TarInfo, content: Any | None) -> None:
-        """Add an entry of another tar with owner and mode as they are there."""
+        """Add an entry of another tar file, keeping its owner and mode."""
         info.mtime, info.uname, info.gname, info.pax_headers = EPOCH, "", "", {}
         self._tar.addfile(info, content)
 
     def layer(self) -> Layer:
+        """Return the finished layer."""
         return Layer(
             self.target, sha256_of(self.target), self.target.stat().st_size, f"sha256:{self._stream.sha256.hexdigest()}"
         )
@@ -170,21 +172,15 @@ def image_config(
     environment: Mapping[str, str] | None = None,
     stop_signal: str = "",
 ) -> bytes:
-    """The image's configuration (image-spec, config.md)."""
+    """Return the image configuration (image-spec, config.md)."""
     variables = {"PATH": PATH, **(environment or {})}
     settings: dict[str, Any] = {
         "Env": [f"{name}={value}" for name, value in variables.items()],
         "WorkingDir": "/",
         "Labels": dict(sorted(labels.items())),
     }
-    if stop_signal:
-        settings["StopSignal"] = stop_signal
-    if user:
-        settings["User"] = user
-    if entrypoint:
-        settings["Entrypoint"] = list(entrypoint)
-    if command:
-        settings["Cmd"] = list(command)
+    optional = {"StopSignal": stop_signal, "User": user, "Entrypoint": list(entrypoint), "Cmd": list(command)}
+    settings.update({name: value for name, value in optional.items() if value})
     return _json(
         {
             "created": CREATED,
@@ -198,7 +194,7 @@ def image_config(
 
 
 def image_manifest(config: bytes, layers: Sequence[Layer]) -> bytes:
-    """The image's manifest (image-spec, manifest.md), always for one architecture: one media type serves all manifests."""
+    """Return the image manifest (image-spec, manifest.md). It is always for one architecture, so all have one media type."""
     return _json(
         {
             "schemaVersion": 2,
@@ -210,6 +206,7 @@ def image_manifest(config: bytes, layers: Sequence[Layer]) -> bytes:
 
 
 def digest_of_bytes(content: bytes) -> str:
+    """Return the digest of *content* as ``sha256:…``."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
@@ -223,18 +220,18 @@ class Published:
 
     digest: str  # of its manifest
     size: int  # bytes, configuration and layers
-    files: dict[str, Record]
+    files: dict[str, FileEntry]
 
 
 def publish(
     root: Path, name: ImageName, manifest: bytes, blobs: Mapping[str, Path | bytes], known: Mapping[str, str]
 ) -> Published:
-    """Put an image into the registry tree below *root*: blobs first, the tag last, so that no tag ever names a missing blob.
+    """Add an image to the registry tree below *root*: blobs first and the tag last, so that no tag refers to a missing blob.
 
     :param blobs: digest and content (or a file with it) of the configuration and of every layer.
-    :param known: digest and path (relative to *root*) of blobs that are there already; they are linked, not stored twice.
+    :param known: digest and path (relative to *root*) of existing blobs; they are linked rather than stored twice.
     """
-    files: dict[str, Record] = {}
+    files: dict[str, FileEntry] = {}
     for digest, content in blobs.items():
         path = name.blob_path(digest)
         if isinstance(content, bytes):
@@ -245,30 +242,30 @@ def publish(
         else:
             place(content, root / path)
             (root / path).chmod(0o644)
-        files[path] = Record(digest, os.stat(root / path).st_size)
+        files[path] = FileEntry(digest, os.stat(root / path).st_size)
     digest = digest_of_bytes(manifest)
-    size = sum(record.size for record in files.values())
+    size = sum(entry.size for entry in files.values())
     for reference in (digest, name.tag):
         write(root / name.manifest_path(reference), manifest)
-        files[name.manifest_path(reference)] = Record(digest, len(manifest))
+        files[name.manifest_path(reference)] = FileEntry(digest, len(manifest))
     return Published(digest, size, files)
 
 
 def read_layout(layout: Path) -> tuple[bytes, dict[str, Path | bytes]]:
-    """The one image of an OCI layout: its manifest, and its blobs by digest.
+    """Return the manifest of the only image in an OCI layout, and its blobs by digest.
 
-    :raises BundleError: the layout holds no or several images, or something that is no OCI image manifest.
+    :raises BundleError: the layout does not contain exactly one OCI image manifest.
     """
     index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
     entries = [entry for entry in index.get("manifests", []) if entry.get("mediaType") in (MEDIA_MANIFEST, MEDIA_INDEX)]
     if len(entries) != 1 or entries[0]["mediaType"] != MEDIA_MANIFEST:
         raise BundleError(
-            f"{layout} holds {len(entries)} images, expected one OCI image manifest for one architecture."
+            f"{layout} contains {len(entries)} images; expected one OCI image manifest for one architecture."
         )
     manifest = _blob(layout, entries[0]["digest"]).read_bytes()
     value = json.loads(manifest)
     if value.get("mediaType", MEDIA_MANIFEST) != MEDIA_MANIFEST:
-        raise BundleError(f"{layout} holds a manifest of type {value.get('mediaType')}, expected {MEDIA_MANIFEST}.")
+        raise BundleError(f"{layout} contains a manifest of type {value.get('mediaType')}; expected {MEDIA_MANIFEST}.")
     return manifest, {part["digest"]: _blob(layout, part["digest"]) for part in [value["config"], *value["layers"]]}
 
 
@@ -277,7 +274,7 @@ def _blob(layout: Path, digest: str) -> Path:
 
 
 def filter_tar(source: Path, target: Path, wanted: Callable[[str], bool], links: Mapping[str, str]) -> Layer:
-    """Make a layer of the *wanted* paths of a tar, sorted, with symbolic *links* (path and target) added where nothing is."""
+    """Write a layer with the *wanted* paths of a tar file, sorted, adding symbolic *links* (path and target) where no file exists."""
     with tarfile.open(source, "r:") as tar, LayerWriter(target) as writer:
         members = {member.name.lstrip("./"): member for member in tar.getmembers()}
         for path in sorted(set(members) | set(links)):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""bundle.json: what is in a bundle, file by file, and whether it still is."""
+"""bundle.json: the index of a bundle, file by file, and the check of the files against it."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import BundleError
 from .files import sha256_of, write
-from .staleness import Finished
+from .names import BundleError
+from .staleness import StepResult
 
 FORMAT = 1
 NAME = "bundle.json"
-UNFINISHED = ".bundle.json.unfinished"  # the same, while a run is under way; a run that was ended goes on from it
+UNFINISHED = ".bundle.json.unfinished"  # the index while a run is in progress; an interrupted run resumes from it
 
 FOLDERS = ("bin", "deb", "manifests", "v2")
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something that a person would name: a package, an image, a manifest, a repository's index."""
+    """A named part of the bundle: a package, an image, a program, a manifest, a repository index."""
 
     name: str
     kind: str
     version: str
     architecture: str
     digest: str  # sha256:… of the file at *path*
-    size: int  # bytes; of an image with its layers
+    size: int  # bytes; of an image including its layers
     origin: str
     path: str
 
 
 @dataclass(frozen=True)
-class Record:
+class FileEntry:
     """One file of the bundle."""
 
     digest: str
@@ -53,41 +53,38 @@ class Index:
     origin: str = ""
     architecture: str = ""
     kubernetes_versions: list[str] = field(default_factory=list)
-    brought: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # what the site brought: archives, manifests
-    items: dict[str, list[Item]] = field(default_factory=dict)  # by the key of the step that made them
-    steps: dict[str, Finished] = field(default_factory=dict)
-    files: dict[str, Record] = field(default_factory=dict)
+    brought: dict[str, list[dict[str, Any]]] = field(
+        default_factory=dict
+    )  # additions, and files that the user supplied
+    items: dict[str, list[Item]] = field(default_factory=dict)  # by the key of the step that created them
+    steps: dict[str, StepResult] = field(default_factory=dict)
+    files: dict[str, FileEntry] = field(default_factory=dict)
 
     def all_items(self) -> list[Item]:
-        return sorted(
-            (item for items in self.items.values() for item in items),
-            key=lambda item: (item.kind, item.name, item.version),
-        )
+        """Return the items of all steps, sorted."""
+        items = [item for items in self.items.values() for item in items]
+        return sorted(items, key=lambda item: (item.kind, item.name, item.version))
 
-    def note(self, key: str, finished: Finished, items: list[Item], files: Mapping[str, Record]) -> None:
-        """Record that the step *key* was done."""
+    def note(self, key: str, finished: StepResult, items: list[Item], files: Mapping[str, FileEntry]) -> None:
+        """Record that the step *key* is complete."""
         self.steps[key] = finished
         self.items[key] = items
         self.files.update(files)
 
     def describe(self, about: Index) -> None:
-        """Take over what *about* says of the bundle as a whole."""
-        self.origin, self.architecture, self.kubernetes_versions = (
-            about.origin,
-            about.architecture,
-            about.kubernetes_versions,
-        )
-        self.brought = about.brought
+        """Copy from *about* what describes the bundle as a whole."""
+        self.origin, self.architecture = about.origin, about.architecture
+        self.kubernetes_versions, self.brought = about.kubernetes_versions, about.brought
 
     def keep_only(self, keys: Container[str], broken: Container[str] = ()) -> None:
-        """Forget steps other than *keys*, files that belong to none of them, and *broken* files."""
+        """Drop all steps except *keys*, the files that none of those owns, and *broken* files."""
         self.steps = {key: finished for key, finished in self.steps.items() if key in keys}
         self.items = {key: items for key, items in self.items.items() if key in keys}
-        wanted = {path for finished in self.steps.values() for path in finished.files}
-        self.files = {path: record for path, record in self.files.items() if path in wanted and path not in broken}
+        owned = {path for finished in self.steps.values() for path in finished.files}
+        self.files = {path: entry for path, entry in self.files.items() if path in owned and path not in broken}
 
     def to_text(self) -> str:
-        """JSON, the same for the same content."""
+        """Return the index as JSON; equal indexes yield equal text."""
         value = {
             "format": FORMAT,
             "origin": self.origin,
@@ -105,16 +102,16 @@ class Index:
 
     @classmethod
     def from_text(cls, text: str, where: str) -> Index:
-        """Read bundle.json.
+        """Parse the text of bundle.json.
 
-        :param where: how the file is called in an error.
-        :raises BundleError: it is no JSON, of another format, or lacks a field.
+        :param where: the file, for error messages.
+        :raises BundleError: the text is not valid JSON, has another format, or lacks a field.
         """
         try:
             value: Any = json.loads(text)
             if value["format"] != FORMAT:
                 raise BundleError(
-                    f"{where} has format {value['format']}, this collection reads format {FORMAT}: make the bundle again with this version."
+                    f"{where} has format {value['format']}, but this version of the collection reads format {FORMAT}. Rebuild the bundle with it."
                 )
             items: dict[str, list[Item]] = {}
             for entry in value["items"]:
@@ -125,19 +122,19 @@ class Index:
                 kubernetes_versions=list(value["kubernetes_versions"]),
                 brought=dict(value.get("brought", {})),
                 items=items,
-                files={path: Record(**record) for path, record in value["files"].items()},
-                steps={key: Finished(step["inputs"], tuple(step["files"])) for key, step in value["steps"].items()},
+                files={path: FileEntry(**entry) for path, entry in value["files"].items()},
+                steps={key: StepResult(step["inputs"], tuple(step["files"])) for key, step in value["steps"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(
-                f"{where} is damaged ({type(error).__name__}: {error}): remove it, and the next run makes the bundle anew."
+                f"{where} is damaged ({type(error).__name__}: {error}). Remove it; the next run rebuilds the bundle."
             ) from error
 
 
 def load(root: Path) -> Index:
-    """The index of the bundle in *root*: the unfinished one of a run that was ended, else bundle.json, else an empty one.
+    """Return the index of the bundle in *root*: that of an interrupted run if there is one, else bundle.json, else an empty one.
 
-    :raises BundleError: an index is there and cannot be read.
+    :raises BundleError: the index exists but cannot be read.
     """
     for name in (UNFINISHED, NAME):
         path = root / name
@@ -147,7 +144,10 @@ def load(root: Path) -> Index:
 
 
 def save(root: Path, index: Index, finished: bool) -> bool:
-    """Write the index; a finished one replaces the unfinished one. Returns whether bundle.json differs from before."""
+    """Write the index; a finished one replaces the unfinished one.
+
+    :returns: whether the file changed.
+    """
     content = index.to_text().encode()
     path = root / (NAME if finished else UNFINISHED)
     changed = not path.is_file() or path.read_bytes() != content
@@ -159,7 +159,7 @@ def save(root: Path, index: Index, finished: bool) -> bool:
 
 
 def listing(root: Path) -> frozenset[str]:
-    """Every file of the bundle's folders, relative to *root*; what else lies in *root* is not the bundle's."""
+    """Return every file in the bundle's folders, relative to *root*; other content of *root* does not belong to the bundle."""
     return frozenset(
         str(path.relative_to(root))
         for folder in FOLDERS
@@ -168,28 +168,31 @@ def listing(root: Path) -> frozenset[str]:
     )
 
 
-def check(root: Path, files: Mapping[str, Record]) -> dict[str, str]:
-    """Files that are not as recorded: path and what is wrong. Every content is read; hard links are read once."""
+def check(root: Path, files: Mapping[str, FileEntry]) -> dict[str, str]:
+    """Compare all files with the index; hard links are read once.
+
+    :returns: the path of each file that differs, and what is wrong with it.
+    """
     broken: dict[str, str] = {}
     readings: dict[tuple[int, int], list[str]] = {}
-    for name, record in files.items():
+    for name, entry in files.items():
         try:
             status = os.stat(root / name)
+        except FileNotFoundError:
+            broken[name] = "is missing"
         except OSError as error:
-            broken[name] = (
-                "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-            )
-            continue
-        if status.st_size != record.size:
-            broken[name] = f"is corrupt: {status.st_size} bytes instead of {record.size}"
+            broken[name] = f"cannot be read ({error.strerror})"
         else:
-            readings.setdefault((status.st_dev, status.st_ino), []).append(name)
+            if status.st_size != entry.size:
+                broken[name] = f"is corrupt: {status.st_size} bytes instead of {entry.size}"
+            else:
+                readings.setdefault((status.st_dev, status.st_ino), []).append(name)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        digests = dict(zip(readings, pool.map(lambda names: _digest(root / names[0]), readings.values())))
-    for inode, names in readings.items():
+        digests = pool.map(lambda names: _digest(root / names[0]), readings.values())
+    for names, digest in zip(readings.values(), digests, strict=True):
         for name in names:
-            if digests[inode] != files[name].digest:
-                broken[name] = f"is corrupt: {digests[inode][:19]}… instead of {files[name].digest[:19]}…"
+            if digest != files[name].digest:
+                broken[name] = f"is corrupt: {digest[:19]}… instead of {files[name].digest[:19]}…"
     return dict(sorted(broken.items()))
 
 
@@ -200,8 +203,8 @@ def _digest(path: Path) -> str:
         return f"unreadable ({error.strerror})"
 
 
-def name_broken(broken: Mapping[str, str], index: Index) -> list[str]:
-    """One sentence for each broken file, with the items that need it."""
+def describe_broken(broken: Mapping[str, str], index: Index) -> list[str]:
+    """Return one sentence for each broken file, with the items that it is part of."""
     users: dict[str, list[str]] = {}
     for key, finished in index.steps.items():
         for path in finished.files:

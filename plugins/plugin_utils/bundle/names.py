@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names: images, files of a registry tree, packages. Pure functions.
+"""Names of images, packages and files in the registry tree, and the error that every part of the bundle raises.
 
 The registry tree is the pull half of the OCI distribution specification as static files:
 ``v2/REGISTRY/NAME/manifests/{TAG,DIGEST}`` and ``v2/REGISTRY/NAME/blobs/DIGEST``.
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-from .errors import BundleError
 
 MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MEDIA_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -24,9 +22,13 @@ _TAG = re.compile(r"^\w[\w.-]{0,127}$")
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 
 
+class BundleError(Exception):
+    """A failure as the user sees it: what is wrong, on which object, the evidence and the remedy."""
+
+
 @dataclass(frozen=True)
 class ImageName:
-    """A whole image name, such as ``docker.io/library/nginx:1.27``."""
+    """A fully qualified image name, such as ``docker.io/library/nginx:1.27``."""
 
     registry: str
     repository: str
@@ -34,15 +36,17 @@ class ImageName:
 
     @classmethod
     def parse(cls, text: str) -> ImageName:
-        """Read an image name the way container engines do.
+        """Parse an image name the way container engines do.
 
-        :param text: ``nginx``, ``calico/node:v3.32.1``, ``quay.io/calico/node:v3.32.1`` …; a name without a registry
-            is Docker Hub's, one without a tag is ``latest``, a digest after the tag is dropped.
-        :raises BundleError: the text is no image name, or names an image by digest alone.
+        :param text: ``nginx``, ``calico/node:v3.32.1``, ``quay.io/calico/node:v3.32.1`` …; the registry defaults to
+            Docker Hub and the tag to ``latest``; a digest after the tag is ignored.
+        :raises BundleError: the text is not a valid image name, or names an image by digest only.
         """
         name, _at, digest = text.strip().partition("@")
         if digest and not _DIGEST.match(digest):
-            raise BundleError(f"{text!r} is no image name: its digest is not sha256: and 64 hexadecimal digits.")
+            raise BundleError(
+                f"{text!r} is not a valid image name: the digest must be sha256: followed by 64 hexadecimal digits."
+            )
         first, slash, rest = name.partition("/")
         if slash and (first == "localhost" or "." in first or ":" in first):
             registry, path = first, rest
@@ -50,13 +54,11 @@ class ImageName:
             registry, path = "docker.io", name
         repository, colon, tag = path.partition(":")
         if digest and not colon:
-            raise BundleError(
-                f"{text!r} names an image by digest alone: write its tag as well, NAME:TAG@{digest[:15]}…"
-            )
+            raise BundleError(f"{text!r} names an image by digest only. Add the tag: NAME:TAG@{digest[:15]}…")
         if registry == "docker.io" and "/" not in repository:
             repository = f"library/{repository}"
         if not _NAME.match(repository) or not _TAG.match(tag or "latest"):
-            raise BundleError(f"{text!r} is no image name: expected [REGISTRY/]NAME[:TAG] in lower case.")
+            raise BundleError(f"{text!r} is not a valid image name: expected [REGISTRY/]NAME[:TAG] in lower case.")
         return cls(registry, repository, tag or "latest")
 
     def __str__(self) -> str:
@@ -64,28 +66,32 @@ class ImageName:
 
     @property
     def folder(self) -> str:
-        """Where the image's repository lies in the bundle, relative to its root."""
+        """Path of the image's repository, relative to the root of the bundle."""
         return f"v2/{self.registry}/{self.repository}"
 
     def manifest_path(self, reference: str = "") -> str:
-        """Path of the manifest under *reference* (a tag or digest; the name's own tag when empty)."""
+        """Return the path of a manifest.
+
+        :param reference: a tag or a digest; the name's own tag when empty.
+        """
         return f"{self.folder}/manifests/{reference or self.tag}"
 
     def blob_path(self, digest: str) -> str:
-        """Path of the blob *digest* (``sha256:…``)."""
+        """Return the path of the blob with this digest (``sha256:…``)."""
         return f"{self.folder}/blobs/{digest}"
 
 
-def minor_of(version: str) -> str:
-    """``1.36.3`` → ``1.36``.
+def check_kubernetes_version(version: str) -> None:
+    """Check that a version consists of three numbers.
 
-    :raises BundleError: the version is not three numbers.
+    :raises BundleError: it does not.
     """
-    if not re.match(r"^\d+\.\d+\.\d+$", version):
-        raise BundleError(f"{version!r} is no Kubernetes version: expected three numbers such as 1.36.3, without a v.")
-    return version.rsplit(".", 1)[0]
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        raise BundleError(
+            f"{version!r} is not a valid Kubernetes version: expected three numbers without a leading v, such as 1.36.3."
+        )
 
 
 def deb_name(name: str, version: str, architecture: str) -> str:
-    """File name of a Debian package; an epoch never shows in it (Debian policy 5.6.12)."""
+    """Return the file name of a Debian package, which never contains the epoch (Debian policy 5.6.12)."""
     return f"{name}_{version.partition(':')[2] or version}_{architecture}.deb"

@@ -1,60 +1,48 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A bundle as one compressed file, and back."""
+"""Pack a bundle into one compressed file, and unpack it."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
-from . import index as indexes
+from . import index as index_file
 from .build import verify
-from .errors import BundleError
 from .files import replacing, sha256_of, write
 from .index import Index
+from .names import BundleError
 from .process import Runner
+
+REPAIR = "Run slipway.kube.bundle again to rebuild them."
 
 
 def pack(root: Path, archive: Path, run: Runner) -> bool:
-    """Write the bundle in *root* to *archive* (zstd for ``.zst``, gzip for ``.gz``). Returns whether it was written.
+    """Write the bundle in *root* to *archive* (zstd for ``.zst``, gzip for ``.gz``), unless the archive already contains it.
 
-    The archive's name and digest are kept beside it in ``ARCHIVE.sha256``, as sha256sum writes it; it is written again
-    only when the bundle differs from what it holds.
-    :raises BundleError: there is no bundle, it is not whole, or the archive's ending is unknown.
+    The archive's digest is stored next to it in ``ARCHIVE.sha256``, in the format of sha256sum.
+
+    :returns: whether the archive was written.
+    :raises BundleError: there is no bundle, it is incomplete, or the archive's file name has an unknown suffix.
     """
     _compressor(archive)
     index, broken = verify(root)
     if broken:
         raise BundleError(
-            "\n".join(
-                [
-                    f"{root} is not packed, it is not whole:",
-                    *broken,
-                    "Run slipway.kube.bundle again: it makes what is missing.",
-                ]
-            )
+            "\n".join([f"{root} cannot be packed because files are missing or corrupt:", *broken, REPAIR])
         )
     if _packed(archive) == index.to_text():
         return False
     with replacing(archive) as draft:
-        # bundle.json first: what is in an archive can be told without reading it all; hard links are stored once
-        names = [indexes.NAME, *sorted(index.files)]
+        # bundle.json comes first, so that it can be read without reading the whole archive; hard links are stored once
+        names = [index_file.NAME, *sorted(index.files)]
         run(
-            [
-                "tar",
-                "--create",
-                f"--file={draft}",
-                f"--directory={root}",
-                *_compressor(archive),
-                "--owner=0",
-                "--group=0",
-                "--numeric-owner",
-                "--verbatim-files-from",
-                "--files-from=-",
-            ],
+            ["tar", "--create", f"--file={draft}", f"--directory={root}", *_compressor(archive)]
+            + ["--owner=0", "--group=0", "--numeric-owner", "--verbatim-files-from", "--files-from=-"],
             what=f"packing {root}",
             stdin="\n".join(names).encode() + b"\n",
         )
@@ -63,17 +51,17 @@ def pack(root: Path, archive: Path, run: Runner) -> bool:
 
 
 def would_pack(root: Path, archive: Path) -> bool:
-    """Whether :func:`pack` would write."""
+    """Return whether :func:`pack` would write the archive."""
     _compressor(archive)
     index, _broken = verify(root)
     return _packed(archive) != index.to_text()
 
 
 def unpack(archive: Path, root: Path, run: Runner) -> bool:
-    """Make *root* the bundle in *archive*; every file is checked by its digest before any takes its place.
+    """Replace *root* with the bundle in *archive*, after verifying the digest of every file in it.
 
     :returns: whether *root* changed.
-    :raises BundleError: the archive is missing, damaged or no bundle; *root* is then as before.
+    :raises BundleError: the archive is missing, damaged or not a bundle; *root* is then unchanged.
     """
     if not would_unpack(archive, root):
         return False
@@ -82,28 +70,23 @@ def unpack(archive: Path, root: Path, run: Runner) -> bool:
     fresh.mkdir(parents=True)
     try:
         run(
-            [
-                "tar",
-                "--extract",
-                f"--file={archive}",
-                f"--directory={fresh}",
-                *_compressor(archive),
-                "--no-same-owner",
-                "--delay-directory-restore",
-            ],
+            ["tar", "--extract", f"--file={archive}", f"--directory={fresh}", *_compressor(archive)]
+            + ["--no-same-owner", "--delay-directory-restore"],
             what=f"unpacking {archive}",
-            remedy="The archive is damaged or the disk is full.",
+            remedy="The archive may be damaged, or the disk may be full.",
         )
         _index, broken = verify(fresh)
         if broken:
             raise BundleError(
-                "\n".join([f"{archive} is damaged, {root} is left as it was:", *broken, "Bring the archive again."])
+                "\n".join([f"{archive} is damaged; {root} was not changed:", *broken, "Copy the archive again."])
             )
         old = root.with_name(f".{root.name}.replaced")
         shutil.rmtree(old, ignore_errors=True)
         if root.exists():
-            if any(root.iterdir()) and not (root / indexes.NAME).exists():
-                raise BundleError(f"{root} is not empty and no bundle: unpack to another folder, or empty it.")
+            if any(root.iterdir()) and not (root / index_file.NAME).exists():
+                raise BundleError(
+                    f"{root} is not empty and does not contain a bundle. Unpack to another folder, or empty this one."
+                )
             os.rename(root, old)
         os.rename(fresh, root)
         shutil.rmtree(old, ignore_errors=True)
@@ -113,19 +96,21 @@ def unpack(archive: Path, root: Path, run: Runner) -> bool:
 
 
 def would_unpack(archive: Path, root: Path) -> bool:
-    """Whether :func:`unpack` would change *root*.
+    """Return whether :func:`unpack` would change *root*.
 
-    :raises BundleError: the archive is missing or no bundle.
+    :raises BundleError: the archive is missing or not a bundle.
     """
     _compressor(archive)
     if not archive.is_file():
-        raise BundleError(f"{archive} is not there: bundle_archive names the file that `bundle_state: packed` wrote.")
+        raise BundleError(
+            f"{archive} does not exist. Set bundle_archive to a file written with `bundle_state: packed`."
+        )
     inside = _packed(archive)
     if inside is None:
         raise BundleError(
-            f"{archive} is no bundle: its first entry is not {indexes.NAME}. Bring the file that `bundle_state: packed` wrote."
+            f"{archive} is not a bundle: its first entry is not {index_file.NAME}. Use a file written with `bundle_state: packed`."
         )
-    Index.from_text(inside, f"{indexes.NAME} in {archive}")
+    Index.from_text(inside, f"{index_file.NAME} in {archive}")
     try:
         index, broken = verify(root)
     except BundleError:
@@ -136,14 +121,12 @@ def would_unpack(archive: Path, root: Path) -> bool:
 def _compressor(archive: Path) -> list[str]:
     compressor = {".zst": "zstd -T0", ".gz": "gzip"}.get(archive.suffix)
     if not compressor:
-        raise BundleError(f"bundle_archive is {archive}: its name must end in .tar.zst or .tar.gz.")
+        raise BundleError(f"bundle_archive is {archive}: the name must end in .tar.zst or .tar.gz.")
     return [f"--use-compress-program={compressor}"]
 
 
 def _packed(archive: Path) -> str | None:
-    """bundle.json of an archive, without reading the rest."""
-    import subprocess
-
+    """Return bundle.json of an archive without reading the rest; None if the archive is not a bundle."""
     if not archive.is_file():
         return None
     command = ["zstd", "-dcq"] if archive.suffix == ".zst" else ["gzip", "-dcq"]
@@ -151,7 +134,7 @@ def _packed(archive: Path) -> str | None:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
                 first = tar.next()
-                content = tar.extractfile(first) if first is not None and first.name == indexes.NAME else None
+                content = tar.extractfile(first) if first is not None and first.name == index_file.NAME else None
                 return content.read().decode() if content else None
         except (tarfile.TarError, UnicodeDecodeError):
             return None

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian packages named, versioned and laid out as upstream's.
+"""Build Debian packages with the names, versions and file layout of the upstream packages.
 
-What a closed host cannot get (conntrack, socat, …) is recommended, not required: preflight says what is missing.
+Packages that a host without internet access cannot install (conntrack, socat, …) are recommended rather than required;
+the preflight checks report what is missing.
 Unit settings follow https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/kubelet-integration/ and
 https://github.com/containerd/containerd/blob/main/docs/getting-started.md (Delegate, KillMode).
 """
@@ -78,7 +79,7 @@ if [ -d /run/systemd/system ]; then
 fi
 """
 
-# As upstream's package does: enabled and started when it is installed first, left alone by an upgrade.
+# As in the upstream package: enabled and started on first installation, not touched by an upgrade.
 CONTAINERD_POSTINST = (
     RELOAD
     + """\
@@ -93,7 +94,7 @@ fi
 
 
 def stop_on_removal(unit: str) -> str:
-    """A prerm script that stops *unit* when its package is removed, not when it is upgraded."""
+    """Return a prerm script that stops *unit* when its package is removed, but not when it is upgraded."""
     return f"""\
 #!/bin/sh
 set -e
@@ -104,7 +105,7 @@ fi
 
 
 def forget_on_purge(unit: str) -> str:
-    """A postrm script that makes systemd forget *unit*, and its enabling when the package is purged."""
+    """Return a postrm script that reloads systemd, and purges the enablement of *unit* with the package."""
     return (
         RELOAD
         + f"""\
@@ -117,7 +118,7 @@ fi
 
 @dataclass(frozen=True)
 class Contents:
-    """What a package holds beside its programs."""
+    """The content of a package besides its programs."""
 
     summary: str
     fields: tuple[tuple[str, str], ...] = ()
@@ -164,16 +165,16 @@ PACKAGES: Mapping[str, Contents] = {
 
 
 def texts_of(name: str) -> dict[str, str]:
-    """Everything but the programs that decides what is in package *name*."""
+    """Return everything except the programs that determines the content of package *name*."""
     contents = PACKAGES[name]
     return {**dict(contents.files), **dict(contents.scripts), "control": control_of(name, "", "", 0, "")}
 
 
 def control_of(name: str, version: str, architecture: str, installed_kib: int, built_from: str) -> str:
-    """The control file (Debian policy 5.3).
+    """Return the control file (Debian policy 5.3).
 
     :param installed_kib: size of the package's files in KiB.
-    :param built_from: where the programs come from, for the description.
+    :param built_from: the source of the programs, for the description.
     """
     contents = PACKAGES[name]
     lines = [
@@ -201,9 +202,9 @@ def build(
     target: Path,
     run: Runner,
 ) -> None:
-    """Make one package with dpkg-deb; the same input gives the same bytes.
+    """Build one package with dpkg-deb; the same input yields the same bytes.
 
-    :param programs: path on the host and the program to put there.
+    :param programs: path on the host, and the program to install there.
     :param work: an empty folder on the file system of the programs.
     :param target: the file to write.
     :raises BundleError: dpkg-deb fails.
@@ -234,10 +235,10 @@ def build(
 
 
 def unpack(package: Path, target: Path, what: str, run: Runner) -> None:
-    """Take the files of a package out of it.
+    """Extract the files of a package.
 
-    :param target: the folder to put them in.
-    :param what: what this is done for, for an error.
+    :param target: the folder to extract to.
+    :param what: the work, as error messages name it.
     :raises BundleError: dpkg-deb fails.
     """
     run(["dpkg-deb", "--extract", str(package), str(target)], what=what)

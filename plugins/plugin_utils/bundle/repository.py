@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flat, signed apt repositories (https://wiki.debian.org/DebianRepository/Format) from a set of packages.
+"""Build flat, signed apt repositories (https://wiki.debian.org/DebianRepository/Format) from packages.
 
-The private key is a file of its own outside the bundle; gpg works in a folder that lives as long as one signing does.
+The private key is stored in a file outside the bundle; gpg uses a temporary home folder.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import BundleError
 from .files import place, write
+from .names import BundleError
 from .process import Runner
 
 SIGNER = "slipway.kube bundle"
@@ -35,7 +35,7 @@ Expire-Date: 0
 
 
 class Signer:
-    """Signs with a bundle's own key, which it makes when there is none.
+    """Signs with the bundle's key, which is generated if it does not exist.
 
     :param secret: the file with the private key (0600).
     """
@@ -51,45 +51,38 @@ class Signer:
         )
 
     def prepare(self) -> None:
-        """Bring the key into the working folder, or make one and keep it.
+        """Import the key into gpg's home folder, or generate and store it.
 
-        :raises BundleError: gpg fails, or the kept key is none.
+        :raises BundleError: gpg fails, or the stored key is not valid.
         """
         if self.secret.is_file():
             self._gpg("--import", str(self.secret), what=f"reading the signing key {self.secret}")
         else:
-            self._gpg("--generate-key", what="making a signing key", stdin=_PARAMETERS.encode())
+            self._gpg("--generate-key", what="generating a signing key", stdin=_PARAMETERS.encode())
             self.secret.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write(
                 self.secret,
-                self._gpg("--armor", "--export-secret-keys", what="keeping the signing key").encode(),
+                self._gpg("--armor", "--export-secret-keys", what="exporting the signing key").encode(),
                 0o600,
             )
 
     def public_key(self) -> bytes:
-        """The public key, armored."""
+        """Return the public key, ASCII-armored."""
         return self._gpg("--armor", "--export", what="reading the public key").encode()
 
     def sign(self, release: Path) -> None:
-        """Write InRelease and Release.gpg beside *release*."""
+        """Write InRelease and Release.gpg next to *release*."""
         for mode, name in (("--clearsign", "InRelease"), ("--detach-sign", "Release.gpg")):
-            self._gpg(
-                "--armor",
-                "--digest-algo",
-                "SHA512",
-                "--output",
-                str(release.with_name(name)),
-                mode,
-                str(release),
-                what=f"signing {release.name}",
-            )
+            output = ("--output", str(release.with_name(name)))
+            self._gpg("--armor", "--digest-algo", "SHA512", *output, mode, str(release), what=f"signing {release.name}")
 
 
 @contextmanager
 def signer(secret: Path, run: Runner) -> Iterator[Signer]:
-    """A signer whose working folder and agent are gone afterwards.
+    """Provide a signer; its gpg home folder and agent are removed afterwards.
 
-    The folder's path is short, as sockets need it, and the same for the same key: what a killed run left goes first.
+    The folder has a short path, because it contains sockets, and always the same path for one key, so that the leftovers
+    of a killed run are removed first.
     """
     name = hashlib.sha256(str(secret).encode()).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / f"slipway-gpg-{os.getuid()}-{name}"
@@ -104,12 +97,12 @@ def signer(secret: Path, run: Runner) -> Iterator[Signer]:
 
 
 def _remove_home(home: Path, run: Runner) -> None:
-    """End the agent that works there, and remove the folder."""
+    """Stop the gpg agent of this home folder, and remove the folder."""
     if home.is_dir() and not home.is_symlink():
         try:
-            run(["gpgconf", "--homedir", str(home), "--kill", "all"], what="ending gpg-agent")
+            run(["gpgconf", "--homedir", str(home), "--kill", "all"], what="stopping gpg-agent")
         except BundleError:
-            pass  # none was started; the folder goes all the same
+            pass  # no agent is running; the folder is removed in any case
         shutil.rmtree(home)
 
 
@@ -135,12 +128,8 @@ def index_and_sign(
             (staging / package).unlink()
         (staging / "Packages").write_bytes(listing)
         (staging / "Packages.gz").write_bytes(gzip.compress(listing, mtime=0))
-        options = {
-            "Origin": "slipway.kube",
-            "Label": SIGNER,
-            "Architectures": architecture,
-            "Description": f"Packages of {folder}",
-        }
+        options = {"Origin": "slipway.kube", "Label": SIGNER, "Architectures": architecture}
+        options["Description"] = f"Packages of {folder}"
         settings = [f"--option=APT::FTPArchive::Release::{name}={value}" for name, value in options.items()]
         release = run(["apt-ftparchive", *settings, "release", "."], what=f"describing {folder}", cwd=staging)
         (staging / "Release").write_text(release, encoding="utf-8")

@@ -1,88 +1,92 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user asks for, and what of an earlier bundle is asked for silently. Pure: files were read before."""
+"""The requested bundle, and what it inherits from the existing one. Pure: all files have been read before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._kube.versions import minor_of
 from .index import Index
-from .names import ImageName, minor_of
-from .upstream import Manifest
+from .names import ImageName
+from .upstream import BundledManifest
 
 
 @dataclass(frozen=True)
-class Archive:
-    """One image of an archive that the site brought."""
+class ArchivedImage:
+    """One image of an archive that the user supplies."""
 
-    source: str  # what skopeo calls it, such as docker-archive:/images/calico.tar:quay.io/calico/node:v3.32.1
+    source: str  # skopeo's name for it, such as docker-archive:/images/calico.tar:quay.io/calico/node:v3.32.1
     name: ImageName
     path: str  # the archive
-    digest: str  # of the archive, or of an OCI folder's index.json
+    digest: str  # of the archive, or of the index.json of an OCI folder
 
 
 @dataclass
-class Want:
-    """A bundle as it is asked for."""
+class BundleRequest:
+    """The bundle that the user requests."""
 
     origin: str
     architecture: str
     kubernetes_versions: list[str]
-    table: dict[str, dict[str, str]]  # versions by Kubernetes minor, from the role `cluster`
+    table: dict[str, dict[str, str]]  # component versions by Kubernetes minor version, from role `cluster`
     debian: str = "12 bookworm"
     debian_sources: list[str] = field(default_factory=list)
-    archives: list[Archive] = field(default_factory=list)
-    manifests: list[Manifest] = field(default_factory=list)
+    archives: list[ArchivedImage] = field(default_factory=list)
+    manifests: list[BundledManifest] = field(default_factory=list)
     locks: dict[str, str] = field(default_factory=dict)  # digest of go.mod and go.sum by component
-    texts: dict[str, str] = field(default_factory=dict)  # own sources, such as pause.c
+    texts: dict[str, str] = field(default_factory=dict)  # the collection's own source files, such as pause.c
     upstream: dict[str, str] = field(default_factory=dict)  # addresses, see role `bundle`
     programs: dict[str, str] = field(default_factory=dict)  # for the control node: name and version
-    debian_images: list[str] = field(default_factory=list)  # names of images that are made of Debian packages
+    debian_images: list[str] = field(default_factory=list)  # names of images built from Debian packages
 
 
-def carry_over(want: Want, index: Index) -> None:
-    """Add to *want* what is in the bundle already and not replaced: other Kubernetes versions, additions, what the site brought.
+def carry_over(request: BundleRequest, index: Index) -> None:
+    """Add to the request what the existing bundle holds and the request does not replace.
 
-    A build takes minutes and an archive may be on a stick in a drawer, so nothing goes because it is not asked for again.
+    These are other Kubernetes versions, additional programs and images, and files that the user supplied. A build takes
+    minutes and an archive may no longer be at hand, so nothing is dropped only because it is not requested again.
     """
-    if index.architecture != want.architecture:
+    if index.architecture != request.architecture:
         return
-    minors = {minor_of(version) for version in want.kubernetes_versions}
-    want.kubernetes_versions += [version for version in index.kubernetes_versions if minor_of(version) not in minors]
-    names = {str(archive.name) for archive in want.archives}
-    for brought in index.brought.get("archives", []):
-        if brought["name"] not in names:
-            want.archives.append(
-                Archive(brought["source"], ImageName.parse(brought["name"]), brought["path"], brought["digest"])
-            )
-    targets = {manifest.target for manifest in want.manifests}
-    for brought in index.brought.get("manifests", []):
-        if brought["target"] not in targets:
-            want.manifests.append(
-                Manifest(brought["target"], brought["path"], brought["digest"], tuple(brought["images"]))
-            )
-    for added in index.brought.get("programs", []):
-        want.programs.setdefault(added["name"], added["version"])
-    want.debian_images += [
-        added["name"] for added in index.brought.get("debian_images", []) if added["name"] not in want.debian_images
+    minors = {minor_of(version) for version in request.kubernetes_versions}
+    request.kubernetes_versions += [version for version in index.kubernetes_versions if minor_of(version) not in minors]
+    names = {str(archive.name) for archive in request.archives}
+    request.archives += [
+        ArchivedImage(entry["source"], ImageName.parse(entry["name"]), entry["path"], entry["digest"])
+        for entry in index.brought.get("archives", [])
+        if entry["name"] not in names
+    ]
+    targets = {manifest.target for manifest in request.manifests}
+    request.manifests += [
+        BundledManifest(entry["target"], entry["path"], entry["digest"], tuple(entry["images"]))
+        for entry in index.brought.get("manifests", [])
+        if entry["target"] not in targets
+    ]
+    for entry in index.brought.get("programs", []):
+        request.programs.setdefault(entry["name"], entry["version"])
+    request.debian_images += [
+        entry["name"] for entry in index.brought.get("debian_images", []) if entry["name"] not in request.debian_images
     ]
 
 
-def describe(want: Want) -> Index:
-    """What the index says of the wanted bundle as a whole."""
-    archives = [
-        {"name": str(one.name), "source": one.source, "path": one.path, "digest": one.digest} for one in want.archives
-    ]
-    manifests = [
-        {"target": one.target, "path": one.path, "digest": one.digest, "images": list(one.images)}
-        for one in want.manifests
-    ]
-    brought: dict[str, list[dict[str, Any]]] = {"archives": archives, "manifests": manifests}
-    # Left out where there are none, so that a bundle without additions is the same as before there were any.
-    if want.programs:
-        brought["programs"] = [{"name": name, "version": version} for name, version in sorted(want.programs.items())]
-    if want.debian_images:
-        brought["debian_images"] = [{"name": name} for name in sorted(want.debian_images)]
-    return Index(want.origin, want.architecture, list(want.kubernetes_versions), brought)
+def describe(request: BundleRequest) -> Index:
+    """Return an index with what describes the requested bundle as a whole."""
+    brought: dict[str, list[dict[str, Any]]] = {
+        "archives": [
+            {"name": str(one.name), "source": one.source, "path": one.path, "digest": one.digest}
+            for one in request.archives
+        ],
+        "manifests": [
+            {"target": one.target, "path": one.path, "digest": one.digest, "images": list(one.images)}
+            for one in request.manifests
+        ],
+    }
+    # Omitted when empty, so that the index of a bundle without additions does not change.
+    if request.programs:
+        brought["programs"] = [{"name": name, "version": version} for name, version in sorted(request.programs.items())]
+    if request.debian_images:
+        brought["debian_images"] = [{"name": name} for name in sorted(request.debian_images)]
+    return Index(request.origin, request.architecture, list(request.kubernetes_versions), brought)

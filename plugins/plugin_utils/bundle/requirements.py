@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run needs of the machine it runs on: programs, room, a connection. Looked at before anything is started."""
+"""What a run requires of this machine: programs, disk space, a connection. Checked before any step is started."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from ansible.module_utils.urls import open_url
 
 from . import golang
-from .errors import BundleError
+from .names import BundleError
 from .process import Runner
-from .staleness import Step
+from .staleness import BuildStep
 
 MB = 1_000_000
-# Debian packages by program
+# Debian packages by the program that they provide
 PROGRAMS = {
     "apt-ftparchive": "apt-utils",
     "dpkg-deb": "dpkg",
@@ -47,7 +47,7 @@ BY_KIND = {
     "repositories": ("apt-ftparchive", "gpg", "gpgconf"),
 }
 FILES = {"/usr/include/seccomp.h": "libseccomp-dev", "/usr/include/stdlib.h": "libc6-dev"}
-# Megabytes that a step writes: into the bundle, into the work folder, into Go's caches when nothing is in them yet.
+# Megabytes that a step writes to the bundle, to the work folder, and to empty Go caches.
 ROOM = {
     "tools": (0, 250, 0),
     "package": (45, 220, 0),
@@ -72,17 +72,17 @@ ROOM_GO = {
 
 
 @dataclass
-class Needs:
-    """What is missing."""
+class Missing:
+    """What this machine lacks."""
 
-    packages: list[str] = field(default_factory=list)  # Debian's names
-    problems: list[str] = field(default_factory=list)  # one sentence each, with the remedy
+    packages: list[str] = field(default_factory=list)  # names of Debian packages
+    problems: list[str] = field(default_factory=list)  # one sentence each, including the remedy
 
 
-def programs_for(steps: Iterable[Step], machine: str) -> list[str]:
-    """Programs that *steps* call. Pure.
+def programs_for(steps: Iterable[BuildStep], machine: str) -> list[str]:
+    """Return the programs that *steps* call. Pure.
 
-    :param machine: this machine's architecture, Go's name.
+    :param machine: the architecture of this machine, as Go names it.
     """
     found: list[str] = []
     for step in steps:
@@ -93,16 +93,16 @@ def programs_for(steps: Iterable[Step], machine: str) -> list[str]:
     return sorted(set(found))
 
 
-def room_for(steps: Iterable[Step], cached: Container[str] = ()) -> tuple[int, int, int]:
-    """Megabytes that *steps* need: in the bundle, in the work folder, in Go's caches. Pure.
+def room_for(steps: Iterable[BuildStep], cached: Container[str] = ()) -> tuple[int, int, int]:
+    """Return the megabytes that *steps* require in the bundle, in the work folder and in Go's caches. Pure.
 
-    :param cached: keys of builds whose modules are in Go's cache already.
+    :param cached: keys of builds whose modules are already in Go's cache.
     """
     bundle = work = go = scratch = 0
     for step in steps:
         if step.kind == "go_build":
             in_bundle, in_work, in_go = ROOM_GO.get(step.inputs["name"], (0, 100, 500))
-            work += in_work  # programs stay until packages and images are made of them
+            work += in_work  # programs are kept until packages and images are built from them
             go += 0 if step.key in cached else in_go
         else:
             in_bundle, in_work, in_go = ROOM.get(step.kind, (0, 0, 0))
@@ -111,66 +111,71 @@ def room_for(steps: Iterable[Step], cached: Container[str] = ()) -> tuple[int, i
     return bundle, work + scratch, go
 
 
-def check(steps: Sequence[Step], root: Path, locks: Path, machine: str, run: Runner) -> Needs:
-    """Look at everything that *steps* need. Changes nothing."""
-    needs = Needs()
+def check(steps: Sequence[BuildStep], root: Path, locks: Path, machine: str, run: Runner) -> Missing:
+    """Check everything that *steps* require. Changes nothing."""
+    missing = Missing()
     for program in programs_for(steps, machine):
         if not shutil.which(program):
-            _want(needs, PROGRAMS[program], f"{program} is not installed")
+            _require(missing, PROGRAMS[program], f"{program} is not installed")
     if any(step.kind == "go_build" and step.inputs["cgo"] for step in steps):
         for path, package in FILES.items():
             if not Path(path).exists():
-                _want(needs, package, f"{path} is not there, which runc and flannel are built with")
+                _require(missing, package, f"{path}, required to build runc and flannel, does not exist")
     for step in steps:
         if step.hints.get("file") and not Path(step.hints["file"]).exists():
-            needs.problems.append(
-                f"{step.inputs.get('target', step.inputs.get('name'))} is to be taken again from {step.hints['file']}, which is not there any more: "
-                "bring it back, or leave it out with bundle_prune: true."
+            missing.problems.append(
+                f"{step.inputs.get('target', step.inputs.get('name'))} must be copied again from {step.hints['file']}, which no longer exists. "
+                "Restore the file, or remove the item from the bundle with bundle_prune: true."
             )
     builds = [step for step in steps if step.kind == "go_build"]
     cached: list[str] = []
     folders = {"the bundle": root.parent}
     if builds:
-        cached = _check_go(builds, locks, needs, run, folders)
+        cached = _check_go(builds, locks, missing, run, folders)
     if any(
         step.kind in ("fetch_package", "fetch_manifest") or str(step.hints.get("source", "")).startswith("docker://")
         for step in steps
     ):
-        _check_connection(steps, needs)
-    _check_room(room_for(list(steps), cached), folders, needs)
-    return needs
+        _check_connection(steps, missing)
+    _check_room(room_for(list(steps), cached), folders, missing)
+    return missing
 
 
-def _want(needs: Needs, package: str, what: str) -> None:
-    if package not in needs.packages:
-        needs.packages.append(package)
-        needs.problems.append(f"{what}: apt-get install {package}.")
+def _require(missing: Missing, package: str, what: str) -> None:
+    if package not in missing.packages:
+        missing.packages.append(package)
+        missing.problems.append(f"{what}: apt-get install {package}.")
 
 
-def _check_go(builds: Sequence[Step], locks: Path, needs: Needs, run: Runner, folders: dict[str, Path]) -> list[str]:
-    """Is Go there and new enough, are modules cached or can they be had; returns keys of builds that need no download."""
+def _check_go(
+    builds: Sequence[BuildStep], locks: Path, missing: Missing, run: Runner, folders: dict[str, Path]
+) -> list[str]:
+    """Check that Go is installed and recent enough, and that modules are cached or can be downloaded.
+
+    :returns: keys of the builds that require no download.
+    """
     wanted = max(golang.needed_go((locks / _name(step) / "go.mod").read_text(encoding="utf-8")) for step in builds)
     text = ".".join(str(part) for part in wanted)
     if not shutil.which("go"):
-        needs.problems.append(
-            f"Go is not installed: bundle_origin go_modules needs Go {text} or newer in PATH (https://go.dev/dl/)."
+        missing.problems.append(
+            f"Go is not installed: bundle_origin go_modules requires Go {text} or later in PATH (https://go.dev/dl/)."
         )
         return []
     environment = run(
         ["go", "env", "GOVERSION", "GOMODCACHE", "GOCACHE", "GOPROXY"],
-        what="asking Go for its settings",
+        what="reading the settings of Go",
         env={"GOTOOLCHAIN": "local"},
     ).splitlines()
     version, modules, cache, proxy = (environment + [""] * 4)[:4]
     if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < wanted:
-        needs.problems.append(
-            f"Go is too old: {version or 'unknown'} in {shutil.which('go')}, the builds need {text} or newer (https://go.dev/dl/)."
+        missing.problems.append(
+            f"Go is too old: {version or 'unknown'} in {shutil.which('go')}, the builds require {text} or later (https://go.dev/dl/)."
         )
     folders["Go's modules"], folders["Go's build cache"] = Path(modules), Path(cache)
     cached = [
         step.key
         for step in builds
-        if _module_there(Path(modules), golang.origin_of((locks / _name(step) / "go.mod").read_text(encoding="utf-8")))
+        if _is_cached(Path(modules), golang.origin_of((locks / _name(step) / "go.mod").read_text(encoding="utf-8")))
     ]
     fresh = next((step for step in builds if step.key not in cached), None)
     if fresh is not None:
@@ -179,31 +184,31 @@ def _check_go(builds: Sequence[Step], locks: Path, needs: Needs, run: Runner, fo
             try:
                 run(
                     ["go", "list", "-m", module],
-                    what=f"asking {proxy} for {module}",
+                    what=f"querying {proxy} for {module}",
                     cwd=Path(folder),
                     env={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"},
                     timeout=60.0,
                 )
             except BundleError as error:
-                needs.problems.append(
-                    f"Go modules cannot be fetched: {error}. Set GOPROXY to a proxy that answers, or unpack a bundle that was made elsewhere."
+                missing.problems.append(
+                    f"Go modules cannot be fetched: {error}. Set GOPROXY to a proxy that can be reached, or unpack a bundle that was built elsewhere."
                 )
     return cached
 
 
-def _name(step: Step) -> str:
+def _name(step: BuildStep) -> str:
     return f"{step.inputs['name']}-{step.inputs['version']}"
 
 
-def _module_there(modules: Path, origin: str) -> bool:
-    """Whether a module's archive is in Go's cache (capital letters are written as ! and a small one)."""
+def _is_cached(modules: Path, origin: str) -> bool:
+    """Return whether a module's archive is in Go's cache (an upper-case letter is stored as ! and its lower-case letter)."""
     name, _at, version = origin.partition("@")
     escaped = re.sub(r"[A-Z]", lambda letter: f"!{letter.group().lower()}", name)
     return (modules / "cache" / "download" / escaped / "@v" / f"{version}.zip").is_file()
 
 
-def _check_connection(steps: Sequence[Step], needs: Needs) -> None:
-    """Does upstream answer at all; any answer counts."""
+def _check_connection(steps: Sequence[BuildStep], missing: Missing) -> None:
+    """Check that upstream's servers can be reached; any HTTP status counts."""
     addresses = [step.inputs["source"]["key"] for step in steps if step.kind == "fetch_package"]
     addresses += [
         f"https://{step.inputs['name'].split('/')[0]}/v2/"
@@ -217,14 +222,14 @@ def _check_connection(steps: Sequence[Step], needs: Needs) -> None:
         except urllib.error.HTTPError:
             pass
         except (OSError, ValueError) as error:
-            needs.problems.append(
-                f"{address} cannot be reached ({getattr(error, 'reason', error)}): bundle_origin upstream needs a connection. "
-                "Use bundle_origin: go_modules, set https_proxy, or unpack a bundle that was made elsewhere."
+            missing.problems.append(
+                f"{address} cannot be reached ({getattr(error, 'reason', error)}): bundle_origin upstream requires a connection. "
+                "Use bundle_origin: go_modules, set https_proxy, or unpack a bundle that was built elsewhere."
             )
 
 
-def _check_room(room: tuple[int, int, int], folders: dict[str, Path], needs: Needs) -> None:
-    """Enough free space on every file system, needs on the same one added up."""
+def _check_room(room: tuple[int, int, int], folders: dict[str, Path], missing: Missing) -> None:
+    """Check the free space of every file system, for the sum of what is required on it."""
     bundle, work, go = room
     wanted = {"the bundle": bundle + work, "Go's modules": go // 3, "Go's build cache": go * 2 // 3}
     by_device: dict[int, tuple[int, list[str], Path]] = {}
@@ -236,7 +241,7 @@ def _check_room(room: tuple[int, int, int], folders: dict[str, Path], needs: Nee
     for amount, names, path in by_device.values():
         free = shutil.disk_usage(path).free // MB
         if free < amount:
-            needs.problems.append(
-                f"The disk that holds {path} has {free} MB free, the build needs {amount} MB there ({', '.join(names)}): "
-                "make room, or set SLIPWAY_CACHE to another disk."
+            missing.problems.append(
+                f"The disk that holds {path} has {free} MB free, but the build requires {amount} MB there ({', '.join(names)}). "
+                "Free some space, or set SLIPWAY_CACHE to a folder on another disk."
             )

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What comes from upstream's own servers: planning and reading of their indexes. Pure functions.
+"""Packages, images and manifests from upstream's servers: the steps that fetch them, and reading of package indexes.
 
-Packages come from apt repositories as they are described in https://wiki.debian.org/DebianRepository/Format: a signed
-release file names the digest of the package list, the list names the digest of every package.
+Pure functions. Package repositories are described in https://wiki.debian.org/DebianRepository/Format: a signed
+release file lists the digest of the package list, which lists the digest of every package.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...module_utils._kube.versions import version_key
 from .catalog import Catalog, Package
-from .errors import BundleError
-from .staleness import Step
+from .names import BundleError
+from .staleness import BuildStep
 
 NEWEST = "newest"
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """A manifest that a bundle takes in, and the images that its pods name."""
+class BundledManifest:
+    """A Kubernetes manifest file in the bundle, and the images that its pods use."""
 
     target: str  # below manifests/
-    path: str  # where it comes from: a file or an address
+    path: str  # its source: a file or a URL
     digest: str
     images: tuple[str, ...] = ()
 
 
-def upstream_package_steps(catalog: Catalog, architecture: str, addresses: Mapping[str, str]) -> list[Step]:
-    """One download for each package, and upstream's cri-tools, which upstream's kubeadm depends on.
+def upstream_package_steps(catalog: Catalog, architecture: str, addresses: Mapping[str, str]) -> list[BuildStep]:
+    """Return one download step for each package, and one for cri-tools, which upstream's kubeadm package depends on.
 
     :param addresses: ``kubernetes`` (with ``{minor}``), ``kubernetes_key``, ``containerd``, ``containerd_suite``, ``containerd_key``.
     """
@@ -39,7 +40,7 @@ def upstream_package_steps(catalog: Catalog, architecture: str, addresses: Mappi
     for repository in dict.fromkeys(package.repository for package in packages if package.name == "kubeadm"):
         packages.append(Package("cri-tools", NEWEST, repository, ()))
     return [
-        Step(
+        BuildStep(
             f"package:{package.repository}/{package.name}_{package.version}",
             "fetch_package",
             f"fetching {package.name} {package.version}",
@@ -56,16 +57,12 @@ def upstream_package_steps(catalog: Catalog, architecture: str, addresses: Mappi
 
 
 def package_source(repository: str, addresses: Mapping[str, str]) -> dict[str, str]:
-    """Upstream's apt repository for a folder of the bundle: where its release file and its packages are, and its key."""
-    found = re.match(r"^deb/kubernetes/v(.+)$", repository)
-    if found:
-        base = addresses["kubernetes"].format(minor=found.group(1)).rstrip("/")
-        return {
-            "release": f"{base}/",
-            "packages": "Packages",
-            "base": f"{base}/",
-            "key": addresses["kubernetes_key"].format(minor=found.group(1)),
-        }
+    """Return the URLs of upstream's apt repository for a folder of the bundle: release file, packages and key."""
+    if repository.startswith("deb/kubernetes/v"):
+        minor = repository.removeprefix("deb/kubernetes/v")
+        base = addresses["kubernetes"].format(minor=minor).rstrip("/") + "/"
+        key = addresses["kubernetes_key"].format(minor=minor)
+        return {"release": base, "packages": "Packages", "base": base, "key": key}
     base, suite = addresses["containerd"].rstrip("/"), addresses["containerd_suite"]
     return {
         "release": f"{base}/dists/{suite}/",
@@ -76,27 +73,25 @@ def package_source(repository: str, addresses: Mapping[str, str]) -> dict[str, s
 
 
 def upstream_images(catalog: Catalog, rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Every image that an upstream bundle holds, and its version: the catalog's, Calico's and flannel's plugin."""
+    """Return the name and version of every image in an upstream bundle: the catalog's, Calico's, and flannel's CNI plugin."""
     images = {image.name: image.version for image in catalog.images.values()}
     for row in rows.values():
         images.update(dict.fromkeys(calico_images(row), row["calico"]))
-        if row.get("flannel_cni_plugin"):
-            images[f"ghcr.io/flannel-io/flannel-cni-plugin:v{row['flannel_cni_plugin']}-flannel1"] = row[
-                "flannel_cni_plugin"
-            ]
+        if version := row.get("flannel_cni_plugin"):
+            images[f"ghcr.io/flannel-io/flannel-cni-plugin:v{version}-flannel1"] = version
     return images
 
 
 def calico_images(row: Mapping[str, str]) -> list[str]:
-    """The images that Calico's manifest for one cluster names; none where the table has no Calico."""
+    """Return the images that Calico's manifest uses; none if the table has no version of Calico."""
     version = row.get("calico", "")
     return [f"quay.io/calico/{part}:v{version}" for part in ("cni", "kube-controllers", "node")] if version else []
 
 
-def upstream_image_steps(images: Mapping[str, str], architecture: str) -> list[Step]:
-    """One copy with skopeo for each image."""
+def upstream_image_steps(images: Mapping[str, str], architecture: str) -> list[BuildStep]:
+    """Return one step for each image, which copies it with skopeo."""
     return [
-        Step(
+        BuildStep(
             f"image:{name}",
             "copy_image",
             f"fetching image {name}",
@@ -107,58 +102,43 @@ def upstream_image_steps(images: Mapping[str, str], architecture: str) -> list[S
     ]
 
 
-def upstream_manifests(rows: Mapping[str, Mapping[str, str]], addresses: Mapping[str, str]) -> list[Manifest]:
-    """Manifests of the pod networks, pinned by version."""
-    found = {}
+def upstream_manifests(rows: Mapping[str, Mapping[str, str]], addresses: Mapping[str, str]) -> list[BundledManifest]:
+    """Return the manifests of the pod networks, pinned by version."""
+    found = []
     for row in rows.values():
-        if row.get("calico"):
-            found[f"calico/v{row['calico']}/calico.yaml"] = Manifest(
-                f"calico/v{row['calico']}/calico.yaml",
-                addresses["calico"].format(version=row["calico"]),
-                "",
-                tuple(calico_images(row)),
-            )
-        target = f"flannel/v{row['flannel']}/kube-flannel.yml"
-        found[target] = Manifest(target, addresses["flannel"].format(version=row["flannel"]), "")
-    return list(found.values())
+        if version := row.get("calico"):
+            url = addresses["calico"].format(version=version)
+            found.append(BundledManifest(f"calico/v{version}/calico.yaml", url, "", tuple(calico_images(row))))
+        url = addresses["flannel"].format(version=row["flannel"])
+        found.append(BundledManifest(f"flannel/v{row['flannel']}/kube-flannel.yml", url, ""))
+    return list({manifest.target: manifest for manifest in found}.values())
 
 
 def skopeo_copy(source: str, layout: str, architecture: str) -> list[str]:
-    """The command that writes one image as an OCI layout: always OCI, always one architecture."""
+    """Return the command that writes an image as an OCI layout, in OCI format and for one architecture."""
+    options = f"--insecure-policy --override-os linux --override-arch {architecture} copy --quiet --format oci"
     return [
         "skopeo",
-        "--insecure-policy",
-        "--override-os",
-        "linux",
-        "--override-arch",
-        architecture,
-        "copy",
-        "--quiet",
-        "--format",
-        "oci",
-        "--multi-arch",
-        "system",
-        "--dest-compress-format",
-        "zstd",
+        *f"{options} --multi-arch system --dest-compress-format zstd".split(),
         source,
         f"oci:{layout}:image",
     ]
 
 
 def read_release(text: str) -> dict[str, tuple[str, int]]:
-    """Digest (``sha256:…``) and size of every file that a Release file names.
+    """Return the digest (``sha256:…``) and the size of every file that a Release file lists.
 
-    :raises BundleError: it has no SHA256 section.
+    :raises BundleError: the file has no SHA256 section.
     """
     section = re.search(r"^SHA256:\n((?: .+\n?)+)", text, re.MULTILINE)
     if not section:
-        raise BundleError("The release file names no SHA256 digests: it is not one that packages can be trusted by.")
+        raise BundleError("The Release file lists no SHA256 digests, so the repository's packages cannot be verified.")
     entries = (line.split() for line in section.group(1).splitlines())
     return {name: (f"sha256:{digest}", int(size)) for digest, size, name in entries}
 
 
 def read_packages(text: str) -> list[dict[str, str]]:
-    """The stanzas of a Packages file; folded lines are left out."""
+    """Return the stanzas of a Packages file, without continuation lines."""
     return [
         dict(line.split(": ", 1) for line in stanza.splitlines() if not line.startswith(" ") and ": " in line)
         for stanza in re.split(r"\n\s*\n", text.strip())
@@ -169,31 +149,25 @@ def read_packages(text: str) -> list[dict[str, str]]:
 def choose_package(
     stanzas: list[dict[str, str]], name: str, version: str, architecture: str, where: str
 ) -> dict[str, str]:
-    """The stanza of one package.
+    """Return the stanza of one package.
 
     :param version: an exact version, or ``newest``.
-    :param where: the repository, for the error.
-    :raises BundleError: it is not there; the versions that are there are told.
+    :param where: the repository, for error messages.
+    :raises BundleError: the repository does not have it; the message lists the available versions.
     """
     offered = [
         one for one in stanzas if one.get("Package") == name and one.get("Architecture") in (architecture, "all")
     ]
     chosen = [one for one in offered if version in (NEWEST, one.get("Version"))]
     if not chosen:
-        newest = (
-            ", ".join(sorted((one.get("Version", "") for one in offered), key=version_key)[-5:]) or "no version of it"
-        )
+        newest = sorted((one.get("Version", "") for one in offered), key=version_key)[-5:]
         raise BundleError(
-            f"{where} has no {name} {version} for {architecture}; it has {newest}. Correct the version in kube_versions or bundle_kubernetes_versions."
+            f"{where} has no {name} {version} for {architecture}; it has {', '.join(newest) or 'no version of it'}. "
+            "Correct the version in kube_versions or bundle_kubernetes_versions."
         )
     best = max(chosen, key=lambda one: version_key(one.get("Version", "")))
     if not best.get("Filename") or not best.get("SHA256"):
         raise BundleError(
-            f"{where} lists {name} {version} without a file name or a SHA256 digest: the repository's index is damaged."
+            f"{where} lists {name} {version} without a file name or a SHA256 digest: the index of the repository is damaged."
         )
     return best
-
-
-def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Orders versions by their numbers; good enough for one package of one repository."""
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.findall(r"\d+|[^\d.]+", version))

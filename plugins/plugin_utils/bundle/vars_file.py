@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""vars.yml: the variables that make the roles use a bundle. Pure functions.
+"""vars.yml: the variables with which the roles use a bundle. Pure functions.
 
-Addresses are written as templates over ``kube_mirror_url``, so that the same folder serves wherever it is put.
+URLs are templates over ``kube_mirror_url``, so the same folder can be served from any address.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .names import ImageName
-from .upstream import Manifest
+from .upstream import BundledManifest
 
 MIRROR = "{{ kube_mirror_url }}"
 USUAL_REGISTRIES = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
 
 
-def calico_manifest(manifests: Iterable[Manifest]) -> Manifest | None:
-    """The manifest brought as ``calico/vVERSION/calico.yaml``, if any."""
+def calico_manifest(manifests: Iterable[BundledManifest]) -> BundledManifest | None:
+    """Return the manifest named ``calico/vVERSION/calico.yaml``, if there is one."""
     return next(
         (manifest for manifest in manifests if re.match(r"^calico/v[^/]+/calico\.yaml$", manifest.target)), None
     )
 
 
-def network_plugin(manifests: Iterable[Manifest], images: Iterable[str]) -> str:
-    """``calico`` when its manifest was brought and every image that it names is there, else ``flannel``."""
+def network_plugin(manifests: Iterable[BundledManifest], images: Iterable[str]) -> str:
+    """Return ``calico`` if the bundle has its manifest and every image that the manifest uses, else ``flannel``."""
     calico = calico_manifest(manifests)
     return "calico" if calico and calico.images and set(calico.images) <= set(images) else "flannel"
 
 
 def registry_mirrors(images: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """containerd's hosts for every registry of which images are there, and for the usual ones.
+    """Return containerd's hosts for every registry of *images*, and for the usual registries.
 
-    A registry that the mirror knows nothing of then answers "not found" instead of a name that no one can resolve.
+    For an image that the mirror does not have, a host then gets "not found" instead of a name that it cannot resolve.
     """
     registries = sorted({ImageName.parse(image).registry for image in images} | set(USUAL_REGISTRIES))
     return {
@@ -57,12 +57,12 @@ def vars_of(
     versions: Sequence[str],
     rows: Mapping[str, Mapping[str, str]],
     images: Sequence[str],
-    manifests: Sequence[Manifest],
+    manifests: Sequence[BundledManifest],
 ) -> dict[str, Any]:
-    """The content of vars.yml.
+    """Return the content of vars.yml.
 
-    :param versions: bundled Kubernetes versions; the first is the one that a cluster gets.
-    :param rows: versions of the other components by Kubernetes minor.
+    :param versions: bundled Kubernetes versions; the first is the default for clusters.
+    :param rows: versions of the other components by Kubernetes minor version.
     """
     values: dict[str, Any] = {
         "kube_version": versions[0],

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from ...module_utils._kube.quantities import parse_quantity
+from ...module_utils._kube.versions import parse_version
 from . import kernel
 from .problem import Cluster, Host, Problem
-from .syntax import parse_version
 
 # Lowest supported release, by os-release's ID; relatives of RHEL count by their own version.
 LOWEST_RELEASE = {
@@ -46,17 +47,6 @@ PORTS_CONTROL_PLANE = (2379, 2380, 10250, 10257, 10259)
 PORTS_WORKER = (10250, 10256)
 # First 15 characters, as the kernel keeps a process's name.
 OWN_PROCESSES = ("kube-apiserver", "etcd", "kubelet", "kube-controller", "kube-scheduler", "kube-proxy")
-QUANTITY = {
-    "": 1,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "Ki": 1 << 10,
-    "Mi": 1 << 20,
-    "Gi": 1 << 30,
-    "Ti": 1 << 40,
-}
 OTHER_RUNTIMES = ("docker-ce", "docker.io", "moby-engine", "podman-docker", "cri-o", "k3s", "rke2-server")
 OTHER_UNITS = (
     "docker.service",
@@ -154,8 +144,8 @@ def parse_threshold(threshold: str, total_mb: float) -> float | None:
     share = re.match(r"^(\d+(?:\.\d+)?)%$", threshold.strip())
     if share:
         return total_mb * float(share.group(1)) / 100
-    quantity = re.match(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T|)$", threshold.strip())
-    return float(quantity.group(1)) * QUANTITY[quantity.group(2)] / (1 << 20) if quantity else None
+    quantity = parse_quantity(threshold.strip())
+    return None if quantity is None else quantity / (1 << 20)
 
 
 def check_disk(host: Host) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from ...module_utils._kube.versions import minor_of, parse_version
 from . import networks
 from .problem import CONTROL_PLANE, WORKER, Cluster, Problem
 from .syntax import (
@@ -16,7 +17,6 @@ from .syntax import (
     explain_label_value,
     explain_name,
     explain_qualified_name,
-    parse_version,
     suggest_variable,
 )
 
@@ -157,7 +157,7 @@ def check_version(cluster: Cluster) -> Iterator[Problem]:
                 f"Write it in full and in quotes, for example '{(minors or ['1.36'])[-1]}.0'.",
             )
             yield Problem("version", host.name, "kube_version is no version.", evidence, remedy)
-        elif ".".join(version.split(".")[:2]) not in minors:
+        elif minor_of(version) not in minors:
             yield Problem(
                 "version",
                 host.name,

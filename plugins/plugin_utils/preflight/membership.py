@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Callable
 
+from ...module_utils._kube.versions import parse_version
 from .problem import Cluster, Host, Problem
-from .syntax import parse_version, split_endpoint
+from .syntax import split_endpoint
 
 
 def reference(cluster: Cluster) -> Host | None:

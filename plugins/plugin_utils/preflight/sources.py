@@ -15,8 +15,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
+from ...module_utils._kube.versions import parse_version
 from .problem import Cluster, Host, Problem
-from .syntax import parse_version, split_endpoint
+from .syntax import split_endpoint
 
 KUBERNETES_PACKAGES = ["kubeadm", "kubelet", "kubectl"]
 CONTAINERD_PACKAGE = "containerd.io"

@@ -32,7 +32,7 @@ OWN_INTERFACES = (
     "veth",
 )
 # Set while a play runs, not by people.
-RUNTIME_VARIABLES = ("kube_host", "kube_source_control_plane")
+RUNTIME_VARIABLES = ("kube_host", "kube_reference_control_plane")
 # Likeness (0 to 1) from which on a name counts as misspelt.
 LIKENESS = 0.85
 
@@ -75,12 +75,6 @@ def explain_label_value(value: Any) -> str:
         return "the value is no text; put it in quotes"
     text = str(value)
     return "" if not text or (QUALIFIED.match(text) and len(text) <= 63) else "the value is not allowed"
-
-
-def parse_version(text: Any) -> tuple[int, ...]:
-    """Numbers of a version like 1.36.3 or v1.36; () where it is none."""
-    match = re.match(r"^v?(\d+(?:\.\d+){1,2})$", str(text))
-    return tuple(int(number) for number in match.group(1).split(".")) if match else ()
 
 
 def parse_networks(value: Any) -> tuple[list[Network], list[str]]:

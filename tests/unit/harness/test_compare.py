@@ -10,7 +10,7 @@ from harness.playbook import Event
 def event(status: str, task: str = "Converge", host: str = "w1", diff: bool = False) -> Event:
     return Event(
         host,
-        "Make the hosts ready",
+        "Prepare the hosts",
         task,
         "roles/kernel/tasks/main.yml:3",
         "slipway.kube.host_layer",
@@ -27,7 +27,7 @@ def test_equal_runs_do_not_differ() -> None:
 
 def test_a_change_that_was_not_announced_is_found() -> None:
     found = differences([event("ok")], [event("changed")])
-    assert found == ["w1: Converge (roles/kernel/tasks/main.yml:3, in 'Make the hosts ready'): dry run ok, run changed"]
+    assert found == ["w1: Converge (roles/kernel/tasks/main.yml:3, in 'Prepare the hosts'): dry run ok, run changed"]
 
 
 def test_a_change_that_did_not_come_is_found() -> None:

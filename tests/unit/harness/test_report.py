@@ -14,9 +14,9 @@ PAIRS = [
         "cluster": {
             "seconds": 50.0,
             "phases": {
-                "Refuse what cannot work": 3.0,
-                "Make the hosts ready": 24.0,
-                "Make the control plane": 9.0,
+                "Validate the inventory": 3.0,
+                "Prepare the hosts": 24.0,
+                "Create the control plane": 9.0,
                 "Join the workers": 3.0,
                 "Verify the cluster": 11.0,
             },
@@ -32,8 +32,8 @@ EXECUTIONS = {
 
 def test_ratio_and_extra_seconds() -> None:
     assert ratios(PAIRS) == [1.25]
-    assert by_phase(PAIRS)[0] == ["prepared", "Make the hosts ready", 20.0, 24.0, 4.0]
-    assert by_phase(PAIRS)[-1] == ["", "Refuse what cannot work", 0.0, 3.0, 3.0]
+    assert by_phase(PAIRS)[0] == ["prepared", "Prepare the hosts", 20.0, 24.0, 4.0]
+    assert by_phase(PAIRS)[-1] == ["", "Validate the inventory", 0.0, 3.0, 3.0]
 
 
 def test_the_dearest_host_of_each_kind_counts() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import http.client
 import json
 import pwd
@@ -16,7 +15,7 @@ import re
 import ssl
 from typing import Any
 
-from ..._kube.der import read_der
+from ..._kube.x509 import ca_cert_hash
 from .files import Files, run
 
 ADMIN = "/etc/kubernetes/admin.conf"
@@ -64,7 +63,7 @@ def parse_kubeconfig(text: str) -> dict[str, str]:
 def parse_authorities(text: str) -> list[dict[str, str]]:
     """Return ``server`` and ``ca_hash`` of every cluster in a kubeconfig."""
     clusters = (one for one in parse_clusters(text) if one["server"])
-    return [{"server": one["server"], "ca_hash": hash_of_ca(one["ca"])} for one in clusters]
+    return [{"server": one["server"], "ca_hash": ca_cert_hash(one["ca"])} for one in clusters]
 
 
 def gather_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> dict[str, Any]:
@@ -80,28 +79,6 @@ def gather_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> dic
         for user, path in sorted(paths.items())
         if files.exists(path)
     }
-
-
-def hash_of_ca(pem: str) -> str:
-    """Return the digest of a CA as kubeadm's ``--discovery-token-ca-cert-hash`` takes it, or "" where the text has no certificate.
-
-    It is "sha256:HEX" of the SubjectPublicKeyInfo (RFC 5280 4.1) of the first certificate.
-    """
-    match = re.search(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", pem, re.S)
-    if not match:
-        return ""
-    try:
-        der = base64.b64decode(re.sub(r"\s", "", match.group(1)))
-        _tag, certificate, _end = read_der(der, 0)
-        _tag, offset, _end = read_der(der, certificate)
-        tag, _start, end = read_der(der, offset)
-        if tag == 0xA0:  # the version is optional
-            offset = end
-        for _field in ("serialNumber", "signature", "issuer", "validity", "subject"):
-            offset = read_der(der, offset)[2]
-        return "sha256:" + hashlib.sha256(der[offset : read_der(der, offset)[2]]).hexdigest()
-    except (ValueError, binascii.Error):
-        return ""
 
 
 def parse_image_version(manifest: str) -> str:
@@ -188,7 +165,7 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "role": role,
         "name": record["cluster"] or admin["name"] or kubelet["name"],
         "endpoint": (admin["server"] or kubelet["server"]).replace("https://", ""),
-        "ca_hash": hash_of_ca(authority),
+        "ca_hash": ca_cert_hash(authority),
         "version": (parse_image_version(apiserver) or kubelet_version) if member else "",
         "kubelet_version": kubelet_version if member else "",
         "healthy": healthy,

@@ -76,7 +76,7 @@ def parse_route_ipv6(text: str) -> tuple[str, str]:
 
 def parse_resolver(text: str) -> list[str]:
     """Return the name servers of a resolv.conf(5), in order."""
-    return re.findall(r"^\s*nameserver\s+(\S+)", text, re.M)
+    return re.findall(r"^\s*nameserver[ \t]+(\S+)", text, re.M)
 
 
 def is_loopback(server: str) -> bool:

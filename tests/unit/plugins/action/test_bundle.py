@@ -10,8 +10,8 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.action import bundle
 from ansible_collections.slipway.kube.plugins.modules import bundle as documented
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import Step
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -33,7 +33,7 @@ def test_the_role_passes_every_option() -> None:
 
 @pytest.mark.parametrize("entry", [1, {"name": "x"}, {"path": "/a", "tag": "x"}, []])
 def test_an_archive_is_a_path_or_a_dictionary(entry: object) -> None:
-    with pytest.raises(BundleError, match="bundle_image_archives holds"):
+    with pytest.raises(BundleError, match="bundle_image_archives contains"):
         bundle._archives(entry)
 
 
@@ -42,7 +42,7 @@ def test_a_manifest_is_read_for_its_images(tmp_path: Path) -> None:
     path.write_text("spec: {containers: [{image: quay.io/a/b:1}]}\n---\nspec: {containers: [{image: quay.io/a/c:1}]}\n")
     assert bundle._manifest("a/m.yaml", str(path)).images == ("quay.io/a/b:1", "quay.io/a/c:1")
     path.write_text("a: [")
-    with pytest.raises(BundleError, match="is no YAML"):
+    with pytest.raises(BundleError, match="is not valid YAML"):
         bundle._manifest("a/m.yaml", str(path))
     with pytest.raises(BundleError, match="cannot be read"):
         bundle._manifest("a/m.yaml", str(tmp_path / "none.yaml"))
@@ -60,11 +60,11 @@ def test_progress_is_one_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(bundle.time, "monotonic", lambda: 100.0)
     progress = bundle.Progress()
-    step = Step("build:etcd", "go_build", "building etcd 3.6.8 (3 programs)")
+    step = BuildStep("build:etcd", "go_build", "building etcd 3.6.8 (3 programs)")
     progress.start(3, 14, step)
     progress.done(step, 18.6)
     progress.start(4, 14, step)
-    progress.say("12 Go packages compiled so far")
+    progress.report("12 Go packages compiled so far")
     progress.done(step, 60.0)
     assert "".join(written) == (
         "[ 3/14] building etcd 3.6.8 (3 programs) ... 19 s\n"

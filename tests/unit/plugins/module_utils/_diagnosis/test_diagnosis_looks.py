@@ -13,18 +13,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, lookup
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, coredns
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.certificates import (
     DAY,
-    end_of,
-    judged,
-    own_certificate,
+    certificate_findings,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.control_plane import ControlPlane, cluster_domain
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import settle_ports
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import verify_ports
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
+from ansible_collections.slipway.kube.plugins.module_utils._kube.x509 import certificate_end, not_after
 
 from .conftest import NOW, Cluster, deployment, endpoints, findings_of, meta, node, pod, service, stamp, view_of
 
@@ -44,17 +43,19 @@ ENDS = 2110623389
 
 
 def test_the_end_of_a_certificate_is_read() -> None:
-    assert own_certificate(b"key first\n" + CERTIFICATE.encode()) == ENDS
-    assert own_certificate(b"") is None and own_certificate(CERTIFICATE.replace("MI", "!!").encode()) is None
+    assert certificate_end(b"key first\n" + CERTIFICATE.encode()) == ENDS
+    assert certificate_end(b"") is None and certificate_end(CERTIFICATE.replace("MI", "!!").encode()) is None
     whole = base64.b64decode("".join(CERTIFICATE.splitlines()[1:-1]))
     for length in (0, 1, 10, 60):
-        with pytest.raises((IndexError, ValueError)):
-            end_of(whole[:length])
+        with pytest.raises(ValueError):
+            not_after(whole[:length])
 
 
 @pytest.mark.parametrize(("days", "severity"), [(-1, "error"), (3, "error"), (20, "warning"), (31, None), (300, None)])
 def test_certificates_near_their_end(days: float, severity: str | None) -> None:
-    found = judged(Reference("v1", "Node", "", "w1"), "the kubelet of node w1", NOW + days * DAY + 60, NOW)
+    found = certificate_findings(
+        Reference("v1", "Node", "", "w1"), "the kubelet of node w1", NOW + days * DAY + 60, NOW
+    )
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     if found:
         assert "kubelet.crt" in found[0].advice and "notAfter: 2027-" in found[0].evidence[0]
@@ -81,8 +82,8 @@ def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
         def connect(self, address: Any) -> None:
             real(self, ("127.0.0.1", port))
 
-    monkeypatch.setattr(lookup.socket, "socket", Redirected)
-    assert lookup.query("10.244.0.2", "kubernetes.default.svc.cluster.local") == (3, 0)
+    monkeypatch.setattr(coredns.socket, "socket", Redirected)
+    assert coredns.query("10.244.0.2", "kubernetes.default.svc.cluster.local") == (3, 0)
     server.close()
 
 
@@ -93,9 +94,9 @@ def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_an_answer_means(
     answer: tuple[int, int], domain: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "is_coredns", lambda address: None)
-    monkeypatch.setattr(lookup, "query", lambda address, name: answer)
-    problem, dark = lookup.answers(Cluster(), pod(), "10.244.0.2", domain)  # type: ignore[arg-type]
+    monkeypatch.setattr(coredns, "is_coredns", lambda address: None)
+    monkeypatch.setattr(coredns, "query", lambda address, name: answer)
+    problem, dark = coredns.check_coredns(Cluster(), pod(), "10.244.0.2", domain)  # type: ignore[arg-type]
     assert bool(problem) == wrong and dark == ""
 
 
@@ -103,19 +104,19 @@ def test_where_dns_is_not_reached_coredns_is_asked_through_the_api_server(monkey
     def unreached(address: str) -> None:
         raise OSError("timed out")
 
-    monkeypatch.setattr(lookup, "is_coredns", unreached)
+    monkeypatch.setattr(coredns, "is_coredns", unreached)
     cluster: Any = Cluster()
-    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
-    assert not problem and "nor through the API server" in dark
+    problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
+    assert not problem and "and not through the API server either" in dark
     cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:8181/proxy/ready"] = "OK"
-    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
-    assert not problem and "says of itself that it is ready" in dark
+    problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
+    assert not problem and "CoreDNS reports that it is ready" in dark
     cluster.texts["/api/v1/namespaces/shop/pods/web-1-a:9153/proxy/metrics"] = (
         'coredns_forward_healthcheck_broken_total{} 40\ncoredns_dns_responses_total{rcode="SERVFAIL",zone="."} 90\n'
         'coredns_dns_responses_total{rcode="NOERROR",zone="."} 10\n'
     )
-    problem, dark = lookup.answers(cluster, pod(), "10.244.0.2", "cluster.local")
-    assert "servers that it forwards to" in problem[0] and "90 of 100" in problem[1]
+    problem, dark = coredns.check_coredns(cluster, pod(), "10.244.0.2", "cluster.local")
+    assert "upstream DNS servers" in problem[0] and "90 of 100" in problem[1]
 
 
 def test_the_domain_is_read_from_the_corefile() -> None:
@@ -135,14 +136,14 @@ def test_a_port_that_nothing_declares_is_asked() -> None:
     (suspicion,) = findings_of(lists)
     assert (suspicion.fault, suspicion.severity) == ("service_port_mismatch", "warning")
     cluster.texts[path] = "hello"
-    assert settle_ports(cluster, [suspicion]) == []
+    assert verify_ports(cluster, [suspicion]) == []
     cluster.texts[path] = ApiError(502, "", "malformed HTTP response")
-    assert settle_ports(cluster, [suspicion]) == []
+    assert verify_ports(cluster, [suspicion]) == []
     cluster.texts[path] = Unreachable("timed out")
-    assert settle_ports(cluster, [suspicion])[0].severity == "warning"
+    assert verify_ports(cluster, [suspicion])[0].severity == "warning"
     cluster.texts[path] = ApiError(503, "", "dial tcp 10.244.1.2:8080: connect: connection refused")
-    (certain,) = settle_ports(cluster, [suspicion])
-    assert certain.severity == "error" and "nothing listens" in certain.title
+    (certain,) = verify_ports(cluster, [suspicion])
+    assert certain.severity == "error" and "no process listens on it" in certain.title
 
 
 class Led(Cluster):
@@ -171,9 +172,9 @@ def test_members_of_etcd_are_counted() -> None:
 
     view = view_of({"Pod": [member("etcd-a", True), member("etcd-b", False), member("etcd-c", True)]})
     (finding,) = ControlPlane(Cluster(), view)._etcd()  # type: ignore[arg-type]
-    assert finding.fault == "etcd_member" and "2 of 3 are, and 2 must be" in finding.title
+    assert finding.fault == "etcd_member" and "2 of 3 members are ready, 2 are required" in finding.title
     outside = ControlPlane(Cluster(), view_of({}))  # type: ignore[arg-type]
-    assert outside._etcd() == [] and "members of etcd" in outside.unseen
+    assert outside._etcd() == [] and "etcd members" in outside.unseen
 
 
 def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +203,7 @@ def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.Monk
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, kept: str) -> None:
-    assert Redactor().text(text) == kept
+    assert Redactor().log_line(text) == kept
 
 
 def test_known_values_and_private_keys_are_masked() -> None:
@@ -213,5 +214,5 @@ def test_known_values_and_private_keys_are_masked() -> None:
         "-----END RSA PRIVATE KEY-----",
         "on",
     ]
-    assert Redactor(["canary-1", "on"]).lines(lines) == ["a\t******** b", "********", "on"]
+    assert Redactor(values=["canary-1", "on"]).log_lines(lines) == ["a\t******** b", "********", "on"]
     assert meta("x")["name"] == "x"

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import explain as explaining
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import settle_ports
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import verify_ports
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ranking import ranked
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.rules import all_findings
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
@@ -50,7 +50,7 @@ def found_in(seen: dict[str, Any], now: float, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(explaining.time, "time", lambda: now)
     cluster = Refusing(dict(seen["lists"], Node=NODES))
     view = explaining.read_view(cluster, [], KINDS, WHOLE)
-    return ranked(settle_ports(cluster, all_findings(view, ["nodes", "dns"])))
+    return ranked(verify_ports(cluster, all_findings(view, ["nodes", "dns"])))
 
 
 @pytest.mark.parametrize("case", SEEN, ids=lambda case: case["name"])

@@ -20,7 +20,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.slipway.kube.plugins.doc_fragments.auth import ModuleDocFragment
-from ansible_collections.slipway.kube.plugins.module_utils._kube import auth, x509
+from ansible_collections.slipway.kube.plugins.module_utils._kube import auth, kubeconfig, x509
 from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import Credentials, KubeconfigError, merge
 
 CANARY = "c4n4ry-token"
@@ -290,8 +290,8 @@ def test_what_has_ended_is_refused_before_anything_is_sent(make_certificate: Cal
     old.check_age()
     with pytest.raises(KubeconfigError, match="The client certificate of user 'admin' for https://h ended on 20"):
         old.check_age(time.time() + 4 * 86400)
-    assert x509.token_end(token({"exp": 1000})) == 1000
-    assert [x509.token_end(text) for text in ("opaque", token({}), token([]), "a.b.c")] == [None] * 4
+    assert kubeconfig.token_end(token({"exp": 1000})) == 1000
+    assert [kubeconfig.token_end(text) for text in ("opaque", token({}), token([]), "a.b.c")] == [None] * 4
     with pytest.raises(
         KubeconfigError, match="The token of the owner of the given token for https://h ended on 1970-01-01 00:16 UTC"
     ):

@@ -24,8 +24,8 @@ def test_tokens_and_keys_have_kubeadm_s_form_and_differ():
 def test_a_token_s_secret_ends_by_itself():
     secret = credentials.token_secret("abcdef.0123456789abcdef", 15, NOW)
     assert secret["metadata"]["name"] == "bootstrap-token-abcdef"
-    assert secret["stringData"]["expiration"] == "2027-01-15T08:15:00Z"
-    assert secret["stringData"]["token-secret"] == "0123456789abcdef"
+    assert base64.b64decode(secret["data"]["expiration"]) == b"2027-01-15T08:15:00Z"
+    assert base64.b64decode(secret["data"]["token-secret"]) == b"0123456789abcdef"
 
 
 @pytest.mark.parametrize("token", ["", "abc", "ABCDEF.0123456789abcdef", "abcdef.0123456789abcdef0"])

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 
@@ -18,46 +17,48 @@ TOKEN = "abcdef.0123456789abcdef"
 
 
 class Cluster:
-    """What the module asks of kubectl."""
+    """What the module requests from the API server."""
 
     def __init__(self):
         self.secrets, self.node, self.ran = {}, {}, []
 
-    def get(self, kind, name, *rest):
-        if kind == "secret":
-            return self.secrets.get(name, {})
-        if kind == "node":
-            return self.node if self.node and self.node["metadata"]["name"] == name else {}
+    def find(self, path):
+        collection, _slash, name = path.rpartition("/")
+        if collection == "/api/v1/namespaces/kube-system/secrets":
+            return self.secrets.get(name)
+        if collection == "/api/v1/nodes":
+            return self.node if self.node and self.node["metadata"]["name"] == name else None
+        assert collection == "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
         return {"spec": {"renewTime": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())}}
 
-    def items(self, *arguments):
+    def items(self, path, query):
+        assert path == "/api/v1/namespaces/kube-system/secrets"
+        assert query == {"fieldSelector": "type=bootstrap.kubernetes.io/token"}
         return [secret for name, secret in self.secrets.items() if name.startswith("bootstrap-token-")]
 
-    def run(self, *arguments, stdin=""):
-        self.ran.append(arguments)
-        if arguments[0] == "apply":
-            secret = json.loads(stdin)
-            text = secret.pop("stringData")
-            secret["data"] = {key: base64.b64encode(value.encode()).decode() for key, value in text.items()}
-            self.secrets[secret["metadata"]["name"]] = secret
-        elif arguments[:2] == ("delete", "secret"):
-            for name in arguments[2:]:
-                self.secrets.pop(name, None)
-        elif arguments[:2] == ("delete", "node"):
+    def apply(self, path, content, manager, force, dry_run):
+        self.ran.append(path)
+        assert path == f"/api/v1/namespaces/kube-system/secrets/{content['metadata']['name']}" and not dry_run
+        self.secrets[content["metadata"]["name"]] = content
+
+    def delete(self, path):
+        self.ran.append(path)
+        if path.startswith("/api/v1/nodes/"):
             self.node = {}
-        return ""
+        else:
+            self.secrets.pop(path.rpartition("/")[2], None)
 
 
 @pytest.fixture
 def cluster(monkeypatch, tmp_path):
     cluster = Cluster()
-    monkeypatch.setattr(issue_credentials, "Kubectl", lambda *arguments: cluster)
+    monkeypatch.setattr(issue_credentials, "connect", lambda *arguments: cluster)
     monkeypatch.setattr(issue_credentials.etcd, "has_credentials", lambda: True)
     monkeypatch.setattr(
         issue_credentials.etcd, "remove_member", lambda endpoints, name, addresses, dry: [f"etcd member {name}"]
     )
 
-    def upload(kubectl, key):
+    def upload(client, key):
         cluster.secrets["bootstrap-token-proxy0"] = {
             "metadata": {"name": "bootstrap-token-proxy0"},
             "data": {"description": "UHJveHk="},
@@ -118,7 +119,7 @@ def test_check_mode_changes_nothing_and_predicts_both_ends(cluster):
 
 
 def test_without_a_control_plane_it_is_refused(cluster):
-    with pytest.raises(HostError, match="no control plane"):
+    with pytest.raises(HostError, match="not a control plane"):
         call(cluster, kubeconfig="/nowhere")
 
 

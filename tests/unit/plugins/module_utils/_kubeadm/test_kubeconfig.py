@@ -13,8 +13,8 @@ import pwd
 import pytest
 import yaml
 
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.cluster import hash_of_ca
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils._kube.x509 import ca_cert_hash
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import kubeconfig, user_kubeconfigs
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.kubeconfig import KubeconfigRefused
 from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.local_kubeconfig import converge_local, read_local
@@ -94,20 +94,20 @@ def test_another_cluster_s_file_is_refused_with_its_server_and_ca(mixed):
     with pytest.raises(KubeconfigRefused) as error:
         kubeconfig.check(have, want, "/home/me/config")
     text = str(error.value)
-    assert "/home/me/config" in text and "https://other:6443" in text and hash_of_ca(OTHER_CA)[:19] in text
+    assert "/home/me/config" in text and "https://other:6443" in text and ca_cert_hash(OTHER_CA)[:19] in text
     assert "https://192.0.2.1:6443" not in text
 
 
 def test_before_a_cluster_is_there_every_file_is_another_s():
     assert kubeconfig.find_refusal("/c", None, "") == ""
-    assert kubeconfig.find_refusal("/c", admin(), hash_of_ca(CA)) == ""
+    assert kubeconfig.find_refusal("/c", admin(), ca_cert_hash(CA)) == ""
     assert "another cluster" in kubeconfig.find_refusal("/c", admin(), "")
-    assert "another cluster" in kubeconfig.find_refusal("/c", admin(OTHER_CA), hash_of_ca(CA))
+    assert "another cluster" in kubeconfig.find_refusal("/c", admin(OTHER_CA), ca_cert_hash(CA))
 
 
 def test_a_diff_shows_no_credentials():
     text = kubeconfig.describe(kubeconfig.make_kubeconfig(admin(), "default"))
-    assert "c2VjcmV0" not in text and "namespace=default" in text and hash_of_ca(CA) in text
+    assert "c2VjcmV0" not in text and "namespace=default" in text and ca_cert_hash(CA) in text
 
 
 def test_the_control_node_s_file_is_private_and_written_once(tmp_path):
@@ -144,15 +144,11 @@ def home(tmp_path, monkeypatch):
     entry = pwd.struct_passwd((me.pw_name, "x", me.pw_uid, me.pw_gid, "", str(tmp_path / "home"), ""))
     monkeypatch.setattr(user_kubeconfigs, "find_home", lambda user: entry)
 
-    class Kubectl:
-        def __init__(self, path):
-            self.path = path
+    def view(_kubectl, path):
+        with open(path) as handle:
+            return yaml.safe_load(handle)
 
-        def config(self):
-            with open(self.path) as handle:
-                return yaml.safe_load(handle)
-
-    monkeypatch.setattr(user_kubeconfigs, "Kubectl", Kubectl)
+    monkeypatch.setattr(user_kubeconfigs, "view_kubeconfig", view)
     (tmp_path / "home").mkdir()
     (tmp_path / "admin.conf").write_text(yaml.safe_dump(admin()))
     return tmp_path

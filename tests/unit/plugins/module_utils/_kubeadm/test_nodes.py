@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import nodes, serving_certificates
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.config import CONTROL_PLANE_TAINT
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.kubectl import ApiError
 
 
 class Cluster:
-    """An API server of nodes and certificate requests, as far as kubectl shows it."""
+    """An API server of nodes and certificate requests, with the methods of a client."""
 
     def __init__(self):
         self.have, self.requests, self.serving, self.ran, self.conflicts = {}, [], set(), [], 0
@@ -44,27 +43,31 @@ class Cluster:
             }
         )
 
-    def items(self, kind):
-        return list(self.have.values()) if kind == "nodes" else self.requests
+    def items(self, path):
+        return list(self.have.values()) if path == "/api/v1/nodes" else self.requests
 
-    def run(self, *arguments):
-        if arguments[0] == "patch" and self.conflicts:
+    def each(self, function, items):
+        return [function(item) for item in items]
+
+    def patch(self, path, patch):
+        if path.startswith("/api/v1/nodes/") and self.conflicts:
             self.conflicts -= 1
-            raise ApiError("refused", "Operation cannot be fulfilled: the object has been modified")
-        self.ran.append(arguments)
-        if arguments[0] == "patch":
-            node, patch = self.have[arguments[2]], json.loads(arguments[-1])
+            raise ApiError(409, "Conflict", "Operation cannot be fulfilled: the object has been modified")
+        self.ran.append(path)
+        if path.startswith("/api/v1/nodes/"):
+            node = self.have[path.rpartition("/")[2]]
             for part in ("labels", "annotations"):
                 node["metadata"][part].update(
                     {k: v for k, v in patch["metadata"].get(part, {}).items() if v is not None}
                 )
             node["spec"].update(patch.get("spec", {}))
         else:
+            (approved,) = patch["status"]["conditions"]
+            assert approved["type"] == "Approved" and approved["status"] == "True"
             for request in self.requests:
-                if request["metadata"]["name"] in arguments:
+                if path == f"{serving_certificates.REQUESTS}/{request['metadata']['name']}/approval":
                     request["status"]["certificate"] = "x"
                     self.serving.add(serving_certificates.requestor(request))
-        return ""
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def cluster(monkeypatch):
     monkeypatch.setattr(
         nodes.serving_certificates, "refuse", lambda request, node: "" if node else "not in the inventory"
     )
-    monkeypatch.setattr(nodes, "Kubectl", lambda *arguments: cluster)
+    monkeypatch.setattr(nodes, "connect", lambda *arguments, **more: cluster)
     monkeypatch.setattr(nodes.time, "sleep", lambda seconds: None)
     return cluster
 
@@ -121,7 +124,7 @@ def test_joining_ends_in_the_same_call(cluster, tmp_path, monkeypatch, dry):
     cluster.add("cp1", [CONTROL_PLANE_TAINT])
     cluster.serving.update(["cp1", "w1"])
     asked = []
-    monkeypatch.setattr(nodes, "remove_all", lambda kubectl, dry: asked.append(dry) or ["bootstrap-token-abcdef"])
+    monkeypatch.setattr(nodes, "remove_all", lambda client, dry: asked.append(dry) or ["bootstrap-token-abcdef"])
     told = nodes.converge(wanted(tmp_path, end_joining=True, nodes=wanted(tmp_path)["nodes"][:1]), dry)
     assert told["changes"] == ["Secret bootstrap-token-abcdef removed."] and asked == [dry]
 
@@ -148,7 +151,7 @@ def test_check_mode_predicts_a_cluster_that_is_not_there_yet(cluster, tmp_path):
 
 
 def test_without_a_cluster_a_real_run_is_refused(cluster, tmp_path):
-    with pytest.raises(HostError, match="no control plane"):
+    with pytest.raises(HostError, match="not a control plane"):
         nodes.converge(wanted(tmp_path, kubeconfig=str(tmp_path / "none")), False)
 
 

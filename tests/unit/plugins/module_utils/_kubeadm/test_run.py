@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, host_lock
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import init, join, membership, recovery, run
 
 
@@ -141,7 +143,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(recovery, "clear", lambda operation, *a, **k: done.append("clear " + operation) or [])
     monkeypatch.setattr(recovery, "keep_authorities", lambda folder: None)
     monkeypatch.setattr(init, "init", lambda params, token, lock: done.append("init") or 1.0)
-    monkeypatch.setattr(init.Kubectl, "run", lambda self, *arguments: "")
+    monkeypatch.setattr(init, "connect", lambda **access: SimpleNamespace(delete=lambda path: True))
     for module in (init, join):
         monkeypatch.setattr(module, "make_lasting", lambda: None)
     monkeypatch.setattr(init, "wait_for_api", lambda server, seconds: done.append("wait"))
@@ -197,11 +199,11 @@ def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
 def test_an_init_is_finished_also_where_its_token_stays(host, monkeypatch):
     _seen, done, params = host
 
-    def silent(self, *arguments):
-        raise HostError("the API server restarts")
+    def silent(path):
+        raise Unreachable("the API server restarts")
 
-    monkeypatch.setattr(init.Kubectl, "run", silent)
-    with pytest.raises(HostError):
+    monkeypatch.setattr(init, "connect", lambda **access: SimpleNamespace(delete=silent))
+    with pytest.raises(Unreachable):
         init.converge({**params, "config": []}, False, None)
     assert operation(params) == "" and done == ["init"]
 

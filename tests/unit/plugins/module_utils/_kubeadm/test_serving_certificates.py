@@ -13,7 +13,8 @@ import threading
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import certificate_requests, serving_certificates
+from ansible_collections.slipway.kube.plugins.module_utils._kube import x509
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import serving_certificates
 
 # Made with openssl: O=system:nodes, CN=system:node:w1, DNS:w1, IP:192.0.2.21, IP:2001:db8::21
 GOOD = b"""-----BEGIN CERTIFICATE REQUEST-----
@@ -65,8 +66,8 @@ def request_of_w1():
 
 
 def test_a_request_is_read_to_the_last_name():
-    request = certificate_requests.parse_request(GOOD)
-    assert request == certificate_requests.Request(
+    request = x509.parse_certificate_request(GOOD)
+    assert request == x509.CertificateRequest(
         "system:node:w1", ["system:nodes"], ["w1"], ["192.0.2.21", "2001:db8::21"]
     )
 
@@ -80,8 +81,8 @@ def test_a_request_is_read_to_the_last_name():
     ],
 )
 def test_what_is_no_request_is_refused_and_never_crashes(text):
-    with pytest.raises(certificate_requests.RequestError):
-        certificate_requests.parse_request(text)
+    with pytest.raises(x509.RequestError):
+        x509.parse_certificate_request(text)
 
 
 def test_no_cut_of_a_request_crashes_the_reader():
@@ -92,8 +93,8 @@ def test_no_cut_of_a_request_crashes_the_reader():
             + base64.b64encode(raw[:end])
             + b"\n-----END CERTIFICATE REQUEST-----"
         )
-        with pytest.raises(certificate_requests.RequestError):
-            certificate_requests.parse_request(text)
+        with pytest.raises(x509.RequestError):
+            x509.parse_certificate_request(text)
 
 
 def test_a_node_s_own_request_is_approved(request_of_w1):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
+from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
 from ansible_collections.slipway.kube.plugins.module_utils._release import lock as lease
 from ansible_collections.slipway.kube.plugins.module_utils._release.desired import named_by_content
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import LockLost, ReleaseError
@@ -28,7 +29,6 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.record impor
     encode,
     parts_of,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._release.scrub import Scrubber
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import pack, read_settings
 from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set import in_the_way
 from ansible_collections.slipway.kube.plugins.module_utils._release.store import Store
@@ -149,11 +149,11 @@ def test_values_of_secrets_are_hidden_in_texts_and_names_are_not() -> None:
         "data": {"a": base64.b64encode(b"canary-alpha").decode(), "user": base64.b64encode(b"postgres").decode()},
         "stringData": {"file": "first\nline-two-canary\n", "n": "123456"},
     }
-    scrub = Scrubber([secret])
+    scrub = Redactor([secret])
     text = f"login canary-alpha {base64.b64encode(b'canary-alpha').decode()} line-two-canary postgres-login 123456"
     assert scrub.text(text) == "login ******** ******** ******** postgres-login 123456"
     assert scrub.clean([{"canary-alpha": ["x canary-alpha"]}]) == [{"canary-alpha": ["x ********"]}]
-    assert Scrubber().text(text) == text
+    assert Redactor().text(text) == text
 
 
 def test_objects_are_tidied_and_marked() -> None:

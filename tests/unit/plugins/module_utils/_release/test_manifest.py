@@ -238,5 +238,5 @@ def test_waiting_ends_when_ready_and_explains_when_not(server: Server, client: C
     server.objects[path] = dict(server.objects[path], status=counts)
     assert wait_ready(client, deployed.path, deployed.contents, 0) == ["Deployment default/d"]
     del server.objects[path]
-    with pytest.raises(NotReady, match="it is gone"):
+    with pytest.raises(NotReady, match="it no longer exists"):
         wait_ready(client, deployed.path, deployed.contents, 0)

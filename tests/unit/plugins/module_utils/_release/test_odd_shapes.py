@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Resource, difference, reference, stages
+from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
 from ansible_collections.slipway.kube.plugins.module_utils._kube.schema import Schema
 from ansible_collections.slipway.kube.plugins.module_utils._release import capabilities, context, plan, prune
 from ansible_collections.slipway.kube.plugins.module_utils._release.desired import desire
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.slipway.kube.plugins.module_utils._release.scrub import Scrubber
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import Settings
 
 ODD: list[Any] = [None, [], {}, "x", 5, True, [None], ["x"], {"x": None}, [[]], [{"name": []}]]
@@ -99,13 +99,13 @@ def changed(value: dict[str, Any], path: tuple[Any, ...], odd: Any) -> Any:
 def everything(content: Any) -> None:
     """All that looks into objects before, or without, the server."""
     client: Any = Nobody()
-    Scrubber([content])
+    Redactor([content])
     settings = Settings("web", objects=[content, THING])
     try:
         objects = desire(settings, SERVED).objects
     except ReleaseError:
         return
-    Scrubber(objects)
+    Redactor(objects)
     schema = Schema(client, objects)
     for one in objects:
         plan.autoscaled(one, objects)

@@ -132,7 +132,9 @@ def outlooks(monkeypatch: pytest.MonkeyPatch) -> list[Outlook]:
 
 
 NAME = Reference("apps/v1", "Deployment", "shop", "web")
-FAULT = Finding("image_not_found", "error", NAME, "image web:9 is not in its registry", advice="Correct the tag.")
+FAULT = Finding(
+    "image_not_found", "error", NAME, "image web:9 was not found in the registry", advice="Correct the tag."
+)
 
 
 def test_undo_is_written_once_and_says_what_it_did(cluster: Cluster, outlooks: list[Outlook]) -> None:
@@ -220,7 +222,7 @@ def test_hopeless_waiting_ends_with_the_cause_and_the_way_back(cluster: Cluster,
         made.wait(time.monotonic() + 60)
     lines = str(error.value).split("\n")
     assert lines[0] == "Deployment shop/web: revision 2 will not become ready, seen after 0 s: 0 ready."
-    assert lines[1] == "ERROR Deployment shop/web: image web:9 is not in its registry"
+    assert lines[1] == "ERROR Deployment shop/web: image web:9 was not found in the registry"
     assert lines[-1] == "To go back: action undo (revision 1: web:1)."
     assert error.value.findings == [FAULT]
 

@@ -18,6 +18,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._verify.probes import
     Probe,
     distinct,
     failures,
+    namespace,
     neighbours,
     node_port_calls,
     objects,
@@ -45,7 +46,7 @@ def found(count: int) -> dict[str, list[Probe]]:
 
 
 def test_the_test_pods_go_everywhere_and_into_one_namespace() -> None:
-    made = objects("r/agnhost:1", 28080)
+    made = [namespace({}), *objects("r/agnhost:1", 28080)]
     assert made[0]["metadata"]["name"] == NAMESPACE and {
         content["metadata"].get("namespace") for content in made[1:]
     } == {NAMESPACE}

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
-from ansible_collections.slipway.kube.plugins.module_utils._release.manifest import ManifestError
 from ansible_collections.slipway.kube.plugins.module_utils._verify import verifier as course
 from ansible_collections.slipway.kube.plugins.module_utils._verify.conversation import Conversation
 from ansible_collections.slipway.kube.plugins.module_utils._verify.probes import NAMESPACE
 from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import Foreign, Verifier
 
+create_namespace = Verifier._create_namespace  # which the fixture replaces
 HERE = "/api/v1/namespaces/" + NAMESPACE
 LABELS = {"app.kubernetes.io/managed-by": "slipway.kube"}
 
@@ -60,10 +60,11 @@ class Cluster:
         self.deleted: list[str] = []
         self.dial: Callable[[str, dict[str, str]], str] = self.well
 
-    def made(self) -> None:
+    def made(self) -> str:
         """Have what a test puts into the cluster."""
         self.objects[HERE] = {"metadata": {"name": NAMESPACE, "labels": LABELS, "uid": "mine"}}
         self.lists.update({HERE + "/pods": TEST_PODS, HERE + "/services": SERVICES})
+        return "mine"
 
     def well(self, source: str, query: dict[str, str]) -> str:
         """Answer as a sound cluster does."""
@@ -101,7 +102,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     monkeypatch.setattr(course, "CLEAN_UP", -1)
     monkeypatch.setattr(Verifier, "_api_servers", lambda self: course.Seen(True, "1 ready"))
     monkeypatch.setattr(Conversation, "_ask_here", lambda self, targets, path: [])
-    monkeypatch.setattr(Verifier, "_create", lambda self, image, host_port: self.client.made())
+    monkeypatch.setattr(Verifier, "_create_namespace", lambda self: self.client.made())
+    monkeypatch.setattr(Verifier, "_create", lambda self, image, host_port: None)
     return Cluster()
 
 
@@ -203,11 +205,10 @@ def test_translation_and_a_lonely_replica_are_found(cluster: Cluster) -> None:
 
 def test_it_cleans_up_when_the_server_refuses_the_test_pods(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Verifier, image: str, host_port: int) -> None:
-        cluster.made()
-        raise ManifestError("exceeded quota")
+        raise ApiError(403, "Forbidden", "exceeded quota")
 
     monkeypatch.setattr(Verifier, "_create", refuse)
-    with pytest.raises(ManifestError):
+    with pytest.raises(ApiError, match="exceeded quota"):
         verified(cluster)
     assert HERE in cluster.deleted
 
@@ -224,8 +225,6 @@ def test_leftovers_go_first_and_what_is_foreign_stays(cluster: Cluster) -> None:
 
 def test_a_namespace_that_another_run_has_made_anew_stays(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     def create(self: Verifier, image: str, host_port: int) -> None:
-        cluster.made()
-        self._uid = "mine"
         cluster.objects[HERE]["metadata"]["uid"] = "of another run"
 
     monkeypatch.setattr(Verifier, "_create", create)
@@ -293,15 +292,46 @@ class Shared(Cluster):
 @pytest.mark.parametrize("cluster_of_two", [Shared(3), Shared(0, answered=False)], ids=["after them", "repeated"])
 def test_two_verifications_never_share_a_namespace(cluster_of_two: Shared, cluster: Cluster) -> None:
     verifier = Verifier(cluster_of_two, [], ["kube-system"], timeout=1000)
-    assert verifier._create_namespace({"metadata": {"name": NAMESPACE, "labels": LABELS}}) == "mine"
+    assert create_namespace(verifier) == "mine"
 
 
 def test_another_verification_that_does_not_end_is_left_alone(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared = Shared(1000)
-    monkeypatch.setattr(Verifier, "_create", lambda self, image, port: self._create_namespace({"metadata": {}}))
+    monkeypatch.setattr(Verifier, "_create_namespace", create_namespace)
     monkeypatch.setattr(Verifier, "_remove_leftovers", lambda self: None)
     with pytest.raises(course.Foreign, match="Another verification is at work"):
         Verifier(shared, [], ["kube-system"], timeout=-1).full("image", "cluster.local", 28080)
     assert shared.deleted == []
+
+
+def test_a_namespace_that_the_server_refuses_removes_nothing(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Verifier) -> str:
+        raise ApiError(403, "Forbidden", "no namespaces for you")
+
+    monkeypatch.setattr(Verifier, "_create_namespace", refuse)
+    with pytest.raises(ApiError, match="no namespaces for you"):
+        verified(cluster)
+    assert cluster.deleted == []
+
+
+def test_the_test_objects_are_applied_in_order(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    applied: list[str] = []
+
+    def apply(path: str, content: dict[str, Any], manager: str, force: bool, dry_run: bool) -> None:
+        assert (manager, force, dry_run) == ("slipway.kube", True, False)
+        applied.append(path)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(cluster, "apply", apply, raising=False)
+    Verifier(cluster, [], [], timeout=0)._create("r/agnhost:1", 28080)
+    apps = f"/apis/apps/v1/namespaces/{NAMESPACE}"
+    assert applied == [
+        HERE + "/serviceaccounts/probe",
+        HERE + "/services/web",
+        HERE + "/services/web-node-port",
+        apps + "/daemonsets/pods",
+        apps + "/daemonsets/nodes",
+        apps + "/deployments/web",
+    ]

@@ -12,7 +12,7 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import golang, repository
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import Want
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import BundleRequest
 
 ROOT = Path(__file__).resolve().parents[5]
 FILES = ROOT / "roles" / "bundle" / "files"
@@ -28,9 +28,9 @@ def defaults() -> dict:
 
 
 @pytest.fixture
-def want(defaults: dict) -> Want:
+def want(defaults: dict) -> BundleRequest:
     """What the role asks for when nothing is set."""
-    return Want(
+    return BundleRequest(
         origin="go_modules",
         architecture="amd64",
         kubernetes_versions=list(defaults["bundle_kubernetes_versions"]),

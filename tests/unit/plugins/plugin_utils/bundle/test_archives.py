@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.archives import images_in, read_archive, references
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 
 
 def archive(path: Path, documents: dict[str, object]) -> Path:
@@ -69,7 +69,7 @@ def test_the_name_that_containerd_writes_wins(tmp_path: Path) -> None:
 
 def test_a_name_is_given_to_an_archive_without_one(tmp_path: Path) -> None:
     path = archive(tmp_path / "app.tar", {"index.json": {"manifests": [{}]}})
-    with pytest.raises(BundleError, match=r"carries no image name: give it as \{path"):
+    with pytest.raises(BundleError, match=r"contains no image name\. Write \{path"):
         read_archive(path)
     assert str(read_archive(path, "acme.example/app:2")[0].name) == "acme.example/app:2"
     untagged = archive(tmp_path / "untagged.tar", {"manifest.json": [{"RepoTags": None}]})
@@ -78,19 +78,19 @@ def test_a_name_is_given_to_an_archive_without_one(tmp_path: Path) -> None:
 
 def test_a_tag_alone_is_no_name(tmp_path: Path) -> None:
     path = archive(tmp_path / "app.tar", {"index.json": {"manifests": [{"annotations": {REFERENCE: "2.0"}}]}})
-    with pytest.raises(BundleError, match=r"no image name but '2\.0'"):
+    with pytest.raises(BundleError, match=r"no image name, only '2\.0'"):
         read_archive(path)
 
 
 def test_one_name_for_several_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="holds 3 images"):
+    with pytest.raises(BundleError, match="contains 3 images"):
         read_archive(archive(tmp_path / "images.tar", DOCKER), "acme.example/app:2")
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"text", "no tar file"),
+        (b"text", "not a tar file"),
         (None, "No such file"),
         ({"file": "x"}, "neither a manifest.json"),
         ({"manifest.json": b"{"}, "damaged"),

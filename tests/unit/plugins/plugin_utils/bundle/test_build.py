@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import build, pack
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as indexes
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.executors import Workshop
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as index_file
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.executors import StepExecutor
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.files import sha256_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import Step
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import manifest_step
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import Manifest
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
 
 ABOUT = Index("go_modules", "amd64", ["1.36.3"])
 
@@ -32,34 +32,34 @@ class Site:
         self.texts = {"a/one.yaml": "one", "b/two.yaml": "two"}
         self.started: list[str] = []
 
-    def shop(self) -> Workshop:
+    def executor(self) -> StepExecutor:
         cache = self.root.parent
-        return Workshop(
+        return StepExecutor(
             self.root, cache / "work", cache / "layers", self.folder, self.folder, cache / "key", Runner(), dump=str
         )
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[BuildStep]:
         steps = []
         for target, text in self.texts.items():
             source = self.folder / target.replace("/", "-")
             source.write_text(text)
-            steps.append(manifest_step(Manifest(target, str(source), sha256_of(source))))
-        return [*steps, Step("vars", "vars", "writing", {"values": sorted(self.texts)})]
+            steps.append(manifest_step(BundledManifest(target, str(source), sha256_of(source))))
+        return [*steps, BuildStep("vars", "vars", "writing", {"values": sorted(self.texts)})]
 
-    def look(self) -> build.Look:
-        return build.look(self.steps(), indexes.load(self.root), self.shop())
+    def inspect(self) -> build.Inspection:
+        return build.inspect(self.steps(), index_file.load(self.root), self.executor())
 
-    def make(self, end_at: str = "") -> build.Report:
+    def make(self, end_at: str = "") -> build.BuildResult:
         """Make the bundle; the run is ended as by a kill when the step *end_at* starts."""
-        shop = self.shop()
-        seen = build.look(self.steps(), indexes.load(self.root), shop)
+        executor = self.executor()
+        found = build.inspect(self.steps(), index_file.load(self.root), executor)
 
-        def start(number: int, total: int, step: Step) -> None:
+        def start(number: int, total: int, step: BuildStep) -> None:
             self.started.append(step.key)
             if step.key == end_at:
                 raise KeyboardInterrupt
 
-        return build.make(seen, shop, ABOUT, start, lambda step, seconds: None)
+        return build.build(found, executor, ABOUT, start, lambda step, seconds: None)
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def test_a_run_that_was_ended_is_gone_on_from(site: Site) -> None:
     with pytest.raises(KeyboardInterrupt):
         site.make(end_at="manifest:b/two.yaml")
     assert not (site.root / "bundle.json").exists()
-    with pytest.raises(BundleError, match="holds no finished bundle"):
+    with pytest.raises(BundleError, match="contains no finished bundle"):
         build.verify(site.root)
-    assert site.look().unfinished
+    assert site.inspect().interrupted
     site.started.clear()
     assert site.make().changed
     assert site.started == ["manifest:b/two.yaml", "vars"]
@@ -119,7 +119,7 @@ def test_a_corrupt_file_is_still_known_after_a_killed_repair(site: Site) -> None
     (site.root / "manifests/a/one.yaml").write_text("eno")
     with pytest.raises(KeyboardInterrupt):
         site.make(end_at="manifest:a/one.yaml")
-    assert [step.key for step in site.look().plan.steps] == ["manifest:a/one.yaml"]
+    assert [step.key for step in site.inspect().pending.steps] == ["manifest:a/one.yaml"]
     site.make()
     assert build.verify(site.root)[1] == []
 
@@ -127,9 +127,9 @@ def test_a_corrupt_file_is_still_known_after_a_killed_repair(site: Site) -> None
 def test_a_failed_step_keeps_what_was_done(site: Site) -> None:
     steps = site.steps()
     (site.folder / "b-two.yaml").unlink()
-    shop = site.shop()
-    with pytest.raises(BundleError, match=r"taking manifest b/two\.yaml failed: No such file"):
-        build.make(build.look(steps, Index(), shop), shop, ABOUT, lambda *_: None, lambda *_: None)
+    executor = site.executor()
+    with pytest.raises(BundleError, match=r"copying manifest b/two\.yaml failed: No such file"):
+        build.build(build.inspect(steps, Index(), executor), executor, ABOUT, lambda *_: None, lambda *_: None)
     site.started.clear()
     site.make()
     assert site.started == ["manifest:b/two.yaml", "vars"]
@@ -138,37 +138,37 @@ def test_a_failed_step_keeps_what_was_done(site: Site) -> None:
 def test_what_is_no_longer_wanted_goes_with_its_folders(site: Site) -> None:
     site.make()
     del site.texts["b/two.yaml"]
-    assert site.look().plan.remove == ["manifests/b/two.yaml"]
+    assert site.inspect().pending.remove == ["manifests/b/two.yaml"]
     assert site.make().changed
     assert not (site.root / "manifests" / "b").exists()
-    assert "manifests/b/two.yaml" not in indexes.load(site.root).files
+    assert "manifests/b/two.yaml" not in index_file.load(site.root).files
 
 
 def test_own_files_beside_the_bundle_stay(site: Site) -> None:
     site.make()
     (site.root / "index.html").write_text("mine")
     assert not site.make().changed
-    assert build.remove(site.root, only_look=True)
+    assert build.remove(site.root, dry_run=True)
     assert (site.root / "bundle.json").exists()
-    assert build.remove(site.root, only_look=False)
+    assert build.remove(site.root, dry_run=False)
     assert [path.name for path in site.root.iterdir()] == ["index.html"]
-    assert not build.remove(site.root, only_look=False)
+    assert not build.remove(site.root, dry_run=False)
 
 
 def test_a_folder_that_is_no_bundle_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "v2").mkdir()
     with pytest.raises(BundleError, match="may not be a bundle"):
-        build.remove(tmp_path, only_look=False)
+        build.remove(tmp_path, dry_run=False)
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     with (
-        build.alone(tmp_path / "lock"),
+        build.exclusive(tmp_path / "lock"),
         pytest.raises(BundleError, match=r"Another run \(process \d+\)"),
-        build.alone(tmp_path / "lock"),
+        build.exclusive(tmp_path / "lock"),
     ):
         pass
-    with build.alone(tmp_path / "lock"):
+    with build.exclusive(tmp_path / "lock"):
         pass
 
 
@@ -226,7 +226,7 @@ def test_an_archive_that_lies_about_its_content_is_refused(site: Site, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("b.zip", "must end in"), ("none.tar.gz", "is not there"), ("text.tar.gz", "is no bundle")]
+    ("name", "told"), [("b.zip", "must end in"), ("none.tar.gz", "does not exist"), ("text.tar.gz", "is not a bundle")]
 )
 def test_what_is_no_bundle_is_not_unpacked(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "text.tar.gz").write_text("hello")
@@ -239,7 +239,7 @@ def test_unpacking_spares_a_folder_of_other_things(site: Site, tmp_path: Path) -
     pack.pack(site.root, tmp_path / "b.tar.gz", Runner())
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat").write_text("meow")
-    with pytest.raises(BundleError, match="no bundle"):
+    with pytest.raises(BundleError, match="does not contain a bundle"):
         pack.unpack(tmp_path / "b.tar.gz", tmp_path / "photos", Runner())
     assert (tmp_path / "photos" / "cat").exists()
 
@@ -248,4 +248,4 @@ def test_unpacking_spares_a_folder_of_other_things(site: Site, tmp_path: Path) -
 def test_a_damaged_index_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "bundle.json").write_text(text)
     with pytest.raises(BundleError, match=r"bundle\.json"):
-        indexes.load(tmp_path)
+        index_file.load(tmp_path)

@@ -12,40 +12,40 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import build, images
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as indexes
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as index_file
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.archives import read_archive
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.executors import Made, Workshop
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.executors import StepExecutor, StepOutput
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import Want, describe
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import Step
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import BundleRequest, describe
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import steps_of
 
 TOOLS = ("dpkg-deb", "apt-ftparchive", "gpg", "skopeo", "zstd")
 pytestmark = pytest.mark.skipif(not all(shutil.which(tool) for tool in TOOLS), reason=f"needs {', '.join(TOOLS)}")
 
 
-class StandIns(Workshop):
+class StandIns(StepExecutor):
     """A workshop whose compilers write a line; all the rest is done as ever."""
 
-    def _go_build(self, inputs: dict, step: Step, scratch: Path) -> Made:
+    def _go_build(self, inputs: dict, step: BuildStep, scratch: Path) -> StepOutput:
         for program in inputs.get("programs", [inputs["name"]]):
             (scratch / program).write_text(f"{program} {inputs['version']}")
-        return self._settle(scratch, step.key)
+        return self._keep(scratch, step.key)
 
     _c_build = _go_build
 
-    def _tools(self, inputs: dict, step: Step, scratch: Path) -> Made:
+    def _tools(self, inputs: dict, step: BuildStep, scratch: Path) -> StepOutput:
         layer = images.write_layer(
             [images.Entry(name, text=name) for name in inputs["packages"]], scratch / "layer.tar.zst"
         )
         (scratch / "diff_id").write_text(layer.diff_id)
         (scratch / "digest").write_text(layer.digest)
-        return self._settle(scratch, step.key)
+        return self._keep(scratch, step.key)
 
 
-def made(want: Want, cache: Path, files: Path, secret: Path) -> tuple[build.Report, list[str]]:
+def made(want: BundleRequest, cache: Path, files: Path, secret: Path) -> tuple[build.BuildResult, list[str]]:
     """Make the bundle; returns the report and the keys of the steps that were done."""
-    shop = StandIns(
+    executor = StandIns(
         cache / "bundle",
         cache / "work",
         cache / "layers",
@@ -57,13 +57,13 @@ def made(want: Want, cache: Path, files: Path, secret: Path) -> tuple[build.Repo
     )
     done: list[str] = []
     steps = steps_of(want)
-    seen = build.look(steps, indexes.load(shop.root), shop)
-    return build.make(
-        seen, shop, describe(want), lambda number, total, step: done.append(step.key), lambda step, seconds: None
+    found = build.inspect(steps, index_file.load(executor.root), executor)
+    return build.build(
+        found, executor, describe(want), lambda number, total, step: done.append(step.key), lambda step, seconds: None
     ), done
 
 
-def test_a_bundle_from_programs_to_signatures(want: Want, files: Path, secret: Path, tmp_path: Path) -> None:
+def test_a_bundle_from_programs_to_signatures(want: BundleRequest, files: Path, secret: Path, tmp_path: Path) -> None:
     report, done = made(want, tmp_path, files, secret)
     assert report.changed and len(done) == 28
     root = tmp_path / "bundle"
@@ -90,7 +90,9 @@ def test_a_bundle_from_programs_to_signatures(want: Want, files: Path, secret: P
     assert made(want, tmp_path, files, secret)[1] == []
 
 
-def test_a_lost_layer_brings_back_only_what_needs_it(want: Want, files: Path, secret: Path, tmp_path: Path) -> None:
+def test_a_lost_layer_brings_back_only_what_needs_it(
+    want: BundleRequest, files: Path, secret: Path, tmp_path: Path
+) -> None:
     made(want, tmp_path, files, secret)
     folder = tmp_path / "bundle/v2/registry.k8s.io/pause/blobs"
     shutil.rmtree(folder)
@@ -99,7 +101,7 @@ def test_a_lost_layer_brings_back_only_what_needs_it(want: Want, files: Path, se
 
 
 def test_an_images_digest_does_not_depend_on_when_it_is_made(
-    want: Want, files: Path, secret: Path, tmp_path: Path
+    want: BundleRequest, files: Path, secret: Path, tmp_path: Path
 ) -> None:
     digests = []
     for cache in (tmp_path / "one", tmp_path / "two"):
@@ -108,7 +110,7 @@ def test_an_images_digest_does_not_depend_on_when_it_is_made(
     assert digests[0] == digests[1]
 
 
-def test_a_sites_archive_ends_up_under_its_name(want: Want, files: Path, secret: Path, tmp_path: Path) -> None:
+def test_a_sites_archive_ends_up_under_its_name(want: BundleRequest, files: Path, secret: Path, tmp_path: Path) -> None:
     made(want, tmp_path, files, secret)
     layout = tmp_path / "layout"
     blobs = layout / "blobs/sha256"

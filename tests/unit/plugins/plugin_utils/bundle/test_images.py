@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import images
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import MEDIA_MANIFEST, ImageName
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import MEDIA_MANIFEST, BundleError, ImageName
 
 NAME = ImageName.parse("registry.k8s.io/pause:3.10.2")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import fetch, packages, repository
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 
 TOOLS = ("dpkg-deb", "apt-ftparchive", "gpg", "gpgv")
@@ -161,7 +161,7 @@ def test_an_index_of_another_content_is_refused(upstream: Upstream, tmp_path: Pa
 def test_a_release_that_was_altered_is_refused(upstream: Upstream, tmp_path: Path) -> None:
     release = upstream.root / "deb/kubernetes/v1.36/InRelease"
     release.write_text(release.read_text().replace("slipway.kube", "slipway.cube"))
-    with pytest.raises(BundleError, match="checking the signature"):
+    with pytest.raises(BundleError, match="verifying the signature"):
         fetched(upstream, tmp_path)
 
 
@@ -172,9 +172,9 @@ def test_a_version_that_upstream_does_not_have(upstream: Upstream, tmp_path: Pat
 
 
 def test_upstream_without_an_answer(upstream: Upstream) -> None:
-    with pytest.raises(BundleError, match=r"none\.yaml answers 404 .*is the version one that upstream published"):
+    with pytest.raises(BundleError, match=r"none\.yaml returned 404 .*Check that upstream has published this version"):
         fetch.download(f"{upstream.url}/none.yaml")
     with pytest.raises(BundleError, match=r"cannot be fetched.*bundle_origin: go_modules"):
         fetch.download("http://127.0.0.1:9/x")
-    with pytest.raises(BundleError, match="no http address"):
+    with pytest.raises(BundleError, match="not an http or https URL"):
         fetch.download("file:///etc/passwd")

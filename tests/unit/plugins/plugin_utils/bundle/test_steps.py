@@ -11,30 +11,35 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import golang
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.catalog import Component
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.extras import program_component
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import ImageName
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import Archive, Want, carry_over, describe
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import Step, fingerprints
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError, ImageName
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import (
+    ArchivedImage,
+    BundleRequest,
+    carry_over,
+    describe,
+)
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep, fingerprints
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import catalog_of, image_names, steps_of
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import Manifest
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
 
 CALICO = ("quay.io/calico/cni:v3.32.1", "quay.io/calico/kube-controllers:v3.32.1", "quay.io/calico/node:v3.32.1")
-MANIFEST = Manifest("calico/v3.32.1/calico.yaml", "/site/calico.yaml", "sha256:1", CALICO)
+MANIFEST = BundledManifest("calico/v3.32.1/calico.yaml", "/site/calico.yaml", "sha256:1", CALICO)
 
 
-def archives(*names: str, digest: str = "sha256:2") -> list[Archive]:
+def archives(*names: str, digest: str = "sha256:2") -> list[ArchivedImage]:
     return [
-        Archive(f"docker-archive:/site/c.tar:{name}", ImageName.parse(name), "/site/c.tar", digest) for name in names
+        ArchivedImage(f"docker-archive:/site/c.tar:{name}", ImageName.parse(name), "/site/c.tar", digest)
+        for name in names
     ]
 
 
-def values(want: Want) -> dict:
+def values(want: BundleRequest) -> dict:
     return next(step.inputs["values"] for step in steps_of(want) if step.kind == "vars")
 
 
-def test_images_are_those_that_kubeadm_lists(want: Want) -> None:
+def test_images_are_those_that_kubeadm_lists(want: BundleRequest) -> None:
     names = image_names(steps_of(want))
     assert {  # kubeadm config images list --kubernetes-version 1.36.3
         "registry.k8s.io/kube-apiserver:v1.36.3",
@@ -49,7 +54,7 @@ def test_images_are_those_that_kubeadm_lists(want: Want) -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_older_version_brings_its_own_neighbours(want: Want) -> None:
+def test_the_older_version_brings_its_own_neighbours(want: BundleRequest) -> None:
     want.kubernetes_versions = ["1.36.3", "1.35.4"]
     names = image_names(steps_of(want))
     assert {
@@ -67,7 +72,7 @@ def test_the_older_version_brings_its_own_neighbours(want: Want) -> None:
     assert list(values(want)["kube_versions"]) == ["1.36", "1.35"]
 
 
-def test_packages_carry_upstream_names_and_revisions(want: Want) -> None:
+def test_packages_carry_upstream_names_and_revisions(want: BundleRequest) -> None:
     packages = {
         (step.inputs["name"], step.inputs["version"], step.inputs["repository"])
         for step in steps_of(want)
@@ -82,18 +87,18 @@ def test_packages_carry_upstream_names_and_revisions(want: Want) -> None:
     }
 
 
-def components_of(want: Want, defaults: dict) -> dict[str, Component]:
+def components_of(want: BundleRequest, defaults: dict) -> dict[str, Component]:
     """Everything that can be built from Go modules, by its key."""
     want.kubernetes_versions = ["1.36.3", "1.35.4"]
     extra = [program_component(name, version) for name, version in defaults["bundle_program_versions"].items()]
     return {**catalog_of(want).components, **{component.key: component for component in extra}}
 
 
-def test_every_component_has_lock_files(want: Want, defaults: dict) -> None:
+def test_every_component_has_lock_files(want: BundleRequest, defaults: dict) -> None:
     assert set(components_of(want, defaults)) == set(want.locks)
 
 
-def test_lock_files_name_the_programs_that_are_expected(want: Want, files: Path, defaults: dict) -> None:
+def test_lock_files_name_the_programs_that_are_expected(want: BundleRequest, files: Path, defaults: dict) -> None:
     for component in components_of(want, defaults).values():
         text = (files / "go" / component.key / "go.mod").read_text(encoding="utf-8")
         tools = re.findall(r"^(?:tool )?\s*([\w.-]+\.[a-z]+/[\w./-]+)$", text, re.MULTILINE)
@@ -105,7 +110,7 @@ def test_lock_files_name_the_programs_that_are_expected(want: Want, files: Path,
         assert "toolchain" not in text
 
 
-def test_steps_are_the_same_for_the_same_wish_and_other_for_another(want: Want) -> None:
+def test_steps_are_the_same_for_the_same_wish_and_other_for_another(want: BundleRequest) -> None:
     first = fingerprints(steps_of(want))
     assert fingerprints(steps_of(want)) == first
     want.locks["etcd-3.6.8"] = "sha256:other"
@@ -119,7 +124,7 @@ def test_steps_are_the_same_for_the_same_wish_and_other_for_another(want: Want) 
     assert [key for key in first if first[key] == third[key]] == ["vars"]
 
 
-def test_inputs_are_plain_values(want: Want) -> None:
+def test_inputs_are_plain_values(want: BundleRequest) -> None:
     for step in steps_of(want):
         assert yaml.safe_load(yaml.safe_dump(dict(step.inputs))) is not None
 
@@ -134,17 +139,17 @@ def test_inputs_are_plain_values(want: Want) -> None:
         ({"kubernetes_versions": ["1.36.9"]}, "kubernetes-1.36.9 cannot be built from Go modules"),
         ({"origin": "thin_air"}, "bundle_origin"),
         ({"architecture": "s390x"}, "bundle_architecture"),
-        ({"table": {"1.36": {"etcd": "3.6.8"}}}, "names no version of coredns, pause"),
+        ({"table": {"1.36": {"etcd": "3.6.8"}}}, "has no version of coredns, pause"),
     ],
 )
-def test_bad_wishes_are_refused(want: Want, change: dict, told: str) -> None:
+def test_bad_wishes_are_refused(want: BundleRequest, change: dict, told: str) -> None:
     for name, value in change.items():
         setattr(want, name, value)
     with pytest.raises(BundleError, match=told):
         steps_of(want)
 
 
-def test_calico_is_used_once_its_images_are_there(want: Want) -> None:
+def test_calico_is_used_once_its_images_are_there(want: BundleRequest) -> None:
     want.manifests = [MANIFEST]
     assert values(want)["kube_network_plugin"] == "flannel"
     want.archives = archives(*CALICO)
@@ -152,36 +157,36 @@ def test_calico_is_used_once_its_images_are_there(want: Want) -> None:
     assert values(want)["kube_calico_manifest"] == "{{ kube_mirror_url }}/manifests/calico/v3.32.1/calico.yaml"
 
 
-def test_a_needed_image_that_is_missing_is_named(want: Want) -> None:
+def test_a_needed_image_that_is_missing_is_named(want: BundleRequest) -> None:
     want.manifests = [MANIFEST]
     want.archives = archives(CALICO[0], CALICO[2])
     with pytest.raises(BundleError, match=r"lacks quay\.io/calico/kube-controllers:v3\.32\.1"):
         steps_of(want)
 
 
-def test_two_archives_with_one_name(want: Want) -> None:
+def test_two_archives_with_one_name(want: BundleRequest) -> None:
     want.archives = archives("quay.io/a/b:1") + archives("quay.io/a/b:1")
     assert image_names(steps_of(want)).count("quay.io/a/b:1") == 1
     want.archives = archives("quay.io/a/b:1") + archives("quay.io/a/b:1", digest="sha256:3")
-    with pytest.raises(BundleError, match="both bring"):
+    with pytest.raises(BundleError, match="both contain"):
         steps_of(want)
 
 
-def test_an_archive_may_not_stand_in_for_what_is_made(want: Want) -> None:
+def test_an_archive_may_not_stand_in_for_what_is_made(want: BundleRequest) -> None:
     want.archives = archives("registry.k8s.io/pause:3.10.2")
-    with pytest.raises(BundleError, match="makes itself"):
+    with pytest.raises(BundleError, match="builds itself"):
         steps_of(want)
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../x.yaml", "a/../../x", "", "a//b", "a/"])
-def test_a_manifest_stays_in_its_folder(want: Want, target: str) -> None:
-    want.manifests = [Manifest(target, "/site/m.yaml", "sha256:1")]
+def test_a_manifest_stays_in_its_folder(want: BundleRequest, target: str) -> None:
+    want.manifests = [BundledManifest(target, "/site/m.yaml", "sha256:1")]
     with pytest.raises(BundleError, match="relative path"):
         steps_of(want)
 
 
-def test_what_was_brought_or_built_before_stays(want: Want) -> None:
-    earlier = Want(
+def test_what_was_brought_or_built_before_stays(want: BundleRequest) -> None:
+    earlier = BundleRequest(
         **{
             **vars(want),
             "kubernetes_versions": ["1.36.3", "1.35.4"],
@@ -195,21 +200,21 @@ def test_what_was_brought_or_built_before_stays(want: Want) -> None:
     assert fingerprints(steps_of(want)) == fingerprints(steps_of(earlier))
 
 
-def test_what_is_named_again_replaces_what_was_there(want: Want) -> None:
-    earlier = Want(**{**vars(want), "kubernetes_versions": ["1.36.1"], "archives": archives("quay.io/a/b:1")})
+def test_what_is_named_again_replaces_what_was_there(want: BundleRequest) -> None:
+    earlier = BundleRequest(**{**vars(want), "kubernetes_versions": ["1.36.1"], "archives": archives("quay.io/a/b:1")})
     want.archives = archives("quay.io/a/b:1", digest="sha256:new")
     carry_over(want, describe(earlier))
     assert want.kubernetes_versions == ["1.36.3"]
     assert [archive.digest for archive in want.archives] == ["sha256:new"]
 
 
-def test_nothing_is_taken_over_from_another_architecture(want: Want) -> None:
-    earlier = Want(**{**vars(want), "architecture": "arm64", "archives": archives("quay.io/a/b:1")})
+def test_nothing_is_taken_over_from_another_architecture(want: BundleRequest) -> None:
+    earlier = BundleRequest(**{**vars(want), "architecture": "arm64", "archives": archives("quay.io/a/b:1")})
     carry_over(want, describe(earlier))
     assert want.archives == []
 
 
-def test_upstream_has_the_same_names_and_more(want: Want) -> None:
+def test_upstream_has_the_same_names_and_more(want: BundleRequest) -> None:
     made = set(image_names(steps_of(want)))
     want.origin = "upstream"
     steps = steps_of(want)
@@ -219,8 +224,8 @@ def test_upstream_has_the_same_names_and_more(want: Want) -> None:
     assert values(want)["kube_flannel_cni_plugin"] is True
 
 
-def test_repositories_are_signed_again_when_a_package_changes(want: Want) -> None:
-    def repositories() -> Step:
+def test_repositories_are_signed_again_when_a_package_changes(want: BundleRequest) -> None:
+    def repositories() -> BuildStep:
         return next(step for step in steps_of(want) if step.kind == "repositories")
 
     assert sorted(repositories().inputs["repositories"]) == ["deb/containerd", "deb/kubernetes/v1.36"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.errors import BundleError
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import Want
+from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import version_key
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import BundleRequest
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import steps_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import (
     choose_package,
     read_packages,
     read_release,
     skopeo_copy,
-    version_key,
 )
 
 RELEASE = """\
@@ -89,7 +89,7 @@ def test_images_are_copied_as_oci_for_one_architecture() -> None:
     assert command[command.index("--format") + 1] == "oci"
 
 
-def test_where_an_upstream_bundle_comes_from(want: Want) -> None:
+def test_where_an_upstream_bundle_comes_from(want: BundleRequest) -> None:
     want.origin, want.kubernetes_versions = "upstream", ["1.36.3", "1.35.4"]
     steps = steps_of(want)
     packages = {step.key: step.inputs for step in steps if step.kind == "fetch_package"}

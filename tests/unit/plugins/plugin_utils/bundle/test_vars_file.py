@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import Manifest
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file import (
     calico_manifest,
     network_plugin,
@@ -11,7 +11,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file impo
     vars_of,
 )
 
-CALICO = Manifest("calico/v3.32.1/calico.yaml", "/m", "sha256:1", ("quay.io/calico/node:v3.32.1",))
+CALICO = BundledManifest("calico/v3.32.1/calico.yaml", "/m", "sha256:1", ("quay.io/calico/node:v3.32.1",))
 
 
 def test_every_registry_goes_to_the_mirror() -> None:
@@ -27,22 +27,22 @@ def test_the_network_follows_the_images() -> None:
     assert network_plugin([], ["quay.io/calico/node:v3.32.1"]) == "flannel"
     assert network_plugin([CALICO], []) == "flannel"
     assert network_plugin([CALICO], ["quay.io/calico/node:v3.32.1"]) == "calico"
-    assert network_plugin([Manifest("calico/v1/calico.yaml", "", "", ())], []) == "flannel"
+    assert network_plugin([BundledManifest("calico/v1/calico.yaml", "", "", ())], []) == "flannel"
 
 
 def test_only_the_one_name_is_calicos_manifest() -> None:
-    assert calico_manifest([Manifest("calico/v3.32.1/crds.yaml", "", ""), CALICO]) is CALICO
-    assert calico_manifest([Manifest("calico/calico.yaml", "", "")]) is None
+    assert calico_manifest([BundledManifest("calico/v3.32.1/crds.yaml", "", ""), CALICO]) is CALICO
+    assert calico_manifest([BundledManifest("calico/calico.yaml", "", "")]) is None
 
 
 def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
-    other = Manifest("calico/v3.31.0/calico.yaml", "/m", "sha256:1", ())
+    other = BundledManifest("calico/v3.31.0/calico.yaml", "/m", "sha256:1", ())
     values = vars_of(["1.36.3"], {"1.36": {"calico": "3.32.1"}}, [], [other])
     assert values["kube_versions"]["1.36"]["calico"] == "3.31.0"
 
 
 def test_the_variables_of_the_roles() -> None:
-    flannel = Manifest("flannel/v0.28.4/kube-flannel.yml", "/f", "sha256:2")
+    flannel = BundledManifest("flannel/v0.28.4/kube-flannel.yml", "/f", "sha256:2")
     values = vars_of(
         ["1.36.3"],
         {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}},

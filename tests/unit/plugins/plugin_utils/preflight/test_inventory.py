@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import parse_version
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import inventory
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_inventory
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.syntax import (
     explain_label_value,
     explain_name,
     explain_qualified_name,
-    parse_version,
     split_endpoint,
 )
 

@@ -92,5 +92,5 @@ def test_a_cluster_that_does_not_answer_is_told(run: Any, tmp_path: Path) -> Non
 
 def test_a_version_that_may_not_be_asked_for_is_warned_of(run: Any, said: Any) -> None:
     result, _calls = run(dict(SERVED, kube_version=""))
-    assert "Give helm.kube_version" in result["warnings"][0] and "--kube-version" not in said()[0]
+    assert "Set helm.kube_version" in result["warnings"][0] and "--kube-version" not in said()[0]
     assert "--api-versions apps/v1" in said()[0]

@@ -16,6 +16,7 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts import cluster
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
+from ansible_collections.slipway.kube.plugins.module_utils._kube import x509
 
 # openssl x509 -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 says the hash below.
 CA = """-----BEGIN CERTIFICATE-----
@@ -135,8 +136,8 @@ def test_whose_kubeconfig_leads_where(tmp_path):
 
 
 def test_hash_of_the_authority():
-    assert cluster.hash_of_ca(CA) == CA_HASH
-    assert cluster.hash_of_ca("a comment\n" + CA + CA.replace("MIIB", "AAAA")) == CA_HASH
+    assert x509.ca_cert_hash(CA) == CA_HASH
+    assert x509.ca_cert_hash("a comment\n" + CA + CA.replace("MIIB", "AAAA")) == CA_HASH
 
 
 @pytest.mark.parametrize(
@@ -150,15 +151,15 @@ def test_hash_of_the_authority():
     ],
 )
 def test_no_certificate_has_no_hash(pem):
-    assert cluster.hash_of_ca(pem) == ""
+    assert x509.ca_cert_hash(pem) == ""
 
 
 def test_der_that_ends_early():
-    with pytest.raises(ValueError, match="early"):
-        cluster.read_der(b"\x30\x05\x00", 0)
-    with pytest.raises(ValueError, match="early"):
-        cluster.read_der(b"\x30", 0)
-    assert cluster.read_der(b"\x30\x81\x02ab", 0) == (0x30, 3, 5)
+    with pytest.raises(ValueError, match="truncated"):
+        x509.read_der(b"\x30\x05\x00", 0)
+    with pytest.raises(ValueError, match="truncated"):
+        x509.read_der(b"\x30", 0)
+    assert x509.read_der(b"\x30\x81\x02ab", 0) == (0x30, 3, 5)
 
 
 def test_static_pod():

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is hidden of a Secret that holds settings: the value alone, too, in whatever form the settings are."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
+
+CANARY = "c4n4ry-5f8e"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CANARY,
+        f"user=admin\npassword={CANARY}\n",
+        f"password: '{CANARY}'\n",
+        f'{{"auths": {{"registry.example.com": {{"username": "me", "password": "{CANARY}"}}}}}}',
+        f"postgres://user:{CANARY}@db:5432/shop",
+        f"export PASSWORD={CANARY}",
+    ],
+)
+def test_the_value_alone_is_hidden(text: str) -> None:
+    scrub = Redactor([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": text}}])
+    assert (
+        scrub.text(f"the log says {CANARY} and registry.example.com")
+        == "the log says ******** and registry.example.com"
+    )
+
+
+def test_ordinary_words_stay() -> None:
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "stringData": {"a": "user: admin\npassword: password\nport: 5432"},
+    }
+    text = "the password of admin on port 5432"
+    assert Redactor([secret]).text(text) == text
