@@ -89,7 +89,7 @@ options:
         description: Whole text of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
         type: str
       url:
-        description: URL that the host downloads the file from. It is downloaded again only when this value changes, or when O(files[].checksum) no longer matches.
+        description: URL that the host downloads the file from, again only when the URL changes or O(files[].checksum) no longer matches.
         type: str
         default: ""
       checksum:
