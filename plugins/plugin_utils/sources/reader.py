@@ -33,32 +33,24 @@ class Sources:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass
 class Reader:
-    """Reads the sources of one task."""
+    """Reads the sources of one task.
 
-    def __init__(
-        self,
-        action: Any,
-        task_vars: Mapping[str, Any],
-        release: str,
-        namespace: str,
-        query_cluster: QueryCluster | None = None,
-    ) -> None:
-        """Keep what all sources need.
+    :param action: the action plugin: its templar, its search path and its vault secrets are used.
+    :param release: name of the release, which charts see.
+    :param namespace: namespace of the objects that do not name one.
+    :param query_cluster: gets a chart's capabilities from the cluster; without it, charts see helm's defaults.
+    """
 
-        :param action: the action plugin: its templar, its search path and its vault secrets are used.
-        :param release: name of the release, which charts see.
-        :param namespace: namespace of the objects that do not name one.
-        :param query_cluster: gets a chart's capabilities from the cluster; without it, charts see helm's defaults.
-        """
-        self.action = action
-        self.task_vars = task_vars
-        self.release = release
-        self.namespace = namespace
-        self.query_cluster = query_cluster
-        self.warnings: list[str] = []
-        self.found: list[Source] = []
-        self.problems: list[str] = []
+    action: Any
+    task_vars: Mapping[str, Any]
+    release: str
+    namespace: str
+    query_cluster: QueryCluster | None = None
+    warnings: list[str] = field(default_factory=list)
+    found: list[Source] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def read(self, options: Mapping[str, Any]) -> Sources:
         """Read all of them.

@@ -11,7 +11,8 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import waiting as watching
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain import explain_faults
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, SOURCES, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.sources import SOURCES
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting import Watch
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
