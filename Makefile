@@ -6,6 +6,7 @@ LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 BUNDLE := $(or $(SLIPWAY_CACHE),$(HOME)/.cache/slipway)/bundle
 SCENARIOS := default check_mode machine faults applications kill calico
+CORES ?= 2.16 2.21
 PROGRAMS := "kubectl", "helm"
 PAIRS ?= 3
 LAB_KIND ?= container
@@ -41,13 +42,16 @@ lab: venv  ## a cluster of three hosts on this machine, with a sample applicatio
 lab-down: venv  ## remove every trace of the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
 
-test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## all that fits into an hour (KILLS=3)
+test: test-unit test-lint test-sanity test-matrix $(addprefix molecule-,$(SCENARIOS))  ## everything that fits into an hour (KILLS=3)
 
-test-all:  ## everything, with ten kills
-	$(MAKE) test KILLS=10
+test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, virtual machines
+	$(MAKE) test KILLS=10 CORES=
+	$(MAKE) bundle
+	SCENARIO=default tests/matrix/run 2.16 2.21
+	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
-	pytest
+	pytest --numprocesses auto
 
 test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the collection as its own artefact
 	ruff check .
@@ -60,6 +64,9 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 
 test-sanity: venv  ## ansible-test sanity
 	tests/sanity/run
+
+test-matrix: venv  ## unit and sanity tests with other versions of ansible-core: CORES="2.16 2.21", empty for all
+	tests/matrix/run $(CORES)
 
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications, faults, machine, vm or cloudimage
 test-vm: molecule-vm molecule-cloudimage  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
@@ -79,4 +86,4 @@ clean:  ## what tests and builds left in the tree (neither the lab nor the bundl
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .NOTPARALLEL:
-.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-molecule test-vm bench docs clean venv
+.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs clean venv

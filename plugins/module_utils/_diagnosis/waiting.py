@@ -18,8 +18,9 @@ from .._kube.readiness import condition, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
-from .reading import SOURCES, read_kind, read_list
+from .reading import read_kind, read_list
 from .services import has_address
+from .sources import SOURCES
 from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
 from .view import Object, View, annotations_of, name_of, namespace_of, spec_of, status_of
 from .workloads import CONTROLLERS, is_hopeless, workload_findings
@@ -41,7 +42,7 @@ class Outlook:
 
     :ivar ready: The objects that are ready.
     :ivar waiting: The objects that are not ready, and what is missing.
-    :ivar findings: Why, root causes first, without logs (:func:`explain.explain` reads them).
+    :ivar findings: Why, root causes first, without logs (:func:`explain.explain_faults` reads them).
     :ivar hopeless: Waiting longer cannot help.
     """
 

@@ -144,7 +144,7 @@ def may_pass(error: ApiError) -> bool:
     A webhook whose pods start, a kind that was defined just now, the default account of a new namespace, a quota that is being
     counted.
     """
-    if error.passing or error.status == 404:
+    if error.transient or error.status == 404:
         return 'namespaces "' not in error.message
     if error.status == 409:
         return error.reason == "Conflict" and not error.causes

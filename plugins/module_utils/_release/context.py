@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from .._diagnosis.explain import explain
+from .._diagnosis.explain import explain_faults
 from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, Reference
@@ -154,7 +154,7 @@ class Work:
         """Make a failure of what was seen, with the logs that prove it. They are read now: the way back ends their pods."""
         late = [name for name, _why in outlook.waiting]
         try:
-            findings = explain(self.client, late, self.path, True, self.scrub.values)
+            findings = explain_faults(self.client, late, self.scrub.values)
         except (ApiError, Unreachable):
             findings = []
         findings = [one for one in findings if one.severity == "error"] or outlook.findings

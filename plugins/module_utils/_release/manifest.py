@@ -24,7 +24,7 @@ from .._kube.objects import (
     reference,
     stages,
 )
-from .._kube.refused_values import without_values
+from .._kube.redaction import without_values
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -271,7 +271,7 @@ def explain(error: ApiError, name: Reference, manager: str) -> str:
             else "What cannot be changed must be deleted first (state: absent)."
         )
         return f"{name}: the API server refuses it: {(details or error.message).rstrip('.')}. {remedy}"
-    if error.passing:
+    if error.transient:
         return f"{name}: the API server is not able to answer now: {error.message}. Try again; see the health of etcd and of the control plane."
     return f"{name}: {error}"
 

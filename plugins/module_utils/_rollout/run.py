@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Sequence
 
-from .._diagnosis.explain import explain as explain_faults
+from .._diagnosis.explain import explain_faults
 from .._diagnosis.finding import Finding
 from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client
@@ -150,7 +150,7 @@ class Rollout:
     def look_for_faults(self) -> None:
         """Find what is wrong with a workload that is not ready, where nobody waits and nothing was changed just now."""
         if self.wanted.action == "status" and self.answer.workload is not None and not self.answer.ready:
-            self.answer.findings = explain_faults(self.client, [self.wanted.name], self._path, logs=True)
+            self.answer.findings = explain_faults(self.client, [self.wanted.name])
 
     def template(self) -> Object:
         """Give the pod template of the revision that was asked for.
@@ -260,7 +260,7 @@ class Rollout:
 
     def _fail(self, outlook: Outlook, seconds: float) -> None:
         name = self.wanted.name
-        findings = explain_faults(self.client, [name], self._path, logs=True) or outlook.findings
+        findings = explain_faults(self.client, [name]) or outlook.findings
         why = "; ".join(text for _name, text in outlook.waiting) or self.answer.why
         now = current(self.answer.revisions)
         head = "%s: %s %s after %d s: %s." % (

@@ -67,7 +67,11 @@ def test_a_pull_secret_that_is_not_there(there: list[str], named: bool) -> None:
         }
     )
     assert found.fault == "image_pull_denied"
-    assert ("Create Secret shop/registry-login" in found.advice) == named == ("not there" in found.title)
+    assert (
+        ("Create Secret shop/registry-login" in found.advice)
+        == named
+        == ("of imagePullSecrets does not exist" in found.title)
+    )
 
 
 def test_a_storage_driver_that_does_not_run_on_the_node() -> None:
@@ -198,7 +202,11 @@ def test_a_probe_asks_a_port_by_a_name_that_none_has(port: Any, unknown: bool) -
     parts = {"ports": [{"name": "web", "containerPort": 8080}], "readinessProbe": {"httpGet": {"port": port}}}
     found = first({**deployment(0), "Pod": [pod(state={"ready": False}, container=parts)]})
     assert found.fault == "readiness_fails"
-    assert ("asks port http, and none of its ports" in found.title) == unknown == ("web (8080)" in found.advice)
+    assert (
+        ("uses port http, but the container has no port with that name" in found.title)
+        == unknown
+        == ("web (8080)" in found.advice)
+    )
 
 
 def test_the_service_of_a_stateful_set() -> None:

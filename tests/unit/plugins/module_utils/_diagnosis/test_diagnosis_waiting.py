@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import waiting as watching
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain import explain
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, SOURCES, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain import explain_faults
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.sources import SOURCES
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting import Watch
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
@@ -228,14 +229,14 @@ def test_explaining_names_the_root_with_its_last_words_and_hides_secrets() -> No
     cluster.texts[log] = (
         "starting with canary-7f3a\npassword=hunter22 rejected\npostgres://app:s3cr3t@db/x\n\nFATAL: no\n"
     )
-    (finding,) = explain(cluster, [Reference("v1", "Service", "shop", "web")], path, True, ["canary-7f3a"])
+    (finding,) = explain_faults(cluster, [Reference("v1", "Service", "shop", "web")], ["canary-7f3a"])
     assert finding.fault == "crash_loop" and finding.object == WEB
     assert finding.logs[-1] == "FATAL: no" and len(finding.logs) == 4
     text = "\n".join(finding.text())
     assert "canary" not in text and "hunter22" not in text and "s3cr3t" not in text and "password=********" in text
-    assert explain(cluster, [Reference("v1", "Service", "shop", "other")], path) == []
+    assert explain_faults(cluster, [Reference("v1", "Service", "shop", "other")]) == []
     cluster.texts[log] = ApiError(403, "Forbidden", "no logs for you")
-    assert explain(cluster, [WEB], path)[0].logs == []
+    assert explain_faults(cluster, [WEB])[0].logs == []
 
 
 def test_lists_are_read_page_by_page_and_trimmed() -> None:

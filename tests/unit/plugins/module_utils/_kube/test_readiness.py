@@ -60,19 +60,19 @@ LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExc
     ("content", "why"),
     [
         (workload("Deployment", ALL, replicas=3), ""),
-        (workload("Deployment", dict(ALL, observedGeneration=1), replicas=3), "not seen the newest version"),
-        (workload("Deployment", {}, replicas=0), "not seen it yet"),
+        (workload("Deployment", dict(ALL, observedGeneration=1), replicas=3), "not observed the latest generation"),
+        (workload("Deployment", {}, replicas=0), "not observed it yet"),
         (workload("Deployment", dict(ALL, updatedReplicas=1), replicas=3), "1 of 3 replicas updated, 3 ready"),
         (workload("Deployment", dict(ALL, replicas=4), replicas=3), "1 old replicas"),
         (workload("DaemonSet", EACH), ""),
         (workload("DaemonSet", dict(EACH, numberReady=2)), "3 of 3 pods updated, 2 ready"),
-        (workload("DaemonSet", {}), "not seen it yet"),
+        (workload("DaemonSet", {}), "not observed it yet"),
         (workload("DaemonSet", dict(EACH, numberAvailable=0)), "0 available"),
         (workload("DaemonSet", dict(EACH, updatedNumberScheduled=1), updateStrategy={"type": "OnDelete"}), ""),
         (workload("Deployment", dict(ALL, readyReplicas=0, conditions=[LATE]), replicas=3), "progress deadline"),
         (workload("Deployment", dict(ALL, availableReplicas=2), replicas=3), "2 available"),
         (workload("ReplicaSet", dict(ALL, readyReplicas=1), replicas=3), "1 of 3 replicas ready"),
-        (workload("StatefulSet", dict(ALL, replicas=4), replicas=3), "1 replicas too many"),
+        (workload("StatefulSet", dict(ALL, replicas=4), replicas=3), "1 surplus replicas"),
         (
             workload(
                 "StatefulSet",

@@ -100,7 +100,9 @@ def test_all_problems_come_in_one_list(server: Any, releases: Any, some: Any) ->
     )
     with pytest.raises(ReleaseError) as caught:
         releases.run([objects[0], dict(objects[0], metadata={"name": "c", "namespace": "default"}), objects[3]])
-    assert "ConfigMap default/c is there twice" in str(caught.value) and "serves no kind Thing" in str(caught.value)
+    assert "ConfigMap default/c is there twice" in str(caught.value) and "does not serve kind Thing" in str(
+        caught.value
+    )
 
 
 def autoscaler(name: str) -> dict[str, Any]:

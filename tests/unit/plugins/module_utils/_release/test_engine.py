@@ -263,7 +263,7 @@ def test_a_new_namespace_is_made_and_stays_when_the_objects_are_refused(server: 
         releases.run([some("ConfigMap", "c")], namespace="shop")
     causes = {"reason": "Invalid", "message": "x", "details": {"causes": [{"field": "data", "message": "Too long"}]}}
     server.refuse["/api/v1/namespaces/shop/configmaps/c"] = (422, causes)
-    with pytest.raises(ReleaseError, match="ConfigMap shop/c: dta is not a field"):
+    with pytest.raises(ReleaseError, match="ConfigMap shop/c: dta is not a known field"):
         releases.run([some("ConfigMap", "c", dta={})], namespace="shop", create_namespace=True)
     with pytest.raises(ReleaseError, match=r"(?s)data: Too long.*Namespace shop was made to ask the server, and stays"):
         releases.run([some("ConfigMap", "c")], namespace="shop", create_namespace=True)

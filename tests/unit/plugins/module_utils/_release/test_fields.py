@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
-from ansible_collections.slipway.kube.plugins.module_utils._kube.refused_values import without_values
+from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import without_values
 from ansible_collections.slipway.kube.plugins.module_utils._release.api_errors import (
     conflicts,
     immutable_fields,

@@ -199,7 +199,7 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: Server, clien
 
 def test_a_silent_server_is_explained() -> None:
     silent = Client(Credentials("http://127.0.0.1:9"), timeout=1, patience=0)
-    with pytest.raises(Unreachable, match=r"API server at http://127.0.0.1:9 does not answer: .*See that it runs"):
+    with pytest.raises(Unreachable, match=r"API server at http://127.0.0.1:9 does not answer: .*Check that it runs"):
         silent.get("/api")
 
 
@@ -231,7 +231,7 @@ def test_waiting_ends_when_ready_and_explains_when_not(server: Server, client: C
     path = "/apis/apps/v1/namespaces/default/deployments/d"
     del server.objects[path]["status"]  # no controller is there yet
     with pytest.raises(
-        NotReady, match=r"Not ready after 0 s:\nDeployment default/d: its controller has not seen it yet."
+        NotReady, match=r"Not ready after 0 s:\nDeployment default/d: its controller has not observed it yet."
     ):
         wait_ready(client, deployed.path, deployed.contents, 0)
     counts = {"observedGeneration": 0, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
