@@ -69,7 +69,8 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     """
     names = {alias: name for name, option in AUTH_OPTIONS.items() for alias in [name, *option.get("aliases", [])]}
     known = {**FIELDS, **each(Raw(), *RELEASE_OPTIONS, *RENDER, *names)}
-    table = Structure(known, elsewhere=APPLICATION.elsewhere)
+    table = Structure(known)
+    table.instead = APPLICATION.instead
     problems = [table.unknown(name, "") for name in arguments if name not in known]
     options = {name: value for name, value in arguments.items() if name in RELEASE_OPTIONS or name in RENDER}
     auth = {name: value for name, value in arguments.items() if name in names}
@@ -91,7 +92,7 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     return description, complete, auth
 
 
