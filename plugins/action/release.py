@@ -13,8 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._kube.auth import AUTH_OPTIONS
-from ..module_utils._release.settings import OPTIONS
-from ..module_utils._release.source_options import SOURCE_OPTIONS
+from ..module_utils._release.settings import OPTIONS, SOURCE_OPTIONS
 from ..plugin_utils.errors import InputError
 from ..plugin_utils.release_runner import chart_view, run_release
 from ..plugin_utils.sources.reader import Reader

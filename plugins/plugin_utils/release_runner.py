@@ -15,8 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._kube.redaction import Redactor
-from ..module_utils._release.settings import pack
-from ..module_utils._release.source_options import SOURCE_OPTIONS
+from ..module_utils._release.settings import SOURCE_OPTIONS, pack
 from .errors import InputError
 from .hooks import WHEN, in_order
 

@@ -194,7 +194,7 @@ def main() -> int:
         [
             "sh",
             "-c",
-            "journalctl --since @%d 2>/dev/null; cat /var/log/syslog /var/log/messages 2>/dev/null || true" % started,
+            f"journalctl --since @{int(started)} 2>/dev/null; cat /var/log/syslog /var/log/messages 2>/dev/null || true",
         ],
         capture_output=True,
         check=False,

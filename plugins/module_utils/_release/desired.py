@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping, Sequence
 
-from .._kube.api import Client
+from .._kube.api import ApiError, Client
 from .._kube.objects import (
     BadObject,
     Kinds,
@@ -22,10 +22,9 @@ from .._kube.objects import (
 )
 from .errors import ReleaseError
 from .fingerprint import digest
-from .hook_order import PHASES
 from .ownership import Identity, identity, normalize, stamp
 from .revision import intent_digest
-from .settings import Settings
+from .settings import PHASES, Settings
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 LONGEST = 63  # a Job's name becomes a label of its pods
@@ -63,6 +62,31 @@ def discover(client: Client) -> Kinds:
     """Query which kinds the cluster serves, in two requests
     (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery)."""
     return read_discovery(client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis")))
+
+
+def chart_view(client: Client) -> dict[str, Any]:
+    """Query what a Helm chart may use: the version of the cluster and its APIs (https://helm.sh/docs/chart_template_guide/builtin_objects/).
+
+    :returns: the module's result, with C(kube_version) (empty if this user may not query it) and C(api_versions).
+    """
+    try:
+        version = client.get("/version").get("gitVersion") or ""
+    except ApiError as error:
+        if error.status not in (403, 404):
+            raise
+        version = ""
+    return {
+        "changed": False,
+        "finished": True,
+        "kube_version": version,
+        "api_versions": names_of(discover(client)),
+        "requests": client.requests,
+    }
+
+
+def names_of(kinds: Iterable[tuple[str, str]]) -> list[str]:
+    """Name kinds as C(.Capabilities.APIVersions.Has) expects them: by version, and by version and kind."""
+    return sorted({name for version, kind in kinds for name in (version, f"{version}/{kind}")})
 
 
 def with_defined(served: Kinds, contents: Iterable[Mapping[str, Any]]) -> Kinds:

@@ -10,9 +10,9 @@ from typing import Any
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, difference, reference
 from .errors import ReleaseError
-from .hook_order import PHASES
 from .ownership import Identity, identity
 from .revision import Revision
+from .settings import PHASES
 from .store import Entry, Store, list_entries
 
 

@@ -214,22 +214,22 @@ class Planner:
         takes_over = bool(field_migration.migration(live, self.settings.take_over))
         if self.recorded.get(key(name)) == [desired, live_digest(live)] and not takes_over:
             return PlannedObject(name, "none", content, digest=desired)
-        try:
-            answer, content, force = self._dry_run(content, live)
-        except _Immutable as error:
-            if self.settings.replace != "immutable" or name.kind in NEVER_REPLACED:
-                raise ReleaseError(self._explain(error.refusal, content, live)) from None
+        result = self._dry_run(content, live)
+        if result is None:
             return replaced(content, live, desired, "immutable fields differ")
+        answer, content, force = result
         if takes_over:
             answer = field_migration.without_taken(live, answer, self.settings.take_over)
         before, after = content_of(live), content_of(answer)
         action = "none" if before == after else "change"
         return PlannedObject(name, action, content, before, after, takes_over, force, desired)
 
-    def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool]:
+    def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool] | None:
         """Apply an object as a dry run.
 
-        :returns: the server's answer, the content that it is for, and whether conflicts must be resolved by force.
+        :returns: the server's answer, the content that it is for, and whether conflicts must be resolved by force; None if immutable
+            fields differ and the object will be replaced.
+        :raises ReleaseError: the server refuses the object.
         """
         path = self.desired.path(reference(content))
         force = self.settings.force_conflicts
@@ -244,11 +244,14 @@ class Planner:
                     force = True
                 elif owners and scaled_by_others(owners, content, self.desired.objects):
                     content = without_replicas(content)
-                elif live is not None and is_immutable(error):
-                    raise _Immutable(error) from error
+                elif live is not None and is_immutable(error) and self._may_replace(content):
+                    return None
                 else:
                     raise ReleaseError(self._explain(error, content, live)) from error
         raise ReleaseError(f"{reference(content)}: the server refused the dry run three times. Run this again.")
+
+    def _may_replace(self, content: Object) -> bool:
+        return self.settings.replace == "immutable" and content["kind"] not in NEVER_REPLACED
 
     def _explain(self, error: ApiError, content: Object, live: Object | None) -> str:
         """Explain why an object is refused; for an unknown field, also name the field that was probably meant."""
@@ -327,14 +330,6 @@ class Planner:
             if planned.action == "replace":
                 lines.append(f"{planned.name} is deleted and created again, because {planned.why}.")
         return lines
-
-
-class _Immutable(Exception):
-    """An object is refused because immutable fields would change."""
-
-    def __init__(self, refusal: ApiError) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
 
 
 def replaced(content: Object, live: Object, desired: str, why: str) -> PlannedObject:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from .errors import ReleaseError
-from .hook_order import PHASES
 from .ownership import MANAGER
 
 # Both become a label's value and, with a prefix and a suffix, the name of an object
 # (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names).
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+PHASES = ("pre", "post")  # when the hooks of a release run
 
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
@@ -46,6 +47,29 @@ INTERNAL_OPTIONS: dict[str, Any] = dict(
     _payload=dict(type="str", no_log=True),
     _run_id=dict(type="str"),
     _chart_view=dict(type="bool", default=False),
+)
+
+# The action plugin reads the sources and passes the objects to the module; none of these values reaches a host.
+SOURCE_OPTIONS: dict[str, Any] = dict(
+    manifests=dict(type="list", elements="raw"),
+    files=dict(type="list", elements="path"),
+    templates=dict(type="list", elements="raw"),
+    kustomize=dict(type="path"),
+    helm=dict(
+        type="dict",
+        options=dict(
+            chart=dict(type="str", required=True),
+            release_name=dict(type="str"),
+            repository=dict(type="str"),
+            version=dict(type="str"),
+            values=dict(type="dict"),
+            values_files=dict(type="list", elements="path"),
+            include_crds=dict(type="bool", default=True),
+            api_versions=dict(type="list", elements="str"),
+            kube_version=dict(type="str"),
+            binary_path=dict(type="path"),
+        ),
+    ),
 )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from .._kube.objects import Reference
+from .._release.field_migration import migration, subtract
+from .._release.fingerprint import owned_fields
 from .._release.ownership import RELEASE
 from .history import (
     CHANGE_CAUSE,
@@ -43,6 +45,14 @@ HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-
 IMAGE = re.compile(
     rf"(?:{HOST}/)?{PART}(?:/{PART})*(?::[A-Za-z0-9_][\w.-]{{0,127}})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{{32,}})?"
 )
+
+# The API server records the manager of every field (https://kubernetes.io/docs/reference/using-api/server-side-apply/). Fields that a
+# rollout takes from the manager that applies manifests are returned to it with the new value: its next apply sets what its
+# manifests contain, without a conflict, and removes what they do not contain.
+MANAGER = "slipway.kube.rollout"
+# Pausing, resuming and restarting must outlive the next apply, so these fields belong to another manager.
+STATE_MANAGER = "slipway.kube.rollout.state"
+KEPT = ("restart", "pause", "resume")
 
 
 class RolloutError(Exception):
@@ -289,3 +299,22 @@ def _no_container(request: Request, name: str, have: Mapping[str, str]) -> str:
     near = difflib.get_close_matches(name, list(have), 1)
     hint = f"Did you mean {near[0]}?" if near else "Specify one of these."
     return f"images.{name}: {request.name} has no container of this name; it has {', '.join(have)}. {hint}"
+
+
+def manager(action: str) -> str:
+    """Return the field manager of an action."""
+    return STATE_MANAGER if action in KEPT else MANAGER
+
+
+def return_fields(action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the JSON patch that returns fields to the manager that applies manifests, empty if there is nothing to return.
+
+    :param before: the workload before the change. :param after: the server's response to the change.
+    """
+    had, has = owned_fields(before), owned_fields(after)
+    if action in KEPT or not had:
+        return []
+    # A restored template belongs to the applying manager as a whole; otherwise only the fields that were taken from it.
+    if action != "undo" and not subtract(had, has):
+        return []
+    return migration(after, [MANAGER])

@@ -18,9 +18,19 @@ from .._kube.objects import Object, Reference, Resource, content_of, difference
 from .._kube.readiness import readiness, selector_query
 from .._release.stateful_set import blocking_pods, delete_blocking_pods, updates_in_order
 from .._release.waiting import wait_until_ready
-from .changes import READ_ONLY, Change, Request, RolloutError, is_paused, list_images, plan_change, warnings_for
+from .changes import (
+    READ_ONLY,
+    Change,
+    Request,
+    RolloutError,
+    is_paused,
+    list_images,
+    manager,
+    plan_change,
+    return_fields,
+    warnings_for,
+)
 from .history import KINDS, WorkloadRevision, current, find, revisions_of
-from .owning import manager, return_fields
 
 GRACE = 60  # seconds for which a suspicious state, such as a registry that does not respond, may last
 ATTEMPTS = 6  # how often a change is planned because somebody else changed the object in the meantime

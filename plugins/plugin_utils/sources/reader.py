@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils._kube.objects import defined_kinds
-from ...module_utils._release.chart_view import names_of
+from ...module_utils._release.desired import names_of
 from ..errors import InputError
 from . import files, programs, template_reader, yaml_reader
 from .checks import Source, check, separate_hooks, unwrap_lists

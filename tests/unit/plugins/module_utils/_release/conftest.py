@@ -40,14 +40,14 @@ class Releases:
 
     def client(self) -> Client:
         """A client of its own for each run."""
-        return Client(Credentials("http://127.0.0.1:%d" % self.server.server_port), timeout=5, patience=1, threads=4)
+        return Client(Credentials(f"http://127.0.0.1:{self.server.server_port}"), timeout=5, patience=1, threads=4)
 
     def engine(self, objects: list[Any], check: bool = False, **options: Any) -> Engine:
         """A run that is to be."""
         settings = Settings(
             **{
                 "name": "web",
-                "run_id": "run-%d" % next(self.server.numbers),
+                "run_id": f"run-{next(self.server.numbers)}",
                 "objects": objects,
                 "timeout": 0.4,
                 **options,
@@ -64,7 +64,7 @@ class Releases:
         settings = Settings(
             **{
                 "name": "web",
-                "run_id": "run-%d" % next(self.server.numbers),
+                "run_id": f"run-{next(self.server.numbers)}",
                 "state": "absent",
                 "timeout": 0.4,
                 **options,

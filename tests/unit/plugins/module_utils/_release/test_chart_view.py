@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
-from ansible_collections.slipway.kube.plugins.module_utils._release.chart_view import chart_view
+from ansible_collections.slipway.kube.plugins.module_utils._release.desired import chart_view
 
 
 def test_the_cluster_tells_its_version_and_what_it_serves(releases: Any, server: Any) -> None:

@@ -36,7 +36,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def client(server: Server) -> Client:
     """A client of that server."""
-    return Client(Credentials("http://127.0.0.1:%d" % server.server_port), timeout=5, patience=2, threads=2)
+    return Client(Credentials(f"http://127.0.0.1:{server.server_port}"), timeout=5, patience=2, threads=2)
 
 
 def some(kind: str, name: str, api_version: str = "v1", **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._rollout.owning import (
+from ansible_collections.slipway.kube.plugins.module_utils._rollout.changes import (
     MANAGER,
     STATE_MANAGER,
     manager,

@@ -16,7 +16,7 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.action import release
 from ansible_collections.slipway.kube.plugins.doc_fragments.sources import ModuleDocFragment
-from ansible_collections.slipway.kube.plugins.module_utils._release.source_options import SOURCE_OPTIONS
+from ansible_collections.slipway.kube.plugins.module_utils._release.settings import SOURCE_OPTIONS
 from ansible_collections.slipway.kube.plugins.plugin_utils import hooks, release_runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 
