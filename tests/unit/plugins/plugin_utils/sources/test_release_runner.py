@@ -43,7 +43,7 @@ class Module:
 
     def payload(self, call: int = 0) -> Any:
         """Return what was passed to the module."""
-        return json.loads(zlib.decompress(base64.b64decode(self.calls[call]["payload"])))
+        return json.loads(zlib.decompress(base64.b64decode(self.calls[call]["_payload"])))
 
 
 @pytest.fixture
@@ -120,10 +120,10 @@ def test_slices_become_one_result(make_action: Callable[..., Any], shown: list[s
         "revision": 4,
     }
     assert {frozenset(call) for call in module.calls} == {
-        frozenset(["name", "timeout", "pause_after", "run_id", "payload"])
+        frozenset(["name", "timeout", "pause_after", "_run_id", "_payload"])
     }
     assert (
-        len({call["run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
+        len({call["_run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
     )
     assert module.payload() == {"objects": [SECRET], "hooks": {"pre": [], "post": []}}
     assert module.quiet == [True] * 3 and not action._play_context.no_log
