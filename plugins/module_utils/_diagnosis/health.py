@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Collection, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Reference, reference
+from .._kube.objects import RELEASE, RELEASE_NAMESPACE, Reference, reference
 from .._kube.quantities import amount, requests_of
 from .._kube.redaction import Redactor
 from .control_plane import ControlPlane, check_dns
@@ -25,7 +25,6 @@ from .sources import CLUSTER_KINDS, NAMESPACED_KINDS, SOURCES
 from .system import network_of, node_summary
 from .view import View, annotations_of, is_finished, is_healthy, namespace_of, node_name, status_of
 
-RELEASE, RELEASE_NAMESPACE = "slipway.kube/release", "slipway.kube/release-namespace"
 # Checks that send requests of their own; the rules only use what was listed.
 LIVE_CHECKS = ("control_plane", "dns", "ports")
 ALL_CHECKS = (*CHECKS, *LIVE_CHECKS)

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlencode
 
 from .._kube.api import ApiError, Client
+from .._kube.objects import RELEASE_NAMESPACE
 from .sources import SOURCES
 from .view import is_healthy
 
@@ -38,7 +39,7 @@ ANNOTATIONS = (
     "volume.kubernetes.io/storage-provisioner",
     "volume.beta.kubernetes.io/storage-class",
     "kubernetes.io/config.mirror",
-    "slipway.kube/release-namespace",
+    RELEASE_NAMESPACE,
     "csi.volume.kubernetes.io/nodeid",
 )
 

@@ -44,6 +44,8 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # Controllers keep the revision of a workload in annotations, too.
 COUNTED = (LAST_APPLIED, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 MASK = "********"
+# The label and the annotation that mark an object as part of a release.
+RELEASE, RELEASE_NAMESPACE = "slipway.kube/release", "slipway.kube/release-namespace"
 
 
 class BadObject(Exception):

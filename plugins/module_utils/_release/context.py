@@ -48,8 +48,6 @@ class Context:
 
     client: Client
     settings: Settings
-    store: Store
-    lock: Lock
     path: Callable[[Reference], str]
     scrub: Redactor
     began: float = field(default_factory=time.monotonic)
@@ -57,6 +55,10 @@ class Context:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _last_line: tuple[str, float] = ("", 0.0)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.client, self.settings.name, self.settings.namespace)
+        self.lock = Lock(self.client, self.settings.name, self.settings.namespace, self.settings.run_id)
 
     @property
     def deadline(self) -> float:

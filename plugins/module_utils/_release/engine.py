@@ -22,7 +22,6 @@ from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
 from .hooks import needed_by_hooks, run_hooks
-from .lock import Lock
 from .ownership import MANAGER, identity, key
 from .plan import Plan, Planner, no_longer_contained
 from .report import ResultBuilder, summary
@@ -30,7 +29,6 @@ from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
 from .rollback import roll_back
 from .settings import Settings
 from .stateful_set import delete_blocking_pods
-from .store import Store
 
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
 
@@ -47,11 +45,9 @@ class Engine:
         self.settings = settings
         self.check_mode = check_mode
         self.desired: Desired = build_desired(settings, discover(client))
-        self.store = Store(client, settings.name, settings.namespace)
-        lock = Lock(client, settings.name, settings.namespace, settings.run_id)
-        scrub = Redactor(self.desired.all)
-        self.context = Context(client, settings, self.store, lock, self.desired.path, scrub)
-        self.results = ResultBuilder(settings, self.context)
+        self.context = Context(client, settings, self.desired.path, Redactor(self.desired.all))
+        self.store = self.context.store
+        self.results = ResultBuilder(self.context)
 
     def run(self) -> dict[str, Any]:
         """Reconcile the release, or in check mode predict the changes.

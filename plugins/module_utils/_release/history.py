@@ -79,5 +79,4 @@ def differences(old: Revision, new: Revision) -> tuple[list[dict[str, str]], lis
 
 
 def _by_identity(revision: Revision) -> dict[Identity, Object]:
-    some = revision.objects + [content for part in revision.hooks.values() for content in part]
-    return {identity(reference(content)): dict(content) for content in some}
+    return {identity(reference(content)): dict(content) for content in revision.all}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Kinds, Object, Reference, reference
-from .ownership import RELEASE, REVISION, Identity, identity
+from .._kube.objects import RELEASE, Kinds, Object, Reference, reference
+from .ownership import REVISION, Identity, identity
 from .store import METADATA_ONLY
 
 Live = Dict[Identity, Object]

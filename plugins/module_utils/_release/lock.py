@@ -16,9 +16,9 @@ import time
 from typing import Any, Callable, Mapping
 
 from .._kube.api import ApiError, Client, Unreachable
+from .._kube.objects import RELEASE
 from .._kube.timestamps import seconds_of, to_micro_time
 from .errors import LockLost
-from .ownership import RELEASE
 
 DURATION = 20  # seconds for which a lease is valid without being renewed
 RENEW = 5

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Mapping, Sequence, Tuple
+from typing import Any, Mapping, Tuple
 
-from .._kube.objects import BOOKKEEPING, LAST_APPLIED, Object, Reference, reference
+from .._kube.objects import BOOKKEEPING, LAST_APPLIED, RELEASE, RELEASE_NAMESPACE, Object, Reference
 
 MANAGER = "slipway.kube"
-RELEASE = "slipway.kube/release"
-RELEASE_NAMESPACE = "slipway.kube/release-namespace"
 REVISION = "slipway.kube/revision"
 STATUS = "slipway.kube/status"
 PART = "slipway.kube/part"
@@ -104,8 +102,3 @@ def other_release(live: Mapping[str, Any], release: str, namespace: str) -> str:
     if not name or (name, where or namespace) == (release, namespace):
         return ""
     return f"{name} in namespace {where or '(unknown)'}"
-
-
-def references(contents: Sequence[Mapping[str, Any]]) -> list[Reference]:
-    """Return the references of some objects."""
-    return [reference(content) for content in contents]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Object, Reference, content_of, difference, mapping, reference
+from .._kube.objects import RELEASE, Object, Reference, content_of, difference, mapping, reference
 from .._kube.readiness import condition
 from .._kube.schema import Schema
 from . import field_migration, prune
@@ -18,7 +18,7 @@ from .desired import Desired
 from .errors import ReleaseError
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
-from .ownership import MANAGER, PRECIOUS, RELEASE, identity, key, other_release
+from .ownership import MANAGER, PRECIOUS, identity, key, other_release
 from .revision import Revision
 from .settings import Settings
 

@@ -19,8 +19,8 @@ VERBS = (("create", "created"), ("change", "changed"), ("replace", "replaced"), 
 class ResultBuilder:
     """Builds the result of one call. Its texts contain no values of Secrets."""
 
-    def __init__(self, settings: Settings, context: Context) -> None:
-        self.settings = settings
+    def __init__(self, context: Context) -> None:
+        self.settings = context.settings
         self.context = context
         self.began = time.monotonic()
 

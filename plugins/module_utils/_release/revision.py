@@ -18,10 +18,10 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from .._kube.objects import Object, Reference
+from .._kube.objects import RELEASE, Object, Reference, reference
 from .errors import ReleaseError
 from .fingerprint import digest
-from .ownership import PART, RELEASE, REVISION, STATUS, references
+from .ownership import PART, REVISION, STATUS
 
 TYPE = "slipway.kube/release"
 PART_SIZE = 700 * 1024  # bytes of one part; the rest of the MiB is for the state and the server's metadata
@@ -61,9 +61,14 @@ class Revision:
         return intent_digest(self.objects, self.hooks)
 
     @property
+    def all(self) -> list[Object]:
+        """Objects and hooks."""
+        return self.objects + [content for part in self.hooks.values() for content in part]
+
+    @property
     def references(self) -> list[Reference]:
         """Every object that this revision contains, including hooks."""
-        return references(self.objects) + [name for part in self.hooks.values() for name in references(part)]
+        return [reference(content) for content in self.all]
 
     @property
     def inherited(self) -> list[Reference]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
+from .._kube.objects import RELEASE
 from .errors import LockLost
-from .ownership import MANAGER, PART, RELEASE, REVISION, STATUS
+from .ownership import MANAGER, PART, REVISION, STATUS
 from .revision import (
     ANNOTATIONS,
     DEPLOYED,

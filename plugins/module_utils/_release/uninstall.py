@@ -16,13 +16,11 @@ from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover
 from .errors import OperationFailed, Pause
 from .live_state import served_as
-from .lock import Lock
 from .ownership import identity
 from .plan import Plan, PlannedObject, Planner
 from .report import ResultBuilder, summary
 from .revision import Revision
 from .settings import Settings
-from .store import Store
 
 
 class Uninstall:
@@ -36,10 +34,9 @@ class Uninstall:
         self.check_mode = check_mode
         served = discover(client)
         self.desired = Desired([], {}, served, served)
-        self.store = Store(client, settings.name, settings.namespace)
-        lock = Lock(client, settings.name, settings.namespace, settings.run_id)
-        self.context = Context(client, self.settings, self.store, lock, self.desired.path, Redactor())
-        self.results = ResultBuilder(self.settings, self.context)
+        self.context = Context(client, self.settings, self.desired.path, Redactor())
+        self.store = self.context.store
+        self.results = ResultBuilder(self.context)
 
     def run(self) -> dict[str, Any]:
         """Delete the release, or in check mode predict what would be deleted.

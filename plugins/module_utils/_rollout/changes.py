@@ -11,10 +11,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from .._kube.objects import Reference
+from .._kube.objects import RELEASE, Reference
 from .._release.field_migration import migration, subtract
 from .._release.fingerprint import owned_fields
-from .._release.ownership import RELEASE
 from .history import (
     CHANGE_CAUSE,
     UNDONE_TO,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...module_utils._kube.objects import RELEASE
 from ..errors import InputError
 from ..hooks import sort
 from . import checks_pod
@@ -18,7 +19,7 @@ from .spec import APPLICATION, CRON_JOB_FIELDS, Spec, ports_of
 
 LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$")
 LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")
-RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, "slipway.kube/release")
+RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, RELEASE)
 LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 REPLICATED = ("Deployment", "StatefulSet")
 JOBS = ("Job", "CronJob")
