@@ -91,7 +91,7 @@ def test_two_hosts_with_one_address() -> None:
 )
 def test_a_wrong_value(name: str, variables: dict[str, object], says: str) -> None:
     output = told(name, "-e", json.dumps(variables))
-    assert says in output and "preflight refuses to go on, no host was changed" in output
+    assert says in output and "Preflight checks failed and no host was changed" in output
 
 
 def test_a_second_control_plane_without_an_endpoint() -> None:

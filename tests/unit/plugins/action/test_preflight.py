@@ -90,8 +90,8 @@ def test_looks_and_failures(make):
     looked = {"os": {"id": "debian"}, "cluster": {}}
     failed = {"failed": True, "msg": "Task failed: Incorrect sudo password"}
     cluster = make({"cp1": {"kube_host": looked}, "w1": {"kube_host": failed}}).cluster()
-    assert (cluster.hosts["cp1"].look, cluster.hosts["cp1"].failure) == (looked, "")
-    assert (cluster.hosts["w1"].look, cluster.hosts["w1"].failure) == ({}, "Incorrect sudo password")
+    assert (cluster.hosts["cp1"].facts, cluster.hosts["cp1"].failure) == (looked, "")
+    assert (cluster.hosts["w1"].facts, cluster.hosts["w1"].failure) == ({}, "Incorrect sudo password")
 
 
 def test_roles_know_their_variables(make):

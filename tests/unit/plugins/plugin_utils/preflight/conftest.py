@@ -58,7 +58,7 @@ WANT: dict[str, Any] = {
 }
 
 
-def make_look(number: int) -> dict[str, Any]:
+def make_facts(number: int) -> dict[str, Any]:
     """What host_info sees on a Debian 12 machine that is ready to become a node."""
     address = f"10.0.0.{10 + number}"
     disk = {
@@ -161,7 +161,7 @@ def make_look(number: int) -> dict[str, Any]:
 
 def join(host: Host) -> None:
     """Makes a host a sound member of the wanted cluster."""
-    host.look["cluster"].update(
+    host.facts["cluster"].update(
         member=True,
         role="control_plane" if host.control_plane else "worker",
         name="kubernetes",
@@ -170,7 +170,7 @@ def join(host: Host) -> None:
         version="1.36.3",
         healthy=True,
     )
-    host.look["record"].update(marked=True, cluster="kubernetes")
+    host.facts["record"].update(marked=True, cluster="kubernetes")
 
 
 def found(problems: Iterable[Problem]) -> list[tuple[str, str, str]]:
@@ -186,7 +186,7 @@ def cluster() -> Cluster:
         want = {**copy.deepcopy(WANT), "kube_node_name": name}
         plane = name == "cp1"
         hosts[name] = Host(
-            name, f"10.0.0.{10 + number}", want, make_look(number), control_plane=plane, worker=not plane
+            name, f"10.0.0.{10 + number}", want, make_facts(number), control_plane=plane, worker=not plane
         )
     known = {name: "cluster" for name in WANT if name.startswith("kube_")}
     known.update({"swap_state": "swap", "kubernetes_eviction_hard": "kubernetes", "kube_network_mtu": "network"})

@@ -12,11 +12,11 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import parse_version
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import inventory
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_inventory
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_inventory
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.syntax import (
-    explain_label_value,
-    explain_name,
-    explain_qualified_name,
+    dns_name_error,
+    label_value_error,
+    qualified_name_error,
     split_endpoint,
 )
 
@@ -28,8 +28,8 @@ def for_all(cluster, name: str, value: Any) -> None:
 
 def test_a_sound_inventory_has_no_problem(cluster):
     for host in cluster.hosts.values():
-        host.look = {}
-    assert judge_inventory(cluster) == []
+        host.facts = {}
+    assert check_inventory(cluster) == []
 
 
 def test_variables(cluster, findings):
@@ -80,16 +80,16 @@ def test_an_even_number_of_control_planes_is_warned(cluster, findings, planes, f
     ("name", "reason"),
     [
         ("cp-1.example.com", ""),
-        ("W_1", "lower case"),
+        ("W_1", "lowercase"),
         ("", "empty"),
         ("a" * 64, "63"),
-        ("-a", "lower case"),
+        ("-a", "lowercase"),
         ("a." * 130 + "a", "253"),
     ],
 )
 def test_dns_names(name, reason):
-    assert reason in explain_name(name)
-    assert bool(reason) == bool(explain_name(name))
+    assert reason in dns_name_error(name)
+    assert bool(reason) == bool(dns_name_error(name))
 
 
 def test_node_names(cluster, findings):
@@ -112,11 +112,11 @@ def test_host_named_like_a_group(cluster, findings):
     [
         ("1.36.3", ""),
         ("1.35.0", ""),
-        ("1.30.1", "out of the supported range"),
-        ("1.37.0", "out of the supported range"),
-        (1.36, "no version"),
-        ("latest", "no version"),
-        (None, "no version"),
+        ("1.30.1", "not in the supported range"),
+        ("1.37.0", "not in the supported range"),
+        (1.36, "is not a valid version"),
+        ("latest", "is not a valid version"),
+        (None, "is not a valid version"),
     ],
 )
 def test_version(cluster, version, what):
@@ -167,11 +167,11 @@ def test_choices(cluster, findings, name, value, severity):
             "",
         ),
         ([], ""),
-        (["x"], "no mapping"),
+        (["x"], "not a mapping"),
         ({"docker.io": "http://m"}, "no list"),
         ({"docker.io": []}, "no list"),
         ({"docker.io": [{"url": "m"}]}, "no url"),
-        ({"docker.io/library": [{"url": "http://m"}]}, "no name of a registry"),
+        ({"docker.io/library": [{"url": "http://m"}]}, "not a valid registry name"),
         ({"docker.io": [{"url": "http://m", "user": "x"}]}, "unknown keys: user"),
     ],
 )
@@ -210,11 +210,11 @@ def test_labels_and_taints(cluster, findings, labels, taints, fires):
 
 
 def test_label_syntax_limits():
-    assert not explain_label_value("a" * 63)
-    assert explain_label_value("a" * 64)
-    assert not explain_label_value(5)
-    assert not explain_qualified_name("example.com/" + "a" * 63)
-    assert explain_qualified_name("example.com/" + "a" * 64)
+    assert not label_value_error("a" * 63)
+    assert label_value_error("a" * 64)
+    assert not label_value_error(5)
+    assert not qualified_name_error("example.com/" + "a" * 63)
+    assert qualified_name_error("example.com/" + "a" * 64)
 
 
 @pytest.mark.parametrize(

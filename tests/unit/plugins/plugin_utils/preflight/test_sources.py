@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import sources
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_hosts
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
 
 DEB = "http://mirror/deb/kubernetes"
 MIRRORS = {
@@ -86,28 +86,34 @@ def test_images_of_a_control_plane(cluster):
 
 
 def offer(host, versions):
-    host.look["reach"][DEB] = {"kind": "deb", "ok": True, "status": 200, "error": "", "packages": {"kubeadm": versions}}
+    host.facts["reach"][DEB] = {
+        "kind": "deb",
+        "ok": True,
+        "status": 200,
+        "error": "",
+        "packages": {"kubeadm": versions},
+    }
     for name in ("kubelet", "kubectl"):
-        host.look["reach"][DEB]["packages"][name] = ["1.36.3-1.1", *versions]
+        host.facts["reach"][DEB]["packages"][name] = ["1.36.3-1.1", *versions]
 
 
 def test_sources_that_have_the_version(cluster):
     offer(cluster.hosts["w1"], ["1.36.2-1.1", "1.36.3-1.1"])
-    assert judge_hosts(cluster) == []
+    assert check_hosts(cluster) == []
 
 
 def test_sources_that_do_not_have_the_version(cluster, findings):
     offer(cluster.hosts["w1"], ["1.36.10-1.1", "1.36.2-1.1", "1.36.2-1.2"])
-    problems = judge_hosts(cluster)
+    problems = check_hosts(cluster)
     assert findings(problems) == [("source_version", "w1", "error")]
-    assert "1.36.3 of kubeadm." in problems[0].what
-    assert "they have 1.36.2, 1.36.10 " in problems[0].evidence
+    assert "version 1.36.3 of kubeadm." in problems[0].what
+    assert problems[0].evidence == f"{DEB} has 1.36.2, 1.36.10"
 
 
 @pytest.mark.parametrize("url", [DEB, "http://mirror/deb/key.asc"])
 def test_repository_out_of_reach(cluster, url):
-    cluster.hosts["w1"].look["reach"][url] = {"kind": "deb", "ok": False, "status": 0, "error": "connection refused"}
-    problems = judge_hosts(cluster)
+    cluster.hosts["w1"].facts["reach"][url] = {"kind": "deb", "ok": False, "status": 0, "error": "connection refused"}
+    problems = check_hosts(cluster)
     assert {problem.check for problem in problems} == {"repository"}
     assert "connection refused" in problems[0].evidence
 
@@ -123,29 +129,29 @@ def test_repository_out_of_reach(cluster, url):
 )
 def test_registries(cluster, findings, kind, status, check):
     # A manifest that could not be asked for at all is the registry's problem, told once.
-    cluster.hosts["w1"].look["reach"]["http://mirror/x"] = {
+    cluster.hosts["w1"].facts["reach"]["http://mirror/x"] = {
         "kind": kind,
         "ok": False,
         "status": status,
         "error": "wrong media type",
     }
-    assert findings(judge_hosts(cluster)) == ([(check, "w1", "error")] if check else [])
+    assert findings(check_hosts(cluster)) == ([(check, "w1", "error")] if check else [])
 
 
 def test_endpoint_before_there_is_a_control_plane(cluster, findings):
-    reach = cluster.hosts["w1"].look["reach"]
+    reach = cluster.hosts["w1"].facts["reach"]
     reach["tcp://api.example.com:6443"] = {"kind": "tcp", "ok": False, "status": 0, "error": "connection refused"}
-    assert findings(judge_hosts(cluster)) == []
+    assert findings(check_hosts(cluster)) == []
     reach["tcp://api.example.com:6443"]["error"] = "the name cannot be resolved (Name or service not known)"
-    assert findings(judge_hosts(cluster)) == [("endpoint_reach", "w1", "error")]
+    assert findings(check_hosts(cluster)) == [("endpoint_reach", "w1", "error")]
 
 
 def test_endpoint_of_a_cluster_that_runs(members, cluster, findings):
-    reach = members.hosts["w2"].look["reach"]
+    reach = members.hosts["w2"].facts["reach"]
     reach["tcp://api.example.com:6443"] = {"kind": "tcp", "ok": False, "status": 0, "error": "no answer in time"}
-    assert findings(judge_hosts(members)) == []
-    members.hosts["w2"].look["cluster"].update(member=False, role="", ca_hash="", version="")
-    assert findings(judge_hosts(members)) == [("endpoint_reach", "w2", "error")]
+    assert findings(check_hosts(members)) == []
+    members.hosts["w2"].facts["cluster"].update(member=False, role="", ca_hash="", version="")
+    assert findings(check_hosts(members)) == [("endpoint_reach", "w2", "error")]
 
 
 @pytest.mark.parametrize(
@@ -162,14 +168,14 @@ def test_containerd_by_its_version_or_the_beginning_of_it(cluster, findings, wan
     host = cluster.hosts["w1"]
     host.want["containerd_version"] = wanted
     url = "http://mirror/deb/containerd"
-    host.look["reach"][url] = {
+    host.facts["reach"][url] = {
         "kind": "deb",
         "ok": True,
         "status": 200,
         "error": "",
         "packages": {"containerd.io": offered},
     }
-    assert findings(judge_hosts(cluster)) == ([("source_version", "w1", "error")] if fires else [])
+    assert findings(check_hosts(cluster)) == ([("source_version", "w1", "error")] if fires else [])
 
 
 @pytest.mark.parametrize(
