@@ -3,7 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAB_INVENTORY := .lab/lab/inventory.yml
+LAB_KUBECONFIG := .lab/lab/kubeconfig
+BUNDLE := $(or $(SLIPWAY_CACHE),$(HOME)/.cache/slipway)/bundle
 SCENARIOS := default check_mode machine faults applications kill calico
+CORES ?= 2.16 2.21
 PROGRAMS := "kubectl", "helm"
 PAIRS ?= 3
 LAB_KIND ?= container
@@ -27,22 +30,28 @@ bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minute
 programs: bundle  ## kubectl, helm and a database's image in the bundle, as examples and benchmarks want them
 	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": [$(PROGRAMS)], "bundle_debian_images": ["docker.io/library/postgres:15-bookworm"]}'
 
-lab: bundle  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
+lab: venv  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
+	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": ["kubectl"]}'
+	install -m 0755 $(BUNDLE)/bin/linux-*/kubectl .venv/bin/kubectl
 	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
 	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)
-	@echo 'Go on with: source .venv/bin/activate; ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY). Remove it all: make lab-down.'
+	@printf '%s\n' 'The cluster is ready. Run "make lab-down" to remove it. To use it, run:' '  source .venv/bin/activate' \
+	  '  export KUBECONFIG=$(CURDIR)/$(LAB_KUBECONFIG)' '  kubectl get nodes'
 
 lab-down: venv  ## remove every trace of the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
 
-test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## all that fits into an hour (KILLS=3)
+test: test-unit test-lint test-sanity test-matrix $(addprefix molecule-,$(SCENARIOS))  ## everything that fits into an hour (KILLS=3)
 
-test-all:  ## everything, with ten kills
-	$(MAKE) test KILLS=10
+test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, virtual machines
+	$(MAKE) test KILLS=10 CORES=
+	$(MAKE) bundle
+	SCENARIO=default tests/matrix/run 2.16 2.21
+	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
-	pytest
+	pytest --numprocesses auto
 
 test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the collection as its own artefact
 	ruff check .
@@ -55,6 +64,9 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 
 test-sanity: venv  ## ansible-test sanity
 	tests/sanity/run
+
+test-matrix: venv  ## unit and sanity tests with other versions of ansible-core: CORES="2.16 2.21", empty for all
+	tests/matrix/run $(CORES)
 
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications, faults, machine, vm or cloudimage
 test-vm: molecule-vm molecule-cloudimage  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
@@ -74,4 +86,4 @@ clean:  ## what tests and builds left in the tree (neither the lab nor the bundl
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .NOTPARALLEL:
-.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-molecule test-vm bench docs clean venv
+.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs clean venv

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Expands the description of an application to manifests on the control node, and hands them to the engine of releases."""
+"""Expand the description of an application on the control node, and deploy the objects as a release."""
 
 from __future__ import annotations
 
@@ -12,27 +12,23 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._kube.auth import AUTH_OPTIONS
-from ..module_utils._release.settings import OPTIONS, SPOKEN
+from ..module_utils._release.settings import OPTIONS
 from ..plugin_utils.app.checks import read
 from ..plugin_utils.app.expand import Expansion, expand, masked
-from ..plugin_utils.app.fields import BadApp, Field, Raw, Record
+from ..plugin_utils.app.fields import Raw, Structure, each
 from ..plugin_utils.app.files import read_files
-from ..plugin_utils.app.spec import ELSEWHERE, FIELDS
+from ..plugin_utils.app.spec import APPLICATION, FIELDS
+from ..plugin_utils.errors import InputError
 from ..plugin_utils.release_runner import run_release
-from ..plugin_utils.sources.errors import SourceError
-from ..plugin_utils.sources.plain import plain
+from ..plugin_utils.sources.yaml_reader import plain
 
-# What the engine of releases takes, without what only its action knows and what the description says itself.
-RELEASE_OPTIONS = {
-    name: option
-    for name, option in OPTIONS.items()
-    if name not in (*SPOKEN, "run_id", "pause_after", "name", "namespace")
-}
+# The options of a release, without those that only its action plugin sets and those that the description contains.
+RELEASE_OPTIONS = {name: option for name, option in OPTIONS.items() if name not in ("pause_after", "name", "namespace")}
 RENDER = {"render_only": {"type": "bool", "default": False}}
 
 
 class ActionModule(ActionBase):
-    """Reads the description, refuses what cannot be, and runs the release."""
+    """Validates the description and runs the release."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -57,7 +53,7 @@ class ActionModule(ActionBase):
                 wanted = {name: arguments[name] for name in ("name", "namespace")}
                 wanted.update(auth, **{name: value for name, value in options.items() if name in arguments})
                 result.update(run_release(self, task_vars, wanted, expansion.objects, expansion.hooks))
-        except (BadApp, SourceError) as error:
+        except InputError as error:
             return dict(result, failed=True, msg=refusal(arguments, error.problems), problems=error.problems)
         warnings = [*expansion.warnings, *(result.get("warnings") or [])]
         if warnings:
@@ -66,21 +62,23 @@ class ActionModule(ActionBase):
 
 
 def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Sort a task's arguments into the description, the options of the release, and who one is for the cluster.
+    """Separate a task's arguments into the description, the options of the release, and the connection options.
 
-    :returns: these three; the options are checked and complete, the description is still as it was written.
-    :raises BadApp: an argument is not known, or an option has the wrong form.
+    :returns: these three; the options of the release are validated and complete, the description is not validated yet.
+    :raises InputError: an argument is unknown or an option is invalid; problems of the description are listed too.
     """
     names = {alias: name for name, option in AUTH_OPTIONS.items() for alias in [name, *option.get("aliases", [])]}
-    known = dict(FIELDS)
-    known.update({name: Field(Raw()) for name in [*RELEASE_OPTIONS, *RENDER, *names]})
-    table = Record(known, elsewhere=ELSEWHERE)
+    known = {**FIELDS, **each(Raw(), *RELEASE_OPTIONS, *RENDER, *names)}
+    table = Structure(known)
+    table.instead = APPLICATION.instead
     problems = [table.unknown(name, "") for name in arguments if name not in known]
     options = {name: value for name, value in arguments.items() if name in RELEASE_OPTIONS or name in RENDER}
     auth = {name: value for name, value in arguments.items() if name in names}
     host = auth.get("host")
     if isinstance(host, str) and "://" not in host:
-        problems.append("host: is the URL of the API server; the name of a host that is served is ingress.host.")
+        problems.append(
+            "host: must be the URL of the API server. Use ingress.host for the host name of the application."
+        )
     checked = ArgumentSpecValidator({**RELEASE_OPTIONS, **RENDER}).validate(options)
     problems += checked.error_messages
     description = {name: value for name, value in arguments.items() if name in FIELDS}
@@ -88,29 +86,29 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     if complete.get("state") == "absent":
         problems += [f"{name}: is required." for name in ("name", "namespace") if not description.get(name)]
     elif problems:
-        # The description is judged in the same breath, so that one run tells everything.
+        # One run reports all problems, including those of the description.
         try:
             read(description)
-        except BadApp as error:
+        except InputError as error:
             problems += error.problems
     if problems:
-        raise BadApp(problems)
+        raise InputError(*problems)
     return description, complete, auth
 
 
 def rendered(expansion: Expansion) -> dict[str, Any]:
-    """Give the manifests as a result that may be shown."""
+    """Return the manifests as the result of the task, without the values of Secrets."""
     return {
         "changed": False,
         "manifests": [masked(content) for content in expansion.objects],
         "hooks": {phase: [masked(content) for content in jobs] for phase, jobs in expansion.hooks.items()},
         "needs": expansion.needs,
-        "msg": f"{len(expansion.objects)} objects; nothing was sent to a cluster.",
+        "msg": f"Rendered {len(expansion.objects)} objects. Nothing was sent to a cluster.",
     }
 
 
 def refusal(arguments: Mapping[str, Any], problems: list[str]) -> str:
-    """Say that the description is refused, and every reason."""
+    """Return the message of a failed task with every problem."""
     name = arguments.get("name")
-    lines = ["The application%s is not applied:" % (f" {name}" if isinstance(name, str) else "")]
-    return "\n".join(lines + ["- " + problem for problem in problems])
+    title = f"The description of the application{f' {name}' if isinstance(name, str) else ''} is invalid:"
+    return "\n".join([title, *(f"- {problem}" for problem in problems)])

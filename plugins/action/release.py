@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of the module release that happens on the control node: sources are read there, and progress is shown."""
+"""Read the sources of a release on the control node, and run the module of the same name with the objects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._kube.auth import AUTH_OPTIONS
 from ..module_utils._release.settings import OPTIONS
 from ..module_utils._release.source_options import SOURCE_OPTIONS
+from ..plugin_utils.errors import InputError
 from ..plugin_utils.release_runner import chart_view, run_release
-from ..plugin_utils.sources.errors import SourceError
 from ..plugin_utils.sources.reader import Reader
 
 
 class ActionModule(ActionBase):
-    """Makes objects of sources, and hands them to the module."""
+    """Reads objects from their sources and passes them to the module."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -40,9 +40,9 @@ class ActionModule(ActionBase):
             reader = Reader(self, task_vars or {}, release, namespace, lambda: chart_view(self, task_vars, arguments))
             sources = reader.read(given)
             if given and not sources.objects and not any(sources.hooks.values()):
-                raise SourceError(["The sources hold no object at all. To take a release away, give state: absent."])
+                raise InputError("The sources contain no objects. To delete a release, set state: absent.")
             result.update(run_release(self, task_vars, arguments, sources.objects, sources.hooks))
-        except SourceError as error:
+        except InputError as error:
             return dict(result, failed=True, msg=str(error), problems=error.problems)
         if sources.warnings:
             result["warnings"] = [*sources.warnings, *(result.get("warnings") or [])]
@@ -50,9 +50,9 @@ class ActionModule(ActionBase):
 
 
 def refuse_unknown(arguments: Mapping[str, Any]) -> None:
-    """Refuse an option that the module does not have, before anything is read.
+    """Check the names of the options before anything is read.
 
-    :raises SourceError: it names the nearest one that there is.
+    :raises InputError: an option is unknown; the message names the most similar one.
     """
     known = {*SOURCE_OPTIONS, *OPTIONS, *AUTH_OPTIONS}
     known.update(alias for option in AUTH_OPTIONS.values() for alias in option.get("aliases", ()))
@@ -60,27 +60,27 @@ def refuse_unknown(arguments: Mapping[str, Any]) -> None:
     for name in arguments:
         if name not in known:
             near = get_close_matches(str(name), sorted(known), 1)
-            problems.append("{}: there is no such option{}".format(name, f"; did you mean {near[0]}?" if near else "."))
+            problems.append(f"{name}: unknown option{f'; did you mean {near[0]}?' if near else '.'}")
     if problems:
-        raise SourceError(problems)
+        raise InputError(*problems)
 
 
 def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Check the options that say where objects come from, and give them.
+    """Return the validated options that name the sources of objects.
 
-    :raises SourceError: one has the wrong form, or a release that shall be there has no source.
+    :raises InputError: an option is invalid, or a release with C(state=present) has no source.
     """
     given = {key: value for key, value in arguments.items() if key in SOURCE_OPTIONS and value is not None}
     for key, option in SOURCE_OPTIONS.items():
-        # One text is one entry: YAML text must not be taken apart at its commas.
+        # A string is one entry: YAML text must not be split at its commas.
         if key in given and option["type"] == "list" and not isinstance(given[key], (list, tuple)):
             given[key] = [given[key]]
     checked = ArgumentSpecValidator(SOURCE_OPTIONS).validate(given)
     if checked.error_messages:
-        raise SourceError(checked.error_messages)
+        raise InputError(*checked.error_messages)
     found: dict[str, Any] = {key: value for key, value in checked.validated_parameters.items() if value}
     if not found and arguments.get("state", "present") == "present":
-        raise SourceError(
-            [f"The release has no objects: give at least one of {', '.join(SOURCE_OPTIONS)}, or state: absent."]
+        raise InputError(
+            f"The release has no objects. Set at least one of {', '.join(SOURCE_OPTIONS)}, or state: absent."
         )
     return found

@@ -3,23 +3,24 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say what is wrong in a cluster, why, and what to do."""
+"""Diagnose a cluster: faults, their causes and remedies."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: health_info
-short_description: Say what is wrong in a cluster, why, and what to do
+short_description: Diagnose a cluster, some namespaces or a release
 version_added: 0.1.0
 description:
-  - Looks at a whole cluster, at some namespaces, or at one release, and names every fault with its evidence, the chain of what follows from it,
+  - Examines a whole cluster, some namespaces or one release, and returns every fault with its evidence, the chain of its consequences,
     advice and severity.
-  - Root causes come first. What only follows from another fault is told with it, and the same fault of several objects once.
-  - Images, crashes, memory, probes, configuration, volumes, scheduling, quotas, admission, webhooks, Services, Ingresses, policies, claims, autoscalers,
-    disruption budgets, Jobs, deletions that do not end, DNS, nodes, certificates, etcd and versions are looked at.
-  - Reads lists page by page. Of Secrets and ConfigMaps only the names are read, but for the domain in CoreDNS' own.
-  - Values that look like secrets are masked in the logs that are shown.
-  - Changes nothing. A port of a pod that a Service leads to and no container declares is asked once through the API server.
+  - Root causes come first. A fault that is only a consequence is reported with its cause, and the same fault of several objects once.
+  - Checks images, container crashes, memory, probes, configuration, volumes, scheduling, quotas, admission, webhooks, Services, Ingresses,
+    NetworkPolicies, PersistentVolumeClaims, autoscalers, disruption budgets, Jobs, deletions that do not complete, DNS, nodes, certificates,
+    etcd and version skew.
+  - Lists are read in chunks. Of Secrets and ConfigMaps only the names are read, except for the DNS domain in the configuration of CoreDNS.
+  - Values in logs that look like secrets are masked.
+  - Changes nothing. If a Service targets a port that no container declares, the port is tested once through the API server.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -35,37 +36,39 @@ attributes:
     platforms: posix
 options:
   namespaces:
-    description: Look at these namespaces only. Without any, and without O(release), the whole cluster is looked at, with nodes and control plane.
+    description: Examine only these namespaces. If neither this nor O(release) is set, the whole cluster with its nodes and control plane is examined.
     type: list
     elements: str
     default: []
   release:
     description:
-      - Look at the objects of this release of M(slipway.kube.release) or M(slipway.kube.app) only; O(release_namespace) says where it is.
-      - Not together with O(namespaces).
+      - Examine only the objects of this release of M(slipway.kube.release) or M(slipway.kube.app) in O(release_namespace).
+      - Mutually exclusive with O(namespaces).
     type: str
   release_namespace:
     description: Namespace of O(release).
     type: str
     default: default
   severity:
-    description: Leave out what is less severe. V(error) does not work, V(warning) will not or not always, V(info) is good to know.
+    description:
+      - The lowest severity to return. V(error) means that something does not work, V(warning) that it may stop working or does not always work,
+        V(info) is for information.
     type: str
     choices: [error, warning, info]
     default: info
   logs:
-    description: Read the last lines of containers that ended or are not ready.
+    description: Return the last lines of the logs of containers that terminated or are not ready.
     type: bool
     default: true
   exclude:
-    description: What is not looked at.
+    description: Checks to skip.
     type: list
     elements: str
     choices: [nodes, workloads, jobs, cron_jobs, services, ingresses, policies, claims, autoscalers, budgets, webhooks, api_services, deletions,
       control_plane, dns, ports]
     default: []
 requirements:
-  - PyYAML or kubectl, where a kubeconfig is read
+  - PyYAML or kubectl, to read a kubeconfig
 seealso:
   - module: slipway.kube.release
   - module: slipway.kube.cluster_verify
@@ -76,11 +79,12 @@ EXAMPLES = r"""
   slipway.kube.health_info:
   register: health
 
-- name: Tell it
+- name: Show the faults and what to do about them
   ansible.builtin.debug:
-    msg: "{{ health | slipway.kube.health_text }}"
+    msg: "{{ item.object.kind }} {{ item.object.name }}: {{ item.title }}. {{ item.advice }}"
+  loop: "{{ health.findings }}"
 
-- name: Fail where something in the shop does not work
+- name: Fail if something in namespace shop does not work
   slipway.kube.health_info:
     namespaces: [shop]
     severity: error
@@ -95,53 +99,53 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What is wrong, the first to be read first.
+  description: The faults, the most important first.
   returned: success
   type: list
   elements: dict
   contains:
     fault:
-      description: What it is, for programs, for example V(image_not_found) or V(service_selects_nothing).
+      description: Identifier of the fault, for example V(image_not_found) or V(service_selects_nothing).
       type: str
     severity:
       description: V(error), V(warning) or V(info).
       type: str
     object:
-      description: The object whose fault it is, as api_version, kind, namespace and name. Of pods, the workload that makes them.
+      description: The object at fault, as api_version, kind, namespace and name. For a fault of pods, the workload that owns them.
       type: dict
     title:
       description: What is wrong, in one sentence.
       type: str
     evidence:
-      description: What the cluster says.
+      description: What the cluster reports, verbatim.
       type: list
       elements: str
     causes:
-      description: The chain from what people notice to this fault, each the consequence of the next.
+      description: The chain from the visible symptom to this fault, each entry a consequence of the next one.
       type: list
       elements: str
     advice:
-      description: What to do.
+      description: How to resolve the fault.
       type: str
     container:
-      description: The container, where it is one.
+      description: Name of the container, for a fault of a container.
       type: str
     hopeless:
-      description: Whether waiting will not help.
+      description: Whether the fault cannot resolve itself, so that waiting does not help.
       type: bool
     count:
-      description: How many objects have this fault.
+      description: Number of objects with this fault.
       type: int
     others:
-      description: Further objects that have this fault or suffer from it.
+      description: Further objects that have this fault or are affected by it.
       type: list
       elements: str
     logs:
-      description: The last lines of the container.
+      description: The last lines of the container's log.
       type: list
       elements: str
     pods:
-      description: The pods that have it, as NAMESPACE/NAME.
+      description: The pods with this fault, as NAMESPACE/NAME.
       type: list
       elements: str
   sample:
@@ -161,45 +165,45 @@ findings:
       logs: []
       pods: [shop/web-55f965b846-9d75t]
 summary:
-  description: Numbers of findings by severity, and of what was looked at.
+  description: Numbers of findings by severity, and of objects by kind. C(pods_well) counts the healthy pods: Ready without restarts, or completed.
   returned: success
   type: dict
   sample: {error: 1, warning: 0, info: 0, nodes: 3, pods: 40, pods_well: 38}
 nodes:
-  description: The nodes, control planes first, where the whole cluster was looked at or nodes may be read.
+  description: The nodes, control plane nodes first, if they may be read.
   returned: success
   type: list
   elements: dict
   sample:
     - {name: cp1, ready: true, roles: [control-plane], version: 1.36.3, address: 10.0.0.11, schedulable: true, pods: 9}
 not_looked_at:
-  description: What could not be looked at, and why.
+  description: What could not be checked, and why.
   returned: success
   type: dict
-  sample: {lookup of a name: 10.244.0.3 is not reached from here on UDP 53 (timed out); CoreDNS says of itself that it is ready}
+  sample: {DNS lookup: '10.244.0.3 is unreachable from here (timed out); CoreDNS reports that it is ready'}
 requests:
-  description: How many requests were sent to the API server.
+  description: Number of requests sent to the API server.
   returned: success
   type: int
 seconds:
-  description: How long it took.
+  description: Duration of the examination in seconds.
   returned: success
   type: float
 server:
-  description: Address of the API server that was asked.
+  description: URL of the API server.
   returned: success
   type: str
 msg:
-  description: The outcome in one sentence.
+  description: The result in one sentence.
   returned: always
   type: str
-  sample: "1 error, 0 warnings, 2 infos; 38 of 40 pods are well."
+  sample: "1 error, 2 infos; 38 of 40 pods are healthy."
 """
 
 import time
 from typing import Any
 
-from ..module_utils._diagnosis.health import ALL_CHECKS, Health, NoSuch, examine
+from ..module_utils._diagnosis.health import ALL_CHECKS, Health, NotFound, examine
 from ..module_utils._kube.api import ApiError, Client, Unreachable
 from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
@@ -212,25 +216,21 @@ OPTIONS: dict[str, Any] = dict(
     logs=dict(type="bool", default=True),
     exclude=dict(type="list", elements="str", choices=list(ALL_CHECKS), default=[]),
 )
-PATIENCE = 5  # seconds for which a request that fails in passing is repeated
+PATIENCE = 5  # seconds for which a request that fails temporarily is retried
 
 
 def answer(health: Health, client: Client, seconds: float) -> dict[str, Any]:
-    """Build the module's answer."""
-    counts = health.summary
-    said = ", ".join(
-        "%d %s%s" % (counts[one], one, "" if counts[one] == 1 else "s") for one in ("error", "warning", "info")
-    )
+    """Return the result of the module."""
     return dict(
         changed=False,
         findings=[finding.as_dict() for finding in health.findings],
-        summary=counts,
+        summary=health.summary,
         nodes=health.nodes,
         not_looked_at=health.unseen,
         requests=client.requests,
         seconds=round(seconds, 2),
         server=client.credentials.server,
-        msg="%s; %d of %d pods are well." % (said, counts["pods_well"], counts["pods"]),
+        msg=health.verdict,
     )
 
 
@@ -241,7 +241,7 @@ def main() -> None:
     started = time.monotonic()
     if options["namespaces"] and options["release"]:
         module.fail_json(
-            msg="namespaces and release cannot go together: a release knows its own namespaces. Leave one out."
+            msg="namespaces and release are mutually exclusive: a release determines its namespaces. Set only one of them."
         )
     try:
         client = connect(options, module.get_bin_path, patience=PATIENCE)
@@ -249,7 +249,7 @@ def main() -> None:
         health = examine(
             client, options["namespaces"], release, options["severity"], options["logs"], options["exclude"]
         )
-    except (ApiError, KubeconfigError, NoSuch, Unreachable) as error:
+    except (ApiError, KubeconfigError, NotFound, Unreachable) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**answer(health, client, time.monotonic() - started))
 

@@ -318,7 +318,7 @@ reach:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._host.facts.gather import look
+from ..module_utils._host.facts.gather import gather_facts
 
 
 def main() -> None:
@@ -344,9 +344,11 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    asked = module.params
-    seen = look(asked["ports"], asked["urls"], asked["timeout"], asked["record_dir"], asked["urls_for_members"])
-    module.exit_json(changed=False, controller_time=asked["controller_time"], **seen)
+    params = module.params
+    facts = gather_facts(
+        params["ports"], params["urls"], params["timeout"], params["record_dir"], params["urls_for_members"]
+    )
+    module.exit_json(changed=False, controller_time=params["controller_time"], **facts)
 
 
 if __name__ == "__main__":

@@ -7,43 +7,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_disk
-short_description: Disk, kernel and initrd of a lab's virtual machines, made from Debian packages
+short_description: Build the disk, kernel and initrd of a lab's virtual machines from Debian packages
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Makes a Debian root file system with C(mmdebstrap) and a disk out of it with C(mkfs.ext4), and keeps it with its kernel and
-    initrd in a cache. Machines write to an overlay of their own, so one disk serves all of them.
-  - The folder's name holds a hash of the recipe. Disks of earlier recipes are removed, unless a container still mounts them.
-  - The folder gets its name when it is whole; an interrupted build leaves nothing that a later run would take for good.
-  - Takes root, as file systems with other people's files do.
+  - Builds a Debian root file system with C(mmdebstrap), creates a disk from it with C(mkfs.ext4), and stores it with its kernel and
+    initrd in a cache. Each machine writes to an overlay, so one disk serves all of them.
+  - The name of the folder contains a hash of the recipe. Disks of earlier recipes are removed, unless a container still mounts them.
+  - The folder gets its name when it is complete, so the result of an interrupted build is never used.
+  - Requires root, because the file system contains files of several users.
 options:
   state:
-    description: Whether the disk is in the cache.
+    description: Whether the disk should be in the cache.
     type: str
     choices: [present, absent]
     default: present
   packages:
-    description: Packages that the root file system holds, a kernel (C(linux-image-*)) among them.
+    description: Packages of the root file system, which must include a kernel (C(linux-image-*)).
     type: list
     elements: str
     required: true
   size:
-    description: Size of the file system in GiB, which a machine makes as large as its disk. The file itself holds only what is written.
+    description: Size of the file system in GiB, which a machine grows to the size of its disk. The file is sparse.
     type: int
     default: 5
 extends_documentation_fragment: [slipway.kube.bootstrap]
 attributes:
   check_mode:
-    description: Says whether it would build.
+    description: Returns whether the disk would be built.
     support: full
   diff_mode:
-    description: Names the disks in the cache.
+    description: Lists the disks in the cache.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Have the disk of virtual machines
+- name: Build the disk of virtual machines
   slipway.kube.lab_disk:
     packages: [cloud-init, linux-image-cloud-amd64, openssh-server, python3, systemd-sysv]
     recipe: "{{ role_path }}/files/machine"
@@ -56,7 +56,7 @@ folder:
   returned: always
   type: str
 built:
-  description: Whether it was made in this run.
+  description: Whether the disk was built in this run.
   returned: always
   type: bool
 """
@@ -69,13 +69,12 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._lab import image as recipe
-from ..module_utils._lab.bootstrap import OPTIONS, bootstrap, lock
-from ..module_utils._lab.engine import Engine, socket_path
+from ..module_utils._lab.engine import DockerEngine, socket_path
 
 
 def mounted() -> set[str]:
-    """Names of folders that containers mount, stopped ones too."""
-    engine = Engine(socket_path(os.environ.get("DOCKER_HOST")))
+    """Return the names of folders that containers mount, including stopped ones."""
+    engine = DockerEngine(socket_path(os.environ.get("DOCKER_HOST")))
     if engine.info() is None:
         return set()
     mounts = [mount for container in engine.containers() for mount in container.get("Mounts") or []]
@@ -83,12 +82,12 @@ def mounted() -> set[str]:
 
 
 def build(module: AnsibleModule, folder: str) -> None:
-    """Make root.img, vmlinuz and initrd.img, and give the folder its name when they are whole."""
+    """Build root.img, vmlinuz and initrd.img, and rename the folder when they are complete."""
     partial = folder + ".part"
     root = os.path.join(partial, "root")
     os.makedirs(partial)
     try:
-        bootstrap(module, "disk", "directory", root)
+        recipe.bootstrap(module, "disk", "directory", root)
     except BaseException:
         shutil.rmtree(partial)
         raise
@@ -96,7 +95,7 @@ def build(module: AnsibleModule, folder: str) -> None:
         found = sorted(glob.glob(os.path.join(root, "boot", name + "-*")))
         if not found:
             module.fail_json(
-                msg=f"The lab's disk has no kernel: /boot has no {name}. Have a linux-image package among the packages."
+                msg=f"The disk of the lab has no kernel: /boot contains no {name}. Add a linux-image package to the packages."
             )
         shutil.copyfile(found[-1], os.path.join(partial, name))
     disk = os.path.join(partial, "root.img")
@@ -105,30 +104,30 @@ def build(module: AnsibleModule, folder: str) -> None:
     program = module.get_bin_path("mkfs.ext4", required=True, opt_dirs=["/sbin", "/usr/sbin"])
     module.run_command([program, "-q", "-L", "root", "-d", root, disk], check_rc=True)
     shutil.rmtree(root)
-    # An engine that starts a machine without its disk makes an empty folder of that name.
+    # A Docker Engine that starts a machine without its disk creates an empty folder of that name.
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
 
 def main() -> None:
-    """Have the disk, or have it gone."""
+    """Build or remove the disk."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            **OPTIONS,
+            **recipe.OPTIONS,
             "packages": {"type": "list", "elements": "str", "required": True},
             "size": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )
     params = module.params
-    files = dict(recipe.read_recipe(params["recipe"]), size=b"%d" % params["size"])
+    files = dict(recipe.read_recipe(params["recipe"]), size=str(params["size"]).encode())
     digest = recipe.recipe_hash(params["suite"], platform.machine(), params["packages"], files)
     name = recipe.disk_name(params["suite"], digest)
     if not module.check_mode:
-        lock(params["cache"])
+        recipe.lock(params["cache"])
     folder = os.path.join(params["cache"], name)
-    cached = [entry for entry in recipe.disks(params["cache"]) if entry != name or recipe.is_whole(folder)]
+    cached = [entry for entry, complete in recipe.disks(params["cache"]).items() if complete or entry != name]
     want, have = recipe.disk_changes(name, cached, mounted(), params["state"] == "present")
     result = {
         "folder": folder,

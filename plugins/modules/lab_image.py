@@ -7,43 +7,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_image
-short_description: Base image of lab hosts, made from Debian packages
+short_description: Build the base image of lab hosts from Debian packages
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Makes a Debian root file system with C(mmdebstrap), keeps it as a tar file in a cache and imports it into the Docker Engine.
-  - Needs no image registry. The image's tag holds a hash of its recipe, so a changed recipe is another image.
+  - Builds a Debian root file system with C(mmdebstrap), stores it as a tar file in a cache, and imports it into the Docker Engine.
+  - Requires no image registry. The tag of the image contains a hash of its recipe, so a changed recipe yields another image.
   - Images and files of earlier recipes are removed, unless a container still uses them.
-  - The file is moved into the cache when it is whole; an interrupted build leaves nothing that a later run would take for good.
-  - Runs on the machine whose Docker Engine makes the lab.
+  - The file gets its name when it is complete, so the result of an interrupted build is never used.
+  - Runs on the machine whose Docker Engine runs the lab.
 options:
   state:
-    description: Whether the image is in the engine (V(present)), or neither there nor in the cache (V(absent)).
+    description: Whether the image should be in the engine (V(present)), or neither there nor in the cache (V(absent)).
     type: str
     choices: [present, absent]
     default: present
   repository:
-    description: Name of the image. Images of another name are left alone.
+    description: Name of the image. Images with other names are not changed.
     type: str
     default: slipway-lab
   packages:
-    description: Packages that the root file system holds on top of C(apt) and what it needs.
+    description: Packages of the root file system, in addition to C(apt) and its dependencies.
     type: list
     elements: str
     required: true
 extends_documentation_fragment: [slipway.kube.bootstrap]
 attributes:
   check_mode:
-    description: Says whether it would build and import.
+    description: Returns whether the image would be built and imported.
     support: full
   diff_mode:
-    description: Names the image and what would be done.
+    description: Lists images and archives before and after.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Have the base image
+- name: Build the base image
   slipway.kube.lab_image:
     packages: [systemd-sysv, openssh-server, python3, sudo]
     recipe: "{{ role_path }}/files/host"
@@ -61,7 +61,7 @@ archive:
   returned: always
   type: str
 built:
-  description: Whether the root file system was made in this run (not taken from the cache).
+  description: Whether the root file system was built in this run, rather than found in the cache.
   returned: always
   type: bool
 """
@@ -72,26 +72,25 @@ import platform
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._lab import image as recipe
-from ..module_utils._lab.bootstrap import OPTIONS, bootstrap, lock
-from ..module_utils._lab.engine import Engine, EngineError, socket_path
+from ..module_utils._lab.engine import DockerEngine, EngineError, socket_path
 
 
 def build(module: AnsibleModule, archive: str) -> None:
-    """Make the root file system and move it to *archive* when it is whole."""
+    """Build the root file system and move it to *archive* when it is complete."""
     partial = archive + ".part"
     if os.path.exists(partial):
         os.unlink(partial)
-    bootstrap(module, "base image", "tar", partial)
+    recipe.bootstrap(module, "base image", "tar", partial)
     os.replace(partial, archive)
 
 
 def main() -> None:
-    """Have the image, or have it gone."""
+    """Build or remove the image."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "repository": {"type": "str", "default": recipe.REPOSITORY},
-            **OPTIONS,
+            **recipe.OPTIONS,
             "packages": {"type": "list", "elements": "str", "required": True},
         },
         supports_check_mode=True,
@@ -103,10 +102,10 @@ def main() -> None:
     name = recipe.reference(params["repository"], params["suite"], digest)
     wanted = params["state"] == "present"
     archive = recipe.archive_name(name)
-    engine = Engine(socket_path(os.environ.get("DOCKER_HOST")))
+    engine = DockerEngine(socket_path(os.environ.get("DOCKER_HOST")))
     if not module.check_mode:
-        # Two labs made at once want one image: the second waits and finds it. Held until this process ends.
-        lock(params["cache"])
+        # When two labs are created in parallel, the second waits for the image of the first.
+        recipe.lock(params["cache"])
     images = []
     if engine.info() is not None:
         used = {container["Image"] for container in engine.containers()}
@@ -134,7 +133,7 @@ def main() -> None:
             for leftover in set(archives) - set(want["archives"]):
                 os.unlink(os.path.join(params["cache"], leftover))
         except (EngineError, OSError) as error:
-            module.fail_json(msg=f"The lab's base image {name}: {error}", **result)
+            module.fail_json(msg=f"The base image {name} of the lab could not be updated: {error}", **result)
     module.exit_json(**result)
 
 

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_info
-short_description: What a lab would be on this machine, and what there is of it
+short_description: Gather information about a lab and the machine that runs it
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Looks at this machine (its Docker Engine, capabilities, routes, disk, programs) and works out the lab that was asked for.
-  - Names everything that speaks against it, before anything is touched.
+  - Inspects this machine (Docker Engine, capabilities, routes, disk, programs) and computes the layout of the requested lab.
+  - Returns everything that prevents the lab on this machine, before anything is changed.
 options:
   name:
     description: Name of the lab.
     type: str
     required: true
   folder:
-    description: Folder of the lab's keys, known hosts and inventory.
+    description: Folder for keys, known hosts and inventory of the lab.
     type: path
     required: true
   kind:
-    description: What hosts are made of. The mirror is a container in both.
+    description: Whether hosts are containers or virtual machines. The mirror is always a container.
     type: str
     choices: [container, vm]
     default: container
   vm_cpus:
-    description: CPUs of a virtual machine.
+    description: Number of CPUs of a virtual machine.
     type: int
     default: 2
   vm_memory:
@@ -41,11 +41,11 @@ options:
     type: int
     default: 20
   vm_image:
-    description: Disk image (qcow2 or raw, with cloud-init) of which machines are copies. Empty for the lab's own.
+    description: Disk image (qcow2 or raw, with cloud-init) for the virtual machines. If empty, the Debian image of the lab is used.
     type: path
     default: ""
   cache:
-    description: Folder in which the machines' own disk is kept.
+    description: Folder for the Debian disk of virtual machines.
     type: path
     default: ""
   control_planes:
@@ -57,7 +57,7 @@ options:
     type: int
     default: 2
   mirror:
-    description: Whether a host serves the bundle.
+    description: Whether the lab has a host that serves the bundle.
     type: bool
     default: true
   subnet:
@@ -69,16 +69,16 @@ options:
     type: path
     required: true
   disk_needed:
-    description: Room in MiB that must be free where the engine keeps its data. 0 works it out from the number of hosts.
+    description: Required disk space in MiB in the data folder of the Docker Engine. With 0, it is estimated from the number of hosts.
     type: int
     default: 0
   name_servers:
-    description: Name servers for the hosts. Empty for those of this machine.
+    description: Name servers of the hosts. If empty, those of this machine are used.
     type: list
     elements: str
     default: []
   user:
-    description: User by whom the hosts are reached.
+    description: User name for SSH connections to the hosts.
     type: str
     default: ops
   mirror_port:
@@ -86,13 +86,13 @@ options:
     type: int
     default: 80
   cluster_variables:
-    description: Variables of the group C(kube_cluster) in the inventory, besides the endpoint.
+    description: Variables of the group C(kube_cluster) in the inventory, in addition to the endpoint.
     type: dict
     default: {}
   waits:
     description:
-      - Variables of the group C(kube_cluster) that are times, RV(slowness) times as long in the inventory.
-      - A number is seconds; a time as Kubernetes' flags take it (V(15s)) may stand anywhere in a dictionary.
+      - Timeouts among the variables of the group C(kube_cluster). In the inventory they are multiplied by RV(slowness).
+      - A number is in seconds; dictionaries may contain durations in the format of Kubernetes flags (V(15s)).
     type: dict
     default: {}
   mirror_variables:
@@ -101,12 +101,12 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: Only looks.
+    description: The module only reads.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Look at this machine
+- name: Gather information about a lab
   slipway.kube.lab_info:
     name: lab
     folder: .lab/lab
@@ -117,7 +117,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: What speaks against making the lab here, each with evidence and remedy.
+  description: What prevents the lab on this machine, with evidence and remedy.
   returned: always
   type: list
   elements: str
@@ -127,20 +127,20 @@ hosts:
   type: list
   elements: dict
 flags:
-  description: Options of community.docker.docker_container that this engine needs.
+  description: Options of community.docker.docker_container that are required with this engine.
   returned: always
   type: dict
 engine:
-  description: The Docker Engine, whether it runs, and how it can be had where it does not.
+  description: The state of the Docker Engine, and whether it can be installed and started.
   returned: always
   type: dict
 containers:
-  description: Containers of this lab that there are (name, state), whether still wanted or not.
+  description: Existing containers of this lab (name, state), including those that are no longer part of it.
   returned: always
   type: list
   elements: dict
 others:
-  description: Number of containers on the engine that are not this lab's.
+  description: Number of containers on the engine that do not belong to this lab.
   returned: always
   type: int
 network:
@@ -148,11 +148,11 @@ network:
   returned: always
   type: dict
 bundle_id:
-  description: Changes when the bundle's folder is another one than before (a bind mount keeps the old one).
+  description: Identifies the folder of the bundle. It changes when the folder is replaced, to which an existing bind mount does not react.
   returned: always
   type: str
 name_servers:
-  description: Name servers that the hosts are told.
+  description: Name servers of the hosts.
   returned: always
   type: list
   elements: str
@@ -161,28 +161,28 @@ endpoint:
   returned: always
   type: str
 disk:
-  description: Where the engine keeps its data, the room in MiB that is free there for the lab, and what the lab takes.
+  description: The data folder of the engine, the free space in MiB for the lab, and the space that the lab requires.
   returned: always
   type: dict
 kernel_modules:
-  description: Whether this machine's kernel has modules that hosts could load.
+  description: Whether this machine has kernel modules that hosts can load.
   returned: always
   type: bool
 machine:
-  description: What each virtual machine of this lab is, in words. Machines that are there are refused where they are something else.
+  description: Description of the virtual machines. If existing machines differ, a problem is returned.
   returned: always
   type: str
 trial:
   description:
-    - What trying the accelerators gave, where it was done (accelerator, seconds, kvm, image), from C(trial.json) in the lab's folder.
+    - The result of trying the accelerators, if recorded (accelerator, seconds, kvm, image), from C(trial.json) in the folder of the lab.
   returned: always
   type: dict
 slowness:
-  description: How much longer than on real hardware things take on these hosts, at least 1.
+  description: The factor by which these hosts are slower than hardware, at least 1.
   returned: always
   type: float
 inventory:
-  description: The lab's inventory as data.
+  description: The inventory of the lab as data.
   returned: always
   type: dict
 """
@@ -192,25 +192,25 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._lab import machines, plan
-from ..module_utils._lab.engine import LABEL, Engine, free_megabytes, missing_capabilities, read_text, socket_path
+from ..module_utils._lab import layout, machines
+from ..module_utils._lab.engine import LABEL, DockerEngine, free_megabytes, read_text, socket_path
 from ..module_utils._lab.inventory import connection, endpoint, inventory, mirror_url
 
-# Program, and Debian's package that brings it.
+# Programs, and the Debian packages that provide them.
 PROGRAMS = {"dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client", "ssh": "openssh-client"}
 MACHINE_PROGRAMS = {"mkfs.ext4": "e2fsprogs"}
-# A host with a cluster on it (unpacked images, etcd, logs), and the image with its tar file; the same with machines' disk.
+# Disk space of a host with a cluster (unpacked images, etcd, logs), and of the image with its tar file or disk.
 HOST_MB = {"container": 2500, "vm": 5000}
 IMAGE_MB = {"container": 1000, "vm": 3000}
 API_PORT = 6443
 
 
-def look_at_engine(path: str, programs: dict[str, str]) -> dict:
-    """The engine as it is, and whether it and the *programs* can be had here."""
+def inspect_engine(path: str, programs: dict[str, str]) -> dict:
+    """Return the state of the Docker Engine, and whether it and the *programs* can be installed."""
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    info = Engine(path).info() if path else None
+    info = DockerEngine(path).info() if path else None
     pid = read_text("/var/run/docker.pid").strip()
-    # An engine can hand on no more than it holds itself; one that is to be started will hold what this process does.
+    # An engine cannot grant capabilities that it lacks; one that is started here inherits those of this process.
     status = read_text(f"/proc/{pid if info and pid else 'self'}/status")
     unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
     return {
@@ -221,7 +221,7 @@ def look_at_engine(path: str, programs: dict[str, str]) -> dict:
         "root": (info or {}).get("DockerRootDir", "/var/lib/docker"),
         "cgroup_version": int((info or {}).get("CgroupVersion") or (2 if unified else 1)),
         "systemd_cgroup": unified or "name=systemd" in read_text("/proc/mounts"),
-        "capabilities_missing": missing_capabilities(status, plan.CAPABILITIES),
+        "capabilities_missing": layout.missing_capabilities(status),
         "service_manager": os.path.isdir("/run/systemd/system"),
         "installable": os.geteuid() == 0 and shutil.which("apt-get") is not None,
         "missing_programs": {
@@ -231,16 +231,16 @@ def look_at_engine(path: str, programs: dict[str, str]) -> dict:
 
 
 def identity(path: str) -> str:
-    """What tells this folder from another one at the same path."""
+    """Return what distinguishes this folder from another one at the same path."""
     try:
         state = os.stat(path)
     except OSError:
         return ""
-    return "%d-%d" % (state.st_dev, state.st_ino)
+    return f"{state.st_dev}-{state.st_ino}"
 
 
 def lab_inventory(params: dict, hosts: list[dict], slowness: float) -> dict:
-    """The inventory with all that a site would write into it."""
+    """Return the complete inventory."""
     waits = machines.stretched(params["waits"], slowness)
     shared = connection(params["folder"], params["user"])
     cluster = dict(
@@ -252,67 +252,68 @@ def lab_inventory(params: dict, hosts: list[dict], slowness: float) -> dict:
     return inventory(hosts, shared, cluster, params["mirror_variables"])
 
 
-def look(params: dict) -> dict:
-    """The module's whole answer for its parameters."""
-    engine_path = socket_path(os.environ.get("DOCKER_HOST"))
-    kind = params["kind"]
-    engine = look_at_engine(engine_path, dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {})))
-    network_name = "slipway-" + params["name"]
-    containers, made, others, network, kinds = [], [], 0, None, set()
-    if engine["running"]:
-        asked = Engine(engine_path)
-        everything = asked.containers()
-        mine = [found for found in everything if found["Labels"].get(LABEL) == params["name"]]
-        containers = [{"name": found["Names"][0].lstrip("/"), "state": found["State"]} for found in mine]
-        kinds = {found["Labels"][LABEL + ".kind"] for found in mine if LABEL + ".kind" in found["Labels"]}
-        made = [
-            {"machine": found["Labels"][LABEL + ".machine"], "state": found["State"]}
-            for found in mine
-            if LABEL + ".machine" in found["Labels"]
-        ]
-        others = len(everything) - len(mine)
-        network = asked.network(network_name)
-    subnets = [entry.get("Subnet", "") for entry in ((network or {}).get("IPAM", {}).get("Config") or [])]
-    routes = plan.parse_routes(read_text("/proc/net/route"))
+def existing(name: str, network: str, engine: dict) -> dict:
+    """Return what exists of the lab: containers, machines, kinds of hosts, subnets; and the number of other containers."""
+    if not engine["running"]:
+        return {"containers": [], "machines": [], "kinds": [], "others": 0, "subnets": []}
+    docker = DockerEngine(engine["socket"])
+    containers = docker.containers()
+    own = [entry for entry in containers if entry["Labels"].get(LABEL) == name]
+    found = docker.network(network) or {}
+    return {
+        "containers": [{"name": entry["Names"][0].lstrip("/"), "state": entry["State"]} for entry in own],
+        "machines": [
+            {"machine": entry["Labels"][f"{LABEL}.machine"], "state": entry["State"]}
+            for entry in own
+            if f"{LABEL}.machine" in entry["Labels"]
+        ],
+        "kinds": sorted({entry["Labels"][f"{LABEL}.kind"] for entry in own if f"{LABEL}.kind" in entry["Labels"]}),
+        "others": len(containers) - len(own),
+        "subnets": [entry.get("Subnet", "") for entry in found.get("IPAM", {}).get("Config") or []],
+    }
+
+
+def gather(params: dict) -> dict:
+    """Return the result of the module."""
+    kind, network = params["kind"], f"slipway-{params['name']}"
+    programs = dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {}))
+    engine = inspect_engine(socket_path(os.environ.get("DOCKER_HOST")), programs)
+    lab = existing(params["name"], network, engine)
     count = params["control_planes"] + params["workers"]
-    room = plan.disk_needed(count, HOST_MB[kind], IMAGE_MB[kind]) + params["mirror"] * HOST_MB["container"]
+    estimate = IMAGE_MB[kind] + count * HOST_MB[kind] + params["mirror"] * HOST_MB["container"]
     have = dict(
         engine,
-        kinds=sorted(kinds),
-        **(machines.facts(params, made) if kind == "vm" else {}),
-        routes=routes,
-        own_routes=subnets,
-        network_subnet=subnets[0] if subnets else "",
+        kinds=lab["kinds"],
+        **(machines.facts(params, lab["machines"]) if kind == "vm" else {}),
+        routes=layout.parse_routes(read_text("/proc/net/route")),
+        own_routes=lab["subnets"],
+        network_subnet=lab["subnets"][0] if lab["subnets"] else "",
         disk_path=engine["root"],
-        # Hosts that are there have taken their room already.
-        disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(containers),
+        # Existing hosts already use their share of the space.
+        disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(lab["containers"]),
         bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
     )
-    want = dict(params, disk_needed_mb=params["disk_needed"] or room, machine=machines.described(params))
-    found = plan.problems(want, have)
+    want = dict(params, disk_needed_mb=params["disk_needed"] or estimate, machine=machines.described(params))
+    problems = layout.problems(want, have)
     trial = machines.trial_of(params["folder"]) if kind == "vm" else {}
-    slowness = machines.slowness(
-        trial.get("seconds", 0.0), count if kind == "vm" else 0, params["vm_cpus"], os.cpu_count() or 1
-    )
+    count = count if kind == "vm" else 0
+    slowness = machines.slowness(trial.get("seconds", 0.0), count, params["vm_cpus"], os.cpu_count() or 1)
+    subnet = params["subnet"]
     hosts = []
-    if not found:
-        hosts = plan.hosts(params["control_planes"], params["workers"], params["mirror"], params["subnet"], kind)
-        for host in hosts:
-            host["container"] = f"{network_name}-{host['name']}"
+    if not problems:
+        hosts = layout.hosts(params["control_planes"], params["workers"], params["mirror"], subnet, kind)
+    for host in hosts:
+        host["container"] = f"{network}-{host['name']}"
     return {
-        "problems": found,
+        "problems": problems,
         "hosts": hosts,
-        "flags": plan.container_flags(engine["capabilities_missing"], engine["version"]),
+        "flags": layout.container_flags(engine["capabilities_missing"], engine["version"]),
         "engine": engine,
-        "containers": containers,
-        "others": others,
-        "network": {
-            "name": network_name,
-            "subnet": params["subnet"],
-            "gateway": plan.gateway(params["subnet"]) if not found else "",
-        },
+        "containers": lab["containers"],
+        "others": lab["others"],
+        "network": {"name": network, "subnet": subnet, "gateway": "" if problems else layout.gateway(subnet)},
         "bundle_id": identity(params["bundle"]),
-        "name_servers": params["name_servers"] or plan.name_servers(read_text("/etc/resolv.conf")),
+        "name_servers": params["name_servers"] or layout.name_servers(read_text("/etc/resolv.conf")),
         "endpoint": endpoint(hosts, API_PORT),
         "inventory": lab_inventory(params, hosts, slowness),
         "machine": want["machine"],
@@ -324,7 +325,7 @@ def look(params: dict) -> dict:
 
 
 def main() -> None:
-    """Look, and answer."""
+    """Gather the information."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
@@ -350,7 +351,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **look(module.params))
+    module.exit_json(changed=False, **gather(module.params))
 
 
 if __name__ == "__main__":

@@ -7,44 +7,45 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_keys
-short_description: SSH keys and known hosts of a lab
+short_description: Create the SSH keys and known hosts of a lab
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Makes a key pair for the lab's user and a host key for every host, and writes C(known_hosts) from them, and an C(ssh) configuration for people.
-  - So the hosts' keys are known before the hosts are, and nothing is taken on trust; hosts made anew keep their keys.
-  - Each host's part lies in a folder of its own, which the lab mounts into the host's container at boot.
+  - Creates a key pair for the user of the lab and a host key for every host, and writes C(known_hosts) and an C(ssh) configuration for
+    interactive use.
+  - The host keys are known before the hosts exist, so no key is accepted without verification. Hosts that are recreated keep their keys.
+  - The files of each host are in a separate folder, which the lab mounts into the host's container at boot.
 options:
   folder:
     description: Folder of the lab.
     type: path
     required: true
   hosts:
-    description: Hosts, each with C(name) and C(address). Folders of other hosts are removed.
+    description: Hosts with C(name) and C(address). The folders of other hosts are removed.
     type: list
     elements: dict
     required: true
   name_servers:
-    description: Name servers for the file C(resolv.conf) that each host gets.
+    description: Name servers in the file C(resolv.conf) of each host.
     type: list
     elements: str
     default: []
   user:
-    description: User by whom the hosts are reached.
+    description: User name for SSH connections to the hosts.
     type: str
     default: ops
 attributes:
   check_mode:
-    description: Names what would be made, without making a key.
+    description: Returns what would be created, without creating keys.
     support: full
   diff_mode:
-    description: Files by name; no key is shown.
+    description: Lists the names of files; keys are not shown.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Have keys for two hosts
+- name: Create keys for two hosts
   slipway.kube.lab_keys:
     folder: .lab/lab
     hosts:
@@ -54,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 made:
-  description: Files made, renewed or removed, relative to the folder.
+  description: Files that were created, changed or removed, relative to the folder.
   returned: always
   type: list
   elements: str
@@ -71,7 +72,7 @@ HOST_KEY = "ssh_host_ed25519_key"
 
 
 class Folder:
-    """The lab's folder; knows what has been changed in it."""
+    """The folder of the lab, and what has been changed in it."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -79,7 +80,7 @@ class Folder:
         self.made: list[str] = []
 
     def directory(self, name: str) -> None:
-        """A folder that only its owner enters."""
+        """Create a folder that only its owner can access."""
         path = os.path.join(self.path, name)
         if not os.path.isdir(path):
             self.made.append(name + "/")
@@ -87,13 +88,16 @@ class Folder:
                 os.makedirs(path, mode=0o700)
 
     def key(self, name: str, comment: str) -> str:
-        """A key pair; its public half (a placeholder in check mode, where there is none yet)."""
+        """Create a key pair.
+
+        :returns: the public key; in check mode a placeholder if it does not exist yet.
+        """
         path = os.path.join(self.path, name)
-        # The public half is moved last: where it is, the pair is whole.
+        # The public key is moved last: if it exists, the pair is complete.
         if not os.path.exists(path + ".pub"):
             self.made.append(name)
             if self.module.check_mode:
-                return "ssh-ed25519 (made when it is run) " + comment
+                return f"ssh-ed25519 (created in a real run) {comment}"
             for leftover in (path, path + ".part", path + ".part.pub"):
                 if os.path.exists(leftover):
                     os.unlink(leftover)
@@ -106,7 +110,7 @@ class Folder:
         return read_text(path + ".pub").strip()
 
     def file(self, name: str, text: str) -> None:
-        """A file with exactly this text."""
+        """Write a file."""
         path = os.path.join(self.path, name)
         if read_text(path) != text or not os.path.exists(path):
             self.made.append(name)
@@ -115,18 +119,18 @@ class Folder:
                     stream.write(text)
                 os.replace(path + ".part", path)
 
-    def only(self, name: str, wanted: set[str]) -> None:
-        """Remove from a folder what is not wanted in it."""
+    def keep_only(self, name: str, entries: set[str]) -> None:
+        """Remove everything else from a folder."""
         path = os.path.join(self.path, name)
         for found in sorted(os.listdir(path)) if os.path.isdir(path) else []:
-            if found not in wanted:
+            if found not in entries:
                 self.made.append(f"{name}/{found} (removed)")
                 if not self.module.check_mode:
                     shutil.rmtree(os.path.join(path, found))
 
 
 def ssh_config(folder: str, user: str, hosts: list[dict]) -> str:
-    """A configuration for ssh (ssh_config(5)) by which a person reaches the hosts by name."""
+    """Return an ssh_config(5) with which people connect to the hosts by name."""
     places = "".join(f"Host {host['name']}\n    HostName {host['address']}\n" for host in hosts)
     lines = [
         "Host *",
@@ -140,7 +144,7 @@ def ssh_config(folder: str, user: str, hosts: list[dict]) -> str:
 
 
 def main() -> None:
-    """Have keys and known hosts."""
+    """Create keys and known hosts."""
     module = AnsibleModule(
         argument_spec={
             "folder": {"type": "path", "required": True},
@@ -158,13 +162,13 @@ def main() -> None:
     for host in module.params["hosts"]:
         place = "hosts/" + host["name"]
         folder.directory(place)
-        # The comment stays off the known_hosts line: it names no machine.
+        # Without the comment, which is not part of a known_hosts line.
         host_key = folder.key(f"{place}/{HOST_KEY}", host["name"]).split()[:2]
         folder.file(place + "/authorized_keys", user_key + "\n")
         folder.file(place + "/resolv.conf", resolver)
         known.append(f"{host['address']},{host['name']} {' '.join(host_key)}\n")
     folder.file("ssh/config", ssh_config(folder.path, module.params["user"], module.params["hosts"]))
-    folder.only("hosts", {host["name"] for host in module.params["hosts"]})
+    folder.keep_only("hosts", {host["name"] for host in module.params["hosts"]})
     folder.file("ssh/known_hosts", "".join(known))
     listing = "".join(name + "\n" for name in folder.made)
     module.exit_json(

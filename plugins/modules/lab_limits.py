@@ -7,31 +7,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_limits
-short_description: Limits of the machine that many hosts on it would exceed
+short_description: Raise kernel limits of the machine that runs a lab
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Raises C(fs.inotify.max_user_instances), which all lab hosts on a machine share, where it is lower than they need.
-  - Each systemd and each kubelet takes some; where none is left a host's boot stops without a word (the kernel's default is 128).
-  - The value is changed live only, is remembered, and is put back by V(absent).
+  - Raises C(fs.inotify.max_user_instances), which all lab hosts on a machine share, if it is too low for them.
+  - Every systemd and kubelet uses several instances; if none is left, hosts stop booting without an error message. The kernel default is
+    128.
+  - Only the running kernel is changed. The original value is recorded, and V(absent) restores it.
 options:
   state:
-    description: Whether the limit is high enough (V(present)) or what it was before (V(absent)).
+    description: Whether the limit should be high enough (V(present)) or have its original value (V(absent)).
     type: str
     choices: [present, absent]
     default: present
   inotify_instances:
-    description: Value that is needed at least.
+    description: Minimum value.
     type: int
     default: 0
   record:
-    description: File that remembers the value from before. In a folder that does not outlast a reboot, as the value does not.
+    description: File in which the original value is recorded. It should be in a folder that is cleared on reboot, as the value is.
     type: path
     default: /run/slipway-lab-limits.json
 attributes:
   check_mode:
-    description: Says what would be raised or put back.
+    description: Returns what would be raised or restored.
     support: full
   diff_mode:
     description: Shows the values.
@@ -39,18 +40,18 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Have room for 30 hosts
+- name: Raise the limit for 30 hosts
   slipway.kube.lab_limits:
     inotify_instances: 2048
 """
 
 RETURN = r"""
 before:
-  description: The value that was found.
+  description: The value before the run.
   returned: always
   type: int
 after:
-  description: The value afterwards.
+  description: The value after the run.
   returned: always
   type: int
 """
@@ -66,7 +67,7 @@ LIMIT = "/proc/sys/fs/inotify/max_user_instances"
 
 
 def main() -> None:
-    """Raise the limit, or put it back."""
+    """Raise or restore the limit."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -76,26 +77,26 @@ def main() -> None:
         supports_check_mode=True,
     )
     record = module.params["record"]
-    wanted = module.params["state"] == "present"
+    present = module.params["state"] == "present"
     before = int(read_text(LIMIT) or 0)
-    remembered = json.loads(read_text(record) or "{}").get(LIMIT)
-    after = max(before, module.params["inotify_instances"]) if wanted else remembered or before
-    changed = after != before or (not wanted and remembered is not None)
+    recorded = json.loads(read_text(record) or "{}").get(LIMIT)
+    after = max(before, module.params["inotify_instances"]) if present else recorded or before
+    changed = after != before or (not present and recorded is not None)
     if changed and not module.check_mode:
         try:
-            if wanted and remembered is None:
+            if present and recorded is None:
                 with open(record, "w", encoding="utf-8") as stream:
                     json.dump({LIMIT: before}, stream)
             with open(LIMIT, "w", encoding="utf-8") as stream:
                 stream.write(str(after))
-            if not wanted:
+            if not present:
                 os.unlink(record)
         except OSError as error:
             module.fail_json(
-                msg="%s is %d on this machine and must be %d: %s. Set it as root: sysctl -w fs.inotify.max_user_instances=%d"
-                % (LIMIT, before, after, error, after)
+                msg=f"{LIMIT} is {before} on this machine and cannot be changed to {after}: {error}. "
+                f"Set it as root: sysctl -w fs.inotify.max_user_instances={after}"
             )
-    values = {"before": "%s: %d\n" % (LIMIT, before), "after": "%s: %d\n" % (LIMIT, after)}
+    values = {"before": f"{LIMIT}: {before}\n", "after": f"{LIMIT}: {after}\n"}
     module.exit_json(changed=changed, before=before, after=after, diff=values)
 
 

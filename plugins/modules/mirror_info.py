@@ -7,39 +7,39 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mirror_info
-short_description: Which part of a mirror's contract a web server breaks
+short_description: Check that a web server serves a bundle correctly
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Asks a web server that serves a bundle for what containerd and apt will ask it, from the host on which the module runs.
-  - Says for each thing that is wrong which part of the contract it breaks, where, what was seen, and what to do.
-  - Never fails for what it finds; the caller judges.
+  - Sends the requests of containerd and apt to a web server that serves a bundle, from the host on which the module runs.
+  - Returns the rule, the URL, the evidence and the remedy for each problem.
+  - Does not fail if there are problems; the caller decides.
 options:
   url:
-    description: URL of the bundle's root.
+    description: URL of the root of the bundle.
     type: str
     required: true
   everything:
-    description: Fetch every file and compare its digest, also those of more than 1 MiB, which are otherwise judged by their size.
+    description: Whether to compare the digests of all files. By default, only the size of files of more than 1 MiB is checked.
     type: bool
     default: false
   ca:
-    description: File of certificates that vouch for the server, for an HTTPS mirror. Empty for the host's own.
+    description: File with CA certificates for an HTTPS mirror. If empty, the CA certificates of the host are used.
     type: str
     default: ""
   timeout:
-    description: Seconds after which a request without an answer counts as none.
+    description: Timeout of a request in seconds.
     type: int
     default: 10
 attributes:
   check_mode:
-    description: Only asks.
+    description: The module only reads.
     support: full
 """
 
 EXAMPLES = r"""
-- name: See whether the mirror serves all that it should
+- name: Check the mirror
   slipway.kube.mirror_info:
     url: http://10.123.0.2
   register: mirror
@@ -47,34 +47,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: What is wrong, in the order in which it was found.
+  description: The problems, in the order in which they were found.
   returned: always
   type: list
   elements: dict
   contains:
     part:
-      description: Part of the contract - down, api, index, missing, media_type, digest, size or fallback.
+      description: The violated rule - down, api, index, missing, media_type, digest, size or fallback.
       type: str
     url:
-      description: What was asked for.
+      description: The requested URL.
       type: str
     evidence:
-      description: What was seen.
+      description: What the server returned.
       type: str
     remedy:
-      description: What to do.
+      description: How to fix the problem.
       type: str
 messages:
-  description: The same, one sentence each.
+  description: The problems, one sentence each.
   returned: always
   type: list
   elements: str
 checked:
-  description: How many manifests and other files were asked for, and how many bytes were compared by digest.
+  description: The number of manifests and other files that were requested, and of bytes that were compared by digest.
   returned: always
   type: dict
 bundle:
-  description: What the bundle says of itself (origin, architecture, kubernetes_versions).
+  description: The description of the bundle (origin, architecture, kubernetes_versions).
   returned: always
   type: dict
 """
@@ -85,7 +85,7 @@ from ..module_utils._mirror.probe import Mirror, probe, sentence
 
 
 def main() -> None:
-    """Probe, and answer."""
+    """Check the mirror."""
     module = AnsibleModule(
         argument_spec={
             "url": {"type": "str", "required": True},

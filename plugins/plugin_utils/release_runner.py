@@ -1,13 +1,14 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand objects to the module release, call it until the release is finished, and show how far it is."""
+"""Pass objects to the module release, call it until the release is finished, and show the progress."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -16,14 +17,14 @@ from ansible.utils.display import Display
 from ..module_utils._kube.redaction import Redactor
 from ..module_utils._release.settings import pack
 from ..module_utils._release.source_options import SOURCE_OPTIONS
-from .sources.errors import SourceError
-from .sources.hooks import in_order
+from .errors import InputError
+from .hooks import WHEN, in_order
 
 display = Display()
 
 MODULE = "slipway.kube.release"
-SLICE = 10  # seconds after which the module answers what it has seen, and is called again
-# What only the first call knows: the later ones find done what it did.
+SLICE = 10  # seconds after which the module returns what has happened so far, to be called again
+# Later calls find what the first one did already done.
 FIRST = ("changed", "diff", "objects")
 COLLECTED = ("warnings", "pruned", "deprecations")
 SUMMED = ("requests",)
@@ -38,73 +39,65 @@ def run_release(
 ) -> dict[str, Any]:
     """Run the module release to its end.
 
-    :param action: the action plugin on whose behalf.
-    :param arguments: options of the module; those of sources are left out, as they are read already.
+    :param action: the action plugin that runs it.
+    :param arguments: the options of the task; those of sources are left out, because they have been read.
     :param objects: the objects of the release.
     :param hooks: Jobs before (C(pre)) and after it (C(post)).
-    :returns: the module's result; what several calls told is one.
-    :raises SourceError: hooks wait for each other.
+    :returns: the result of the module; those of several calls are merged.
+    :raises InputError: hooks wait for each other.
     """
-    ordered = {when: in_order((hooks or {}).get(when) or [], when) for when in ("pre", "post")}
-    given = {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
+    ordered = {when: in_order((hooks or {}).get(when) or [], when) for when in WHEN}
+    given = _module_options(arguments)
     given.setdefault("pause_after", SLICE)
-    given["run_id"] = given.get("run_id") or uuid.uuid4().hex
-    # The module hides values of Secrets itself; here what the connection or a broken module may say is hidden too.
-    scrub = Redactor([*objects, *ordered["pre"], *ordered["post"]])
-    given["payload"] = pack(objects, ordered)
+    given["_run_id"] = uuid.uuid4().hex
+    # The module masks the values of Secrets itself; this also masks them in errors of the connection or of a failing module.
+    redactor = Redactor([*objects, *ordered["pre"], *ordered["post"]])
+    given["_payload"] = pack(objects, ordered)
     result: dict[str, Any] = {}
     while True:
         with quiet(action):
             answer = action._execute_module(module_name=MODULE, module_args=dict(given), task_vars=task_vars)
-        answer = scrub.clean(answer)
-        said = result.get("progress") or []
-        answer["progress"] = news(answer.get("progress") or [], said[-1] if said else "")
+        answer = redactor.clean(answer)
+        shown = result.get("progress") or []
+        # Each call starts with the line with which the previous one ended.
+        lines = [*shown[-1:], *(answer.get("progress") or [])]
+        answer["progress"] = [line for line, _same in groupby(lines)][len(shown[-1:]) :]
         for line in answer["progress"]:
             display.display("  " + line)
         result = merged(result, answer)
         if answer.get("finished", True) or answer.get("failed") or answer.get("unreachable"):
             break
-    for private in ("invocation", "run_id"):
-        result.pop(private, None)
+    result.pop("invocation", None)
     return result
 
 
 def chart_view(
     action: ActionBase, task_vars: dict[str, Any] | None, arguments: Mapping[str, Any]
 ) -> tuple[str, list[str]]:
-    """Ask the cluster of a release what a chart may want to know.
+    """Query the capabilities of the cluster for a Helm chart.
 
-    :param arguments: options of the module.
-    :returns: the version of Kubernetes, empty where this user may not ask for it, and the API versions that are served.
-    :raises SourceError: the cluster cannot be asked.
+    :param arguments: the options of the task.
+    :returns: the version of Kubernetes, empty where the user is not allowed to read it, and the API versions that are served.
+    :raises InputError: the cluster cannot be queried.
     """
-    given = {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
+    given = _module_options(arguments)
     with quiet(action):
         answer = action._execute_module(
-            module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
+            module_name=MODULE, module_args=dict(given, _chart_view=True), task_vars=task_vars
         )
     if answer.get("failed") or answer.get("unreachable"):
-        raise SourceError([f"helm: the cluster cannot be asked what it serves. {answer.get('msg', '')}"])
+        raise InputError(f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}")
     return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
 
 
-def news(lines: Sequence[str], last: str) -> list[str]:
-    """Leave out what was just said: each call begins with where the one before it ended.
-
-    :param last: the last line that was shown.
-    """
-    found: list[str] = []
-    for line in lines:
-        if line != last:
-            found.append(line)
-        last = line
-    return found
+def _module_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
 
 
 def merged(before: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Make one result of that of the earlier calls and of the latest one.
+    """Merge the result of the earlier calls and that of the latest one.
 
-    What was changed is known by the call that changed it; how it ended, by the last one; what was seen on the way is collected.
+    What changed comes from the call that changed it, the outcome from the latest one; warnings and the like are collected.
     """
     result = dict(answer)
     if not before:
@@ -114,7 +107,7 @@ def merged(before: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, An
             result[key] = before[key]
     result["changed"] = bool(before.get("changed") or answer.get("changed"))
     if answer.get("objects") and before.get("objects"):
-        result["objects"] = _last_word(before["objects"], answer["objects"])
+        result["objects"] = _merged_objects(before["objects"], answer["objects"])
     for key in COLLECTED:
         known = list(before.get(key) or [])
         known += [one for one in answer.get(key) or [] if one not in known]
@@ -132,8 +125,8 @@ def merged(before: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, An
     return result
 
 
-def _last_word(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What became of each object: a later call finds nothing to do where an earlier one did it."""
+def _merged_objects(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the action on each object; a later call reports none where an earlier one has acted."""
 
     def identity(one: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(one.get(key) for key in ("api_version", "kind", "namespace", "name"))
@@ -147,10 +140,10 @@ def _last_word(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str,
 
 @contextmanager
 def quiet(action: ActionBase) -> Iterator[None]:
-    """Keep what goes out and comes back from being shown, however verbose, and from being written to a file on the way.
+    """Hide the options and the result of a module at any verbosity, and keep them out of files.
 
-    With pipelining, a module's arguments go through the connection to the interpreter's standard input; without it, Ansible writes them
-    to a temporary file on the host first.
+    With pipelining, Ansible passes the options to the interpreter's standard input; without it, it writes them to a temporary
+    file on the host.
     """
     connection = action._connection
     contexts = [action._play_context, getattr(connection, "_play_context", None)]
@@ -164,5 +157,5 @@ def quiet(action: ActionBase) -> Iterator[None]:
         yield
     finally:
         connection.always_pipeline_modules = piped
-        for context, before in zip(contexts, was):
+        for context, before in zip(contexts, was, strict=True):
             context.no_log = before

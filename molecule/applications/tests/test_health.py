@@ -24,8 +24,8 @@ def health(kube: Kube, folder: Path, *arguments: str) -> tuple[int, str, str]:
 
 def test_a_sound_cluster_has_a_clean_report(kube: Kube, folder: Path) -> None:
     code, said, page = health(kube, folder)
-    assert code == 0 and "nothing is wrong" in said
-    assert "Nothing is wrong" in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert code == 0 and "No faults found" in said
+    assert "No faults found" in page and "http://" not in page.replace("http://www.w3.org", "")
 
 
 def test_a_fault_is_in_the_report_and_in_the_exit_code(kube: Kube, namespace: str, folder: Path) -> None:

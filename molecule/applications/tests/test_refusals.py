@@ -25,7 +25,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "two of one name": (config_map("settings", level="DEBUG"), ["settings"]),
     "another namespace": (
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "far", "namespace": "no-such-place"}},
-        ["no-such-place", "namespace"],
+        ["no-such-place", "Namespace"],
     ),
     "no base64": (
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "data": {"password": "not base64!"}},

@@ -73,7 +73,7 @@ def test_a_wrong_image_is_told_and_the_last_good_revision_is_back(
     wrong = kube.agnhost.rpartition(":")[0] + ":no-such-tag"
     bad = call(kube, folder / "bad", "release", wanted(wrong, "DEBUG"))
     assert bad.failed and bad.answer["rolled_back_to"] == 1, bad.run.output[-4000:]
-    assert "no-such-tag" in bad.message and "Revision 1 is back in place" in bad.message
+    assert "no-such-tag" in bad.message and "Rolled back to revision 1." in bad.message
     assert bad.answer["findings"][0]["fault"] == "image_not_found"
     assert bad.run.seconds < 60, f"it took {bad.run.seconds:.0f} s"
     assert container_of(kube, namespace, kind.lower())["image"] == kube.agnhost

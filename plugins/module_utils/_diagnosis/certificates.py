@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When certificates end, seen from outside by a TLS handshake. Nothing is trusted and nothing is sent."""
+"""When serving certificates expire, from a TLS handshake; certificates are not verified and no data is sent."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .._kube.x509 import not_after
 from .finding import SLOW, Finding
 
 DAY = 86400
-# kubeadm's certificates last a year, and `kubeadm upgrade` renews them: who has not done either for so long should know.
+# kubeadm's certificates are valid for one year, and `kubeadm upgrade` renews them.
 SOON, VERY_SOON = 30 * DAY, 7 * DAY
 TIMEOUT = 2
 
 
-def look_at(host: str, port: int) -> tuple[float | None, str]:
-    """Look when the certificate of a server ends.
+def served_certificate(host: str, port: int) -> tuple[float | None, str]:
+    """Return when the certificate that a server presents expires.
 
-    :returns: seconds since 1970, and why there are none.
+    :returns: Seconds since the epoch, or None and the reason.
     """
     context = ssl.create_default_context()
-    # The end of a certificate is looked at, not whether it is trusted: kubelets sign their own.
+    # Only the expiration is checked, not the trust: kubelets may sign their own certificates.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
@@ -41,30 +41,30 @@ def look_at(host: str, port: int) -> tuple[float | None, str]:
         return None, f"its certificate cannot be read: {error}"
 
 
-def judged(name: Reference, what: str, end: float, now: float) -> list[Finding]:
-    """Say that a certificate has ended or will soon.
+def certificate_findings(name: Reference, holder: str, end: float, now: float) -> list[Finding]:
+    """Report a certificate that has expired or expires soon.
 
-    :param what: whose certificate it is.
-    :param end: when it ends, in seconds since 1970, as C(now).
+    :param holder: What presents the certificate, for example C(the kubelet of node w1).
+    :param end: When it expires, in seconds since the epoch, as C(now).
     """
     left = end - now
     if left > SOON:
         return []
-    renew = "Renew it: kubeadm certs renew all on that control plane, then restart its static pods."
-    if what.startswith("the kubelet"):
+    renew = "Renew it: run kubeadm certs renew all on that control plane node, then restart its static pods."
+    if holder.startswith("the kubelet"):
         renew = (
-            "See why that kubelet does not renew it: a request that waits (kubectl get csr), or tlsCertFile in its configuration. "
-            "One that it signed itself it makes anew when it starts without /var/lib/kubelet/pki/kubelet.crt and kubelet.key."
+            "Check why that kubelet does not renew it: a pending certificate signing request (kubectl get csr), or tlsCertFile in its configuration. "
+            "To replace a self-signed certificate, remove kubelet.crt and kubelet.key in /var/lib/kubelet/pki and restart the kubelet."
         )
-    elif what.startswith("the client"):
-        renew = "Renew it: kubeadm certs renew admin.conf on a control plane, and fetch the kubeconfig again."
-    ended = "has ended" if left <= 0 else "ends in %d days" % (left // DAY)
+    elif holder.startswith("the client"):
+        renew = "Renew it: run kubeadm certs renew admin.conf on a control plane node, and fetch the kubeconfig again."
+    certificate = holder if "certificate" in holder else f"the certificate of {holder}"
     return [
         Finding(
             "certificate_expires",
             "error" if left < VERY_SOON else "warning",
             name,
-            f"the certificate of {what.replace('the client certificate of ', '')} {ended}",
+            f"{certificate} {'has expired' if left <= 0 else f'expires in {left // DAY:.0f} days'}",
             evidence=[f"notAfter: {for_people(end)}"],
             advice=renew,
             patience=SLOW,

@@ -1,18 +1,18 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One container of a pod as the rules see it: its specification, its status and its events."""
+"""One container of a pod with its spec, its status and its events."""
 
 from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
 from .finding import Finding, one_line
-from .view import Object, View, name_of, named, namespace_of
+from .view import Object, View, located, name_of, named, namespace_of, spec_of, status_of
 
 
 class Container(NamedTuple):
-    """One container of one pod: what is wanted, what is, and what was said of it."""
+    """One container of a pod. C(init): an init container that is not a sidecar."""
 
     view: View
     pod: Object
@@ -23,40 +23,41 @@ class Container(NamedTuple):
     events: list[Object]
 
     @property
-    def where(self) -> str:
-        """Name the pod, its node and the container."""
-        node = (self.pod.get("spec") or {}).get("nodeName") or ""
-        return "pod {}{}, {}container {}".format(
-            named(self.pod),
-            f" on {node}" if node else "",
-            "init " if self.init else "",
-            self.name,
-        )
+    def label(self) -> str:
+        """Return the name of the container for titles and evidence."""
+        return f"{'init ' if self.init else ''}container {self.name}"
 
     @property
-    def previous_log(self) -> str:
-        """Return the command that prints the log of the terminated container."""
-        namespace, name = namespace_of(self.pod), name_of(self.pod)
-        return f"kubectl -n {namespace} logs {name} -c {self.name} --previous"
+    def log(self) -> str:
+        """Return the command that prints the log of the container."""
+        return f"kubectl -n {namespace_of(self.pod)} logs {name_of(self.pod)} -c {self.name}"
 
     @property
     def restarts(self) -> int:
-        """How often it was started anew."""
+        """Return the restart count."""
         return int(self.status.get("restartCount") or 0)
 
     @property
     def job(self) -> bool:
-        """Whether a Job made its pod: then the Job counts the failures and knows how many are too many."""
+        """Return whether a Job owns the pod; the Job controller then counts the failures (backoffLimit)."""
         return self.view.made_by(self.pod).kind == "Job"
 
+    @property
+    def terminated(self) -> Mapping[str, Any]:
+        """Return the previous termination (C(lastState.terminated)), empty if there is none."""
+        return (self.status.get("lastState") or {}).get("terminated") or {}
+
     def find(self, fault: str, title: str, advice: str, patience: str, evidence: str, **more: Any) -> Finding:
-        """Make a finding of it."""
+        """Return a finding about the container.
+
+        :param more: further fields of :class:`Finding`; the severity is C(error) by default.
+        """
         return Finding(
             fault,
             more.pop("severity", "error"),
             self.view.made_by(self.pod),
-            f"{'init ' if self.init else ''}container {self.name}: {title}",
-            evidence=[f"{self.where}: {one_line(evidence)}"],
+            f"{self.label}: {title}",
+            evidence=[f"{located(self.pod)}, {self.label}: {one_line(evidence)}"],
             advice=advice,
             container=self.name,
             pods=[named(self.pod)],
@@ -67,19 +68,20 @@ class Container(NamedTuple):
 
 
 def containers_of(view: View, pod: Object) -> list[Container]:
-    """Give the containers of a pod, those that initialise it first."""
-    spec, status, events = pod.get("spec") or {}, pod.get("status") or {}, view.events_of(pod)
+    """Return the containers of a pod that have a status, init containers first."""
+    events = view.events_of(pod)
     found = []
-    for wanted, states in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
-        specs = {container["name"]: container for container in spec.get(wanted) or []}
-        for state in status.get(states) or []:
-            own = specs.get(state["name"], {})
-            init = wanted == "initContainers" and own.get("restartPolicy") != "Always"
-            mine = [event for event in events if _about(event, state["name"])]
-            found.append(Container(view, pod, state["name"], own, state, init, mine))
+    for kind in ("initContainer", "container"):
+        specs = {container["name"]: container for container in spec_of(pod).get(f"{kind}s") or []}
+        for status in status_of(pod).get(f"{kind}Statuses") or []:
+            name = status["name"]
+            spec = specs.get(name, {})
+            init = kind == "initContainer" and spec.get("restartPolicy") != "Always"
+            about = [event for event in events if _is_about(event, name)]
+            found.append(Container(view, pod, name, spec, status, init, about))
     return found
 
 
-def _about(event: Object, name: str) -> bool:
+def _is_about(event: Object, name: str) -> bool:
     path = (event.get("involvedObject") or {}).get("fieldPath") or ""
     return not path or path.endswith(f"{{{name}}}")

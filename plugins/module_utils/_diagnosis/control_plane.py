@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control plane, looked at from outside: readiness of its parts, who leads, versions, and answers to names.
+"""The control plane as it can be checked over the network: API servers, leaders, versions, etcd, certificates and DNS.
 
-What the API does not tell is not guessed: it is listed as not looked at.
+What the API does not provide is not guessed, but listed as unchecked.
 """
 
 from __future__ import annotations
@@ -11,87 +11,101 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from typing import Any, Sequence
+from typing import NamedTuple
 
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Reference
 from .._kube.timestamps import seconds_of
 from .._kube.x509 import certificate_end
-from .certificates import judged, look_at
+from .certificates import certificate_findings, served_certificate
 from .coredns import check_coredns
+from .dns import LABEL as DNS_LABEL
 from .dns import NAMESPACE as SYSTEM
 from .finding import Finding, one_line
-from .nodes import versions
-from .view import View, conditions, named
+from .nodes import version_skew
+from .services import SERVICE_LABEL
+from .system import api_addresses
+from .view import (
+    Object,
+    View,
+    is_true,
+    labels_of,
+    labels_text,
+    name_of,
+    named,
+    namespace_of,
+    node_name,
+    spec_of,
+    status_of,
+)
 
 LEADERS = ("kube-controller-manager", "kube-scheduler")
-# A leader renews its lease every 2 s and loses it after 15 (leaderElection of both).
-SILENT = 60
+# A leader renews its Lease every 2 s and loses it after 15 s (leaderElection in both configurations).
+LEASE_EXPIRED = 60
 KUBELET_PORT = 10250
-# Looking at every kubelet of a large cluster would take longer than all the rest.
+# Checking every kubelet of a large cluster would take longer than everything else.
 MOST_KUBELETS = 100
 FIRST_KUBELETS = 3
+MOST_DNS_PODS = 4
+
+
+class Endpoint(NamedTuple):
+    """A server whose certificate is checked."""
+
+    host: str
+    port: int
+    object: Reference
+    title: str
 
 
 class ControlPlane:
-    """One look at a control plane. C(unseen) says what could not be looked at."""
+    """Checks of one control plane. C(unseen) contains what could not be checked, and why."""
 
     def __init__(self, client: Client, view: View) -> None:
-        """Take the client, and what was read of the cluster."""
+        """Store the client, and what was read of the cluster."""
         self.client = client
         self.view = view
         self.unseen: dict[str, str] = {}
-        self.version = ""
 
     def findings(self) -> list[Finding]:
-        """Look at everything."""
+        """Run all checks but that of DNS."""
         found = self._api_servers() + self._leaders() + self._versions()
         return found + self._etcd() + self._certificates()
 
     def servers(self) -> list[str]:
-        """Give the addresses of the API servers, as the Service kubernetes knows them."""
-        found = []
-        for part in self.view.all("EndpointSlice"):
-            labels = part["metadata"].get("labels") or {}
-            if (
-                part["metadata"].get("namespace") == "default"
-                and labels.get("kubernetes.io/service-name") == "kubernetes"
-            ):
-                for endpoint in part.get("endpoints") or []:
-                    for address in endpoint.get("addresses") or []:
-                        for port in part.get("ports") or []:
-                            shown = f"[{address}]" if ":" in address else address
-                            found.append(f"{shown}:{port.get('port')}")
-        return sorted(found)
+        """Return the addresses of the API servers, from the EndpointSlices of the Service kubernetes."""
+        return api_addresses(
+            part
+            for part in self.view.all("EndpointSlice")
+            if (namespace_of(part), labels_of(part).get(SERVICE_LABEL)) == ("default", "kubernetes")
+        )
 
     def _api_servers(self) -> list[Finding]:
         addresses = self.servers()
-        said = self.client.each(self._readyz, addresses)
         found = []
-        for address, (answer, reached) in zip(addresses, said):
+        for address, (answer, reached) in zip(addresses, self.client.each(self._readyz, addresses)):
             if not reached:
                 self.unseen[f"API server {address}"] = answer
-                continue
-            failed = re.findall(r"^\[-\](\S+)(.*)$", answer, re.MULTILINE)
+            failed = re.findall(r"^\[-\](\S+)(.*)$", answer, re.MULTILINE) if reached else []
             if failed:
-                parts = [f"{name}{rest}" for name, rest in failed]
                 etcd = any(name.startswith("etcd") for name, _rest in failed)
+                checks = "; ".join(name + rest for name, rest in failed)
                 found.append(
                     Finding(
                         "etcd_member" if etcd else "api_server_unwell",
                         "error",
                         self._pod_at(address, "kube-apiserver"),
-                        f"the API server at {address} is not ready: {', '.join((name for name, _rest in failed))}",
-                        evidence=[f"/readyz?verbose: {one_line('; '.join(parts))}"],
-                        advice="See etcd on that host: its pod, its disk, and that a majority of its members runs."
+                        f"the API server at {address} is not ready: {', '.join(name for name, _rest in failed)}",
+                        evidence=[f"/readyz?verbose: {one_line(checks)}"],
+                        advice="Check etcd on that host: its pod, its disk, and whether a majority of the members runs."
                         if etcd
-                        else "See the API server's log on that host.",
+                        else "Check the log of the API server on that host (crictl logs).",
                     )
                 )
         return found
 
     def _readyz(self, address: str) -> tuple[str, bool]:
-        """Ask one API server how it is: what it says, and whether it said anything."""
+        """Return what an API server reports about its readiness, or why it does not respond, and whether it responds."""
         try:
             one = Client(
                 dataclasses.replace(self.client.credentials, server="https://" + address, server_name=""),
@@ -100,18 +114,21 @@ class ControlPlane:
             )
             return one.text("/readyz", {"verbose": "true"}), True
         except ApiError as error:
-            # A server that is not ready answers 500 with the list of its parts.
+            # A server that is not ready responds with status 500 and the list of its checks.
             return error.message, error.status == 500
         except Unreachable as error:
             return one_line(str(error)), False
 
     def _pod_at(self, address: str, component: str) -> Reference:
+        """Return the static pod of a component on the node that has an address."""
         host = address.rpartition(":")[0].strip("[]")
         for node in self.view.all("Node"):
-            addresses = [one.get("address") for one in (node.get("status") or {}).get("addresses") or []]
-            if host in addresses:
-                return Reference("v1", "Pod", SYSTEM, f"{component}-{node['metadata']['name']}")
+            if host in [one.get("address") for one in status_of(node).get("addresses") or []]:
+                return Reference("v1", "Pod", SYSTEM, f"{component}-{name_of(node)}")
         return Reference("v1", "Service", "default", "kubernetes")
+
+    def _static_pods(self, component: str) -> list[Object]:
+        return self.view.selected(SYSTEM, {"component": component})
 
     def _leaders(self) -> list[Finding]:
         found = []
@@ -121,140 +138,134 @@ class ControlPlane:
             except (ApiError, Unreachable) as error:
                 self.unseen[f"Lease {name}"] = one_line(str(error))
                 continue
-            renewed = seconds_of(((lease or {}).get("spec") or {}).get("renewTime"))
-            late = max(self.view.now, time.time()) - renewed
-            if lease is None or late < SILENT:
-                # Without such a Lease the control plane is made in another way.
-                continue
-            pods = [
-                pod
-                for pod in self.view.in_namespace(SYSTEM)
-                if (pod["metadata"].get("labels") or {}).get("component") == name
-            ]
-            found.append(
-                Finding(
-                    "control_plane_down",
-                    "error",
-                    Reference("coordination.k8s.io/v1", "Lease", SYSTEM, name),
-                    "no %s works: nothing has led for %d s" % (name, late),
-                    evidence=[f"Lease {SYSTEM}/{name}: renewTime {(lease.get('spec') or {}).get('renewTime')}"]
-                    + [f"its pods: {', '.join(named(pod) for pod in pods) or 'none'}"],
-                    advice=f"See its static pod on the control planes: crictl ps -a, /etc/kubernetes/manifests/{name}.yaml, journalctl -u kubelet.",
-                    blames=tuple(Reference("v1", "Pod", SYSTEM, pod["metadata"]["name"]) for pod in pods),
+            renewed = spec_of(lease or {}).get("renewTime")
+            late = max(self.view.now, time.time()) - seconds_of(renewed)
+            # Without this Lease, the component is not run as kubeadm runs it.
+            if lease is not None and late >= LEASE_EXPIRED:
+                pods = self._static_pods(name)
+                found.append(
+                    Finding(
+                        "control_plane_down",
+                        "error",
+                        Reference("coordination.k8s.io/v1", "Lease", SYSTEM, name),
+                        f"no {name} is active: its leader lease was not renewed for {late:.0f} s",
+                        evidence=[
+                            f"Lease {SYSTEM}/{name}: renewTime {renewed}",
+                            f"its pods: {', '.join(map(named, pods)) or 'none'}",
+                        ],
+                        advice=f"Check its static pod on the control plane nodes: crictl ps -a, /etc/kubernetes/manifests/{name}.yaml, "
+                        "journalctl -u kubelet.",
+                        blames=tuple(Reference("v1", "Pod", SYSTEM, name_of(pod)) for pod in pods),
+                    )
                 )
-            )
         return found
 
     def _versions(self) -> list[Finding]:
         try:
-            self.version = self.client.get("/version").get("gitVersion") or ""
+            return version_skew(self.view, self.client.get("/version").get("gitVersion") or "")
         except (ApiError, Unreachable) as error:
             self.unseen["version of the API server"] = one_line(str(error))
             return []
-        return versions(self.view, self.version)
 
     def _etcd(self) -> list[Finding]:
-        """Judge etcd by its static pods: its own client port asks for a certificate that the API does not give."""
-        members = [
-            pod
-            for pod in self.view.in_namespace(SYSTEM)
-            if (pod["metadata"].get("labels") or {}).get("component") == "etcd"
-        ]
+        """Judge etcd by its static pods: the API provides no client certificate for etcd itself."""
+        members = self._static_pods("etcd")
         if not members:
-            self.unseen["members of etcd"] = (
-                "there are no etcd pods: it runs outside the cluster, or the pods may not be listed"
+            self.unseen["etcd members"] = "no etcd pods: etcd runs outside the cluster, or listing pods is forbidden"
+        down = [pod for pod in members if not is_true(pod, "Ready")]
+        ready, quorum = len(members) - len(down), len(members) // 2 + 1
+        return [
+            Finding(
+                "etcd_member",
+                "error",
+                Reference("v1", "Pod", SYSTEM, name_of(pod)),
+                f"this etcd member is not ready: {ready} of {len(members)} members are ready, {quorum} are required for quorum",
+                evidence=[f"pod {named(pod)} on {node_name(pod)} is not Ready"],
+                advice="Check its log (crictl logs) and the disk of /var/lib/etcd on that host.",
+                pods=[named(pod)],
+                container="etcd",
+                blames=(Reference("v1", "Node", "", node_name(pod)),),
             )
-            return []
-        down = [pod for pod in members if (conditions(pod).get("Ready") or {}).get("status") != "True"]
-        found = []
-        for pod in down:
-            left = len(members) - len(down)
-            found.append(
-                Finding(
-                    "etcd_member",
-                    "error",
-                    Reference("v1", "Pod", SYSTEM, pod["metadata"]["name"]),
-                    "this member of etcd is not ready: %d of %d are, and %d must be"
-                    % (left, len(members), len(members) // 2 + 1),
-                    evidence=[f"pod {named(pod)} on {(pod.get('spec') or {}).get('nodeName')} is not Ready"],
-                    advice="See its log and disk on that host: crictl logs, /var/lib/etcd.",
-                    pods=[named(pod)],
-                    container="etcd",
-                    blames=(Reference("v1", "Node", "", (pod.get("spec") or {}).get("nodeName") or ""),),
-                )
-            )
-        return found
+            for pod in down
+        ]
 
     def _certificates(self) -> list[Finding]:
-        """Look at the certificates that can be seen: of API servers and kubelets by TLS, and the one of this kubeconfig."""
+        """Check the serving certificates of API servers and kubelets, and the client certificate of the kubeconfig."""
+        servers, kubelets = self._api_server_endpoints(), self._kubelet_endpoints()
+        # If the first kubelets are not reachable from here, the others are not tried: each would cost a timeout.
+        first, more = [*servers, *kubelets[:FIRST_KUBELETS]], kubelets[FIRST_KUBELETS:]
+        answers = self.client.each(lambda one: served_certificate(one.host, one.port), first)
+        if any(end is not None for end, _why in answers[len(servers) :]):
+            answers += self.client.each(lambda one: served_certificate(one.host, one.port), more)
+        elif more:
+            self.unseen[f"certificates of {len(more)} more kubelets"] = "the first ones are not reachable from here"
         now = time.time()
         found: list[Finding] = []
-        wanted: list[tuple[str, int, Reference, str]] = []
-        for address in self.servers():
-            host, _colon, port = address.rpartition(":")
-            wanted.append(
-                (host.strip("[]"), int(port), self._pod_at(address, "kube-apiserver"), "the API server at " + address)
-            )
-        nodes = list(self.view.all("Node"))
-        for node in nodes[:MOST_KUBELETS]:
-            for one in (node.get("status") or {}).get("addresses") or []:
-                if one.get("type") == "InternalIP":
-                    name = Reference("v1", "Node", "", node["metadata"]["name"])
-                    wanted.append((one["address"], KUBELET_PORT, name, "the kubelet of node " + name.name))
-                    break
-        if len(nodes) > MOST_KUBELETS:
-            self.unseen[f"certificates of {len(nodes) - MOST_KUBELETS} kubelets"] = (
-                "only %d are looked at" % MOST_KUBELETS
-            )
-        # Where the first kubelets are not reached from here, the others will not be either: no time is lost on them.
-        first = len(self.servers()) + FIRST_KUBELETS
-        looks = self.client.each(lambda one: look_at(one[0], one[1]), wanted[:first])
-        if any(end is not None for end, _why in looks[len(self.servers()) :]):
-            looks += self.client.each(lambda one: look_at(one[0], one[1]), wanted[first:])
-        elif wanted[first:]:
-            self.unseen[f"certificates of {len(wanted[first:])} more kubelets"] = (
-                "the first ones are not reached from here"
-            )
-        silent = []
-        for (_host, _port, name, what), (end, why) in zip(wanted, looks):
+        unreachable = []
+        for endpoint, (end, why) in zip(servers + kubelets, answers):
             if end is None:
-                silent.append(f"{what} ({why})")
+                unreachable.append(f"{endpoint.title} ({why})")
             else:
-                found += judged(name, what, end, now)
-        if silent:
-            self.unseen["certificates"] = f"not reached from here: {one_line(', '.join(silent))}"
+                found += certificate_findings(endpoint.object, endpoint.title, end, now)
+        if unreachable:
+            self.unseen["certificates"] = f"not reachable from here: {one_line(', '.join(unreachable))}"
         own = certificate_end(self.client.credentials.certificate)
         if own is not None:
-            place = Reference("v1", "Service", "default", "kubernetes")
-            found += judged(place, "the client certificate of the kubeconfig that is used here", own, now)
-        self.unseen["certificates on the disks of the control planes"] = (
-            "only a host itself can look: kubeadm certs check-expiration there"
+            service = Reference("v1", "Service", "default", "kubernetes")
+            found += certificate_findings(service, "the client certificate of this kubeconfig", own, now)
+        self.unseen["certificates on the disks of the control plane nodes"] = (
+            "not available over the API: run kubeadm certs check-expiration on each node"
         )
+        return found
+
+    def _api_server_endpoints(self) -> list[Endpoint]:
+        found = []
+        for address in self.servers():
+            host, _colon, port = address.rpartition(":")
+            pod = self._pod_at(address, "kube-apiserver")
+            found.append(Endpoint(host.strip("[]"), int(port), pod, f"the API server at {address}"))
+        return found
+
+    def _kubelet_endpoints(self) -> list[Endpoint]:
+        nodes = list(self.view.all("Node"))
+        if len(nodes) > MOST_KUBELETS:
+            unchecked = f"certificates of {len(nodes) - MOST_KUBELETS} kubelets"
+            self.unseen[unchecked] = f"only {MOST_KUBELETS} kubelets are checked"
+        found = []
+        for node in nodes[:MOST_KUBELETS]:
+            addresses = status_of(node).get("addresses") or []
+            internal = [one["address"] for one in addresses if one.get("type") == "InternalIP"]
+            name = Reference("v1", "Node", "", name_of(node))
+            found += [
+                Endpoint(address, KUBELET_PORT, name, f"the kubelet of node {name.name}") for address in internal[:1]
+            ]
         return found
 
 
 def cluster_domain(client: Client) -> str:
-    """Read from CoreDNS' configuration which domain is the cluster's; empty where that may not be read."""
+    """Return the DNS domain of the cluster from the configuration of CoreDNS, empty if it cannot be read."""
     try:
         content = client.find(f"/api/v1/namespaces/{SYSTEM}/configmaps/coredns") or {}
     except (ApiError, Unreachable):
         return ""
-    named_in = re.search(r"^\s*kubernetes\s+([\w.-]+)", (content.get("data") or {}).get("Corefile") or "", re.MULTILINE)
-    return named_in.group(1).rstrip(".") if named_in else ""
+    domain = re.search(r"^\s*kubernetes\s+([\w.-]+)", (content.get("data") or {}).get("Corefile") or "", re.MULTILINE)
+    return domain.group(1).rstrip(".") if domain else ""
 
 
-def names_resolved(client: Client, view: View) -> tuple[list[Finding], dict[str, str]]:
-    """Ask CoreDNS itself: through the API server whether it is ready, and for a name where its address is reached from here.
+def check_dns(client: Client, view: View) -> tuple[list[Finding], dict[str, str]]:
+    """Check whether the CoreDNS pods are ready and resolve a name, if they are reachable.
 
-    :returns: findings, and what could not be looked at.
+    :returns: Findings, and what could not be checked, with the reason.
     """
-    pods: Sequence[Any] = view.selected(SYSTEM, {"k8s-app": "kube-dns"})
+    pods = view.selected(SYSTEM, DNS_LABEL)
+    if not pods:
+        return [], {"DNS lookup": f"no pod with label {labels_text(DNS_LABEL)} in namespace {SYSTEM}"}
     found: list[Finding] = []
     unseen: dict[str, str] = {}
-    domain = cluster_domain(client) if pods else ""
-    for pod in pods[:4]:
-        address = (pod.get("status") or {}).get("podIP")
-        if not address or (conditions(pod).get("Ready") or {}).get("status") != "True":
+    domain = cluster_domain(client)
+    for pod in pods[:MOST_DNS_PODS]:
+        address = status_of(pod).get("podIP")
+        if not address or not is_true(pod, "Ready"):
             continue
         problem, why = check_coredns(client, pod, address, domain)
         if problem:
@@ -265,14 +276,12 @@ def names_resolved(client: Client, view: View) -> tuple[list[Finding], dict[str,
                     view.made_by(pod),
                     problem[0],
                     evidence=problem[1:],
-                    advice="See the Corefile (kubectl -n kube-system get configmap coredns -o yaml) and the log of CoreDNS: "
-                    "kubectl -n kube-system logs -l k8s-app=kube-dns.",
+                    advice=f"Check the Corefile (kubectl -n {SYSTEM} get configmap coredns -o yaml) and the logs of CoreDNS "
+                    f"(kubectl -n {SYSTEM} logs -l {labels_text(DNS_LABEL)}).",
                     pods=[named(pod)],
                     container="coredns",
                 )
             )
         elif why:
-            unseen["lookup of a name"] = why
-    if not pods:
-        unseen["lookup of a name"] = "no pod with label k8s-app=kube-dns in namespace kube-system"
+            unseen["DNS lookup"] = why
     return found, unseen

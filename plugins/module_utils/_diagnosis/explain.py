@@ -1,14 +1,14 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Explaining objects that do not become what they are to be: all rules over their namespaces, and the logs that prove it."""
+"""Explain objects that do not become ready: apply all rules to their namespaces and read the relevant logs."""
 
 from __future__ import annotations
 
 import gc
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference
@@ -16,85 +16,43 @@ from .._kube.redaction import Redactor
 from .finding import Finding, redact_findings
 from .logs import add_logs
 from .ranking import ranked
-from .reading import SOURCES, read_kind
+from .reading import read_kind
 from .rules import all_findings
+from .sources import CLUSTER_KINDS, NAMESPACED_KINDS, SOURCES
 from .view import View
 
-# What is read of the namespaces of the objects, and of the whole cluster.
-INSIDE = (
-    "Pod",
-    "Event",
-    "ReplicaSet",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "Job",
-    "CronJob",
-    "Service",
-    "EndpointSlice",
-    "Ingress",
-    "PersistentVolumeClaim",
-    "HorizontalPodAutoscaler",
-    "PodDisruptionBudget",
-    "NetworkPolicy",
-    "ConfigMap",
-    "Secret",
-)
-OUTSIDE = (
-    "Node",
-    "PersistentVolume",
-    "StorageClass",
-    "IngressClass",
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-)
-
-# Above so many namespaces, lists of the whole cluster are read.
+# The kinds that are read in the namespaces of the objects, and in the whole cluster.
+INSIDE = tuple(kind for kind in NAMESPACED_KINDS if kind != "ResourceQuota")
+OUTSIDE = tuple(kind for kind in CLUSTER_KINDS if kind not in ("Namespace", "APIService", "CustomResourceDefinition"))
+# For more namespaces than this, namespaced kinds are listed for the whole cluster.
 MANY = 4
 
 
-def explain(
-    client: Client,
-    names: Sequence[Reference],
-    path: Callable[[Reference], str],
-    logs: bool = True,
-    hide: Iterable[str] = (),
-) -> list[Finding]:
-    """Find the root causes why some objects are not as they should be.
+def explain_faults(client: Client, names: Sequence[Reference], hide: Iterable[str] = ()) -> list[Finding]:
+    """Return the root causes of why objects are not ready.
 
     :param names: the objects.
-    :param path: gives the path of an object.
-    :param logs: read the last lines of containers that ended or are not ready.
-    :param hide: texts that must not be shown, for example the values of the Secrets among the objects.
-    :returns: findings, the first to be read first; empty where nothing is wrong.
-    :raises Unreachable: the API server does not answer.
+    :param hide: texts to redact, for example the values of the Secrets among the objects.
+    :returns: findings, the most important first; empty if there is no fault.
+    :raises Unreachable: the API server does not respond.
     """
-    del path
     namespaces = sorted({name.namespace for name in names if name.namespace})
     view = read_view(client, namespaces)
     found = [finding for finding in ranked(all_findings(view)) if concerns(finding, names)]
-    if logs:
-        add_logs(client, found)
+    add_logs(client, found)
     redact_findings(found, Redactor(values=hide))
     return found
 
 
 def concerns(finding: Finding, names: Sequence[Reference]) -> bool:
-    """Whether a finding is about one of some objects: its own fault, or one from which it suffers."""
-    if any(finding.object == name or _same(finding.object, name) for name in names):
-        return True
-    told = set(finding.others)
-    return any(str(name) in told for name in names)
-
-
-def _same(one: Reference, other: Reference) -> bool:
-    # The same object may be named by another version of its API.
-    return (one.kind, one.namespace, one.name) == (other.kind, other.namespace, other.name)
+    """Return whether a finding is about one of the given objects, or affects one."""
+    # Without the API version: an object may be referenced by several.
+    return any(str(name) in (str(finding.object), *finding.others) for name in names)
 
 
 @contextmanager
 def paused_collection() -> Iterator[None]:
-    """Keep Python from looking for cycles among hundreds of thousands of new dictionaries: there are none, and it takes half of the time."""
+    """Disable cyclic garbage collection while hundreds of thousands of dictionaries are created: it would take half of the time."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -111,11 +69,13 @@ def read_view(
     whole: Sequence[str] = OUTSIDE,
     homes: Sequence[dict[str, Any]] = (),
 ) -> View:
-    """Read namespaces for the rules, several lists at once; what may not be read is noted, not fatal.
+    """Read namespaces for the rules, with parallel requests; a list that may not be read is recorded, not an error.
 
-    :param namespaces: all where it is empty.
-    :param homes: the namespaces themselves, as far as they were read.
-    :raises Unreachable: the API server does not answer.
+    :param namespaces: empty for all.
+    :param kinds: kinds that are read in these namespaces.
+    :param whole: kinds that are read in the whole cluster.
+    :param homes: the Namespace objects, if they were read.
+    :raises Unreachable: the API server does not respond.
     """
     many = len(namespaces) > MANY
     wanted: list[tuple[str, str]] = [
@@ -132,7 +92,7 @@ def read_view(
             if not (many and kind in kinds):
                 return read_kind(client, kind, namespace), ""
             try:
-                # One list of the whole cluster costs less than one of each of many namespaces.
+                # One list of the whole cluster is cheaper than one for each of many namespaces.
                 return [item for item in read_kind(client, kind) if item["metadata"].get("namespace") in inside], ""
             except ApiError as error:
                 if error.status != 403:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What extends the API server and does not answer: webhooks and API services. Pure functions.
+"""Extensions of the API server that do not respond: admission webhooks and APIServices. Pure functions.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -12,97 +12,89 @@ import re
 from typing import Any, Mapping
 
 from .._kube.objects import Reference, reference
+from .._kube.readiness import condition
 from .._kube.timestamps import seconds_of
 from .finding import SUSPICIOUS, Finding, one_line, shortened
 from .services import ready_endpoints
-from .view import Object, View, conditions, event_time
+from .view import Object, View, event_time, message_of, spec_of
+from .workloads import FAILED_WEBHOOK, RESTORE_WEBHOOK, TRUST_WEBHOOK, WEBHOOK_CONFIGURATIONS
 
-CALLED = re.compile(r'fail(?:ed|ing) (?:calling|to call) webhook "([^"]+)"')
-# A refusal so many seconds ago says that a webhook does not answer now.
+# For this many seconds, a failed call in an event means that the webhook does not respond now.
 RECENT = 300
-UNTRUSTED = (
-    "Put the authority that signed the webhook's certificate into clientConfig.caBundle (its own installer, or cert-manager, does so), "
-    "and see that the certificate names the Service and has not ended."
-)
 
 
 def webhooks(view: View) -> list[Finding]:
-    """Find webhooks whose Service does not answer; those that must agree keep objects from being made."""
-    said: dict[str, str] = {}
+    """Find webhooks that do not respond; with failurePolicy Fail, the API server rejects the requests that they would review."""
+    failures: dict[str, str] = {}
     for event in sorted(view.all("Event"), key=event_time):
-        called = CALLED.search(event.get("message") or "")
+        called = FAILED_WEBHOOK.search(message_of(event))
         if called and view.now - event_time(event) < RECENT:
-            said[called.group(1)] = one_line(event.get("message") or "")
-    found: list[Finding] = []
-    for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
-        for content in view.all(kind):
-            finding = _configuration(view, content, said)
-            if finding is not None:
-                found.append(finding)
-    return found
+            failures[called.group(1)] = one_line(event["message"])
+    return [
+        finding
+        for kind in WEBHOOK_CONFIGURATIONS
+        for content in view.alive(kind)
+        for finding in _configuration(view, content, failures)
+    ]
 
 
-def _configuration(view: View, content: Object, said: Mapping[str, str]) -> Finding | None:
-    if content["metadata"].get("deletionTimestamp"):
-        return None
+def _configuration(view: View, content: Object, failures: Mapping[str, str]) -> list[Finding]:
+    """Explain one webhook configuration.
+
+    :param failures: The latest recent message about a failed call by the name of the webhook.
+    """
     evidence: list[str] = []
     down: list[Mapping[str, Any]] = []
     blames: list[Reference] = []
     for hook in content.get("webhooks") or []:
         service = (hook.get("clientConfig") or {}).get("service") or {}
-        place, name = service.get("namespace") or "", service.get("name") or ""
-        why = ""
-        if name and view.missing("Service", place, name):
-            why = f"its Service {place}/{name} is not there"
-        elif name and ready_endpoints(view, place, name) == 0:
-            why = f"its Service {place}/{name} has no ready endpoints"
-            blames.append(Reference("v1", "Service", place, name))
-        elif hook.get("name") in said:
-            why = said[hook["name"]]
+        namespace, name = service.get("namespace") or "", service.get("name") or ""
+        why = failures.get(hook.get("name") or "", "")
+        if name and view.missing("Service", namespace, name):
+            why = f"its Service {namespace}/{name} does not exist"
+        elif name and ready_endpoints(view, namespace, name) == 0:
+            why = f"its Service {namespace}/{name} has no ready endpoints"
+            blames.append(Reference("v1", "Service", namespace, name))
         if why:
             down.append(hook)
             evidence.append(f"webhook {hook.get('name')}: {why}")
     if not down:
-        return None
-    strict = [hook for hook in down if (hook.get("failurePolicy") or "Fail") == "Fail"]
-    concerned = sorted(
-        {
-            f"{' '.join(rule.get('operations') or ['*'])} {', '.join(rule.get('resources') or ['*'])}"
-            for hook in strict or down
-            for rule in hook.get("rules") or []
-        }
+        return []
+    required = [hook for hook in down if (hook.get("failurePolicy") or "Fail") == "Fail"]
+    affected = {
+        f"{' '.join(rule.get('operations') or ['*'])} {', '.join(rule.get('resources') or ['*'])}"
+        for hook in required or down
+        for rule in hook.get("rules") or []
+    }
+    evidence.append(f"it reviews {shortened(sorted(affected), 5)}")
+    untrusted = all(re.search(r"x509|tls:", failures.get(hook.get("name") or "", "")) for hook in required or down)
+    title = (
+        "the API server does not trust the certificate of its webhook" if untrusted else "its webhook does not respond"
     )
-    evidence.append(f"it must be asked for: {shortened(concerned, 5)}")
-    untrusted = all(re.search(r"x509|tls:", said.get(hook.get("name") or "", "")) for hook in strict or down)
-    return Finding(
-        "webhook_untrusted" if untrusted else "webhook_down",
-        "error" if strict else "warning",
-        reference(content),
-        "{}{}".format(
-            "its webhook has a certificate that the API server does not trust"
-            if untrusted
-            else "its webhook does not answer",
-            ", so the API server refuses what it must agree to"
-            if strict
-            else " (failurePolicy Ignore: objects pass unseen)",
-        ),
-        evidence=evidence,
-        advice=UNTRUSTED
-        if untrusted
-        else "Make the webhook's Service answer, or delete the configuration; failurePolicy: Ignore lets objects pass without it.",
-        blames=tuple(blames),
-        patience=SUSPICIOUS,
-    )
+    return [
+        Finding(
+            "webhook_untrusted" if untrusted else "webhook_down",
+            "error" if required else "warning",
+            reference(content),
+            title
+            + (", so the API server rejects the requests that it reviews" if required else " (failurePolicy: Ignore)"),
+            evidence=evidence,
+            advice=TRUST_WEBHOOK if untrusted else RESTORE_WEBHOOK,
+            blames=tuple(blames),
+            patience=SUSPICIOUS,
+        )
+    ]
 
 
 def api_services(view: View) -> list[Finding]:
-    """Find API services that are not available: what they serve, metrics for example, is not there."""
+    """Find APIServices that are not available, so that their API group (metrics.k8s.io, for example) cannot be used."""
     found = []
-    for content in view.all("APIService"):
-        available = conditions(content).get("Available") or {}
-        if available.get("status") != "False" or content["metadata"].get("deletionTimestamp"):
+    for content in view.alive("APIService"):
+        available = condition(content, "Available")
+        if available.get("status") != "False":
             continue
-        service = (content.get("spec") or {}).get("service") or {}
+        service = spec_of(content).get("service") or {}
+        namespace, name = service.get("namespace") or "", service.get("name") or ""
         young = view.now - seconds_of(available.get("lastTransitionTime")) < 60
         found.append(
             Finding(
@@ -110,11 +102,9 @@ def api_services(view: View) -> list[Finding]:
                 "warning" if young else "error",
                 reference(content),
                 f"it is not available ({available.get('reason')})",
-                evidence=[one_line(available.get("message") or "")],
-                advice="See its Service {}/{} and the pods of it; without it what it serves is not there, and namespaces cannot be deleted.".format(
-                    service.get("namespace"), service.get("name")
-                ),
-                blames=(Reference("v1", "Service", service.get("namespace") or "", service.get("name") or ""),),
+                evidence=[one_line(message_of(available))],
+                advice=f"Restore its Service {namespace}/{name} and the pods behind it; until then, its API cannot be used and namespaces cannot be deleted.",
+                blames=(Reference("v1", "Service", namespace, name),),
             )
         )
     return found

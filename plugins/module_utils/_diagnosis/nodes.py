@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nodes that are not well, and versions that do not go together. Pure functions.
+"""Nodes that are not Ready or under pressure, DaemonSets that skip nodes, and version skew: pure functions.
 
 https://kubernetes.io/docs/reference/node/node-status/ and https://kubernetes.io/releases/version-skew-policy/
 """
@@ -15,72 +15,80 @@ from .._kube.pod_networks import POD_NETWORKS
 from .._kube.timestamps import seconds_of
 from .._kube.versions import minor_number, oldest_kubelet
 from .finding import Finding, one_line, shortened
-from .view import Object, View, conditions, named
+from .view import (
+    Object,
+    View,
+    conditions,
+    is_true,
+    labels_of,
+    labels_text,
+    name_of,
+    named,
+    node_name,
+    spec_of,
+    status_of,
+)
 
-# Conditions of the kubelet itself and whether True means trouble. Those that others set have a meaning of their own and are left out.
+# Conditions that the kubelet itself sets, the resource that is exhausted, and the remedy. Conditions that others set are not judged.
 PRESSURES = {
-    "MemoryPressure": ("memory", "See what uses the memory (kubectl top pods), and give pods requests and limits."),
+    "MemoryPressure": (
+        "memory",
+        "Check which pods use the memory (kubectl top pods -A), and set requests and limits for them.",
+    ),
     "DiskPressure": (
         "disk space",
-        "Make space on the disk of /var/lib/kubelet and of the images (crictl rmi --prune, old logs), or give it a bigger one.",
+        "Free space on the file systems of /var/lib/kubelet and of the images (crictl rmi --prune, old logs), or enlarge them.",
     ),
-    "PIDPressure": ("process ids", "See which pod starts so many processes; limit them with podPidsLimit."),
+    "PIDPressure": (
+        "process IDs",
+        "Check which pod starts so many processes, and set podPidsLimit in the configuration of the kubelet.",
+    ),
 }
 NO_NETWORK = re.compile(r"cni|NetworkPluginNotReady|network plugin", re.IGNORECASE)
-
-
-def nodes(view: View) -> list[Finding]:
-    """Explain every node that is not Ready or under pressure."""
-    found: list[Finding] = []
-    for node in view.all("Node"):
-        if not node["metadata"].get("deletionTimestamp"):
-            found += _node(view, node)
-    return found + _without_agents(view)
-
-
-# What must run on every node for Services and pods to be reached there, by the name of its DaemonSet.
+# DaemonSets without which a node does not reach Services or the pods on other nodes.
 AGENTS = {
     "kube-proxy": ("kube_proxy_missing", "Services"),
     **dict.fromkeys(POD_NETWORKS, ("network_agent_missing", "pods")),
 }
 
 
+def nodes(view: View) -> list[Finding]:
+    """Explain every node that is not Ready, under pressure or cordoned, and nodes without kube-proxy or pod network."""
+    return [finding for node in view.alive("Node") for finding in _node(view, node)] + _without_agents(view)
+
+
 def _without_agents(view: View) -> list[Finding]:
-    """Find nodes that kube-proxy or the pod network is not meant for; where it is meant to run and does not, its own pods tell why."""
+    """Find nodes that the DaemonSet of kube-proxy or of the pod network does not select.
+
+    If it selects the node and does not run there, its own pods explain why.
+    """
     found: list[Finding] = []
-    every = [node for node in view.all("Node") if not node["metadata"].get("deletionTimestamp")]
+    every = view.alive("Node")
     for content in view.all("DaemonSet"):
-        name = reference(content)
-        wanted = (content.get("status") or {}).get("desiredNumberScheduled", 0)
-        seen = (content.get("status") or {}).get("observedGeneration") == content["metadata"].get("generation")
-        if name.name not in AGENTS or not seen or wanted >= len(every):
+        name, status = reference(content), status_of(content)
+        desired = status.get("desiredNumberScheduled", 0)
+        observed = status.get("observedGeneration") == content["metadata"].get("generation")
+        if name.name not in AGENTS or not observed or desired >= len(every):
             continue
         fault, what = AGENTS[name.name]
-        running = {(pod.get("spec") or {}).get("nodeName") for pod in view.pods_of(name)}
+        running = {node_name(pod) for pod in view.pods_of(name)}
         lost = [
-            node["metadata"]["name"]
+            name_of(node)
             for node in every
-            if node["metadata"]["name"] not in running
-            and (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux"
+            if name_of(node) not in running and labels_of(node).get("kubernetes.io/os", "linux") == "linux"
         ]
-        selector = ((((content.get("spec") or {}).get("template") or {}).get("spec")) or {}).get("nodeSelector") or {}
+        selector = ((spec_of(content).get("template") or {}).get("spec") or {}).get("nodeSelector")
+        scheduled = f"{desired} of {len(every)} nodes"
         if lost:
             found.append(
                 Finding(
                     fault,
-                    # A few nodes may be left out on purpose, all of them not.
-                    "warning" if wanted else "error",
+                    # A few nodes may be excluded intentionally, all of them not.
+                    "warning" if desired else "error",
                     name,
-                    "it is meant for {}: {} are not reached from {}".format(
-                        "no node" if not wanted else "%d of %d nodes" % (wanted, len(every)), what, shortened(lost, 5)
-                    ),
+                    f"it is scheduled on {scheduled if desired else 'no node'}: {what} cannot be reached from {shortened(lost, 5)}",
                     evidence=[
-                        "desiredNumberScheduled is %d of %d nodes; nodeSelector: %s"
-                        % (
-                            wanted,
-                            len(every),
-                            ", ".join("{}={}".format(*pair) for pair in sorted(selector.items())) or "none",
-                        )
+                        f"desiredNumberScheduled is {scheduled}; nodeSelector: {labels_text(selector) or 'none'}"
                     ],
                     advice="Correct nodeSelector, affinity and tolerations of the DaemonSet, or the labels and taints of the nodes.",
                 )
@@ -90,138 +98,129 @@ def _without_agents(view: View) -> list[Finding]:
 
 def _node(view: View, node: Object) -> list[Finding]:
     name, said = reference(node), conditions(node)
-    found: list[Finding] = []
-    ready = said.get("Ready") or {}
-    if ready.get("status") != "True":
-        found.append(_not_ready(view, node, ready))
-    for kind, (what, advice) in PRESSURES.items():
-        pressed = said.get(kind) or {}
-        if pressed.get("status") == "True":
+    ready = is_true(node, "Ready")
+    found = [] if ready else [_not_ready(view, node)]
+    for kind, (resource, advice) in PRESSURES.items():
+        if is_true(node, kind):
+            since, message = said[kind].get("lastTransitionTime"), one_line(said[kind].get("message") or "")
             found.append(
                 Finding(
                     "node_pressure",
                     "error",
                     name,
-                    f"it is short of {what} ({kind}): it takes no new pods and evicts some",
-                    evidence=[
-                        f"{kind} since {pressed.get('lastTransitionTime')}: {one_line(pressed.get('message') or '')}"
-                    ],
+                    f"it is low on {resource} ({kind}), accepts no new pods and may evict pods",
+                    evidence=[f"{kind} since {since}: {message}"],
                     advice=advice,
                     about=f"{name.name} {kind}",
                 )
             )
-    network = said.get("NetworkUnavailable") or {}
-    if network.get("status") == "True" and ready.get("status") == "True":
+    if ready and is_true(node, "NetworkUnavailable"):
+        network = said["NetworkUnavailable"]
         found.append(
             Finding(
                 "node_network_unavailable",
                 "error",
                 name,
-                "its pod network is not set up",
+                "its pod network is not configured",
                 evidence=[f"NetworkUnavailable: {one_line(network.get('message') or network.get('reason') or '')}"],
-                advice="See the pod network's own pod on this node.",
+                advice="Check the pod of the network plugin on this node.",
             )
         )
-    if (node.get("spec") or {}).get("unschedulable"):
-        found.append(
-            Finding(
-                "node_cordoned",
-                "info",
-                name,
-                "it is cordoned: it takes no new pods",
-                advice=f"When the work on it is done: kubectl uncordon {name.name}.",
-            )
-        )
+    if spec_of(node).get("unschedulable"):
+        title = "it is cordoned and accepts no new pods"
+        advice = f"After its maintenance, run: kubectl uncordon {name.name}"
+        found.append(Finding("node_cordoned", "info", name, title, advice=advice))
     return found
 
 
-def _not_ready(view: View, node: Object, ready: Object) -> Finding:
-    name = reference(node)
-    message = one_line(ready.get("message") or "its kubelet has said nothing yet")
-    pods = [pod for pod in view.all("Pod") if (pod.get("spec") or {}).get("nodeName") == name.name]
-    advice = "See journalctl -u kubelet on it."
+def readiness_advice(message: str, status: str) -> str:
+    """Return what to do about a node that is not Ready.
+
+    :param message: The message of its condition Ready.
+    :param status: The status of this condition.
+    """
     if NO_NETWORK.search(message):
-        advice = "There is no pod network on it yet: see the network's pod on this node and /etc/cni/net.d there."
-    elif "stopped posting" in message or ready.get("status") == "Unknown":
-        advice = (
-            "Its kubelet is silent: see that the host is up and reaches the API server, then systemctl status kubelet."
-        )
-    elif re.search(r"container runtime|PLEG", message):
-        advice = "Its container runtime does not answer: systemctl status containerd on it."
+        return "No pod network is configured on it: check the pod of the network plugin on this node, and /etc/cni/net.d there."
+    if "stopped posting" in message or status == "Unknown":
+        return "Its kubelet does not report: check that the host is up and reaches the API server, then run systemctl status kubelet there."
+    if re.search(r"container runtime|PLEG", message):
+        return "Its container runtime does not respond: run systemctl status containerd there."
+    return "Run journalctl -u kubelet there."
+
+
+def _not_ready(view: View, node: Object) -> Finding:
+    name, ready = reference(node), conditions(node).get("Ready") or {}
+    message = one_line(ready.get("message") or "its kubelet has not reported yet")
+    pods = [named(pod) for pod in view.all("Pod") if node_name(pod) == name.name]
     since = view.now - seconds_of(ready.get("lastTransitionTime"))
     evidence = [f"Ready is {ready.get('status', 'Unknown')} ({ready.get('reason') or 'no reason'}): {message}"]
     if pods:
-        evidence.append(f"{len(pods)} pods are on it: {shortened([named(pod) for pod in pods], 5)}")
+        evidence.append(f"{len(pods)} pods run on it: {shortened(pods, 5)}")
     return Finding(
         "node_not_ready",
         # A node that joins is not Ready for some seconds.
         "warning" if view.age(node) < 60 and since < 60 else "error",
         name,
-        f"it is not Ready{' for %d s' % since if since < 100000000.0 else ''}",
+        f"it is not Ready{f' for {since:.0f} s' if ready.get('lastTransitionTime') else ''}",
         evidence=evidence,
-        advice=advice,
+        advice=readiness_advice(message, ready.get("status", "Unknown")),
     )
 
 
-def versions(view: View, server: str) -> list[Finding]:
-    """Hold the kubelets against the API server: never newer, and at most three minors older.
+def version_skew(view: View, server: str) -> list[Finding]:
+    """Find kubelets and components whose version is not supported together with the API server's.
 
-    :param server: version of the API server, C(gitVersion) of C(/version).
+    :param server: Version of the API server, C(gitVersion) of C(/version).
     """
-    own = minor_number(server)
+    minor_of_server = minor_number(server)
+    if minor_of_server is None:
+        return []
     found: list[Finding] = []
-    seen: set[int] = set()
+    oldest = oldest_kubelet(minor_of_server)
     for node in view.all("Node"):
-        kubelet = ((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or ""
+        kubelet = (status_of(node).get("nodeInfo") or {}).get("kubeletVersion") or ""
         its = minor_number(kubelet)
-        if own is None or its is None:
+        if its is None or oldest <= its <= minor_of_server:
             continue
-        seen.add(its)
-        oldest = oldest_kubelet(own)
-        if oldest <= its <= own:
-            continue
-        newer = its > own
+        newer = its > minor_of_server
         found.append(
             Finding(
                 "version_skew",
                 "error",
                 reference(node),
-                f"its kubelet {kubelet} is {'newer' if newer else 'older'} than the API server {server} allows",
-                evidence=["kubelets may be at most %d minors older, and never newer" % (own - oldest)],
-                advice="Upgrade the control plane first." if newer else "Upgrade the node.",
+                f"its kubelet {kubelet} is too {'new' if newer else 'old'} for API server {server}",
+                evidence=[f"a kubelet must not be newer, and at most {minor_of_server - oldest} minor versions older"],
+                advice="Upgrade the control plane first." if newer else f"Upgrade the kubelet of node {named(node)}.",
                 about=f"kubelet {kubelet}",
             )
         )
-    for pod in view.all("Pod"):
-        found += _component(view, pod, own)
+    for pod in view.in_namespace("kube-system"):
+        found += _component_skew(view, pod, minor_of_server)
     return found
 
 
-def _component(view: View, pod: Object, own: int | None) -> list[Finding]:
-    """Hold a static pod of the control plane, and kube-proxy, against the API server."""
-    labels = pod["metadata"].get("labels") or {}
+def _component_skew(view: View, pod: Object, server: int) -> list[Finding]:
+    """Compare a static pod of the control plane, or kube-proxy, with the minor version of the API server."""
+    labels = labels_of(pod)
     part = labels.get("component") or ("kube-proxy" if labels.get("k8s-app") == "kube-proxy" else "")
-    if pod["metadata"].get("namespace") != "kube-system" or own is None:
-        return []
     allowed = {"kube-controller-manager": 1, "kube-scheduler": 1, "kube-apiserver": 1, "kube-proxy": 3}.get(part)
-    containers = (pod.get("spec") or {}).get("containers") or [{}]
+    containers = spec_of(pod).get("containers") or [{}]
     image = containers[0].get("image") or ""
     its = minor_number(image.rpartition(":")[2])
     if allowed is None or its is None:
         return []
-    newer = its > own and part != "kube-apiserver"
-    if not newer and abs(own - its) <= allowed:
+    newer = its > server and part != "kube-apiserver"
+    if not newer and abs(server - its) <= allowed:
         return []
+    pod_name = Reference("v1", "Pod", "kube-system", name_of(pod))
     return [
         Finding(
             "version_skew",
             "error",
-            view.made_by(pod)
-            if part == "kube-proxy"
-            else Reference("v1", "Pod", "kube-system", pod["metadata"]["name"]),
-            "%s of minor 1.%d does not go with an API server of 1.%d" % (part, its, own),
+            view.made_by(pod) if part == "kube-proxy" else pod_name,
+            f"{part} of minor version 1.{its} is not supported with an API server of 1.{server}",
             evidence=[f"pod {named(pod)}: {image}"],
-            advice="Bring the control plane to one version: finish the upgrade.",
-            about="%s 1.%d" % (part, its),
+            advice="Complete the upgrade: all control plane components must run the same version.",
+            about=f"{part} 1.{its}",
         )
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Probes that fail: which, on which port, with which answer. Pure functions.
+"""Explain failing probes: which probe, on which port, with which response.
 
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/
 """
@@ -13,74 +13,66 @@ from typing import Any, Iterable, Mapping
 
 from .container_view import Container
 from .finding import SLOW, SUSPICIOUS, Finding
-from .view import Object, event_count
+from .view import Object, event_count, message_of
 
 KINDS = {"liveness": "livenessProbe", "readiness": "readinessProbe", "startup": "startupProbe"}
 
 
-def probe_answer(events: Iterable[Object], kind: str) -> Object | None:
-    """Give the latest event of a probe that failed.
+def probe_event(events: Iterable[Object], kind: str) -> Object | None:
+    """Return the latest event of a failed probe.
 
     :param kind: C(liveness), C(readiness) or C(startup).
     """
-    begin = f"{kind.capitalize()} probe "
-    found = [
-        event
-        for event in events
-        if event.get("reason") in ("Unhealthy", "ProbeWarning", "ProbeError")
-        and (event.get("message") or "").startswith(begin)
-    ]
+    reasons, begin = ("Unhealthy", "ProbeWarning", "ProbeError"), f"{kind.capitalize()} probe "
+    found = [one for one in events if one.get("reason") in reasons and message_of(one).startswith(begin)]
     return found[-1] if found else None
 
 
-def liveness_killed(events: Iterable[Object]) -> Object | None:
-    """Give the event of the probe for which the kubelet kills a container, liveness or startup."""
+def kill_event(events: Iterable[Object]) -> Object | None:
+    """Return the latest event of a probe because of which the kubelet kills a container, liveness or startup."""
     events = list(events)
-    return probe_answer(events, "liveness") or probe_answer(events, "startup")
+    return probe_event(events, "liveness") or probe_event(events, "startup")
 
 
 def probe_finding(container: Container, kind: str, event: Object | None, since: float = 0.0) -> Finding:
-    """Explain a probe that fails.
+    """Explain a failing probe.
 
-    :param event: what the kubelet said last, None where it said nothing.
-    :param since: seconds for which the container has run.
+    :param kind: C(liveness), C(readiness) or C(startup).
+    :param event: the latest event of the probe, None if there is none.
+    :param since: for how many seconds the container has been running; 0 if it was killed.
     """
-    if event is not None and (event.get("message") or "").startswith("Startup"):
+    answer = message_of(event or {})
+    if answer.startswith("Startup"):
         kind = "startup"
     probe = container.spec.get(KINDS[kind]) or {}
-    answer = (event or {}).get("message") or "nothing was said of its probe"
-    evidence = f"{answer}{' (%d times)' % event_count(event) if event and event_count(event) > 1 else ''}"
-    shown = f"{kind} probe: {probe_text(probe)}"
+    advice = _advice(container, kind, probe, answer)
+    times = event_count(event) if event else 0
+    evidence = (answer or "no probe event was recorded") + (f" ({times} times)" if times > 1 else "")
     if kind in ("liveness", "startup") and not since:
-        found = container.find(
-            "liveness_kills" if kind == "liveness" else "startup_kills",
-            "its %s probe fails, so it is killed and started again (%d restarts)" % (kind, container.restarts),
-            _advice(container, kind, probe, answer),
-            SUSPICIOUS,
-            evidence,
-        )
+        title = f"fails its {kind} probe and is restarted ({container.restarts} restarts)"
+        found = container.find(f"{kind}_kills", title, advice, SUSPICIOUS, evidence)
     else:
         late = since > patience_of(probe)
-        fault = "readiness_fails" if kind == "readiness" else "startup_fails"
-        title = f"it runs, and its {kind} probe {'fails' if event else 'has not succeeded yet'}"
+        title = f"is running, but its {kind} probe {'fails' if event else 'has not succeeded yet'}"
         severity = "error" if event and late else "warning" if late else "info"
         nameless = _unknown_name(container, probe)
         if nameless:
-            title = f"its {kind} probe asks port {nameless}, and none of its ports has that name"
+            title = f"the {kind} probe uses port {nameless}, but the container has no port with that name"
             severity = "error"
-        found = container.find(fault, title, _advice(container, kind, probe, answer), SLOW, evidence, severity=severity)
-    found.evidence.append(shown)
+        fault = "readiness_fails" if kind == "readiness" else "startup_fails"
+        found = container.find(fault, title, advice, SLOW, evidence, severity=severity)
+    found.evidence.append(f"{kind} probe: {probe_text(probe)}")
     return found
 
 
 def patience_of(probe: Mapping[str, Any]) -> float:
-    """Seconds after the start for which a probe may fail without meaning anything."""
+    """Return for how many seconds after the start of the container a probe may fail without being a fault."""
     tries = int(probe.get("failureThreshold") or 3) * int(probe.get("periodSeconds") or 10)
     return int(probe.get("initialDelaySeconds") or 0) + min(max(tries, 15), 60)
 
 
 def probe_text(probe: Mapping[str, Any]) -> str:
-    """Write a probe for people: C(GET :8080/ready every 5 s, timeout 1 s, fails after 3)."""
+    """Return a probe as text: C(GET :8080/ready every 5 s, timeout 1 s, failure threshold 3)."""
     if not probe:
         return "none"
     http, grpc, tcp = probe.get("httpGet"), probe.get("grpc"), probe.get("tcpSocket")
@@ -90,17 +82,14 @@ def probe_text(probe: Mapping[str, Any]) -> str:
     elif tcp:
         what = f"TCP connection to :{tcp.get('port')}"
     elif grpc:
-        what = f"gRPC health on :{grpc.get('port')}"
+        what = f"gRPC health check on :{grpc.get('port')}"
     else:
-        # Not the command's arguments: people write passwords there.
+        # Without the arguments of the command, which may contain passwords.
         what = f"command {((probe.get('exec') or {}).get('command') or ['?'])[0]}"
-    delay = probe.get("initialDelaySeconds") or 0
-    return "{}{} every {} s, timeout {} s, fails after {}".format(
-        what,
-        f", first after {delay} s" if delay else "",
-        probe.get("periodSeconds") or 10,
-        probe.get("timeoutSeconds") or 1,
-        probe.get("failureThreshold") or 3,
+    delay = probe.get("initialDelaySeconds")
+    return (
+        f"{what} every {probe.get('periodSeconds') or 10} s, {f'initial delay {delay} s, ' if delay else ''}"
+        f"timeout {probe.get('timeoutSeconds') or 1} s, failure threshold {probe.get('failureThreshold') or 3}"
     )
 
 
@@ -109,7 +98,7 @@ def _ports(container: Container) -> list[Mapping[str, Any]]:
 
 
 def _unknown_name(container: Container, probe: Mapping[str, Any]) -> str:
-    """Give the name by which a probe asks a port, where no port of the container has it."""
+    """Return the port name of a probe if no port of the container has it."""
     port = (probe.get("httpGet") or probe.get("tcpSocket") or {}).get("port")
     known = [one.get("name") for one in _ports(container)]
     return port if isinstance(port, str) and not port.isdigit() and port not in known else ""
@@ -117,30 +106,33 @@ def _unknown_name(container: Container, probe: Mapping[str, Any]) -> str:
 
 def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: str) -> str:
     ports = [str(port.get("containerPort")) for port in _ports(container)]
-    port = str(((probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc")) or {}).get("port") or "")
+    port = (probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")
     if _unknown_name(container, probe):
-        named = [f"{one.get('name') or 'without a name'} ({one.get('containerPort')})" for one in _ports(container)]
-        advice = f"Correct the probe's port, or name the port; the container declares {', '.join(named) or 'none'}."
+        names = [f"{one.get('name') or 'unnamed'} ({one.get('containerPort')})" for one in _ports(container)]
+        advice = (
+            f"Correct the port of the probe, or name the port; the container declares {', '.join(names) or 'none'}."
+        )
     elif re.search(r"connection refused", answer):
         declared = f"; the container declares {', '.join(ports)}" if ports else ""
-        advice = "Nothing listens on port {} yet{}. Correct the probe's port, or give the program time with a startupProbe.".format(
-            port or "of the probe",
-            declared,
+        advice = (
+            f"No process listens on {f'port {port}' if port else 'the port of the probe'} yet{declared}. "
+            "Correct the port of the probe, or give the program more time to start with a startupProbe."
         )
     elif re.search(r"statuscode: (404|405)", answer):
-        advice = "Correct the probe's path: the program answers, but not there."
+        advice = "Correct the path of the probe: the program answers, but does not serve this path."
     elif re.search(r"statuscode: 40[13]", answer):
-        advice = "The program wants a login on this path: probe one that needs none."
+        advice = "Use a path that does not require authentication for the probe."
     elif re.search(r"statuscode: 5\d\d", answer):
-        advice = "The program itself says that it is not well: read its log."
+        advice = f"The program reports an error. Read its log: {container.log}."
     elif re.search(r"timeout|deadline exceeded|timed out", answer, re.IGNORECASE):
         advice = (
-            "It answers too late or not at all: read its log, give it more CPU, or raise the probe's timeoutSeconds."
+            f"The program responds too late or not at all. Read its log ({container.log}), raise its CPU limit, "
+            "or raise timeoutSeconds of the probe."
         )
     elif probe.get("exec"):
-        advice = "Run the probe's command in the container (kubectl exec), and read the log."
+        advice = f"Run the command of the probe in the container (kubectl exec), and read the log: {container.log}."
     else:
-        advice = "See the probe, and the container's log."
+        advice = f"Check the probe, and read the log of the container: {container.log}."
     if kind == "liveness":
-        advice += " A program that needs long to start wants a startupProbe."
+        advice += " Use a startupProbe for a program that starts slowly."
     return advice

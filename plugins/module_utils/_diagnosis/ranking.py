@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Root causes before all else: consequences are told with their cause, the same fault of several objects once. Pure functions."""
+"""Rank findings: root causes first, consequences folded into their cause, and one finding for the same fault of several objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Sequence
 from .._kube.objects import Reference
 from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding
 
-# What much else rests on comes first among findings of one severity.
+# Faults on which much else depends come first among the findings of a severity.
 FOUNDATIONS = (
     "node_not_ready",
     "etcd_member",
@@ -26,7 +26,7 @@ FOUNDATIONS = (
 
 
 def ranked(findings: Sequence[Finding]) -> list[Finding]:
-    """Bring findings into the order in which a person should read them, consequences folded into their causes."""
+    """Return findings in the order in which they should be read, with consequences folded into their causes."""
     return sorted(grouped(rooted(findings)), key=_rank)
 
 
@@ -43,19 +43,19 @@ def _rank(finding: Finding) -> tuple[int, int, int, int, str, str]:
 
 
 def rooted(findings: Sequence[Finding]) -> list[Finding]:
-    """Fold every finding that blames an object with a fault of its own into the root of that chain.
+    """Fold each finding that blames an object with a fault into the root cause at the end of that chain.
 
-    Infos explain nothing: what would blame one stands for itself.
+    An info is never the cause of an error or a warning.
     """
     at: dict[Reference, list[int]] = {}
     for index, finding in enumerate(findings):
         at.setdefault(finding.object, []).append(index)
-    root_of: dict[int, tuple[int, list[int]]] = {}
+    known: dict[int, list[int]] = {}
 
     def climb(index: int, seen: set[int]) -> list[int]:
-        """Give the way from a finding to its root, itself first."""
-        if index in root_of:
-            return root_of[index][1]
+        """Return the chain from a finding to its root cause, starting with the finding."""
+        if index in known:
+            return known[index]
         best: list[int] = [index]
         finding = findings[index]
         for blamed in finding.blames:
@@ -63,62 +63,62 @@ def rooted(findings: Sequence[Finding]) -> list[Finding]:
                 above = findings[other]
                 if other == index or other in seen or not _explains(above, finding):
                     continue
-                way = [index] + climb(other, seen | {index})
-                if len(best) == 1 or _rank(findings[way[-1]]) < _rank(findings[best[-1]]):
-                    best = way
-        root_of[index] = (best[-1], best)
+                chain = [index, *climb(other, seen | {index})]
+                if len(best) == 1 or _rank(findings[chain[-1]]) < _rank(findings[best[-1]]):
+                    best = chain
+        known[index] = best
         return best
 
-    ways = [climb(index, {index}) for index in range(len(findings))]
-    roots = [finding for index, finding in enumerate(findings) if len(ways[index]) == 1 and not finding.link]
-    for way in ways:
-        if len(way) > 1:
-            _fold(findings[way[-1]], [findings[step] for step in way])
+    chains = [climb(index, {index}) for index in range(len(findings))]
+    roots = [finding for index, finding in enumerate(findings) if len(chains[index]) == 1 and not finding.link]
+    for chain in chains:
+        if len(chain) > 1:
+            _fold(findings[chain[-1]], [findings[step] for step in chain])
     return roots
 
 
 def _explains(above: Finding, below: Finding) -> bool:
-    # One object's findings explain each other only as the rules say: what blames its own object is a consequence.
+    # A finding that blames its own object is a consequence of another finding on that object.
     if above.object == below.object and above.object in above.blames:
         return False
     return above.severity != "info" or below.severity == "info"
 
 
-def _fold(root: Finding, way: Sequence[Finding]) -> None:
-    """Tell a consequence with its root, and let it be as severe as the worst that follows from it."""
-    said = chain_of(way)
-    reach = len({finding.object for finding in way}) * 10 + len(way)
+def _fold(root: Finding, chain: Sequence[Finding]) -> None:
+    """Add a consequence to its root cause, which gets the highest severity of its consequences."""
+    causes = chain_of(chain)
+    reach = len({finding.object for finding in chain}) * 10 + len(chain)
     if reach > root.reach:
-        # The chain that leads farthest begins with what people notice.
-        root.causes, root.reach = said, reach
-    symptom = way[0]
+        # The longest chain starts at what users notice.
+        root.causes, root.reach = causes, reach
+    symptom = chain[0]
     if symptom.object != root.object and str(symptom.object) not in root.others:
         root.others.append(str(symptom.object))
     if SEVERITIES.index(symptom.severity) < SEVERITIES.index(root.severity):
         root.severity = symptom.severity
 
 
-def chain_of(way: Sequence[Finding]) -> list[str]:
-    """Tell a chain from its symptom to its root; an object that comes twice in a row is named once."""
-    said: list[str] = []
+def chain_of(chain: Sequence[Finding]) -> list[str]:
+    """Return a chain from the symptom to the root cause as text; an object is named once if it repeats."""
+    texts: list[str] = []
     before: Reference | None = None
-    for finding in way:
-        said.append(finding.title if finding.object == before else sentence(finding))
+    for finding in chain:
+        texts.append(finding.title if finding.object == before else sentence(finding))
         before = finding.object
-    return said
+    return texts
 
 
 def sentence(finding: Finding) -> str:
-    """Name the object and what is wrong with it."""
+    """Return the object of a finding with its title."""
     return f"{finding.object}: {finding.title}"
 
 
 def grouped(findings: Sequence[Finding]) -> list[Finding]:
-    """Tell the same fault of several pods or objects once, with their number."""
+    """Merge findings about the same fault of several pods or objects."""
     groups: dict[tuple[str, ...], Finding] = {}
     for finding in findings:
         about = finding.about or str(finding.object)
-        # The same missing thing of two namespaces is two things to do.
+        # The same fault in two namespaces needs two remedies.
         where = "" if finding.about else finding.object.namespace
         key = (finding.fault, about, finding.container if not finding.about else "", where)
         first = groups.get(key)

@@ -1,18 +1,20 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a cluster page by page, and keeping of every object only what the rules look at."""
+"""Read the objects of a cluster page by page, and keep only the fields that the rules need."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, NamedTuple
+from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlencode
 
 from .._kube.api import ApiError, Client
+from .sources import SOURCES
+from .view import is_healthy
 
 Trim = Callable[[Dict[str, Any]], Dict[str, Any]]
 PAGE = 500
-# A list of names without contents: what is in Secrets and ConfigMaps is nobody's business here.
+# A list without contents: the data of Secrets and ConfigMaps is not needed and must not be read.
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
 EXPIRED = 410
@@ -27,7 +29,7 @@ METADATA = (
     "generation",
     "finalizers",
 )
-# Of annotations, only those that a rule reads; others can hold whole manifests.
+# Only annotations that a rule needs; others may contain whole manifests.
 ANNOTATIONS = (
     "deployment.kubernetes.io/revision",
     "storageclass.kubernetes.io/is-default-class",
@@ -41,71 +43,14 @@ ANNOTATIONS = (
 )
 
 
-class Source(NamedTuple):
-    """Where a kind is listed. C(group): the path before C(namespaces/…); C(fields): a field selector."""
-
-    kind: str
-    api_version: str
-    plural: str
-    namespaced: bool = True
-    names_only: bool = False
-    fields: str = ""
-
-    def path(self, namespace: str) -> str:
-        """Give the path of the list, of all namespaces where none is named."""
-        root = "/apis/" + self.api_version if "/" in self.api_version else "/api/" + self.api_version
-        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return f"{root}{inside}/{self.plural}"
-
-
-SOURCES = {
-    source.kind: source
-    for source in (
-        Source("Pod", "v1", "pods"),
-        Source("Node", "v1", "nodes", False),
-        Source("Namespace", "v1", "namespaces", False),
-        Source("Event", "v1", "events", fields="type=Warning"),
-        Source("Deployment", "apps/v1", "deployments"),
-        Source("ReplicaSet", "apps/v1", "replicasets"),
-        Source("StatefulSet", "apps/v1", "statefulsets"),
-        Source("DaemonSet", "apps/v1", "daemonsets"),
-        Source("Job", "batch/v1", "jobs"),
-        Source("CronJob", "batch/v1", "cronjobs"),
-        Source("Service", "v1", "services"),
-        Source("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
-        Source("Ingress", "networking.k8s.io/v1", "ingresses"),
-        Source("IngressClass", "networking.k8s.io/v1", "ingressclasses", False),
-        Source("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
-        Source("PersistentVolumeClaim", "v1", "persistentvolumeclaims"),
-        Source("PersistentVolume", "v1", "persistentvolumes", False),
-        Source("StorageClass", "storage.k8s.io/v1", "storageclasses", False),
-        Source("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
-        Source("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
-        Source(
-            "ValidatingWebhookConfiguration",
-            "admissionregistration.k8s.io/v1",
-            "validatingwebhookconfigurations",
-            False,
-        ),
-        Source(
-            "MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", False
-        ),
-        Source("APIService", "apiregistration.k8s.io/v1", "apiservices", False),
-        Source("CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions", False, True),
-        Source("ResourceQuota", "v1", "resourcequotas"),
-        Source("Secret", "v1", "secrets", True, True),
-        Source("ConfigMap", "v1", "configmaps", True, True),
-    )
-}
-
-
 def read_list(
     client: Client, path: str, trim: Trim, query: Mapping[str, str] | None = None, accept: str = "application/json"
 ) -> list[dict[str, Any]]:
     """Read a list page by page.
 
-    :param trim: called with every item; what it returns is kept.
-    :raises ApiError: the server refuses. :raises Unreachable: it does not answer.
+    :param trim: called with each item; its result is kept.
+    :raises ApiError: the server rejects the request.
+    :raises Unreachable: the server does not respond.
     """
     found: list[dict[str, Any]] = []
     wanted = dict(query or {}, limit=str(PAGE))
@@ -116,7 +61,7 @@ def read_list(
         except ApiError as error:
             if error.status != EXPIRED or not again:
                 raise
-            # The list took longer than the server keeps its state: once more, from the beginning and in one piece.
+            # The continue token has expired: read the list once more from the beginning, in one request.
             again, found = False, []
             wanted = dict(query or {})
             continue
@@ -124,24 +69,23 @@ def read_list(
         more = (answer.get("metadata") or {}).get("continue")
         if not more:
             return found
-        wanted = dict(query or {}, limit=str(PAGE))
-        wanted["continue"] = more
+        wanted = {**(query or {}), "limit": str(PAGE), "continue": more}
 
 
 def read_kind(
     client: Client, kind: str, namespace: str = "", query: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Read all objects of a kind that the rules know, trimmed.
+    """Return all objects of a kind in :data:`SOURCES`, trimmed.
 
-    :param namespace: all where it is empty.
+    :param namespace: empty for all namespaces.
     """
     source = SOURCES[kind]
     shape = _SHAPES.get(kind, _plain)
-    words: dict[str, str] = {}
+    interned: dict[str, str] = {}
 
     def trim(item: dict[str, Any]) -> dict[str, Any]:
         content = shape(item)
-        content["metadata"] = _metadata(item.get("metadata") or {}, words)
+        content["metadata"] = _metadata(item.get("metadata") or {}, interned)
         content["kind"], content["apiVersion"] = source.kind, source.api_version
         return content
 
@@ -152,28 +96,34 @@ def read_kind(
     return read_list(client, source.path(namespace), trim, wanted, accept)
 
 
-def _metadata(metadata: Mapping[str, Any], words: dict[str, str]) -> dict[str, Any]:
-    """Keep what rules read. C(words) holds every word once: thousands of pods share their labels."""
-    kept: dict[str, Any] = {key: metadata[key] for key in METADATA if metadata.get(key)}
-    labels = kept.get("labels")
-    if labels:
-        kept["labels"] = {words.setdefault(key, key): words.setdefault(value, value) for key, value in labels.items()}
+def _pick(content: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return the fields of a mapping that are set."""
+    return {key: content[key] for key in keys if content.get(key)}
+
+
+def _metadata(metadata: Mapping[str, Any], interned: dict[str, str]) -> dict[str, Any]:
+    """Return the metadata that rules need.
+
+    :param interned: each text once, since thousands of pods have the same labels.
+    """
+
+    def intern(value: Any) -> Any:
+        return interned.setdefault(value, value) if isinstance(value, str) else value
+
+    def strings(content: Mapping[str, Any]) -> dict[str, Any]:
+        return {intern(key): intern(value) for key, value in content.items()}
+
+    kept = _pick(metadata, *METADATA)
+    if "labels" in kept:
+        kept["labels"] = strings(kept["labels"])
     if "namespace" in kept:
-        kept["namespace"] = words.setdefault(kept["namespace"], kept["namespace"])
-    annotations = metadata.get("annotations")
-    if annotations:
-        few = {key: annotations[key] for key in ANNOTATIONS if key in annotations}
-        if few:
-            kept["annotations"] = few
+        kept["namespace"] = intern(kept["namespace"])
+    annotations = metadata.get("annotations") or {}
+    few = {key: annotations[key] for key in ANNOTATIONS if key in annotations}
+    if few:
+        kept["annotations"] = few
     if "ownerReferences" in kept:
-        kept["ownerReferences"] = [
-            {
-                words.setdefault(key, key): words.setdefault(value, value) if isinstance(value, str) else value
-                for key, value in owner.items()
-            }
-            for owner in kept["ownerReferences"]
-            if owner.get("controller")
-        ]
+        kept["ownerReferences"] = [strings(owner) for owner in kept["ownerReferences"] if owner.get("controller")]
     return kept
 
 
@@ -182,34 +132,30 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pod(item: dict[str, Any]) -> dict[str, Any]:
-    """Keep all of a pod that something may be wrong with, and little of one that is well."""
+    """Return most of a pod that may have a fault, and little of a healthy one."""
     spec, status = item.get("spec") or {}, item.get("status") or {}
-    if not _healthy(item):
+    if not is_healthy(item):
         status = {key: value for key, value in status.items() if key not in ("hostIPs", "podIPs", "qosClass")}
         kept_spec = {key: spec[key] for key in POD_SPEC if key in spec}
         kept_spec["containers"] = [_container(container) for container in spec.get("containers") or []]
         if spec.get("initContainers"):
             kept_spec["initContainers"] = [_container(container) for container in spec["initContainers"]]
         return {"spec": kept_spec, "status": status}
-    light: dict[str, Any] = {"containers": [_light(container) for container in spec.get("containers") or []]}
+    containers = spec.get("containers") or []
+    light: dict[str, Any] = {"containers": [_light(container) for container in containers]}
     if (item.get("metadata") or {}).get("namespace") == "kube-system":
-        # The versions of the system's parts are in their images' names.
-        for few_of, container in zip(light["containers"], spec.get("containers") or []):
+        # The images contain the versions of the system components.
+        for few_of, container in zip(light["containers"], containers):
             few_of["image"] = container.get("image") or ""
-    for key in ("nodeName", "hostNetwork", "overhead"):
-        if spec.get(key):
-            light[key] = spec[key]
+    light.update(_pick(spec, "nodeName", "hostNetwork", "overhead"))
     sidecars = [_light(one) for one in spec.get("initContainers") or [] if one.get("ports") or one.get("resources")]
     if sidecars:
         light["initContainers"] = sidecars
-    claims = [volume for volume in spec.get("volumes") or [] if volume.get("persistentVolumeClaim")]
-    if claims:
-        light["volumes"] = claims
+    light.update(_claims(spec))
     few: dict[str, Any] = {"phase": status.get("phase")}
     if status.get("phase") != "Succeeded":
         few["conditions"] = _READY
-    if status.get("podIP"):
-        few["podIP"] = status["podIP"]
+    few.update(_pick(status, "podIP"))
     started = [(state.get("state") or {}).get("running") or {} for state in status.get("containerStatuses") or []]
     latest = max((running.get("startedAt") or "" for running in started), default="")
     if latest:
@@ -233,6 +179,7 @@ POD_SPEC = (
     "affinity",
     "tolerations",
 )
+# Without env, which may contain passwords.
 CONTAINER = (
     "name",
     "image",
@@ -248,57 +195,32 @@ CONTAINER = (
 )
 
 
-def _healthy(item: Mapping[str, Any]) -> bool:
-    metadata, status = item.get("metadata") or {}, item.get("status") or {}
-    if metadata.get("deletionTimestamp"):
-        return False
-    if status.get("phase") == "Succeeded":
-        return True
-    states = (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or [])
-    if any(state.get("restartCount") for state in states):
-        return False
-    return any(
-        condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in status.get("conditions") or []
-    )
-
-
 def _container(container: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep of a container what explains it: no environment, people write passwords there."""
     return {key: container[key] for key in CONTAINER if key in container}
 
 
 def _light(container: Mapping[str, Any]) -> dict[str, Any]:
-    few: dict[str, Any] = {"name": container["name"]}
-    if container.get("ports"):
-        few["ports"] = container["ports"]
+    few = _pick(container, "name", "ports", "restartPolicy")
     requests = (container.get("resources") or {}).get("requests")
-    if requests:
-        few["resources"] = {"requests": requests}
-    if container.get("restartPolicy"):
-        few["restartPolicy"] = container["restartPolicy"]
-    return few
+    return {**few, "resources": {"requests": requests}} if requests else few
+
+
+def _claims(spec: Mapping[str, Any]) -> dict[str, Any]:
+    claims = [volume for volume in spec.get("volumes") or [] if volume.get("persistentVolumeClaim")]
+    return {"volumes": claims} if claims else {}
 
 
 def _workload(item: dict[str, Any]) -> dict[str, Any]:
-    """Keep of a workload all but the most of its template."""
+    """Return a workload with a small part of its pod template."""
     spec = dict(item.get("spec") or {})
     template = spec.pop("template", None) or {}
     inner = template.get("spec") or {}
-    kept = {key: inner[key] for key in ("serviceAccountName", "nodeSelector") if inner.get(key)}
-    kept["containers"] = [
-        {key: container[key] for key in ("name", "image", "ports", "resources") if container.get(key)}
-        for container in inner.get("containers") or []
-    ]
+    kept = _pick(inner, "serviceAccountName", "nodeSelector")
+    kept["containers"] = [_pick(one, "name", "image", "ports", "resources") for one in inner.get("containers") or []]
     sidecars = [one for one in inner.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
     if sidecars:
-        kept["initContainers"] = [
-            {key: one[key] for key in ("name", "ports", "resources", "restartPolicy") if one.get(key)}
-            for one in sidecars
-        ]
-    claims = [volume for volume in inner.get("volumes") or [] if volume.get("persistentVolumeClaim")]
-    if claims:
-        kept["volumes"] = claims
+        kept["initContainers"] = [_pick(one, "name", "ports", "resources", "restartPolicy") for one in sidecars]
+    kept.update(_claims(inner))
     labels = (template.get("metadata") or {}).get("labels") or {}
     spec["template"] = {"metadata": {"labels": labels}, "spec": kept}
     return {"spec": spec, "status": item.get("status") or {}}
@@ -310,33 +232,23 @@ def _replica_set(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event(item: dict[str, Any]) -> dict[str, Any]:
-    about = item.get("involvedObject") or {}
-    kept = {
-        key: item[key]
-        for key in ("type", "reason", "message", "count", "series", "lastTimestamp", "eventTime")
-        if item.get(key)
-    }
-    kept["involvedObject"] = {
-        key: about[key] for key in ("kind", "namespace", "name", "uid", "fieldPath") if about.get(key)
-    }
-    return kept
+    kept = _pick(item, "type", "reason", "message", "count", "series", "lastTimestamp", "eventTime")
+    involved = item.get("involvedObject") or {}
+    return {**kept, "involvedObject": _pick(involved, "kind", "namespace", "name", "uid", "fieldPath")}
 
 
 def _node(item: dict[str, Any]) -> dict[str, Any]:
-    spec, status = item.get("spec") or {}, item.get("status") or {}
-    few = {
-        key: status[key] for key in ("conditions", "addresses", "nodeInfo", "capacity", "allocatable") if key in status
-    }
-    return {"spec": spec, "status": few}
+    status = _pick(item.get("status") or {}, "conditions", "addresses", "nodeInfo", "capacity", "allocatable")
+    return {"spec": item.get("spec") or {}, "status": status}
 
 
 def _endpoints(item: dict[str, Any]) -> dict[str, Any]:
-    """Keep of an EndpointSlice how many endpoints are ready, and its ports; of the API servers' own also the addresses."""
-    own = (item.get("metadata") or {}).get("namespace") == "default"
+    """Return the ports of an EndpointSlice and which endpoints are ready; the addresses only in namespace default, for the API servers."""
+    with_addresses = (item.get("metadata") or {}).get("namespace") == "default"
     kept = []
     for one in item.get("endpoints") or []:
         few: dict[str, Any] = {"ready": (one.get("conditions") or {}).get("ready", True) is not False}
-        if own:
+        if with_addresses:
             few["addresses"] = one.get("addresses") or []
         kept.append(few)
     return {"ports": item.get("ports") or [], "endpoints": kept}

@@ -1,214 +1,209 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Autoscalers that cannot scale, and disruption budgets that forbid everything or nothing. Pure functions.
+"""HorizontalPodAutoscalers that cannot scale, and PodDisruptionBudgets without effect or with too much of it: pure functions.
 
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/ and .../configure-pdb/
 """
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Any, Mapping
 
 from .._kube.objects import Reference, reference
+from .._kube.readiness import condition
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line, shortened
 from .services import template_labels, templates
-from .view import Object, View, conditions, expressions_match, has_labels, named
+from .view import (
+    Object,
+    View,
+    expressions_match,
+    has_labels,
+    is_finished,
+    labels_text,
+    message_of,
+    named,
+    spec_of,
+    status_of,
+)
 
 METRICS = Reference("apiregistration.k8s.io/v1", "APIService", "", "v1beta1.metrics.k8s.io")
+# The controller may need this many seconds for the first metrics of a new autoscaler.
+YOUNG_AUTOSCALER, YOUNG_BUDGET = 90, 15
 
 
 def autoscalers(view: View) -> list[Finding]:
-    """Explain every HorizontalPodAutoscaler that cannot do its work; one at its limits is well."""
-    found: list[Finding] = []
-    for content in view.all("HorizontalPodAutoscaler"):
-        if not content["metadata"].get("deletionTimestamp"):
-            found += _autoscaler(view, content)
-    return found
+    """Explain every HorizontalPodAutoscaler that cannot scale; reaching minReplicas or maxReplicas is not a fault."""
+    return [finding for content in view.alive("HorizontalPodAutoscaler") for finding in _autoscaler(view, content)]
 
 
 def _autoscaler(view: View, content: Object) -> list[Finding]:
-    name, spec, said = reference(content), content.get("spec") or {}, conditions(content)
-    target = spec.get("scaleTargetRef") or {}
+    name = reference(content)
+    target = spec_of(content).get("scaleTargetRef") or {}
     aim = Reference(target.get("apiVersion") or "", target.get("kind") or "", name.namespace, target.get("name") or "")
-    able, active = said.get("AbleToScale") or {}, said.get("ScalingActive") or {}
-    message = one_line(active.get("message") or "")
+    able, active = condition(content, "AbleToScale"), condition(content, "ScalingActive")
+    reason, message = active.get("reason") or "", one_line(message_of(active))
     if view.missing(aim.kind, name.namespace, aim.name) or able.get("reason") == "FailedGetScale":
-        there = view.names(aim.kind, name.namespace)
+        existing = shortened(view.names(aim.kind, name.namespace), 6) or "none"
         return [
             Finding(
                 "hpa_target_missing",
                 "error",
                 name,
-                f"{aim.kind} {aim.name}, which it is to scale, is not there",
-                evidence=[f"{aim.kind}s there: {shortened(there, 6) or 'none'}"]
-                + ([one_line(able.get("message") or "")] if able.get("status") == "False" else []),
+                f"its target {aim.kind} {aim.name} does not exist",
+                evidence=[f"{aim.kind}s in namespace {name.namespace}: {existing}"]
+                + ([one_line(message_of(able))] if able.get("status") == "False" else []),
                 advice="Correct scaleTargetRef, or create the target.",
                 patience=HOPELESS,
             )
         ]
     lacking = _without_requests(view, content, aim)
     if lacking or "missing request for" in message:
-        resources = sorted({resource for resource, _containers in lacking}) or ["cpu"]
-        containers = sorted({one for _resource, some in lacking for one in some})
+        resources = " and ".join(sorted(lacking)) or "cpu"
+        containers = sorted({container for some in lacking.values() for container in some})
         return [
             Finding(
                 "hpa_requests_missing",
                 "error",
                 name,
-                "its target {} {} requests no {}, so there is no utilization to scale by".format(
-                    aim.kind, aim.name, " and no ".join(resources)
-                ),
+                f"its target {aim.kind} {aim.name} has no requests for {resources}, so utilization cannot be computed",
                 evidence=([f"containers without the request: {', '.join(containers)}"] if containers else [])
-                + ([f"{active.get('reason')}: {message}"] if active.get("status") == "False" else []),
-                advice="Set resources.requests of every container of the target.",
+                + ([f"{reason}: {message}"] if active.get("status") == "False" else []),
+                advice="Set resources.requests in every container of the target.",
                 patience=HOPELESS,
             )
         ]
-    if active.get("status") != "False" or active.get("reason") == "ScalingDisabled":
+    if active.get("status") != "False" or reason == "ScalingDisabled":
         return []
-    reason = active.get("reason") or ""
-    young = view.age(content) < 90
+    # FailedGetResourceMetric and FailedGetContainerResourceMetric; other reasons are about custom and external metrics.
     resource = "esource" in reason
-    no_pods = "no metrics returned" in message or "did not receive metrics" in message
+    no_samples = "no metrics returned" in message or "did not receive metrics" in message
     return [
         Finding(
             "hpa_metrics_missing",
-            "warning" if young and no_pods else "error",
+            "warning" if no_samples and view.age(content) < YOUNG_AUTOSCALER else "error",
             name,
-            f"it gets no metrics ({reason})",
+            f"it receives no metrics ({reason})",
             evidence=[message],
-            advice="Install metrics-server, or see why it does not answer (kubectl get apiservice v1beta1.metrics.k8s.io)."
+            advice="Install metrics-server, or check why it does not respond: kubectl get apiservice v1beta1.metrics.k8s.io"
             if resource
-            else "See what serves these metrics (an adapter for custom or external metrics), and their names.",
+            else "Check the adapter that serves these custom or external metrics, and the names of the metrics.",
             patience=SUSPICIOUS if reason.startswith("FailedGet") else HOPELESS,
             blames=(METRICS, aim) if resource else (aim,),
-            about="resource metrics" if resource and not no_pods else "",
+            about="resource metrics" if resource and not no_samples else "",
         )
     ]
 
 
-def _without_requests(view: View, content: Object, aim: Reference) -> list[tuple[str, list[str]]]:
-    """Name the containers of a target that lack a request which a utilization is a share of."""
-    live = view.get(aim.kind, aim.namespace, aim.name)
-    if live is None:
-        return []
-    containers = (((live.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or []
-    lacking = []
-    for metric in (content.get("spec") or {}).get("metrics") or []:
+def _without_requests(view: View, content: Object, aim: Reference) -> dict[str, list[str]]:
+    """Return the containers of a target that lack a request, by the resource whose utilization is a percentage of it."""
+    live = view.get(aim.kind, aim.namespace, aim.name) or {}
+    containers = ((spec_of(live).get("template") or {}).get("spec") or {}).get("containers") or []
+    lacking: dict[str, list[str]] = {}
+    for metric in spec_of(content).get("metrics") or []:
         source = metric.get("resource") or metric.get("containerResource") or {}
-        if (source.get("target") or {}).get("type") != "Utilization":
-            continue
-        resource, only = str(source.get("name")), source.get("container")
-        without = [
-            container["name"]
-            for container in containers
-            if not _asks(container, resource) and (not only or container["name"] == only)
-        ]
-        if without:
-            lacking.append((resource, without))
+        if (source.get("target") or {}).get("type") == "Utilization":
+            resource, only = str(source.get("name")), source.get("container")
+            for container in containers:
+                if only in (None, "", container["name"]) and not _requests(container, resource):
+                    lacking.setdefault(resource, []).append(container["name"])
     return lacking
 
 
-def _asks(container: Mapping[str, Mapping[str, Mapping[str, str]]], resource: str) -> bool:
+def _requests(container: Mapping[str, Any], resource: str) -> bool:
     resources = container.get("resources") or {}
-    # A limit without a request is a request of the same size.
+    # Kubernetes sets a missing request to the limit.
     return bool((resources.get("requests") or {}).get(resource) or (resources.get("limits") or {}).get(resource))
 
 
 def budgets(view: View) -> list[Finding]:
-    """Find disruption budgets that match nothing, forbid every eviction, or overlap."""
+    """Find PodDisruptionBudgets that match no pods, never allow an eviction, or overlap."""
     found: list[Finding] = []
     covered: dict[str, list[Object]] = {}
-    for budget in view.all("PodDisruptionBudget"):
-        name, spec = reference(budget), budget.get("spec") or {}
-        if budget["metadata"].get("deletionTimestamp") or not view.known("Pod", name.namespace):
+    for budget in view.alive("PodDisruptionBudget"):
+        namespace, selector = reference(budget).namespace, spec_of(budget).get("selector") or {}
+        if not view.known("Pod", namespace):
             continue
-        selector = spec.get("selector") or {}
-        pods = [pod for pod in view.matching(name.namespace, selector) if not _over(pod)]
+        pods = [pod for pod in view.matching(namespace, selector) if not is_finished(pod)]
         for pod in pods:
             covered.setdefault(named(pod), []).append(budget)
-        found += _budget(view, budget, pods, selector)
+        found += _disruptions(view, budget, pods) if pods else _matches_nothing(view, budget, selector)
     return found + _overlaps(covered)
 
 
-def _over(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _budget(view: View, budget: Object, pods: list[Object], selector: Object) -> list[Finding]:
-    name, spec, status = reference(budget), budget.get("spec") or {}, budget.get("status") or {}
-    labels = selector.get("matchLabels") or {}
+def _matches_nothing(view: View, budget: Object, selector: Object) -> list[Finding]:
+    name, labels = reference(budget), selector.get("matchLabels") or {}
     rules = selector.get("matchExpressions") or []
-    if not pods:
-        for content in templates(view, name.namespace):
-            if has_labels(template_labels(content), labels) and expressions_match(template_labels(content), rules):
-                return []
-        if view.age(budget) < 15:
-            return []
-        return [
-            Finding(
-                "pdb_matches_nothing",
-                "warning",
-                name,
-                "its selector matches no pod (%s)"
-                % (", ".join("{}={}".format(*pair) for pair in sorted(labels.items())) or "by expressions"),
-                evidence=[f"expectedPods: {status.get('expectedPods', 0)}"],
-                advice="Correct the selector: as it is, the budget protects nothing.",
-                patience=SLOW,
-            )
-        ]
-    if status.get("disruptionsAllowed", 1) != 0 or "disruptionsAllowed" not in status:
-        return []
-    limit = (
-        f"minAvailable {spec['minAvailable']}"
-        if "minAvailable" in spec
-        else f"maxUnavailable {spec.get('maxUnavailable')}"
+    matches_template = any(
+        has_labels(template_labels(content), labels) and expressions_match(template_labels(content), rules)
+        for content in templates(view, name.namespace)
     )
-    healthy, expected = status.get("currentHealthy", 0), status.get("expectedPods", 0)
-    owners = tuple({view.made_by(pod): None for pod in pods})
+    if matches_template or view.age(budget) < YOUNG_BUDGET:
+        return []
+    return [
+        Finding(
+            "pdb_matches_nothing",
+            "warning",
+            name,
+            f"its selector matches no pods ({labels_text(labels) or 'matchExpressions'})",
+            evidence=[f"expectedPods: {(budget.get('status') or {}).get('expectedPods', 0)}"],
+            advice="Correct the selector; as it is, the budget protects no pods.",
+            patience=SLOW,
+        )
+    ]
+
+
+def _disruptions(view: View, budget: Object, pods: list[Object]) -> list[Finding]:
+    """Explain a budget that allows no disruptions now: a consequence of unhealthy pods, or a setting that never allows any."""
+    name, spec, status = reference(budget), spec_of(budget), status_of(budget)
+    healthy, expected, desired = (
+        status.get("currentHealthy", 0),
+        status.get("expectedPods", 0),
+        status.get("desiredHealthy"),
+    )
+    if status.get("disruptionsAllowed", 1) != 0 or expected <= healthy > (desired or 0):
+        return []
     if healthy < expected:
         return [
             Finding(
                 "pdb_allows_nothing",
                 "info",
                 name,
-                "it allows no eviction while %d of %d pods are not healthy" % (expected - healthy, expected),
-                blames=owners,
+                f"it allows no evictions while {expected - healthy} of {expected} pods are not healthy",
+                blames=tuple({view.made_by(pod): None for pod in pods}),
                 link=True,
             )
         ]
-    if healthy > status.get("desiredHealthy", 0):
-        return []
+    field = "minAvailable" if "minAvailable" in spec else "maxUnavailable"
     return [
         Finding(
             "pdb_allows_nothing",
             "warning",
             name,
-            "it never allows a pod to be evicted (%s with %d pods), so nodes cannot be drained" % (limit, expected),
-            evidence=[
-                "disruptionsAllowed 0, currentHealthy %d, desiredHealthy %s" % (healthy, status.get("desiredHealthy"))
-            ],
-            advice="Use maxUnavailable: 1, or more replicas than minAvailable.",
+            f"it never allows an eviction ({field}: {spec.get(field)} with {expected} pods), so nodes cannot be drained",
+            evidence=[f"disruptionsAllowed: 0, currentHealthy: {healthy}, desiredHealthy: {desired}"],
+            advice="Set maxUnavailable: 1, or run more replicas than minAvailable.",
             patience=SLOW,
         )
     ]
 
 
 def _overlaps(covered: Mapping[str, list[Object]]) -> list[Finding]:
+    """Find pods that several budgets match.
+
+    :param covered: Budgets by the pod that they match.
+    """
     found: dict[tuple[str, ...], Finding] = {}
     for pod, some in sorted(covered.items()):
-        if len(some) < 2:
-            continue
-        names = sorted(named(budget) for budget in some)
-        if tuple(names) not in found:
-            found[tuple(names)] = Finding(
+        names = tuple(sorted(map(named, some)))
+        if len(some) > 1 and names not in found:
+            found[names] = Finding(
                 "pdb_overlap",
                 "warning",
                 reference(some[0]),
-                f"{len(names)} disruption budgets match the same pods: {', '.join(names)}",
+                f"{len(names)} PodDisruptionBudgets match the same pods: {', '.join(names)}",
                 evidence=[f"pod {pod}"],
-                advice="Let one budget match each pod: the API server refuses to evict a pod with several.",
+                advice="Change the selectors so that one budget matches each pod; the API server does not evict a pod that several budgets match.",
                 others=[str(reference(budget)) for budget in some[1:]],
                 patience=SLOW,
             )

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why no node takes a pod, from what the scheduler says in the pod's condition PodScheduled: pure functions.
+"""Explain why a pod is not scheduled, from the scheduler's message in the condition PodScheduled of the pod.
 
-The scheduler counts the nodes by the first of its filters that refuses each:
+The scheduler counts the nodes by the first of its filters that rejects each of them:
 https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 """
 
@@ -14,21 +14,39 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from .._kube.objects import Reference
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
-from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, shortened
-from .view import View, conditions, expressions_match, has_labels, named
+from .finding import HOPELESS, Finding, one_line, pod_finding, shortened
+from .view import (
+    Object,
+    View,
+    claim_names,
+    conditions,
+    expressions_match,
+    has_labels,
+    is_deleted,
+    is_finished,
+    labels_of,
+    labels_text,
+    message_of,
+    name_of,
+    named,
+    namespace_of,
+    node_name,
+    spec_of,
+    status_of,
+)
 
 CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane"
 
 
 class Refusal(NamedTuple):
-    """So many nodes refuse a pod for one reason."""
+    """The number of nodes that reject a pod for one reason."""
 
     nodes: int
     reason: str
     fault: str
 
 
-# What the scheduler's filters say, and the fault that it is. The first that fits counts.
+# Patterns for the messages of the scheduler's filters, with the fault. The first match counts.
 REASONS = (
     (r"persistentvolumeclaim .* not found", "claim_missing"),
     (r"persistentvolumeclaim .* is being deleted", "claim_deleted"),
@@ -45,43 +63,45 @@ REASONS = (
     (r"free ports", "unschedulable_ports"),
     (r"were unschedulable", "unschedulable_cordoned"),
 )
+# The scheduler's reason is appended to the title.
 TITLES = {
-    "unschedulable_resources": "no node has room for the pod: %s",
-    "unschedulable_taint": "the pod does not tolerate the taints of the nodes: %s",
-    "unschedulable_affinity": "no node fits the pod's node selector or affinity: %s",
-    "unschedulable_spread": "no node fits the pod's topology spread constraints: %s",
-    "unschedulable_volume": "the pod's volume and the nodes do not fit together: %s",
-    "unschedulable_ports": "the host port that the pod wants is taken on every node: %s",
-    "unschedulable_cordoned": "the nodes that would fit are cordoned: %s",
-    "unschedulable": "no node takes the pod: %s",
-    "claim_missing": "the pod's PersistentVolumeClaim is not there: %s",
-    "claim_deleted": "the pod's PersistentVolumeClaim is being deleted: %s",
-    "claim_in_use": "another pod has the volume that one pod at a time may use: %s",
-    "claim_unbound": "the pod waits for its PersistentVolumeClaim: %s",
+    "unschedulable_resources": "no node has enough free resources for the pod",
+    "unschedulable_taint": "the pod does not tolerate the taints of the nodes",
+    "unschedulable_affinity": "no node matches the pod's node selector or affinity",
+    "unschedulable_spread": "no node satisfies the pod's topology spread constraints",
+    "unschedulable_volume": "the pod's volume cannot be used on the nodes",
+    "unschedulable_ports": "the host port of the pod is in use on every node",
+    "unschedulable_cordoned": "the suitable nodes are cordoned",
+    "unschedulable": "the pod cannot be scheduled",
+    "claim_missing": "the pod's PersistentVolumeClaim does not exist",
+    "claim_deleted": "the pod's PersistentVolumeClaim is being deleted",
+    "claim_in_use": "another pod uses the ReadWriteOncePod volume of the pod",
+    "claim_unbound": "the pod's PersistentVolumeClaim is not bound",
 }
 ADVICE = {
-    "unschedulable_taint": "Give the pod a toleration for the taint, or take the taint off a node (kubectl taint nodes NODE KEY-).",
-    "unschedulable_spread": "Relax the constraint (whenUnsatisfiable: ScheduleAnyway, a larger maxSkew), or add nodes in the missing domain.",
-    "unschedulable_volume": "Run the pod where its volume is, or give it a volume of a class with volumeBindingMode WaitForFirstConsumer.",
-    "unschedulable_ports": "Leave hostPort out and use a Service, or have no more pods than nodes.",
-    "unschedulable_cordoned": "Make a node schedulable again: kubectl uncordon NODE.",
-    "unschedulable": "See the scheduler's message.",
-    "claim_missing": "Create the claim, or correct its name in the pod's volumes.",
-    "claim_deleted": "Wait until it is gone and create it anew, or name another claim.",
-    "claim_in_use": "Have one replica, and let the old pod go first (strategy Recreate); for more, take a claim with ReadWriteMany, or a claim for each pod.",
-    "claim_unbound": "See the claim.",
+    "unschedulable_resources": "Lower resources.requests, remove workloads that are not needed, or add a node with enough free resources.",
+    "unschedulable_taint": "Add a toleration for the taint to the pod, or remove the taint: kubectl taint nodes NODE KEY-.",
+    "unschedulable_affinity": "Label a node (kubectl label nodes NODE KEY=VALUE), or correct nodeSelector or affinity of the pod.",
+    "unschedulable_spread": "Relax the constraint (whenUnsatisfiable: ScheduleAnyway, or a larger maxSkew), or add nodes in the missing domain.",
+    "unschedulable_volume": "Run the pod on a node where its volume is available, or use a storage class with volumeBindingMode WaitForFirstConsumer.",
+    "unschedulable_ports": "Use a Service instead of hostPort, or run no more pods than there are nodes.",
+    "unschedulable_cordoned": "Uncordon a node: kubectl uncordon NODE.",
+    "unschedulable": "Read the message of the scheduler.",
+    "claim_missing": "Create the PersistentVolumeClaim, or correct its name in the volumes of the pod.",
+    "claim_deleted": "Wait until the PersistentVolumeClaim is deleted and create it again, or reference another one.",
+    "claim_in_use": "Run one replica with strategy Recreate. To run more, use access mode ReadWriteMany or one PersistentVolumeClaim per pod.",
+    "claim_unbound": "Check the PersistentVolumeClaim: kubectl describe pvc.",
 }
 
 
 def refusals(message: str) -> list[Refusal]:
-    """Read the scheduler's message: C(0/3 nodes are available: 1 node(s) had …, 2 Insufficient cpu. preemption: …)."""
+    """Parse a message of the scheduler: C(0/3 nodes are available: 1 node(s) had …, 2 Insufficient cpu. preemption: …)."""
     text = re.split(r"[.,]?\s+preemption:|\. no new claims|\. not found$", one_line(message))[0]
     _head, colon, rest = text.partition("nodes are available: ")
     if not colon:
         return [Refusal(0, text, fault_of(text))]
-    parts = re.split(r", (?=\d+ )", rest.rstrip("."))
     found = []
-    for part in parts:
+    for part in re.split(r", (?=\d+ )", rest.rstrip(".")):
         counted = re.match(r"(\d+) (.*)", part)
         count, reason = (int(counted.group(1)), counted.group(2)) if counted else (0, part)
         found.append(Refusal(count, reason, fault_of(reason)))
@@ -89,15 +109,15 @@ def refusals(message: str) -> list[Refusal]:
 
 
 def fault_of(reason: str) -> str:
-    """Name the fault of one of the scheduler's reasons."""
+    """Return the fault for a reason of the scheduler."""
     return next((fault for pattern, fault in REASONS if re.search(pattern, reason)), "unschedulable")
 
 
 def decisive(found: Sequence[Refusal], tainted: int = 0, chosen: bool = False) -> Refusal:
-    """Choose the reason that a person can do something about.
+    """Return the reason that an operator can act on.
 
-    :param tainted: how many nodes are refused for the taint of control planes alone: that is nearly never the reason.
-    :param chosen: some node has what the pod's selector and affinity ask for, so that those are not the reason.
+    :param tainted: the number of nodes that are rejected only for the control plane taint, which is rarely the cause.
+    :param chosen: a node matches the pod's node selector and affinity, so they are not the cause.
     """
 
     def weight(one: Refusal) -> tuple[bool, bool, bool, int]:
@@ -113,200 +133,191 @@ def decisive(found: Sequence[Refusal], tainted: int = 0, chosen: bool = False) -
     return min(found, key=weight)
 
 
-def unscheduled(view: View, pod: Mapping[str, Any]) -> list[Finding]:
-    """Explain a pod that no node takes; empty for one that is scheduled or was not looked at yet."""
-    told = conditions(pod).get("PodScheduled") or {}
-    if told.get("status") != "False":
+def unscheduled(view: View, pod: Object) -> list[Finding]:
+    """Explain a pod that is not scheduled; empty if it is, or if the scheduler has not tried yet."""
+    condition = conditions(pod).get("PodScheduled") or {}
+    if condition.get("status") != "False":
         return []
-    owner, spec = view.made_by(pod), pod.get("spec") or {}
-    if told.get("reason") == "SchedulingGated":
-        gates = ", ".join(gate["name"] for gate in spec.get("schedulingGates") or [])
-        return [
-            Finding(
-                "scheduling_gated",
-                "warning" if view.age(pod) < 20 else "error",
-                owner,
-                f"the pod is held back by scheduling gates: {gates or 'unknown'}",
-                evidence=[f"pod {named(pod)}: {told.get('message') or 'SchedulingGated'}"],
-                advice="What set the gate must remove it from the pod's schedulingGates; is it running?",
-                pods=[named(pod)],
-            )
-        ]
-    message = told.get("message") or ""
+    if condition.get("reason") == "SchedulingGated":
+        return [_gated(view, pod, message_of(condition))]
+    message = one_line(message_of(condition))
     if not message:
         return []
-    found = refusals(message)
-    wanted = [node for node in view.all("Node") if node_fits(pod, node)]
-    asks = bool(spec.get("nodeSelector") or (spec.get("affinity") or {}).get("nodeAffinity"))
-    alone = [
-        node for node in view.all("Node") if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]
-    ]
-    cause = decisive(found, len(alone), asks and bool(wanted))
-    fit = [node for node in wanted if node not in alone]
-    if fit and all((node.get("spec") or {}).get("unschedulable") for node in fit):
-        cause = next((one for one in found if one.fault == "unschedulable_cordoned"), cause)
-    finding = Finding(
-        cause.fault,
-        # A pod is often refused for a moment only, while others go or nodes come.
-        "error" if view.age(pod) >= 10 else "warning",
-        owner,
-        TITLES[cause.fault] % cause.reason,
-        evidence=[f"pod {named(pod)}: {one_line(message)}"],
-        advice=ADVICE.get(cause.fault, ""),
-        pods=[named(pod)],
-        patience=HOPELESS if cause.fault == "claim_missing" and view.age(pod) > 10 else SUSPICIOUS,
-    )
-    _add_details(view, pod, finding, cause)
+    cause = _cause(view, pod, refusals(message))
+    # Pods are often rejected for a moment, while others terminate or nodes join.
+    severity = "error" if view.age(pod) >= 10 else "warning"
+    title = f"{TITLES[cause.fault]}: {cause.reason}"
+    finding = pod_finding(view, pod, cause.fault, severity, title, message, ADVICE[cause.fault])
+    if cause.fault == "claim_missing" and view.age(pod) > 10:
+        finding.patience = HOPELESS
+    if cause.fault.startswith("claim") or cause.fault == "unschedulable_volume":
+        _add_claims(view, pod, finding)
+    elif cause.fault in DETAILS:
+        DETAILS[cause.fault](view, pod, finding, cause)
     return [finding]
 
 
-def _add_details(view: View, pod: Mapping[str, Any], finding: Finding, cause: Refusal) -> None:
-    spec, namespace = pod.get("spec") or {}, pod["metadata"].get("namespace") or ""
-    if cause.fault == "unschedulable_resources":
-        _add_room(view, pod, finding, cause)
-    elif cause.fault == "unschedulable_cordoned":
-        _add_cordoned(view, pod, finding)
-    elif cause.fault == "unschedulable_affinity":
-        _add_affinity(view, spec, finding, cause)
-    elif cause.fault.startswith("claim") or cause.fault == "unschedulable_volume":
-        claims = [
-            volume["persistentVolumeClaim"]["claimName"]
-            for volume in spec.get("volumes") or []
-            if volume.get("persistentVolumeClaim")
-        ]
-        finding.blames += tuple(Reference("v1", "PersistentVolumeClaim", namespace, claim) for claim in claims)
-        if cause.fault == "claim_in_use":
-            _add_users(view, pod, finding, claims)
-        elif cause.fault == "unschedulable_volume":
-            _add_places(view, namespace, finding, claims)
-        lost = [claim for claim in claims if view.missing("PersistentVolumeClaim", namespace, claim)]
-        if lost and cause.fault == "claim_missing":
-            there = view.names("PersistentVolumeClaim", namespace)
-            finding.title = f"PersistentVolumeClaim {', '.join(lost)} is not there"
-            finding.evidence.append(f"claims in namespace {namespace}: {', '.join(there) or 'none'}")
-    elif cause.fault == "unschedulable_taint":
-        _add_taints(view, pod, finding)
+def _gated(view: View, pod: Object, message: str) -> Finding:
+    gates = ", ".join(gate["name"] for gate in spec_of(pod).get("schedulingGates") or [])
+    severity = "warning" if view.age(pod) < 20 else "error"
+    title = f"the pod has scheduling gates: {gates or 'unknown'}"
+    advice = "Check that the controller that removes the gate from schedulingGates of the pod is running."
+    return pod_finding(view, pod, "scheduling_gated", severity, title, message or "SchedulingGated", advice)
 
 
-def _add_room(view: View, pod: Mapping[str, Any], finding: Finding, cause: Refusal) -> None:
-    finding.evidence += _room(view, pod)
-    finding.advice = (
-        "Ask for less (resources.requests), take away what is not needed, or add a node that has as much free."
-    )
+def _cause(view: View, pod: Object, found: Sequence[Refusal]) -> Refusal:
+    """Return the reason to report, with what is known of the nodes."""
+    spec, nodes = spec_of(pod), view.all("Node")
+    matching = [node for node in nodes if node_fits(pod, node)]
+    asks = bool(spec.get("nodeSelector") or (spec.get("affinity") or {}).get("nodeAffinity"))
+    alone = [node for node in nodes if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]]
+    cause = decisive(found, len(alone), asks and bool(matching))
+    fit = [node for node in matching if node not in alone]
+    if fit and all(spec_of(node).get("unschedulable") for node in fit):
+        cause = next((one for one in found if one.fault == "unschedulable_cordoned"), cause)
+    return cause
+
+
+def _add_claims(view: View, pod: Object, finding: Finding) -> None:
+    """Add what is known of the PersistentVolumeClaims of a pod."""
+    namespace, claims = namespace_of(pod), claim_names(pod)
+    finding.blames += tuple(Reference("v1", "PersistentVolumeClaim", namespace, claim) for claim in claims)
+    if finding.fault == "claim_in_use":
+        _add_user(view, pod, finding)
+    elif finding.fault == "unschedulable_volume":
+        for claim in claims:
+            _add_place(view, namespace, finding, claim)
+    elif finding.fault == "claim_missing":
+        missing = [claim for claim in claims if view.missing("PersistentVolumeClaim", namespace, claim)]
+        if missing:
+            existing = ", ".join(view.names("PersistentVolumeClaim", namespace))
+            finding.title = f"PersistentVolumeClaim {', '.join(missing)} does not exist"
+            finding.evidence.append(f"PersistentVolumeClaims in namespace {namespace}: {existing or 'none'}")
+
+
+def _add_room(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
+    """Add what the pod requests, and the node with the most free resources."""
+    requested, free = requests_of(pod), free_of(view)
+    shown = ", ".join(name_amount(*pair) for pair in sorted(requested.items()))
+    finding.evidence.append(f"the pod requests {shown or 'nothing'}")
+    for resource in sorted(requested):
+        if free and resource != "pods":
+            most, node = max(((left.get(resource, 0), name) for name, left in free.items()), key=lambda pair: pair[0])
+            finding.evidence.append(f"most free {resource}: {name_amount(resource, most)} on node {node}")
     for resource in re.findall(r"Insufficient (\S+)", cause.reason):
-        offered = [
-            amount(((node.get("status") or {}).get("allocatable") or {}).get(resource)) for node in view.all("Node")
-        ]
+        offered = [amount((status_of(node).get("allocatable") or {}).get(resource)) for node in view.all("Node")]
         if "/" in resource and offered and not any(offered):
-            finding.title = f"no node offers {resource}"
-            finding.advice = f"See that the device plugin that offers {resource} runs on the nodes that have the device, or correct the name."
+            finding.title = f"no node provides the resource {resource}"
+            finding.advice = f"Check that the device plugin for {resource} runs on the nodes that have the device, or correct the resource name."
 
 
-def _add_cordoned(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
-    """Name the nodes that would take the pod if they were not cordoned."""
-    names = [
-        node["metadata"]["name"]
-        for node in view.all("Node")
-        if (node.get("spec") or {}).get("unschedulable") and node_fits(pod, node)
-    ]
+def _add_cordoned(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
+    names = [name_of(node) for node in view.all("Node") if spec_of(node).get("unschedulable") and node_fits(pod, node)]
     if names:
-        finding.title = f"every node that fits is cordoned: {shortened(names, 5)}"
-        finding.advice = f"Make a node schedulable again when the work on it is done: kubectl uncordon {names[0]}."
+        finding.title = f"all suitable nodes are cordoned: {shortened(names, 5)}"
+        finding.advice = f"Uncordon a node when its maintenance is finished: kubectl uncordon {names[0]}."
 
 
-def _add_users(view: View, pod: Mapping[str, Any], finding: Finding, claims: Sequence[str]) -> None:
-    """Name the pod that has the claim that one pod at a time may use."""
-    for other in view.in_namespace(pod["metadata"].get("namespace") or ""):
-        spec = other.get("spec") or {}
-        mine = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in spec.get("volumes") or []]
-        shared = [claim for claim in claims if claim in mine]
-        if shared and spec.get("nodeName") and not other["metadata"].get("deletionTimestamp"):
-            finding.title = (
-                f"claim {shared[0]} may be used by one pod at a time (ReadWriteOncePod), and pod {named(other)} has it"
-            )
+def _add_user(view: View, pod: Object, finding: Finding) -> None:
+    """Add the pod that uses the ReadWriteOncePod volume."""
+    for other in view.in_namespace(namespace_of(pod)):
+        shared = [claim for claim in claim_names(pod) if claim in claim_names(other)]
+        if shared and node_name(other) and not is_deleted(other):
+            finding.title = f"PersistentVolumeClaim {shared[0]} is ReadWriteOncePod and in use by pod {named(other)}"
             return
 
 
-def _add_places(view: View, namespace: str, finding: Finding, claims: Sequence[str]) -> None:
-    """Tell where the volumes of some claims are."""
-    for claim in claims:
-        volume = (((view.get("PersistentVolumeClaim", namespace, claim) or {}).get("spec")) or {}).get("volumeName")
-        content = view.get("PersistentVolume", "", volume or "") or {}
-        affinity = ((content.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-        places = [
-            " and ".join(
-                f"{rule.get('key')} {rule.get('operator')} {' or '.join(rule.get('values') or [])}"
-                for rule in term.get("matchExpressions") or []
-            )
-            for term in affinity.get("nodeSelectorTerms") or []
-        ]
-        if places:
-            finding.evidence.append(
-                f"PersistentVolume {volume} of claim {claim} is only on nodes with {'; or '.join(places)}"
-            )
-            there = [node["metadata"]["name"] for node in view.all("Node") if on_node(content, node)]
-            if view.known("Node"):
-                finding.title = "volume {} of its claim {} is on {}".format(
-                    volume,
-                    claim,
-                    f"node {shortened(there, 3)}, which does not take the pod" if there else "no node of the cluster",
-                )
+def _add_place(view: View, namespace: str, finding: Finding, claim: str) -> None:
+    """Add the nodes on which the volume of a claim can be used."""
+    volume = spec_of(view.get("PersistentVolumeClaim", namespace, claim) or {}).get("volumeName")
+    content = view.get("PersistentVolume", "", volume or "") or {}
+    places = [
+        " and ".join(
+            f"{rule.get('key')} {rule.get('operator')} {' or '.join(rule.get('values') or [])}"
+            for rule in term.get("matchExpressions") or []
+        )
+        for term in _volume_terms(content)
+    ]
+    if not places:
+        return
+    finding.evidence.append(
+        f"PersistentVolume {volume} of claim {claim} requires a node with {'; or '.join(places)} (nodeAffinity)"
+    )
+    if view.known("Node"):
+        nodes = [name_of(node) for node in view.all("Node") if on_node(content, node)]
+        where = f"node {shortened(nodes, 3)}, which rejects the pod" if nodes else "no node of the cluster"
+        finding.title = f"volume {volume} of claim {claim} is available on {where}"
 
 
-def on_node(volume: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
-    """Whether a PersistentVolume can be used on a node, by its C(nodeAffinity)."""
-    terms = (((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms")
+def _volume_terms(volume: Object) -> Sequence[Mapping[str, Any]]:
+    affinity = (spec_of(volume).get("nodeAffinity") or {}).get("required") or {}
+    return affinity.get("nodeSelectorTerms") or []
+
+
+def on_node(volume: Object, node: Object) -> bool:
+    """Return whether a PersistentVolume can be used on a node, by its C(nodeAffinity)."""
+    terms = _volume_terms(volume)
     return not terms or any(_term_fits(term, node) for term in terms)
 
 
-def _term_fits(term: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
-    return expressions_match(node["metadata"].get("labels") or {}, term.get("matchExpressions") or ()) and (
-        expressions_match({"metadata.name": node["metadata"]["name"]}, term.get("matchFields") or ())
+def _term_fits(term: Mapping[str, Any], node: Object) -> bool:
+    return expressions_match(labels_of(node), term.get("matchExpressions") or ()) and (
+        expressions_match({"metadata.name": name_of(node)}, term.get("matchFields") or ())
     )
 
 
-def _add_affinity(view: View, spec: Mapping[str, Any], finding: Finding, cause: Refusal) -> None:
-    selector = spec.get("nodeSelector") or {}
+def _add_affinity(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
+    selector = spec_of(pod).get("nodeSelector") or {}
     if "anti-affinity" in cause.reason:
-        finding.title = "every node has a pod already that it must not share with (required pod anti-affinity)"
-        finding.advice = (
-            "Have no more replicas than nodes, add nodes, or let the rule be preferred (preferredDuringScheduling...)."
-        )
+        finding.title = "every node already runs a pod that the required pod anti-affinity excludes"
+        finding.advice = "Run no more replicas than there are nodes, add nodes, or make the rule preferred (preferredDuringScheduling...)."
     elif "pod affinity" in cause.reason:
-        finding.title = "no node has a pod that it must be with (required pod affinity)"
-        finding.advice = "Deploy what it wants to be near to, or correct the labels in podAffinity."
-    else:
-        finding.advice = "Label a node so that it fits (kubectl label nodes NODE KEY=VALUE), or correct the pod's nodeSelector or affinity."
-        if selector:
-            shown = ", ".join("{}={}".format(*pair) for pair in sorted(selector.items()))
-            finding.title = f"no node that it may run on has the labels {shown}"
-            finding.evidence += [f"nodeSelector: {shown}"] + _labels_of_nodes(view, selector)
+        finding.title = "no node runs a pod that matches the required pod affinity"
+        finding.advice = "Deploy the pods that the pod must run next to, or correct the labels in podAffinity."
+    elif selector:
+        finding.title = f"no node has the labels of the pod's node selector: {labels_text(selector)}"
+        finding.evidence.append(f"nodeSelector: {labels_text(selector)}")
+        for key, value in sorted(selector.items()):
+            values = sorted({labels_of(node)[key] for node in view.all("Node") if key in labels_of(node)})
+            if values and value not in values:
+                finding.evidence.append(f"nodes have {key}={' or '.join(values[:5])}")
+            elif view.known("Node") and not values:
+                finding.evidence.append(f"no node has a label {key}")
 
 
-def _add_taints(view: View, pod: Mapping[str, Any], finding: Finding) -> None:
-    """Name the taints: the scheduler only counts the nodes that have some."""
+def _add_taints(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
+    """Add the taints, which the message of the scheduler does not name."""
     taints: dict[str, list[str]] = {}
     for node in view.all("Node"):
         for taint in untolerated(pod, node) if node_fits(pod, node) else []:
-            taints.setdefault(taint_text(taint), []).append(node["metadata"]["name"])
+            taints.setdefault(taint_text(taint), []).append(name_of(node))
             if taint["key"].startswith("node.kubernetes.io/"):
-                finding.blames += (Reference("v1", "Node", "", node["metadata"]["name"]),)
+                finding.blames += (Reference("v1", "Node", "", name_of(node)),)
     if taints:
-        finding.title = f"it does not tolerate the taints of the nodes: {', '.join(sorted(taints))}"
+        finding.title = f"the pod does not tolerate the taints of the nodes: {', '.join(sorted(taints))}"
         finding.evidence += [f"{taint} on {shortened(names, 5)}" for taint, names in sorted(taints.items())]
 
 
+DETAILS = {
+    "unschedulable_resources": _add_room,
+    "unschedulable_cordoned": _add_cordoned,
+    "unschedulable_affinity": _add_affinity,
+    "unschedulable_taint": _add_taints,
+}
+
+
 def taint_text(taint: Mapping[str, Any]) -> str:
-    """Write a taint as kubectl takes it."""
-    return f"{taint.get('key')}{'={}'.format(taint['value']) if taint.get('value') else ''}:{taint.get('effect')}"
+    """Return a taint in the syntax of kubectl."""
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint.get('key')}{value}:{taint.get('effect')}"
 
 
-def untolerated(pod: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """List the taints of a node that keep a pod away (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/)."""
-    tolerations = (pod.get("spec") or {}).get("tolerations") or []
+def untolerated(pod: Object, node: Object) -> list[Mapping[str, Any]]:
+    """Return the taints of a node that a pod does not tolerate (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/)."""
+    tolerations = spec_of(pod).get("tolerations") or []
     return [
         taint
-        for taint in (node.get("spec") or {}).get("taints") or []
+        for taint in spec_of(node).get("taints") or []
         if taint.get("effect") in ("NoSchedule", "NoExecute") and not any(_tolerates(one, taint) for one in tolerations)
     ]
 
@@ -319,55 +330,27 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     return toleration.get("key") == taint.get("key") and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
-def node_fits(pod: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
-    """Whether a node has what a pod's nodeSelector and required node affinity ask for."""
-    spec = pod.get("spec") or {}
-    labels = node["metadata"].get("labels") or {}
-    if not has_labels(labels, spec.get("nodeSelector") or {}):
+def node_fits(pod: Object, node: Object) -> bool:
+    """Return whether a node matches the node selector and the required node affinity of a pod."""
+    spec = spec_of(pod)
+    if not has_labels(labels_of(node), spec.get("nodeSelector") or {}):
         return False
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")
-    if not terms:
-        return True
-    return any(_term_fits(term, node) for term in terms)
+    return not terms or any(_term_fits(term, node) for term in terms)
 
 
 def free_of(view: View) -> dict[str, Amounts]:
-    """Return what every schedulable node has left: its allocatable resources minus the requests of its pods."""
+    """Return the free resources of every schedulable node: its allocatable resources minus the requests of its pods."""
     free: dict[str, Amounts] = {}
     for node in view.all("Node"):
-        if not (node.get("spec") or {}).get("unschedulable"):
-            allocatable = (node.get("status") or {}).get("allocatable") or {}
-            free[node["metadata"]["name"]] = {key: amount(value) for key, value in allocatable.items()}
+        if not spec_of(node).get("unschedulable"):
+            allocatable = status_of(node).get("allocatable") or {}
+            free[name_of(node)] = {key: amount(value) for key, value in allocatable.items()}
     for pod in view.all("Pod"):
-        left = free.get((pod.get("spec") or {}).get("nodeName") or "")
-        if left is not None and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+        left = free.get(node_name(pod))
+        if left is not None and not is_finished(pod):
             for key, value in requests_of(pod).items():
                 if key in left:
                     left[key] -= value
     return free
-
-
-def _room(view: View, pod: Mapping[str, Any]) -> list[str]:
-    """Tell what the pod asks for, and what the node with the most room has free."""
-    wanted = requests_of(pod)
-    free = free_of(view)
-    lines = [f"the pod asks for {', '.join(name_amount(*pair) for pair in sorted(wanted.items())) or 'nothing'}"]
-    for resource in sorted(wanted):
-        if free and resource != "pods":
-            node, most = max(((name, left.get(resource, 0)) for name, left in free.items()), key=lambda pair: pair[1])
-            lines.append(f"most {resource} free: {name_amount(resource, most)} on node {node}")
-    return lines
-
-
-def _labels_of_nodes(view: View, selector: Mapping[str, str]) -> list[str]:
-    """Tell how near the nodes come to a selector."""
-    lines = []
-    for key, value in sorted(selector.items()):
-        every = [node["metadata"].get("labels") or {} for node in view.all("Node")]
-        there = sorted({labels[key] for labels in every if key in labels})
-        if there and value not in there:
-            lines.append(f"nodes have {key}={' or '.join(there[:5])}")
-        elif view.known("Node") and not there:
-            lines.append(f"no node has a label {key}")
-    return lines

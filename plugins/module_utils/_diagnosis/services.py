@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services that lead nowhere. Pure functions; EndpointSlices count, as Endpoints are deprecated.
+"""Services without endpoints, ports or load balancer: pure functions.
 
 https://kubernetes.io/docs/concepts/services-networking/service/
 """
@@ -12,47 +12,57 @@ from typing import Any, Iterable, Mapping
 
 from .._kube.objects import Reference, reference
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
-from .view import Object, View, controller, has_labels, named
+from .view import (
+    Object,
+    View,
+    controller,
+    has_labels,
+    is_finished,
+    labels_of,
+    labels_text,
+    named,
+    namespace_of,
+    spec_of,
+    status_of,
+)
 
 SERVICE_LABEL = "kubernetes.io/service-name"
-# For so many seconds after it was made, a Service may be there before its pods are.
+# For this many seconds after its creation, a Service may have no pods and no address yet.
 YOUNG = 15
 
 
 def services(view: View) -> list[Finding]:
-    """Explain every Service that has no endpoints, or none on one of its ports, or no address for the world."""
+    """Explain every Service that has no endpoints, no endpoints on one of its ports, or no load balancer address."""
     found: list[Finding] = []
     slices = _slices(view)
-    for service in view.all("Service"):
-        spec = service.get("spec") or {}
-        if service["metadata"].get("deletionTimestamp") or spec.get("type") == "ExternalName":
-            continue
-        found += _endpoints(view, service, slices.get(named(service), []))
-        if spec.get("type") == "LoadBalancer":
+    for service in view.alive("Service"):
+        kind = spec_of(service).get("type")
+        if kind != "ExternalName":
+            found += _endpoints(view, service, slices.get(named(service), []))
+        if kind == "LoadBalancer":
             found += _load_balancer(view, service)
-    return found + _governing(view)
+    return found + _governing_services(view)
 
 
-def _governing(view: View) -> list[Finding]:
-    """Find StatefulSets whose Service is not there (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id)."""
+def _governing_services(view: View) -> list[Finding]:
+    """Find StatefulSets whose Service does not exist.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id
+    """
     found = []
-    for content in view.all("StatefulSet"):
+    for content in view.alive("StatefulSet"):
         name = reference(content)
-        wanted = (content.get("spec") or {}).get("serviceName")
-        gone = content["metadata"].get("deletionTimestamp") or view.age(content) < YOUNG
-        if wanted and not gone and view.missing("Service", name.namespace, wanted):
+        wanted = spec_of(content).get("serviceName")
+        if wanted and view.age(content) >= YOUNG and view.missing("Service", name.namespace, wanted):
+            existing = shortened(view.names("Service", name.namespace), 5) or "none"
             found.append(
                 Finding(
                     "stateful_service_missing",
                     "warning",
                     name,
-                    f"Service {wanted}, which gives its pods their names, is not there",
-                    evidence=[
-                        "serviceName: {}; Services in namespace {}: {}".format(
-                            wanted, name.namespace, shortened(view.names("Service", name.namespace), 5) or "none"
-                        )
-                    ],
-                    advice=f"Without it {name.name}-0.{wanted} is no name in DNS. Create Service {wanted} with clusterIP: None.",
+                    f"its governing Service {wanted} does not exist",
+                    evidence=[f"serviceName: {wanted}; Services in namespace {name.namespace}: {existing}"],
+                    advice=f"Create {wanted} as a headless Service; without it, DNS has no records such as {name.name}-0.{wanted}.",
                     patience=SLOW,
                 )
             )
@@ -60,233 +70,205 @@ def _governing(view: View) -> list[Finding]:
 
 
 def ready_endpoints(view: View, namespace: str, name: str) -> int | None:
-    """Count the ready endpoints of a Service; None where that is not known."""
-    if not view.known("EndpointSlice", namespace):
-        return None
-    parts = _slices(view).get(f"{namespace}/{name}", [])
-    return sum(bool(endpoint.get("ready")) for part in parts for endpoint in part.get("endpoints") or [])
+    """Return the number of ready endpoints of a Service, None if its EndpointSlices were not read."""
+    return (
+        _count_ready(_slices(view).get(f"{namespace}/{name}", [])) if view.known("EndpointSlice", namespace) else None
+    )
+
+
+def _count_ready(slices: Iterable[Object]) -> int:
+    return sum(bool(endpoint.get("ready")) for part in slices for endpoint in part.get("endpoints") or [])
 
 
 def _slices(view: View) -> dict[str, list[Object]]:
+    """Return the EndpointSlices by C(NAMESPACE/SERVICE)."""
     cached = view.cache.get("slices")
     if cached is None:
-        cached = {}
+        cached = view.cache["slices"] = {}
         for part in view.all("EndpointSlice"):
-            owner = (part["metadata"].get("labels") or {}).get(SERVICE_LABEL)
+            owner = labels_of(part).get(SERVICE_LABEL)
             if owner:
                 cached.setdefault(f"{part['metadata'].get('namespace')}/{owner}", []).append(part)
-        view.cache["slices"] = cached
     return cached
 
 
 def _endpoints(view: View, service: Object, slices: list[Object]) -> list[Finding]:
-    name, spec = reference(service), service.get("spec") or {}
+    name, spec = reference(service), spec_of(service)
     selector = spec.get("selector") or {}
     if not view.known("Pod", name.namespace) or not view.known("EndpointSlice", name.namespace):
         return []
-    ready = sum(bool(endpoint.get("ready")) for part in slices for endpoint in part.get("endpoints") or [])
+    ready = _count_ready(slices)
     if not selector:
-        return [] if ready or not spec.get("ports") else [_by_hand(view, service)]
-    pods = [pod for pod in view.selected(name.namespace, selector) if not _over(pod)]
+        return [] if ready or not spec.get("ports") else [_no_selector(service)]
+    pods = [pod for pod in view.selected(name.namespace, selector) if not is_finished(pod)]
     if not pods:
-        return _no_pods(view, service, selector)
-    found = _ports(view, service, pods)
+        return [_no_pods(view, service, selector)]
+    found = _ports(service, pods)
     if ready or spec.get("publishNotReadyAddresses") or found:
         return found
-    owners = {view.made_by(pod): pod for pod in pods}
-    young = all(view.age(pod) < 30 for pod in pods)
+    oldest = max(view.age(pod) for pod in pods)
     return [
         Finding(
             "service_no_ready_endpoints",
-            "info" if young else "warning" if _still_starting(view, pods) else "error",
+            # How long a pod may take to become ready is judged by the rules about its probes.
+            "info" if oldest < 30 else "warning" if oldest < 120 else "error",
             name,
             f"it has no ready endpoints: none of its {len(pods)} pods is ready",
             evidence=[f"its pods: {shortened([named(pod) for pod in pods], 5)}"],
-            advice="See its pods.",
-            blames=tuple(owners),
+            advice="Resolve what keeps its pods from becoming ready.",
+            blames=tuple({view.made_by(pod): None for pod in pods}),
             patience=SLOW,
         )
     ]
 
 
-def _still_starting(view: View, pods: Iterable[Object]) -> bool:
-    """Whether pods may become ready yet: a probe's own rule says when that is too late."""
-    return all(view.age(pod) < 120 for pod in pods)
-
-
-def _over(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _by_hand(view: View, service: Object) -> Finding:
+def _no_selector(service: Object) -> Finding:
     return Finding(
         "service_no_endpoints",
         "warning",
         reference(service),
         "it has neither a selector nor endpoints",
-        evidence=[f"no EndpointSlice with label {SERVICE_LABEL}={service['metadata']['name']}"],
-        advice="Give it a selector, or an EndpointSlice with the addresses that it stands for.",
+        evidence=[f"no EndpointSlice has the label {SERVICE_LABEL}={service['metadata']['name']}"],
+        advice="Add a selector, or create an EndpointSlice with the addresses of the backends.",
         patience=SLOW,
     )
 
 
 def templates(view: View, namespace: str) -> list[Object]:
-    """List the workloads of a namespace that make pods."""
+    """Return the workloads of a namespace that have a pod template."""
     by_namespace = view.cache.get("templates")
     if by_namespace is None:
-        by_namespace = {}
+        by_namespace = view.cache["templates"] = {}
         for kind in ("Deployment", "StatefulSet", "DaemonSet"):
             for content in view.all(kind):
-                by_namespace.setdefault(content["metadata"].get("namespace"), []).append(content)
-        view.cache["templates"] = by_namespace
+                by_namespace.setdefault(namespace_of(content), []).append(content)
     found: list[Object] = by_namespace.get(namespace, [])
     return found
 
 
 def template_labels(content: Object) -> Mapping[str, str]:
-    """Give the labels that a workload gives its pods."""
-    template = (content.get("spec") or {}).get("template") or {}
+    """Return the labels in the pod template of a workload."""
+    template = spec_of(content).get("template") or {}
     return (template.get("metadata") or {}).get("labels") or {}
 
 
-def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> list[Finding]:
-    name = reference(service)
-    meant = [content for content in templates(view, name.namespace) if has_labels(template_labels(content), selector)]
-    if meant:
-        asleep = all((content.get("spec") or {}).get("replicas") == 0 for content in meant)
-        what = "is scaled to 0" if asleep else "has no pods"
-        return [
-            Finding(
-                "service_no_ready_endpoints",
-                "info" if asleep or view.age(service) < YOUNG else "error",
-                name,
-                f"it has no endpoints: {reference(meant[0])} {what}",
-                evidence=[f"selector: {_labels(selector)}"],
-                advice="Scale the workload up." if asleep else "See the workload.",
-                blames=tuple(reference(content) for content in meant),
-                patience=SLOW,
-            )
-        ]
-    evidence = [f"selector: {_labels(selector)}"]
+def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> Finding:
+    """Explain a Service whose selector matches no pod, by the workloads whose pods it selects or by similar labels."""
+    name, text = reference(service), labels_text(selector)
+    selected = [
+        content for content in templates(view, name.namespace) if has_labels(template_labels(content), selector)
+    ]
+    if selected:
+        scaled_down = all(spec_of(content).get("replicas") == 0 for content in selected)
+        workload = reference(selected[0])
+        return Finding(
+            "service_no_ready_endpoints",
+            "info" if scaled_down or view.age(service) < YOUNG else "error",
+            name,
+            f"it has no endpoints: {workload} {'is scaled to 0' if scaled_down else 'has no pods'}",
+            evidence=[f"selector: {text}"],
+            advice=f"Scale {workload} up." if scaled_down else f"Check why {workload} has no pods.",
+            blames=tuple(map(reference, selected)),
+            patience=SLOW,
+        )
+    evidence = f"no pod in namespace {name.namespace} has any of these labels"
+    advice = "Correct the selector, or deploy the workload that it selects."
     nearest = _nearest(view, name.namespace, selector)
-    advice = "Correct the selector, or deploy what it is to select."
     if nearest is not None:
         other, labels = nearest
-        wrong = {key: value for key, value in selector.items() if labels.get(key) != value}
-        has = ", ".join(f"{key}={labels[key]}" if key in labels else f"no label {key}" for key in sorted(wrong))
-        evidence.append(f"pods of {other} differ: they have {has}")
-        advice = "Change {} of the selector to fit the pods of {} ({}), or the pods' labels.".format(
-            " and ".join(sorted(wrong)),
-            other,
-            has,
-        )
-    else:
-        evidence.append(f"no pod in namespace {name.namespace} has any of these labels")
-    return [
-        Finding(
-            "service_selects_nothing",
-            "error" if view.age(service) >= YOUNG else "warning",
-            name,
-            f"its selector matches no pod ({_labels(selector)})",
-            evidence=evidence,
-            advice=advice,
-            patience=SUSPICIOUS,
-        )
-    ]
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    return ", ".join("{}={}".format(*pair) for pair in sorted(labels.items()))
+        wrong = sorted(key for key, value in selector.items() if labels.get(key) != value)
+        has = ", ".join(f"{key}={labels[key]}" if key in labels else f"no label {key}" for key in wrong)
+        evidence = f"the pods of {other} differ: they have {has}"
+        advice = f"Change {' and '.join(wrong)} of the selector to match the pods of {other} ({has}), or change the labels of the pods."
+    return Finding(
+        "service_selects_nothing",
+        "error" if view.age(service) >= YOUNG else "warning",
+        name,
+        f"its selector matches no pods ({text})",
+        evidence=[f"selector: {text}", evidence],
+        advice=advice,
+        patience=SUSPICIOUS,
+    )
 
 
 def _nearest(view: View, namespace: str, selector: Mapping[str, str]) -> tuple[Reference, Mapping[str, str]] | None:
-    """Find the workload or pod whose labels come nearest to a selector."""
+    """Find the workload or pod whose labels are most similar to a selector."""
     best: tuple[float, Reference, Mapping[str, str]] | None = None
     candidates = [(reference(content), template_labels(content)) for content in templates(view, namespace)]
-    candidates += [
-        (reference(pod), pod["metadata"].get("labels") or {})
-        for pod in view.in_namespace(namespace)
-        if controller(pod) is None
-    ]
+    candidates += [(reference(pod), labels_of(pod)) for pod in view.in_namespace(namespace) if controller(pod) is None]
     for other, labels in candidates:
         score = sum((labels.get(key) == value) + 0.5 * (key in labels) for key, value in selector.items())
         if not score and set(labels.values()) & set(selector.values()):
             score = 0.4
         if score and (best is None or score > best[0]):
             best = (score, other, labels)
-    return None if best is None else (best[1], best[2])
+    return None if best is None else best[1:]
 
 
-def container_ports(pod: Object) -> list[Mapping[str, Any]]:
-    """List the ports that the containers of a pod declare."""
-    spec = pod.get("spec") or {}
-    containers = list(spec.get("containers") or [])
-    containers += [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
-    return [port for container in containers for port in container.get("ports") or []]
+def _container_ports(pod: Object) -> list[Mapping[str, Any]]:
+    """Return the ports that the containers and sidecars of a pod declare."""
+    spec = spec_of(pod)
+    sidecars = [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
+    return [port for one in [*(spec.get("containers") or []), *sidecars] for port in one.get("ports") or []]
 
 
-def _ports(view: View, service: Object, pods: list[Object]) -> list[Finding]:
-    """Find ports of a Service that its pods do not have: certain for names, a suspicion for numbers."""
+def _ports(service: Object, pods: list[Object]) -> list[Finding]:
+    """Find ports of a Service that its pods do not declare: an error for names, only a suspicion for numbers."""
     found = []
-    declared = [port for pod in pods[:50] for port in container_ports(pod)]
+    declared = [port for pod in pods[:50] for port in _container_ports(pod)]
     names = sorted({port["name"] for port in declared if port.get("name")})
     numbers = sorted({port["containerPort"] for port in declared})
-    for port in (service.get("spec") or {}).get("ports") or []:
+    shown = shortened([f"{number}{_names_of(declared, number)}" for number in numbers], 6) or "none"
+    advice = "Correct targetPort of the Service, or declare the port in the pod template"
+    if numbers:
+        advice += f"; declared: {shortened(names or list(map(str, numbers)), 4)}"
+    for port in spec_of(service).get("ports") or []:
         target = port.get("targetPort", port.get("port"))
-        if isinstance(target, str):
-            if target in names:
-                continue
-            severity, why = "error", f"no container of its pods has a port named {target}"
-        else:
-            if not numbers or target in numbers:
-                continue
-            severity, why = "warning", f"no container of its pods declares port {target}"
-        shown = shortened([f"{number}{_named_as(declared, number)}" for number in numbers], 6) or "none"
+        named_port = isinstance(target, str)
+        if target in names or target in numbers or not (named_port or numbers):
+            continue
         found.append(
             Finding(
                 "service_port_mismatch",
-                severity,
+                "error" if named_port else "warning",
                 reference(service),
-                f"its port {port.get('port')} leads to {target}, and {why}",
-                evidence=[f"ports of the containers: {shown}", f"a pod of it: {named(pods[0])}"],
-                advice="Correct targetPort of the Service, or the ports of the containers%s."
-                % (f": {shortened(names or [str(number) for number in numbers], 4)} is there" if numbers else ""),
+                f"its port {port.get('port')} has targetPort {target}, but none of its pods declares a port "
+                f"{'named ' if named_port else ''}{target}",
+                evidence=[f"ports of the containers: {shown}", f"one of its pods: {named(pods[0])}"],
+                advice=advice + ".",
                 patience=SLOW,
-                target=(named(pods[0]), target if isinstance(target, int) else 0),
+                target=(named(pods[0]), 0 if named_port else target),
             )
         )
     return found
 
 
-def _named_as(declared: Iterable[Mapping[str, Any]], number: int) -> str:
+def _names_of(declared: Iterable[Mapping[str, Any]], number: int) -> str:
     names = {port["name"] for port in declared if port.get("containerPort") == number and port.get("name")}
     return f" ({', '.join(sorted(names))})" if names else ""
 
 
+def has_address(content: Object) -> bool:
+    """Return whether the status of a Service or an Ingress has a load balancer address."""
+    return bool((status_of(content).get("loadBalancer") or {}).get("ingress"))
+
+
 def _load_balancer(view: View, service: Object) -> list[Finding]:
-    if ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
-        return []
+    # Reasons such as SyncLoadBalancerFailed.
     events = [event for event in view.events_of(service) if "oad" in (event.get("reason") or "")]
-    others = any(
-        ((other.get("status") or {}).get("loadBalancer") or {}).get("ingress") for other in view.all("Service")
-    )
-    if view.age(service) < YOUNG and not events:
+    if has_address(service) or (view.age(service) < YOUNG and not events):
         return []
-    evidence = ["status.loadBalancer is empty"] + [
-        f"{event.get('reason')}: {event.get('message')}" for event in events[-1:]
-    ]
-    advice = (
-        "See the controller that gives the other Services their addresses: is a pool of addresses used up?"
-        if others
-        else "Nothing in this cluster gives out addresses: install a controller (MetalLB, or the cloud's), or use type NodePort or an Ingress."
-    )
+    advice = "Install a load balancer controller (MetalLB or that of the cloud provider), or use type NodePort or an Ingress: no Service has an address."
+    if any(map(has_address, view.all("Service"))):
+        advice = "Check the load balancer controller that serves the other Services; its address pool may be exhausted."
     return [
         Finding(
             "load_balancer_pending",
             "error" if events else "warning",
             reference(service),
-            "nothing has given it an address for the world",
-            evidence=evidence,
+            "it has no load balancer address",
+            evidence=["status.loadBalancer is empty"]
+            + [f"{event.get('reason')}: {event.get('message')}" for event in events[-1:]],
             advice=advice,
             patience=SLOW,
         )

@@ -1,86 +1,108 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether nodes and the system's own workloads are well, from what the API server lists: pure functions."""
+"""What is reported about nodes, system pods, the pod network and the API servers when a cluster is verified: pure functions."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+import time
+from typing import Any, Iterable, Mapping, Sequence
 
 from .._kube.objects import reference
 from .._kube.pod_networks import find_pod_network
 from .._kube.readiness import condition, readiness
-from .wait import explain_pods, explain_workload, tell
+from .finding import Finding, one_line
+from .nodes import readiness_advice
+from .pods import pod_findings
+from .ranking import grouped
+from .view import View, controller, is_finished, is_true, labels_of, name_of, spec_of, status_of
+from .workloads import is_hopeless, workload_findings
 
 Object = Mapping[str, Any]
 
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 ROLE = "node-role.kubernetes.io/"
+CONTROL_PLANE = ROLE + "control-plane"
+# More reasons for one workload are only counted.
+MOST_REASONS = 5
 
 
 def node_summary(node: Object) -> dict[str, Any]:
-    """Give what people ask first about a node."""
-    status, labels = node.get("status") or {}, node["metadata"].get("labels") or {}
+    """Return name, readiness, roles, versions and address of a node."""
+    status, labels = status_of(node), labels_of(node)
     addresses = {address["type"]: address["address"] for address in reversed(status.get("addresses") or [])}
     info = status.get("nodeInfo") or {}
     return {
-        "name": node["metadata"]["name"],
-        "ready": condition(node, "Ready").get("status") == "True",
+        "name": name_of(node),
+        "ready": is_true(node, "Ready"),
         "roles": sorted(label[len(ROLE) :] for label in labels if label.startswith(ROLE)),
         "version": (info.get("kubeletVersion") or "").lstrip("v"),
         "address": addresses.get("InternalIP", ""),
         "os": info.get("osImage", ""),
         "kernel": info.get("kernelVersion", ""),
         "runtime": info.get("containerRuntimeVersion", ""),
-        "schedulable": not (node.get("spec") or {}).get("unschedulable", False),
+        "schedulable": not spec_of(node).get("unschedulable", False),
     }
 
 
 def node_problems(nodes: Sequence[Object], expected: Sequence[str]) -> list[str]:
-    """Say which nodes are missing or not Ready, and why."""
-    names = {node["metadata"]["name"] for node in nodes}
+    """Return which nodes are missing or not Ready, why, and what to do.
+
+    :param expected: Names of the nodes that must be in the cluster.
+    """
+    names = {name_of(node) for node in nodes}
     found = [
-        f"node {name} is not in the cluster: its kubelet has not registered it; see journalctl -u kubelet there"
+        f"node {name} is not in the cluster: its kubelet has not registered it. Run journalctl -u kubelet there."
         for name in expected
         if name not in names
     ]
     for node in nodes:
         ready, why = readiness(dict(node, kind="Node"))
         if not ready:
-            remedy = ""
-            if "cni" in why.lower() or "NetworkPluginNotReady" in why:
-                remedy = " There is no pod network on it yet: see the network's pods."
-            elif "stopped posting" in why:
-                remedy = " Its kubelet is silent: see that the host is up and systemctl status kubelet."
-            found.append(f"node {node['metadata']['name']} is not Ready: {' '.join(why.split())}{remedy}")
+            advice = readiness_advice(why, condition(node, "Ready").get("status") or "Unknown")
+            found.append(f"node {node['metadata']['name']} is not Ready: {one_line(why).rstrip('.')}. {advice}")
     return found
 
 
 def system_problems(
     workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]
 ) -> tuple[list[str], bool]:
-    """Say which workloads and pods are not ready and why, and whether one will never be.
+    """Return which workloads and pods are not ready and why, those that cannot recover first, and whether there are such.
 
-    :param workloads: Deployments, DaemonSets and StatefulSets of the system's namespaces.
-    :param pods: all pods there; one that failed and has been replaced by its controller does not count.
+    :param workloads: Deployments, DaemonSets and StatefulSets of some namespaces.
+    :param pods: All pods there; one that failed and that its controller has replaced does not count.
     """
-    found: list[tuple[bool, str]] = []
-    told: set[str] = set()
+    lists: dict[str, list[Object]] = {"Pod": list(pods), "Event": list(events)}
+    for workload in workloads:
+        lists.setdefault(workload.get("kind") or "", []).append(workload)
+    view = View(lists, time.time())
+    problems: list[tuple[bool, str]] = []
+    explained = set()
     for workload in workloads:
         ready, why = readiness(workload)
         if not ready:
-            mine = [pod for pod in pods if _selects(workload, pod)]
-            lines, hopeless = explain_workload(workload, why, mine, events)
-            found.append((hopeless, "\n".join(lines)))
-            told.update(pod["metadata"]["name"] for pod in mine)
+            found = [finding for finding in workload_findings(view, workload) if finding.fault != "not_ready"]
+            lines = [f"{reference(workload)}: {why}.", *reasons(grouped(found))]
+            problems.append((is_hopeless(view, workload, found), "\n".join(lines)))
+            explained.add(reference(workload))
     for pod in pods:
-        owned = any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or [])
-        replaced = (pod.get("status") or {}).get("phase") == "Failed" and owned
-        if pod["metadata"]["name"] not in told and not replaced:
-            for finding in explain_pods([pod], events):
-                found.append((finding.hopeless, "\n".join([f"{reference(pod)}: not ready", *tell([finding])])))
-    found.sort(key=lambda each: not each[0])
-    return [text for _hopeless, text in found], any(hopeless for hopeless, _text in found)
+        replaced = is_finished(pod) and controller(pod) is not None
+        if view.made_by(pod) not in explained and not replaced:
+            for finding in pod_findings(view, pod):
+                lines = [f"{reference(pod)}: not ready", *reasons([finding])]
+                problems.append((finding.hopeless, "\n".join(lines)))
+    problems.sort(key=lambda problem: not problem[0])
+    return [text for _hopeless, text in problems], any(hopeless for hopeless, _text in problems)
+
+
+def reasons(findings: Sequence[Finding]) -> list[str]:
+    """Return findings as indented lines, those that waiting does not resolve first, each with the number of its pods."""
+    lines = []
+    for finding in sorted(findings, key=lambda finding: not finding.hopeless)[:MOST_REASONS]:
+        pods = f" ({len(finding.pods)} pods)" if len(finding.pods) > 1 else ""
+        lines.append(f"  {one_line(finding.title).rstrip('.')}{pods}.")
+        lines += ["    " + one_line(text) for text in [*finding.evidence[:2], finding.advice] if text]
+    more = len(findings) - MOST_REASONS
+    return lines + ([f"  and {more} more reasons"] if more > 0 else [])
 
 
 def network_of(workloads: Sequence[Object]) -> dict[str, Any]:
@@ -90,19 +112,12 @@ def network_of(workloads: Sequence[Object]) -> dict[str, Any]:
     return network._asdict() if network else {"name": "", "network_policy": None}
 
 
-def api_addresses(slices: Sequence[Object]) -> list[str]:
-    """List where the API servers themselves answer, from the EndpointSlices of the Service kubernetes."""
+def api_addresses(slices: Iterable[Object]) -> list[str]:
+    """Return the addresses of the API servers, from the EndpointSlices of the Service kubernetes."""
     found = set()
     for part in slices:
         for endpoint in part.get("endpoints") or []:
             for address in endpoint.get("addresses") or []:
                 for port in part.get("ports") or []:
-                    found.add("%s:%d" % (f"[{address}]" if ":" in address else address, port["port"]))
+                    found.add(f"[{address}]:{port['port']}" if ":" in address else f"{address}:{port['port']}")
     return sorted(found)
-
-
-def _selects(workload: Object, pod: Object) -> bool:
-    wanted = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
-    labels = pod["metadata"].get("labels") or {}
-    same = workload["metadata"].get("namespace") == pod["metadata"].get("namespace")
-    return bool(wanted) and same and all(labels.get(key) == value for key, value in wanted.items())

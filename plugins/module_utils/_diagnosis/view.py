@@ -10,18 +10,10 @@ from typing import Any, Callable, Dict, Hashable, Iterable, List, Mapping, Seque
 
 from .._kube.objects import Reference, reference
 from .._kube.timestamps import seconds_of
+from .sources import SOURCES
 
 Object = Mapping[str, Any]
 Index = Dict[Any, List[Object]]
-API_VERSIONS = {
-    "Pod": "v1",
-    "ReplicaSet": "apps/v1",
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "Job": "batch/v1",
-    "CronJob": "batch/v1",
-}
 REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -92,6 +84,20 @@ def is_true(content: Object, kind: str) -> bool:
 def is_finished(pod: Object) -> bool:
     """Return whether all containers of a pod have terminated for good (phase Succeeded or Failed)."""
     return status_of(pod).get("phase") in ("Succeeded", "Failed")
+
+
+def is_healthy(pod: Object) -> bool:
+    """Return whether a pod is Ready or has succeeded, without a container restart."""
+    if pod.get("healthy"):
+        # Determined when the pod was read.
+        return True
+    status = status_of(pod)
+    if is_deleted(pod):
+        return False
+    if status.get("phase") == "Succeeded":
+        return True
+    every = (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or [])
+    return is_true(pod, "Ready") and not any(container.get("restartCount") for container in every)
 
 
 def labels_text(labels: Mapping[str, str] | None) -> str:
@@ -240,6 +246,8 @@ class View:
         """Return the label and the value of the pods of a workload's newest revision, empty if all pods are of one revision."""
         status = status_of(content)
         if content.get("kind") == "Deployment":
+            if not self.known("ReplicaSet", namespace_of(content)):
+                return self._newest_of_pods(content, "pod-template-hash", status.get("updatedReplicas", 0))
             newest = self.newest_replica_set(content)
             return ("pod-template-hash", labels_of(newest).get("pod-template-hash", "")) if newest else ("", "")
         if content.get("kind") == "StatefulSet" and status.get("updateRevision"):
@@ -247,7 +255,8 @@ class View:
                 return "", ""
             return "controller-revision-hash", status["updateRevision"]
         if content.get("kind") == "DaemonSet":
-            return self._newest_generation(content)
+            # The status of a DaemonSet does not contain its newest revision.
+            return self._newest_of_pods(content, "controller-revision-hash", status.get("updatedNumberScheduled", 0))
         return "", ""
 
     def newest_replica_set(self, deployment: Object) -> Object | None:
@@ -280,12 +289,12 @@ class View:
         """Return the pods of a namespace."""
         return self._pods_by_namespace.get(namespace, [])
 
-    def _newest_generation(self, daemon_set: Object) -> tuple[str, str]:
-        # The status of a DaemonSet does not contain its newest revision. Its newest pods have it unless none is updated.
-        pods = [pod for pod in self.pods_of(reference(daemon_set)) if not is_deleted(pod)]
-        if not pods or status_of(daemon_set).get("updatedNumberScheduled", 0) >= len(pods):
+    def _newest_of_pods(self, content: Object, label: str, updated: int) -> tuple[str, str]:
+        """Return the revision of the newest pod of a workload, empty if all pods are updated."""
+        pods = [pod for pod in self.pods_of(reference(content)) if not is_deleted(pod)]
+        if len(pods) <= updated:
             return "", ""
-        return "controller-revision-hash", labels_of(max(pods, key=_created)).get("controller-revision-hash", "")
+        return label, labels_of(max(pods, key=_created)).get(label, "")
 
 
 def controller(content: Object) -> Mapping[str, Any] | None:
@@ -302,7 +311,8 @@ def _unseen_owner(content: Object, made_by: Mapping[str, Any], namespace: str) -
     suffix = "-" + labels_of(content).get("pod-template-hash", "")
     if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
         return Reference("apps/v1", "Deployment", namespace, name[: -len(suffix)])
-    return Reference(made_by.get("apiVersion") or API_VERSIONS.get(kind, ""), kind, namespace, name)
+    api_version = made_by.get("apiVersion") or (SOURCES[kind].api_version if kind in SOURCES else "")
+    return Reference(api_version, kind, namespace, name)
 
 
 def event_time(event: Object) -> float:

@@ -1,16 +1,16 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting with understanding: what is ready, what is not and why, and whether waiting makes sense.
+"""Wait for objects: which are ready, which are not and why, and whether waiting longer can help.
 
-A look costs one list for each kind and namespace; pods and their events are read only where something is not ready.
+One look costs a list per kind and namespace; pods and their events are only read if something is not ready.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
@@ -18,30 +18,32 @@ from .._kube.readiness import condition, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
-from .reading import SOURCES, read_kind, read_list
+from .reading import read_kind, read_list
+from .services import has_address
+from .sources import SOURCES
 from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
-from .view import View
-from .workloads import CONTROLLERS, hopeless_workload, workload_findings
+from .view import Object, View, annotations_of, name_of, namespace_of, spec_of, status_of
+from .workloads import CONTROLLERS, is_hopeless, workload_findings
 
-# What explains workloads of a namespace that are not ready.
+# What is read of a namespace to explain its workloads, and to find out whether their containers keep running.
 DETAILS = ("Pod", "ReplicaSet", "Event", "PersistentVolumeClaim")
 STEADY_DETAILS = ("Pod", "ReplicaSet")
-# Without a readiness probe a container is ready the moment it runs, also one that ends in the next: for so many seconds after its start
-# that means nothing yet, and longer after a start that followed an end.
-STEADY, STEADY_AGAIN = 2.0, 10.0
+# Without a readiness probe, a container is ready as soon as it runs, even if it exits a moment later. It counts as ready only after it has
+# run for this many seconds, and for longer after a restart.
+STEADY, STEADY_AFTER_RESTART = 2.0, 10.0
 STEADY_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
-# While others are still on their way, a program that ends early may be waiting for one of them.
+# While other workloads are still starting, a container that exits may depend on one of them and is given this many restarts.
 PATIENT_RESTARTS = 4
 
 
 @dataclass
 class Outlook:
-    """What one look says.
+    """The state of the watched objects.
 
-    :ivar ready: what is ready.
-    :ivar waiting: what is not, and what is missing.
-    :ivar findings: why, root causes first, without logs (:func:`explain.explain` reads them).
-    :ivar hopeless: waiting longer is of no use.
+    :ivar ready: The objects that are ready.
+    :ivar waiting: The objects that are not ready, and what is missing.
+    :ivar findings: Why, root causes first, without logs (:func:`explain.explain_faults` reads them).
+    :ivar hopeless: Waiting longer cannot help.
     """
 
     ready: list[Reference] = field(default_factory=list)
@@ -51,16 +53,16 @@ class Outlook:
 
 
 class Watch:
-    """Some objects that are to become ready."""
+    """Objects that are expected to become ready."""
 
     def __init__(
         self, client: Client, names: Sequence[Reference], path: Callable[[Reference], str], grace: float = 60.0
     ) -> None:
-        """Prepare; nothing is asked yet.
+        """Prepare; no request is sent yet.
 
-        :param names: the objects, of any kind. Those of which nothing is to be waited for are ready when they are there.
-        :param path: gives the path of an object.
-        :param grace: seconds for which a suspicious state may last before waiting counts as hopeless; 0 for ever.
+        :param names: The objects, of any kind. Those of a kind without readiness are ready as soon as they exist.
+        :param path: Returns the path of an object in the API.
+        :param grace: Seconds after which a suspicious state counts as hopeless; 0 for never.
         """
         self.client = client
         self.names = list(dict.fromkeys(names))
@@ -69,79 +71,81 @@ class Watch:
         self.since: dict[tuple[str, Reference, str], float] = {}
         self._settled: set[Reference] = set()
         self._steady: set[Reference] = set()
-        self._lists: dict[str, Sequence[Mapping[str, Any]]] = {}
+        self._lists: dict[str, Sequence[Object]] = {}
 
     def look(self) -> Outlook:
-        """Look once.
+        """Read the objects once.
 
-        :raises ApiError: the server refuses a list. :raises Unreachable: it does not answer.
+        :raises ApiError: The API server rejects a request.
+        :raises Unreachable: The API server does not respond.
         """
         lives = self._read([name for name in self.names if name not in self._settled])
         outlook = Outlook()
-        late: list[Mapping[str, Any]] = []
-        restless = self._restless([lives[name] for name in self.names if name in lives])
+        late: list[Object] = []
+        unsteady = self._unsteady(list(lives.values()))
         for name in self.names:
             live = lives.get(name)
             if name in self._settled:
                 outlook.ready.append(name)
-            elif live is None:
-                outlook.waiting.append((name, "it is gone"))
+                continue
+            if live is None:
+                outlook.waiting.append((name, "it no longer exists"))
+                continue
+            ready, why = self._readiness(live)
+            if not ready:
+                outlook.waiting.append((name, why))
+                if observed(live):
+                    # Before that, its pods belong to the previous version and do not explain this one.
+                    late.append(live)
+            elif name in unsteady:
+                outlook.waiting.append((name, unsteady[name]))
             else:
-                ready, why = self._readiness(live)
-                if ready and name in restless:
-                    outlook.waiting.append((name, restless[name]))
-                elif ready:
-                    outlook.ready.append(name)
-                    if not is_waited_for(live) or live.get("kind") in ("Service", "Ingress"):
-                        # It is there, and there is no more to it.
-                        self._settled.add(name)
-                else:
-                    outlook.waiting.append((name, why))
-                    if seen_by_controller(live):
-                        # Before that, its pods are those of the version before, and say nothing of this one.
-                        late.append(live)
+                outlook.ready.append(name)
+                if not is_waited_for(live) or name.kind in ("Service", "Ingress"):
+                    # It stays ready: it need not be read again.
+                    self._settled.add(name)
         if late:
             self._explain(late, outlook)
         return outlook
 
-    def _restless(self, lives: Sequence[Mapping[str, Any]]) -> dict[Reference, str]:
-        """Say which workloads count as ready only because their containers have just been started."""
-        asked = []
+    def _unsteady(self, lives: Sequence[Object]) -> dict[Reference, str]:
+        """Return the workloads that count as ready only because their containers have just started."""
+        candidates = []
         for live in lives:
             name = reference(live)
             if name.kind not in STEADY_KINDS:
                 continue
             if not readiness(live)[0]:
                 self._steady.discard(name)
-            elif name not in self._steady and unprobed(live) and changed_lately(live, time.time()):
-                asked.append(live)
-        if not asked:
+            elif name not in self._steady and unprobed(live) and changed_recently(live, time.time()):
+                candidates.append(live)
+        if not candidates:
             return {}
-        view = self._view(asked, sorted({live["metadata"].get("namespace") or "" for live in asked}), STEADY_DETAILS)
+        view = self._view(candidates, STEADY_DETAILS)
         found: dict[Reference, str] = {}
-        for live in asked:
+        for live in candidates:
             name = reference(live)
             young = [pod for pod in view.newest_pods(live) if just_started(pod, view.now)]
             if young:
-                found[name] = f"{len(young)} of its pods have only just been started"
+                found[name] = f"{len(young)} of its pods have only just started"
             else:
                 self._steady.add(name)
         return found
 
-    def _readiness(self, live: Mapping[str, Any]) -> tuple[bool, str]:
-        """Judge an object, with what its neighbours say of it."""
+    def _readiness(self, live: Object) -> tuple[bool, str]:
+        """Return whether an object is ready and what is missing, also judged by other objects."""
         ready, why = readiness(live)
-        kind = live.get("kind")
-        if kind == "PersistentVolumeClaim" and not ready and (live.get("status") or {}).get("phase") != "Lost":
-            return (True, "") if waits_for_a_pod(live, self._once("StorageClass")) else (ready, why)
-        if kind in ("Service", "Ingress") and wants_address(live):
-            others = [other for other in self._once(kind) if reference(other) not in self.names]
-            if any(has_address(other) and same_giver(other, live) for other in others):
-                return False, "nothing has given it an address yet"
+        kind = live.get("kind") or ""
+        if kind == "PersistentVolumeClaim" and not ready and not _is_lost_claim(live):
+            return (True, "") if waits_for_first_consumer(live, self._cached_list("StorageClass")) else (ready, why)
+        if kind in ("Service", "Ingress") and lacks_address(live):
+            others = [other for other in self._cached_list(kind) if reference(other) not in self.names]
+            if any(has_address(other) and same_class(other, live) for other in others):
+                return False, "no address has been assigned to it yet"
         return ready, why
 
-    def _once(self, kind: str) -> Sequence[Mapping[str, Any]]:
-        """List a kind of the whole cluster once for all looks; nothing where it may not be listed."""
+    def _cached_list(self, kind: str) -> Sequence[Object]:
+        """Return the objects of a kind in the whole cluster, read once; empty if they may not be listed."""
         if kind not in self._lists:
             try:
                 self._lists[kind] = read_kind(self.client, kind)
@@ -149,23 +153,22 @@ class Watch:
                 self._lists[kind] = []
         return self._lists[kind]
 
-    def _read(self, names: Sequence[Reference]) -> dict[Reference, Mapping[str, Any]]:
-        """Read objects as they are: one by itself, several of a kind and namespace as a list."""
+    def _read(self, names: Sequence[Reference]) -> dict[Reference, Object]:
+        """Read objects completely: a single one by its name, several of a kind and namespace as a list."""
         groups: dict[tuple[str, str, str], list[Reference]] = {}
         for name in names:
             groups.setdefault((name.api_version, name.kind, name.namespace), []).append(name)
-        found: dict[Reference, Mapping[str, Any]] = {}
+        found: dict[Reference, Object] = {}
         for some in self.client.each(self._read_group, list(groups.values())):
             found.update(some)
         return found
 
-    def _read_group(self, names: Sequence[Reference]) -> dict[Reference, Mapping[str, Any]]:
+    def _read_group(self, names: Sequence[Reference]) -> dict[Reference, Object]:
         if len(names) == 1 or names[0].kind == "Secret":
-            # A list of Secrets would bring the values of all of them.
+            # A list of Secrets would contain the values of all of them.
             lives = [(name, self.client.find(self.path(name))) for name in names]
             return {name: live for name, live in lives if live is not None}
         first = names[0]
-        collection = self.path(first).rpartition("/")[0]
         wanted = {name.name for name in names}
 
         def keep(item: dict[str, Any]) -> dict[str, Any]:
@@ -176,62 +179,57 @@ class Watch:
             return dict(item, kind=first.kind, apiVersion=first.api_version)
 
         try:
-            items = read_list(self.client, collection, keep)
+            items = read_list(self.client, self.path(first).rpartition("/")[0], keep)
         except ApiError as error:
             if error.status != 404:
                 raise
             return {}
-        by_name = {item["metadata"]["name"]: item for item in items if item}
+        by_name = {name_of(item): item for item in items if item}
         return {name: by_name[name.name] for name in names if name.name in by_name}
 
-    def _explain(self, late: Sequence[Mapping[str, Any]], outlook: Outlook) -> None:
+    def _explain(self, late: Sequence[Object], outlook: Outlook) -> None:
         workloads = [live for live in late if live.get("kind") in (*CONTROLLERS, "Pod")]
-        namespaces = sorted({live["metadata"].get("namespace") or "" for live in workloads})
-        view = self._view(late, namespaces)
+        view = self._view(workloads, DETAILS)
         found = {reference(live): workload_findings(view, live) for live in workloads}
         everything = [finding for some in found.values() for finding in some]
-        now = time.monotonic()
-        self._be_patient(everything, outlook, now)
-        lost = [live for live in workloads if hopeless_workload(view, live, found[reference(live)])]
-        outlook.hopeless = bool(lost) or any(_lost_claim(live) for live in late)
+        self._apply_grace(everything, outlook, time.monotonic())
+        outlook.hopeless = any(_is_lost_claim(live) for live in late) or any(
+            is_hopeless(view, live, found[reference(live)]) for live in workloads
+        )
         outlook.findings = [finding for finding in ranked(everything) if finding.fault != "not_ready"]
 
-    def _be_patient(self, findings: Sequence[Finding], outlook: Outlook, now: float) -> None:
-        """Give what is suspicious its time of grace, and crashes time while others are on their way."""
+    def _apply_grace(self, findings: Sequence[Finding], outlook: Outlook, now: float) -> None:
+        """Make suspicious findings hopeless after the grace period, and give crashes time while other workloads are starting."""
         failing = {finding.object for finding in findings if finding.severity == "error"}
-        on_their_way = [name for name, _why in outlook.waiting if name not in failing and name.kind in CONTROLLERS]
-        seen: set[tuple[str, Reference, str]] = set()
+        starting = any(name not in failing and name.kind in CONTROLLERS for name, _why in outlook.waiting)
+        current: set[tuple[str, Reference, str]] = set()
         for finding in findings:
             key = (finding.fault, finding.object, finding.container)
-            seen.add(key)
+            current.add(key)
             since = self.since.setdefault(key, now)
-            if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and on_their_way:
+            if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and starting:
                 if finding.restarts < PATIENT_RESTARTS:
                     finding.patience = SUSPICIOUS
-                continue
-            if finding.patience == SUSPICIOUS and finding.severity == "error" and 0 < self.grace <= now - since:
+            elif finding.patience == SUSPICIOUS and finding.severity == "error" and 0 < self.grace <= now - since:
                 finding.patience = HOPELESS
-        for key in set(self.since) - seen:
+        for key in set(self.since) - current:
             del self.since[key]
 
-    def _view(
-        self, late: Sequence[Mapping[str, Any]], namespaces: Sequence[str], kinds: Sequence[str] = DETAILS
-    ) -> View:
+    def _view(self, workloads: Sequence[Object], kinds: Sequence[str]) -> View:
+        """Read the objects of some kinds in the namespaces of some workloads."""
+        namespaces = sorted({namespace_of(live) for live in workloads})
         wanted = [(kind, namespace) for namespace in namespaces for kind in kinds]
-        lists = self.client.each(lambda pair: self._details(*pair), wanted)
         objects: dict[str, list[Any]] = {}
-        unseen: dict[str, str] = {}
-        for (kind, _namespace), some in zip(wanted, lists):
-            if some is None:
-                unseen[kind] = "forbidden"
-            else:
+        for (kind, _namespace), some in zip(wanted, self.client.each(lambda pair: self._details(*pair), wanted)):
+            if some is not None:
                 objects.setdefault(kind, []).extend(some)
-        for live in late:
+        for live in workloads:
             if live.get("kind") in SOURCES and live["kind"] not in DETAILS:
                 objects.setdefault(live["kind"], []).append(live)
-        return View(objects, time.time(), namespaces, unseen)
+        return View(objects, time.time(), namespaces)
 
     def _details(self, kind: str, namespace: str) -> list[dict[str, Any]] | None:
+        """Return the objects of a kind in a namespace, None if they may not be listed."""
         try:
             return read_kind(self.client, kind, namespace)
         except ApiError as error:
@@ -240,71 +238,64 @@ class Watch:
             raise
 
 
-def seen_by_controller(live: Mapping[str, Any]) -> bool:
-    """Whether what the status of an object says is about its newest version."""
+def observed(live: Object) -> bool:
+    """Return whether the status of an object is about its latest generation."""
     generation = (live.get("metadata") or {}).get("generation", 0)
-    return (live.get("status") or {}).get("observedGeneration", generation) >= generation
+    return status_of(live).get("observedGeneration", generation) >= generation
 
 
-def unprobed(live: Mapping[str, Any]) -> bool:
-    """Whether a container of a workload is ready without being asked (it has no readiness probe)."""
-    spec = live.get("spec") or {}
+def unprobed(live: Object) -> bool:
+    """Return whether a workload has a container without a readiness probe."""
+    spec = spec_of(live)
     inner = spec if live.get("kind") == "Pod" else (spec.get("template") or {}).get("spec") or {}
-    wanted = spec.get("replicas", 1) != 0
-    return wanted and any(not container.get("readinessProbe") for container in inner.get("containers") or [])
+    scaled = spec.get("replicas", 1) != 0
+    return scaled and any(not container.get("readinessProbe") for container in inner.get("containers") or [])
 
 
-def changed_lately(live: Mapping[str, Any], now: float) -> bool:
-    """Whether a workload may have new pods; of a Deployment its condition Progressing tells when it last had."""
+def changed_recently(live: Object, now: float) -> bool:
+    """Return whether a workload may have new pods; the condition Progressing of a Deployment says when it last had."""
     if live.get("kind") != "Deployment":
         return True
-    return now - seconds_of(condition(live, "Progressing").get("lastUpdateTime")) < 2 * STEADY_AGAIN
+    return now - seconds_of(condition(live, "Progressing").get("lastUpdateTime")) < 2 * STEADY_AFTER_RESTART
 
 
-def just_started(pod: Mapping[str, Any], now: float) -> bool:
-    """Whether a pod has a container that runs for so short a time that it may still end."""
-    status = pod.get("status") or {}
+def just_started(pod: Object, now: float) -> bool:
+    """Return whether a container of a pod has run for such a short time that it may still exit."""
+    status = status_of(pod)
     if status.get("phase") == "Succeeded":
         return False
     if "startedAt" in status:
         return now - seconds_of(status["startedAt"]) < STEADY
     for container in status.get("containerStatuses") or []:
         running = (container.get("state") or {}).get("running")
-        if running is None:
-            return True
-        again = bool(container.get("restartCount"))
-        if now - seconds_of(running.get("startedAt")) < (STEADY_AGAIN if again else STEADY):
+        steady = STEADY_AFTER_RESTART if container.get("restartCount") else STEADY
+        if running is None or now - seconds_of(running.get("startedAt")) < steady:
             return True
     return False
 
 
-def waits_for_a_pod(claim: Mapping[str, Any], classes: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a claim gets its volume only when a pod wants it (volumeBindingMode WaitForFirstConsumer)."""
-    wanted = (claim.get("spec") or {}).get("storageClassName")
+def waits_for_first_consumer(claim: Object, classes: Sequence[Object]) -> bool:
+    """Return whether a claim is bound only when a pod uses it (volumeBindingMode WaitForFirstConsumer)."""
+    wanted = spec_of(claim).get("storageClassName")
     for content in classes:
-        default = (content["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
-        if content["metadata"]["name"] == wanted or (wanted is None and default):
+        default = annotations_of(content).get(DEFAULT_CLASS) == "true"
+        if name_of(content) == wanted or (wanted is None and default):
             return bool(content.get("volumeBindingMode") == WAIT_FOR_FIRST_CONSUMER)
     return False
 
 
-def wants_address(live: Mapping[str, Any]) -> bool:
-    """Whether an object is to get an address for the world and has none."""
-    if live.get("kind") == "Service" and (live.get("spec") or {}).get("type") != "LoadBalancer":
+def lacks_address(live: Object) -> bool:
+    """Return whether an Ingress, or a Service of type LoadBalancer, has no address."""
+    if live.get("kind") == "Service" and spec_of(live).get("type") != "LoadBalancer":
         return False
     return not has_address(live)
 
 
-def has_address(live: Mapping[str, Any]) -> bool:
-    """Whether a Service or an Ingress has an address for the world."""
-    return bool(((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"))
-
-
-def same_giver(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether the same controller gives two objects their addresses, as far as their class tells."""
+def same_class(one: Object, other: Object) -> bool:
+    """Return whether two Services or Ingresses have the same class, so that the same controller assigns their addresses."""
     fields = ("loadBalancerClass", "ingressClassName")
-    return all((one.get("spec") or {}).get(key) == (other.get("spec") or {}).get(key) for key in fields)
+    return all(spec_of(one).get(key) == spec_of(other).get(key) for key in fields)
 
 
-def _lost_claim(live: Mapping[str, Any]) -> bool:
-    return live.get("kind") == "PersistentVolumeClaim" and (live.get("status") or {}).get("phase") == "Lost"
+def _is_lost_claim(live: Object) -> bool:
+    return live.get("kind") == "PersistentVolumeClaim" and status_of(live).get("phase") == "Lost"

@@ -1,25 +1,45 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why a workload makes no pods, does not get on, or does not end: pure functions."""
+"""Why a workload creates no pods, makes no progress or does not complete: pure functions."""
 
 from __future__ import annotations
 
 import re
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 from .._kube.objects import Reference, reference
-from .._kube.readiness import readiness
+from .._kube.readiness import condition, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
-from .pods import is_healthy, pod_findings
-from .view import Object, View, conditions, event_time, named
+from .pods import pod_findings
+from .view import (
+    Object,
+    View,
+    event_time,
+    is_finished,
+    is_true,
+    message_of,
+    name_of,
+    named,
+    spec_of,
+    status_of,
+)
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+WEBHOOK_FAULTS = ("webhook_down", "webhook_untrusted")
+WEBHOOK_CONFIGURATIONS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+# How the API server names the admission webhook that it failed to call.
+FAILED_WEBHOOK = re.compile(r'fail(?:ed|ing) (?:calling|to call) webhook "([^"]+)"')
+RESTORE_WEBHOOK = "Restore the webhook's Service, or delete the webhook configuration; with failurePolicy: Ignore, requests are admitted without it."
+TRUST_WEBHOOK = (
+    "Set clientConfig.caBundle to the CA that signed the webhook's certificate (its installer or cert-manager normally does this), "
+    "and make sure the certificate names the Service and has not expired."
+)
 
 
 def workload_findings(view: View, content: Object) -> list[Finding]:
-    """Explain one workload: its newest pods, why it makes none, and what its own status says."""
+    """Explain one workload: the pods of its newest revision, why it creates none, and its own status."""
     name = reference(content)
     if content["metadata"].get("deletionTimestamp"):
         return []
@@ -27,181 +47,165 @@ def workload_findings(view: View, content: Object) -> list[Finding]:
         return pod_findings(view, content)
     if name.kind == "Job":
         return job_findings(view, content)
-    found: list[Finding] = []
-    pods = view.newest_pods(content)
-    for pod in pods:
-        if not is_healthy(pod):
-            found += pod_findings(view, pod)
-    refused = creation_finding(view, content)
-    if refused is not None:
-        found.append(refused)
-    stuck = _stuck(view, content, bool(found))
-    return found + ([stuck] if stuck is not None else [])
+    found = [finding for pod in view.newest_pods(content) for finding in pod_findings(view, pod)]
+    found += _creation_findings(view, content)
+    return found + _rollout_findings(content, bool(found))
 
 
-def hopeless_workload(view: View, content: Object, found: list[Finding]) -> bool:
-    """Whether waiting for a workload is of no use, see :func:`hopeless`."""
-    return hopeless(content, view.newest_pods(content), found)
+def is_hopeless(view: View, content: Object, found: Sequence[Finding]) -> bool:
+    """Return whether a workload will never become ready without intervention.
 
+    Of a Deployment, all pods of the newest revision must be hopeless; of the other kinds, one is enough.
 
-def hopeless(content: Object, newest: Sequence[Object], found: Sequence[Finding]) -> bool:
-    """Whether waiting for a workload is of no use.
-
-    All pods of a Deployment's newest revision must be hopeless, any of the others': a Deployment may make up for one.
-
-    :param newest: the pods of its newest revision.
-    :param found: what is wrong with them and with the workload.
+    :param found: What is wrong with the workload and with its pods.
     """
-    mine = [finding for finding in found if finding.patience == HOPELESS]
-    if not mine:
-        return False
-    if content.get("kind") not in ("Deployment", "ReplicaSet") or any(not finding.pods for finding in mine):
-        return True
-    lost = {pod for finding in mine for pod in finding.pods}
-    return all(named(pod) in lost for pod in newest if not _over(pod))
+    final = [finding for finding in found if finding.patience == HOPELESS]
+    if not final or content.get("kind") not in ("Deployment", "ReplicaSet") or any(not one.pods for one in final):
+        return bool(final)
+    lost = {pod for finding in final for pod in finding.pods}
+    return all(named(pod) in lost for pod in view.newest_pods(content) if not is_finished(pod))
 
 
-def _over(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+class Denial(NamedTuple):
+    """Why the API server rejects the pods of a controller: the pattern of its message, and the fault that it means."""
+
+    pattern: str
+    fault: str
+    title: str
+    advice: str
 
 
-# What the API server says where it lets a controller make no pod, the fault, and what to do. The first that fits counts.
+# The first pattern that matches counts.
 DENIALS = (
-    (
+    Denial(
         r"fail(ed|ing) (calling|to call) webhook.*(x509|tls:)",
         "webhook_untrusted",
-        "a webhook that must agree to its pods has a certificate that the API server does not trust",
-        "Put the authority that signed the webhook's certificate into clientConfig.caBundle, or let its certificate name its Service.",
+        "its pods are rejected because the API server does not trust the certificate of an admission webhook",
+        TRUST_WEBHOOK,
     ),
-    (
+    Denial(
         r"failed calling webhook|failed to call webhook",
         "webhook_down",
-        "a webhook that must agree to its pods does not answer",
-        "Make the webhook's Service answer, or delete its configuration; failurePolicy: Ignore lets pods pass without it.",
+        "its pods are rejected because an admission webhook does not respond",
+        RESTORE_WEBHOOK,
     ),
-    (
+    Denial(
         r"exceeded quota|failed quota",
         "quota_exceeded",
-        "the namespace's quota allows no more pods like this",
-        "Raise the ResourceQuota, ask for less, or take away what is not needed. With a quota, each container must say what it asks for.",
+        "its pods exceed a ResourceQuota of the namespace",
+        "Raise the ResourceQuota, lower the requests of the pods, or delete objects that are no longer needed. "
+        "With a quota for CPU or memory, every container must set requests and limits.",
     ),
-    (
+    Denial(
         r"error looking up service account|serviceaccount .* not found",
         "service_account_missing",
-        "its ServiceAccount is not there",
-        "Create the ServiceAccount, or correct serviceAccountName.",
+        "its ServiceAccount does not exist",
+        "Create the ServiceAccount, or correct serviceAccountName in the pod template.",
     ),
-    (
+    Denial(
         r"violates PodSecurity",
         "admission_denied",
-        "Pod Security of the namespace forbids its pods",
-        "Change the pod's securityContext as the message says, or the namespace's label pod-security.kubernetes.io/enforce.",
+        "its pods violate the Pod Security Standard of the namespace",
+        "Change the securityContext of the pod template as the message says, or the namespace's label pod-security.kubernetes.io/enforce.",
     ),
-    (
+    Denial(
         r"PriorityClass",
         "priority_class_missing",
-        "its PriorityClass is not there",
-        "Create the PriorityClass, or correct priorityClassName.",
+        "its PriorityClass does not exist",
+        "Create the PriorityClass, or correct priorityClassName in the pod template.",
     ),
-    (
+    Denial(
         r"RuntimeClass",
         "runtime_class_missing",
-        "its RuntimeClass is not there",
-        "Create the RuntimeClass, or correct runtimeClassName.",
+        "its RuntimeClass does not exist",
+        "Create the RuntimeClass, or correct runtimeClassName in the pod template.",
     ),
-    (
+    Denial(
         r"maximum .* usage per|minimum .* usage per|LimitRange|limit to request ratio",
         "limit_range_denied",
-        "the namespace's LimitRange forbids its pods",
-        "Ask for what the LimitRange allows, or change it.",
+        "its pods violate the LimitRange of the namespace",
+        "Set requests and limits that the LimitRange allows, or change the LimitRange.",
     ),
-    (
+    Denial(
         r"denied the request|admission webhook|ValidatingAdmissionPolicy|is forbidden",
         "admission_denied",
-        "admission control forbids its pods",
-        "Change the pod as the message says, or the policy that forbids it.",
+        "its pods are rejected by admission control",
+        "Change the pod template as the message says, or the policy that rejects it.",
     ),
-    (
+    Denial(
         r"is invalid|Invalid value",
         "pod_invalid",
-        "the API server finds its pods invalid",
+        "its pods are rejected as invalid",
         "Correct the pod template as the message says.",
     ),
 )
+UNKNOWN_DENIAL = Denial(
+    "", "creation_fails", "its pods cannot be created", "Resolve the error that the event FailedCreate reports."
+)
 
 
-def creation_finding(view: View, content: Object) -> Finding | None:
-    """Explain why a controller makes no pods: its condition ReplicaFailure, or its latest event FailedCreate."""
-    made_from = [content]
-    if content.get("kind") == "Deployment":
-        newest = view.newest_replica_set(content)
-        made_from = [newest] if newest is not None else []
-    message = ""
-    for one in made_from:
-        failure = conditions(one).get("ReplicaFailure") or {}
-        if failure.get("status") == "True":
-            message = failure.get("message") or ""
-        events = [event for event in view.events_of(one) if event.get("reason") == "FailedCreate"]
-        if not message and events and _short_of_pods(one) and _after_success(view, events[-1], one):
-            message = events[-1].get("message") or ""
+def _creation_findings(view: View, content: Object) -> list[Finding]:
+    """Explain why a controller creates no pods, from its condition ReplicaFailure or its latest event FailedCreate."""
+    creator = view.newest_replica_set(content) if content.get("kind") == "Deployment" else content
+    if creator is None:
+        return []
+    failure = condition(creator, "ReplicaFailure")
+    message = (message_of(failure)) if failure.get("status") == "True" else ""
+    events = [event for event in view.events_of(creator) if event.get("reason") == "FailedCreate"]
+    if not message and events and _lacks_pods(creator) and _is_latest(view, events[-1], creator):
+        message = message_of(events[-1])
     if not message:
-        return None
-    text = one_line(message)
-    name = reference(content)
-    fault, title, advice = "creation_fails", "its pods cannot be made", "See the message."
-    denial = denial_of(text)
-    if denial is not None:
-        _pattern, fault, title, advice = denial
+        return []
+    name, text = reference(content), one_line(message)
+    denial = denial_of(text) or UNKNOWN_DENIAL
     account = re.search(r'serviceaccount "([^"]+)" not found', text)
-    if account:
-        title = f"ServiceAccount {account.group(1)}, which its pods run as, is not there"
+    retried = denial.fault in (*WEBHOOK_FAULTS, "creation_fails")
+    # The deletion of old pods frees quota, and a new namespace gets its default ServiceAccount after a moment.
+    retried = retried or (denial.fault == "quota_exceeded" and bool(view.pods_of(name)))
+    retried = retried or bool(account and account.group(1) == "default")
     finding = Finding(
-        fault,
+        denial.fault,
         "error",
         name,
-        title,
+        denial.title,
         evidence=[f"FailedCreate: {text}"],
-        advice=advice,
-        patience=SUSPICIOUS if fault in ("webhook_down", "webhook_untrusted", "creation_fails") else HOPELESS,
+        advice=denial.advice,
+        patience=SUSPICIOUS if retried else HOPELESS,
     )
-    if (fault == "quota_exceeded" and view.pods_of(name)) or (account and account.group(1) == "default"):
-        # Old pods that go make room, and a new namespace gets its default account in a moment.
-        finding.patience = SUSPICIOUS
-    if fault in ("webhook_down", "webhook_untrusted"):
-        blame_webhook(view, finding, text)
-    if fault == "quota_exceeded":
-        quota = quota_in(text)
-        if quota:
-            finding.title = f"quota {quota} of the namespace allows no more pods like this"
-    return finding
+    if account:
+        finding.title = f"its ServiceAccount {account.group(1)} does not exist"
+    if denial.fault in WEBHOOK_FAULTS:
+        _blame_webhook(view, finding, text)
+    if denial.fault == "quota_exceeded" and quota_in(text):
+        finding.title = f"its pods exceed ResourceQuota {quota_in(text)} of the namespace"
+    return [finding]
 
 
-def denial_of(text: str) -> tuple[str, str, str, str] | None:
-    """Give the entry of :data:`DENIALS` that fits what the API server says."""
-    return next((one for one in DENIALS if re.search(one[0], text)), None)
+def denial_of(text: str) -> Denial | None:
+    """Return the entry of :data:`DENIALS` that matches a message of the API server."""
+    return next((denial for denial in DENIALS if re.search(denial.pattern, text)), None)
 
 
 def quota_in(text: str) -> str:
-    """Give the name of the quota by which the API server refuses something, empty where it is another reason."""
-    quota = re.search(r"exceeded quota: ([^,]+)|failed quota: ([^:]+)", text)
+    """Return the name of the ResourceQuota that a message of the API server reports as exceeded, empty for other messages."""
+    quota = re.search(r"(?:exceeded quota: ([^,]+))|(?:failed quota: ([^:]+))", text)
     return (quota.group(1) or quota.group(2)) if quota else ""
 
 
-def blame_webhook(view: View, finding: Finding, text: str) -> None:
-    """Name the configuration of a webhook that does not answer, as the place where the fault is."""
-    called = re.search(r'fail(?:ed|ing) (?:calling|to call) webhook "([^"]+)"', text)
+def _blame_webhook(view: View, finding: Finding, text: str) -> None:
+    """Make the configuration of the webhook that failed the cause of a finding."""
+    called = FAILED_WEBHOOK.search(text)
     if not called:
         return
-    if finding.fault == "webhook_down":
-        finding.title = f"webhook {called.group(1)}, which must agree to its pods, does not answer"
-    for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
+    finding.title = finding.title.replace("an admission webhook", f"admission webhook {called.group(1)}")
+    for kind in WEBHOOK_CONFIGURATIONS:
         for content in view.all(kind):
             if any(hook.get("name") == called.group(1) for hook in content.get("webhooks") or []):
-                finding.blames += (Reference("admissionregistration.k8s.io/v1", kind, "", content["metadata"]["name"]),)
+                finding.blames += (Reference("admissionregistration.k8s.io/v1", kind, "", name_of(content)),)
 
 
-def _short_of_pods(content: Object) -> bool:
-    spec, status = content.get("spec") or {}, content.get("status") or {}
+def _lacks_pods(content: Object) -> bool:
+    spec, status = spec_of(content), status_of(content)
     if content.get("kind") == "DaemonSet":
         return status.get("currentNumberScheduled", 0) < status.get("desiredNumberScheduled", 0)
     if content.get("kind") == "Job":
@@ -209,8 +213,8 @@ def _short_of_pods(content: Object) -> bool:
     return status.get("replicas", 0) < spec.get("replicas", 1)
 
 
-def _after_success(view: View, event: Object, content: Object) -> bool:
-    """Whether an event is newer than the newest pod: a failure before that one is over."""
+def _is_latest(view: View, event: Object, content: Object) -> bool:
+    """Return whether an event is newer than the newest pod: a failure before that pod has been resolved."""
     name = reference(content)
     pods = view.pods_of(name) or [
         pod
@@ -221,59 +225,60 @@ def _after_success(view: View, event: Object, content: Object) -> bool:
     return event_time(event) >= newest
 
 
-def _stuck(view: View, content: Object, explained: bool) -> Finding | None:
-    """Explain a rollout that does not get on. Where its pods have a fault, that is the reason."""
+def _rollout_findings(content: Object, explained: bool) -> list[Finding]:
+    """Explain a rollout that makes no progress.
+
+    :param explained: Whether other findings explain why its pods are not ready.
+    """
     ready, why = readiness(content)
     if ready:
-        return None
-    name, found = reference(content), conditions(content)
-    progressing = found.get("Progressing") or {}
-    advice = "See its pods: %s." % (
-        "what fails there stops it" if explained else f"kubectl describe {name.kind.lower()}"
-    )
+        return []
+    name, progressing = reference(content), condition(content, "Progressing")
+    advice = f"Run kubectl describe {name.kind.lower()} {name.name} -n {name.namespace} and check its pods."
+    if explained:
+        advice = "Resolve what keeps its pods from becoming ready."
     if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Finding(
-            "rollout_stuck",
-            "error",
-            name,
-            f"its rollout has not got on within its progress deadline: {why}",
-            evidence=[one_line(progressing.get("message") or "")],
-            advice=advice,
-            patience=HOPELESS,
-            blames=(name,),
-        )
-    if (content.get("spec") or {}).get("paused"):
-        return Finding(
-            "rollout_paused",
-            "warning",
-            name,
-            f"its rollout is paused: {why}",
-            evidence=["spec.paused is true"],
-            advice="Go on with: kubectl rollout resume, or the module rollout.",
-            patience=HOPELESS,
-        )
-    # Without a word from its pods, a workload that is only slow is nothing to tell of yet.
-    return Finding("not_ready", "info", name, why, advice=advice, patience=SLOW, blames=(name,))
+        return [
+            Finding(
+                "rollout_stuck",
+                "error",
+                name,
+                f"its rollout exceeded its progress deadline: {why}",
+                evidence=[one_line(message_of(progressing))],
+                advice=advice,
+                patience=HOPELESS,
+                blames=(name,),
+            )
+        ]
+    if spec_of(content).get("paused"):
+        return [
+            Finding(
+                "rollout_paused",
+                "warning",
+                name,
+                f"its rollout is paused: {why}",
+                evidence=["spec.paused is true"],
+                advice=f"Resume it: kubectl rollout resume {name.kind.lower()}/{name.name} -n {name.namespace}, or module rollout with action resume.",
+                patience=HOPELESS,
+            )
+        ]
+    # Nothing is wrong with its pods: it may only be slow.
+    return [Finding("not_ready", "info", name, why, advice=advice, patience=SLOW, blames=(name,))]
 
 
 def job_findings(view: View, content: Object) -> list[Finding]:
-    """Explain a Job; empty for one that is complete, however often it was tried."""
-    name, found = reference(content), conditions(content)
-    if (found.get("Complete") or {}).get("status") == "True" or (found.get("SuccessCriteriaMet") or {}).get(
-        "status"
-    ) == "True":
+    """Explain a Job; empty for one that is complete, however many attempts it took."""
+    if is_true(content, "Complete") or is_true(content, "SuccessCriteriaMet"):
         return []
-    pods = view.pods_of(name)
-    failed = found.get("Failed") or found.get("FailureTarget") or {}
-    causes = [finding for pod in pods if not is_healthy(pod) for finding in pod_findings(view, pod)]
+    causes = [finding for pod in view.pods_of(reference(content)) for finding in pod_findings(view, pod)]
+    failed = condition(content, "Failed") or condition(content, "FailureTarget")
     if failed.get("status") == "True":
-        return [_failed_job(view, content, failed, causes)]
-    refused = creation_finding(view, content)
+        return [_failed_job(content, failed, causes)]
     for finding in causes:
-        # It is tried again: only what no retry changes is an error.
+        # The Job retries: only what no retry resolves is an error.
         if finding.patience != HOPELESS and finding.severity == "error" and finding.fault in RETRIED:
             finding.severity = "warning"
-    return causes + ([refused] if refused is not None else [])
+    return causes + _creation_findings(view, content)
 
 
 RETRIED = (
@@ -286,16 +291,17 @@ RETRIED = (
     "start_fails",
     "pod_deadline",
 )
-JOB_REASONS: dict[str, str] = {
-    "BackoffLimitExceeded": "it failed more often than its backoffLimit allows",
-    "DeadlineExceeded": "it took longer than its activeDeadlineSeconds",
-    "PodFailurePolicy": "its podFailurePolicy ended it",
+# Reasons of condition Failed (https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup).
+JOB_REASONS = {
+    "BackoffLimitExceeded": "its pods failed more often than backoffLimit allows",
+    "DeadlineExceeded": "it ran longer than activeDeadlineSeconds allows",
+    "PodFailurePolicy": "its podFailurePolicy terminated it",
     "FailedIndexes": "some of its indexes failed",
     "MaxFailedIndexesExceeded": "more of its indexes failed than maxFailedIndexes allows",
 }
 
 
-def _failed_job(view: View, content: Object, failed: Object, causes: list[Finding]) -> Finding:
+def _failed_job(content: Object, failed: Object, causes: list[Finding]) -> Finding:
     name, reason = reference(content), failed.get("reason") or ""
     finding = Finding(
         "job_deadline" if reason == "DeadlineExceeded" else "job_failed",
@@ -303,13 +309,11 @@ def _failed_job(view: View, content: Object, failed: Object, causes: list[Findin
         name,
         JOB_REASONS.get(reason, f"it failed ({reason})"),
         evidence=[f"{reason}: {one_line(failed.get('message') or '')}"],
-        advice="Read the log of its last pod, correct what it says, then delete the Job and apply it again.",
+        advice="Check the log of its last pod and resolve the error, then delete the Job and apply it again.",
         patience=HOPELESS,
     )
     if reason == "DeadlineExceeded":
-        finding.advice = (
-            "Raise activeDeadlineSeconds, or see in its log what takes so long; delete the Job and apply it again."
-        )
+        finding.advice = "Raise activeDeadlineSeconds, or check in its log what takes so long; then delete the Job and apply it again."
     if causes:
         cause = causes[-1]
         finding.title += f"; {cause.title}"

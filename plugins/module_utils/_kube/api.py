@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small client of the Kubernetes API for hosts that have Python's standard library and kubectl, no more.
+"""A client for the Kubernetes API that needs nothing but Python's standard library.
 
-kubectl reads the kubeconfig; requests then go over connections that are kept, so that hundreds of them cost about a second.
+Connections are kept open, so that hundreds of requests take about a second.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Objects that one request of a list brings: enough to be quick, few enough to be small.
+# Objects per page of a list: enough to be fast, few enough to keep responses small.
 PAGE = 500
 PATCHES = {
     "merge": "application/merge-patch+json",
@@ -35,9 +35,9 @@ PATCHES = {
     "strategic": "application/strategic-merge-patch+json",
 }
 
-# A server that restarts or changes its leader answers with these for a few seconds.
-PASSING = (429, 502, 503, 504)
-PASSING_MESSAGES = (
+# What a server that restarts, or whose etcd elects a leader, responds for a few seconds.
+TRANSIENT_STATUS = (429, 502, 503, 504)
+TRANSIENT_MESSAGES = (
     "etcdserver:",
     "leader changed",
     "connection refused",
@@ -47,12 +47,12 @@ PASSING_MESSAGES = (
 
 
 class Unreachable(Exception):
-    """The API server does not answer; the message says which, the evidence and the remedy."""
+    """The API server does not answer; the message names its address, the evidence and the remedy."""
 
 
 @dataclass(eq=False)
 class ApiError(Exception):
-    """The API server refused a request (its C(Status) object, in parts)."""
+    """The API server rejected a request: the fields of its ``Status`` object."""
 
     status: int
     reason: str
@@ -60,22 +60,22 @@ class ApiError(Exception):
     method: str = ""
     path: str = ""
     causes: list[dict[str, Any]] = field(default_factory=list)
-    # Where an outdated list goes on (410, Expired).
-    proceed: str = ""
+    # Token that continues a list that has expired (410, Expired).
+    continue_token: str = ""
 
     def __str__(self) -> str:
-        if self.status == 401:  # whatever was asked: it is about who asks
+        if self.status == 401:  # the request does not matter, the identity does
             return self.message[:1].upper() + self.message[1:] + "."
-        if self.status == 403 and self.reason == "Forbidden":  # it names the user, the verb and the resource
-            return f"Forbidden: {self.message.rstrip('.')}. Grant it with a Role, or act as somebody who may."
+        if self.status == 403 and self.reason == "Forbidden":  # the message names the user, the verb and the resource
+            return f"Forbidden: {self.message.rstrip('.')}. Grant the permission with a Role, or use an identity that has it."
         return f"{self.method} {self.path}: {self.status} {self.reason}: {self.message}"
 
     @property
-    def passing(self) -> bool:
-        """Whether the same request may succeed a moment later."""
-        if self.status in PASSING:
+    def transient(self) -> bool:
+        """Whether the error is transient: the same request may succeed a moment later."""
+        if self.status in TRANSIENT_STATUS:
             return True
-        return self.status == 500 and any(text in self.message for text in PASSING_MESSAGES)
+        return self.status == 500 and any(text in self.message for text in TRANSIENT_MESSAGES)
 
 
 def view_kubeconfig(kubectl: str, kubeconfig: str) -> dict[str, Any]:
@@ -109,20 +109,20 @@ def load_credentials(kubectl: str, kubeconfig: str, context: str | None = None) 
 
 
 class Client:
-    """Requests to one API server. Safe to use from several threads: each keeps its own connection."""
+    """Sends requests to one API server. Thread-safe: each thread has its own connection."""
 
     def __init__(self, credentials: Credentials, timeout: float = 30, patience: float = 20, threads: int = 8) -> None:
-        """Prepare; nothing is sent yet.
+        """Prepare the client. Nothing is sent yet.
 
         :param timeout: seconds that one request may take.
-        :param patience: seconds for which a request that fails in passing is repeated.
-        :param threads: requests under way at once in :meth:`each`.
+        :param patience: seconds for which a request that fails with a transient error is repeated.
+        :param threads: number of parallel requests in :meth:`each`.
         """
         self.credentials = credentials
         self.timeout = timeout
         self.patience = patience
         self.threads = threads
-        self.requests = 0  # sent so far, repeated ones too
+        self.requests = 0  # number of requests sent, including repeated ones
         self._lock = threading.Lock()
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
@@ -138,12 +138,13 @@ class Client:
     ) -> Any:
         """Return the object at a path.
 
-        :raises ApiError: the server refuses. :raises Unreachable: it does not answer.
+        :raises ApiError: the server rejects the request.
+        :raises Unreachable: the server does not answer.
         """
         return self._repeat("GET", path, query, None, {"Accept": accept}, patience, None)
 
     def find(self, path: str) -> dict[str, Any] | None:
-        """Return the object at a path, or None where there is none."""
+        """Return the object at a path, or None if it does not exist."""
         try:
             return self.get(path)
         except ApiError as error:
@@ -154,10 +155,10 @@ class Client:
     def items(
         self, path: str, query: Mapping[str, str] | None = None, trim: Callable[[dict[str, Any]], Any] | None = None
     ) -> list[dict[str, Any]]:
-        """Return the items of a list, empty where the collection is not there. Each says its kind, which a list leaves out.
+        """Return the items of a collection, with their apiVersion and kind, which lists omit; empty if it is not served.
 
-        :param query: selectors; the list is read in pages all the same.
-        :param trim: what to keep of each item, called before the next page is read, so that big lists stay small.
+        :param query: for example selectors. The list is read in pages in any case.
+        :param trim: returns what to keep of an item. It is called before the next page is read, which keeps large lists small.
         """
         found: list[dict[str, Any]] = []
         for page in self.pages(path, query):
@@ -167,40 +168,40 @@ class Client:
     def pages(
         self, path: str, query: Mapping[str, str] | None = None, limit: int = PAGE
     ) -> Iterator[list[dict[str, Any]]]:
-        """Give a list page by page (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
+        """Yield a list page by page (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
 
         :param limit: items in one page.
         """
-        asked = dict(query or {}, limit=str(limit))
+        parameters = dict(query or {}, limit=str(limit))
         while True:
             try:
-                found = self.get(path, asked)
+                found = self.get(path, parameters)
             except ApiError as error:
                 if error.status == 404:
                     return
-                if error.status != 410 or not error.proceed:
+                if error.status != 410 or not error.continue_token:
                     raise
-                # The list grew too old while it was read: the server goes on from there with what is there now.
-                asked["continue"] = error.proceed
+                # The list expired while it was read: the server continues with the current objects.
+                parameters["continue"] = error.continue_token
                 continue
-            who = {"kind": str(found.get("kind") or "")[: -len("List")], "apiVersion": found.get("apiVersion")}
-            yield [dict(who, **item) for item in found.get("items") or []]
+            kind = {"kind": str(found.get("kind") or "")[: -len("List")], "apiVersion": found.get("apiVersion")}
+            yield [dict(kind, **item) for item in found.get("items") or []]
             more = (found.get("metadata") or {}).get("continue")
             if not more:
                 return
-            asked["continue"] = more
+            parameters["continue"] = more
 
     def text(self, path: str, query: dict[str, str] | None = None, timeout: float | None = None) -> str:
-        """Return what a path answers, as it is; never repeated (for pod proxies and health endpoints)."""
+        """Return the response at a path as text. The request is never repeated (for pod proxies and health endpoints)."""
         return self._repeat("GET", path, query, None, {"Accept": "*/*"}, 0, timeout, plain=True)
 
     def apply(self, path: str, content: dict[str, Any], manager: str, force: bool, dry_run: bool) -> dict[str, Any]:
-        """Apply an object on the server (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+        """Apply an object with server-side apply (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 
         :param manager: field manager that will own the fields.
-        :param force: take fields over that another manager owns.
-        :param dry_run: the server answers as if, and keeps nothing.
-        :returns: the object as it is then.
+        :param force: take over fields that another manager owns.
+        :param dry_run: let the server validate the request without persisting it.
+        :returns: the resulting object.
         """
         query = {"fieldManager": manager, "fieldValidation": "Strict", "force": "true" if force else "false"}
         if dry_run:
@@ -211,8 +212,8 @@ class Client:
     def create(self, path: str, content: Mapping[str, Any], manager: str = "", dry_run: bool = False) -> dict[str, Any]:
         """Create an object in the collection at a path.
 
-        Where the connection broke before the answer came, the request is repeated: a conflict (409, C(AlreadyExists)) can then be this
-        call's own object.
+        The request is repeated if the connection breaks before the response arrives: a conflict (409, ``AlreadyExists``) can then be
+        caused by the object that this call has created.
 
         :param manager: field manager that will own the fields.
         """
@@ -221,15 +222,15 @@ class Client:
     def replace(
         self, path: str, content: Mapping[str, Any], manager: str = "", dry_run: bool = False
     ) -> dict[str, Any]:
-        """Replace an object. With metadata.resourceVersion in it, only where nobody changed it since (409, C(Conflict), otherwise)."""
+        """Replace an object; if it sets metadata.resourceVersion, only that version of it (409, ``Conflict``, otherwise)."""
         return self._write("PUT", path, content, "application/json", manager, dry_run)
 
     def patch(
         self, path: str, content: Any, kind: str = "merge", manager: str = "", dry_run: bool = False
     ) -> dict[str, Any]:
-        """Change parts of an object.
+        """Patch an object.
 
-        :param kind: C(merge) (RFC 7386), C(json) (RFC 6902) or C(strategic), which knows lists by their keys.
+        :param kind: ``merge`` (RFC 7386), ``json`` (RFC 6902) or ``strategic``, which merges lists by their keys.
         """
         return self._write("PATCH", path, content, PATCHES[kind], manager, dry_run)
 
@@ -241,12 +242,12 @@ class Client:
         dry_run: bool = False,
         version: str | None = None,
     ) -> bool:
-        """Delete an object and, in the background, what it owns.
+        """Delete an object and, in the background, its dependents.
 
-        :param uid: delete it only where it is still this one.
-        :param version: delete it only where nobody has changed it since it had this resourceVersion.
-        :param propagation: C(Background), C(Foreground) or C(Orphan).
-        :returns: whether there was such a one to delete.
+        :param uid: delete the object only if it has this UID.
+        :param propagation: ``Background``, ``Foreground`` or ``Orphan``.
+        :param version: delete the object only if it has this resourceVersion.
+        :returns: whether the object existed and met the conditions.
         """
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         conditions = {name: value for name, value in (("uid", uid), ("resourceVersion", version)) if value}
@@ -264,9 +265,11 @@ class Client:
         return True
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Call a function for every item, several at once; results in the items' order. Not to be nested."""
+        """Call a function for every item in parallel and return the results in the order of the items. Calls must not be nested."""
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor  # 10 ms that a call with one request does not need
+            from concurrent.futures import (
+                ThreadPoolExecutor,  # importing it takes 10 ms, which a single request can do without
+            )
 
             self._pool = ThreadPoolExecutor(max_workers=self.threads)
         return list(self._pool.map(function, items))
@@ -274,8 +277,8 @@ class Client:
     def _write(self, method: str, path: str, content: Any, form: str, manager: str, dry_run: bool) -> dict[str, Any]:
         query = {"fieldManager": manager, "dryRun": "All" if dry_run else ""}
         headers = {"Accept": "application/json", "Content-Type": form}
-        asked = {key: value for key, value in query.items() if value}
-        return self._repeat(method, path, asked, json.dumps(content).encode(), headers, None, None)
+        parameters = {key: value for key, value in query.items() if value}
+        return self._repeat(method, path, parameters, json.dumps(content).encode(), headers, None, None)
 
     def _repeat(
         self,
@@ -297,14 +300,14 @@ class Client:
             except ApiError as error:
                 if error.status == 401 and self._renew():
                     continue
-                if not error.passing or time.monotonic() >= deadline:
+                if not error.transient or time.monotonic() >= deadline:
                     raise
             except ssl.SSLCertVerificationError as error:
-                raise Unreachable(self._untrusted(error)) from error
+                raise Unreachable(self._untrusted_text(error)) from error
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 if time.monotonic() >= deadline:
-                    raise Unreachable(self._silent(error)) from error
+                    raise Unreachable(self._unreachable_text(error)) from error
             time.sleep(pause)
             pause = min(pause * 2, 2)
 
@@ -323,11 +326,11 @@ class Client:
         response = connection.getresponse()
         content = response.read()
         if response.status >= 400:
-            raise _refusal(response.status, content, method, target, self.credentials.whom)
+            raise _api_error(response.status, content, method, target, self.credentials.whom)
         return content.decode(errors="replace") if plain else json.loads(content)
 
     def _renew(self) -> bool:
-        """Get a new token where there is a way to; at most once a minute, so that a real refusal is told at once."""
+        """Get a new token if the credentials can be renewed; at most once a minute, so that a real rejection is reported immediately."""
         with self._lock:
             if self.credentials.renew is None or time.monotonic() - self._renewed < 60 and self._renewed:
                 return False
@@ -350,26 +353,26 @@ class Client:
             connection.close()
             self._local.connection = None
 
-    def _silent(self, error: Exception) -> str:
+    def _unreachable_text(self, error: Exception) -> str:
         return (
-            f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. See that it runs there "
-            "(crictl ps -a | grep kube-apiserver) and that the address is right."
+            f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. Check that it runs "
+            "(crictl ps -a | grep kube-apiserver) and that the address is correct."
         )
 
-    def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
-        if "expired" in error.verify_message:
-            return "The certificate of the API server at {} is no longer valid: {}. Renew the control plane's certificates (kubeadm certs renew).".format(
-                self.credentials.server, error.verify_message.rstrip(".")
+    def _untrusted_text(self, error: ssl.SSLCertVerificationError) -> str:
+        server, reason = self.credentials.server, error.verify_message.rstrip(".")
+        if "expired" in reason:
+            return (
+                f"The certificate of the API server at {server} has expired: {reason}. "
+                "Renew the certificates of the control plane (kubeadm certs renew all)."
             )
         return (
-            "The certificate of the API server at {} is not one that the kubeconfig trusts: {}. The kubeconfig belongs to another cluster, "
-            "or the server's certificate lacks this name or address (kubeadm: certSANs).".format(
-                self.credentials.server, error.verify_message.rstrip(".")
-            )
+            f"The kubeconfig does not trust the certificate of the API server at {server}: {reason}. The kubeconfig belongs to another "
+            "cluster, or the certificate is not valid for this name or address (kubeadm: apiServer.certSANs)."
         )
 
 
-def _refusal(status: int, content: bytes, method: str, path: str, whom: str) -> ApiError:
+def _api_error(status: int, content: bytes, method: str, path: str, whom: str) -> ApiError:
     try:
         answer = json.loads(content)
         if not isinstance(answer, dict) or answer.get("kind") != "Status":
@@ -381,9 +384,9 @@ def _refusal(status: int, content: bytes, method: str, path: str, whom: str) -> 
     message = answer.get("message") or ""
     if status == 401:
         message = (
-            f"the API server does not accept {whom} ({message}). Its certificate or token is not of this cluster, or has ended: "
-            "renew it, or name another kubeconfig"
+            f"the API server does not accept {whom} ({message}). The certificate or token has expired or belongs to another cluster: "
+            "renew it, or use another kubeconfig"
         )
     causes = (answer.get("details") or {}).get("causes") or []
-    proceed = (answer.get("metadata") or {}).get("continue") or ""
-    return ApiError(status, answer.get("reason") or "", message, method, path, causes, proceed)
+    continue_token = (answer.get("metadata") or {}).get("continue") or ""
+    return ApiError(status, answer.get("reason") or "", message, method, path, causes, continue_token)

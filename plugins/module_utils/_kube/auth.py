@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which cluster, and as whom: the options that modules share with kubernetes.core (doc fragment C(slipway.kube.auth))."""
+"""Cluster and credentials from the options that modules share with kubernetes.core (documentation fragment slipway.kube.auth)."""
 
 from __future__ import annotations
 
@@ -26,51 +26,51 @@ ADMIN = "/etc/kubernetes/admin.conf"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-def _from(*names: str) -> tuple[Any, list[str]]:
+def _env(*names: str) -> tuple[Any, list[str]]:
     return (env_fallback, ["K8S_AUTH_" + name for name in names])
 
 
-# The kubeconfig and the names of files are no secrets: hiding them would hide ordinary words of every answer.
-# What is secret inside of a kubeconfig is hidden value by value, see KubeModule.
+# The kubeconfig option and file names are not secret: no_log would mask ordinary words in every result.
+# The secret values inside a kubeconfig are masked one by one, see KubeModule.
 AUTH_OPTIONS: dict[str, Any] = dict(
-    kubeconfig=dict(type="raw", no_log=False, fallback=_from("KUBECONFIG")),
-    context=dict(type="str", fallback=_from("CONTEXT")),
-    host=dict(type="str", fallback=_from("HOST")),
-    api_key=dict(type="str", no_log=True, fallback=_from("API_KEY")),
-    username=dict(type="str", fallback=_from("USERNAME")),
-    password=dict(type="str", no_log=True, fallback=_from("PASSWORD")),
-    client_cert=dict(type="path", aliases=["cert_file"], fallback=_from("CERT_FILE")),
-    client_key=dict(type="path", no_log=False, aliases=["key_file"], fallback=_from("KEY_FILE")),
-    ca_cert=dict(type="path", aliases=["ssl_ca_cert"], fallback=_from("SSL_CA_CERT")),
-    validate_certs=dict(type="bool", aliases=["verify_ssl"], fallback=_from("VERIFY_SSL")),
-    proxy=dict(type="str", fallback=_from("PROXY")),
-    no_proxy=dict(type="str", fallback=_from("NO_PROXY")),
+    kubeconfig=dict(type="raw", no_log=False, fallback=_env("KUBECONFIG")),
+    context=dict(type="str", fallback=_env("CONTEXT")),
+    host=dict(type="str", fallback=_env("HOST")),
+    api_key=dict(type="str", no_log=True, fallback=_env("API_KEY")),
+    username=dict(type="str", fallback=_env("USERNAME")),
+    password=dict(type="str", no_log=True, fallback=_env("PASSWORD")),
+    client_cert=dict(type="path", aliases=["cert_file"], fallback=_env("CERT_FILE")),
+    client_key=dict(type="path", no_log=False, aliases=["key_file"], fallback=_env("KEY_FILE")),
+    ca_cert=dict(type="path", aliases=["ssl_ca_cert"], fallback=_env("SSL_CA_CERT")),
+    validate_certs=dict(type="bool", aliases=["verify_ssl"], fallback=_env("VERIFY_SSL")),
+    proxy=dict(type="str", fallback=_env("PROXY")),
+    no_proxy=dict(type="str", fallback=_env("NO_PROXY")),
     proxy_headers=dict(
         type="dict",
         apply_defaults=True,
         options=dict(
-            proxy_basic_auth=dict(type="str", no_log=True, fallback=_from("PROXY_HEADERS_PROXY_BASIC_AUTH")),
-            basic_auth=dict(type="str", no_log=True, fallback=_from("PROXY_HEADERS_BASIC_AUTH")),
-            user_agent=dict(type="str", fallback=_from("PROXY_HEADERS_USER_AGENT")),
+            proxy_basic_auth=dict(type="str", no_log=True, fallback=_env("PROXY_HEADERS_PROXY_BASIC_AUTH")),
+            basic_auth=dict(type="str", no_log=True, fallback=_env("PROXY_HEADERS_BASIC_AUTH")),
+            user_agent=dict(type="str", fallback=_env("PROXY_HEADERS_USER_AGENT")),
         ),
     ),
-    persist_config=dict(type="bool", fallback=_from("PERSIST_CONFIG")),
-    impersonate_user=dict(type="str", fallback=_from("IMPERSONATE_USER")),
-    impersonate_groups=dict(type="list", elements="str", fallback=_from("IMPERSONATE_GROUPS")),
+    persist_config=dict(type="bool", fallback=_env("PERSIST_CONFIG")),
+    impersonate_user=dict(type="str", fallback=_env("IMPERSONATE_USER")),
+    impersonate_groups=dict(type="list", elements="str", fallback=_env("IMPERSONATE_GROUPS")),
 )
 
 
 def connect(
     params: Mapping[str, Any], get_bin_path: FindProgram, threads: int = 8, patience: float = 20, timeout: float = 30
 ) -> Client:
-    """Give a client for the cluster that the options name. Nothing is sent yet.
+    """Return a client for the cluster that the options select. Nothing is sent yet.
 
-    :param params: the module's parameters, with those of :data:`AUTH_OPTIONS`.
+    :param params: parameters of a module that takes :data:`AUTH_OPTIONS`.
     :param get_bin_path: finds a program, as AnsibleModule.get_bin_path does; kubectl is needed only without PyYAML.
-    :param threads: requests under way at once.
-    :param patience: seconds for which a request that fails in passing is repeated.
+    :param threads: number of parallel requests.
+    :param patience: seconds for which a request that fails with a transient error is repeated.
     :param timeout: seconds that one request may take.
-    :raises KubeconfigError: nothing says which cluster, or what says it cannot be used.
+    :raises KubeconfigError: no cluster is configured, or its configuration cannot be used.
     """
     found = credentials(params, get_bin_path)
     found.check_age()
@@ -78,27 +78,27 @@ def connect(
 
 
 class KubeModule(AnsibleModule):
-    """A module that takes :data:`AUTH_OPTIONS`: it is not logged on its host, and no answer shows what is secret in its kubeconfig."""
+    """A module that takes :data:`AUTH_OPTIONS`. Its parameters are not logged, and no result shows a secret of its kubeconfig."""
 
     def __init__(self, argument_spec: Mapping[str, Any], **more: Any) -> None:
-        """Read the module's parameters.
+        """Read the parameters of the module.
 
-        :param argument_spec: the module's options; those of authentication are in it.
+        :param argument_spec: all options of the module, including :data:`AUTH_OPTIONS`.
         """
         super().__init__(argument_spec=dict(argument_spec), no_log=True, **more)
         self.no_log_values.update(secrets(self.params))
 
     def fail_json(self, msg: str, **more: Any) -> NoReturn:
-        """End with a failure; it can be one of the parameters themselves, before anything else has looked at them."""
+        """Fail the module. The failure can be an invalid parameter, so secrets are masked here again."""
         self.no_log_values.update(secrets(self.params))
         super().fail_json(msg, **more)
-        raise SystemExit(1)  # Ansible's own has ended the module
+        raise SystemExit(1)  # not reached: fail_json of the base class exits
 
 
 def secrets(params: Mapping[str, Any]) -> set[str]:
-    """Give what is secret in a kubeconfig that is given as a mapping: tokens, passwords and keys; all of it where it is text."""
+    """Return the secret values of a kubeconfig that is given as a mapping: tokens, passwords and keys; all of it if it is given as text."""
     config = params.get("kubeconfig")
-    if is_text_of_one(config):
+    if is_kubeconfig_text(config):
         return {str(config)}
     found: set[str] = set()
     for entry in mappings(mapping(config).get("users")):
@@ -109,56 +109,54 @@ def secrets(params: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def is_text_of_one(given: Any) -> bool:
-    """Whether somebody gave the text of a kubeconfig where its path is meant."""
+def is_kubeconfig_text(given: Any) -> bool:
+    """Return whether the option contains the text of a kubeconfig instead of its path."""
     return isinstance(given, str) and ("\n" in given.strip() or given.lstrip().startswith("{"))
 
 
 def credentials(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credentials:
-    """Find out which cluster, and as whom: single options go before what a kubeconfig says.
+    """Return the credentials that the options select. Single options take precedence over the kubeconfig.
 
-    :raises KubeconfigError: nothing says which cluster, or what says it cannot be used.
+    :raises KubeconfigError: no cluster is configured, or its configuration cannot be used.
     """
     if params.get("host") and not params.get("kubeconfig") and not params.get("context"):
         base = Credentials(str(params["host"]).rstrip("/"))
     else:
-        base = _configured(params, get_bin_path)
-    return _overridden(base, params)
+        base = _from_kubeconfig(params, get_bin_path)
+    return _override(base, params)
 
 
-def _configured(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credentials:
+def _from_kubeconfig(params: Mapping[str, Any], get_bin_path: FindProgram) -> Credentials:
     given, context = params.get("kubeconfig"), params.get("context")
     if isinstance(given, Mapping):
         return read_credentials(given, context, os.getcwd(), credential_plugin.run)
-    if is_text_of_one(given):
+    if is_kubeconfig_text(given):
         raise KubeconfigError(
-            "The option kubeconfig is given the text of a kubeconfig. Give it as a mapping (with the filter from_yaml), or name its file."
+            "The option kubeconfig contains the text of a kubeconfig. Pass it as a mapping (with the filter from_yaml), or pass the path of a file."
         )
     paths = [os.path.expanduser(path) for path in str(given or "").split(os.pathsep) if path]
     missing = [path for path in paths if not os.path.exists(path)]
     if paths and len(missing) == len(paths):
         raise KubeconfigError(
-            "There is no kubeconfig {} on this host. Name one that is there with 'kubeconfig', or run this on a control plane.".format(
-                ", ".join(missing)
-            )
+            f"The kubeconfig {', '.join(missing)} does not exist on this host. Set 'kubeconfig' to an existing file, or run this on a control plane."
         )
-    paths = [path for path in paths if path not in missing] or _usual()
+    paths = [path for path in paths if path not in missing] or _default_paths()
     if paths:
         return _read(paths, context, get_bin_path)
-    inside = _in_cluster()
+    inside = _service_account()
     if inside is None:
         raise KubeconfigError(
-            "Nothing says which cluster: no option kubeconfig or host, no $K8S_AUTH_KUBECONFIG or $KUBECONFIG, and neither ~/.kube/config "
-            f"nor {ADMIN} can be read here. Name a kubeconfig with 'kubeconfig', or run this on a control plane."
+            "No cluster is configured: neither the options kubeconfig and host nor $K8S_AUTH_KUBECONFIG and $KUBECONFIG are set, and neither "
+            f"~/.kube/config nor {ADMIN} is readable on this host. Set 'kubeconfig', or run this on a control plane."
         )
     return inside
 
 
-def _usual() -> list[str]:
+def _default_paths() -> list[str]:
     named = [os.path.expanduser(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     there = [path for path in named if os.path.exists(path)]
     if named and not there:
-        raise KubeconfigError(f"$KUBECONFIG names {', '.join(named)}, which is not there. Correct it.")
+        raise KubeconfigError(f"$KUBECONFIG is {', '.join(named)}, which does not exist. Correct the variable.")
     if there:
         return there
     for path in (os.path.expanduser("~/.kube/config"), ADMIN):
@@ -171,12 +169,12 @@ def _read(paths: Sequence[str], context: str | None, get_bin_path: FindProgram) 
     configs = []
     try:
         for path in paths:
-            configs.append(_absolute(_shaped(path), os.path.dirname(os.path.abspath(path))))
+            configs.append(_absolute(_load(path), os.path.dirname(os.path.abspath(path))))
     except _NoYaml:
         kubectl = get_bin_path("kubectl")
         if not kubectl:
             raise KubeconfigError(
-                f"{paths[0]} cannot be read: this host has neither Python's yaml nor kubectl. Install one of them, or give the kubeconfig as a mapping."
+                f"{paths[0]} cannot be read: this host has neither PyYAML nor kubectl. Install one of them, or pass the kubeconfig as a mapping."
             ) from None
         return load_credentials(kubectl, os.pathsep.join(paths), context)
     try:
@@ -185,7 +183,7 @@ def _read(paths: Sequence[str], context: str | None, get_bin_path: FindProgram) 
         raise KubeconfigError(f"{', '.join(paths)}: {error}") from error
 
 
-def _shaped(path: str) -> Mapping[str, Any]:
+def _load(path: str) -> Mapping[str, Any]:
     try:
         config = _parse(path)
         check_shape(config)
@@ -195,7 +193,7 @@ def _shaped(path: str) -> Mapping[str, Any]:
 
 
 class _NoYaml(Exception):
-    """There is nothing here that reads YAML."""
+    """PyYAML is not installed."""
 
 
 def _parse(path: str) -> Mapping[str, Any]:
@@ -204,7 +202,7 @@ def _parse(path: str) -> Mapping[str, Any]:
         try:
             config = json.loads(text)
         except ValueError as error:
-            raise KubeconfigError(f"{path} is no kubeconfig: {error}.") from error
+            raise KubeconfigError(f"{path} is not a valid kubeconfig: {error}.") from error
     else:
         try:
             import yaml
@@ -213,17 +211,17 @@ def _parse(path: str) -> Mapping[str, Any]:
         try:
             config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError as error:
-            # The problem and its place only: the text around it may be a key.
+            # Only the problem and its line: the surrounding text may be a key.
             mark = getattr(error, "problem_mark", None)
-            where = ", line %d" % (mark.line + 1) if mark else ""
-            problem = getattr(error, "problem", None) or "it is no YAML"
+            where = f", line {mark.line + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or "the file is not valid YAML"
             raise KubeconfigError(f"{path}{where}: {problem}.") from None
     if not isinstance(config, dict):
-        raise KubeconfigError(f"{path} is no kubeconfig: it holds no mapping.")
+        raise KubeconfigError(f"{path} is not a valid kubeconfig: its content is not a mapping.")
     return config
 
 
-# Files that a kubeconfig may name relative to itself.
+# Fields of a kubeconfig that can be relative to its own folder.
 FILES = (
     ("clusters", "cluster", ("certificate-authority",)),
     ("users", "user", ("client-certificate", "client-key", "tokenFile")),
@@ -245,8 +243,8 @@ def _absolute(config: Mapping[str, Any], folder: str) -> dict[str, Any]:
     return made
 
 
-def _in_cluster() -> Credentials | None:
-    """Who a pod is (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/)."""
+def _service_account() -> Credentials | None:
+    """Return the credentials of a pod (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/), None outside of one."""
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     path = os.path.join(ACCOUNT, "token")
     if not host or not os.access(path, os.R_OK):
@@ -256,7 +254,7 @@ def _in_cluster() -> Credentials | None:
         return read_file(path, "token").decode(errors="replace").strip()
 
     return Credentials(
-        "https://{}:{}".format(f"[{host}]" if ":" in host else host, port),
+        f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         authority=read_file(os.path.join(ACCOUNT, "ca.crt"), "certificate authority"),
         token=renew(),
         user="the service account of this pod",
@@ -264,54 +262,54 @@ def _in_cluster() -> Credentials | None:
     )
 
 
-# One proof of identity is sent, never two: the server would take a certificate before a token.
-ALONE: dict[str, Any] = dict(certificate=b"", key=b"", token="", username="", password="", renew=None)
+# Only one kind of credential is sent: the server would prefer a certificate to a token.
+NO_CREDENTIALS: dict[str, Any] = dict(certificate=b"", key=b"", token="", username="", password="", renew=None)
 
 
-def _overridden(base: Credentials, params: Mapping[str, Any]) -> Credentials:
+def _override(base: Credentials, params: Mapping[str, Any]) -> Credentials:
     changes: dict[str, Any] = {}
     if params.get("host"):
         changes["server"] = str(params["host"]).rstrip("/")
         if not changes["server"].startswith(("https://", "http://")):
-            raise KubeconfigError(f"host is {params['host']!r}: it is a URL, such as https://10.0.0.10:6443.")
+            raise KubeconfigError(f"host {params['host']!r} is not a URL (expected e.g. https://10.0.0.10:6443).")
     if params.get("api_key"):
-        # Some give it with the name of its kind, as kubernetes.core's users had to.
+        # kubernetes.core accepts the token with its scheme.
         token = str(params["api_key"]).strip()
         changes.update(
-            ALONE, token=token[7:] if token.startswith("Bearer ") else token, user="the owner of the given token"
+            NO_CREDENTIALS,
+            token=token[7:] if token.startswith("Bearer ") else token,
+            user="the owner of the given token",
         )
     elif params.get("username"):
         changes.update(
-            ALONE, username=params["username"], password=params.get("password") or "", user=params["username"]
+            NO_CREDENTIALS, username=params["username"], password=params.get("password") or "", user=params["username"]
         )
     elif params.get("client_cert"):
-        changes.update(ALONE, user="the owner of the given certificate")
+        changes.update(NO_CREDENTIALS, user="the owner of the given certificate")
     for option, name in (("client_cert", "certificate"), ("client_key", "key"), ("ca_cert", "authority")):
         if params.get(option):
             changes[name] = read_file(str(params[option]), option)
     if bool(params.get("client_cert")) != bool(params.get("client_key")):
-        raise KubeconfigError("client_cert and client_key belong together. Give both.")
+        raise KubeconfigError("client_cert and client_key must be set together.")
     if params.get("validate_certs") is not None:
         changes["verify"] = bool(params["validate_certs"])
     if params.get("impersonate_user") or params.get("impersonate_groups"):
         headers = impersonation(params.get("impersonate_user") or "", params.get("impersonate_groups") or [])
         changes["headers"] = headers
-    _through_proxy(base, params, changes)
+    _apply_proxy(base, params, changes)
     return dataclasses.replace(base, **changes)
 
 
-def _through_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
+def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
     proxy = params.get("proxy") or base.proxy
     for what, url in (("API server", changes.get("server") or base.server), ("proxy", proxy)):
-        if not is_address(url):
-            raise KubeconfigError(f"The address of the {what} is none: see its brackets and its port.")
+        if not is_valid_url(url):
+            raise KubeconfigError(f"The URL of the {what} is not valid: check its brackets and its port.")
     host = urlsplit(changes.get("server") or base.server).hostname or ""
-    if proxy and spared(host, params.get("no_proxy") or ""):
+    if proxy and bypasses_proxy(host, params.get("no_proxy") or ""):
         proxy = ""
     if proxy and urlsplit(proxy).scheme != "http":
-        raise KubeconfigError(
-            f"The proxy {urlsplit(proxy).hostname} cannot be used: only proxies with an http:// address are spoken to."
-        )
+        raise KubeconfigError(f"The proxy {urlsplit(proxy).hostname} is not supported: only http:// proxies are.")
     changes["proxy"] = proxy
     wanted = params.get("proxy_headers") or {}
     login = wanted.get("proxy_basic_auth")
@@ -323,8 +321,8 @@ def _through_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[s
     changes["headers"] = tuple(headers)
 
 
-def is_address(url: str) -> bool:
-    """Whether a URL can be taken apart. It is not told: a proxy's can hold a password."""
+def is_valid_url(url: str) -> bool:
+    """Return whether a URL can be parsed. Messages do not show it, because the URL of a proxy can contain a password."""
     try:
         parts = urlsplit(url)
         return parts.port is None or bool(parts.hostname)
@@ -336,10 +334,10 @@ def _basic(login: str) -> str:
     return "Basic " + base64.b64encode(login.encode()).decode()
 
 
-def spared(host: str, no_proxy: str) -> bool:
-    """Whether a host is one that is spoken to without the proxy.
+def bypasses_proxy(host: str, no_proxy: str) -> bool:
+    """Return whether a host is contacted without the proxy.
 
-    :param no_proxy: names, domains, addresses and networks, separated by commas; C(*) is all.
+    :param no_proxy: names, domains, addresses and networks, separated by commas; ``*`` matches every host.
     """
     for entry in (one.strip() for one in no_proxy.split(",")):
         if entry == "*" or entry and (host == entry or host.endswith("." + entry.lstrip("."))):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections to an API server: plain or TLS, known by another name, through a proxy."""
+"""Connections to an API server: with or without TLS, with another TLS server name, through a proxy."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 def open_connection(
     credentials: Credentials, context: ssl.SSLContext | None, timeout: float
 ) -> http.client.HTTPConnection:
-    """Prepare a connection; it is made with the first request.
+    """Return a connection. It is established by the first request.
 
-    :param context: from :func:`tls_context`, None for a server without TLS.
+    :param context: from :func:`tls_context`; None for a server without TLS.
     """
     parts, proxy = urlsplit(credentials.server), urlsplit(credentials.proxy)
     host, port = parts.hostname or "", parts.port or (443 if context else 80)
@@ -44,16 +44,16 @@ def open_connection(
 
 
 def target_of(credentials: Credentials, path: str) -> str:
-    """Give what the first line of a request names: a proxy without a tunnel needs the whole URL."""
+    """Return the request target: the path, or the whole URL for a proxy without a tunnel."""
     if credentials.proxy and credentials.server.startswith("http://"):
         return credentials.server + path
     return urlsplit(credentials.server).path + path
 
 
 def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
-    """Give the headers that go with every request: who asks, as whom, and what a proxy wants to know.
+    """Return the headers of every request: authentication, impersonation and those for a proxy.
 
-    :raises KubeconfigError: one of them cannot be a header.
+    :raises KubeconfigError: a value cannot be sent as a header.
     """
     headers = list(credentials.headers)
     named = any(name == "Authorization" for name, _value in headers)
@@ -66,16 +66,18 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
         headers += _proxy_headers(credentials)
     for name, value in headers:
         if not SENDABLE.fullmatch(value):
-            # The library would raise an error that repeats the value.
-            what = "The token" if name == "Authorization" else f"What is given for {name}"
-            raise KubeconfigError(f"{what} cannot be sent: it has a line break or a character that HTTP does not know.")
+            # http.client would raise an error that repeats the value.
+            what = "The token" if name == "Authorization" else f"The value of {name}"
+            raise KubeconfigError(
+                f"{what} cannot be sent: it contains a line break or a character that HTTP does not allow."
+            )
     return headers
 
 
 def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
-    """Prepare TLS as the credentials want it, None for a server without TLS.
+    """Return the TLS settings for the credentials, None for a server without TLS.
 
-    :raises KubeconfigError: the certificates are no certificates, or do not fit their key.
+    :raises KubeconfigError: a certificate is not valid, or does not match its key.
     """
     if not credentials.server.startswith("https://"):
         return None
@@ -83,7 +85,7 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cadata=credentials.authority.decode() if credentials.authority else None)
     except (ssl.SSLError, UnicodeDecodeError) as error:
         raise KubeconfigError(
-            f"The certificate authority of {credentials.server} is no certificate: {error}."
+            f"The certificate authority for {credentials.server} is not a valid certificate: {error}."
         ) from error
     if not credentials.verify:
         context.check_hostname = False
@@ -94,20 +96,20 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
                 context.load_cert_chain(pair)
             except ssl.SSLError as error:
                 raise KubeconfigError(
-                    f"The kubeconfig's client certificate and key do not fit together: {error}."
+                    f"The client certificate of the kubeconfig does not match its key: {error}."
                 ) from error
     return context
 
 
 @contextmanager
 def _as_file(content: bytes) -> Iterator[str]:
-    """Give the path of a file with some content for the ssl module, which reads certificates and keys from files only.
+    """Yield the path of a file with the given content: the ssl module reads certificates and keys from files only.
 
-    It is in memory where the system can, so that nothing stays of it when this process is killed.
+    The file is in memory if the system allows it, so that nothing is left behind if this process is killed.
     """
     try:
         number = os.memfd_create("slipway")
-    except (AttributeError, OSError):  # no Linux, or one that forbids it
+    except (AttributeError, OSError):  # not Linux, or not permitted
         number = -1
     if number >= 0 and os.path.exists(f"/proc/self/fd/{number}"):
         with os.fdopen(number, "wb") as memory:
@@ -125,7 +127,7 @@ def _as_file(content: bytes) -> Iterator[str]:
 
 
 class _NamedConnection(http.client.HTTPSConnection):
-    """A TLS connection whose server may be known by another name than its address (kubeconfig: tls-server-name)."""
+    """A TLS connection that verifies another server name than the host (``tls-server-name`` of a kubeconfig)."""
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str, timeout: float) -> None:
         super().__init__(host, port, context=context, timeout=timeout)
@@ -133,7 +135,7 @@ class _NamedConnection(http.client.HTTPSConnection):
         self._name = name
 
     def connect(self) -> None:
-        # What HTTPConnection does, without its TLS: the socket, and the proxy's tunnel where there is one.
+        # The socket and, with a proxy, its tunnel; TLS follows below with the other name.
         http.client.HTTPConnection.connect(self)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that prove who one is: the section C(exec) of a kubeconfig's user.
+"""Credential plugins: the section ``exec`` of a user in a kubeconfig.
 
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 """
@@ -17,24 +17,24 @@ from typing import Any, Mapping
 from .kubeconfig import KubeconfigError
 
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
-PATIENCE = 60  # seconds that such a program may take: it may ask a server of its own
+PATIENCE = 60  # seconds that a plugin may take: it may contact a server
 
 
 def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> dict[str, str]:
-    """Run the program and give what it answers, under the names that a kubeconfig's user has for it.
+    """Run a credential plugin and return its credentials, under the field names of a user in a kubeconfig.
 
-    :param program: the section C(exec).
-    :param cluster: the cluster's section, which some programs ask to see.
-    :param folder: where the kubeconfig is: a relative path to the program begins there.
-    :raises KubeconfigError: there is no such program, it fails, or its answer is of no use.
+    :param program: the section ``exec``.
+    :param cluster: the section of the cluster, passed on if ``provideClusterInfo`` is set.
+    :param folder: the folder of the kubeconfig, to which a relative command refers.
+    :raises KubeconfigError: the plugin is not installed, fails, or does not return credentials.
     """
     command = str(program.get("command") or "")
     version = program.get("apiVersion")
     if version not in VERSIONS:
         raise KubeconfigError(
-            f"The kubeconfig's program {command!r} speaks {version}; known are {' and '.join(VERSIONS)}."
+            f"The credential plugin {command!r} of the kubeconfig uses apiVersion {version}; supported are {' and '.join(VERSIONS)}."
         )
-    environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(_question(program, cluster)))
+    environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(_exec_info(program, cluster)))
     for entry in program.get("env") or []:
         if entry.get("name"):
             environment[entry["name"]] = entry.get("value") or ""
@@ -49,21 +49,21 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
             env=environment,
         )
     except FileNotFoundError as error:
-        hint = " ".join(str(program.get("installHint") or "Install it on the host where this runs.").split())
+        hint = " ".join(str(program.get("installHint") or "Install it on the host where the module runs.").split())
         raise KubeconfigError(
-            f"The kubeconfig proves who one is with the program {command!r}, which is not here. {hint}"
+            f"The credential plugin {command!r} of the kubeconfig is not installed. {hint}"
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise KubeconfigError(f"The kubeconfig's program {command!r} cannot be run: {error}.") from error
-    except ValueError:  # a null character, or a name of the environment with "="; either could be next to a secret
+        raise KubeconfigError(f"The credential plugin {command!r} of the kubeconfig cannot be run: {error}.") from error
+    except ValueError:  # a null byte, or a variable name with "="; the message of the error could contain a secret
         raise KubeconfigError(
-            f"The kubeconfig's program {command!r} cannot be run: its arguments or its environment are not such as a program can have."
+            f"The credential plugin {command!r} of the kubeconfig cannot be run: its arguments or environment contain invalid characters."
         ) from None
     if done.returncode != 0:
-        # Only what it says to people: the answer on standard output may hold a token.
+        # Standard error only: standard output may contain a token.
+        said = done.stderr.decode(errors="replace").strip()[-500:] or "it printed no error."
         raise KubeconfigError(
-            "The kubeconfig's program %r ended with %d: %s"
-            % (command, done.returncode, done.stderr.decode(errors="replace").strip()[-500:] or "it says no more.")
+            f"The credential plugin {command!r} of the kubeconfig exited with code {done.returncode}: {said}"
         )
     return read_answer(done.stdout, command)
 
@@ -71,7 +71,7 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
 def read_answer(text: bytes, command: str) -> dict[str, str]:
     """Read an ExecCredential.
 
-    :raises KubeconfigError: it is none, or it proves nothing.
+    :raises KubeconfigError: it is not a valid one, or contains no credentials.
     """
     try:
         status = json.loads(text)["status"]
@@ -85,7 +85,7 @@ def read_answer(text: bytes, command: str) -> dict[str, str]:
     found = {key: value for key, value in found.items() if value}
     if not found:
         raise KubeconfigError(
-            f"The kubeconfig's program {command!r} answers no ExecCredential with a token or a certificate."
+            f"The credential plugin {command!r} of the kubeconfig did not return an ExecCredential with a token or a certificate."
         )
     return found
 
@@ -94,7 +94,7 @@ def _encoded(pem: Any) -> str:
     return base64.b64encode(str(pem).encode()).decode() if pem else ""
 
 
-def _question(program: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any]:
+def _exec_info(program: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = {"interactive": False}
     if program.get("provideClusterInfo"):
         spec["cluster"] = {

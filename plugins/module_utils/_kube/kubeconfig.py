@@ -1,7 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a kubeconfig says about a server and how to prove who one is; standard library only."""
+"""Kubeconfig files: their structure, and the server and credentials that a context selects.
+
+https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,44 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from .kubeconfig_shape import wrong_shapes
 from .timestamps import for_people
 from .x509 import certificate_end
 
-# Programs that prove identity are called with the names and arguments of the kubeconfig, and its folder.
+# Runs a credential plugin: see credential_plugin.run.
 Plugin = Callable[[Mapping[str, Any], Mapping[str, Any], str], Mapping[str, Any]]
 
 
+# The types of the fields that are read: a mapping with its fields, a list with its item, text or a boolean.
+EXEC: dict[str, Any] = {"command": "", "apiVersion": "", "args": [], "env": [{"name": "", "value": ""}]}
+USER: dict[str, Any] = {
+    **dict.fromkeys(("token", "tokenFile", "username", "password", "as", "as-uid"), ""),
+    **dict.fromkeys(("client-certificate", "client-certificate-data", "client-key", "client-key-data"), ""),
+    "as-groups": [""],
+    "as-user-extra": {},
+    "exec": EXEC,
+}
+CLUSTER: dict[str, Any] = {
+    **dict.fromkeys(("server", "tls-server-name", "proxy-url"), ""),
+    **dict.fromkeys(("certificate-authority", "certificate-authority-data"), ""),
+    "insecure-skip-tls-verify": True,
+}
+KUBECONFIG: dict[str, Any] = {
+    "current-context": "",
+    "contexts": [{"name": "", "context": {"cluster": "", "user": ""}}],
+    "clusters": [{"name": "", "cluster": CLUSTER}],
+    "users": [{"name": "", "user": USER}],
+}
+
+
 class KubeconfigError(Exception):
-    """A kubeconfig cannot be used; the message says why and what to do."""
+    """A kubeconfig cannot be used; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """One context of a kubeconfig, resolved. PEM data are bytes, empty where there are none."""
+    """A resolved context of a kubeconfig. PEM data is in bytes, empty if not set."""
 
     server: str
     authority: bytes = b""
@@ -41,63 +65,61 @@ class Credentials:
     username: str = ""
     password: str = ""
     # Impersonate-* (https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation)
-    # and whatever else goes with every request; a name can come more than once.
+    # and the other headers of every request; a name can occur more than once.
     headers: tuple[tuple[str, str], ...] = ()
     proxy: str = ""
     proxy_headers: tuple[tuple[str, str], ...] = ()
-    # Reads a token again that is short-lived; None where it cannot be renewed.
+    # Returns a new token when a short-lived one has expired; None if it cannot be renewed.
     renew: Callable[[], str] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        """Name the server only: the rest is secret."""
+        """Show the server only: the rest is secret."""
         return f"Credentials(server={self.server!r})"
 
     @property
     def whom(self) -> str:
-        """How messages call the one who asks."""
+        """The identity, as messages show it."""
         names = [value for name, value in self.headers if name == "Impersonate-User"]
         user = self.user if " " in self.user else f"user {self.user!r}" if self.user else "an anonymous user"
         return f"{user} (as {names[0]})" if names else user
 
     def check_age(self, now: float | None = None) -> None:
-        """Refuse what the server would refuse without a reason: a certificate or a token whose time is over.
+        """Check that certificate and token have not expired: the server would reject them without a reason.
 
-        :param now: seconds since 1970.
-        :raises KubeconfigError: it says what ended, and when.
+        :param now: seconds since the epoch.
+        :raises KubeconfigError: one of them has expired.
         """
         now = time.time() if now is None else now
         for what, end, remedy in (
             (
                 "client certificate",
                 certificate_end(self.certificate) if self.certificate else None,
-                "Renew it (kubeadm: 'kubeadm certs renew admin.conf' on a control plane)",
+                "Renew it (with kubeadm: 'kubeadm certs renew admin.conf' on a control plane)",
             ),
             ("token", token_end(self.token) if self.token else None, "Get a new one"),
         ):
             if end is not None and end <= now:
                 raise KubeconfigError(
-                    f"The {what} of {self.whom} for {self.server} ended on {for_people(end)}. {remedy}, or name another kubeconfig."
+                    f"The {what} of {self.whom} for {self.server} expired on {for_people(end)}. {remedy}, or use another kubeconfig."
                 )
 
 
 def read_credentials(
     config: Mapping[str, Any], context: str | None = None, folder: str = "", plugin: Plugin | None = None
 ) -> Credentials:
-    """Resolve one context of a kubeconfig.
-
-    The form is that of https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/; files that it names are read.
+    """Resolve a context of a kubeconfig, including the files that it refers to.
 
     :param config: the parsed kubeconfig.
-    :param context: name of the context; the current one when empty.
-    :param folder: where relative paths begin.
-    :param plugin: runs a program that proves identity (:func:`credential_plugin.run`).
-    :raises KubeconfigError: a part is missing, cannot be read, or proves identity in a way that is not supported.
+    :param context: name of the context; the current one if empty.
+    :param folder: the folder to which relative paths refer.
+    :param plugin: runs a credential plugin (:func:`credential_plugin.run`).
+    :raises KubeconfigError: a part is missing or cannot be read, or the authentication method is not supported.
     """
     check_shape(config)
     name = context or config.get("current-context")
     if not name:
         raise KubeconfigError(
-            f"The kubeconfig has no current context. Name one with 'context'; it has: {_names(config, 'contexts')}."
+            f"The kubeconfig has no current context. Set 'context' to one of its contexts: {_names(config, 'contexts')}."
         )
     chosen = _entry(config, "contexts", "context", name)
     cluster = _entry(config, "clusters", "cluster", chosen.get("cluster") or "")
@@ -105,16 +127,15 @@ def read_credentials(
     server = cluster.get("server") or ""
     if not server.startswith(("https://", "http://")):
         raise KubeconfigError(
-            f"Cluster {chosen.get('cluster')!r} of the kubeconfig has no usable server address: {server!r}."
+            f"The server of cluster {chosen.get('cluster')!r} in the kubeconfig is not a URL: {server!r}."
         )
     renew = None
-    proof: Mapping[str, Any] = user
+    given: Mapping[str, Any] = user
     if user.get("exec") and not (user.get("token") or user.get("client-certificate-data")):
         if plugin is None:
             raise _unsupported(chosen["user"], "exec")
         run, program = plugin, user["exec"]
-        # What the program answers has the names of the kubeconfig, so that it is read alike.
-        proof = dict(user, **run(program, cluster, folder))
+        given = dict(user, **run(program, cluster, folder))
         renew = functools.partial(_token_of, run, program, cluster, folder)
     elif "auth-provider" in user:
         raise _unsupported(chosen["user"], "auth-provider")
@@ -124,9 +145,9 @@ def read_credentials(
     return Credentials(
         server=server.rstrip("/"),
         authority=_pem(cluster, "certificate-authority", folder),
-        certificate=_pem(proof, "client-certificate", folder),
-        key=_pem(proof, "client-key", folder),
-        token=proof.get("token") or (renew() if renew and user.get("tokenFile") and not user.get("exec") else ""),
+        certificate=_pem(given, "client-certificate", folder),
+        key=_pem(given, "client-key", folder),
+        token=given.get("token") or (renew() if renew and user.get("tokenFile") and not user.get("exec") else ""),
         server_name=cluster.get("tls-server-name") or "",
         verify=not cluster.get("insecure-skip-tls-verify", False),
         user=chosen.get("user") or "",
@@ -141,17 +162,24 @@ def read_credentials(
 
 
 def check_shape(config: Mapping[str, Any]) -> None:
-    """See that a kubeconfig is made of what kubeconfigs are made of.
+    """Check the structure of a kubeconfig.
 
-    :raises KubeconfigError: parts are of another type; each is named by its path, none with its value.
+    :raises KubeconfigError: fields have the wrong type; the message names their paths and never shows a value.
     """
-    wrong = wrong_shapes(config)
+    wrong = list(_wrong_types(config, KUBECONFIG, ""))
+    if not wrong:
+        for number, entry in enumerate(config.get("users") or []):
+            extra = (entry.get("user") or {}).get("as-user-extra") or {}
+            path = f"users[{number}].user.as-user-extra"
+            wrong += [
+                text for key, values in extra.items() for text in _wrong_types(values or [], [""], f"{path}.{key}")
+            ]
     if wrong:
-        raise KubeconfigError(f"This is no kubeconfig: {'; '.join(wrong)}. Correct it.")
+        raise KubeconfigError(f"This is not a valid kubeconfig: {'; '.join(wrong)}. Correct these fields.")
 
 
 def merge(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Merge kubeconfigs as kubectl does with several in $KUBECONFIG: of two that say the same, the first one counts."""
+    """Merge kubeconfigs as kubectl merges the files in $KUBECONFIG: the first entry of a name wins."""
     merged: dict[str, Any] = {"clusters": [], "contexts": [], "users": [], "current-context": ""}
     for config in configs:
         merged["current-context"] = merged["current-context"] or config.get("current-context") or ""
@@ -164,13 +192,18 @@ def merge(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def impersonation(
     user: str, groups: Sequence[str], uid: str = "", extra: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[tuple[str, str], ...]:
-    """Give the headers by which one acts as somebody else."""
+    """Return the headers for user impersonation.
+
+    :raises KubeconfigError: groups are given without a user.
+    """
     headers = [("Impersonate-User", user)] if user else []
     headers += [("Impersonate-Group", group) for group in groups if group]
     headers += [("Impersonate-Uid", uid)] if uid else []
     headers += [("Impersonate-Extra-" + key, value) for key, values in (extra or {}).items() for value in values or []]
     if headers and not user:
-        raise KubeconfigError("Groups to act as are given without a user to act as. Set impersonate_user also.")
+        raise KubeconfigError(
+            "Groups to impersonate are set without a user to impersonate. Set impersonate_user as well."
+        )
     return tuple(headers)
 
 
@@ -187,9 +220,9 @@ def token_end(token: str) -> float | None:
 
 
 def read_file(path: str, what: str) -> bytes:
-    """Read a file that holds a part of the credentials.
+    """Return the content of a file that contains a part of the credentials.
 
-    :raises KubeconfigError: it cannot be read.
+    :raises KubeconfigError: the file cannot be read.
     """
     try:
         with open(path, "rb") as stream:
@@ -198,9 +231,9 @@ def read_file(path: str, what: str) -> bytes:
         raise KubeconfigError(f"The {what} in {path} cannot be read: {error.strerror}.") from error
 
 
-def _unsupported(user: str, way: str) -> KubeconfigError:
+def _unsupported(user: str, method: str) -> KubeconfigError:
     return KubeconfigError(
-        f"User {user!r} of the kubeconfig proves who they are through '{way}', which this module does not run. "
+        f"User {user!r} of the kubeconfig authenticates with '{method}', which this module does not support. "
         "Use a client certificate or a token."
     )
 
@@ -214,7 +247,7 @@ def _entry(config: Mapping[str, Any], section: str, key: str, name: str) -> dict
     for entry in config.get(section) or []:
         if entry.get("name") == name:
             return entry.get(key) or {}
-    raise KubeconfigError(f"The kubeconfig has no {key} named {name!r}; it has: {_names(config, section)}.")
+    raise KubeconfigError(f"The kubeconfig has no {key} named {name!r}. It has: {_names(config, section)}.")
 
 
 def _pem(part: Mapping[str, Any], key: str, folder: str) -> bytes:
@@ -233,3 +266,27 @@ def _token_of(run: Plugin, program: Mapping[str, Any], cluster: Mapping[str, Any
 
 def _token_in(path: str) -> str:
     return read_file(path, "token").decode(errors="replace").strip()
+
+
+def _wrong_types(value: Any, expected: Any, path: str) -> Iterator[str]:
+    if isinstance(expected, dict) and not isinstance(value, Mapping):
+        yield f"{path or 'it'} is {_type_name(value)}, not a mapping"
+    elif not isinstance(expected, dict) and not isinstance(value, type(expected)):
+        yield f"{path} is {_type_name(value)}, not {_type_name(expected)}"
+    elif isinstance(expected, dict):
+        for key, below in expected.items():
+            if value.get(key) is not None:
+                yield from _wrong_types(value[key], below, f"{path}.{key}" if path else key)
+    elif isinstance(expected, list) and expected:
+        for number, one in enumerate(value):
+            yield from _wrong_types(one, expected[0], f"{path}[{number}]")
+
+
+def _type_name(value: Any) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, Mapping) else "null" if value is None else "a number"

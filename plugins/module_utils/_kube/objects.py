@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kubernetes objects as data: who they are, where they live, in which order they go, how two of them differ."""
+"""Kubernetes objects as data: references, API paths, namespaces, the order of creation, differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote
 Object = Dict[str, Any]
 
 FIRST = ("Namespace", "CustomResourceDefinition")
-# Who acts, what they may do, and what the server measures objects by when they come.
+# What other objects refer to, and what the server checks objects against on admission.
 SECOND = (
     "ServiceAccount",
     "Role",
@@ -28,7 +28,7 @@ SECOND = (
     "PersistentVolume",
 )
 WORKLOADS = ("Pod", "ReplicationController", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
-# These can refuse or route requests for other objects, so they come when what serves them has been sent.
+# These intercept or route requests for other objects, so they come after the workloads that serve them.
 LAST = (
     "APIService",
     "MutatingWebhookConfiguration",
@@ -38,21 +38,21 @@ LAST = (
     "HorizontalPodAutoscaler",
 )
 
-# What the server notes on an object; none of it is content.
+# Fields that the server maintains; they are not content.
 BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-# The controllers count revisions of a workload in the annotations beside kubectl's note.
+# Controllers keep the revision of a workload in annotations, too.
 COUNTED = (LAST_APPLIED, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 MASK = "********"
 
 
 class BadObject(Exception):
-    """An object cannot be what a manifest means; the message lists every problem found."""
+    """Objects are not valid or not served; the message lists every problem."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The name of an object in the cluster; the namespace is empty for objects of the whole cluster."""
+    """Identifies an object; the namespace is empty for cluster-scoped objects."""
 
     api_version: str
     kind: str
@@ -63,29 +63,29 @@ class Reference:
         return f"{self.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
 
     def as_dict(self) -> dict[str, str]:
-        """Give the parts as a module returns them."""
+        """Return the fields as modules return them."""
         return {"api_version": self.api_version, "kind": self.kind, "namespace": self.namespace, "name": self.name}
 
 
 @dataclass(frozen=True)
 class Resource:
-    """How the server serves a kind: the plural in its paths, and whether its objects live in namespaces."""
+    """How the server serves a kind: its plural in paths, and whether it is namespaced."""
 
     plural: str
     namespaced: bool
 
     def path(self, reference: Reference) -> str:
-        """Give the path of an object (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris)."""
+        """Return the path of an object (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris)."""
         return f"{self.collection(reference.api_version, reference.namespace)}/{_segment(reference.name)}"
 
     def collection(self, api_version: str, namespace: str) -> str:
-        """Give the path of a collection."""
+        """Return the path of a collection."""
         root = ("/apis/" if "/" in api_version else "/api/") + quote(api_version)
         return root + (f"/namespaces/{_segment(namespace)}" if self.namespaced else "") + "/" + _segment(self.plural)
 
 
 def _segment(name: str) -> str:
-    # Names of roles have colons, which a path may have (RFC 3986, 3.3).
+    # Names of roles contain colons, which are allowed in a path (RFC 3986, 3.3).
     return quote(name, safe=":")
 
 
@@ -93,16 +93,16 @@ Kinds = Dict[Tuple[str, str], Resource]
 
 
 def reference(content: Mapping[str, Any]) -> Reference:
-    """Name an object by its own content; what is no text is no name."""
+    """Return the reference of an object; fields that are not strings count as empty."""
     metadata = mapping(content.get("metadata"))
     parts = (content.get("apiVersion"), content.get("kind"), metadata.get("namespace"), metadata.get("name"))
     return Reference(*(part if isinstance(part, str) else "" for part in parts))
 
 
 def flatten(contents: Iterable[Any]) -> list[Object]:
-    """Give the objects of a manifest one by one: lists are opened, empty documents left out.
+    """Return the objects of a manifest: lists are expanded, empty documents are skipped.
 
-    :raises BadObject: something is no object, lacks its apiVersion, kind or name, or comes twice.
+    :raises BadObject: an entry is not an object, lacks apiVersion, kind or name, or is a duplicate.
     """
     found: list[Object] = []
     problems: list[str] = []
@@ -122,16 +122,16 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
             continue
         position += 1
         if not isinstance(content, dict):
-            problems.append("Object %d is %s, not a mapping." % (position, type(content).__name__))
+            problems.append(f"Object {position} is {type(content).__name__} instead of a mapping.")
             continue
         name = reference(content)
-        wrong = _nameless(content)
+        wrong = _identity_problems(content)
         if wrong:
-            problems += ["Object %d (%s) %s." % (position, name, text) for text in wrong]
+            problems += [f"Object {position} ({name}) {text}." for text in wrong]
             continue
         identity = (name.api_version.rpartition("/")[0], name.kind, name.namespace, name.name)
         if identity in seen:
-            problems.append("Objects %d and %d are both %s." % (seen[identity], position, name))
+            problems.append(f"Objects {seen[identity]} and {position} are both {name}.")
         seen[identity] = position
         found.append(content)
     if problems:
@@ -139,8 +139,8 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
     return found
 
 
-def _nameless(content: Mapping[str, Any]) -> list[str]:
-    """Say why an object has no name: what it lacks, and what is not what a name is made of."""
+def _identity_problems(content: Mapping[str, Any]) -> list[str]:
+    """Return why an object cannot be identified: missing fields and fields of the wrong type."""
     given = content.get("metadata")
     metadata = mapping(given)
     parts = [("apiVersion", content.get("apiVersion")), ("kind", content.get("kind"))]
@@ -150,14 +150,16 @@ def _nameless(content: Mapping[str, Any]) -> list[str]:
     texts = [(key, value) for key, value in parts if key not in missing]
     if metadata.get("namespace") is not None:
         texts.append(("metadata.namespace", metadata["namespace"]))
-    wrong += [f"has {type(value).__name__} in {key}, not text" for key, value in texts if not isinstance(value, str)]
+    wrong += [
+        f"has {type(value).__name__} in {key} instead of a string" for key, value in texts if not isinstance(value, str)
+    ]
     if given is not None and not isinstance(given, Mapping):
-        wrong.append(f"has {type(given).__name__} in metadata, not a mapping")
+        wrong.append(f"has {type(given).__name__} in metadata instead of a mapping")
     return wrong
 
 
 def read_discovery(documents: Iterable[Mapping[str, Any]]) -> Kinds:
-    """Read which kinds the server serves (apidiscovery.k8s.io/v2 C(APIGroupDiscoveryList))."""
+    """Return the kinds that the server serves (apidiscovery.k8s.io/v2, ``APIGroupDiscoveryList``)."""
     kinds: Kinds = {}
     for document in documents:
         for group in document.get("items") or []:
@@ -172,7 +174,7 @@ def read_discovery(documents: Iterable[Mapping[str, Any]]) -> Kinds:
 
 
 def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
-    """Read which kinds the CustomResourceDefinitions among some objects define; one that is not whole defines none."""
+    """Return the kinds that the CustomResourceDefinitions among the objects define; incomplete definitions are ignored."""
     kinds: Kinds = {}
     for content in contents:
         if content.get("kind") == "CustomResourceDefinition":
@@ -180,28 +182,29 @@ def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
             names = mapping(spec.get("names"))
             for version in mappings(spec.get("versions")):
                 parts = (spec.get("group"), version.get("name"), names.get("kind"), names.get("plural"))
-                whole = [part for part in parts if part and isinstance(part, str)]
-                if len(whole) == len(parts):
-                    group, number, kind, plural = whole
+                valid = [part for part in parts if part and isinstance(part, str)]
+                if len(valid) == len(parts):
+                    group, number, kind, plural = valid
                     kinds[(f"{group}/{number}", kind)] = Resource(plural, spec.get("scope") == "Namespaced")
     return kinds
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Give a value of an object that nobody has looked at yet where it is a mapping, and an empty one otherwise."""
+    """Return an unchecked value if it is a mapping, otherwise an empty mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
 def mappings(value: Any) -> list[dict[str, Any]]:
-    """Give the mappings in a list, and nothing where it is none."""
+    """Return the mappings in an unchecked value if it is a list, otherwise an empty list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Object]:
-    """Give every object the namespace it belongs to, and none to those of the whole cluster.
+    """Set the namespace of namespaced objects and remove it from cluster-scoped ones.
 
-    :param namespace: where objects live that name none.
-    :raises BadObject: a kind is not served, neither now nor after the definitions among the objects.
+    :param kinds: the kinds that are served, including those that the objects themselves define.
+    :param namespace: for namespaced objects that have none.
+    :raises BadObject: a kind is not served.
     """
     placed: list[Object] = []
     problems: list[str] = []
@@ -213,7 +216,7 @@ def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Obje
             remedy = (
                 f"it serves this kind as {', '.join(served)}" if served else "its CustomResourceDefinition is missing"
             )
-            problems.append(f"{name}: the cluster serves no kind {name.kind} of {name.api_version}; {remedy}.")
+            problems.append(f"{name}: the cluster does not serve kind {name.kind} of {name.api_version}; {remedy}.")
             continue
         metadata = {key: value for key, value in content["metadata"].items() if key != "namespace"}
         if resource.namespaced:
@@ -225,10 +228,10 @@ def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Obje
 
 
 def stages(contents: Iterable[Object]) -> list[list[Object]]:
-    """Sort objects into stages, each of which may be sent at once.
+    """Sort objects into stages; the objects of a stage can be applied in parallel.
 
-    They are what others need to exist; accounts, roles and classes; settings; workloads; then what governs requests, and
-    custom resources, whose webhooks the workloads before may serve.
+    The stages are namespaces and definitions; accounts, roles and classes; configuration; workloads; and finally objects that intercept
+    requests, and custom resources, whose webhooks may be served by the workloads.
     """
     sorted_in: list[list[Object]] = [[], [], [], [], []]
     for content in contents:
@@ -247,9 +250,9 @@ def _stage(content: Mapping[str, Any]) -> int:
 
 
 def content_of(live: Mapping[str, Any] | None) -> Object:
-    """Reduce an object to what people wrote or would read: no status, no bookkeeping of the server.
+    """Return an object without its status and without the fields that the server maintains.
 
-    The parts are those of the object, not copies of them.
+    The result shares its parts with the object.
     """
     if not live:
         return {}
@@ -265,14 +268,14 @@ def content_of(live: Mapping[str, Any] | None) -> Object:
 
 
 def showable(before: Object, after: Object) -> tuple[Object, Object]:
-    """Prepare two contents for a diff: no value of a Secret is shown, only whether it differs."""
+    """Return copies of two objects for a diff: values of Secrets are masked, only whether they differ remains visible."""
     shown = (copy.deepcopy(before), copy.deepcopy(after))
     if "Secret" in (before.get("kind"), after.get("kind")):
         for section in ("data", "stringData"):
             old, new = mapping(before.get(section)), mapping(after.get(section))
             for side, word, other in ((shown[0], "before", new), (shown[1], "after", old)):
                 if side.get(section) and not isinstance(side[section], dict):
-                    side[section] = MASK  # the server refuses it; it is secret all the same
+                    side[section] = MASK  # not a valid Secret, but secret nevertheless
                 for key, value in mapping(side.get(section)).items():
                     side[section][key] = MASK if other.get(key) == value else f"{MASK} ({word})"
     for side in shown:
@@ -282,13 +285,13 @@ def showable(before: Object, after: Object) -> tuple[Object, Object]:
 
 
 def difference(name: Reference, before: Object, after: Object) -> dict[str, Any]:
-    """Give Ansible's diff of one object; the callback writes mappings in the user's format."""
+    """Return the diff of an object in the format of Ansible; the callback plugin formats the mappings."""
     old, new = showable(before, after)
     return {"before_header": str(name), "after_header": str(name), "before": old or "", "after": new or ""}
 
 
 def _shorten_schemas(definition: Object) -> None:
-    # A schema of thousands of lines says nothing in a diff of a definition that comes or goes as a whole.
+    # A schema of thousands of lines is of little value in the diff of a definition that is created or deleted.
     for version in mappings(mapping(definition.get("spec")).get("versions")):
         if version.get("schema"):
             version["schema"] = f"(a schema of {len(json.dumps(version['schema']))} characters)"

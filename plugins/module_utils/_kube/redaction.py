@@ -10,6 +10,7 @@ import binascii
 import re
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
+from .api import ApiError
 from .objects import MASK, mapping
 
 # What programs print of their secrets: the first group is kept, the second is masked.
@@ -39,6 +40,11 @@ PARTS = (
     re.compile(r"[\w.-]+[\"']?\s*[=:]\s*[\"']?([^\"'\s,{\[]+)"),
     re.compile(r"://[^:/@\s]*:([^@/\s]+)@"),
 )
+
+
+# How the API server repeats values of an object that it rejects.
+INVALID_VALUE = re.compile(r"Invalid value: .*?(?:: (?=[^:\"{}]*$)|$)", re.S)
+TYPED_VALUE = re.compile(r"got &value\.valueUnstructured\{.*\}", re.S)
 
 
 class Redactor:
@@ -110,6 +116,25 @@ class Redactor:
             if KEY_ENDS.search(line):
                 inside = False
         return kept
+
+
+def without_values(error: ApiError) -> ApiError:
+    """Return the error without the values that the server repeats: they can be long, and secret."""
+    causes = [dict(cause, message=_without(cause.get("message") or "")) for cause in error.causes]
+    message = _without(error.message) if not error.causes else error.message
+    if error.causes and INVALID_VALUE.search(error.message):
+        message = "; ".join(f"{cause.get('field') or '?'}: {cause['message']}" for cause in causes)
+    return ApiError(
+        error.status, error.reason, TYPED_VALUE.sub("got another type", message), error.method, error.path, causes
+    )
+
+
+def _without(text: str) -> str:
+    found = INVALID_VALUE.search(text)
+    # Short values of scalar fields are evidence; structures and long texts are not.
+    if found and ("{" in found.group(0) or len(found.group(0)) > 120):
+        text = INVALID_VALUE.sub("invalid value: ", text).rstrip(": ")
+    return TYPED_VALUE.sub("got another type", text)
 
 
 def _values(secret: Mapping[str, Any]) -> Iterator[str]:

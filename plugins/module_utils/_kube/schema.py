@@ -1,10 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects held against the cluster's own description of its kinds (OpenAPI v3), without sending them.
+"""Validation of objects against the OpenAPI v3 schemas of the cluster, without sending them.
 
-https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3. The server's dry run says more where it can be asked; this serves
-where it cannot (the namespace or the definition is itself new), and to name what a misspelt field was meant to be.
+https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3. A dry run on the server finds more; this serves where a dry run is
+not possible (the namespace or the definition does not exist yet), and to suggest the right name for a misspelt field.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ ANYTHING = "x-kubernetes-preserve-unknown-fields"
 EMBEDDED = "x-kubernetes-embedded-resource"
 NUMBER_OR_TEXT = "x-kubernetes-int-or-string"
 METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-# How deep a field is looked for that stands in the wrong place (spec.containers for spec.template.spec.containers).
+# Levels to search for a misplaced field (spec.containers instead of spec.template.spec.containers).
 DEPTH = 3
 
-# Of which types the parts of a schema are.
+# The types of the keywords of a schema.
 NOTHING = type(None)
 SHAPES = {
     "type": (str, NOTHING),
@@ -44,27 +44,27 @@ SHAPES = {
     "additionalProperties": (dict, bool, NOTHING),
 }
 
-CALLED = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
-CALLED.update(array="a list", object="a mapping")
+TYPE_NAMES = {"integer": "an integer", "number": "a number", "string": "a string", "boolean": "a boolean"}
+TYPE_NAMES.update(array="a list", object="a mapping")
 
 
 class Schema:
-    """What the server knows of its kinds. Each group's description is read once, when it is first needed. Safe for threads."""
+    """The schemas of the kinds of a cluster. The document of each API group is read once, when it is first needed. Thread-safe."""
 
     def __init__(self, client: Client, contents: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Prepare; nothing is asked yet.
+        """Prepare. Nothing is requested yet.
 
-        :param contents: objects; the kinds that CustomResourceDefinitions among them bring are known also.
+        :param contents: objects; the schemas of the CustomResourceDefinitions among them are used as well.
         """
         self._client = client
         self._lock = threading.RLock()
         self._index: dict[str, str] | None = None
         self._documents: dict[str, dict[str, Any]] = {}
-        self._brought: dict[tuple[str, str], dict[str, Any]] = {}
+        self._defined: dict[tuple[str, str], dict[str, Any]] = {}
         self.learn(contents)
 
     def learn(self, contents: Iterable[Mapping[str, Any]]) -> None:
-        """Take the schemas that CustomResourceDefinitions among some objects bring."""
+        """Add the schemas of the CustomResourceDefinitions among the objects."""
         for content in contents:
             if content.get("kind") != "CustomResourceDefinition":
                 continue
@@ -73,48 +73,46 @@ class Schema:
             for version in mappings(spec.get("versions")):
                 schema = mapping(version.get("schema")).get("openAPIV3Schema")
                 if isinstance(schema, Mapping) and kind and isinstance(kind, str):
-                    # The server tells what is wrong with a schema; until it is right, nothing can be held against it.
-                    sound = dict(schema) if is_sound(schema) else {ANYTHING: True}
-                    self._brought[f"{spec.get('group')}/{version.get('name')}", kind] = sound
+                    # The server reports what is wrong with an invalid schema; nothing can be validated against it.
+                    usable = dict(schema) if is_valid_schema(schema) else {ANYTHING: True}
+                    self._defined[f"{spec.get('group')}/{version.get('name')}", kind] = usable
 
     def problems(self, content: Object) -> list[str]:
-        """Tell what is wrong with an object: every problem is one sentence that names the object and the field.
+        """Return the problems of an object, each as a sentence that names the object and the field.
 
-        :returns: unknown fields with the nearest known one, wrong types and values, required fields that are missing, data of a Secret
-            that is not base64. Nothing is told of values that may be secret.
+        :returns: unknown fields with the closest known one, wrong types and values, missing required fields, data of a Secret that is not
+            base64. Values that may be secret are not shown.
         :raises Unreachable: the server does not answer.
         """
         name = reference(content)
         found = self._of(name.api_version, name.kind)
         if isinstance(found, str):
-            return [f"{name}: {found}"]
+            return [f"{name}: {_sentence(found)}"]
         schema, document = found
-        walk = _Walk(document)
-        texts = list(walk.look(content, schema, "", top=True))
-        texts += ["{} {}".format(*pair) for pair in undecodable(content)]
+        walk = _Validator(document)
+        texts = list(walk.validate(content, schema, "", top=True))
+        texts += [f"{path} {problem}" for path, problem in undecodable(content)]
         return [f"{name}: {_sentence(text)}" for text in texts]
 
     def _of(self, api_version: str, kind: str) -> tuple[dict[str, Any], dict[str, Any]] | str:
-        """The schema of a kind with the document that its references point into, or what is wrong with the kind."""
-        if (api_version, kind) in self._brought:
-            return self._brought[api_version, kind], self._document("v1")
+        """Return the schema of a kind and the document that its references point into, or the problem with the kind."""
+        if (api_version, kind) in self._defined:
+            return self._defined[api_version, kind], self._document("v1")
         document = self._document(api_version)
         if not document:
             known = [name.split("/", 1)[1] for name in self._known() if name.startswith(("api/", "apis/"))]
             near = difflib.get_close_matches(api_version, known, 1)
-            return _sentence(
-                "the cluster does not serve {}{}".format(api_version, f"; did you mean {near[0]}?" if near else "")
-            )
+            return f"the cluster does not serve {api_version}{_did_you_mean(near)}"
         group, _slash, version = api_version.rpartition("/")
-        wanted = {"group": group, "version": version, "kind": kind}
+        expected = {"group": group, "version": version, "kind": kind}
         kinds: list[str] = []
         for schema in document.values():
             named = schema.get(KINDS) or []
-            if wanted in named:
+            if expected in named:
                 return schema, document
             kinds += [one["kind"] for one in named if (one["group"], one["version"]) == (group, version)]
         near = difflib.get_close_matches(kind, kinds, 1)
-        return _sentence("{} has no kind {}{}".format(api_version, kind, f"; did you mean {near[0]}?" if near else ""))
+        return f"{api_version} has no kind {kind}{_did_you_mean(near)}"
 
     def _known(self) -> dict[str, str]:
         with self._lock:
@@ -124,7 +122,7 @@ class Schema:
             return self._index
 
     def _document(self, api_version: str) -> dict[str, Any]:
-        """The schemas of one version of a group, empty where it is not served."""
+        """Return the schemas of a version of an API group, empty if it is not served."""
         with self._lock:
             if api_version not in self._documents:
                 name = ("apis/" if "/" in api_version else "api/") + api_version
@@ -132,26 +130,28 @@ class Schema:
                 try:
                     found = self._client.get(url) if url else {}
                 except ApiError as error:
-                    if error.status != 404:  # a definition that has gone a moment ago
+                    if error.status != 404:  # a definition that was deleted in the meantime
                         raise
                     found = {}
                 self._documents[api_version] = (found.get("components") or {}).get("schemas") or {}
             return self._documents[api_version]
 
 
-def is_sound(schema: Any) -> bool:
-    """Whether a schema, with all below it, is made of what schemas are made of
+def is_valid_schema(schema: Any) -> bool:
+    """Return whether the keywords of a schema and of all its subschemas have the right types
     (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema)."""
     if not isinstance(schema, Mapping) or any(not isinstance(schema.get(key), kinds) for key, kinds in SHAPES.items()):
         return False
     below = [*(schema.get("properties") or {}).values()]
-    below += [part for way in ("allOf", "anyOf", "oneOf") for part in schema.get(way) or []]
+    below += [part for keyword in ("allOf", "anyOf", "oneOf") for part in schema.get(keyword) or []]
     below += [part for part in (schema.get("items"), schema.get("additionalProperties")) if isinstance(part, Mapping)]
-    return all(is_sound(part) for part in below) and all(isinstance(key, str) for key in schema.get("required") or [])
+    return all(is_valid_schema(part) for part in below) and all(
+        isinstance(key, str) for key in schema.get("required") or []
+    )
 
 
 def undecodable(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Tell which data of a Secret are not base64, as a path and what is wrong with it; values are never told.
+    """Yield path and problem of the data of a Secret that is not base64; values are never shown.
 
     https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data
     """
@@ -161,20 +161,20 @@ def undecodable(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in data.items():
         if isinstance(value, str):
             try:
-                # The server leaves out the ends of lines, which a block of YAML has.
+                # The server ignores line breaks, which a block scalar of YAML contains.
                 base64.b64decode("".join(value.splitlines()), validate=True)
             except (binascii.Error, ValueError):
-                yield "data." + key, "is not base64. Encode it, or write it as it is under stringData"
+                yield "data." + key, "is not base64. Encode the value, or set it as plain text under stringData"
 
 
-class _Walk:
-    """Goes through an object and its schema together."""
+class _Validator:
+    """Walks through an object and its schema in parallel."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
 
-    def look(self, value: Any, schema: Mapping[str, Any], path: str, top: bool = False) -> Iterator[str]:
-        """Tell what is wrong with a value. Null is what is not there, in every field."""
+    def validate(self, value: Any, schema: Mapping[str, Any], path: str, top: bool = False) -> Iterator[str]:
+        """Yield the problems of a value. Null counts as unset in every field."""
         if value is None:
             return
         schema = self.resolve(schema)
@@ -187,12 +187,12 @@ class _Walk:
             items = schema.get("items")
             for number, one in enumerate(value):
                 if isinstance(items, Mapping):
-                    yield from self.look(one, items, f"{path}[{number}]")
+                    yield from self.validate(one, items, f"{path}[{number}]")
         else:
             yield from self._value(value, schema, path)
 
     def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Follow references; what stands beside one counts too."""
+        """Return the schema with its references replaced; keywords beside a reference are kept."""
         for _step in range(20):
             if "$ref" in schema:
                 target = self.document.get(str(schema["$ref"]).replace(REFERENCE, "")) or {}
@@ -219,21 +219,21 @@ class _Walk:
                 yield f"{_join(path, key)} is missing"
         for key, one in value.items():
             if key in fields:
-                yield from self.look(one, fields[key], _join(path, key))
+                yield from self.validate(one, fields[key], _join(path, key))
             elif isinstance(rest, Mapping):
-                yield from self.look(one, rest, _join(path, key))
+                yield from self.validate(one, rest, _join(path, key))
             elif fields and not rest and not schema.get(ANYTHING):
-                meant = self._meant(key, schema, fields, path)
-                yield f"{_join(path, key)} is not a field that Kubernetes knows{meant}"
+                suggestion = self._suggest(key, schema, fields, path)
+                yield f"{_join(path, key)} is not a known field{suggestion}"
 
-    def _meant(self, key: str, schema: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> str:
-        """Say which field was probably meant: one written alike, or one of that name further down or under one of its neighbours."""
+    def _suggest(self, key: str, schema: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> str:
+        """Suggest the intended field: one spelt similarly, or one of that name on a lower level."""
         alike = [name for name in fields if name.lower() == key.lower()]
         deeper = self._deeper(key, schema, path) if not alike else ""
         near = alike or ([] if deeper else difflib.get_close_matches(key, list(fields), 1, 0.6))
         if near or deeper:
             return f"; did you mean {_join(path, near[0]) if near else deeper}?"
-        return f"; known here: {', '.join(sorted(fields))}" if len(fields) <= 12 else ""
+        return f"; known fields: {', '.join(sorted(fields))}" if len(fields) <= 12 else ""
 
     def _deeper(self, key: str, schema: Mapping[str, Any], path: str) -> str:
         level: Sequence[tuple[str, Mapping[str, Any]]] = [(path, schema)]
@@ -251,16 +251,16 @@ class _Walk:
         return ""
 
     def _type_problem(self, value: Any, schema: Mapping[str, Any]) -> str:
-        wanted = self._types(schema)
-        if not wanted or any(_is(value, kind) for kind in wanted):
+        expected = self._types(schema)
+        if not expected or any(_is(value, kind) for kind in expected):
             return ""
-        texts = [CALLED.get(kind, kind) for kind in wanted]
+        texts = [TYPE_NAMES.get(kind, kind) for kind in expected]
         hint = ""
-        if wanted == ["string"] and isinstance(value, (bool, int, float)):
-            hint = ". Put it into quotes"
-        elif isinstance(value, str) and ("integer" in wanted or "boolean" in wanted):
-            hint = ". Leave out the quotes"
-        return f"is {_kind_of(value)}, where {' or '.join(texts)} belongs{hint}"
+        if expected == ["string"] and isinstance(value, (bool, int, float)):
+            hint = ". Quote the value"
+        elif isinstance(value, str) and ("integer" in expected or "boolean" in expected):
+            hint = ". Remove the quotes"
+        return f"is {_type_of(value)}, but must be {' or '.join(texts)}{hint}"
 
     def _types(self, schema: Mapping[str, Any]) -> list[str]:
         if schema.get(NUMBER_OR_TEXT) or schema.get("format") == "int-or-string":
@@ -270,8 +270,8 @@ class _Walk:
         if schema.get("properties"):
             return ["object"]
         found: list[str] = []
-        for way in ("oneOf", "anyOf"):
-            for part in schema.get(way) or []:
+        for keyword in ("oneOf", "anyOf"):
+            for part in schema.get(keyword) or []:
                 kinds = self._types(self.resolve(part))
                 if not kinds:
                     return []
@@ -279,19 +279,17 @@ class _Walk:
         return list(dict.fromkeys(found))
 
     def _value(self, value: Any, schema: Mapping[str, Any], path: str) -> Iterator[str]:
-        # An empty text is the default's place in Kubernetes' own kinds.
+        # Built-in kinds accept an empty string as the default.
         if schema.get("enum") and value not in schema["enum"] and value != "":
             near = difflib.get_close_matches(str(value), [str(one) for one in schema["enum"]], 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
             known = ", ".join(str(one) for one in schema["enum"] if one != "")
-            yield f"{path} is {value!r}, which is none of {known}{meant}"
+            yield f"{path} is {value!r}, but must be one of {known}{_did_you_mean(near)}"
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            for limit, beyond, word in (
-                ("minimum", lambda edge: value < edge, "less"),
-                ("maximum", lambda edge: value > edge, "more"),
-            ):
-                if isinstance(schema.get(limit), (int, float)) and beyond(schema[limit]):
-                    yield f"{path} is {value}, {word} than {schema[limit]}"
+            least, most = schema.get("minimum"), schema.get("maximum")
+            if isinstance(least, (int, float)) and value < least:
+                yield f"{path} is {value}, but must be at least {least}"
+            if isinstance(most, (int, float)) and value > most:
+                yield f"{path} is {value}, but must be at most {most}"
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -303,12 +301,16 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, types[kind]) if kind in types else True
 
 
-def _kind_of(value: Any) -> str:
+def _type_of(value: Any) -> str:
     if isinstance(value, bool):
-        return "a truth value"
+        return "a boolean"
     if isinstance(value, (int, float)):
         return "a number"
-    return "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
+    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
+
+
+def _did_you_mean(near: Sequence[str]) -> str:
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _sentence(text: str) -> str:

@@ -1,61 +1,49 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab's inventory, as a site would write it: data that Ansible reads as YAML."""
+"""The inventory of a lab, as data to be written as YAML."""
 
 from __future__ import annotations
 
 import shlex
 
-GROUPS = {"control_plane": "kube_control_plane", "worker": "kube_worker"}
-
 
 def connection(folder: str, user: str) -> dict:
-    """How the lab's hosts are reached: its own key, its own known_hosts, nothing taken on trust."""
+    """Return the connection variables of the lab's hosts: a dedicated key and a known_hosts file with verified host keys."""
+    known_hosts = shlex.quote(f"UserKnownHostsFile={folder}/ssh/known_hosts")
     return {
         "ansible_user": user,
-        "ansible_ssh_private_key_file": folder + "/ssh/id_ed25519",
-        "ansible_ssh_common_args": " ".join(
-            [
-                "-o",
-                shlex.quote(f"UserKnownHostsFile={folder}/ssh/known_hosts"),
-                "-o",
-                "StrictHostKeyChecking=yes",
-                "-o",
-                "IdentitiesOnly=yes",
-            ]
-        ),
+        "ansible_ssh_private_key_file": f"{folder}/ssh/id_ed25519",
+        "ansible_ssh_common_args": f"-o {known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
 
 
 def endpoint(hosts: list[dict], port: int) -> str:
-    """HOST:PORT of the API: the balancer where there is one, so that control planes can be added later."""
-    for role in ("mirror", "control_plane"):
-        for host in hosts:
-            if host["role"] == role:
-                return f"{host['address']}:{port}"
-    return ""
+    """Return HOST:PORT of the API: the load balancer if there is one, so that control planes can be added later."""
+    addresses = {host["role"]: host["address"] for host in reversed(hosts)}
+    address = addresses.get("mirror") or addresses.get("control_plane")
+    return f"{address}:{port}" if address else ""
 
 
 def inventory(hosts: list[dict], shared: dict, cluster: dict, mirror: dict) -> dict:
-    """The inventory: *shared* variables for all hosts, *cluster* ones for kube_cluster, *mirror* ones for kube_mirror."""
-    members: dict[str, dict] = {"kube_control_plane": {}, "kube_worker": {}}
-    mirrors = {}
-    for host in hosts:
-        entry = {"ansible_host": host["address"]}
-        if host["role"] == "mirror":
-            mirrors[host["name"]] = entry
-        else:
-            members[GROUPS[host["role"]]][host["name"]] = entry
-    children = {
-        "kube_cluster": {"children": {group: {"hosts": found} for group, found in members.items()}, "vars": cluster},
-    }
-    if mirrors:
-        children["kube_mirror"] = {"hosts": mirrors, "vars": mirror}
+    """Return the inventory.
+
+    :param shared: variables of all hosts.
+    :param cluster: variables of the group kube_cluster.
+    :param mirror: variables of the group kube_mirror.
+    """
+
+    def group(role: str) -> dict:
+        return {"hosts": {host["name"]: {"ansible_host": host["address"]} for host in hosts if host["role"] == role}}
+
+    members = {"kube_control_plane": group("control_plane"), "kube_worker": group("worker")}
+    children = {"kube_cluster": {"children": members, "vars": cluster}}
+    if group("mirror")["hosts"]:
+        children["kube_mirror"] = dict(group("mirror"), vars=mirror)
     return {"all": {"vars": shared, "children": children}}
 
 
 def mirror_url(address: str, port: int) -> str:
-    """URL of the mirror's root, without a slash at its end."""
-    return f"http://{address}{'' if port == 80 else ':%d' % port}"
+    """Return the root URL of the mirror, without a trailing slash."""
+    return f"http://{address}{'' if port == 80 else f':{port}'}"

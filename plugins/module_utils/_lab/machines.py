@@ -1,37 +1,36 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lab hosts that are virtual machines: what they need of this machine, what speaks against them, and how slow they are."""
+"""Virtual machines of a lab: what they require of this machine, and how much slower they are than hardware."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
 
 from . import image
 from .engine import read_text
 
-# The device, or the name under which opening it loads its module.
+# The device, or the device node whose opening loads its module.
 TUN = ("/sys/class/misc/tun", "/dev/net/tun")
-SIZES = "%(vm_cpus)d CPUs, %(vm_memory)d MiB of memory, %(vm_disk)d GiB of disk, %(vm_image)s"
 
 
 def described(params: dict) -> str:
-    """What machines of these parameters (vm_cpus, vm_memory, vm_disk, vm_image) are; none of it changes without losing them."""
-    return SIZES % dict(params, vm_image=params["vm_image"] or "the lab's own Debian")
+    """Return a description of machines with these parameters (vm_cpus, vm_memory, vm_disk, vm_image), none of which can be changed later."""
+    sizes = f"{params['vm_cpus']} CPUs, {params['vm_memory']} MiB of memory, {params['vm_disk']} GiB of disk"
+    return f"{sizes}, {params['vm_image'] or 'the Debian image of the lab'}"
 
 
 def available_memory() -> int:
-    """Memory (MiB) that this machine can give without swapping (MemAvailable, proc(5))."""
-    for line in read_text("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) // 1024
-    return 0
+    """Return the memory (MiB) that is available on this machine without swapping (MemAvailable, proc(5))."""
+    found = re.search(r"^MemAvailable:\s*(\d+)", read_text("/proc/meminfo"), re.MULTILINE)
+    return int(found.group(1)) // 1024 if found else 0
 
 
-def look_at_image(path: str) -> str:
-    """What speaks against the user's disk image before it is handed to QEMU."""
+def inspect_image(path: str) -> str:
+    """Return what is wrong with the user's disk image, as far as this can be checked without QEMU."""
     try:
         with open(path, "rb") as stream:
             return image_problem(stream.read(512))
@@ -39,23 +38,26 @@ def look_at_image(path: str) -> str:
         return f"it cannot be read ({error.strerror})"
 
 
-def facts(params: dict, made: list[dict]) -> dict:
-    """What matters to virtual machines, of which those of *made* (machine, as :func:`described`, and state) are there."""
-    running = sum(machine["state"] == "running" for machine in made)
+def facts(params: dict, existing: list[dict]) -> dict:
+    """Return what virtual machines depend on.
+
+    :param existing: the machines of the lab, with machine (see :func:`described`) and state.
+    """
+    running = sum(machine["state"] == "running" for machine in existing)
     return {
         "architecture": platform.machine(),
         "tun": any(os.path.exists(path) for path in TUN),
         "root": os.geteuid() == 0,
-        "disk_built": image.has_disk(params["cache"]),
-        # Those that run have theirs already.
+        "disk_built": any(image.disks(params["cache"]).values()),
+        # Running machines have already allocated their memory.
         "memory_mb": available_memory() + running * params["vm_memory"],
-        "image_problem": look_at_image(params["vm_image"]) if params["vm_image"] else "",
-        "machines": sorted({machine["machine"] for machine in made}),
+        "image_problem": inspect_image(params["vm_image"]) if params["vm_image"] else "",
+        "machines": sorted({machine["machine"] for machine in existing}),
     }
 
 
 def trial_of(folder: str) -> dict:
-    """What the accelerators did when they were tried for this lab."""
+    """Return the recorded result of trying the accelerators for this lab; empty if there is none."""
     try:
         return json.loads(read_text(os.path.join(folder, "trial.json")))
     except ValueError:
@@ -63,87 +65,83 @@ def trial_of(folder: str) -> dict:
 
 
 def problems(want: dict, have: dict) -> list[str]:
-    """What speaks against these machines here, see plan.problems."""
+    """Return what prevents these machines here, see :func:`layout.problems`."""
     found = []
     if ":" in want["vm_image"]:
         found.append(
-            f"lab_vm_image {want['vm_image']} has a colon in its path, at which the engine would cut it: rename it."
+            f"lab_vm_image {want['vm_image']} has a colon in its path, which Docker does not support in volumes. Rename the file."
         )
-    for machine in have["machines"]:
-        if machine != want["machine"]:
-            found.append(
-                "Lab {} has machines with {}, and now {} is asked for, which would take all that is on them: remove them first "
-                "(lab_state: absent), or ask for what they have.".format(want["name"], machine, want["machine"])
-            )
+    found += [
+        f"Lab {want['name']} has machines with {machine}, but {want['machine']} was requested. Changing them would destroy their data: "
+        "remove them first (lab_state: absent), or request what they have."
+        for machine in have["machines"]
+        if machine != want["machine"]
+    ]
     if have["architecture"] != "x86_64":
         found.append(
-            "lab_kind is vm and this machine is {}: virtual machines are made for x86_64 only. Take lab_kind: container.".format(
-                have["architecture"]
-            )
+            f"lab_kind is vm, but this machine is {have['architecture']}: virtual machines require x86_64. Use lab_kind: container."
         )
     if not have["tun"]:
         found.append(
-            "lab_kind is vm and this kernel has no tap devices (neither {} is there): load the module tun (modprobe tun).".format(
-                " nor ".join(TUN)
-            )
+            f"lab_kind is vm, but this kernel has no tap devices (neither {' nor '.join(TUN)} exists). Load the module tun (modprobe tun)."
         )
     if not have["root"] and not have["disk_built"]:
         found.append(
-            "lab_kind is vm and the machines' disk is still to be made, which takes root: run this as root once."
+            "lab_kind is vm, but the disk of the machines must be built first, which requires root: run this as root once."
         )
-    for name, least in (("vm_cpus", 1), ("vm_memory", 512), ("vm_disk", 5)):
-        if want[name] < least:
-            found.append("lab_%s is %d: a machine has at least %d." % (name, want[name], least))
-    count = want["control_planes"] + want["workers"]
-    if count * want["vm_memory"] > have["memory_mb"]:
+    for name, minimum in (("vm_cpus", 1), ("vm_memory", 512), ("vm_disk", 5)):
+        if want[name] < minimum:
+            found.append(f"lab_{name} is {want[name]}: a machine has at least {minimum}.")
+    count, memory = want["control_planes"] + want["workers"], want["vm_memory"]
+    if count * memory > have["memory_mb"]:
         found.append(
-            "Virtual machines need %d MiB of memory (%d times %d) and this machine has %d MiB to give: take fewer, or a smaller lab_vm_memory."
-            % (count * want["vm_memory"], count, want["vm_memory"], have["memory_mb"])
+            f"Virtual machines need {count * memory} MiB of memory ({count} times {memory}) and this machine has {have['memory_mb']} MiB "
+            "available. Use fewer machines, or a smaller lab_vm_memory."
         )
     if have["image_problem"]:
         found.append(
-            "lab_vm_image {} is no disk for a machine: {}. It takes a qcow2 or raw image with cloud-init for x86_64.".format(
-                want["vm_image"], have["image_problem"]
-            )
+            f"lab_vm_image {want['vm_image']} is not a valid disk image: {have['image_problem']}. Use a qcow2 or raw image for x86_64 "
+            "with cloud-init."
         )
     return found
 
 
-# Guest kernels reach their end within a second on a processor of their own (measured with KVM); emulation takes longer.
-QUICK = 1.0
+# Guest kernels finish the trial within a second on a hardware processor (measured with KVM); emulation takes longer.
+HARDWARE_SECONDS = 1.0
 
 
 def slowness(seconds: float, machines: int, cpus: int, processors: int) -> float:
-    """How much longer than on real hardware things take in machines of which a trial kernel took *seconds* to boot, at least 1.
+    """Return by which factor machines are slower than hardware, at least 1.
 
-    Machines that have more CPUs together than there are *processors* wait for each other.
+    :param seconds: boot time of the trial kernel.
+    :param cpus: CPUs of each machine; machines compete if they have more CPUs in total than this machine has *processors*.
     """
-    crowd = machines * cpus / max(1, processors)
-    return round(max(1.0, seconds / QUICK) * max(1.0, crowd), 1)
+    contention = machines * cpus / max(1, processors)
+    return round(max(1.0, seconds / HARDWARE_SECONDS) * max(1.0, contention), 1)
 
 
-def stretched(waits: dict, times: float) -> dict:
-    """Variables with every wait in them so many *times* as long: numbers of seconds, and durations such as "15s"."""
+def stretched(waits: dict, factor: float) -> dict:
+    """Return variables with every wait multiplied by *factor*: numbers of seconds, and durations such as "15s"."""
     longer: dict = {}
     for name, value in waits.items():
         if isinstance(value, dict):
-            longer[name] = stretched(value, times)
+            longer[name] = stretched(value, factor)
         elif isinstance(value, str):
-            longer[name] = "%ds" % round(int(value.rstrip("s")) * times)
+            longer[name] = f"{round(int(value.rstrip('s')) * factor)}s"
         else:
-            longer[name] = round(value * times)
+            longer[name] = round(value * factor)
     return longer
 
 
 def image_problem(header: bytes) -> str:
-    """What speaks against a file as a machine's disk, from its first 512 bytes; "" when nothing does.
+    """Return what is wrong with a file as a machine's disk, from its first 512 bytes; empty if nothing is.
 
-    A qcow2 begins with its magic and names a file that it is an overlay of at byte 8 (docs/interop/qcow2 of QEMU); a raw disk
-    ends its first sector with the boot signature.
+    A qcow2 image starts with its magic number and has the offset of its backing file at byte 8 (docs/interop/qcow2 of QEMU); the
+    first sector of a raw disk ends with the boot signature.
     """
     if header[:4] == b"QFI\xfb":
         if any(header[8:16]):
-            return "it is an overlay of another file, which a machine would not see; flatten it with `qemu-img convert -O qcow2`"
+            return "it is an overlay of another file, which a machine cannot access; flatten it with `qemu-img convert -O qcow2`"
         return ""
     if header[510:512] == b"\x55\xaa":
         return ""

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a web server serves a bundle as containerd and apt need it: the mirror's contract, checked piece by piece.
+"""Check that a web server serves a bundle in the way that containerd and apt require.
 
-The rules are those of the OCI distribution specification (pulling manifests and blobs) as far as containerd insists on them:
-`/v2/` answers 200; a manifest comes with its own media type as Content-Type; bytes match the digest in the name; what is not
-there is 404.
+The rules are those of the OCI distribution specification (pulling manifests and blobs) that containerd depends on: `/v2/`
+returns 200; the Content-Type of a manifest is its media type; content matches the digest in its name; missing content is 404.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from typing import Any
 
-# Up to this size a file is fetched and its digest compared; of a larger one only the size, unless everything is asked for.
+# Files up to this size are fetched and their digest is compared; of larger ones only the size, unless a full check is requested.
 SMALL = 1 << 20
 ACCEPT = ", ".join(
     [
@@ -28,43 +28,35 @@ ACCEPT = ", ".join(
         "application/vnd.docker.distribution.manifest.list.v2+json",
     ]
 )
-# A path that no bundle has: an honest server says 404.
+# A path that exists in no bundle, for which a server must return 404.
 NOWHERE = "v2/slipway.invalid/nothing/manifests/none"
 
 REMEDIES = {
-    "down": "Start the web server on the mirror, and let this host reach its port (firewall, route, name).",
-    "api": "Answer 200 on /v2/ (nginx: location = /v2/ { return 200; }); containerd asks there first.",
-    "index": "Serve the bundle's own folder as the web root (the one that holds bundle.json), unchanged and whole.",
-    "missing": "Copy the bundle's folder anew, whole, with its folder v2 (no colon in a name may have been replaced).",
-    "media_type": "Send the manifest's own media type as Content-Type below …/manifests/; role slipway.kube.mirror brings an nginx configuration that does.",
-    "digest": "The server's copy is damaged or altered on its way (a proxy, a compressing filter): copy the file anew, turn such filters off.",
-    "size": "The server's copy is cut off or altered: copy the file anew.",
-    "fallback": "Answer 404 for what is not there; a page in its place (a catch-all rule) is taken for an image's manifest.",
+    "down": "Start the web server on the mirror, and make sure that this host can reach its port (firewall, routing, name resolution).",
+    "api": "Return 200 for /v2/ (nginx: location = /v2/ { return 200; }), which containerd queries first.",
+    "index": "Serve the complete, unmodified folder of the bundle (the one that contains bundle.json) as the web root.",
+    "missing": "Copy the complete folder of the bundle again, including its folder v2 (file names must keep their colons).",
+    "media_type": "Send the media type of the manifest as Content-Type below …/manifests/, as the nginx configuration of role slipway.kube.mirror does.",
+    "digest": "The server's copy is damaged, or a proxy or compression filter modifies it: copy the file again, or disable such filters.",
+    "size": "The server's copy is truncated or modified: copy the file again.",
+    "fallback": "Return 404 for paths that do not exist; a page returned instead (a catch-all rule) is mistaken for an image manifest.",
 }
 
 
-class Answer:
-    """What a server said to one request; status 0 where there was no answer, with the error's text."""
+@dataclass
+class Response:
+    """A server's response to one request."""
 
-    def __init__(
-        self,
-        status: int,
-        content_type: str = "",
-        length: int = -1,
-        body: bytes = b"",
-        error: str = "",
-        digest: str = "",
-    ) -> None:
-        self.status = status
-        self.content_type = content_type
-        self.length = length
-        self.body = body
-        self.error = error
-        self.digest = digest
+    status: int  # 0 if there was no response
+    content_type: str = ""
+    length: int = -1
+    body: bytes = b""
+    error: str = ""
+    digest: str = ""
 
 
 class Mirror:
-    """A mirror behind a URL."""
+    """A mirror, by its URL."""
 
     def __init__(self, url: str, timeout: float = 10.0, ca: str = "") -> None:
         self.url = url.rstrip("/")
@@ -73,8 +65,11 @@ class Mirror:
         handlers = [urllib.request.HTTPSHandler(context=context)] if context else []
         self._opener = urllib.request.build_opener(*handlers)
 
-    def ask(self, path: str, method: str = "GET", keep: bool = True) -> Answer:
-        """The answer to one request; a body that is not kept is only hashed."""
+    def request(self, path: str, method: str = "GET", keep: bool = True) -> Response:
+        """Send a request.
+
+        :param keep: whether to keep the body, of which otherwise only the digest is computed.
+        """
         request = urllib.request.Request(self.url + "/" + path, method=method, headers={"Accept": ACCEPT + ", */*"})
         try:
             with self._opener.open(request, timeout=self.timeout) as reply:
@@ -86,92 +81,88 @@ class Mirror:
                     digest.update(chunk)
                     length += len(chunk)
                     body += chunk if keep else b""
-                told = reply.headers.get("Content-Length", "")
+                declared = reply.headers.get("Content-Length", "")
                 if method == "HEAD":
-                    length = int(told) if told.isdigit() else -1
+                    length = int(declared) if declared.isdigit() else -1
                 kind = reply.headers.get("Content-Type", "").split(";")[0].strip()
-                return Answer(reply.status, kind, length, body, "", "sha256:" + digest.hexdigest())
+                return Response(reply.status, kind, length, body, "", "sha256:" + digest.hexdigest())
         except urllib.error.HTTPError as error:
-            return Answer(error.code, error=str(error.reason))
+            return Response(error.code, error=str(error.reason))
         except (OSError, ValueError, http.client.HTTPException) as error:  # no route, refused, time-out, TLS, cut off
-            return Answer(0, error=str(getattr(error, "reason", error)))
+            return Response(0, error=str(getattr(error, "reason", error)))
 
 
 def problem(part: str, url: str, evidence: str) -> dict[str, str]:
-    """One broken part of the contract: which, where, what was seen, what to do."""
+    """Return a violation of one of the rules: the rule, the URL, the evidence, the remedy."""
     return {"part": part, "url": url, "evidence": evidence, "remedy": REMEDIES[part]}
 
 
 def sentence(found: dict[str, str]) -> str:
-    """A problem in one line."""
+    """Return a problem as one line of text."""
     return f"{found['url']}: {found['evidence']} {found['remedy']}"
 
 
-def _status(answer: Answer) -> str:
-    return f"answered {answer.status}." if answer.status else f"gave no answer ({answer.error})."
+def _status(response: Response) -> str:
+    return f"returned {response.status}." if response.status else f"did not respond ({response.error})."
 
 
-def judge_api(url: str, answer: Answer) -> list[dict[str, str]]:
-    """`/v2/`: 200, or nothing else matters."""
-    if not answer.status:
-        return [problem("down", url, _status(answer))]
-    return [] if answer.status == 200 else [problem("api", url, _status(answer))]
+def check_api(url: str, response: Response) -> list[dict[str, str]]:
+    """Check `/v2/`, which must return 200."""
+    if not response.status:
+        return [problem("down", url, _status(response))]
+    return [] if response.status == 200 else [problem("api", url, _status(response))]
 
 
-def judge_nowhere(url: str, answer: Answer) -> list[dict[str, str]]:
-    """A name that is not there: 404, the only status after which containerd says "not found"."""
-    return (
-        []
-        if answer.status == 404
-        else [problem("fallback", url, f"is nothing that a bundle has, and the server {_status(answer)}")]
-    )
+def check_nowhere(url: str, response: Response) -> list[dict[str, str]]:
+    """Check a name that does not exist: only for 404 does containerd report "not found"."""
+    if response.status == 404:
+        return []
+    return [problem("fallback", url, f"does not exist in the bundle, but the server {_status(response)}")]
 
 
-def judge_file(url: str, answer: Answer, want: dict[str, Any]) -> list[dict[str, str]]:
-    """A file of the bundle against its record ({digest, size}); an answer without a body (HEAD) is judged by its size."""
-    if answer.status != 200:
-        return [problem("missing", url, _status(answer))]
-    if answer.length >= 0 and answer.length != want["size"]:
-        return [problem("size", url, "has %d bytes, bundle.json says %d." % (answer.length, want["size"]))]
-    if answer.digest and answer.digest != want["digest"]:
-        return [problem("digest", url, f"has digest {answer.digest}, bundle.json says {want['digest']}.")]
+def check_file(url: str, response: Response, want: dict[str, Any]) -> list[dict[str, str]]:
+    """Check a file against its entry in the index ({digest, size}); a response without a body (HEAD) by its size only."""
+    if response.status != 200:
+        return [problem("missing", url, _status(response))]
+    if response.length >= 0 and response.length != want["size"]:
+        return [problem("size", url, f"has {response.length} bytes, but bundle.json lists {want['size']}.")]
+    if response.digest and response.digest != want["digest"]:
+        return [problem("digest", url, f"has digest {response.digest}, but bundle.json lists {want['digest']}.")]
     return []
 
 
 def media_type(body: bytes) -> str:
-    """The media type that a manifest says it has; an OCI manifest may leave it out (image-spec, manifest.md)."""
+    """Return the media type of a manifest; an OCI manifest may omit it (image-spec, manifest.md)."""
     try:
         content = json.loads(body.decode("utf-8"))
     except (ValueError, UnicodeDecodeError):
         return ""
     if not isinstance(content, dict):
         return ""
-    default = (
-        "application/vnd.oci.image.index.v1+json"
-        if "manifests" in content
-        else "application/vnd.oci.image.manifest.v1+json"
-    )
-    return str(content.get("mediaType") or default)
+    default = "index" if "manifests" in content else "manifest"
+    return str(content.get("mediaType") or f"application/vnd.oci.image.{default}.v1+json")
 
 
-def judge_manifest(url: str, answer: Answer, want: dict[str, Any]) -> list[dict[str, str]]:
-    """A manifest: the file itself, then the Content-Type, which must be the manifest's own media type."""
-    found = judge_file(url, answer, want)
+def check_manifest(url: str, response: Response, want: dict[str, Any]) -> list[dict[str, str]]:
+    """Check a manifest: the file, then the Content-Type, which must be the media type of the manifest."""
+    found = check_file(url, response, want)
     if found:
         return found
-    own = media_type(answer.body)
-    if answer.content_type != own:
-        return [problem("media_type", url, f"comes as {answer.content_type!r}, the manifest is {own!r}.")]
+    expected = media_type(response.body)
+    if response.content_type != expected:
+        return [
+            problem("media_type", url, f"has Content-Type {response.content_type!r}, but the manifest is {expected!r}.")
+        ]
     return []
 
 
-def read_index(answer: Answer) -> dict[str, Any] | None:
-    """bundle.json as data; None where the answer is none."""
+def read_index(response: Response) -> dict[str, Any] | None:
+    """Return bundle.json as data; None if the response is not a valid index."""
     try:
-        index = json.loads(answer.body.decode("utf-8"))
+        index = json.loads(response.body.decode("utf-8"))
         files = {
-            str(path): {"digest": str(record["digest"]), "size": int(record["size"])}
-            for path, record in index["files"].items()
+            str(path): {"digest": str(entry["digest"]), "size": int(entry["size"])}
+            for path, entry in index["files"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
         return None
@@ -179,27 +170,29 @@ def read_index(answer: Answer) -> dict[str, Any] | None:
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a path of the bundle is a registry's manifest."""
+    """Return whether a path of the bundle is an image manifest."""
     return path.startswith("v2/") and "/manifests/" in path
 
 
 def probe(mirror: Mirror, everything: bool = False) -> dict[str, Any]:
     """Check a mirror against its bundle.json.
 
-    Manifests and files up to 1 MiB are fetched and compared by digest, larger ones by size alone; by digest too when *everything*
-    is asked for. Returns problems, checked (numbers of manifests, files and bytes fetched) and bundle (what it says it is).
+    Manifests and files up to 1 MiB are fetched and compared by digest, larger ones by size only.
+
+    :param everything: compare larger files by digest too.
+    :returns: problems, checked (numbers of manifests, files and bytes fetched) and bundle (its description in bundle.json).
     """
     checked = {"manifests": 0, "files": 0, "bytes": 0}
     result: dict[str, Any] = {"problems": [], "checked": checked, "bundle": {}}
-    result["problems"] += judge_api(mirror.url + "/v2/", mirror.ask("v2/"))
+    result["problems"] += check_api(mirror.url + "/v2/", mirror.request("v2/"))
     if any(found["part"] == "down" for found in result["problems"]):
         return result
-    result["problems"] += judge_nowhere(mirror.url + "/" + NOWHERE, mirror.ask(NOWHERE))
+    result["problems"] += check_nowhere(mirror.url + "/" + NOWHERE, mirror.request(NOWHERE))
 
-    answer = mirror.ask("bundle.json")
-    index = read_index(answer) if answer.status == 200 else None
+    response = mirror.request("bundle.json")
+    index = read_index(response) if response.status == 200 else None
     if index is None:
-        evidence = "is no index of a bundle." if answer.status == 200 else _status(answer)
+        evidence = "is not the index of a bundle." if response.status == 200 else _status(response)
         result["problems"].append(problem("index", mirror.url + "/bundle.json", evidence))
         return result
     result["bundle"] = {key: index.get(key) for key in ("origin", "architecture", "kubernetes_versions")}
@@ -207,14 +200,14 @@ def probe(mirror: Mirror, everything: bool = False) -> dict[str, Any]:
     for path, want in index["files"].items():
         url = mirror.url + "/" + path
         if is_manifest(path):
-            answer = mirror.ask(path)
-            result["problems"] += judge_manifest(url, answer, want)
+            response = mirror.request(path)
+            result["problems"] += check_manifest(url, response, want)
             checked["manifests"] += 1
         else:
-            whole = everything or want["size"] <= SMALL
-            answer = mirror.ask(path, "GET" if whole else "HEAD", keep=False)
-            answer.digest = answer.digest if whole else ""
-            result["problems"] += judge_file(url, answer, want)
+            full = everything or want["size"] <= SMALL
+            response = mirror.request(path, "GET" if full else "HEAD", keep=False)
+            response.digest = response.digest if full else ""
+            result["problems"] += check_file(url, response, want)
             checked["files"] += 1
-        checked["bytes"] += want["size"] if answer.digest else 0
+        checked["bytes"] += want["size"] if response.digest else 0
     return result

@@ -14,6 +14,11 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
 
 
+def node_state(node: Mapping[str, Any]) -> str:
+    """Return the status of a node in a word or two."""
+    return ("Ready" if node["ready"] else "NotReady") + ("" if node["schedulable"] else ", cordoned")
+
+
 def results_text(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Tell every result; further lines of its evidence are indented."""
     lines = []
@@ -48,8 +53,8 @@ def cluster_text(
         return verified.get("msg") or "There is no cluster yet."
     rows = [["NODE", "ROLE", "VERSION", "ADDRESS", "STATUS"]]
     for node in nodes:
-        state = ("Ready" if node["ready"] else "NotReady") + ("" if node["schedulable"] else ", cordoned")
-        rows.append([node["name"], ", ".join(node["roles"]) or "worker", node["version"], node["address"], state])
+        roles = ", ".join(node["roles"]) or "worker"
+        rows.append([node["name"], roles, node["version"], node["address"], node_state(node)])
     where = kubeconfig or "{} on {}".format(
         admin_kubeconfig,
         next((node["name"] for node in nodes if node["roles"]), "a control plane"),

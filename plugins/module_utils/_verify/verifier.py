@@ -102,7 +102,7 @@ class Verifier:
             except Unreachable as error:
                 seen = Seen(False, str(error))
             except ApiError as error:
-                if not error.passing:
+                if not error.transient:
                     raise
                 seen = Seen(False, str(error))
             if not seen.final:

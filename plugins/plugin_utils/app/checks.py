@@ -1,75 +1,64 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What no single field shows: fields that do not go together, names that lead nowhere, values that the kind cannot use."""
+"""Checks across fields: conflicting fields, references to nothing, and fields that a kind of workload does not support."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from ..errors import InputError
+from ..hooks import sort
 from . import checks_pod
-from .fields import BadApp, Record, join, nearest, one_of
-from .hooks import order
-from .spec import ELSEWHERE, FIELDS, Spec
+from .fields import join, one_of, unknown_name
+from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL
+from .spec import APPLICATION, CRON_JOB_FIELDS, Spec, ports_of
 
 LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$")
 LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")
-RESERVED = ("app.kubernetes.io/name", "app.kubernetes.io/managed-by", "slipway.kube/part", "slipway.kube/release")
+RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, "slipway.kube/release")
 LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
-COUNTED = ("Deployment", "StatefulSet")
+REPLICATED = ("Deployment", "StatefulSet")
 JOBS = ("Job", "CronJob")
-# Fields that only some kinds have, with those kinds; all others have none of these fields in the API.
-ONLY: dict[str, tuple[str, ...]] = {
-    "replicas": COUNTED,
-    "scaling": COUNTED,
-    "spread": ("Deployment", "StatefulSet", "Job", "CronJob"),
-    "disruption_budget": COUNTED,
-    "min_ready_seconds": LONG_RUNNING,
-    "revision_history_limit": LONG_RUNNING,
-    "progress_deadline_seconds": ("Deployment",),
-    "paused": ("Deployment",),
-    "pod_management_policy": ("StatefulSet",),
-    "keep_claims": ("StatefulSet",),
-    "strategy": LONG_RUNNING,
-    "service": LONG_RUNNING,
-    "ingress": LONG_RUNNING,
-    "probe": LONG_RUNNING,
-    "readiness": LONG_RUNNING,
+# Fields that only some kinds support.
+SUPPORTED_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("replicas", "scaling", "disruption_budget"), REPLICATED),
+    "spread": REPLICATED + JOBS,
+    **dict.fromkeys(("min_ready_seconds", "revision_history_limit", "strategy"), LONG_RUNNING),
+    **dict.fromkeys(("service", "ingress", "probe", "readiness"), LONG_RUNNING),
+    **dict.fromkeys(("progress_deadline_seconds", "paused"), ("Deployment",)),
+    **dict.fromkeys(("pod_management_policy", "keep_claims"), ("StatefulSet",)),
     "job": JOBS,
     "schedule": ("CronJob",),
 }
-CRON_ONLY = (
-    "time_zone",
-    "concurrency_policy",
-    "starting_deadline_seconds",
-    "successful_jobs_history_limit",
-    "failed_jobs_history_limit",
-)
 STRATEGIES = {
     "Deployment": ("RollingUpdate", "Recreate"),
     "StatefulSet": ("RollingUpdate", "OnDelete"),
     "DaemonSet": ("RollingUpdate", "OnDelete"),
 }
 MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+NAME_A_PORT = "Define one, for example ports: {http: 8080}."
 
 
 def read(arguments: Mapping[str, Any]) -> Spec:
     """Read the description of an application.
 
     :param arguments: the fields as the user wrote them.
-    :returns: every field, with its default where it was not given.
-    :raises BadApp: something is unknown, misspelt, of a wrong type, or does not fit the rest; the message lists all of it.
+    :returns: every field, with its default where it is not set.
+    :raises InputError: a field is unknown, has the wrong type or conflicts with others; the message lists all problems.
     """
     problems: list[str] = []
-    spec: Spec = Record(FIELDS, elsewhere=ELSEWHERE).read(dict(arguments), "", problems)
-    given = {name for name in arguments if arguments[name] is not None}
+    spec: Spec = APPLICATION.read(dict(arguments), "", problems)
     if problems:
-        # What follows from a value that is wrong is not worth telling.
-        raise BadApp(problems)
+        # Problems that follow from an invalid value would only distract.
+        raise InputError(*problems)
+    given = {name for name in arguments if arguments[name] is not None}
     problems += _kind(spec, given, arguments)
     problems += _metadata(spec)
-    problems += _rollout(spec, given)
+    problems += _update(spec)
+    problems += _replicas(spec)
     problems += _schedule(spec)
     problems += checks_pod.problems(spec)
     problems += _service(spec)
@@ -78,7 +67,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += _access(spec)
     problems += _hooks(spec)
     if problems:
-        raise BadApp(problems)
+        raise InputError(*problems)
     return spec
 
 
@@ -86,32 +75,34 @@ def _kind(spec: Spec, given: set[str], arguments: Mapping[str, Any]) -> Iterator
     kind = spec["kind"]
     if not spec["image"]:
         yield "image: is required."
-    for name, kinds in ONLY.items():
+    for name, kinds in SUPPORTED_BY.items():
         if name in given and kind not in kinds and spec[name] is not False:
-            yield f"{name}: a {kind} has none; {_instead(name, kind, kinds)}."
+            yield f"{name}: is not supported by a {kind}{_instead(name, kind, kinds)}."
     if len(spec["name"]) > 52:
-        yield f"name: has {len(spec['name'])} characters; 52 are allowed, because the names of pods are made from it."
+        yield f"name: has {len(spec['name'])} characters; at most 52 are allowed, because the names of pods are derived from it."
     if kind == "CronJob" and not spec["schedule"]:
         yield "schedule: is required for a CronJob, for example '*/5 * * * *'."
     if kind == "Job" and isinstance(arguments.get("job"), Mapping):
-        for name in CRON_ONLY:
+        for name in CRON_JOB_FIELDS:
             if arguments["job"].get(name) is not None:
-                yield f"job.{name}: only a CronJob has it."
+                yield f"job.{name}: is supported only by a CronJob."
     job = spec["job"]
     if job["completion_mode"] == "Indexed" and job["completions"] is None:
         yield "job.completions: is required with completion_mode: Indexed."
     if job["backoff_limit_per_index"] is not None and job["completion_mode"] != "Indexed":
-        yield "job.backoff_limit_per_index: needs completion_mode: Indexed."
+        yield "job.backoff_limit_per_index: requires completion_mode: Indexed."
 
 
 def _instead(name: str, kind: str, kinds: tuple[str, ...]) -> str:
     if name in ("probe", "readiness"):
-        return "its pods serve nothing, they end (liveness watches over one that hangs)"
+        return (
+            ", because its pods run to completion and serve no requests. Use liveness to restart a container that hangs"
+        )
     if name == "replicas" and kind == "DaemonSet":
-        return "it runs one pod on every node that node_selector and tolerations allow"
+        return ", which runs one pod on every node that node_selector and tolerations allow"
     if name == "replicas":
-        return "write job.parallelism or job.completions"
-    return f"it belongs to a {one_of(kinds)}"
+        return ". Use job.parallelism or job.completions"
+    return f", only by a {one_of(kinds)}"
 
 
 def _metadata(spec: Spec) -> Iterator[str]:
@@ -119,54 +110,47 @@ def _metadata(spec: Spec) -> Iterator[str]:
         for key, value in spec[field].items():
             where = join(field, key)
             if key in RESERVED and field != "node_selector":
-                yield f"{where}: this label is set by the module, its selectors rest on it; choose another."
+                yield f"{where}: is reserved; the module sets this label and its selectors depend on it."
             elif not LABEL_KEY.match(key):
-                yield f"{where}: is not the key of a label."
+                yield f"{where}: is not a valid label key."
             if not LABEL_VALUE.match(value):
-                yield (
-                    f"{where}: is not the value of a label: at most 63 letters, digits, hyphens, dots and underscores."
-                )
+                yield f"{where}: the value is not a valid label value (at most 63 letters, digits, hyphens, dots and underscores)."
     for field in ("annotations", "pod_annotations"):
         for key in spec[field]:
             if not LABEL_KEY.match(key):
-                yield f"{join(field, key)}: is not the key of an annotation."
+                yield f"{join(field, key)}: is not a valid annotation key."
 
 
-def _rollout(spec: Spec, given: set[str]) -> Iterator[str]:
+def _update(spec: Spec) -> Iterator[str]:
     kind, strategy = spec["kind"], spec["strategy"]
     chosen = strategy["type"]
     if kind in STRATEGIES and chosen and chosen not in STRATEGIES[kind]:
-        yield f"strategy.type: a {kind} takes {one_of(STRATEGIES[kind])}, not {chosen}."
-    rolling = ("max_surge", "max_unavailable", "partition")
+        yield f"strategy.type: a {kind} supports {one_of(STRATEGIES[kind])}, not {chosen}."
     if chosen in ("Recreate", "OnDelete"):
-        for name in rolling:
+        how = "replaces all pods at the same time" if chosen == "Recreate" else "replaces pods when they are deleted"
+        for name in ("max_surge", "max_unavailable", "partition"):
             if strategy[name] is not None:
-                yield "strategy.{}: belongs to RollingUpdate; {} replaces pods {}.".format(
-                    name,
-                    chosen,
-                    "all at once" if chosen == "Recreate" else "when they are deleted",
-                )
+                yield f"strategy.{name}: is supported only by RollingUpdate; {chosen} {how}."
     if strategy["partition"] is not None and kind != "StatefulSet":
-        yield "strategy.partition: only a StatefulSet has it."
+        yield "strategy.partition: is supported only by a StatefulSet."
     if strategy["max_surge"] is not None and kind == "StatefulSet":
-        yield "strategy.max_surge: a StatefulSet has none; it replaces its pods one after the other."
-    zero = [strategy[name] in (0, "0%") for name in ("max_surge", "max_unavailable")]
-    if all(zero):
-        yield "strategy: max_surge and max_unavailable cannot both be 0, no pod could ever be replaced."
+        yield "strategy.max_surge: is not supported by a StatefulSet, which replaces its pods one after another."
+    if strategy["max_surge"] in (0, "0%") and strategy["max_unavailable"] in (0, "0%"):
+        yield "strategy: max_surge and max_unavailable cannot both be 0, because no pod could be replaced."
     deadline, ready = spec["progress_deadline_seconds"], spec["min_ready_seconds"]
     if deadline is not None and ready is not None and deadline <= ready:
-        yield "progress_deadline_seconds: is %d and must be more than min_ready_seconds (%d)." % (deadline, ready)
+        yield f"progress_deadline_seconds: must be greater than min_ready_seconds ({ready}), not {deadline}."
+
+
+def _replicas(spec: Spec) -> Iterator[str]:
     scaling = spec["scaling"]
-    if scaling:
-        if scaling["min"] > scaling["max"]:
-            yield "scaling.min: is %d, more than scaling.max (%d)." % (scaling["min"], scaling["max"])
-        if scaling["min"] == 0:
-            yield "scaling.min: takes at least 1."
+    if scaling and scaling["min"] > scaling["max"]:
+        yield f"scaling.min: {scaling['min']} is greater than scaling.max ({scaling['max']})."
+    if scaling and scaling["min"] == 0:
+        yield "scaling.min: must be at least 1."
     budget = spec["disruption_budget"]
-    if budget and budget["max_unavailable"] is not None and budget["min_available"] is not None:
-        yield "disruption_budget: takes max_unavailable or min_available, not both."
-    if budget and budget["max_unavailable"] is None and budget["min_available"] is None:
-        yield "disruption_budget: needs max_unavailable or min_available."
+    if budget:
+        yield from checks_pod.exactly_one("disruption_budget", budget, ("max_unavailable", "min_available"))
 
 
 def _schedule(spec: Spec) -> Iterator[str]:
@@ -174,95 +158,85 @@ def _schedule(spec: Spec) -> Iterator[str]:
     if not text or text in MACROS:
         return
     if "TZ=" in text:
-        yield "schedule: holds a time zone; write it as job.time_zone."
+        yield "schedule: must not contain a time zone. Use job.time_zone."
         return
+    limits = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
     parts = text.split()
-    if len(parts) != 5:
-        yield "schedule: %r has %d parts; it takes minute, hour, day, month and day of the week, or one of %s." % (
-            text,
-            len(parts),
-            ", ".join(MACROS),
+    if len(parts) != len(limits):
+        names = ", ".join(name for name, _least, _most in limits)
+        yield (
+            f"schedule: {text!r} has {len(parts)} fields. A schedule has five ({names}), or is one of {', '.join(MACROS)}."
         )
         return
-    limits = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("day of the week", 0, 7))
-    for part, (what, least, most) in zip(parts, limits):
+    for part, (name, least, most) in zip(parts, limits, strict=True):
         numbers = [int(number) for item in part.split(",") for number in re.findall(r"\d+", item.partition("/")[0])]
         if not re.match(r"^[\d*,/?a-zA-Z-]+$", part) or any(not least <= number <= most for number in numbers):
-            yield "schedule: %r is no %s (%d to %d)." % (part, what, least, most)
+            yield f"schedule: {part!r} is not a valid {name} ({least} to {most})."
 
 
 def _service(spec: Spec) -> Iterator[str]:
     service = spec["service"]
-    ports = dict(checks_pod.ports_of(spec))
+    ports = dict(ports_of(spec))
     seen: dict[tuple[str, int], str] = {}
     for name, port in ports.items():
         if not port["service"]:
             if port["node_port"]:
-                yield f"ports.{name}.node_port: needs service: true."
+                yield f"ports.{name}.node_port: requires service: true."
             continue
         if port["node_port"] and (service is False or service["type"] == "ClusterIP"):
-            yield f"ports.{name}.node_port: needs a service of the type NodePort or LoadBalancer."
+            yield f"ports.{name}.node_port: requires a Service of type NodePort or LoadBalancer."
         key = (port["protocol"], port["port"])
         if key in seen:
-            yield "ports.%s: the Service has %s port %d already, as %s." % (name, key[0], key[1], seen[key])
+            yield f"ports.{name}: {key[0]} port {key[1]} of the Service is already used by {seen[key]}."
         seen.setdefault(key, name)
     if service is False:
         return
-    wanted = any(value for value in service.values()) and service != {}
-    serving = [name for name, port in ports.items() if port["service"]]
-    if wanted and not serving and spec["kind"] in LONG_RUNNING and not service["headless"]:
-        yield "service: there is nothing to serve; name a port: ports: {http: 8080}."
+    serving = any(port["service"] for port in ports.values())
+    if any(service.values()) and not serving and spec["kind"] in LONG_RUNNING and not service["headless"]:
+        yield f"service: requires a port. {NAME_A_PORT}"
     if service["headless"] and service["type"] not in (None, "ClusterIP"):
-        yield "service.headless: a headless Service has the type ClusterIP."
+        yield "service.headless: requires the type ClusterIP."
     if service["session_affinity_timeout_seconds"] and service["session_affinity"] == "None":
-        yield "service.session_affinity_timeout_seconds: needs session_affinity: ClientIP."
+        yield "service.session_affinity_timeout_seconds: requires session_affinity: ClientIP."
     for name in ("load_balancer_class", "load_balancer_source_ranges"):
         if service[name] and service["type"] != "LoadBalancer":
-            yield f"service.{name}: needs the type LoadBalancer."
+            yield f"service.{name}: requires the type LoadBalancer."
     external = service["type"] in ("NodePort", "LoadBalancer") or any(port["node_port"] for port in ports.values())
     if service["external_traffic_policy"] and not external:
-        yield "service.external_traffic_policy: needs the type NodePort or LoadBalancer."
+        yield "service.external_traffic_policy: requires the type NodePort or LoadBalancer."
 
 
 def _ingress(spec: Spec) -> Iterator[str]:
     ingress = spec["ingress"]
     if not ingress or spec["kind"] not in LONG_RUNNING:
         return
-    ports = {name for name, port in checks_pod.ports_of(spec) if port["service"]}
-    groups = [("ingress", ingress)] + [("ingress.rules[%d]" % n, rule) for n, rule in enumerate(ingress["rules"])]
     if ingress["rules"] and (ingress["path"] or ingress["paths"] or ingress["host"]):
-        yield "ingress: takes host and paths, or rules, not both."
+        yield "ingress: rules cannot be combined with host, path and paths."
+    ports = sorted({name for name, port in ports_of(spec) if port["service"]})
+    groups = [(f"ingress.rules[{index}]", rule) for index, rule in enumerate(ingress["rules"])]
     needs_own = False
-    for where, group in groups:
-        if group is ingress and ingress["rules"]:
-            continue
+    for where, group in groups or [("ingress", ingress)]:
         if group["paths"] is not None and group["path"] is not None:
-            yield f"{where}: takes path or paths, not both."
+            yield f"{where}: path and paths cannot be combined."
         for path, target in (group["paths"] or {"": {"service": None, "port": group["port"]}}).items():
             at = join(f"{where}.paths", path) if path else f"{where}.port"
             if target["service"]:
                 if target["port"] is None:
-                    yield f"{at}.port: is required, a port of the Service {target['service']}."
+                    yield f"{at}.port: is required, as a port of the Service {target['service']}."
                 continue
             needs_own = True
             if isinstance(target["port"], str) and target["port"] not in ports:
-                near = nearest(target["port"], sorted(ports))
-                yield "{}: there is no port {}; there are {}.{}".format(
-                    at,
-                    target["port"],
-                    ", ".join(sorted(ports)) or "none",
-                    f" Did you mean {near}?" if near else "",
-                )
+                yield unknown_name(at, "port", target["port"], ports)
     if needs_own and (not ports or spec["service"] is False):
-        yield "ingress: there is no Service that it could lead to; name a port: ports: {http: 8080}."
+        yield f"ingress: requires a Service with a port. {NAME_A_PORT}"
     tls = ingress["tls"]
     if tls:
         if not (tls["secret"] or tls["issuer"] or tls["cluster_issuer"]):
-            yield "ingress.tls: needs secret, issuer or cluster_issuer."
+            yield "ingress.tls: requires secret, issuer or cluster_issuer."
         if tls["issuer"] and tls["cluster_issuer"]:
-            yield "ingress.tls: takes issuer or cluster_issuer, not both."
+            yield "ingress.tls: issuer and cluster_issuer cannot be combined."
         if not (ingress["host"] or any(rule["host"] for rule in ingress["rules"]) or tls["hosts"]):
-            yield "ingress.tls: a certificate is for a host; name one as ingress.host."
+            yield "ingress.tls: requires a host. Set ingress.host."
 
 
 def _network(spec: Spec) -> Iterator[str]:
@@ -270,54 +244,48 @@ def _network(spec: Spec) -> Iterator[str]:
     if not network:
         return
     if network["allow_from"] is None and network["allow_to"] is None:
-        yield "network: needs allow_from or allow_to (an empty list allows nobody)."
-    own = {name for name, _port in checks_pod.ports_of(spec)}
+        yield "network: requires allow_from or allow_to (an empty list denies all traffic)."
+    ports = sorted({name for name, _port in ports_of(spec)})
     for direction in ("allow_from", "allow_to"):
-        for number, peer in enumerate(network[direction] or []):
-            where = f"network.{direction}[{number}]"
+        for index, peer in enumerate(network[direction] or []):
+            where = f"network.{direction}[{index}]"
             pods = [name for name in ("app", "labels", "namespace", "namespace_labels") if peer[name] is not None]
             if not pods and not peer["cidr"]:
-                yield f"{where}: names nobody; it takes app, labels, namespace, namespace_labels or cidr."
+                yield f"{where}: requires app, labels, namespace, namespace_labels or cidr."
             if pods and peer["cidr"]:
-                yield f"{where}: takes {pods[0]} or cidr, not both; write two entries."
-            if peer["app"] is not None and peer["labels"] is not None:
-                yield f"{where}: takes app or labels, not both."
-            if peer["namespace"] is not None and peer["namespace_labels"] is not None:
-                yield f"{where}: takes namespace or namespace_labels, not both."
+                yield f"{where}: {pods[0]} and cidr cannot be combined. Use two entries."
+            for first, second in (("app", "labels"), ("namespace", "namespace_labels")):
+                if first in pods and second in pods:
+                    yield f"{where}: {first} and {second} cannot be combined."
             if peer["except"] and not peer["cidr"]:
-                yield f"{where}.except: needs cidr."
+                yield f"{where}.except: requires cidr."
             for place, port in enumerate(peer["ports"]):
                 named = isinstance(port["port"], str)
-                if named and direction == "allow_from" and port["port"] not in own:
-                    yield "%s.ports[%d]: there is no port %s; there are %s." % (
-                        where,
-                        place,
-                        port["port"],
-                        ", ".join(sorted(own)) or "none",
-                    )
+                if named and direction == "allow_from" and port["port"] not in ports:
+                    yield unknown_name(f"{where}.ports[{place}]", "port", port["port"], ports)
                 if port["end_port"] and (named or port["end_port"] < port["port"]):
-                    yield "%s.ports[%d].end_port: needs a port number that is not higher." % (where, place)
+                    yield f"{where}.ports[{place}].end_port: requires a numeric port that is not greater."
 
 
 def _access(spec: Spec) -> Iterator[str]:
     rbac = spec["rbac"] or {"rules": [], "cluster_rules": []}
     for field in ("rules", "cluster_rules"):
-        for number, rule in enumerate(rbac[field]):
-            where = f"rbac.{field}[{number}]"
+        for index, rule in enumerate(rbac[field]):
+            where = f"rbac.{field}[{index}]"
             if rule["non_resource_urls"] and field == "rules":
-                yield f"{where}.non_resource_urls: belongs into cluster_rules."
+                yield f"{where}.non_resource_urls: is supported only in cluster_rules."
             elif not rule["resources"] and not rule["non_resource_urls"]:
                 yield f"{where}.resources: is required."
     account = spec["service_account"]
     if account and account["create"] is False and not account["name"]:
         yield "service_account.name: is required with create: false."
-    for number, pull in enumerate(spec["pull_secrets"]):
-        where = f"pull_secrets[{number}]"
-        literal = [name for name in ("registry", "username", "password") if pull[name]]
-        if bool(literal) == bool(pull["name"]):
-            yield f"{where}: takes name, or registry, username and password."
-        elif literal and len(literal) < 3:
-            missing = [name for name in ("registry", "username", "password") if not pull[name]]
+    literal = ("registry", "username", "password")
+    for index, pull in enumerate(spec["pull_secrets"]):
+        where = f"pull_secrets[{index}]"
+        missing = [name for name in literal if not pull[name]]
+        if (len(missing) < len(literal)) == bool(pull["name"]):
+            yield f"{where}: requires either name, or registry, username and password."
+        elif not pull["name"] and missing:
             yield f"{where}.{missing[0]}: is required."
 
 
@@ -327,15 +295,22 @@ def _hooks(spec: Spec) -> Iterator[str]:
         for name, hook in hooks.items():
             where = f"hooks.{phase}.{name}"
             if not hook["image"] and hook["command"] is None and hook["args"] is None:
-                yield f"{where}: needs command or args; without, it would start the application itself."
+                yield f"{where}: requires command or args; without them it would start the application itself."
             length = len(f"{spec['name']}-{name}")
             if length > 54:
-                yield "%s: with the application's name it has %d characters; 54 are allowed." % (where, length)
+                yield f"{where}: the name has {length} characters with that of the application; at most 54 are allowed."
             for other in hook["after"]:
                 if other not in hooks:
-                    near = nearest(other, list(hooks))
-                    hint = f" Did you mean {near}?" if near else ""
-                    yield f"{where}.after: there is no hook {other} in hooks.{phase}.{hint}"
-        _sorted, cycle = order(hooks)
-        if cycle:
-            yield f"hooks.{phase}: these wait for each other: {' after '.join(cycle)}."
+                    yield unknown_name(f"{where}.after", "hook", other, list(hooks))
+        try:
+            in_order(hooks)
+        except InputError as cycle:
+            yield f"hooks.{phase}: hooks wait for each other: {cycle}."
+
+
+def in_order(hooks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Sort the hooks of one phase so that each follows those that it names in C(after).
+
+    :raises InputError: hooks wait for each other.
+    """
+    return sort(list(hooks), str, lambda name: [other for other in hooks[name]["after"] if other in hooks])

@@ -1,116 +1,97 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pod's part of the checks: containers, their environment, files and probes, volumes, resources."""
+"""Checks of the pod: containers, their environment, files and probes, volumes and resources."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ...module_utils._kube.quantities import amount
-from .fields import join, nearest, one_of
-from .spec import Spec
+from .fields import join, one_of, unknown_name
+from .pod import ONE_NODE
+from .spec import Spec, containers_of, ports_of
 
-# Sources of a volume; the word that a user writes for each.
-SOURCES = ("size", "claim", "empty_dir", "host_path", "nfs", "config_map", "secret", "source")
-WRITTEN_BY_ONE = ("ReadWriteOnce", "ReadWriteOncePod")
-EXTRA = ("init", "sidecars", "containers")
-PROBES = ("probe", "readiness", "startup", "liveness")
+SOURCES = ("size", "claim", "empty_dir", "host_path", "nfs", "config_map", "secret", "source")  # of a volume
 
 
-def ports_of(spec: Spec) -> list[tuple[str, dict[str, Any]]]:
-    """List the ports of all containers of an application by name, those of the main one first."""
-    found = list(spec["ports"].items())
-    for place in ("sidecars", "containers"):
-        for container in spec[place].values():
-            found += container["ports"].items()
-    return found
-
-
-def containers_of(spec: Spec) -> list[tuple[str, dict[str, Any]]]:
-    """List every container with its path in the description, the main one first with an empty path."""
-    found: list[tuple[str, dict[str, Any]]] = [("", spec)]
-    for place in EXTRA:
-        found += [(f"{place}.{name}", container) for name, container in spec[place].items()]
-    for phase in ("pre", "post"):
-        found += [(f"hooks.{phase}.{name}", hook) for name, hook in spec["hooks"][phase].items()]
-    return found
-
-
-def problems(spec: Spec) -> list[str]:
-    """Tell what is wrong with the pod."""
-    found: list[str] = []
-    found += _names(spec)
+def problems(spec: Spec) -> Iterator[str]:
+    """Return what is wrong with the pod."""
+    yield from _names(spec)
     for path, container in containers_of(spec):
-        found += _environment(spec, path, container)
-        found += _files(path, container)
-        found += _resources(path, container)
-        found += _probes(path, container)
-        found += _security(path, container["security"])
-        for name in container.get("mounts") or {}:
-            if name not in spec["volumes"]:
-                found.append(_lost(join(join(path, "mounts"), name), "volume", name, list(spec["volumes"])))
-            elif path.startswith("hooks.") and spec["kind"] == "StatefulSet" and spec["volumes"][name]["size"]:
-                where = join(join(path, "mounts"), name)
-                found.append(f"{where}: each pod of a StatefulSet has a volume of its own, a hook has none of them.")
+        yield from _environment(spec, path, container)
+        yield from _files(path, container)
+        yield from _resources(path, container)
+        yield from _probes(path, container)
+        yield from _handlers(path, container)
+        yield from _mounts(spec, path, container)
+        security = container["security"] or {}
+        if security.get("run_as_non_root") and security.get("run_as_user") == 0:
+            where = join(join(path, "security"), "run_as_user")
+            yield f"{where}: is 0, which is root. Set run_as_non_root: false if that is intended."
     for place in ("config_maps", "secrets"):
         for name, data in spec[place].items():
             for key, entry in data.items():
-                found += _file(f"{place}.{name}[{key}]", entry)
-    found += _volumes(spec)
-    return found
+                yield from _file(f"{place}.{name}[{key}]", entry)
+    yield from _volumes(spec)
+
+
+def exactly_one(
+    where: str, given: Mapping[str, Any], choices: Sequence[str], names: Sequence[str] = ()
+) -> Iterator[str]:
+    """Check that one of several fields is set (neither None nor false).
+
+    :param names: the fields as a user writes them, where that differs.
+    """
+    if len(_set(given, choices)) != 1:
+        yield f"{where}: requires exactly one of {one_of(names or choices)}."
+
+
+def _set(given: Mapping[str, Any], choices: Sequence[str]) -> list[str]:
+    return [name for name in choices if given[name] is not None and given[name] is not False]
 
 
 def _names(spec: Spec) -> Iterator[str]:
-    seen = {spec["name"]: "name"}
-    for place in EXTRA:
+    seen = {spec["name"]: "the application itself"}
+    for place in ("init", "sidecars", "containers"):
         for name in spec[place]:
             if name in seen:
-                yield "{}.{}: the name is taken by {}; a pod's containers have different names.".format(
-                    place,
-                    name,
-                    seen[name] if "." in seen[name] else "the application itself",
-                )
+                yield f"{place}.{name}: the name is already used by {seen[name]}. Containers of a pod must have different names."
             seen[name] = f"{place}.{name}"
-    used: dict[str, int] = {}
+    names: set[str] = set()
     bound: dict[tuple[str, int], str] = {}
     for name, port in ports_of(spec):
-        if name in used:
-            yield f"ports.{name}: two containers have a port of this name."
-        used[name] = 1
+        if name in names:
+            yield f"ports.{name}: two containers have a port with this name."
+        names.add(name)
         key = (port["protocol"], port["target_port"] or port["port"])
         if key in bound:
-            # Containers of a pod share its address.
-            yield "ports.%s: %s port %d of the pod is taken by %s." % (name, key[0], key[1], bound[key])
+            # The containers of a pod share its IP address.
+            yield f"ports.{name}: {key[0]} port {key[1]} of the pod is already used by {bound[key]}."
         bound[key] = name
 
 
 def _environment(spec: Spec, path: str, container: Mapping[str, Any]) -> Iterator[str]:
+    choices = ("value", "config_map", "secret", "field", "resource")
     for field in ("env", "secret_env"):
         for name, value in container[field].items():
             where = join(join(path, field), name)
             if field == "secret_env" and name in container["env"]:
-                yield f"{where}: env has this variable too."
-            sources = [key for key in ("value", "config_map", "secret", "field", "resource") if value[key] is not None]
-            if len(sources) != 1:
-                yield "{}: takes {}, exactly one of these.".format(
-                    where,
-                    one_of(("a value", "config_map", "secret", "field", "resource")),
-                )
+                yield f"{where}: the variable is also set in env."
+            sources = _set(value, choices)
+            yield from exactly_one(where, value, choices)
+            if sources not in (["config_map"], ["secret"]):
                 continue
-            if sources[0] not in ("config_map", "secret"):
-                continue
-            place = "config_maps" if sources[0] == "config_map" else "secrets"
-            own = spec[place].get(value[sources[0]])
+            data = spec[f"{sources[0]}s"].get(value[sources[0]])
             if value["key"] is None:
                 yield f"{where}.key: is required."
-            elif own is not None and value["key"] not in own:
-                yield _lost(f"{where}.key", "key", value["key"], list(own))
-    for number, source in enumerate(container["env_from"]):
-        if bool(source["config_map"]) == bool(source["secret"]):
-            yield f"{join(path, 'env_from')}[{number}]: takes config_map or secret."
+            elif data is not None and value["key"] not in data:
+                yield unknown_name(f"{where}.key", "key", value["key"], list(data))
+    for index, source in enumerate(container["env_from"]):
+        yield from exactly_one(f"{join(path, 'env_from')}[{index}]", source, ("config_map", "secret"))
 
 
 def _files(path: str, container: Mapping[str, Any]) -> Iterator[str]:
@@ -118,19 +99,18 @@ def _files(path: str, container: Mapping[str, Any]) -> Iterator[str]:
         for name, entry in container[field].items():
             where = join(join(path, field), name)
             if field == "secret_files" and name in container["config_files"]:
-                yield f"{where}: config_files has this file too."
+                yield f"{where}: the file is also in config_files."
             yield from _file(where, entry)
 
 
 def _file(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    given = [name for name in ("content", "src", "template", "base64") if entry[name] is not None]
-    if len(given) != 1:
-        yield f"{where}: takes {one_of(('content', 'src', 'template', 'base64'))}, exactly one of these."
-    elif given == ["base64"]:
+    choices = ("content", "src", "template", "base64")
+    yield from exactly_one(where, entry, choices)
+    if _set(entry, choices) == ["base64"]:
         try:
             base64.b64decode("".join(entry["base64"].split()), validate=True)
         except (binascii.Error, ValueError):
-            yield f"{where}.base64: is not base64; write plain text as content."
+            yield f"{where}.base64: is not valid base64. Use content for plain text."
 
 
 def _resources(path: str, container: Mapping[str, Any]) -> Iterator[str]:
@@ -139,86 +119,69 @@ def _resources(path: str, container: Mapping[str, Any]) -> Iterator[str]:
     for name, limit in limits.items():
         if name in requests and amount(requests[name]) > amount(limit):
             where = join(join(join(path, "resources"), "requests"), name)
-            yield f"{where}: is {requests[name]}, more than the limit ({limit})."
+            yield f"{where}: {requests[name]} is more than the limit ({limit})."
 
 
 def _probes(path: str, container: Mapping[str, Any]) -> Iterator[str]:
-    for name in PROBES:
+    choices = ("path", "command", "tcp", "grpc")
+    for name in ("probe", "readiness", "startup", "liveness"):
         probe = container.get(name)
         if not probe:
             continue
         where = join(path, name)
-        given = [way for way in ("path", "command", "tcp", "grpc") if probe[way] not in (None, False)]
-        if len(given) != 1:
-            yield f"{where}: takes {one_of(('path', 'command', 'tcp: true', 'grpc'))}, exactly one of these."
-        if given == ["command"]:
+        yield from exactly_one(where, probe, choices, ("path", "command", "tcp: true", "grpc"))
+        if _set(probe, choices) == ["command"]:
             continue
-        yield from _port(where, probe["port"], container, "grpc" in given)
+        yield from _port(where, probe["port"], container)
         if probe["success_threshold"] not in (None, 1) and name in ("liveness", "startup"):
-            yield f"{where}.success_threshold: takes 1 for a {name} probe."
+            yield f"{where}.success_threshold: must be 1 for a {name} probe."
+
+
+def _handlers(path: str, container: Mapping[str, Any]) -> Iterator[str]:
+    choices = ("command", "path", "sleep")
     for name in ("pre_stop", "post_start"):
         handler = container.get(name)
-        if not handler:
-            continue
-        where = join(path, name)
-        given = [way for way in ("path", "command", "sleep") if handler[way] is not None]
-        if len(given) != 1:
-            yield f"{where}: takes {one_of(('command', 'path', 'sleep'))}, exactly one of these."
-        elif given == ["path"]:
-            yield from _port(where, handler["port"], container, False)
+        if handler:
+            yield from exactly_one(join(path, name), handler, choices)
+            if _set(handler, choices) == ["path"]:
+                yield from _port(join(path, name), handler["port"], container)
 
 
-def _port(where: str, port: Any, container: Mapping[str, Any], number_only: bool) -> Iterator[str]:
+def _port(where: str, port: Any, container: Mapping[str, Any]) -> Iterator[str]:
     ports = container.get("ports") or {}
     if port is None and not ports:
-        yield f"{where}.port: is required, because the container has no ports of its own."
+        yield f"{where}.port: is required, because the container has no ports."
     elif isinstance(port, str) and port not in ports:
-        yield _lost(f"{where}.port", "port", port, list(ports))
+        yield unknown_name(f"{where}.port", "port", port, list(ports))
 
 
-def _security(path: str, security: Any) -> Iterator[str]:
-    if not security:
-        return
-    where = join(path, "security")
-    if security["run_as_non_root"] and security["run_as_user"] == 0:
-        yield f"{where}.run_as_user: is 0, which is root; set run_as_non_root: false where that is meant."
+def _mounts(spec: Spec, path: str, container: Mapping[str, Any]) -> Iterator[str]:
+    for name in container.get("mounts") or {}:
+        where = join(join(path, "mounts"), name)
+        if name not in spec["volumes"]:
+            yield unknown_name(where, "volume", name, list(spec["volumes"]))
+        elif path.startswith("hooks.") and spec["kind"] == "StatefulSet" and spec["volumes"][name]["size"]:
+            yield f"{where}: each pod of a StatefulSet has its own volume, and a hook cannot mount any of them."
 
 
 def _volumes(spec: Spec) -> Iterator[str]:
-    mounted: dict[str, list[str]] = {}
-    for path, container in containers_of(spec):
-        for name in container.get("mounts") or {}:
-            mounted.setdefault(name, []).append(path)
+    mounted = {name for _path, container in containers_of(spec) for name in container.get("mounts") or {}}
     paths: dict[str, str] = {}
     for name, volume in spec["volumes"].items():
-        where = f"volumes.{name}"
-        given = [source for source in SOURCES if volume[source] is not None]
-        if len(given) != 1:
-            yield f"{where}: takes {one_of(SOURCES)}, exactly one of these."
-        if volume["path"] is None and name not in mounted:
-            yield f"{where}.path: is required, or no container uses the volume."
-        if volume["path"] in paths:
-            yield f"{where}.path: {volume['path']} is the path of volumes.{paths[volume['path']]}."
-        if volume["path"]:
-            paths[volume["path"]] = name
-        if "size" in given:
-            yield from _claim(spec, where, volume)
-            continue
-        for field in ("class", "volume_name", "selector"):
-            if volume[field] is not None:
-                yield f"{where}.{field}: belongs to a claim of one's own; add size."
-
-
-def _claim(spec: Spec, where: str, volume: Mapping[str, Any]) -> Iterator[str]:
-    if spec["kind"] == "DaemonSet" and volume["mode"] in WRITTEN_BY_ONE:
-        yield "{}.mode: a DaemonSet's pods run on many nodes and cannot share a {} volume; use {}.".format(
-            where,
-            volume["mode"],
-            one_of(("ReadWriteMany", "host_path", "empty_dir")),
-        )
-
-
-def _lost(where: str, what: str, name: str, known: Sequence[str]) -> str:
-    near = nearest(name, known)
-    hint = f" Did you mean {near}?" if near else ""
-    return f"{where}: there is no {what} {name}; there are {', '.join(known) or 'none'}.{hint}"
+        where, mount_path = f"volumes.{name}", volume["path"]
+        yield from exactly_one(where, volume, SOURCES)
+        if mount_path is None and name not in mounted:
+            yield f"{where}.path: is required, because no other container mounts the volume."
+        if mount_path in paths:
+            yield f"{where}.path: {mount_path} is already used by volumes.{paths[mount_path]}."
+        if mount_path:
+            paths[mount_path] = name
+        if volume["size"] is None:
+            for field in ("class", "volume_name", "selector"):
+                if volume[field] is not None:
+                    yield f"{where}.{field}: applies only to a new claim; set size too."
+        elif spec["kind"] == "DaemonSet" and volume["mode"] in ONE_NODE:
+            yield (
+                f"{where}.mode: the pods of a DaemonSet run on many nodes and cannot share a {volume['mode']} volume. "
+                "Use ReadWriteMany, host_path or empty_dir."
+            )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ConfigMaps and Secrets whose names end in a hash of their content.
 
-A pod that refers to such a name rolls when the content changes, and a revision that comes back finds the content it had
+Changed content is a new object, so that the pods that refer to it are replaced, and a rollback finds the previous content
 (https://kubernetes.io/docs/concepts/configuration/configmap/#configmap-immutable).
 """
 
@@ -13,10 +13,12 @@ import base64
 import hashlib
 import json
 import os.path
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from ...module_utils._kube.objects import Object
+from .objects import manifest
 from .spec import Spec
 
 VERSION_OF = "slipway.kube/version-of"
@@ -25,13 +27,13 @@ LARGEST = 1024 * 1024
 
 
 def digest(content: Any, length: int = 10) -> str:
-    """Give a short hash of plain data, the same for the same data whatever the order of its keys."""
+    """Return a short hash of plain data that does not depend on the order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def content_of(entry: Mapping[str, Any]) -> bytes:
-    """Give the bytes of a file of the description; one from the control node has been read by then."""
+    """Return the content of a file of the description; files of the control node have been read before."""
     if entry.get("data") is not None:
         return bytes(entry["data"])
     if entry.get("base64") is not None:
@@ -40,11 +42,10 @@ def content_of(entry: Mapping[str, Any]) -> bytes:
 
 
 def keys_of(paths: Mapping[str, Any]) -> dict[str, str]:
-    """Choose the key under which each file is kept: its name, or its whole path where two files have one name."""
+    """Return the key of each file: its name, or its whole path where two files have the same name."""
     names = [os.path.basename(path) for path in paths]
-    plain = {path: path.strip("/").replace("/", ".") for path in paths}
-    alone = len(set(names)) == len(names)
-    keys = {path: _key(os.path.basename(path) if alone else plain[path]) for path in paths}
+    unique = len(set(names)) == len(names)
+    keys = {path: _key(os.path.basename(path) if unique else path.strip("/").replace("/", ".")) for path in paths}
     if len(set(keys.values())) < len(keys):
         keys = {path: f"{key}-{digest(path, 6)}" for path, key in keys.items()}
     return keys
@@ -56,62 +57,49 @@ def _key(text: str) -> str:
 
 @dataclass
 class Configuration:
-    """The ConfigMaps and Secrets of an application, made as its containers ask for them."""
+    """The ConfigMaps and Secrets of an application, added as its containers need them."""
 
     spec: Spec
-    labels: Mapping[str, str]
     objects: list[Object] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    named: dict[tuple[str, str], str] = field(default_factory=dict)
+    hashed_names: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for kind, place in (("ConfigMap", "config_maps"), ("Secret", "secrets")):
             for name, entries in self.spec[place].items():
                 data = {key: content_of(entry) for key, entry in entries.items()}
-                self.named[(kind, name)] = self.add(kind, name, data, f"{place}.{name}")
+                self.hashed_names[kind, name] = self.add(kind, name, data, f"{place}.{name}")
 
     def name_of(self, kind: str, name: str) -> str:
-        """Give the name that an object has in the cluster: with its hash where it is one of the application's own."""
-        return self.named.get((kind, name), name)
+        """Return the name of an object in the cluster: with its hash where it belongs to the application."""
+        return self.hashed_names.get((kind, name), name)
 
     def add(self, kind: str, family: str, data: Mapping[str, bytes], path: str, of_type: str = "Opaque") -> str:
-        """Make a ConfigMap or Secret.
+        """Add a ConfigMap or Secret unless it exists already.
 
         :param family: its name without the hash.
         :param data: its content by key.
-        :param path: of the field that it comes from, for problems.
+        :param path: the field that it comes from, for problems.
+        :param of_type: the type of a Secret.
         :returns: its name.
         """
-        content = _section(kind, data)
-        identity: dict[str, Any] = dict(content)
-        if kind == "Secret":
-            identity["type"] = of_type
-        name = f"{family}-{digest(identity)}"
+        content = _content(kind, data)
+        of_kind = {"type": of_type} if kind == "Secret" else {}
+        name = f"{family}-{digest({**content, **of_kind})}"
         size = sum(len(value) for value in data.values())
         if size > LARGEST:
             self.problems.append(
-                "%s: is %d KiB; a %s holds at most %d KiB. Put large files into the image or a volume."
-                % (path, size // 1024, kind, LARGEST // 1024)
+                f"{path}: the content has {size // 1024} KiB; a {kind} holds at most {LARGEST // 1024} KiB. "
+                "Put large files into the image or a volume."
             )
-        made: Object = {
-            "apiVersion": "v1",
-            "kind": kind,
-            "metadata": {
-                "name": name,
-                "namespace": self.spec["namespace"],
-                "labels": dict(self.labels),
-                "annotations": dict(self.spec["annotations"], **{VERSION_OF: family}),
-            },
-        }
-        if kind == "Secret":
-            made["type"] = of_type
-        made.update(content, immutable=True)
+        result = manifest(self.spec, kind, name, **of_kind, **content, immutable=True)
+        result["metadata"]["annotations"] = {**self.spec["annotations"], VERSION_OF: family}
         if not any(other["kind"] == kind and other["metadata"]["name"] == name for other in self.objects):
-            self.objects.append(made)
+            self.objects.append(result)
         return name
 
 
-def _section(kind: str, data: Mapping[str, bytes]) -> dict[str, Any]:
+def _content(kind: str, data: Mapping[str, bytes]) -> dict[str, Any]:
     if kind == "Secret":
         return {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}}
     texts: dict[str, str] = {}
@@ -121,9 +109,5 @@ def _section(kind: str, data: Mapping[str, bytes]) -> dict[str, Any]:
             texts[key] = value.decode()
         except UnicodeDecodeError:
             binary[key] = base64.b64encode(value).decode()
-    section: dict[str, Any] = {}
-    if texts or not binary:
-        section["data"] = texts
-    if binary:
-        section["binaryData"] = binary
-    return section
+    content: dict[str, Any] = {"data": texts} if texts or not binary else {}
+    return {**content, "binaryData": binary} if binary else content

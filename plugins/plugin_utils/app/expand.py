@@ -1,33 +1,36 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the description of an application to its manifests. Pure: the same description gives the same objects."""
+"""Expand the description of an application to manifests. Pure: the same description gives the same objects."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from ...module_utils._kube.objects import BadObject, Object, content_of, flatten, reference, showable
 from ...module_utils._release import capabilities
+from ..errors import InputError, type_name
+from ..hooks import HOOK
 from . import access, advice, serving, workloads
+from .checks import in_order
 from .configuration import VERSION_OF, Configuration, digest
-from .fields import BadApp, nearest, words
-from .hooks import order
-from .pod import hook_template, labels, metadata, template
+from .fields import hint, nearest
+from .objects import manifest
+from .pod import claims, hook_template, template
 from .spec import Spec
 from .strategic import BadPatch, merge
 
-HOOK = "slipway.kube/hook"
 HASHED = ("data", "binaryData", "stringData", "type", "immutable")
 
 
 @dataclass
 class Expansion:
-    """What an application is made of.
+    """The objects of an application.
 
-    C(hooks) holds Jobs under C(pre) and C(post), in the order in which they run. C(needs) says what the cluster must be able
-    to do (see :class:`capability.Need`).
+    C(hooks) contains Jobs under C(pre) and C(post), in the order in which they run. C(needs) names what the cluster must
+    support (see :class:`capabilities.Need`).
     """
 
     objects: list[Object] = field(default_factory=list)
@@ -37,125 +40,117 @@ class Expansion:
 
 
 def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
-    """Make the manifests of an application.
+    """Return the manifests of an application.
 
-    :param spec: its description, as :func:`checks.read` gives it.
-    :param timeout: seconds within which it is to be ready; a Deployment's progress deadline stays below.
-    :param wait: whether that is waited for.
-    :raises BadApp: an override fits no object, an object comes twice, or a file is too large.
+    :param spec: its description (see :func:`checks.read`).
+    :param timeout: seconds in which it must become ready; the progress deadline of a Deployment stays below.
+    :param wait: whether the release waits for that.
+    :raises InputError: an override matches no object, an object is defined twice, or a file is too large.
     """
-    configuration = Configuration(spec, labels(spec))
+    configuration = Configuration(spec)
     account = access.account_of(spec, configuration)
     main = workloads.workload(spec, template(spec, configuration, account), timeout, wait)
     hooks = {phase: _hooks(spec, configuration, account, phase) for phase in ("pre", "post")}
-    objects: list[Object] = access.objects(spec) + workloads.claims(spec) + serving.services(spec) + [main]
-    for extra in (workloads.autoscaler(spec), workloads.budget(spec), serving.policy(spec), serving.ingress(spec)):
-        if extra:
-            objects.append(extra)
-    objects = configuration.objects + objects
+    objects = [*configuration.objects, *access.objects(spec)]
+    if spec["kind"] != "StatefulSet":
+        objects += claims(spec, of_stateful_set=False)
+    objects += [*serving.services(spec), main]
+    extras = (workloads.autoscaler(spec), workloads.budget(spec), serving.policy(spec), serving.ingress(spec))
+    objects += [extra for extra in extras if extra]
     problems = list(configuration.problems)
-    _override(spec, objects, hooks, problems)
+    for index, patch in enumerate(spec["overrides"]):
+        problem = _override(patch, [objects, *hooks.values()])
+        if problem:
+            problems.append(f"overrides[{index}]{problem}")
     for content in objects:
         if content["kind"] == "Job":
-            # A Job cannot be changed: another content is another Job, and the same content has run already.
-            # The engine names hooks in the same way.
+            # A Job is immutable: changed content is another Job, and the same content is not run again.
+            # The release names hooks in the same way.
             content["metadata"]["name"] += "-" + digest([content["metadata"]["name"], content.get("spec")], 8)
     try:
         objects += flatten(spec["manifests"])
     except BadObject as error:
         problems += [f"manifests: {line}" for line in str(error).split("\n")]
-    problems += _twice(objects, spec["namespace"])
+    problems += _duplicates(objects, spec["namespace"])
     if problems:
-        raise BadApp(problems)
-    needed = [need.what for need in capabilities.needs(objects + hooks["pre"] + hooks["post"])]
-    return Expansion(objects, hooks, advice.warnings(spec), sorted(set(needed)))
+        raise InputError(*problems)
+    needs = {need.what for need in capabilities.needs(objects + hooks["pre"] + hooks["post"])}
+    return Expansion(objects, hooks, advice.warnings(spec), sorted(needs))
 
 
 def _hooks(spec: Spec, configuration: Configuration, account: Mapping[str, Any], phase: str) -> list[Object]:
-    made: list[Object] = []
+    result: list[Object] = []
     hooks = spec["hooks"][phase]
-    for name in order(hooks)[0]:
-        hook = hooks[name]
-        path = f"hooks.{phase}.{name}"
-        about = metadata(spec, f"{spec['name']}-{name}")
-        about["annotations"] = dict(about.get("annotations") or {}, **{HOOK: phase})
-        body = workloads.job_spec(hook, hook_template(spec, configuration, account, name, path, hook))
-        made.append({"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": body})
-    return made
+    for name in in_order(hooks):
+        pod = hook_template(spec, configuration, account, name, f"hooks.{phase}.{name}", hooks[name])
+        job = manifest(spec, "Job", f"{spec['name']}-{name}", spec=workloads.job_spec(hooks[name], pod))
+        job["metadata"].setdefault("annotations", {})[HOOK] = phase
+        result.append(job)
+    return result
 
 
-def _override(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]], problems: list[str]) -> None:
-    """Apply the user's patches in their order, each to the one object that it names."""
-    places: list[tuple[list[Object], int]] = [(objects, number) for number in range(len(objects))]
-    places += [(jobs, number) for jobs in hooks.values() for number in range(len(jobs))]
-    for number, patch in enumerate(spec["overrides"]):
-        where = f"overrides[{number}]"
-        kind, about = patch.get("kind"), patch.get("metadata") or {}
-        if not isinstance(about, Mapping):
-            problems.append(f"{where}.metadata: takes a mapping, not {words(about)}.")
-            continue
-        name = about.get("name")
-        kinds = sorted({held[place]["kind"] for held, place in places})
-        if not kind:
-            problems.append(f"{where}.kind: is required; there are {', '.join(kinds)}.")
-            continue
-        same = [(held, place) for held, place in places if held[place]["kind"] == kind]
-        fitting = [(held, place) for held, place in same if name is None or name in _called(held[place])]
-        if not same:
-            near = nearest(str(kind).lower(), [known.lower() for known in kinds])
-            meant = [known for known in kinds if known.lower() == near]
-            hint = f" Did you mean {meant[0]}?" if meant else ""
-            problems.append(f"{where}.kind: this application has no {kind}; it has {', '.join(kinds)}.{hint}")
-            continue
-        if len(fitting) != 1:
-            names = ", ".join(sorted(_called(held[place])[-1] for held, place in same))
-            what = f"fits no {kind}" if not fitting else "fits several objects"
-            problems.append(f"{where}: {what}; give metadata.name, one of {names}.")
-            continue
-        held, place = fitting[0]
-        body = {key: value for key, value in patch.items() if key not in ("apiVersion", "kind")}
-        body["metadata"] = {key: value for key, value in about.items() if key != "name"}
-        changed = [key for key in HASHED if key in body]
-        if changed and VERSION_OF in (held[place]["metadata"].get("annotations") or {}):
-            problems.append(
-                f"{where}.{changed[0]}: the name of this {kind} is made from its content; change env, config_files or config_maps instead."
-            )
-            continue
-        try:
-            made = merge(held[place], body)
-        except BadPatch as error:
-            problems.append(f"{where}: {error}")
-            continue
-        was, now = reference(held[place]), reference(made)
-        if (was.api_version, was.kind, was.name) != (now.api_version, now.kind, now.name):
-            problems.append(
-                f"{where}: would take away what {was} is known by; leave apiVersion, kind and metadata.name as they are."
-            )
-            continue
-        held[place] = made
+def _override(patch: Mapping[str, Any], groups: list[list[Object]]) -> str:
+    """Apply a patch of the user to the one object that it names.
+
+    :param groups: the lists in which the object is replaced.
+    :returns: the problem, or an empty string.
+    """
+    places = [(group, index) for group in groups for index in range(len(group))]
+    kind, about = patch.get("kind"), patch.get("metadata") or {}
+    if not isinstance(about, Mapping):
+        return f".metadata: must be a mapping, not {type_name(about)}."
+    kinds = sorted({group[index]["kind"] for group, index in places})
+    if not kind:
+        return f".kind: is required (available: {', '.join(kinds)})."
+    same = [(group, index) for group, index in places if group[index]["kind"] == kind]
+    if not same:
+        near = nearest(str(kind).lower(), [known.lower() for known in kinds])
+        meant = hint(next((known for known in kinds if known.lower() == near), ""))
+        return f".kind: the application has no {kind} (available: {', '.join(kinds)}).{meant}"
+    name = about.get("name")
+    matching = [(group, index) for group, index in same if name is None or name in _names(group[index])]
+    if len(matching) != 1:
+        names = ", ".join(sorted(_names(group[index])[-1] for group, index in same))
+        return f": matches {'several objects' if matching else f'no {kind}'}. Set metadata.name to one of {names}."
+    group, index = matching[0]
+    target = group[index]
+    body = {key: value for key, value in patch.items() if key not in ("apiVersion", "kind")}
+    body["metadata"] = {key: value for key, value in about.items() if key != "name"}
+    changed = [key for key in HASHED if key in body]
+    if changed and VERSION_OF in (target["metadata"].get("annotations") or {}):
+        return f".{changed[0]}: the name of this {kind} contains a hash of its content. Change env, config_files or config_maps instead."
+    try:
+        result = merge(target, body)
+    except BadPatch as error:
+        return f": {error}"
+    was, now = reference(target), reference(result)
+    if (was.api_version, was.kind, was.name) != (now.api_version, now.kind, now.name):
+        return f": must not change apiVersion, kind and metadata.name of {was}."
+    group[index] = result
+    return ""
 
 
-def _called(content: Object) -> list[str]:
-    """Give the names by which an override may call an object; the last one is the one that people know."""
-    own = (content["metadata"].get("annotations") or {}).get(VERSION_OF)
-    return [content["metadata"]["name"]] + ([own] if own else [])
+def _names(content: Object) -> list[str]:
+    """Return the names by which an override may refer to an object; the last one is the one that users know."""
+    family = (content["metadata"].get("annotations") or {}).get(VERSION_OF)
+    return [content["metadata"]["name"], *([family] if family else [])]
 
 
-def _twice(objects: list[Object], namespace: str) -> list[str]:
-    seen: dict[tuple[str, str, str], int] = {}
+def _duplicates(objects: list[Object], namespace: str) -> list[str]:
+    seen: set[tuple[str, str, str]] = set()
     problems = []
     for content in objects:
         name = reference(content)
         key = (name.kind, name.namespace or namespace, name.name)
         if key in seen:
-            problems.append(f"manifests: {name} is made by the application already; leave it out, or use overrides.")
-        seen[key] = 1
+            problems.append(f"manifests: {name} is already an object of the application. Remove it, or use overrides.")
+        seen.add(key)
     return problems
 
 
 def masked(content: Object) -> Object:
-    """Give an object as it may be shown: without the values of a Secret."""
+    """Return an object without the values of a Secret."""
     if content.get("kind") != "Secret":
         return content
-    # What kubectl noted on an exported Secret repeats its values.
+    # The annotation in which kubectl keeps the last applied manifest repeats the values.
     return showable(content_of(content), content_of(content))[1]

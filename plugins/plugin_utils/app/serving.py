@@ -1,50 +1,46 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How others reach an application: Service, Ingress and NetworkPolicy."""
+"""How clients reach an application: Service, Ingress and NetworkPolicy."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ...module_utils._kube.objects import Object
-from .checks_pod import ports_of
-from .containers import present
-from .pod import NAME_LABEL, metadata, selector
-from .spec import Spec
+from .objects import NAME_LABEL, api_fields, manifest, selector
+from .spec import Spec, ports_of
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# Where NodeLocal DNSCache listens (https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/).
+# The default address of NodeLocal DNSCache (https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/).
 NODE_LOCAL_DNS = "169.254.20.10/32"
 CERT_MANAGER = "cert-manager.io/"
 
 
 def service_name(spec: Spec) -> str:
-    """Name the Service of an application."""
+    """Return the name of an application's Service."""
     return (spec["service"] or {}).get("name") or spec["name"]
 
 
 def governing_name(spec: Spec) -> str:
-    """Name the headless Service that gives the pods of a StatefulSet their names."""
-    service = spec["service"] or {}
-    return service_name(spec) if service.get("headless") else f"{spec['name']}-headless"
+    """Return the name of the headless Service that governs a StatefulSet."""
+    return service_name(spec) if (spec["service"] or {}).get("headless") else f"{spec['name']}-headless"
 
 
 def services(spec: Spec) -> list[Object]:
-    """Make the Services: one for the ports, and for a StatefulSet one that gives each pod a name."""
+    """Return the Service for the ports, and for a StatefulSet the headless one that gives each pod a DNS name."""
     found: list[Object] = []
     service = spec["service"]
     serving = {name: port for name, port in ports_of(spec) if port["service"]}
     if service is not False and (serving or service["headless"]):
         found.append(_service(spec, service, serving))
     if spec["kind"] == "StatefulSet" and not (service or {}).get("headless"):
-        # Members of a cluster find each other before they are ready.
+        # Members of a cluster discover each other before they are ready.
         body: Object = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": selector(spec)}
         if serving:
             body["ports"] = [_port(name, port, False) for name, port in serving.items()]
-        found.append(
-            {"apiVersion": "v1", "kind": "Service", "metadata": metadata(spec, governing_name(spec)), "spec": body}
-        )
+        found.append(manifest(spec, "Service", governing_name(spec), spec=body))
     return found
 
 
@@ -60,56 +56,40 @@ def _service(spec: Spec, service: Mapping[str, Any], serving: Mapping[str, Any])
         body["sessionAffinity"] = affinity or "ClientIP"
     if seconds:
         body["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": seconds}}
-    body.update(
-        present(
-            external_traffic_policy=service["external_traffic_policy"],
-            internal_traffic_policy=service["internal_traffic_policy"],
-            traffic_distribution=service["traffic_distribution"],
-            load_balancer_class=service["load_balancer_class"],
-            load_balancer_source_ranges=service["load_balancer_source_ranges"],
-            ip_family_policy=service["ip_family_policy"],
-            ip_families=service["ip_families"],
-            publish_not_ready_addresses=service["publish_not_ready_addresses"],
-        )
-    )
-    about = metadata(spec, service_name(spec))
-    about["labels"] = dict(service["labels"], **about["labels"])
+    ours = ("type", "name", "headless", "labels", "annotations", "session_affinity", "session_affinity_timeout_seconds")
+    body |= api_fields({name: value for name, value in service.items() if name not in ours})
+    result = manifest(spec, "Service", service_name(spec), spec=body)
+    result["metadata"]["labels"] = {**service["labels"], **result["metadata"]["labels"]}
     if service["annotations"]:
-        about["annotations"] = dict(spec["annotations"], **service["annotations"])
-    return {"apiVersion": "v1", "kind": "Service", "metadata": about, "spec": body}
+        result["metadata"]["annotations"] = {**spec["annotations"], **service["annotations"]}
+    return result
 
 
-def _port(name: str, port: Mapping[str, Any], outside: bool) -> Object:
-    made: Object = {"name": name, "port": port["port"], "targetPort": name, "protocol": port["protocol"]}
-    made.update(present(app_protocol=port["app_protocol"], node_port=port["node_port"] if outside else None))
-    return made
+def _port(name: str, port: Mapping[str, Any], external: bool) -> Object:
+    result: Object = {"name": name, "port": port["port"], "targetPort": name, "protocol": port["protocol"]}
+    return result | api_fields(app_protocol=port["app_protocol"], node_port=port["node_port"] if external else None)
 
 
 def ingress(spec: Spec) -> Object | None:
-    """Make the Ingress."""
-    wanted = spec["ingress"]
-    if not wanted:
+    """Return the Ingress."""
+    given = spec["ingress"]
+    if not given:
         return None
-    groups = wanted["rules"] or [dict(wanted, host=host) for host in wanted["host"] or [None]]
-    rules: list[Object] = []
-    for group in groups:
-        rule: Object = {"http": {"paths": _paths(spec, group)}}
-        rules.append(dict({"host": group["host"]}, **rule) if group["host"] else rule)
-    body: Object = {"rules": rules}
-    if wanted["class"]:
-        body = {"ingressClassName": wanted["class"], "rules": rules}
-    about = metadata(spec)
-    annotations = dict(spec["annotations"], **wanted["annotations"])
-    tls = wanted["tls"]
+    groups = given["rules"] or [{**given, "host": host} for host in given["host"] or [None]]
+    body = api_fields(ingress_class_name=given["class"])
+    body["rules"] = [{**api_fields(group, "host"), "http": {"paths": _paths(spec, group)}} for group in groups]
+    annotations = {**spec["annotations"], **given["annotations"]}
+    tls = given["tls"]
     if tls:
         hosts = tls["hosts"] or [group["host"] for group in groups if group["host"]]
         body["tls"] = [{"hosts": list(dict.fromkeys(hosts)), "secretName": tls["secret"] or f"{spec['name']}-tls"}]
         for field in ("issuer", "cluster_issuer"):
             if tls[field]:
                 annotations[CERT_MANAGER + field.replace("_", "-")] = tls[field]
+    result = manifest(spec, "Ingress", spec=body)
     if annotations:
-        about["annotations"] = annotations
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": about, "spec": body}
+        result["metadata"]["annotations"] = annotations
+    return result
 
 
 def _paths(spec: Spec, group: Mapping[str, Any]) -> list[Object]:
@@ -120,7 +100,7 @@ def _paths(spec: Spec, group: Mapping[str, Any]) -> list[Object]:
     for path, target in paths.items():
         port = target["port"]
         if port is None:
-            port = next(name for name, own in ports_of(spec) if own["service"])
+            port = next(name for name, one in ports_of(spec) if one["service"])
         reference = {"name": port} if isinstance(port, str) else {"number": port}
         found.append(
             {
@@ -133,13 +113,15 @@ def _paths(spec: Spec, group: Mapping[str, Any]) -> list[Object]:
 
 
 def policy(spec: Spec) -> Object | None:
-    """Make the NetworkPolicy: who may reach the pods, whom they may reach, and always the cluster's DNS.
+    """Return the NetworkPolicy. DNS stays allowed unless that is disabled.
 
-    A direction that is not described stays open (https://kubernetes.io/docs/concepts/services-networking/network-policies/).
+    A direction that the description does not mention is not restricted
+    (https://kubernetes.io/docs/concepts/services-networking/network-policies/).
     """
     network = spec["network"]
     if not network:
         return None
+    # The policy applies to the pods of hooks too.
     body: Object = {"podSelector": {"matchLabels": {NAME_LABEL: spec["name"]}}, "policyTypes": []}
     ports = dict(ports_of(spec))
     if network["allow_from"] is not None:
@@ -149,12 +131,7 @@ def policy(spec: Spec) -> Object | None:
         body["policyTypes"].append("Egress")
         dns = [_dns()] if network["dns"] else []
         body["egress"] = dns + [_rule("to", peer, {}) for peer in network["allow_to"]]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(spec),
-        "spec": body,
-    }
+    return manifest(spec, "NetworkPolicy", spec=body)
 
 
 def _dns() -> Object:
@@ -168,33 +145,32 @@ def _dns() -> Object:
 
 
 def _rule(direction: str, peer: Mapping[str, Any], ports: Mapping[str, Any]) -> Object:
-    made: Object = {direction: [_peer(peer)]}
+    result: Object = {direction: [_peer(peer)]}
     if peer["ports"]:
-        made["ports"] = [_policy_port(port, ports) for port in peer["ports"]]
-    return made
+        result["ports"] = [_policy_port(port, ports) for port in peer["ports"]]
+    return result
 
 
-def _policy_port(wanted: Mapping[str, Any], ports: Mapping[str, Any]) -> Object:
-    own: dict[str, Any] = ports.get(wanted["port"]) or {}
-    # Policies see the port of the pod, never that of the Service.
-    number = own["target_port"] or own["port"] if own else wanted["port"]
-    made: Object = {"protocol": wanted["protocol"] or own.get("protocol") or "TCP", "port": number}
-    made.update(present(end_port=wanted["end_port"]))
-    return made
+def _policy_port(port: Mapping[str, Any], ports: Mapping[str, Any]) -> Object:
+    named: dict[str, Any] = ports.get(port["port"]) or {}
+    # A policy applies to the port of the pod, not to that of the Service.
+    number = named["target_port"] or named["port"] if named else port["port"]
+    result: Object = {"protocol": port["protocol"] or named.get("protocol") or "TCP", "port": number}
+    return result | api_fields(port, "end_port")
 
 
 def _peer(peer: Mapping[str, Any]) -> Object:
     if peer["cidr"]:
-        return {"ipBlock": dict({"cidr": peer["cidr"]}, **({"except": peer["except"]} if peer["except"] else {}))}
-    made: Object = {}
+        return {"ipBlock": {"cidr": peer["cidr"], **({"except": peer["except"]} if peer["except"] else {})}}
+    result: Object = {}
     namespace, labels = peer["namespace"], peer["namespace_labels"]
     if namespace is not None or labels is not None:
-        matched = labels if labels is not None else {} if namespace == "*" else {NAMESPACE_LABEL: namespace}
-        made["namespaceSelector"] = {"matchLabels": matched} if matched else {}
+        selected = labels if labels is not None else {} if namespace == "*" else {NAMESPACE_LABEL: namespace}
+        result["namespaceSelector"] = {"matchLabels": selected} if selected else {}
     if peer["labels"] is not None:
-        made["podSelector"] = {"matchLabels": peer["labels"]} if peer["labels"] else {}
+        result["podSelector"] = {"matchLabels": peer["labels"]} if peer["labels"] else {}
     elif peer["app"] not in (None, "*"):
-        made["podSelector"] = {"matchLabels": {NAME_LABEL: peer["app"]}}
-    elif peer["app"] == "*" and not made:
-        made["podSelector"] = {}
-    return made
+        result["podSelector"] = {"matchLabels": {NAME_LABEL: peer["app"]}}
+    elif peer["app"] == "*" and not result:
+        result["podSelector"] = {}
+    return result

@@ -1,22 +1,23 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Strategic merge patches, as kubectl applies them to the kinds that an application is made of.
+"""Strategic merge patches, as kubectl applies them to the kinds of an application.
 
-Mappings merge, null removes, lists of things with a name merge by it, other lists are replaced
+Mappings are merged, null removes a field, lists of named items are merged by name, other lists are replaced
 (https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md).
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 PATCH = "$patch"
 RETAIN = "$retainKeys"
 DELETE_FROM = "$deleteFromPrimitiveList/"
 ORDER = "$setElementOrder/"
-# Fields that hold lists merged by a key: patchMergeKey of the API's types.
+# Lists that are merged by a key (patchMergeKey of the API types).
 KEYS: dict[str, str] = {
     "containers": "name",
     "initContainers": "name",
@@ -33,20 +34,20 @@ KEYS: dict[str, str] = {
     "secrets": "name",
     "ownerReferences": "uid",
 }
-# Lists of plain values that are merged instead of replaced.
+# Lists of plain values that are merged.
 SETS = ("finalizers",)
 
 
 class BadPatch(Exception):
-    """A patch cannot be applied; the message says where and why."""
+    """A patch cannot be applied; the message starts with the path of the problem."""
 
 
 def merge(content: Mapping[str, Any], patch: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Apply a strategic merge patch.
 
     :param content: an object, or a part of one; not changed.
-    :param path: where in the object this is, for messages.
-    :raises BadPatch: an element of a list lacks its key, or a directive is not known.
+    :param path: its path in the object, for messages.
+    :raises BadPatch: an item of a list has no key, or a directive is unknown.
     """
     directive = patch.get(PATCH)
     if directive == "replace":
@@ -54,10 +55,10 @@ def merge(content: Mapping[str, Any], patch: Mapping[str, Any], path: str = "") 
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise BadPatch(f"{path}.$patch: takes replace, merge or delete, not {directive!r}.")
+        raise BadPatch(f"{path}.$patch: must be replace, merge or delete, not {directive!r}.")
     for key, value in patch.items():
         if (key == RETAIN or key.startswith(DELETE_FROM)) and not isinstance(value, list):
-            raise BadPatch("{}: takes a list, not {!r}.".format(f"{path}.{key}" if path else key, value))
+            raise BadPatch(f"{path}.{key}".lstrip(".") + f": must be a list, not {value!r}.")
     result: dict[str, Any] = copy.deepcopy(dict(content))
     if RETAIN in patch:
         result = {key: value for key, value in result.items() if key in patch[RETAIN]}
@@ -92,7 +93,7 @@ def _merge_list(field: str, before: Any, patch: list[Any], path: str) -> list[An
     result = copy.deepcopy(old)
     for number, item in enumerate(patch):
         if not isinstance(item, Mapping) or key not in item:
-            raise BadPatch(f"{path}[{number}].{key}: is required, elements of this list are told apart by it.")
+            raise BadPatch(f"{path}[{number}].{key}: is required, because the items of this list are merged by it.")
         places = [
             place for place, other in enumerate(result) if isinstance(other, Mapping) and other.get(key) == item[key]
         ]
@@ -107,7 +108,7 @@ def _merge_list(field: str, before: Any, patch: list[Any], path: str) -> list[An
 
 def _key(field: str, path: str, items: list[Any]) -> Any:
     if field == "ports":
-        # A container's ports merge by containerPort, a Service's by port; those of a NetworkPolicy are replaced.
+        # The ports of a container are merged by containerPort, those of a Service by port; those of a NetworkPolicy are replaced.
         if "ontainers" in path:
             return "containerPort"
         return "port" if path == "spec.ports" else None

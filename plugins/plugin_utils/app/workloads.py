@@ -1,196 +1,134 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The workload itself, and what governs how many of its pods there are: autoscaler and disruption budget."""
+"""The workload, and what controls the number of its pods: HorizontalPodAutoscaler and PodDisruptionBudget."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ...module_utils._kube.objects import Object
-from .containers import present
-from .pod import claim_name, claim_spec, metadata, selector, shared_claims
+from .objects import api_fields, manifest, selector
+from .pod import claims, shared_claims
 from .serving import governing_name
-from .spec import Spec
+from .spec import CRON_JOB_FIELDS, JOB_FIELDS, Spec
 
 SURGE = "25%"
-CPU = 80  # per cent of what the pods request
+CPU = 80  # percent of the requested CPU
 
 
 def workload(spec: Spec, template: Object, timeout: int, wait: bool) -> Object:
-    """Make the workload.
+    """Return the workload.
 
-    :param timeout: seconds within which all of the application is to be ready.
-    :param wait: whether that is waited for.
+    :param timeout: seconds that the whole application may take to become ready.
+    :param wait: whether the release waits for that.
     """
-    kind = spec["kind"]
-    makers = {
-        "Deployment": lambda: _deployment(spec, template, timeout, wait),
-        "StatefulSet": lambda: _stateful_set(spec, template),
-        "DaemonSet": lambda: _daemon_set(spec, template),
-        "Job": lambda: job_spec(spec["job"], template),
-        "CronJob": lambda: _cron_job(spec, template),
-    }
-    group = "batch/v1" if kind in ("Job", "CronJob") else "apps/v1"
-    return {"apiVersion": group, "kind": kind, "metadata": metadata(spec), "spec": makers[kind]()}
+    match spec["kind"]:
+        case "Deployment":
+            body = _deployment(spec, template, timeout if wait else 0)
+        case "StatefulSet":
+            body = _stateful_set(spec, template)
+        case "DaemonSet":
+            body = {
+                "selector": {"matchLabels": selector(spec)},
+                "updateStrategy": _update_strategy(spec),
+                **api_fields(spec, "min_ready_seconds", "revision_history_limit"),
+                "template": template,
+            }
+        case "Job":
+            body = job_spec(spec["job"], template)
+        case _:
+            body = _cron_job(spec, template)
+    return manifest(spec, spec["kind"], spec=body)
 
 
-def _counted(spec: Spec) -> Object:
-    # An autoscaler and a manifest that both set the number of replicas undo each other's work.
+def _replicas(spec: Spec) -> Object:
+    # An autoscaler and a manifest that both set the number of replicas overwrite each other.
     if spec["scaling"]:
         return {}
     return {"replicas": spec["replicas"] if spec["replicas"] is not None else 1}
 
 
-def _deployment(spec: Spec, template: Object, timeout: int, wait: bool) -> Object:
-    made = _counted(spec)
-    made["selector"] = {"matchLabels": selector(spec)}
-    made["strategy"] = _deployment_strategy(spec)
+def _deployment(spec: Spec, template: Object, timeout: int) -> Object:
     deadline = spec["progress_deadline_seconds"]
-    if deadline is None and wait and timeout > 0:
+    if deadline is None and timeout > 0:
         deadline = progress_deadline(timeout, spec["min_ready_seconds"] or 0)
-    made.update(
-        present(
-            min_ready_seconds=spec["min_ready_seconds"],
-            progress_deadline_seconds=deadline,
-            revision_history_limit=spec["revision_history_limit"],
-            paused=spec["paused"],
-        )
-    )
-    made["template"] = template
-    return made
+    return {
+        **_replicas(spec),
+        "selector": {"matchLabels": selector(spec)},
+        "strategy": _deployment_strategy(spec),
+        **api_fields(spec, "min_ready_seconds", "revision_history_limit", "paused", progress_deadline_seconds=deadline),
+        "template": template,
+    }
 
 
 def progress_deadline(timeout: int, min_ready: int) -> int:
-    """Give the seconds after which Kubernetes calls a rollout stuck: before the wait for it is over, at most its own ten minutes.
+    """Return the seconds after which a rollout has failed: before the wait times out, but at most Kubernetes' default of 600.
 
-    :param timeout: seconds that the wait takes.
-    :param min_ready: seconds that a pod must be ready; the API wants more than these.
+    :param timeout: seconds of the wait.
+    :param min_ready: C(minReadySeconds), which the API requires to be less.
     """
     return max(min(600, timeout * 9 // 10), min_ready + 1, 1)
 
 
 def _deployment_strategy(spec: Spec) -> Object:
-    wanted = spec["strategy"]
-    kind = wanted["type"]
-    if kind is None and wanted["max_surge"] is None and wanted["max_unavailable"] is None and shared_claims(spec):
-        kind = "Recreate"  # a new pod on another node would wait for the volume until the old one is gone
+    given = spec["strategy"]
+    kind, surge, unavailable = given["type"], given["max_surge"], given["max_unavailable"]
+    if kind is None and surge is None and unavailable is None and shared_claims(spec):
+        kind = "Recreate"  # a new pod on another node would wait for the volume until the old pod has ended
     if kind == "Recreate":
         return {"type": kind}
-    surge, unavailable = wanted["max_surge"], wanted["max_unavailable"]
-    crowded = spec["host_network"] or any(port["host_port"] for port in spec["ports"].values())
     if surge is None:
-        surge = 0 if crowded else SURGE  # two pods of one node cannot both have the node's port
+        # Two pods on one node cannot both bind a port of the node.
+        binds_node = spec["host_network"] or any(port["host_port"] for port in spec["ports"].values())
+        surge = 0 if binds_node else SURGE
     if unavailable is None:
         unavailable = 1 if surge in (0, "0%") else 0
     return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
 
 
 def _stateful_set(spec: Spec, template: Object) -> Object:
-    made = _counted(spec)
-    made["serviceName"] = governing_name(spec)
-    made["selector"] = {"matchLabels": selector(spec)}
-    made["updateStrategy"] = _update_strategy(spec)
-    made.update(
-        present(
-            pod_management_policy=spec["pod_management_policy"],
-            min_ready_seconds=spec["min_ready_seconds"],
-            revision_history_limit=spec["revision_history_limit"],
-        )
-    )
+    result: Object = {
+        **_replicas(spec),
+        "serviceName": governing_name(spec),
+        "selector": {"matchLabels": selector(spec)},
+        "updateStrategy": _update_strategy(spec),
+        **api_fields(spec, "pod_management_policy", "min_ready_seconds", "revision_history_limit"),
+    }
     if not spec["keep_claims"]:
-        made["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Delete"}
-    made["template"] = template
-    claims = [
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": name, "labels": selector(spec)},
-            "spec": claim_spec(volume),
-        }
-        for name, volume in spec["volumes"].items()
-        if volume["size"] is not None
-    ]
-    if claims:
-        made["volumeClaimTemplates"] = claims
-    return made
-
-
-def _daemon_set(spec: Spec, template: Object) -> Object:
-    made: Object = {"selector": {"matchLabels": selector(spec)}, "updateStrategy": _update_strategy(spec)}
-    made.update(
-        present(min_ready_seconds=spec["min_ready_seconds"], revision_history_limit=spec["revision_history_limit"])
-    )
-    made["template"] = template
-    return made
+        result["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Delete"}
+    result["template"] = template
+    return result | api_fields(volume_claim_templates=claims(spec, of_stateful_set=True) or None)
 
 
 def _update_strategy(spec: Spec) -> Object:
-    wanted = dict(spec["strategy"])
-    kind = wanted.pop("type") or "RollingUpdate"
-    if wanted["max_surge"] not in (None, 0, "0%") and wanted["max_unavailable"] is None:
-        wanted["max_unavailable"] = 0  # a DaemonSet takes one or the other
-    rolling = present(**wanted)
-    return {"type": kind, "rollingUpdate": rolling} if rolling else {"type": kind}
+    given = dict(spec["strategy"])
+    kind = given.pop("type") or "RollingUpdate"
+    if given["max_surge"] not in (None, 0, "0%") and given["max_unavailable"] is None:
+        given["max_unavailable"] = 0  # a DaemonSet accepts one of the two only
+    return {"type": kind, **api_fields(rolling_update=api_fields(given) or None)}
 
 
 def job_spec(job: Mapping[str, Any], template: Object) -> Object:
-    """Give the content of a Job."""
-    fields = (
-        "completions",
-        "parallelism",
-        "completion_mode",
-        "backoff_limit",
-        "backoff_limit_per_index",
-        "active_deadline_seconds",
-        "ttl_seconds_after_finished",
-        "pod_failure_policy",
-        "suspend",
-    )
-    made = present(**{field: job.get(field) for field in fields})
-    made["template"] = template
-    return made
+    """Return the C(spec) of a Job."""
+    return {**api_fields(job, *JOB_FIELDS), "template": template}
 
 
 def _cron_job(spec: Spec, template: Object) -> Object:
-    job = spec["job"]
-    made: Object = {"schedule": spec["schedule"]}
-    made.update(
-        present(
-            time_zone=job["time_zone"],
-            concurrency_policy=job["concurrency_policy"],
-            starting_deadline_seconds=job["starting_deadline_seconds"],
-            successful_jobs_history_limit=job["successful_jobs_history_limit"],
-            failed_jobs_history_limit=job["failed_jobs_history_limit"],
-            suspend=job["suspend"],
-        )
-    )
-    # A suspended CronJob makes no Jobs; those that it makes are not suspended themselves.
-    made["jobTemplate"] = {
-        "metadata": {"labels": dict(template["metadata"]["labels"])},
-        "spec": job_spec(dict(job, suspend=None), template),
+    # A suspended CronJob creates no Jobs; the Jobs themselves are never suspended.
+    return {
+        "schedule": spec["schedule"],
+        **api_fields(spec["job"], *CRON_JOB_FIELDS, "suspend"),
+        "jobTemplate": {
+            "metadata": {"labels": dict(template["metadata"]["labels"])},
+            "spec": job_spec({**spec["job"], "suspend": None}, template),
+        },
     }
-    return made
-
-
-def claims(spec: Spec) -> list[Object]:
-    """Make the claims of an application that is no StatefulSet."""
-    if spec["kind"] == "StatefulSet":
-        return []
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": metadata(spec, claim_name(spec, name)),
-            "spec": claim_spec(volume),
-        }
-        for name, volume in spec["volumes"].items()
-        if volume["size"] is not None
-    ]
 
 
 def autoscaler(spec: Spec) -> Object | None:
-    """Make the HorizontalPodAutoscaler: CPU 80 %, and five minutes before it takes pods away, where nothing else is said."""
+    """Return the HorizontalPodAutoscaler, by default with a target of 80 % CPU and five minutes of stabilization before it scales down."""
     scaling = spec["scaling"]
     if not scaling:
         return None
@@ -203,47 +141,35 @@ def autoscaler(spec: Spec) -> Object | None:
             target = {"type": "Utilization", "averageUtilization": percent}
             metrics.append({"type": "Resource", "resource": {"name": name, "target": target}})
     behavior: dict[str, Any] = {}
-    for field, name in (("scale_down", "scaleDown"), ("scale_up", "scaleUp")):
-        wanted = scaling[field]
-        if wanted:
-            behavior[name] = present(
-                stabilization_window_seconds=wanted["stabilization_window_seconds"],
-                select_policy=wanted["select_policy"],
-                policies=[present(**policy) for policy in wanted["policies"]] or None,
-            )
+    for field in ("scale_down", "scale_up"):
+        rules = scaling[field] or {"policies": []}
+        policies = [api_fields(policy) for policy in rules["policies"]]
+        behavior[field] = api_fields({**rules, "policies": policies or None}) or None
     body: Object = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": spec["kind"], "name": spec["name"]},
         "minReplicas": scaling["min"],
         "maxReplicas": scaling["max"],
         "metrics": metrics + scaling["metrics"],
+        **api_fields(behavior=api_fields(behavior) or None),
     }
-    behavior = {name: rules for name, rules in behavior.items() if rules}
-    if behavior:
-        body["behavior"] = behavior
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": metadata(spec),
-        "spec": body,
-    }
+    return manifest(spec, "HorizontalPodAutoscaler", spec=body)
 
 
 def most_replicas(spec: Spec) -> int:
-    """Say how many pods there can be."""
+    """Return the largest number of pods."""
     if spec["scaling"]:
         return int(spec["scaling"]["max"])
     return 1 if spec["replicas"] is None else int(spec["replicas"])
 
 
 def budget(spec: Spec) -> Object | None:
-    """Make the PodDisruptionBudget: one pod at a time, where there can be more than one."""
-    wanted = spec["disruption_budget"]
-    if wanted is False or spec["kind"] not in ("Deployment", "StatefulSet"):
+    """Return the PodDisruptionBudget, by default one pod at a time for a workload that can have several."""
+    given = spec["disruption_budget"]
+    if given is False or spec["kind"] not in ("Deployment", "StatefulSet"):
         return None
-    if wanted is None:
+    if given is None:
         if most_replicas(spec) < 2:
             return None
-        wanted = {"max_unavailable": 1, "min_available": None, "unhealthy_pod_eviction_policy": "AlwaysAllow"}
-    body = present(**wanted)
-    body["selector"] = {"matchLabels": selector(spec)}
-    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata(spec), "spec": body}
+        given = {"max_unavailable": 1, "unhealthy_pod_eviction_policy": "AlwaysAllow"}
+    body = {**api_fields(given), "selector": {"matchLabels": selector(spec)}}
+    return manifest(spec, "PodDisruptionBudget", spec=body)

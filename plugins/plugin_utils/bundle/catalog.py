@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .names import BundleError, minor_of
+from ...module_utils._kube.versions import minor_of
+from .names import BundleError
 
 # fmt: off
 KUBERNETES_PROGRAMS = (

@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...module_utils._kube import versions
-
 MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MEDIA_INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -83,16 +81,15 @@ class ImageName:
         return f"{self.folder}/blobs/{digest}"
 
 
-def minor_of(version: str) -> str:
-    """Return the minor version: ``1.36.3`` → ``1.36``.
+def check_kubernetes_version(version: str) -> None:
+    """Check that a version consists of three numbers.
 
-    :raises BundleError: the version does not consist of three numbers.
+    :raises BundleError: it does not.
     """
-    if len(versions.parse_version(version)) != 3 or version.startswith("v"):
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise BundleError(
             f"{version!r} is not a valid Kubernetes version: expected three numbers without a leading v, such as 1.36.3."
         )
-    return versions.minor_of(version)
 
 
 def deb_name(name: str, version: str, architecture: str) -> str:

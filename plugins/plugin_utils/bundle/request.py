@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._kube.versions import minor_of
 from .index import Index
-from .names import ImageName, minor_of
+from .names import ImageName
 from .upstream import BundledManifest
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ...module_utils._kube.versions import minor_of
 from .build_steps import c_build, go_build, image_step, package_step, tools_step
 from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes, component_versions
 from .extras import debian_images, image_steps, program_steps
-from .names import BundleError, minor_of
+from .names import BundleError, check_kubernetes_version
 from .request import ArchivedImage, BundleRequest
 from .staleness import BuildStep
 from .upstream import BundledManifest, upstream_image_steps, upstream_images, upstream_manifests, upstream_package_steps
@@ -37,6 +38,7 @@ def catalog_of(request: BundleRequest) -> Catalog:
     seen: dict[str, str] = {}
     catalog = Catalog()
     for version in request.kubernetes_versions:
+        check_kubernetes_version(version)
         minor = minor_of(version)
         if minor in seen:
             raise BundleError(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be said of objects without a cluster: that they are objects, each once, and which of them are hooks."""
+"""Checks of objects that need no cluster, and the separation of hooks from objects."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._kube.schema import undecodable
-from .hooks import HOOK, JOB, WHEN, annotations_of
+from ..errors import type_name
+from ..hooks import HOOK, JOB, WHEN, annotations_of
 
 HELM_HOOK, HELM_WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
-# https://helm.sh/docs/topics/charts_hooks/: what a hook of a chart is here.
+# What a release makes of the hooks of a chart (https://helm.sh/docs/topics/charts_hooks/).
 HELM = {
     "pre-install": "pre",
     "pre-upgrade": "pre",
@@ -24,12 +25,13 @@ HELM = {
 }
 BUILT_IN_GROUP = re.compile(r"[^.]*|.*\.k8s\.io")
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
-NO_SEGMENT = re.compile(r"\.|\.\.|.*[/%].*", re.DOTALL)
-BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
-# Roles and their bindings are the only objects whose names may have blanks.
-BLANK_NAMES = "rbac.authorization.k8s.io"
+NOT_A_SEGMENT = re.compile(r"\.|\.\.|.*[/%].*", re.DOTALL)
+WHITESPACE = re.compile(r"[\s\x00-\x1f\x7f]")
+# Only the names of roles and their bindings may contain whitespace.
+RBAC = "rbac.authorization.k8s.io"
 DEFINITION = "CustomResourceDefinition"
-# What is looked into before the server sees it, by kind: mappings with the fields looked at, lists of such, and texts
+QUOTE = "Enclose it in quotes."
+# The types of fields that this collection reads itself, by kind: mappings with these fields, lists of them, and strings
 # (https://kubernetes.io/docs/reference/kubernetes-api/).
 POD: dict[str, Any] = {"nodeSelector": {}, "priorityClassName": "", "runtimeClassName": ""}
 WORKLOAD: dict[str, Any] = {"template": {"metadata": {}, "spec": POD}}
@@ -50,13 +52,13 @@ SPECS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Source:
-    """An object, and where it is written."""
+    """An object and its origin."""
 
     content: Any
     origin: str
 
     def __str__(self) -> str:
-        """Name the object for a message."""
+        """Return the object's origin, kind and name for a message."""
         metadata = self.content.get("metadata") if isinstance(self.content, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
         kind = self.content.get("kind") if isinstance(self.content, dict) else None
@@ -64,72 +66,73 @@ class Source:
         return f"{self.origin}: {named}" if named else self.origin
 
 
-def opened(sources: Iterable[Source]) -> Iterator[Source]:
-    """Give the objects of lists (C(kind: List)) one by one, and leave out what is empty."""
+def unwrap_lists(sources: Iterable[Source]) -> Iterator[Source]:
+    """Return the items of lists (C(kind: List)) one by one, and leave out empty objects."""
     for source in sources:
         content = source.content
         if content is None or content == {}:
             continue
         items = content.get("items") if isinstance(content, dict) else None
         if isinstance(items, list) and str(content.get("kind") or "").endswith("List"):
-            yield from opened(Source(item, f"{source.origin}, item {number}") for number, item in enumerate(items, 1))
+            yield from unwrap_lists(
+                Source(item, f"{source.origin}, item {number}") for number, item in enumerate(items, 1)
+            )
         else:
             yield source
 
 
 def check(sources: Sequence[Source], namespace: str) -> Iterator[str]:
-    """Tell what is wrong: no object, no name, values of the wrong type, Secrets that are not base64, two of one name.
+    """Return what is wrong: missing names, values of the wrong type, Secrets that are not base64, duplicate objects.
 
-    :param namespace: where objects live that name no namespace.
+    :param namespace: namespace of the objects that do not name one.
     """
     seen: dict[tuple[str, str, str, str], Source] = {}
     for source in sources:
-        wrong = list(_wrong(source))
-        yield from wrong
-        if wrong:
+        problems = list(_problems(source))
+        yield from problems
+        if problems:
             continue
         content = source.content
         metadata = content["metadata"]
         group = content["apiVersion"].rpartition("/")[0]
         identity = (group, content["kind"], metadata.get("namespace") or namespace, metadata["name"])
         if identity in seen:
-            yield f"{source} is also in {seen[identity].origin}. Keep one of them."
+            yield f"{source} is already defined in {seen[identity].origin}. Keep one of them."
         seen.setdefault(identity, source)
 
 
-def _wrong(source: Source) -> Iterator[str]:
+def _problems(source: Source) -> Iterator[str]:
     content = source.content
     if not isinstance(content, dict):
-        yield f"{source.origin}: this is {_called(content)}, not an object."
+        yield f"{source.origin}: must be an object, not {type_name(content)}."
         return
     for key in ("apiVersion", "kind"):
         if not isinstance(content.get(key), str) or not content[key]:
-            what = (
-                f"lacks {key}" if content.get(key) in (None, "") else f"has {_called(content[key])} in {key}, not text"
-            )
-            yield f"{source}: the object {what}."
+            value = content.get(key)
+            problem = "is required" if value in (None, "") else f"must be a string, not {type_name(value)}"
+            yield f"{source}: {key} {problem}."
     metadata = content.get("metadata")
     if not isinstance(metadata, dict):
-        yield f"{source}: the object lacks metadata.name."
+        yield f"{source}: metadata.name is required."
         return
     if not metadata.get("name"):
-        remedy = (
-            " (a release needs to know its objects again: generateName cannot be used)"
+        hint = (
+            " generateName is not supported, because a release must find its objects again."
             if metadata.get("generateName")
             else ""
         )
-        yield f"{source}: the object lacks metadata.name{remedy}."
+        yield f"{source}: metadata.name is required.{hint}"
     for key in ("name", "namespace"):
         if metadata.get(key) is not None and not isinstance(metadata[key], str):
-            yield f"{source}: metadata.{key} is {_called(metadata[key])}, not text. Put it into quotes."
+            yield f"{source}: metadata.{key} must be a string, not {type_name(metadata[key])}. {QUOTE}"
         elif metadata.get(key):
             yield from _segment(source, key, metadata[key])
     for key in ("labels", "annotations"):
-        yield from _texts(source, "metadata." + key, metadata.get(key))
+        yield from _strings(source, f"metadata.{key}", metadata.get(key))
     if content.get("kind") == "Secret" and content.get("apiVersion") == "v1":
         yield from _secret(source)
     if content.get("kind") == "ConfigMap" and content.get("apiVersion") == "v1":
-        yield from _texts(source, "data", content.get("data"))
+        yield from _strings(source, "data", content.get("data"))
     yield from _spec(source)
     yield from _hook(source)
 
@@ -139,12 +142,12 @@ def _group(source: Source) -> str:
 
 
 def _segment(source: Source, key: str, name: str) -> Iterator[str]:
-    """Tell of a name that cannot be one segment of the path of an object."""
-    may_have_blanks = key == "name" and _group(source) == BLANK_NAMES
-    if NO_SEGMENT.fullmatch(name) or (BLANK.search(name) and not may_have_blanks):
+    """Check that a name can be a segment of a path of the API."""
+    may_have_whitespace = key == "name" and _group(source) == RBAC
+    if NOT_A_SEGMENT.fullmatch(name) or (WHITESPACE.search(name) and not may_have_whitespace):
         yield (
-            f"{source}: metadata.{key} is {name!r}, which cannot be in a path of the API. "
-            "Use a name without blanks, '/' and '%' that is neither '.' nor '..'."
+            f"{source}: metadata.{key} {name!r} cannot be part of a path of the API. "
+            "Use a name without whitespace, '/' and '%' that is neither '.' nor '..'."
         )
 
 
@@ -156,17 +159,17 @@ def _spec(source: Source) -> Iterator[str]:
     yield from _shape(source, "spec", spec, SPECS[kind])
     if kind == DEFINITION and isinstance(spec, dict):
         names, versions = spec.get("names"), spec.get("versions")
-        yield from _lacking(source, "spec", spec, ("group", "versions"))
-        yield from _lacking(source, "spec.names", {} if names is None else names, ("kind", "plural"))
+        yield from _required(source, "spec", spec, ("group", "versions"))
+        yield from _required(source, "spec.names", {} if names is None else names, ("kind", "plural"))
         for number, version in enumerate(versions if isinstance(versions, list) else []):
-            yield from _lacking(source, f"spec.versions[{number}]", version, ("name",))
+            yield from _required(source, f"spec.versions[{number}]", version, ("name",))
 
 
 def _shape(source: Source, path: str, value: Any, shape: Any) -> Iterator[str]:
-    """Tell which values are not of the type that they have in a shape (see SPECS)."""
+    """Check the types of values against a shape (see SPECS)."""
     if not isinstance(value, type(shape)):
-        remedy = " Put it into quotes." if isinstance(shape, str) else ""
-        yield f"{source}: {path} is {_called(value)}, not {_called(shape)}.{remedy}"
+        hint = f" {QUOTE}" if isinstance(shape, str) else ""
+        yield f"{source}: {path} must be {type_name(shape)}, not {type_name(value)}.{hint}"
     elif isinstance(shape, list):
         for number, item in enumerate(value):
             yield from _shape(source, f"{path}[{number}]", item, shape[0])
@@ -176,29 +179,29 @@ def _shape(source: Source, path: str, value: Any, shape: Any) -> Iterator[str]:
                 yield from _shape(source, f"{path}.{key}", value[key], inner)
 
 
-def _lacking(source: Source, path: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
+def _required(source: Source, path: str, part: Any, keys: Iterable[str]) -> Iterator[str]:
     for key in keys if isinstance(part, dict) else ():
         if part.get(key) in (None, "", []):
-            yield f"{source}: the object lacks {path}.{key}."
+            yield f"{source}: {path}.{key} is required."
 
 
-def _texts(source: Source, path: str, values: Any) -> Iterator[str]:
+def _strings(source: Source, path: str, values: Any) -> Iterator[str]:
     if values is None:
         return
     if not isinstance(values, dict):
-        yield f"{source}: {path} is {_called(values)}, not a mapping."
+        yield f"{source}: {path} must be a mapping, not {type_name(values)}."
         return
     for key, value in values.items():
         if value is not None and not isinstance(value, str):
-            yield f"{source}: {path}.{key} is {_called(value)}, not text. Put it into quotes."
+            yield f"{source}: {path}.{key} must be a string, not {type_name(value)}. {QUOTE}"
 
 
 def _secret(source: Source) -> Iterator[str]:
-    """Secrets: https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data. No value is told."""
-    yield from _texts(source, "data", source.content.get("data"))
-    yield from _texts(source, "stringData", source.content.get("stringData"))
-    for path, wrong in undecodable(source.content):
-        yield f"{source}: {path} {wrong}."
+    """Check the data of a Secret (https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data)."""
+    yield from _strings(source, "data", source.content.get("data"))
+    yield from _strings(source, "stringData", source.content.get("stringData"))
+    for path, problem in undecodable(source.content):
+        yield f"{source}: {path} {problem}."
 
 
 def _hook(source: Source) -> Iterator[str]:
@@ -207,26 +210,23 @@ def _hook(source: Source) -> Iterator[str]:
     if when is None:
         return
     if when not in WHEN:
-        yield f"{source}: the annotation {HOOK} is {when!r}; it is one of {', '.join(WHEN)}."
+        yield f"{source}: the annotation {HOOK} must be one of {', '.join(WHEN)}, not {when!r}."
     elif source.content.get("kind") != JOB:
-        yield f"{source}: the annotation {HOOK} is for Jobs; what a hook needs is applied before it."
+        yield f"{source}: the annotation {HOOK} is supported only by a Job. Objects that a hook needs are applied before it without an annotation."
 
 
-def _called(value: Any) -> str:
-    names = {bool: "a truth value", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
-    return "nothing" if value is None else names.get(type(value), type(value).__name__)
+def separate_hooks(
+    sources: Sequence[Source],
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], list[str]]:
+    """Separate hooks from objects, including the hooks of charts.
 
-
-def sort_out(sources: Sequence[Source]) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], list[str]]:
-    """Tell objects from hooks, those of charts included.
-
-    :returns: objects, hooks by C(pre) and C(post), and warnings of what was left out.
+    :returns: objects, hooks by C(pre) and C(post), and warnings about what is left out.
     """
     objects: list[dict[str, Any]] = []
     hooks: dict[str, list[dict[str, Any]]] = {when: [] for when in WHEN}
-    weighed: dict[str, list[tuple[int, int, dict[str, Any]]]] = {when: [] for when in WHEN}
+    weighted: dict[str, list[tuple[int, dict[str, Any]]]] = {when: [] for when in WHEN}
     left_out: list[str] = []
-    for position, source in enumerate(sources):
+    for source in sources:
         content = source.content
         annotations = annotations_of(content)
         if annotations.get(HOOK):
@@ -237,26 +237,23 @@ def sort_out(sources: Sequence[Source]) -> tuple[list[dict[str, Any]], dict[str,
             continue
         events = [event.strip() for event in str(annotations[HELM_HOOK]).split(",")]
         meant = list(dict.fromkeys(HELM[event] for event in events if event in HELM))
-        if not meant:
-            if not all(event.startswith("test") for event in events):
-                left_out.append(f"{source} ({', '.join(events)})")
+        if not meant and not all(event.startswith("test") for event in events):
+            left_out.append(f"{source} ({', '.join(events)})")
         elif "object" in meant:
             objects.append(content)
-        for when in (one for one in meant if one in weighed):
+        for when in (one for one in meant if one in weighted):
             if content["kind"] == JOB:
-                # Marked, so that a Job for both times is two Jobs.
-                metadata = dict(content["metadata"], annotations=dict(annotations, **{HOOK: when}))
-                weighed[when].append((_weight(annotations), position, dict(content, metadata=metadata)))
+                # The annotation makes two Jobs of one that runs both before and after.
+                metadata = {**content["metadata"], "annotations": {**annotations, HOOK: when}}
+                weighted[when].append((_weight(annotations), {**content, "metadata": metadata}))
             elif when == meant[0]:
-                weighed[when].append((_weight(annotations), position, content))
+                weighted[when].append((_weight(annotations), content))
     for when in WHEN:
-        # Helm's order: the weight, then what others need before what needs it.
-        rows = sorted(weighed[when], key=lambda row: (row[0], row[2]["kind"] == JOB, row[1]))
-        hooks[when] += [content for _weight_of, _position, content in rows]
-    warnings = []
-    if left_out:
-        warnings.append(f"Hooks of the chart that have no place in a release are left out: {'; '.join(left_out)}.")
-    return objects, hooks, warnings
+        # Helm's order: by weight, and Jobs after the objects that they need. The sort is stable.
+        rows = sorted(weighted[when], key=lambda row: (row[0], row[1]["kind"] == JOB))
+        hooks[when] += [content for _weight_of_row, content in rows]
+    warnings = [f"Hooks of the chart that a release does not support are left out: {'; '.join(left_out)}."]
+    return objects, hooks, warnings if left_out else []
 
 
 def _weight(annotations: Mapping[str, Any]) -> int:

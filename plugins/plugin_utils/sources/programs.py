@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kustomize and helm, run on the control node; values reach helm through its standard input only."""
+"""Run kustomize and helm on the control node; values are passed to helm through its standard input only."""
 
 from __future__ import annotations
 
@@ -14,37 +14,36 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._kube.objects import MASK
-from .errors import SourceError
+from ..errors import InputError
 
-PATIENCE = 300  # seconds that a program may take: it may fetch a chart or a base
+TIMEOUT = 300  # seconds; the program may download a chart or a base
 SECRET_KEY = re.compile(r"pass|secret|token|key|cred|auth|dsn|private", re.I)
 
 
 def kustomize(folder: str) -> str:
     """Render a folder with a kustomization.
 
-    :raises SourceError: there is no program that can, or it refuses; what it says is told.
+    :raises InputError: neither kustomize nor kubectl is installed, or it fails; the message contains its output.
     """
-    program = shutil.which("kustomize")
-    kubectl = None if program else shutil.which("kubectl")
-    if not program and not kubectl:
-        raise SourceError([f"{folder}: the control node has neither kustomize nor kubectl. Install one of them."])
-    command = [program, "build", folder] if program else [str(kubectl), "kustomize", folder]
-    return _run([str(part) for part in command], b"", folder, "kustomize")
+    for program, arguments in (("kustomize", ["build"]), ("kubectl", ["kustomize"])):
+        path = shutil.which(program)
+        if path:
+            return _run([path, *arguments, folder], b"", folder, "kustomize")
+    raise InputError(f"{folder}: neither kustomize nor kubectl is installed on the control node. Install one of them.")
 
 
 def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str, namespace: str) -> str:
     """Render a chart with C(helm template).
 
-    :param options: the option C(helm); paths in it are absolute already.
+    :param options: the option C(helm); its paths are absolute.
     :param chart: folder, archive, name or address of the chart.
     :param values: all values, merged.
-    :raises SourceError: there is no helm, or it refuses; what it says is told, without values that look secret.
+    :raises InputError: helm is not installed or fails; the message contains its output without values that look secret.
     """
     program = options.get("binary_path") or shutil.which("helm")
     if not program:
-        raise SourceError(
-            [f"helm.chart {chart}: the control node has no helm. Install it, or name it with helm.binary_path."]
+        raise InputError(
+            f"helm.chart {chart}: helm is not installed on the control node. Install it, or set helm.binary_path."
         )
     command = [str(program), "template", release, chart, "--namespace", namespace, "--values", "-"]
     if options.get("include_crds", True):
@@ -54,35 +53,35 @@ def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], rele
             command += [flag, str(options[option])]
     for version in options.get("api_versions") or []:
         command += ["--api-versions", str(version)]
-    # JSON is YAML: helm reads it, and no value is written to a file or seen among the arguments.
-    return _run(command, json.dumps(values).encode(), "helm.chart " + chart, "helm", set(_secrets(values)))
+    # JSON is YAML: helm reads it, and no value appears in a file or among the arguments.
+    return _run(command, json.dumps(values).encode(), f"helm.chart {chart}", "helm", set(_secrets(values)))
 
 
 def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Collection[str] = ()) -> str:
-    environment = dict(os.environ, LC_ALL="C.UTF-8")
-    # What is rendered must not depend on a cluster that happens to be configured here.
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    # The output must not depend on the cluster that the environment is configured for.
     environment.pop("KUBECONFIG", None)
     try:
         done = subprocess.run(
-            list(command), input=given, capture_output=True, check=False, timeout=PATIENCE, env=environment
+            list(command), input=given, capture_output=True, check=False, timeout=TIMEOUT, env=environment
         )
     except subprocess.TimeoutExpired:
-        raise SourceError(["%s: %s did not end within %d seconds." % (what, name, PATIENCE)]) from None
+        raise InputError(f"{what}: {name} did not finish within {TIMEOUT} seconds.") from None
     except OSError as error:
-        raise SourceError([f"{what}: {command[0]} cannot be run: {error.strerror}."]) from None
+        raise InputError(f"{what}: {command[0]} cannot be run: {error.strerror}.") from None
     if done.returncode != 0:
-        told = done.stderr.decode(errors="replace")
+        output = done.stderr.decode(errors="replace")
         for secret in sorted(secrets, key=len, reverse=True):
-            told = told.replace(secret, MASK)
-        said = [line.strip() for line in told.splitlines() if line.strip()]
-        useful = [line for line in said if not line.startswith(("Use --debug", "level=", "WARNING"))]
-        told = " ".join(useful[-4:]) or "it says nothing (exit status %d)" % done.returncode
-        raise SourceError([f"{what}: {name} refuses: {re.sub('^(Error: |error: )', '', told)[:2000]}"])
+            output = output.replace(secret, MASK)
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        useful = [line for line in lines if not line.startswith(("Use --debug", "level=", "WARNING"))]
+        message = " ".join(useful[-4:]) or f"no error message (exit status {done.returncode})"
+        raise InputError(f"{what}: {name} failed: {re.sub('^(Error: |error: )', '', message)[:2000]}")
     return done.stdout.decode(errors="replace")
 
 
 def _secrets(values: Any, secret: bool = False) -> Iterator[str]:
-    """Values whose key says that they are secret."""
+    """Return the values whose key suggests that they are secret."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             yield from _secrets(value, secret or bool(SECRET_KEY.search(str(key))))
@@ -94,7 +93,7 @@ def _secrets(values: Any, secret: bool = False) -> Iterator[str]:
 
 
 def merge_values(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two sets of values as helm does: mappings key by key, anything else is replaced."""
+    """Merge two sets of values as helm does: mappings by key; anything else is replaced."""
     merged = dict(first)
     for key, value in then.items():
         before = merged.get(key)
@@ -104,11 +103,11 @@ def merge_values(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str,
 
 
 def chart_sources(text: str) -> dict[int, str]:
-    """Tell from which file of a chart the lines of helm's answer come: it says so in a comment before each document."""
+    """Return the file of the chart for each line of helm's output, from helm's comment before each document."""
     found: dict[int, str] = {}
     source = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("# Source: "):
-            source = line[len("# Source: ") :].strip()
+            source = line.removeprefix("# Source: ").strip()
         found[number] = source
     return found

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read every source of a release on the control node: objects and hooks, with all that is wrong in one list."""
+"""Read the sources of a release on the control node: objects and hooks, or all problems in one list."""
 
 from __future__ import annotations
 
@@ -12,78 +12,75 @@ from typing import Any
 
 from ...module_utils._kube.objects import defined_kinds
 from ...module_utils._release.chart_view import names_of
+from ..errors import InputError
 from . import files, programs, template_reader, yaml_reader
-from .checks import Source, check, opened, sort_out
-from .errors import SourceError
-from .plain import plain
+from .checks import Source, check, separate_hooks, unwrap_lists
+from .yaml_reader import plain
 
-# Asks the cluster for its version and the API versions that it serves.
-Ask = Callable[[], tuple[str, list[str]]]
+# Returns the version of the cluster and the API versions that it serves.
+QueryCluster = Callable[[], tuple[str, list[str]]]
 
-# A folder of templates may name them either way.
+# Files of a folder of templates may end in .j2 or not.
 TEMPLATES = (*(ending + ".j2" for ending in files.MANIFESTS), *files.MANIFESTS)
 
 
 @dataclass
 class Sources:
-    """What a release is made of."""
+    """The objects and hooks of a release."""
 
     objects: list[dict[str, Any]] = field(default_factory=list)
     hooks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass
 class Reader:
-    """Reads the sources that one task names."""
+    """Reads the sources of one task.
 
-    def __init__(
-        self, action: Any, task_vars: Mapping[str, Any], release: str, namespace: str, ask: Ask | None = None
-    ) -> None:
-        """Keep what reading needs.
+    :param action: the action plugin: its templar, its search path and its vault secrets are used.
+    :param release: name of the release, which charts see.
+    :param namespace: namespace of the objects that do not name one.
+    :param query_cluster: gets a chart's capabilities from the cluster; without it, charts see helm's defaults.
+    """
 
-        :param action: the action plugin: its templar, its search path and its vault are used.
-        :param release: name of the release, which charts see.
-        :param namespace: where objects live that name no namespace.
-        :param ask: asks the cluster what a chart wants to know; without it, charts see what helm itself knows.
-        """
-        self.action = action
-        self.task_vars = task_vars
-        self.release = release
-        self.namespace = namespace
-        self.ask = ask
-        self.warnings: list[str] = []
-        self.found: list[Source] = []
-        self.problems: list[str] = []
+    action: Any
+    task_vars: Mapping[str, Any]
+    release: str
+    namespace: str
+    query_cluster: QueryCluster | None = None
+    warnings: list[str] = field(default_factory=list)
+    found: list[Source] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def read(self, options: Mapping[str, Any]) -> Sources:
         """Read all of them.
 
-        :param options: those of :data:`source_options.SOURCE_OPTIONS`.
-        :raises SourceError: something cannot be read or does not fit together; every problem is told.
+        :param options: the options of :data:`source_options.SOURCE_OPTIONS`.
+        :raises InputError: a source cannot be read, or objects are invalid; all problems are reported.
         """
         for position, manifest in enumerate(options.get("manifests") or [], 1):
-            self._try(self._inline, manifest, "manifests[%d]" % position)
+            self._try(self._inline, manifest, f"manifests[{position}]")
         for path in options.get("files") or []:
             self._try(self._files, str(path))
         for position, template in enumerate(options.get("templates") or [], 1):
-            self._try(self._templates, template, "templates[%d]" % position)
+            self._try(self._templates, template, f"templates[{position}]")
         if options.get("kustomize"):
             self._try(self._kustomize, str(options["kustomize"]))
         if options.get("helm"):
             self._try(self._helm, options["helm"])
         if self.problems:
-            raise SourceError(self.problems)
-        sources = list(opened(self.found))
+            raise InputError(*self.problems)
+        sources = list(unwrap_lists(self.found))
         problems = list(check(sources, self.namespace))
         if problems:
-            raise SourceError(problems)
-        objects, hooks, warnings = sort_out(sources)
+            raise InputError(*problems)
+        objects, hooks, warnings = separate_hooks(sources)
         return Sources(objects, hooks, self.warnings + warnings)
 
     def _try(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
             function(*arguments)
-        except SourceError as error:
+        except InputError as error:
             self.problems += error.problems
 
     def _inline(self, manifest: Any, where: str) -> None:
@@ -96,10 +93,10 @@ class Reader:
         for one in value if isinstance(value, list) else [value]:
             self.found.append(Source(one, where))
 
-    def _text(self, text: str, origin: str, whose: str = "") -> None:
-        for document in yaml_reader.read(text, origin, whose):
-            for one in document.content if isinstance(document.content, list) else [document.content]:
-                self.found.append(Source(one, "%s, line %d%s" % (origin, document.line, " " + whose if whose else "")))
+    def _text(self, text: str, origin: str, output_of: str = "") -> None:
+        suffix = f" of the output of {output_of}" if output_of else ""
+        for document in yaml_reader.read(text, origin, output_of):
+            self._values(document.content, f"{origin}, line {document.line}{suffix}")
 
     def _files(self, path: str) -> None:
         for file in files.find(self.action, self.task_vars, path, "files", files.MANIFESTS):
@@ -110,12 +107,9 @@ class Reader:
         if isinstance(entry, Mapping):
             unknown = sorted(set(map(str, entry)) - {"path", "variables"})
             if unknown or not entry.get("path") or not isinstance(entry.get("variables") or {}, Mapping):
-                raise SourceError(
-                    [
-                        "{}: a template is a path, or a mapping with 'path' and 'variables' (a mapping){}.".format(
-                            where, "; it has {}".format(", ".join(unknown)) if unknown else ""
-                        )
-                    ]
+                extra = f"; unknown: {', '.join(unknown)}" if unknown else ""
+                raise InputError(
+                    f"{where}: must be a path, or a mapping with 'path' and 'variables' (a mapping){extra}."
                 )
             entry, variables = entry["path"], dict(entry.get("variables") or {})
         for file in files.find(self.action, self.task_vars, str(entry), "templates", TEMPLATES):
@@ -127,28 +121,23 @@ class Reader:
         if isinstance(made, (Mapping, list)):
             self._values(plain(made), shown(path))
         elif made is not None:
-            self._text(str(made), shown(path), "of what the template gives")
+            self._text(str(made), shown(path), "the template")
 
     def _kustomize(self, path: str) -> None:
-        folder = files.needle(self.action, path, "files")
+        folder = files.find_one(self.action, path, "files")
         if not os.path.isdir(folder):
-            raise SourceError([f"{folder}: kustomize takes a folder with a kustomization.yaml."])
+            raise InputError(f"{folder}: kustomize requires a folder with a kustomization.yaml.")
         text = programs.kustomize(folder)
-        for document in yaml_reader.read(text, shown(folder), "of what kustomize gives"):
+        for document in yaml_reader.read(text, shown(folder), "kustomize"):
             self._values(document.content, f"kustomize {shown(folder)}")
 
     def _helm(self, options: Mapping[str, Any]) -> None:
         chart = str(options["chart"])
         if not options.get("repository") and not chart.startswith("oci://"):
             try:
-                chart = files.needle(self.action, chart, "files")
-            except SourceError as error:
-                raise SourceError(
-                    [
-                        f"helm.chart: {problem} A chart of a repository needs helm.repository."
-                        for problem in error.problems
-                    ]
-                ) from None
+                chart = files.find_one(self.action, chart, "files")
+            except InputError as error:
+                raise InputError(f"helm.chart: {error} A chart in a repository requires helm.repository.") from None
         values: dict[str, Any] = {}
         for path in options.get("values_files") or []:
             values = programs.merge_values(values, self._values_file(str(path)))
@@ -160,21 +149,21 @@ class Reader:
     def _rendered(
         self, options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str
     ) -> list[tuple[Any, str]]:
-        """Render a chart for the cluster of the release. Give each document, and the template that it comes from."""
-        if options.get("kube_version") or self.ask is None:
+        """Render a chart with the capabilities of the cluster; return each document with the template that it comes from."""
+        if options.get("kube_version") or self.query_cluster is None:
             return self._render(options, chart, values, release)
-        version, served = self.ask()
+        version, served = self.query_cluster()
         if not version:
             self.warnings.append(
-                "This user may not ask the cluster for its version (/version), so that the chart sees the one that helm knows best. "
-                "Give helm.kube_version."
+                "The user is not allowed to read the version of the cluster (/version), so the chart sees helm's default version. "
+                "Set helm.kube_version."
             )
         seen = [*(options.get("api_versions") or []), *served]
         made = self._render(dict(options, kube_version=version, api_versions=seen), chart, values, release)
-        # What this release itself defines is served from then on: with it, the first run renders what the next ones do.
+        # The cluster will serve the kinds that this release defines: the first run renders what later runs do.
         contents = [source.content for source in self.found] + [content for content, _origin in made]
-        brought = names_of(defined_kinds(content for content in contents if isinstance(content, Mapping)))
-        more = [name for name in brought if name not in seen]
+        defined = names_of(defined_kinds(content for content in contents if isinstance(content, Mapping)))
+        more = [name for name in defined if name not in seen]
         if more:
             made = self._render(dict(options, kube_version=version, api_versions=seen + more), chart, values, release)
         return made
@@ -185,20 +174,20 @@ class Reader:
         text = programs.helm(options, chart, values, release, self.namespace)
         origins = programs.chart_sources(text)
         name = "chart " + shown(chart)
-        documents = yaml_reader.read(text, name, "of what helm gives")
+        documents = yaml_reader.read(text, name, "helm")
         return [(document.content, origins.get(document.line) or name) for document in documents]
 
     def _values_file(self, path: str) -> dict[str, Any]:
-        place = files.needle(self.action, path, "files")
+        place = files.find_one(self.action, path, "files")
         documents = yaml_reader.read(files.read_text(self.action, place), shown(place))
         if not documents:
             return {}
         if len(documents) > 1 or not isinstance(documents[0].content, dict):
-            raise SourceError([f"{shown(place)}: a file with values holds one mapping."])
+            raise InputError(f"{shown(place)}: a values file must contain one mapping.")
         return documents[0].content
 
 
 def shown(path: str) -> str:
-    """Give a path as a person would write it: relative where it is below the current folder."""
+    """Return a path relative to the current folder where it is below it."""
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative

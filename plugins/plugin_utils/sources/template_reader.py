@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jinja templates, rendered by Ansible's own templar; an error names the line, which the templar itself does not tell."""
+"""Render Jinja templates with Ansible's templar; an error names the line, which the templar itself does not report."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import jinja2
 from jinja2 import nodes
 
 from ...module_utils._kube.objects import MASK
-from .errors import SourceError
+from ..errors import InputError
 
 try:
     from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19 trusts the text of a template as it is
+except ImportError:  # ansible-core before 2.19 trusts every template
 
     def trust_as_template(value: str) -> str:
-        """Give the text."""
+        """Return the text."""
         return value
 
 
-# As ansible.builtin.template has them.
+# The defaults of ansible.builtin.template.
 OVERRIDES = {"trim_blocks": True, "lstrip_blocks": False}
-# Only tells where the parts of a template begin and end; Ansible's own environment is not for others since ansible-core 2.19.
+# Only parses templates; Ansible's own environment is private since ansible-core 2.19.
 SYNTAX = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], trim_blocks=True)
-# A template of more lines is not searched line by line for its error.
+# A longer template is not searched for the line of an error.
 MOST_LINES = 3000
 
 
@@ -38,9 +38,9 @@ def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, vari
 
     :param action: the action plugin, whose templar and search path are used.
     :param path: of the template, for messages and for what it includes.
-    :param variables: go before those of the task.
-    :returns: text, or what the template made where it is one expression.
-    :raises SourceError: the template is none, or fails; the message names the line, and no value.
+    :param variables: take precedence over those of the task.
+    :returns: the text, or the value of a template that is one expression.
+    :raises InputError: the template is invalid or fails; the message names the line, and no value.
     """
     places = [os.path.dirname(path), *(task_vars.get("ansible_search_path") or []), action._loader.get_basedir()]
     search = [place for base in places for place in (os.path.join(base, "templates"), base)]
@@ -57,40 +57,40 @@ def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, vari
 
     try:
         return attempt(text)
-    except Exception as error:  # whatever a filter or a lookup raises
+    except Exception as error:  # a filter or a lookup can raise anything
         place, message = explain(error, text, attempt)
-        raise SourceError([f"{path}, {place}: {message.rstrip('.')}."]) from None
+        raise InputError(f"{path}, {place}: {message.rstrip('.')}.") from None
 
 
 def _about(path: str) -> dict[str, Any]:
-    """The variables that every template has (C(ansible_managed), C(template_path) ...)."""
+    """Return the variables of every template (C(ansible_managed), C(template_path) ...)."""
     try:
         from ansible.template import generate_ansible_template_vars
 
         return generate_ansible_template_vars(path, fullpath=path)
-    except Exception:  # a part of Ansible's own that comes and goes; no manifest lives by it
+    except Exception:  # not part of Ansible's public API; manifests hardly need it
         return {"template_path": path, "ansible_managed": "Ansible managed"}
 
 
 def explain(error: BaseException, text: str, attempt: Callable[[str], Any]) -> tuple[str, str]:
-    """Say where a template fails, and why, without a value.
+    """Return where and why a template fails, without any value.
 
     :param attempt: renders a text; it is called with the beginning of the template, to find the line.
-    :returns: the place ("line 3"), and what is wrong.
+    :returns: the place ("line 3") and the message.
     """
     chain = list(_chain(error))
     for one in chain:
         if isinstance(one, jinja2.TemplateSyntaxError) and one.lineno:
             inside = f" of {one.name}" if one.name and one.name not in ("<template>", "<unknown>") else ""
-            return "line %d%s" % (one.lineno, inside), f"template error: {_first_line(one.message or 'syntax')}"
+            return f"line {one.lineno}{inside}", f"template error: {_first_line(one.message or 'syntax')}"
     missing = next((one for one in chain if isinstance(one, jinja2.TemplateNotFound)), None)
-    message = f"there is no template {missing.name} to include" if missing else _reason(chain, text)
+    message = f"the included template {missing.name} does not exist" if missing else _reason(chain, text)
     first, last = _lines(text, attempt)
     if first != last:
         hits = [line for line in _suspects(text, message) if first <= line <= last]
         if hits:
             first = last = hits[0]
-    place = "line %d" % first if first == last else "in lines %d to %d" % (first, last)
+    place = f"line {first}" if first == last else f"in lines {first} to {last}"
     return place, f"template error: {message}"
 
 
@@ -104,9 +104,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _reason(chain: list[BaseException], text: str) -> str:
     message = str(getattr(chain[0], "message", None) or chain[0]) or type(chain[0]).__name__
-    # ansible-core before 2.19 says this first, and repeats the whole template after the other.
+    # ansible-core before 2.19 starts with the one and repeats the whole template after the other.
     message = _first_line(message.replace("template error while templating string: ", "").partition(". String: ")[0])
-    # What a filter quotes can be a value; what the template itself says is none.
+    # What a filter quotes can be a value, unless it is part of the template.
     return re.sub(
         r"'[^']*'|\"[^\"]*\"", lambda match: match.group() if _known(match.group()[1:-1], text) else MASK, message
     )
@@ -125,7 +125,7 @@ def _first_line(message: str) -> str:
 
 
 def _lines(text: str, attempt: Callable[[str], Any]) -> tuple[int, int]:
-    """Find the first lines with which the template fails: its beginning is rendered, cut where no block is open."""
+    """Find the first lines with which the template fails, by rendering its beginning up to lines where no block is open."""
     lines = text.splitlines(keepends=True)
     if len(lines) > MOST_LINES:
         return 1, len(lines)
@@ -156,7 +156,7 @@ def _lines(text: str, attempt: Callable[[str], Any]) -> tuple[int, int]:
 
 
 def _suspects(text: str, message: str) -> list[int]:
-    """Lines in which the template uses what the message names."""
+    """Return the lines in which the template uses what the message names."""
     try:
         tree = SYNTAX.parse(text)
     except jinja2.TemplateSyntaxError:

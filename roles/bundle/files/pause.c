@@ -2,8 +2,8 @@
  * GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The program of a pod's sandbox: holds the pod's namespaces, and as process 1 of a shared process namespace
- * collects the children that others leave behind. With -v it tells its version and ends.
+ * The program of the pod sandbox: it holds the namespaces of the pod, and reaps orphaned processes when it is
+ * process 1 of a shared process namespace. With -v it prints its version and exits.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
+
+from harness.core import load_variables, trust_as_template
 
 ROLES = Path(__file__).parents[3] / "roles"
 FILES = ("cluster/defaults/main.yml", "kubernetes/defaults/main.yml", "kubernetes/vars/main.yml")
@@ -39,7 +41,7 @@ def value(name, host=None, **variables):
     loader = DataLoader()
     known = {"inventory_hostname": "w1", "groups": {"kube_control_plane": ["cp1"], "kube_worker": ["w1"]}}
     for path in FILES:
-        known.update(loader.load_from_file(str(ROLES / path), trusted_as_template=True))
+        known.update(load_variables(ROLES / path))
     known.update(variables, kube_host={**HOST, **(host or {})})
     return Templar(loader=loader, variables=known).template(trust_as_template("{{ " + name + " }}"))
 

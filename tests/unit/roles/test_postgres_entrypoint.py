@@ -154,7 +154,7 @@ def test_a_folder_of_other_things_is_left_alone(container: Container) -> None:
     assert container.start(POSTGRES_PASSWORD="x").returncode == 0
     (container.data / "PG_VERSION").unlink()
     done = container.start(POSTGRES_PASSWORD="x")
-    assert done.returncode == 1 and "holds base and no database (PG_VERSION)" in done.stderr
+    assert done.returncode == 1 and "contains base but no database (PG_VERSION)" in done.stderr
     assert (container.data / "base").exists()
 
 

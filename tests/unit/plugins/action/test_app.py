@@ -18,7 +18,7 @@ from ansible_collections.slipway.kube.plugins.action import app
 from ansible_collections.slipway.kube.plugins.plugin_utils.app import files
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
-from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import BadApp
+from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 
 WEB = {"name": "web", "namespace": "shop", "image": "web:1"}
 
@@ -88,8 +88,9 @@ def test_absence_needs_a_name_only(run) -> None:
 def test_everything_that_is_wrong_is_told_before_anything_is_sent(run) -> None:
     result, sent = run(**WEB, timeout="soon", ingres={}, host="web.example.com", replica=2, args="x")
     assert result["failed"] and not sent
-    assert result["msg"].startswith("The application web is not applied:\n- ")
-    assert [problem.partition(":")[0] for problem in result["problems"]] == [
+    assert result["msg"].startswith("The description of the application web is invalid:\n- ")
+    problems = [problem.replace("<class 'str'>", "str") for problem in result["problems"]]  # ansible-core before 2.19
+    assert [problem.partition(":")[0] for problem in problems] == [
         "ingres",
         "replica",
         "host",
@@ -137,7 +138,7 @@ def test_files_that_are_not_there_are_all_named(run, tmp_path) -> None:
         "config_files[/etc/b]",
         "config_maps.c.k",
     ]
-    assert "is a folder; name its files one by one." in result["problems"][1]
+    assert "is a folder. List its files one by one." in result["problems"][1]
 
 
 def test_a_template_is_rendered_with_the_variables_of_the_task(monkeypatch, tmp_path) -> None:
@@ -158,5 +159,5 @@ def test_a_template_is_rendered_with_the_variables_of_the_task(monkeypatch, tmp_
 
 
 def test_what_a_description_may_not_hold(run) -> None:
-    with pytest.raises(BadApp, match="payload: there is no such field"):
+    with pytest.raises(InputError, match="payload: unknown field"):
         app.sort_arguments({**WEB, "payload": "x"})

@@ -9,9 +9,9 @@ import json
 import shutil
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.slipway.kube.plugins.modules import lab_keys
+from harness.core import patch_module_args
 
 CP1 = {"name": "cp1", "address": "10.123.0.11"}
 W1 = {"name": "w1", "address": "10.123.0.21"}

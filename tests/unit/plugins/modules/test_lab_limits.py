@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.slipway.kube.plugins.modules import lab_limits
+from harness.core import patch_module_args
 
 
 @pytest.fixture

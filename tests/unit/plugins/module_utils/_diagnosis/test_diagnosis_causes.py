@@ -67,7 +67,11 @@ def test_a_pull_secret_that_is_not_there(there: list[str], named: bool) -> None:
         }
     )
     assert found.fault == "image_pull_denied"
-    assert ("Create Secret shop/registry-login" in found.advice) == named == ("not there" in found.title)
+    assert (
+        ("Create Secret shop/registry-login" in found.advice)
+        == named
+        == ("of imagePullSecrets does not exist" in found.title)
+    )
 
 
 def test_a_storage_driver_that_does_not_run_on_the_node() -> None:
@@ -78,9 +82,9 @@ def test_a_storage_driver_that_does_not_run_on_the_node() -> None:
         "error",
         "Deployment shop/web",
     )
-    assert "runs on no node" in found.title and "disks.example.com" in found.evidence[0]
+    assert "is not registered on any node" in found.title and "disks.example.com" in found.evidence[0]
     lists["Node"][1]["metadata"]["annotations"] = {"csi.volume.kubernetes.io/nodeid": '{"disks.example.com":"w2"}'}
-    assert "does not run on node w1" in first(lists).title
+    assert "is not registered on node w1" in first(lists).title
     lists["Node"][0]["metadata"]["annotations"] = {"csi.volume.kubernetes.io/nodeid": '{"disks.example.com":"w1"}'}
     assert all(finding.fault != "storage_driver_missing" for finding in findings_of(lists))
 
@@ -89,7 +93,7 @@ def test_a_key_that_a_volume_asks_for() -> None:
     said = 'MountVolume.SetUp failed for volume "settings" : configmap references non-existent config key: app.cnf'
     made = pod(state=waiting("ContainerCreating"), spec={"volumes": [CONFIG]})
     found = first({**deployment(0), "Pod": [made], "Event": [event("Pod", "web-1-a", "FailedMount", said)]})
-    assert found.title == "key app.cnf, which its volume settings asks for, is not in ConfigMap shop/settings"
+    assert found.title == "key app.cnf, which volume settings references, does not exist in ConfigMap shop/settings"
 
 
 def test_a_folder_that_is_mounted_over_a_file() -> None:
@@ -117,7 +121,7 @@ def test_a_claim_for_one_pod_names_the_pod_that_has_it() -> None:
     holder = pod(spec={"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]})
     found = first({**deployment(1, 2), **bound(""), "Pod": [holder, late], "Node": [node("w1")]})
     assert (found.fault, str(found.object)) == ("claim_in_use", "Deployment shop/web")
-    assert "pod shop/web-1-a has it" in found.title and "Recreate" in found.advice
+    assert "in use by pod shop/web-1-a" in found.title and "Recreate" in found.advice
 
 
 def test_a_volume_on_a_node_that_is_not_there() -> None:
@@ -128,10 +132,10 @@ def test_a_volume_on_a_node_that_is_not_there() -> None:
     made = claiming(conditions=scheduled, containerStatuses=[], spec={"nodeName": ""})
     lists = {**deployment(0), **volume, "Pod": [made], "Node": [node("w1")]}
     found = first(lists)
-    assert found.fault == "unschedulable_volume" and "volume v of its claim data is on no node" in found.title
+    assert found.fault == "unschedulable_volume" and "volume v of claim data is available on no node" in found.title
     assert "kubernetes.io/hostname In w9" in found.evidence[-1]
     rule["values"] = ["w1"]
-    assert "is on node w1, which does not take the pod" in first(lists).title
+    assert "is available on node w1, which rejects the pod" in first(lists).title
 
 
 def test_a_script_without_an_interpreter_is_no_other_architecture() -> None:
@@ -198,7 +202,11 @@ def test_a_probe_asks_a_port_by_a_name_that_none_has(port: Any, unknown: bool) -
     parts = {"ports": [{"name": "web", "containerPort": 8080}], "readinessProbe": {"httpGet": {"port": port}}}
     found = first({**deployment(0), "Pod": [pod(state={"ready": False}, container=parts)]})
     assert found.fault == "readiness_fails"
-    assert ("asks port http, and none of its ports" in found.title) == unknown == ("web (8080)" in found.advice)
+    assert (
+        ("uses port http, but the container has no port with that name" in found.title)
+        == unknown
+        == ("web (8080)" in found.advice)
+    )
 
 
 def test_the_service_of_a_stateful_set() -> None:
@@ -215,7 +223,10 @@ def test_the_service_of_a_stateful_set() -> None:
     assert findings_of({"StatefulSet": [made]}) == []
 
 
-@pytest.mark.parametrize(("offered", "title"), [(None, "no node offers example.com/gpu"), ("1", "no node has room")])
+@pytest.mark.parametrize(
+    ("offered", "title"),
+    [(None, "no node provides the resource example.com/gpu"), ("1", "no node has enough free resources")],
+)
 def test_a_device_that_no_node_offers(offered: str | None, title: str) -> None:
     said = "0/1 nodes are available: 1 Insufficient example.com/gpu. preemption: 0/1 nodes are available."
     scheduled = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said}]
@@ -241,7 +252,7 @@ def test_the_only_node_that_fits_is_cordoned() -> None:
     nodes[2]["spec"] = {"taints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]}
     found = first({**deployment(0), "Pod": [made], "Node": nodes})
     assert found.fault == "unschedulable_cordoned" and "kubectl uncordon w1" in found.advice
-    assert found.title == "every node that fits is cordoned: w1"
+    assert found.title == "all suitable nodes are cordoned: w1"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, coredns
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.certificates import (
     DAY,
-    judged,
+    certificate_findings,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.control_plane import ControlPlane, cluster_domain
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ports import verify_ports
@@ -53,7 +53,9 @@ def test_the_end_of_a_certificate_is_read() -> None:
 
 @pytest.mark.parametrize(("days", "severity"), [(-1, "error"), (3, "error"), (20, "warning"), (31, None), (300, None)])
 def test_certificates_near_their_end(days: float, severity: str | None) -> None:
-    found = judged(Reference("v1", "Node", "", "w1"), "the kubelet of node w1", NOW + days * DAY + 60, NOW)
+    found = certificate_findings(
+        Reference("v1", "Node", "", "w1"), "the kubelet of node w1", NOW + days * DAY + 60, NOW
+    )
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     if found:
         assert "kubelet.crt" in found[0].advice and "notAfter: 2027-" in found[0].evidence[0]
@@ -170,9 +172,9 @@ def test_members_of_etcd_are_counted() -> None:
 
     view = view_of({"Pod": [member("etcd-a", True), member("etcd-b", False), member("etcd-c", True)]})
     (finding,) = ControlPlane(Cluster(), view)._etcd()  # type: ignore[arg-type]
-    assert finding.fault == "etcd_member" and "2 of 3 are, and 2 must be" in finding.title
+    assert finding.fault == "etcd_member" and "2 of 3 members are ready, 2 are required" in finding.title
     outside = ControlPlane(Cluster(), view_of({}))  # type: ignore[arg-type]
-    assert outside._etcd() == [] and "members of etcd" in outside.unseen
+    assert outside._etcd() == [] and "etcd members" in outside.unseen
 
 
 def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.MonkeyPatch) -> None:

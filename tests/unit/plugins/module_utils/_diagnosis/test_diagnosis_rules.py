@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.images import image_fault, registry_of
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.nodes import versions
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.schedules import never
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.jobs import never_matches
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.nodes import version_skew
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.scheduling import decisive, refusals
 from ansible_collections.slipway.kube.plugins.module_utils._kube.quantities import amount, name_amount, requests_of
 
@@ -313,7 +313,7 @@ def test_a_cron_job_that_has_succeeded_since_is_well() -> None:
     ],
 )
 def test_schedules_that_never_come(schedule: str, is_never: bool) -> None:
-    assert never(schedule) == is_never
+    assert never_matches(schedule) == is_never
 
 
 def test_the_reason_that_a_person_can_do_something_about() -> None:
@@ -373,8 +373,8 @@ def test_room_is_measured_in_what_pods_ask_for() -> None:
         ],
     }
     (finding,) = findings_of(lists)
-    assert "the pod asks for cpu 1500m, memory 1024Mi" in finding.evidence
-    assert "most cpu free: cpu 500m on node w1" in finding.evidence
+    assert "the pod requests cpu 1500m, memory 1024Mi" in finding.evidence
+    assert "most free cpu: cpu 500m on node w1" in finding.evidence
 
 
 def test_amounts() -> None:
@@ -497,7 +497,7 @@ def test_a_webhook_whose_pods_crash_is_a_consequence() -> None:
 def test_version_skew(kubelet: str, server: str, wrong: bool) -> None:
     old = node("w1")
     old["status"]["nodeInfo"]["kubeletVersion"] = kubelet
-    assert bool(versions(view_of({"Node": [old]}), server)) == wrong
+    assert bool(version_skew(view_of({"Node": [old]}), server)) == wrong
 
 
 def test_dns_is_down_for_the_reason_that_its_pods_have() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import waiting as watching
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain import explain
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, SOURCES, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain import explain_faults
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import PAGE, read_kind
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.sources import SOURCES
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting import Watch
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
@@ -54,7 +55,7 @@ def test_what_has_no_readiness_is_looked_at_once() -> None:
     assert waited.look().ready == [settings, web]
     cluster.lists.clear()
     assert waited.look().ready == [settings, web]
-    assert watch(cluster, settings).look().waiting == [(settings, "it is gone")]
+    assert watch(cluster, settings).look().waiting == [(settings, "it no longer exists")]
 
 
 def test_an_image_that_is_not_there_ends_the_wait_at_once() -> None:
@@ -190,7 +191,7 @@ def test_an_address_is_waited_for_only_where_something_gives_addresses() -> None
     assert watch(Cluster({"Service": [balanced, other]}), name).look().ready == [name]
     other["status"] = {"loadBalancer": {"ingress": [{"ip": "10.0.0.9"}]}}
     outlook = watch(Cluster({"Service": [balanced, other]}), name).look()
-    assert outlook.waiting == [(name, "nothing has given it an address yet")] and not outlook.hopeless
+    assert outlook.waiting == [(name, "no address has been assigned to it yet")] and not outlook.hopeless
 
 
 def test_a_job_is_hopeless_when_it_has_failed_and_not_before() -> None:
@@ -228,14 +229,14 @@ def test_explaining_names_the_root_with_its_last_words_and_hides_secrets() -> No
     cluster.texts[log] = (
         "starting with canary-7f3a\npassword=hunter22 rejected\npostgres://app:s3cr3t@db/x\n\nFATAL: no\n"
     )
-    (finding,) = explain(cluster, [Reference("v1", "Service", "shop", "web")], path, True, ["canary-7f3a"])
+    (finding,) = explain_faults(cluster, [Reference("v1", "Service", "shop", "web")], ["canary-7f3a"])
     assert finding.fault == "crash_loop" and finding.object == WEB
     assert finding.logs[-1] == "FATAL: no" and len(finding.logs) == 4
     text = "\n".join(finding.text())
     assert "canary" not in text and "hunter22" not in text and "s3cr3t" not in text and "password=********" in text
-    assert explain(cluster, [Reference("v1", "Service", "shop", "other")], path) == []
+    assert explain_faults(cluster, [Reference("v1", "Service", "shop", "other")]) == []
     cluster.texts[log] = ApiError(403, "Forbidden", "no logs for you")
-    assert explain(cluster, [WEB], path)[0].logs == []
+    assert explain_faults(cluster, [WEB])[0].logs == []
 
 
 def test_lists_are_read_page_by_page_and_trimmed() -> None:

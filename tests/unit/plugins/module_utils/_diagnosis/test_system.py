@@ -61,8 +61,9 @@ def daemon_set(name: str, ready: int, wanted: int = 2) -> dict[str, Any]:
 
 
 def pod(name: str, app: str = "", ready: bool = True, phase: str = "Running", owned: bool = False) -> dict[str, Any]:
-    """A pod in kube-system."""
-    owners = [{"controller": True, "kind": "DaemonSet", "name": "x", "apiVersion": "apps/v1"}] if owned else []
+    """A pod in kube-system, of DaemonSet *app* if that is given."""
+    owner = {"controller": True, "kind": "DaemonSet", "name": app or "x", "apiVersion": "apps/v1"}
+    owners = [owner] if app or owned else []
     return {
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "kube-system", "labels": {"app": app}, "ownerReferences": owners},
@@ -106,11 +107,86 @@ def test_system_pods_are_judged_by_their_workloads_and_by_themselves() -> None:
     )
     assert len(late) == 1 and not hopeless
     assert late[0].startswith(
-        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready, 1 available.\n  the kubelet of node w1 has said nothing of it"
+        "DaemonSet kube-system/kube-proxy: 2 of 2 pods updated, 1 ready, 1 available.\n  the kubelet of node w1 has not reported any status of the pod"
     )
     static = system_problems([], [pod("etcd-cp1", ready=False, phase="Pending")], [])[0]
     assert static[0].startswith("Pod kube-system/etcd-cp1: not ready\n  the kubelet of node w1")
     assert system_problems([], [pod("old", phase="Failed", ready=False, owned=True)], []) == ([], False)
+
+
+def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A workload of generation 2."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": {"name": "web", "namespace": "n", "generation": 2, "uid": "w"},
+        "spec": spec,
+        "status": status,
+    }
+
+
+def pod_of(
+    kind: str, name: str, ready: bool = False, revision: str = "1", created: str = "2026-01-01"
+) -> dict[str, Any]:
+    """A pod of workload web, whose image does not exist unless it is ready."""
+    state = {} if ready else {"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
+    label = "pod-template-hash" if kind == "Deployment" else "controller-revision-hash"
+    maker = {"kind": "ReplicaSet", "name": f"web-{revision}"} if kind == "Deployment" else {"kind": kind, "name": "web"}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "n",
+            "labels": {label: revision},
+            "creationTimestamp": f"{created}T00:00:00Z",
+            "ownerReferences": [{"controller": True, "apiVersion": "apps/v1", **maker}],
+        },
+        "spec": {"nodeName": "w1", "containers": [{"name": "app"}]},
+        "status": {
+            "phase": "Pending",
+            "conditions": [{"type": "Ready", "status": str(ready)}, {"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": [{"name": "app", "image": "r/app:1", "ready": ready, **state}],
+        },
+    }
+
+
+def deployment_of(updated: int, wanted: int = 2) -> dict[str, Any]:
+    """Deployment web that is not available."""
+    return workload("Deployment", {"observedGeneration": 2, "updatedReplicas": updated}, replicas=wanted)
+
+
+def test_a_workload_is_explained_by_its_pods_or_by_why_there_are_none() -> None:
+    both = [pod_of("Deployment", "a"), pod_of("Deployment", "b")]
+    (text,), hopeless = system_problems([deployment_of(2)], both, [])
+    lines = text.split("\n")
+    assert lines[0] == "Deployment n/web: 2 of 2 replicas updated, 0 ready, 0 available." and hopeless
+    assert lines[1] == "  container app: image r/app:1 was not found in the registry (2 pods)."
+    assert lines[2].startswith("    pod n/a on w1, container app: ErrImagePull") and "push the image" in lines[3]
+    half = [both[0], pod_of("Deployment", "b", ready=True)]
+    assert not system_problems([deployment_of(2)], half, [])[1]
+    daemons = workload("DaemonSet", {"observedGeneration": 2, "desiredNumberScheduled": 2})
+    assert system_problems([daemons], [pod_of("DaemonSet", "a"), pod_of("DaemonSet", "b", ready=True)], [])[1]
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small, x"}
+    daemons["status"]["conditions"] = [refused]
+    assert "exceed ResourceQuota small of the namespace" in system_problems([daemons], [], [])[0][0].split("\n")[1]
+
+
+def test_only_pods_of_the_newest_revision_count() -> None:
+    old = pod_of("Deployment", "old", ready=True, revision="0")
+    new = pod_of("Deployment", "new", revision="1", created="2026-02-01")
+    assert system_problems([deployment_of(1, 1)], [old, new], [])[1]
+    broken, healthy = pod_of("Deployment", "old", revision="0"), pod_of("Deployment", "new", True, "1", "2026-02-01")
+    assert system_problems([deployment_of(1, 1)], [broken, healthy], []) == (
+        ["Deployment n/web: 1 of 1 replicas updated, 0 ready, 0 available."],
+        False,
+    )
+
+
+def test_what_needs_no_explanation() -> None:
+    gone = pod_of("Deployment", "a")
+    gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    found = system_problems([deployment_of(1, 1)], [gone, pod_of("Deployment", "b", ready=True)], [])
+    assert found == (["Deployment n/web: 1 of 1 replicas updated, 0 ready, 0 available."], False)
 
 
 def test_the_network_is_known_by_its_daemon_set() -> None:

@@ -48,7 +48,7 @@ def test_a_token_is_fetched_and_fetched_again(tmp_path: Path) -> None:
     }
     found = read_credentials(config, plugin=credential_plugin.run)
     assert found.token == "t-1" and found.renew is not None and found.renew() == "t-2"
-    with pytest.raises(KubeconfigError, match="through 'exec'"):
+    with pytest.raises(KubeconfigError, match="with 'exec'"):
         read_credentials(config)
     # beside the kubeconfig: the path of the program is relative to it
     config["users"] = [{"name": "u", "user": {"exec": program("./login")}}]
@@ -80,11 +80,11 @@ def test_the_program_sees_arguments_environment_and_cluster(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("echo not logged in >&2; echo c4n4ry; exit 3", "ended with 3: not logged in"),
-        ("exit 1", "ended with 1: it says no more"),
-        ("echo c4n4ry", "answers no ExecCredential"),
-        (f"echo '{answer()}'", "answers no ExecCredential"),
-        ("echo '[]'", "answers no ExecCredential"),
+        ("echo not logged in >&2; echo c4n4ry; exit 3", "exited with code 3: not logged in"),
+        ("exit 1", "exited with code 1: it printed no error"),
+        ("echo c4n4ry", "did not return an ExecCredential"),
+        (f"echo '{answer()}'", "did not return an ExecCredential"),
+        ("echo '[]'", "did not return an ExecCredential"),
     ],
 )
 def test_a_program_that_does_not_help_is_told(tmp_path: Path, text: str, told: str) -> None:
@@ -94,7 +94,7 @@ def test_a_program_that_does_not_help_is_told(tmp_path: Path, text: str, told: s
 
 
 def test_a_program_that_is_not_there_tells_how_to_get_it() -> None:
-    with pytest.raises(KubeconfigError, match=r"'no-such-login', which is not here. Get it from x"):
+    with pytest.raises(KubeconfigError, match=r"'no-such-login' of the kubeconfig is not installed. Get it from x"):
         credential_plugin.run(program("no-such-login", installHint="Get it\n from x"), CLUSTER, "")
-    with pytest.raises(KubeconfigError, match=r"speaks client.authentication.k8s.io/v1alpha1; known are"):
+    with pytest.raises(KubeconfigError, match=r"uses apiVersion client.authentication.k8s.io/v1alpha1; supported are"):
         credential_plugin.run({"apiVersion": "client.authentication.k8s.io/v1alpha1", "command": "x"}, CLUSTER, "")

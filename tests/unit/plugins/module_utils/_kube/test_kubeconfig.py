@@ -66,10 +66,10 @@ def test_another_context_can_be_named() -> None:
     ("content", "context", "says"),
     [
         ({}, None, "no current context"),
-        (config(), "three", "no context named 'three'; it has: one, two"),
-        (dict(config(), clusters=[]), None, "no cluster named 'c'; it has: none"),
-        (dict(config(), clusters=[{"name": "c", "cluster": {"server": "10.0.0.1"}}]), None, "no usable server address"),
-        (config(exec={"command": "login"}), None, "through 'exec'"),
+        (config(), "three", "no context named 'three'. It has: one, two"),
+        (dict(config(), clusters=[]), None, "no cluster named 'c'. It has: none"),
+        (dict(config(), clusters=[{"name": "c", "cluster": {"server": "10.0.0.1"}}]), None, "is not a URL"),
+        (config(exec={"command": "login"}), None, "with 'exec'"),
         (config(**{"client-key-data": "?"}), None, "client-key-data is not valid base64"),
     ],
 )

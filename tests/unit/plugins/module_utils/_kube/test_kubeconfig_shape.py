@@ -90,9 +90,11 @@ def test_what_is_wrong_is_named_by_its_path_and_without_its_value() -> None:
     wrong = config({"token": [CANARY], "exec": CANARY, "as-user-extra": {"a": CANARY}})
     with pytest.raises(KubeconfigError) as caught:
         read_credentials(wrong)
-    assert "users[0].user.token is a list, not text; users[0].user.exec is text, not a mapping" in str(caught.value)
+    assert "users[0].user.token is a list, not a string; users[0].user.exec is a string, not a mapping" in str(
+        caught.value
+    )
     wrong = config({"as": "x", "as-user-extra": {"a": CANARY}})
-    with pytest.raises(KubeconfigError, match=r"users\[0\].user.as-user-extra.a is text, not a list") as caught:
+    with pytest.raises(KubeconfigError, match=r"users\[0\].user.as-user-extra.a is a string, not a list") as caught:
         read_credentials(wrong)
     assert CANARY not in str(caught.value)
 
@@ -101,7 +103,7 @@ def test_what_is_wrong_is_named_by_its_path_and_without_its_value() -> None:
     "text", [f"apiVersion: v1\nusers: [{{user: {{token: {CANARY}}}}}]\n", f'{{"token": "{CANARY}"}}']
 )
 def test_the_text_of_a_kubeconfig_is_refused_and_not_told(text: str) -> None:
-    with pytest.raises(KubeconfigError, match="given the text of a kubeconfig") as caught:
+    with pytest.raises(KubeconfigError, match="contains the text of a kubeconfig") as caught:
         auth.connect({"kubeconfig": text}, lambda _name: None)
     assert CANARY not in str(caught.value)
     assert auth.secrets({"kubeconfig": text}) == {text} and auth.secrets({"kubeconfig": "/a/path"}) == set()
@@ -122,6 +124,6 @@ def test_a_token_that_was_read_from_a_file_works_with_its_end_of_line() -> None:
 
 @pytest.mark.parametrize("option", [{"host": "https://h:x"}, {"host": "http://["}, {"proxy": f"http://u:{CANARY}@["}])
 def test_an_address_that_is_none_is_refused(option: dict[str, str]) -> None:
-    with pytest.raises(KubeconfigError, match="see its brackets and its port") as caught:
+    with pytest.raises(KubeconfigError, match="check its brackets and its port") as caught:
         auth.connect({"host": "https://h", **option}, lambda _name: None)
     assert CANARY not in str(caught.value)

@@ -71,16 +71,19 @@ def test_lists_are_opened_and_empty_documents_left_out() -> None:
 @pytest.mark.parametrize(
     ("contents", "says"),
     [
-        (["text"], "Object 1 is str, not a mapping"),
+        (["text"], "Object 1 is str instead of a mapping"),
         ([{"kind": "A", "metadata": {}}], r"Object 1 \(A \) lacks apiVersion, metadata.name"),
         ([some("A"), some("A")], "Objects 1 and 2 are both A x"),
         ([some("A", api_version="apps/v1"), some("A", api_version="apps/v1beta1")], "both"),
         (
             [{"kind": "A", "apiVersion": "v1", "metadata": ["x"]}],
-            r"lacks metadata.name.\n.*has list in metadata, not a mapping",
+            r"lacks metadata.name.\n.*has list in metadata instead of a mapping",
         ),
-        ([some("A", api_version=["v1"])], r"Object 1 \(A x\) has list in apiVersion, not text"),
-        ([some("A", name=5), some({"a": 1})], r"has int in metadata.name, not text.\nObject 2 .* has dict in kind"),
+        ([some("A", api_version=["v1"])], r"Object 1 \(A x\) has list in apiVersion instead of a string"),
+        (
+            [some("A", name=5), some({"a": 1})],
+            r"has int in metadata.name instead of a string.\nObject 2 .* has dict in kind",
+        ),
         ([{"kind": "A", "apiVersion": "v1", "metadata": {"name": "x", "namespace": 7}}], "int in metadata.namespace"),
     ],
 )
@@ -145,7 +148,7 @@ def test_objects_are_placed_in_their_namespace() -> None:
     assert "namespace" not in plain["metadata"]
     with pytest.raises(
         BadObject,
-        match="Deployment x: the cluster serves no kind Deployment of extensions/v1beta1; it serves this kind as apps/v1",
+        match="Deployment x: the cluster does not serve kind Deployment of extensions/v1beta1; it serves this kind as apps/v1",
     ):
         place([some("Deployment", api_version="extensions/v1beta1")], kinds, "web")
     with pytest.raises(BadObject, match="its CustomResourceDefinition is missing"):

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.wait import explain_workload
 from ansible_collections.slipway.kube.plugins.module_utils._kube.readiness import (
     is_waited_for,
-    newest_only,
     readiness,
     selector_query,
 )
@@ -62,19 +60,19 @@ LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExc
     ("content", "why"),
     [
         (workload("Deployment", ALL, replicas=3), ""),
-        (workload("Deployment", dict(ALL, observedGeneration=1), replicas=3), "not seen the newest version"),
-        (workload("Deployment", {}, replicas=0), "not seen it yet"),
+        (workload("Deployment", dict(ALL, observedGeneration=1), replicas=3), "not observed the latest generation"),
+        (workload("Deployment", {}, replicas=0), "not observed it yet"),
         (workload("Deployment", dict(ALL, updatedReplicas=1), replicas=3), "1 of 3 replicas updated, 3 ready"),
         (workload("Deployment", dict(ALL, replicas=4), replicas=3), "1 old replicas"),
         (workload("DaemonSet", EACH), ""),
         (workload("DaemonSet", dict(EACH, numberReady=2)), "3 of 3 pods updated, 2 ready"),
-        (workload("DaemonSet", {}), "not seen it yet"),
+        (workload("DaemonSet", {}), "not observed it yet"),
         (workload("DaemonSet", dict(EACH, numberAvailable=0)), "0 available"),
         (workload("DaemonSet", dict(EACH, updatedNumberScheduled=1), updateStrategy={"type": "OnDelete"}), ""),
         (workload("Deployment", dict(ALL, readyReplicas=0, conditions=[LATE]), replicas=3), "progress deadline"),
         (workload("Deployment", dict(ALL, availableReplicas=2), replicas=3), "2 available"),
         (workload("ReplicaSet", dict(ALL, readyReplicas=1), replicas=3), "1 of 3 replicas ready"),
-        (workload("StatefulSet", dict(ALL, replicas=4), replicas=3), "1 replicas too many"),
+        (workload("StatefulSet", dict(ALL, replicas=4), replicas=3), "1 surplus replicas"),
         (
             workload(
                 "StatefulSet",
@@ -142,43 +140,6 @@ def test_selectors_as_the_api_takes_them() -> None:
     content = {"spec": {"selector": {"matchLabels": {"b": "2", "a": "1"}, "matchExpressions": rules}}}
     assert selector_query(content) == "a=1,b=2,tier in (a,b),!old,new,x notin (1)"
     assert selector_query({"spec": {}}) is None
-
-
-def test_only_pods_of_the_newest_revision_count() -> None:
-    old, new = pod(name="old"), pod(name="new")
-    old["metadata"]["labels"] = {"pod-template-hash": "0"}
-    new["metadata"]["creationTimestamp"] = "2026-02-01T00:00:00Z"
-    assert newest_only([old, new]) == [new]
-    assert newest_only([]) == []
-
-
-def missing(name: str) -> dict[str, Any]:
-    """A pod whose image is not there."""
-    return pod({"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}, name=name)
-
-
-def test_a_workload_is_explained_by_its_pods_or_by_why_there_are_none() -> None:
-    deployment = workload("Deployment", {}, replicas=2)
-    lines, hopeless = explain_workload(deployment, "0 of 2", [missing("a"), missing("b")], [])
-    assert lines[0] == "Deployment n/web: 0 of 2." and hopeless
-    assert lines[1] == "  container app: image r/app:1 was not found in the registry (2 pods)."
-    assert lines[2].startswith("    pod n/a on w1, container app: ErrImagePull") and "push the image" in lines[3]
-    assert not explain_workload(deployment, "1 of 2", [missing("a"), pod(ready=True, name="b")], [])[1]
-    assert explain_workload(workload("DaemonSet", {}), "1 of 2", [missing("a"), pod(ready=True, name="b")], [])[1]
-    refused = workload(
-        "DaemonSet",
-        {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small, x"}]},
-    )
-    assert "quota small of the namespace" in explain_workload(refused, "0 of 1", [], [])[0][1]
-
-
-def test_what_needs_no_explanation() -> None:
-    gone = missing("a")
-    gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert explain_workload(workload("Deployment", {}), "x", [gone, pod(ready=True)], []) == (
-        ["Deployment n/web: x."],
-        False,
-    )
 
 
 @pytest.mark.parametrize(

@@ -104,56 +104,56 @@ def test_a_good_object_has_no_problems_and_each_group_is_read_once() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        ("spec/replica", 3, "spec.replica is not a field that Kubernetes knows; did you mean spec.replicas?"),
+        ("spec/replica", 3, "spec.replica is not a known field; did you mean spec.replicas?"),
         (
             FIRST + "imagepullpolicy",
             "Always",
-            TOLD + f"imagepullpolicy is not a field that Kubernetes knows; did you mean {TOLD}imagePullPolicy?",
+            TOLD + f"imagepullpolicy is not a known field; did you mean {TOLD}imagePullPolicy?",
         ),
         (
             "spec/containers",
             [],
-            "spec.containers is not a field that Kubernetes knows; did you mean spec.template.spec.containers?",
+            "spec.containers is not a known field; did you mean spec.template.spec.containers?",
         ),
-        ("replicas", 3, "replicas is not a field that Kubernetes knows; did you mean spec.replicas?"),
-        ("spec/replicas", "3", "spec.replicas is text, where a whole number belongs. Leave out the quotes."),
-        ("spec/replicas", True, "spec.replicas is a truth value, where a whole number belongs."),
-        ("spec/replicas", 1.5, "spec.replicas is a number, where a whole number belongs."),
-        (FIRST + "args", "one", TOLD + "args is text, where a list belongs."),
-        (FIRST + "args", ["a", 5], TOLD + "args[1] is a number, where text belongs. Put it into quotes."),
-        (FIRST + "env", {"A": "b"}, TOLD + "env is a mapping, where a list belongs."),
+        ("replicas", 3, "replicas is not a known field; did you mean spec.replicas?"),
+        ("spec/replicas", "3", "spec.replicas is a string, but must be an integer. Remove the quotes."),
+        ("spec/replicas", True, "spec.replicas is a boolean, but must be an integer."),
+        ("spec/replicas", 1.5, "spec.replicas is a number, but must be an integer."),
+        (FIRST + "args", "one", TOLD + "args is a string, but must be a list."),
+        (FIRST + "args", ["a", 5], TOLD + "args[1] is a number, but must be a string. Quote the value."),
+        (FIRST + "env", {"A": "b"}, TOLD + "env is a mapping, but must be a list."),
         (
             FIRST + "imagePullPolicy",
             "Allways",
-            TOLD + "imagePullPolicy is 'Allways', which is none of Always, IfNotPresent, Never; did you mean Always?",
+            TOLD + "imagePullPolicy is 'Allways', but must be one of Always, IfNotPresent, Never; did you mean Always?",
         ),
         (FIRST + "name", None, TOLD + "name is missing."),
         (
             FIRST + "resources/limits",
             {"cpu": []},
-            TOLD + "resources.limits.cpu is a list, where text or a number belongs.",
+            TOLD + "resources.limits.cpu is a list, but must be a string or a number.",
         ),
         ("spec/selector", None, "spec.selector is missing."),
         (
             "metadata/labels",
             {"a.b/c": 1},
-            "metadata.labels[a.b/c] is a number, where text belongs. Put it into quotes.",
+            "metadata.labels[a.b/c] is a number, but must be a string. Quote the value.",
         ),
-        ("metadata/nmae", "x", "metadata.nmae is not a field that Kubernetes knows; did you mean metadata.name?"),
+        ("metadata/nmae", "x", "metadata.nmae is not a known field; did you mean metadata.name?"),
         (
             POD + "securityContext/runAsNonRoot",
             "true",
-            "spec.template.spec.securityContext.runAsNonRoot is text, where true or false belongs. Leave out the quotes.",
+            "spec.template.spec.securityContext.runAsNonRoot is a string, but must be a boolean. Remove the quotes.",
         ),
         (
             FIRST + "livenessProbe/httpGet/port",
             [],
-            TOLD + "livenessProbe.httpGet.port is a list, where a whole number or text belongs.",
+            TOLD + "livenessProbe.httpGet.port is a list, but must be an integer or a string.",
         ),
         (
             "spec/strategy/foo",
             1,
-            "spec.strategy.foo is not a field that Kubernetes knows; known here: rollingUpdate, type.",
+            "spec.strategy.foo is not a known field; known fields: rollingUpdate, type.",
         ),
     ],
 )
@@ -177,7 +177,7 @@ def test_values_of_secrets_are_not_told() -> None:
     }
     told = schema().problems(secret)
     assert len(told) == 3 and CANARY not in str(told)
-    assert "Secret s: data.a is not base64. Encode it, or write it as it is under stringData." in told
+    assert "Secret s: data.a is not base64. Encode the value, or set it as plain text under stringData." in told
 
 
 def test_kinds_and_versions_that_are_not_there_are_told_with_the_nearest() -> None:
@@ -221,13 +221,11 @@ def test_a_new_kind_is_held_against_the_definition_that_comes_with_it() -> None:
     assert told(dict(good, pod={"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {}})) == []
     assert told({}) == ["spec.size is missing."]
     assert told({"size": 7, "colour": "red"}) == [
-        "spec.size is 7, more than 5.",
-        "spec.colour is not a field that Kubernetes knows; did you mean spec.color?",
+        "spec.size is 7, but must be at most 5.",
+        "spec.colour is not a known field; did you mean spec.color?",
     ]
     assert told({"size": 0, "color": "rod"}) == [
-        "spec.size is 0, less than 1.",
-        "spec.color is 'rod', which is none of red, blue; did you mean red?",
+        "spec.size is 0, but must be at least 1.",
+        "spec.color is 'rod', but must be one of red, blue; did you mean red?",
     ]
-    assert told(good, lables={}) == [
-        "metadata.lables is not a field that Kubernetes knows; did you mean metadata.labels?"
-    ]
+    assert told(good, lables={}) == ["metadata.lables is not a known field; did you mean metadata.labels?"]

@@ -121,8 +121,8 @@ def test_disks_are_kept_while_machines_are_copies_of_them(cached, used, present,
 def test_only_disks_are_taken_for_disks(tmp_path):
     for name in (DISK, DISK + ".part", TAR, "bundle"):
         (tmp_path / name).mkdir()
-    assert image.disks(str(tmp_path)) == [DISK, DISK + ".part"]
-    assert image.disks(str(tmp_path / "none")) == []
+    assert list(image.disks(str(tmp_path))) == [DISK, DISK + ".part"]
+    assert image.disks(str(tmp_path / "none")) == {}
 
 
 def test_a_disk_is_made_as_a_folder():

@@ -9,13 +9,13 @@ import shlex
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._lab import inventory, plan
+from ansible_collections.slipway.kube.plugins.module_utils._lab import inventory, layout
 
 SUBNET = "10.123.0.0/24"
 
 
 def test_every_host_is_in_its_group_once():
-    made = inventory.inventory(plan.hosts(3, 2, True, SUBNET), {"ansible_user": "ops"}, {"a": 1}, {"b": 2})["all"]
+    made = inventory.inventory(layout.hosts(3, 2, True, SUBNET), {"ansible_user": "ops"}, {"a": 1}, {"b": 2})["all"]
     cluster = made["children"]["kube_cluster"]
     assert list(cluster["children"]["kube_control_plane"]["hosts"]) == ["cp1", "cp2", "cp3"]
     assert cluster["children"]["kube_worker"]["hosts"] == {
@@ -28,14 +28,14 @@ def test_every_host_is_in_its_group_once():
 
 
 def test_without_a_mirror_there_is_no_group_of_it():
-    made = inventory.inventory(plan.hosts(1, 0, False, SUBNET), {}, {}, {})["all"]
+    made = inventory.inventory(layout.hosts(1, 0, False, SUBNET), {}, {}, {})["all"]
     assert "kube_mirror" not in made["children"]
     assert made["children"]["kube_cluster"]["children"]["kube_worker"] == {"hosts": {}}
 
 
 def test_the_endpoint_is_the_balancer_also_for_one_control_plane():
-    assert inventory.endpoint(plan.hosts(1, 0, True, SUBNET), 6443) == "10.123.0.2:6443"
-    assert inventory.endpoint(plan.hosts(1, 0, False, SUBNET), 6443) == "10.123.0.11:6443"
+    assert inventory.endpoint(layout.hosts(1, 0, True, SUBNET), 6443) == "10.123.0.2:6443"
+    assert inventory.endpoint(layout.hosts(1, 0, False, SUBNET), 6443) == "10.123.0.11:6443"
     assert inventory.endpoint([], 6443) == ""
 
 

@@ -81,7 +81,7 @@ def mirror(site):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.site = site
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield probe.Mirror("http://127.0.0.1:%d/" % server.server_port, timeout=5)
+        yield probe.Mirror(f"http://127.0.0.1:{server.server_port}/", timeout=5)
         server.shutdown()
 
 
@@ -167,7 +167,7 @@ def test_a_folder_that_is_no_bundle_is_named(site, mirror, index):
 def test_a_mirror_that_is_down_is_one_problem():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused for as long as it is held
-        result = probe.probe(probe.Mirror("http://127.0.0.1:%d" % taken.getsockname()[1], timeout=5))
+        result = probe.probe(probe.Mirror(f"http://127.0.0.1:{taken.getsockname()[1]}", timeout=5))
     assert parts(result) == [("down", "v2/")]
     assert "refused" in result["problems"][0]["evidence"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
-from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import BadApp
+from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 
 
 class Made:
@@ -62,7 +62,7 @@ def refused() -> Callable[..., list[str]]:
     """Say why a description is refused."""
 
     def problems(**fields: Any) -> list[str]:
-        with pytest.raises(BadApp) as raised:
+        with pytest.raises(InputError) as raised:
             Made(**fields)
         return raised.value.problems
 

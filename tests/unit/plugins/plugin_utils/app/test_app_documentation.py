@@ -11,22 +11,24 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.slipway.kube.plugins.doc_fragments.release import ModuleDocFragment
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import OPTIONS
 from ansible_collections.slipway.kube.plugins.modules.app import DOCUMENTATION, EXAMPLES
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
-from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import Either, Field, Items, Record, Text
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import AnyOf, Field, ListOf, String, Structure
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.spec import FIELDS
 
 DOCS = yaml.safe_load(DOCUMENTATION)["options"]
+RELEASE_DOCS = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 
 
-def record_of(what: Any) -> Record | None:
-    if isinstance(what, Either):
-        return next((kind for kind in what.types if isinstance(kind, Record)), None)
-    if isinstance(what, Items):
-        return record_of(what.item)
-    return what if isinstance(what, Record) else None
+def structure_of(what: Any) -> Structure | None:
+    if isinstance(what, AnyOf):
+        return next((kind for kind in what.types if isinstance(kind, Structure)), None)
+    if isinstance(what, ListOf):
+        return structure_of(what.item)
+    return what if isinstance(what, Structure) else None
 
 
 def documented() -> list[tuple[str, dict[str, Any], Field]]:
@@ -36,12 +38,12 @@ def documented() -> list[tuple[str, dict[str, Any], Field]]:
     while todo:
         path, option, field = todo.pop(0)
         found.append((path, option, field))
-        record = record_of(field.type)
+        structure = structure_of(field.type)
         for name, sub in (option.get("suboptions") or {}).items():
-            assert record and name in record.fields, f"{path}.{name} is documented and does not exist"
-            todo.append((f"{path}.{name}", sub, record.fields[name]))
-        if option.get("suboptions") and record:
-            missing = set(record.fields) - set(option["suboptions"])
+            assert structure and name in structure.fields, f"{path}.{name} is documented and does not exist"
+            todo.append((f"{path}.{name}", sub, structure.fields[name]))
+        if option.get("suboptions") and structure:
+            missing = set(structure.fields) - set(option["suboptions"])
             assert not missing, f"{path}: {missing} not documented"
     return found
 
@@ -53,15 +55,15 @@ FOUND = documented()
 def test_a_field_is_documented_as_it_is(path, option, field) -> None:
     assert option.get("description"), "it is not documented"
     kind = field.type
-    record = record_of(kind)
-    if isinstance(kind, Text) and kind.choices:
+    structure = structure_of(kind)
+    if isinstance(kind, String) and kind.choices:
         assert option.get("choices") == list(kind.choices)
-    if record is None and not isinstance(kind, Either):
+    if structure is None and not isinstance(kind, AnyOf):
         assert option["type"] == kind.ansible
-    elif record is kind and not record.short:
+    elif structure is kind and not structure.short:
         assert option["type"] == "dict"
     assert bool(option.get("required")) == field.required
-    if record and field.default == record.empty():
+    if structure and field.default == structure.empty():
         assert "default" not in option, "the defaults are those of its fields"
     elif path not in ("scaling.scale_down",):
         assert option.get("default") == field.default
@@ -69,15 +71,17 @@ def test_a_field_is_documented_as_it_is(path, option, field) -> None:
 
 def test_options_of_the_release_are_documented_with_its_defaults() -> None:
     for name, option in OPTIONS.items():
-        if name in ("payload", "chart_view", "run_id", "pause_after", "name", "namespace"):
+        if name in ("pause_after", "name", "namespace"):
             continue
-        assert DOCS[name].get("default") == option.get("default"), name
-        assert DOCS[name].get("choices") == option.get("choices"), name
-        assert DOCS[name]["type"] == option["type"], name
+        documented = {**DOCS, **RELEASE_DOCS}[name]
+        assert documented.get("default") == option.get("default"), name
+        assert documented.get("choices") == option.get("choices"), name
+        assert documented["type"] == option["type"], name
 
 
 def test_nothing_else_is_documented() -> None:
     assert set(DOCS) - set(FIELDS) - set(OPTIONS) == {"render_only"}
+    assert not set(RELEASE_DOCS) - set(OPTIONS) and not set(RELEASE_DOCS) & set(DOCS)
 
 
 @pytest.mark.parametrize("task", yaml.safe_load(re.sub(r"{{.*?}}", "x", EXAMPLES)), ids=lambda task: task["name"])

@@ -75,7 +75,10 @@ def one(made: Expansion, kind: str) -> dict[str, Any]:
     return next(content["spec"] for content in made.objects if content["kind"] == kind)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/deploy.yml")), ids=lambda path: path.parent.name)
+BOOKS = [*sorted(EXAMPLES.glob("*/deploy.yml")), EXAMPLES / "operations" / "operations.yml"]
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.parent.name)
 def test_every_application_expands_without_advice(path) -> None:
     extra = settings("prod") if path.parent.name == "environments" else None
     for name, made in applications(path, extra).items():

@@ -306,7 +306,7 @@ def test_an_override_of_a_job_counts_for_its_name(make) -> None:
 
 def test_an_override_that_fits_several_objects_names_one(make, refused) -> None:
     fields = {"kind": "StatefulSet", "ports": HTTP}
-    problem = "overrides[0]: fits several objects; give metadata.name, one of web, web-headless."
+    problem = "overrides[0]: matches several objects. Set metadata.name to one of web, web-headless."
     assert refused(**fields, overrides=[{"kind": "Service", "metadata": {"labels": {}}}]) == [problem]
     patch = {"kind": "Service", "metadata": {"name": "web-headless", "labels": {"a": "b"}}}
     assert make(**fields, overrides=[patch]).one("Service", "web-headless")["metadata"]["labels"]["a"] == "b"

@@ -135,7 +135,7 @@ def test_values_of_the_mysql_example(make) -> None:
 def test_replicas_are_left_out_where_an_autoscaler_decides(make) -> None:
     made = make(replicas=3, scaling={"max": 10})
     assert "replicas" not in made.workload["spec"]
-    assert made.warnings[-1] == "replicas: is not used, because scaling decides how many there are."
+    assert made.warnings[-1] == "replicas: is ignored, because scaling controls the number of pods."
     body = made.one("HorizontalPodAutoscaler")["spec"]
     assert body["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     assert (body["minReplicas"], body["maxReplicas"]) == (1, 10)
@@ -371,27 +371,30 @@ def test_further_manifests_come_along(make) -> None:
 
 
 WARNINGS = [
-    ({}, "resources.requests: no cpu and memory are requested; the scheduler then counts on none, and nodes run full."),
+    (
+        {},
+        "resources.requests: cpu and memory are not set. The scheduler reserves nothing for the container, and nodes can run out of resources.",
+    ),
     (
         {"resources": {"limits": {"cpu": "1"}}},
-        "resources.requests: no memory is requested; the scheduler then counts on none, and nodes run full.",
+        "resources.requests: memory is not set. The scheduler reserves nothing for the container, and nodes can run out of resources.",
     ),
-    ({"image": "web"}, "image: web can mean another image tomorrow, on some nodes only; name a version."),
+    ({"image": "web"}, "image: web can refer to different images over time and on different nodes. Set a version tag."),
     (
         {"image": "registry:5000/web:latest"},
-        "image: registry:5000/web:latest can mean another image tomorrow, on some nodes only; name a version.",
+        "image: registry:5000/web:latest can refer to different images over time and on different nodes. Set a version tag.",
     ),
     (
         {"scaling": {"max": 2}},
-        "scaling.cpu: is a percentage of what is requested, and resources.requests.cpu is absent.",
+        "scaling.cpu: is a percentage of resources.requests.cpu, which is not set.",
     ),
     (
         {"disruption_budget": {"min_available": 1}},
-        "disruption_budget.min_available: is 1 of 1 pods, so that no node with one of them can be drained.",
+        "disruption_budget.min_available: is 1 of 1 pods, so a node that runs one of them cannot be drained.",
     ),
     (
         {"ports": {"http": {"port": 80, "node_port": 30080}}, "network": {"allow_from": ["a"]}},
-        "network.allow_from: names no range of addresses, so nobody outside of the cluster reaches the Service.",
+        "network.allow_from: contains no CIDR block, so clients outside the cluster cannot reach the Service.",
     ),
 ]
 

@@ -116,9 +116,9 @@ def test_ports_merge_by_the_key_of_their_object() -> None:
     [
         (
             {"spec": {"containers": [{"image": "x"}]}},
-            "spec.containers[0].name: is required, elements of this list are told apart by it.",
+            "spec.containers[0].name: is required, because the items of this list are merged by it.",
         ),
-        ({"spec": {"$patch": "remove"}}, "spec.$patch: takes replace, merge or delete, not 'remove'."),
+        ({"spec": {"$patch": "remove"}}, "spec.$patch: must be replace, merge or delete, not 'remove'."),
     ],
 )
 def test_bad_patches_say_where(patch, message) -> None:

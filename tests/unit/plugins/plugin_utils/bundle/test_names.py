@@ -8,8 +8,8 @@ import pytest
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import (
     BundleError,
     ImageName,
+    check_kubernetes_version,
     deb_name,
-    minor_of,
 )
 
 
@@ -44,11 +44,11 @@ def test_paths_in_the_registry_tree() -> None:
     assert name.blob_path("sha256:ab") == "v2/registry.k8s.io/coredns/coredns/blobs/sha256:ab"
 
 
-def test_minor() -> None:
-    assert minor_of("1.36.3") == "1.36"
+def test_a_kubernetes_version_is_three_numbers() -> None:
+    check_kubernetes_version("1.36.3")
     for wrong in ("1.36", "v1.36.3", "1.36.3-rc.1", ""):
         with pytest.raises(BundleError, match="three numbers"):
-            minor_of(wrong)
+            check_kubernetes_version(wrong)
 
 
 def test_an_epoch_never_shows_in_a_file_name() -> None:

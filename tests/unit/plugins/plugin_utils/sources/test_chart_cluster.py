@@ -48,7 +48,7 @@ def run(
         def execute(module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
             assert module_name == "slipway.kube.release" and action._play_context.no_log
             calls.append(module_args)
-            return dict(answer) if module_args.get("chart_view") else {"changed": True, "finished": True}
+            return dict(answer) if module_args.get("_chart_view") else {"changed": True, "finished": True}
 
         action._execute_module = execute
         return action.run(task_vars={}), calls
@@ -64,8 +64,8 @@ def said(tmp_path: Path) -> Callable[[], list[str]]:
 
 def test_a_chart_sees_the_cluster_and_what_the_release_defines(run: Any, said: Any) -> None:
     result, calls = run(SERVED, api_versions=["y.io/v1"])
-    assert result["changed"] and [bool(call.get("chart_view")) for call in calls] == [True, False]
-    assert calls[0] == {"name": "shop", "namespace": "web", "kubeconfig": "/k", "chart_view": True}
+    assert result["changed"] and [bool(call.get("_chart_view")) for call in calls] == [True, False]
+    assert calls[0] == {"name": "shop", "namespace": "web", "kubeconfig": "/k", "_chart_view": True}
     first, second = said()
     assert "--kube-version v1.36.3 --api-versions y.io/v1 --api-versions apps/v1 " in first
     assert "--api-versions apps/v1/Deployment" in first and "x.io" not in first
@@ -73,9 +73,9 @@ def test_a_chart_sees_the_cluster_and_what_the_release_defines(run: Any, said: A
 
 
 def test_the_next_run_renders_the_same_at_once(run: Any, said: Any) -> None:
-    first = run(SERVED)[1][1]["payload"]
+    first = run(SERVED)[1][1]["_payload"]
     served = dict(SERVED, api_versions=[*SERVED["api_versions"], "x.io/v1", "x.io/v1/Thing"])
-    assert run(served)[1][1]["payload"] == first and len(said()) == 3
+    assert run(served)[1][1]["_payload"] == first and len(said()) == 3
 
 
 def test_with_a_version_the_cluster_is_not_asked(run: Any, said: Any) -> None:
@@ -92,5 +92,5 @@ def test_a_cluster_that_does_not_answer_is_told(run: Any, tmp_path: Path) -> Non
 
 def test_a_version_that_may_not_be_asked_for_is_warned_of(run: Any, said: Any) -> None:
     result, _calls = run(dict(SERVED, kube_version=""))
-    assert "Give helm.kube_version" in result["warnings"][0] and "--kube-version" not in said()[0]
+    assert "Set helm.kube_version" in result["warnings"][0] and "--kube-version" not in said()[0]
     assert "--api-versions apps/v1" in said()[0]

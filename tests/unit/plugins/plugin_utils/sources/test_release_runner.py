@@ -17,9 +17,8 @@ import yaml
 from ansible_collections.slipway.kube.plugins.action import release
 from ansible_collections.slipway.kube.plugins.doc_fragments.sources import ModuleDocFragment
 from ansible_collections.slipway.kube.plugins.module_utils._release.source_options import SOURCE_OPTIONS
-from ansible_collections.slipway.kube.plugins.plugin_utils import release_runner
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources import hooks
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
+from ansible_collections.slipway.kube.plugins.plugin_utils import hooks, release_runner
+from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 
 CANARY = "c4n4ry-of-a-secret"
 ENCODED = base64.b64encode(CANARY.encode()).decode()
@@ -44,7 +43,7 @@ class Module:
 
     def payload(self, call: int = 0) -> Any:
         """What was handed over."""
-        return json.loads(zlib.decompress(base64.b64decode(self.calls[call]["payload"])))
+        return json.loads(zlib.decompress(base64.b64decode(self.calls[call]["_payload"])))
 
 
 @pytest.fixture
@@ -121,10 +120,10 @@ def test_slices_become_one_result(make_action: Callable[..., Any], shown: list[s
         "revision": 4,
     }
     assert {frozenset(call) for call in module.calls} == {
-        frozenset(["name", "timeout", "pause_after", "run_id", "payload"])
+        frozenset(["name", "timeout", "pause_after", "_run_id", "_payload"])
     }
     assert (
-        len({call["run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
+        len({call["_run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
     )
     assert module.payload() == {"objects": [SECRET], "hooks": {"pre": [], "post": []}}
     assert module.quiet == [True] * 3 and not action._play_context.no_log
@@ -200,18 +199,18 @@ def test_the_action_reads_and_hands_over(make_action: Callable[..., Any], shown:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({}, "The release has no objects: give at least one of manifests, files, templates, kustomize, helm"),
+        ({}, "The release has no objects. Set at least one of manifests, files, templates, kustomize, helm"),
         ({"manifests": []}, "The release has no objects"),
         (
             {"manifest": [{}], "kubconfig": "x"},
-            "manifest: there is no such option; did you mean manifests?\nkubconfig: there is no such option",
+            "manifest: unknown option; did you mean manifests?\nkubconfig: unknown option",
         ),
-        ({"manifests": ["# nothing\n"]}, "The sources hold no object at all"),
+        ({"manifests": ["# nothing\n"]}, "The sources contain no objects"),
         ({"helm": {"values": {}}}, "missing required arguments: chart"),
         ({"helm": {"chart": "x", "valeus": {}}}, "valeus"),
         (
             {"manifests": [{"kind": "Secret", "data": {"a": CANARY}}], "files": "none.yml"},
-            "none.yml: there is no such file",
+            "none.yml: no such file",
         ),
     ],
 )
@@ -255,12 +254,12 @@ def test_hooks_come_after_those_they_wait_for() -> None:
         ([hook("a", "a")], "wait for each other: a -> a"),
         (
             [hook("a", "x"), hook("b", "y")],
-            "waits for 'x' in slipway.kube/hook-after: there is no such hook; there are: a, b",
+            "slipway.kube/hook-after names the unknown hook 'x' .available: a, b",
         ),
     ],
 )
 def test_cycles_and_unknown_hooks_are_refused(given: list[dict[str, Any]], told: str) -> None:
-    with pytest.raises(SourceError, match=told):
+    with pytest.raises(InputError, match=told):
         order(*given)
 
 

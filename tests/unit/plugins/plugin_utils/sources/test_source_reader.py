@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 from ansible_collections.slipway.kube.plugins.plugin_utils.sources import programs
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
 from ansible_collections.slipway.kube.plugins.plugin_utils.sources.reader import Reader, Sources
 
 Write = Callable[[str, str], Path]
@@ -89,7 +89,7 @@ def test_everything_that_is_wrong_is_told_at_once(read: Read, write: Write) -> N
     write("broken.yml", "a: [\n")
     write("t.yml.j2", "kind: x\nb: {{ nothing }}\n")
     write("k/kustomization.yaml", "resources: []\n")
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(InputError) as caught:
         read(
             files=["twice.yml", "broken.yml", "none.yml", "none/*.yml", "k"],
             templates=["t.yml.j2", {"pth": "x"}],
@@ -99,13 +99,13 @@ def test_everything_that_is_wrong_is_told_at_once(read: Read, write: Write) -> N
     assert len(told) == 8
     for sign in (
         "manifests[1], line 1",
-        "twice.yml, line 2: the key 'a' is already in line 1",
+        "twice.yml, line 2: duplicate key 'a', already in line 1",
         "broken.yml, line 2",
-        "none.yml: there is no such file",
+        "none.yml: no such file",
         "none/*.yml: no file matches",
-        "Name it with 'kustomize'",
+        "Use 'kustomize'",
         "t.yml.j2, line 2: template error: 'nothing' is undefined",
-        "templates[2]: a template is a path, or a mapping with 'path' and 'variables' (a mapping); it has pth",
+        "templates[2]: must be a path, or a mapping with 'path' and 'variables' (a mapping); unknown: pth",
     ):
         assert any(sign in problem for problem in told), (sign, told)
 
@@ -113,22 +113,22 @@ def test_everything_that_is_wrong_is_told_at_once(read: Read, write: Write) -> N
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("just text\n", "m.yml, line 1: this is text, not an object."),
-        ("kind: ConfigMap\nmetadata: {name: a}\n", "ConfigMap a: the object lacks apiVersion."),
-        ("apiVersion: 1\nkind: ConfigMap\nmetadata: {name: a}", "has a number in apiVersion, not text"),
-        ("apiVersion: v1\nkind: ConfigMap\n", "the object lacks metadata.name."),
-        ("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n", "generateName cannot be used"),
+        ("just text\n", "m.yml, line 1: must be an object, not a string."),
+        ("kind: ConfigMap\nmetadata: {name: a}\n", "ConfigMap a: apiVersion is required."),
+        ("apiVersion: 1\nkind: ConfigMap\nmetadata: {name: a}", "apiVersion must be a string, not a number"),
+        ("apiVersion: v1\nkind: ConfigMap\n", "metadata.name is required."),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n", "generateName is not supported"),
         (
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 5}\n",
-            "metadata.name is a number, not text. Put it into quotes.",
+            "metadata.name must be a string, not a number. Enclose it in quotes.",
         ),
         (
             "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {on: yes}}\n",
-            "metadata.labels.true is a truth value",
+            "metadata.labels.true must be a string, not a boolean",
         ),
         (
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {port: 80}\n",
-            "data.port is a number, not text.",
+            "data.port must be a string, not a number.",
         ),
         (
             f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\ndata: {{password: {CANARY}}}\n",
@@ -136,9 +136,12 @@ def test_everything_that_is_wrong_is_told_at_once(read: Read, write: Write) -> N
         ),
         (
             "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: 123456}\n",
-            "stringData.pin is a number",
+            "stringData.pin must be a string, not a number",
         ),
-        ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {slipway.kube/hook: pre}}\n", "is for Jobs"),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {slipway.kube/hook: pre}}\n",
+            "is supported only by a Job",
+        ),
         (
             "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, annotations: {slipway.kube/hook: before}}\n",
             "one of pre, post",
@@ -147,7 +150,7 @@ def test_everything_that_is_wrong_is_told_at_once(read: Read, write: Write) -> N
 )
 def test_what_no_object_can_be_is_refused(read: Read, write: Write, content: str, told: str) -> None:
     write("m.yml", content)
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(InputError) as caught:
         read(files=["m.yml"])
     assert told in str(caught.value)
     assert CANARY not in str(caught.value)
@@ -156,7 +159,9 @@ def test_what_no_object_can_be_is_refused(read: Read, write: Write, content: str
 def test_two_of_one_name_are_told_with_both_places(read: Read, write: Write) -> None:
     write("a.yml", json.dumps(thing("same")))
     write("b.yml", "# a comment\n\n" + json.dumps(thing("same", metadata={"name": "same", "namespace": "web"})))
-    with pytest.raises(SourceError, match=r"b.yml, line 3: ConfigMap same is also in a.yml, line 1. Keep one of them."):
+    with pytest.raises(
+        InputError, match=r"b.yml, line 3: ConfigMap same is already defined in a.yml, line 1. Keep one of them."
+    ):
         read(files=["a.yml", "b.yml"])
     write("b.yml", json.dumps(thing("same", metadata={"name": "same", "namespace": "other"})))
     assert names(read(files=["a.yml", "b.yml"])) == ["same", "same"]
@@ -269,16 +274,16 @@ def test_helm_tells_why_it_refuses_without_the_values(read: Read, write: Write, 
         1,
         f"level=WARN x\nError: template: shop/templates/a.yaml:7:3: bad value {CANARY}\n\nUse --debug flag",
     )
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(InputError) as caught:
         read(helm={"chart": "shop", "values": {"database": {"credentials": [CANARY]}}})
-    assert "helm refuses: template: shop/templates/a.yaml:7:3: bad value ********" in str(caught.value)
+    assert "helm failed: template: shop/templates/a.yaml:7:3: bad value ********" in str(caught.value)
     assert CANARY not in str(caught.value)
 
 
 def test_what_a_chart_makes_wrong_names_its_template(read: Read, write: Write, program: Callable[..., Path]) -> None:
     write("shop/Chart.yaml", "name: shop")
     program("helm", "---\n# Source: shop/templates/x.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {}\n")
-    with pytest.raises(SourceError, match=r"shop/templates/x.yaml: ConfigMap: the object lacks metadata.name"):
+    with pytest.raises(InputError, match=r"shop/templates/x.yaml: ConfigMap: metadata.name is required"):
         read(helm={"chart": "shop"})
 
 
@@ -295,9 +300,9 @@ def test_kustomize_comes_before_kubectl(read: Read, write: Write, program: Calla
 def test_a_program_that_is_not_there_is_named(read: Read, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("k/kustomization.yaml", "resources: []")
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(InputError) as caught:
         read(kustomize="k", helm={"chart": "k"})
-    assert "neither kustomize nor kubectl" in str(caught.value) and "has no helm" in str(caught.value)
+    assert "neither kustomize nor kubectl" in str(caught.value) and "helm is not installed" in str(caught.value)
 
 
 def test_values_are_merged_as_helm_does() -> None:

@@ -58,44 +58,48 @@ def problems(kind: str, spec: Any = None, api_version: str = "", **metadata: Any
         "CustomResourceDefinition",
     ],
 )
-@pytest.mark.parametrize(("spec", "called"), [("x", "text"), (["x"], "a list"), (3, "a number")])
+@pytest.mark.parametrize(("spec", "called"), [("x", "a string"), (["x"], "a list"), (3, "a number")])
 def test_a_spec_is_a_mapping(kind: str, spec: Any, called: str) -> None:
-    assert problems(kind, spec) == [f"a.yml: {kind} x: spec is {called}, not a mapping."]
+    assert problems(kind, spec) == [f"a.yml: {kind} x: spec must be a mapping, not {called}."]
 
 
 @pytest.mark.parametrize(
     ("kind", "spec", "told"),
     [
-        ("Deployment", {"template": "x"}, "spec.template is text, not a mapping"),
-        ("Deployment", {"template": {"spec": ["x"]}}, "spec.template.spec is a list, not a mapping"),
+        ("Deployment", {"template": "x"}, "spec.template must be a mapping, not a string"),
+        ("Deployment", {"template": {"spec": ["x"]}}, "spec.template.spec must be a mapping, not a list"),
         (
             "DaemonSet",
             {"template": {"spec": {"nodeSelector": "x"}}},
-            "spec.template.spec.nodeSelector is text, not a mapping",
+            "spec.template.spec.nodeSelector must be a mapping, not a string",
         ),
-        ("Pod", {"nodeSelector": "x"}, "spec.nodeSelector is text, not a mapping"),
-        ("CronJob", {"jobTemplate": "x"}, "spec.jobTemplate is text, not a mapping"),
+        ("Pod", {"nodeSelector": "x"}, "spec.nodeSelector must be a mapping, not a string"),
+        ("CronJob", {"jobTemplate": "x"}, "spec.jobTemplate must be a mapping, not a string"),
         (
             "CronJob",
             {"jobTemplate": {"spec": {"template": 3}}},
-            "spec.jobTemplate.spec.template is a number, not a mapping",
+            "spec.jobTemplate.spec.template must be a mapping, not a number",
         ),
-        ("StatefulSet", {"volumeClaimTemplates": {}}, "spec.volumeClaimTemplates is a mapping, not a list"),
-        ("StatefulSet", {"volumeClaimTemplates": ["x"]}, "spec.volumeClaimTemplates[0] is text, not a mapping"),
+        ("StatefulSet", {"volumeClaimTemplates": {}}, "spec.volumeClaimTemplates must be a list, not a mapping"),
+        (
+            "StatefulSet",
+            {"volumeClaimTemplates": ["x"]},
+            "spec.volumeClaimTemplates[0] must be a mapping, not a string",
+        ),
         (
             "StatefulSet",
             {"volumeClaimTemplates": [{"spec": "x"}]},
-            "spec.volumeClaimTemplates[0].spec is text, not a mapping",
+            "spec.volumeClaimTemplates[0].spec must be a mapping, not a string",
         ),
-        ("HorizontalPodAutoscaler", {"scaleTargetRef": "x"}, "spec.scaleTargetRef is text, not a mapping"),
-        ("HorizontalPodAutoscaler", {"metrics": "x"}, "spec.metrics is text, not a list"),
-        ("HorizontalPodAutoscaler", {"metrics": [None]}, "spec.metrics[0] is nothing, not a mapping"),
+        ("HorizontalPodAutoscaler", {"scaleTargetRef": "x"}, "spec.scaleTargetRef must be a mapping, not a string"),
+        ("HorizontalPodAutoscaler", {"metrics": "x"}, "spec.metrics must be a list, not a string"),
+        ("HorizontalPodAutoscaler", {"metrics": [None]}, "spec.metrics[0] must be a mapping, not null"),
         (
             "Pod",
             {"priorityClassName": ["x"]},
-            "spec.priorityClassName is a list, not text. Put it into quotes",
+            "spec.priorityClassName must be a string, not a list. Enclose it in quotes",
         ),
-        ("HorizontalPodAutoscaler", {"metrics": [{}, "x"]}, "spec.metrics[1] is text, not a mapping"),
+        ("HorizontalPodAutoscaler", {"metrics": [{}, "x"]}, "spec.metrics[1] must be a mapping, not a string"),
     ],
 )
 def test_what_is_in_a_spec_has_its_shape(kind: str, spec: Any, told: str) -> None:
@@ -108,23 +112,23 @@ def test_what_is_in_a_spec_has_its_shape(kind: str, spec: Any, told: str) -> Non
         (
             None,
             [
-                "the object lacks spec.group",
-                "the object lacks spec.versions",
-                "the object lacks spec.names.kind",
-                "the object lacks spec.names.plural",
+                "spec.group is required",
+                "spec.versions is required",
+                "spec.names.kind is required",
+                "spec.names.plural is required",
             ],
         ),
-        (dict(WHOLE, group=""), ["the object lacks spec.group"]),
-        (dict(WHOLE, group=3), ["spec.group is a number, not text. Put it into quotes"]),
-        (dict(WHOLE, names="x"), ["spec.names is text, not a mapping"]),
-        (dict(WHOLE, names={"kind": "Thing"}), ["the object lacks spec.names.plural"]),
-        (dict(WHOLE, versions="v1"), ["spec.versions is text, not a list"]),
+        (dict(WHOLE, group=""), ["spec.group is required"]),
+        (dict(WHOLE, group=3), ["spec.group must be a string, not a number. Enclose it in quotes"]),
+        (dict(WHOLE, names="x"), ["spec.names must be a mapping, not a string"]),
+        (dict(WHOLE, names={"kind": "Thing"}), ["spec.names.plural is required"]),
+        (dict(WHOLE, versions="v1"), ["spec.versions must be a list, not a string"]),
         (
             dict(WHOLE, group=3, versions=[]),
-            ["spec.group is a number, not text. Put it into quotes", "the object lacks spec.versions"],
+            ["spec.group must be a string, not a number. Enclose it in quotes", "spec.versions is required"],
         ),
-        (dict(WHOLE, versions=["v1"]), ["spec.versions[0] is text, not a mapping"]),
-        (dict(WHOLE, versions=[{"name": "v1"}, {}]), ["the object lacks spec.versions[1].name"]),
+        (dict(WHOLE, versions=["v1"]), ["spec.versions[0] must be a mapping, not a string"]),
+        (dict(WHOLE, versions=[{"name": "v1"}, {}]), ["spec.versions[1].name is required"]),
         (WHOLE, []),
     ],
 )
@@ -138,7 +142,7 @@ def test_a_definition_says_what_it_defines(spec: Any, told: list[str]) -> None:
 @pytest.mark.parametrize("key", ["name", "namespace"])
 def test_a_name_is_one_segment_of_a_path(key: str, name: str) -> None:
     (told,) = problems("ConfigMap", **{key: name})
-    assert f"metadata.{key} is {name!r}, which cannot be in a path of the API" in told
+    assert f"metadata.{key} {name!r} cannot be part of a path of the API" in told
 
 
 def test_names_and_shapes_that_the_server_takes_are_taken() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ansible.utils.display import Display
 
+from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 from ansible_collections.slipway.kube.plugins.plugin_utils.sources import template_reader
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
 
 CANARY = "c4n4ry-in-a-template"
 VARIABLES: dict[str, Any] = {"name": "web", "secret": CANARY, "number": 3, "empty": {}, "many": [{"name": "a"}, {}]}
@@ -35,7 +35,7 @@ def test_nothing_that_ansible_is_giving_up_is_used(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(Display, "deprecated", lambda _self, *words, **more: told.append(str(words or more)))
-    with contextlib.suppress(SourceError):
+    with contextlib.suppress(InputError):
         render(text)
     assert told == []
 
@@ -85,7 +85,7 @@ def test_a_template_includes_what_lies_beside_it(render: Callable[..., Any], wri
     ],
 )
 def test_errors_name_the_line(render: Callable[..., Any], tmp_path: Path, text: str, place: str, told: str) -> None:
-    with pytest.raises(SourceError, match=rf"templates/app.yml.j2, {place}: template error: .*({told})"):
+    with pytest.raises(InputError, match=rf"templates/app.yml.j2, {place}: template error: .*({told})"):
         render(text)
 
 
@@ -93,7 +93,7 @@ def test_errors_name_the_line(render: Callable[..., Any], tmp_path: Path, text: 
     "text", ["{{ secret | from_json }}", "{{ {}[secret] }}", "{{ secret | from_yaml_all | nope }}"]
 )
 def test_errors_show_no_value(render: Callable[..., Any], text: str) -> None:
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(InputError) as caught:
         render("a: 1\nb: " + text)
     assert CANARY not in str(caught.value) and "line 2" in str(caught.value)
     assert caught.value.__cause__ is None and caught.value.__suppress_context__

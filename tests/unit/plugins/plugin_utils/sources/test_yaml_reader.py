@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 from ansible_collections.slipway.kube.plugins.plugin_utils.sources import yaml_reader
-from ansible_collections.slipway.kube.plugins.plugin_utils.sources.errors import SourceError
 
 
 def one(text: str) -> Any:
@@ -73,42 +73,42 @@ def test_what_is_merged_goes_behind_what_is_written() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: 1\nb:\n  c: 1\n  c: 2\n", "a.yml, line 4: the key 'c' is already in line 3."),
-        ("a: 1\n---\nb: 1\nc: 2\nb: 3", "a.yml, line 5: the key 'b' is already in line 3."),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", "a.yml, line 4: duplicate key 'c', already in line 3."),
+        ("a: 1\n---\nb: 1\nc: 2\nb: 3", "a.yml, line 5: duplicate key 'b', already in line 3."),
         ("a: [1,\nb: 2", "line 3, column 1: .*begins in line 1"),
         ("a:\n\tb: 1", "line 2, .*a tab"),
         ("a: b: c", "line 1, column 5: .*needs quotes"),
-        ("a: &x [*x]", "line 1, .*an anchor holds itself"),
+        ("a: &x [*x]", "line 1, .*an anchor contains itself"),
         ("a: *nowhere", "line 1, .*undefined alias"),
         (
             "a:\n  b: !!binary aGk=",
-            "line 2: the tag !!binary means nothing in Kubernetes. Write it as a text in base64",
+            "line 2: the tag !!binary is not supported by Kubernetes. Write the value as a base64 string",
         ),
-        ("a: !vault |\n  x", "line 1: the tag !vault means nothing in Kubernetes"),
-        ("a: !map {b: 1}", "line 1: the tag !map means nothing"),
+        ("a: !vault |\n  x", "line 1: the tag !vault is not supported by Kubernetes"),
+        ("a: !map {b: 1}", "line 1: the tag !map is not supported"),
         ("a: .inf", "line 1: infinity and NaN"),
-        ("? [1]\n: 2", "line 1: a key must be text"),
-        ("a: 1\nb: \x01", "line 2: a character that YAML does not allow .0x1."),
-        ("a: !!int x", "line 1: the value is no int"),
-        ("<<: 5", "line 1: '<<' takes a mapping"),
+        ("? [1]\n: 2", "line 1: a key must be a string"),
+        ("a: 1\nb: \x01", "line 2: YAML does not allow the character 0x1."),
+        ("a: !!int x", "line 1: the value is not valid for its tag !!int"),
+        ("<<: 5", "line 1: '<<' must be a mapping"),
     ],
 )
 def test_problems_name_the_line(text: str, told: str) -> None:
-    with pytest.raises(SourceError, match=told):
+    with pytest.raises(InputError, match=told):
         yaml_reader.read(text, "a.yml")
 
 
 def test_all_duplicate_keys_are_told_together_and_no_value() -> None:
-    with pytest.raises(SourceError) as caught:
-        yaml_reader.read("a: hunter2\na: hunter3\nb: 1\nb: 2\n", "a.yml", "of what the template gives")
+    with pytest.raises(InputError) as caught:
+        yaml_reader.read("a: hunter2\na: hunter3\nb: 1\nb: 2\n", "a.yml", "the template")
     assert len(caught.value.problems) == 2
     assert "hunter" not in str(caught.value)
-    assert "line 2 of what the template gives" in caught.value.problems[0]
+    assert "line 2 of the output of the template" in caught.value.problems[0]
 
 
 def test_aliases_that_multiply_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_reader, "MOST_VALUES", 10_000)
     text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
     text += "".join(f"{name}: &{name} [{','.join(['*' + before] * 10)}]\n" for before, name in zip("abcd", "bcde"))
-    with pytest.raises(SourceError, match="too many values"):
+    with pytest.raises(InputError, match="too many values"):
         yaml_reader.read(text, "a.yml")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a lab will be, and what speaks against it."""
+"""The layout of a lab, and what prevents it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ipaddress
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._lab import plan
+from ansible_collections.slipway.kube.plugins.module_utils._lab import layout
 
 SUBNET = "10.123.0.0/24"
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -67,8 +67,8 @@ def have(**changed):
 
 
 def test_a_host_keeps_its_address_whatever_is_added():
-    few = {host["name"]: host["address"] for host in plan.hosts(1, 2, True, SUBNET)}
-    many = {host["name"]: host["address"] for host in plan.hosts(3, 30, True, SUBNET)}
+    few = {host["name"]: host["address"] for host in layout.hosts(1, 2, True, SUBNET)}
+    many = {host["name"]: host["address"] for host in layout.hosts(3, 30, True, SUBNET)}
     assert few == {"mirror": "10.123.0.2", "cp1": "10.123.0.11", "w1": "10.123.0.21", "w2": "10.123.0.22"}
     assert few.items() <= many.items()
     assert len(set(many.values())) == len(many) == 34
@@ -76,8 +76,8 @@ def test_a_host_keeps_its_address_whatever_is_added():
 
 def test_no_host_has_the_gateways_or_the_broadcast_address():
     network = ipaddress.ip_network("10.9.0.0/26")
-    addresses = [host["address"] for host in plan.hosts(9, 42, True, str(network))]
-    assert plan.gateway(str(network)) not in addresses
+    addresses = [host["address"] for host in layout.hosts(9, 42, True, str(network))]
+    assert layout.gateway(str(network)) not in addresses
     assert str(network.broadcast_address) not in addresses
 
 
@@ -92,26 +92,26 @@ def test_no_host_has_the_gateways_or_the_broadcast_address():
 )
 def test_a_subnet_that_cannot_serve_is_refused(control_planes, workers, subnet, said):
     with pytest.raises(ValueError, match=said):
-        plan.hosts(control_planes, workers, True, subnet)
+        layout.hosts(control_planes, workers, True, subnet)
 
 
 def test_full_capabilities_mean_privileged():
-    assert plan.container_flags([], "20.10.24")["privileged"] is True
+    assert layout.container_flags([], "20.10.24")["privileged"] is True
 
 
 def test_missing_capabilities_are_dropped_and_the_rest_given_one_by_one():
-    flags = plan.container_flags(["SYS_TIME", "SYS_RESOURCE"], "20.10.24+dfsg1")
+    flags = layout.container_flags(["SYS_TIME", "SYS_RESOURCE"], "20.10.24+dfsg1")
     assert flags["privileged"] is False
     assert flags["capabilities"] == ["ALL"]
     assert flags["cap_drop"] == ["SYS_RESOURCE", "SYS_TIME"]
     assert flags["device_cgroup_rules"] == ["a *:* rwm"]
-    assert set(flags) == set(plan.container_flags([], "")), (
+    assert set(flags) == set(layout.container_flags([], "")), (
         "both ways set the same options, so that one run's containers compare with another's"
     )
 
 
 def test_routes_are_read_in_the_kernels_own_notation():
-    assert [route["destination"] for route in plan.parse_routes(ROUTES)] == [
+    assert [route["destination"] for route in layout.parse_routes(ROUTES)] == [
         "0.0.0.0/0",
         "172.17.0.0/16",
         "10.123.0.0/24",
@@ -119,27 +119,27 @@ def test_routes_are_read_in_the_kernels_own_notation():
 
 
 def test_the_default_route_overlaps_nothing_and_the_labs_own_is_its_own():
-    routes = plan.parse_routes(ROUTES)
-    assert plan.overlaps("10.124.0.0/24", routes, []) == []
-    assert plan.overlaps(SUBNET, routes, [SUBNET]) == []
-    assert plan.overlaps(SUBNET, routes, []) == ["10.123.0.0/24 overlaps the route to 10.123.0.0/24 by br-1"]
-    assert len(plan.overlaps("172.17.4.0/24", routes, [])) == 1
+    routes = layout.parse_routes(ROUTES)
+    assert layout.overlaps("10.124.0.0/24", routes, []) == []
+    assert layout.overlaps(SUBNET, routes, [SUBNET]) == []
+    assert layout.overlaps(SUBNET, routes, []) == ["10.123.0.0/24 overlaps the route to 10.123.0.0/24 by br-1"]
+    assert len(layout.overlaps("172.17.4.0/24", routes, [])) == 1
 
 
 def test_a_free_subnet_is_proposed():
-    assert plan.free_subnet(plan.parse_routes(ROUTES)) == "10.123.1.0/24"
-    assert plan.free_subnet([{"destination": "10.0.0.0/8", "interface": "tun0"}]) == ""
+    assert layout.free_subnet(layout.parse_routes(ROUTES)) == "10.123.1.0/24"
+    assert layout.free_subnet([{"destination": "10.0.0.0/8", "interface": "tun0"}]) == ""
 
 
 def test_loopback_name_servers_are_of_no_use_to_hosts():
     text = (
         "# made by hand\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\nnameserver\nsearch example.com\n"
     )
-    assert plan.name_servers(text) == ["192.0.2.53"]
+    assert layout.name_servers(text) == ["192.0.2.53"]
 
 
 def test_nothing_speaks_against_a_good_machine():
-    assert plan.problems(want(), have()) == []
+    assert layout.problems(want(), have()) == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_nothing_speaks_against_a_good_machine():
             {"routes": [{"destination": "10.0.0.0/8", "interface": "tun0"}]},
             "overlaps the route to 10.0.0.0/8 by tun0",
         ),
-        ({}, {"network_subnet": "10.99.0.0/24"}, "is on 10.99.0.0/24 already"),
+        ({}, {"network_subnet": "10.99.0.0/24"}, "already uses 10.99.0.0/24"),
         ({}, {"remote": True}, "DOCKER_HOST"),
         ({}, {"running": False, "installable": False}, "apt-get install docker.io"),
         ({}, {"installable": False, "missing_programs": {"mmdebstrap": "mmdebstrap"}}, "apt-get install mmdebstrap"),
@@ -165,35 +165,35 @@ def test_nothing_speaks_against_a_good_machine():
     ],
 )
 def test_what_cannot_work_is_named_with_its_remedy(wanted, machine, said):
-    found = plan.problems(want(**wanted), have(**machine))
+    found = layout.problems(want(**wanted), have(**machine))
     assert len(found) == 1
     assert said in found[0]
 
 
 def test_all_problems_come_out_together():
-    found = plan.problems(want(name="X!"), have(running=False, installable=False, disk_free_mb=1, bundle_found=False))
+    found = layout.problems(want(name="X!"), have(running=False, installable=False, disk_free_mb=1, bundle_found=False))
     assert len(found) == 4
 
 
 def test_an_engine_that_can_be_installed_is_no_problem():
-    assert plan.problems(want(), have(running=False, missing_programs={"dockerd": "docker.io"})) == []
+    assert layout.problems(want(), have(running=False, missing_programs={"dockerd": "docker.io"})) == []
 
 
 def test_a_lab_without_a_mirror_needs_no_bundle():
-    assert plan.problems(want(mirror=False), have(bundle_found=False)) == []
+    assert layout.problems(want(mirror=False), have(bundle_found=False)) == []
 
 
 @pytest.mark.parametrize(
     ("version", "dropped"), [("20.10.24+dfsg1", ["SYS_TIME"]), ("28.2.2", ["BPF", "SYS_TIME"]), ("", ["SYS_TIME"])]
 )
 def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version, dropped):
-    assert plan.container_flags(["SYS_TIME", "BPF"], version)["cap_drop"] == dropped
+    assert layout.container_flags(["SYS_TIME", "BPF"], version)["cap_drop"] == dropped
 
 
 @pytest.mark.parametrize(
     ("wanted", "machine", "said"),
     [
-        ({}, {"kinds": ["container"]}, "has hosts of the kind container and lab_kind says vm: remove it first"),
+        ({}, {"kinds": ["container"]}, "has hosts of kind container, but lab_kind is vm: remove the lab first"),
         ({}, {"architecture": "aarch64"}, "this machine is aarch64"),
         ({}, {"tun": False}, "modprobe tun"),
         ({}, {"root": False}, "run this as root once"),
@@ -204,30 +204,30 @@ def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version
         (
             {},
             {"machines": ["2 CPUs", "4 CPUs"]},
-            "has machines with 4 CPUs, and now 2 CPUs is asked for, which would take all",
+            "has machines with 4 CPUs, but 2 CPUs was requested. Changing them would destroy their data",
         ),
         ({"vm_image": "/a:b.qcow2"}, {}, "has a colon in its path"),
-        ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is no disk for a machine"),
+        ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is not a valid disk image"),
     ],
 )
 def test_what_speaks_against_machines_is_named_and_nothing_else(wanted, machine, said):
-    (found,) = plan.problems(want(kind="vm", **wanted), have(**machine))
+    (found,) = layout.problems(want(kind="vm", **wanted), have(**machine))
     assert said in found
-    container = plan.problems(want(**wanted), have(**dict(machine, kinds=[])))
+    container = layout.problems(want(**wanted), have(**dict(machine, kinds=[])))
     assert container == [], "of no interest to containers"
 
 
 def test_a_disk_that_is_there_takes_no_root():
-    assert plan.problems(want(kind="vm"), have(root=False, disk_built=True)) == []
+    assert layout.problems(want(kind="vm"), have(root=False, disk_built=True)) == []
 
 
 def test_a_lab_of_machines_does_not_become_one_of_containers():
-    (found,) = plan.problems(want(), have(kinds=["vm"]))
-    assert "lab_kind says container" in found
+    (found,) = layout.problems(want(), have(kinds=["vm"]))
+    assert "lab_kind is container" in found
 
 
 def test_the_mirror_is_a_container_beside_machines():
-    assert {host["name"]: host["kind"] for host in plan.hosts(1, 1, True, SUBNET, "vm")} == {
+    assert {host["name"]: host["kind"] for host in layout.hosts(1, 1, True, SUBNET, "vm")} == {
         "mirror": "container",
         "cp1": "vm",
         "w1": "vm",

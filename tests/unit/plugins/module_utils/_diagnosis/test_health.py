@@ -12,15 +12,14 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.slipway.kube.plugins.filter import health_report
+from ansible_collections.slipway.kube.plugins.filter import health as filters
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import health as examining
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.finding import Finding, at_or_above
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.health import (
     ALL_CHECKS,
     Health,
-    NoSuch,
+    NotFound,
     examine,
-    verdict,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.modules import health_info
@@ -63,13 +62,14 @@ def test_a_whole_cluster() -> None:
     result = told(broken())
     assert [finding["fault"] for finding in result["findings"]] == ["crash_loop", "node_cordoned"]
     assert result["findings"][0]["logs"] == ["<script>alert(1)</script>", "FATAL"]
-    assert result["msg"] == "1 error, 0 warnings, 1 info; 1 of 2 pods are well."
+    assert result["msg"] == "1 error, 1 info; 1 of 2 pods are healthy."
     assert (result["requests"], result["seconds"], result["changed"]) == (7, 1.23, False)
     assert [one["name"] for one in result["nodes"]] == ["w1", "w2"] and result["nodes"][0]["pods"] == 2
     assert result["summary"]["namespaces"] == [
         {"name": "shop", "pods": 2, "pods_well": 1, "error": 1, "warning": 0, "info": 0}
     ]
-    assert not verdict(result) and verdict({"findings": result["findings"][1:]}, "warning")
+    assert filters.at_least(result, "error")
+    assert not filters.at_least({"findings": result["findings"][1:]}, "warning")
 
 
 def test_only_what_is_severe_enough_and_only_where_it_is_asked_for() -> None:
@@ -111,9 +111,9 @@ def test_what_is_not_there_is_said() -> None:
         def find(self, path: str) -> dict[str, Any] | None:
             return None
 
-    with pytest.raises(NoSuch, match="There is no namespace shop in the cluster"):
+    with pytest.raises(NotFound, match="Namespace shop does not exist"):
         examine(Without(), namespaces=["shop"])  # type: ignore[arg-type]
-    with pytest.raises(NoSuch, match="There is no release web in namespace shop"):
+    with pytest.raises(NotFound, match="Release web does not exist in namespace shop"):
         examine(Answering(), release=("shop", "web"))  # type: ignore[arg-type]
 
 
@@ -128,21 +128,21 @@ def test_what_may_not_be_read_is_named_and_nothing_follows_from_it() -> None:
 def test_the_look_deeper_is_part_of_a_whole_examination(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = Finding("etcd_member", "error", Reference("v1", "Pod", "kube-system", "etcd-a"), "x")
     monkeypatch.setattr(examining.ControlPlane, "findings", lambda self: [extra])
-    monkeypatch.setattr(examining, "names_resolved", lambda client, view: ([], {"lookup of a name": "far away"}))
+    monkeypatch.setattr(examining, "check_dns", lambda client, view: ([], {"DNS lookup": "far away"}))
     health = examine(broken())  # type: ignore[arg-type]
-    assert health.findings[0].fault == "etcd_member" and health.unseen == {"lookup of a name": "far away"}
+    assert health.findings[0].fault == "etcd_member" and health.unseen == {"DNS lookup": "far away"}
     assert "etcd_member" not in [finding.fault for finding in examine(broken(), namespaces=["shop"]).findings]  # type: ignore[arg-type]
 
 
 def test_the_report_for_a_terminal() -> None:
-    lines = health_report.health_text(told(broken()), "lab")
-    assert lines[0] == "Cluster lab: 1 error, 1 info; 1 of 2 pods are well"
+    lines = filters.text(told(broken()), "lab")
+    assert lines[0] == "Cluster lab: 1 error, 1 info; 1 of 2 pods are healthy."
     assert "2 of 2 nodes are Ready." in lines and any(line.startswith("w2") and "cordoned" in line for line in lines)
     assert "ERROR Deployment shop/web: container app: terminates with exit code 1 repeatedly" in lines
     assert any(line.startswith("  chain: Service shop/web: it has no ready endpoints") for line in lines)
-    assert lines[-1] == "Asked https://10.0.0.1:6443 in 1.23 s with 7 requests."
-    fine = health_report.health_text(told(Answering({"Pod": [pod()], **deployment()})))
-    assert fine[0] == "Cluster: nothing is wrong; 1 of 1 pods are well"
+    assert lines[-1] == "Queried https://10.0.0.1:6443 in 1.23 s with 7 requests."
+    fine = filters.text(told(Answering({"Pod": [pod()], **deployment()})))
+    assert fine[0] == "Cluster: No faults found; 1 of 1 pods are healthy."
 
 
 class Strict(HTMLParser):
@@ -170,7 +170,7 @@ class Strict(HTMLParser):
 def test_the_page_is_whole_and_needs_nothing_from_elsewhere(nodes: int) -> None:
     cluster = broken()
     cluster.lists["Node"] = [node(f"w{number}") for number in range(1, nodes + 1)]
-    page = health_report.health_html(told(cluster), "<lab>")
+    page = filters.html(told(cluster), "<lab>")
     parser = Strict()
     parser.feed(page)
     assert not parser.open and not parser.fetched and "script" not in parser.seen and "link" not in parser.seen
@@ -180,13 +180,13 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(nodes: int) -> None:
 
 
 def test_filters_refuse_what_is_not_theirs() -> None:
-    for function in (health_report.health_text, health_report.health_html):
-        with pytest.raises(AnsibleFilterError, match=r"not what slipway\.kube\.health_info returns"):
+    for function in (filters.text, filters.html):
+        with pytest.raises(AnsibleFilterError, match=r"not a result of slipway\.kube\.health_info"):
             function({"findings": [{"fault": "x"}]})
-    with pytest.raises(AnsibleFilterError, match="no severity 'fatal'"):
-        health_report.health_at_least({"findings": []}, "fatal")
+    with pytest.raises(AnsibleFilterError, match="'fatal' is not a valid severity"):
+        filters.at_least({"findings": []}, "fatal")
     found = told(broken())
-    assert [len(health_report.health_at_least(found, level)) for level in ("error", "warning", "info", "never")] == [
+    assert [len(filters.at_least(found, level)) for level in ("error", "warning", "info", "never")] == [
         1,
         1,
         2,

@@ -1,0 +1,207 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The layout of a lab (hosts, addresses, container options), and what prevents it on this machine. Pure functions."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from .._host.facts.network import is_loopback, parse_resolver
+from .._host.facts.system import parse_capabilities
+from . import machines
+
+# Fixed positions in the subnet, so that adding a host changes no address.
+MIRROR_POSITION = 2
+CONTROL_PLANE_POSITION = 10
+WORKER_POSITION = 20
+MAX_CONTROL_PLANES = WORKER_POSITION - CONTROL_PLANE_POSITION - 1
+
+NEW_CAPABILITIES = ("PERFMON", "BPF", "CHECKPOINT_RESTORE")
+NEW_CAPABILITIES_SINCE = 23  # Docker Engine
+# Without these, no host boots.
+REQUIRED_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE")
+
+
+def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: str = "container") -> list[dict]:
+    """Return the hosts of the lab in inventory order.
+
+    :returns: for each host its name, address, role (mirror, control_plane, worker) and kind; the mirror is always a container.
+    :raises ValueError: the subnet is not valid or too small; the message contains the reason.
+    """
+    network = ipaddress.ip_network(subnet)
+    if control_planes > MAX_CONTROL_PLANES:
+        raise ValueError(f"{control_planes} control planes were requested, but a lab has at most {MAX_CONTROL_PLANES}")
+    layout = [("mirror", "mirror", MIRROR_POSITION)] if mirror else []
+    layout += [
+        (f"cp{number}", "control_plane", CONTROL_PLANE_POSITION + number) for number in range(1, control_planes + 1)
+    ]
+    layout += [(f"w{number}", "worker", WORKER_POSITION + number) for number in range(1, workers + 1)]
+    last = max([position for _name, _role, position in layout], default=0)
+    if last >= network.num_addresses - 1:
+        raise ValueError(f"{subnet} has no room for address number {last}; use a larger lab_subnet")
+    return [
+        {
+            "name": name,
+            "role": role,
+            "address": str(network[position]),
+            "kind": "container" if role == "mirror" else kind,
+        }
+        for name, role, position in layout
+    ]
+
+
+def gateway(subnet: str) -> str:
+    """Return the address of the Docker Engine in the lab's network."""
+    return str(ipaddress.ip_network(subnet)[1])
+
+
+def missing_capabilities(status: str) -> list[str]:
+    """Return the capabilities that a process cannot pass on, from its /proc/PID/status, as Docker names them."""
+    return [name.upper() for name in parse_capabilities(status, last=63)]
+
+
+def container_flags(missing: list[str], version: str) -> dict:
+    """Return the options of community.docker.docker_container that give a host's container all available privileges.
+
+    With all capabilities this is --privileged. Otherwise --privileged fails, and the same rights are granted one by one.
+
+    :param missing: capabilities that the Docker Engine itself lacks.
+    :param version: version of the Docker Engine; an old one can neither grant nor drop capabilities that it does not know.
+    """
+    if not missing:
+        return {"privileged": True, "cap_drop": [], "capabilities": [], "security_opts": [], "device_cgroup_rules": []}
+    major = version.split(".", 1)[0]
+    knows_new = major.isdigit() and int(major) >= NEW_CAPABILITIES_SINCE
+    return {
+        "privileged": False,
+        "capabilities": ["ALL"],
+        "cap_drop": sorted(name for name in missing if name not in NEW_CAPABILITIES or knows_new),
+        "security_opts": ["seccomp=unconfined", "apparmor=unconfined"],
+        "device_cgroup_rules": ["a *:* rwm"],
+    }
+
+
+def overlaps(subnet: str, routes: list[dict], lab_routes: list[str]) -> list[str]:
+    """Return a sentence for each route ({destination, interface}) that overlaps the subnet and is not the lab's."""
+    network = ipaddress.ip_network(subnet)
+    found = []
+    for route in routes:
+        destination = ipaddress.ip_network(route["destination"])
+        if destination.prefixlen and destination.overlaps(network) and str(destination) not in lab_routes:
+            found.append(f"{subnet} overlaps the route to {destination} by {route['interface']}")
+    return found
+
+
+def free_subnet(routes: list[dict]) -> str:
+    """Return a /24 next to the default subnet that overlaps no route; empty if there is none."""
+    candidates = (f"10.123.{third}.0/24" for third in range(256))
+    return next((candidate for candidate in candidates if not overlaps(candidate, routes, [])), "")
+
+
+def parse_routes(text: str) -> list[dict]:
+    """Return the routes in /proc/net/route: destination network and interface (proc(5); addresses are little-endian hex)."""
+    routes = []
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8:
+            continue
+        address, mask = (".".join(str(byte) for byte in reversed(bytes.fromhex(fields[index]))) for index in (1, 7))
+        network = ipaddress.ip_network(f"{address}/{mask}", strict=False)
+        routes.append({"destination": str(network), "interface": fields[0]})
+    return routes
+
+
+def name_servers(resolv_conf: str) -> list[str]:
+    """Return the name servers of a resolv.conf that other hosts can use too, which excludes loopback addresses."""
+    return [server for server in parse_resolver(resolv_conf) if not is_loopback(server)]
+
+
+def problems(want: dict, have: dict) -> list[str]:
+    """Return everything that prevents this lab on this machine: what is wrong, the evidence, the remedy.
+
+    :param want: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb; of virtual machines also vm_cpus,
+        vm_memory, vm_disk, vm_image, machine.
+    :param have: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes, network_subnet, kinds
+        (of the existing hosts), disk_free_mb, disk_path, bundle_found; for virtual machines also :func:`machines.facts`.
+    """
+    found = []
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
+        found.append(
+            f"lab_name {want['name']!r} is not a valid name for containers and folders: use up to 32 lower-case letters, digits and dashes."
+        )
+    control_planes = want["control_planes"]
+    if control_planes < 1:
+        found.append(f"lab_control_planes is {control_planes}: a lab has at least one control plane.")
+    if want["workers"] < 0:
+        found.append(f"lab_workers is {want['workers']}: it cannot be negative.")
+    if control_planes > 1 and not want["mirror"]:
+        found.append(
+            f"lab_control_planes is {control_planes}, but the mirror host, which balances the API servers, is disabled. Set lab_mirror: true."
+        )
+    found += _network_problems(want, have) + _engine_problems(have) + _capacity_problems(want, have)
+    found += [
+        f"Lab {want['name']} has hosts of kind {other}, but lab_kind is {want['kind']}: remove the lab first (lab_state: absent), or use another lab_name."
+        for other in sorted(set(have["kinds"]) - {want["kind"]})
+    ]
+    return found + (machines.problems(want, have) if want["kind"] == "vm" else [])
+
+
+def _network_problems(want: dict, have: dict) -> list[str]:
+    try:
+        hosts(want["control_planes"], want["workers"], want["mirror"], want["subnet"])
+    except ValueError as error:
+        return [f"lab_subnet {want['subnet']} cannot be used: {error}."]
+    if have["network_subnet"] and have["network_subnet"] != want["subnet"]:
+        return [
+            f"Lab {want['name']} already uses {have['network_subnet']}, but lab_subnet is {want['subnet']}: remove the lab first "
+            "(lab_state: absent), or keep its subnet."
+        ]
+    return [
+        f"lab_subnet {sentence}. Set lab_subnet to an unused network, for example {free_subnet(have['routes']) or 'another private /24'}."
+        for sentence in overlaps(want["subnet"], have["routes"], have["own_routes"])
+    ]
+
+
+def _engine_problems(have: dict) -> list[str]:
+    if have["remote"]:
+        return [
+            "DOCKER_HOST refers to a Docker Engine on another machine, but a lab mounts folders of this machine. Unset it, or run this on the "
+            "machine of that engine."
+        ]
+    if not have["running"] and not have["installable"]:
+        return [
+            f"No Docker Engine responds on {have['socket']}, and it cannot be installed or started here, which requires root and apt. "
+            "Install it (on Debian: apt-get install docker.io), start it, and give this user access to its socket."
+        ]
+    found = []
+    if have["missing_programs"] and not have["installable"]:
+        programs, packages = sorted(have["missing_programs"]), sorted(have["missing_programs"].values())
+        found.append(
+            f"Programs are missing on this machine: {', '.join(programs)}. Install them (on Debian: apt-get install {' '.join(packages)}), "
+            "or run this as root."
+        )
+    lacking = [name for name in REQUIRED_CAPABILITIES if name in have["capabilities_missing"]]
+    if lacking:
+        found.append(
+            f"The Docker Engine lacks capabilities that a host needs to boot: {', '.join(lacking)}. Run it as root, outside of a "
+            "restricted container."
+        )
+    return found
+
+
+def _capacity_problems(want: dict, have: dict) -> list[str]:
+    found = []
+    if have["disk_free_mb"] < want["disk_needed_mb"]:
+        count = want["control_planes"] + want["workers"] + want["mirror"]
+        found.append(
+            f"{have['disk_path']} has {have['disk_free_mb']} MiB free and the lab needs about {want['disk_needed_mb']} (hosts: {count}). "
+            "Free some space there, use fewer hosts, or override the estimate with lab_disk_needed."
+        )
+    if want["mirror"] and not have["bundle_found"]:
+        found.append(
+            f"There is no bundle in {want['bundle']} (bundle.json is missing). Build one with `ansible-playbook slipway.kube.bundle`, set "
+            "lab_bundle, or set lab_mirror: false for hosts without a mirror."
+        )
+    return found
