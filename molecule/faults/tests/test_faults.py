@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every fault that is really caused is told first, by its name and object, and nothing is told that is not so.
+"""Every fault that is caused is reported first, with the right object, and there are no false alarms.
 
-``cases/cases.yml`` lists the faults. Those that leave others alone are caused at the same time, each in a namespace of its own.
+``cases/cases.yml`` lists the faults. Those that do not affect others are caused at the same time, each in its own namespace.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from harness.playbook import output_of
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
-PATIENCE = 60  # seconds in which a fault must be told, where its case says nothing else
-RECOVERY = 180  # seconds until nodes and system are well again after what was done to them
-QUIET = 20  # seconds for which the rest is listened to when all are told: a false alarm may come late
+PATIENCE = 60  # seconds in which a fault must be reported, unless its case sets another timeout
+RECOVERY = 180  # seconds until nodes and system pods have recovered
+QUIET = 20  # seconds to wait for false alarms after all faults are reported
 CLUSTER_WIDE = (
     "validatingwebhookconfiguration",
     "mutatingwebhookconfiguration",
@@ -43,7 +43,7 @@ Finding = dict[str, Any]
 
 @dataclass
 class Case:
-    """A fault, and what became of it."""
+    """A fault, and what was reported about it."""
 
     name: str
     fault: str
@@ -56,11 +56,11 @@ class Case:
     then: list[str] = field(default_factory=list)
     clean_up: list[str] = field(default_factory=list)
     seconds: int = PATIENCE
-    alone: str = ""  # those of one word come together, and nothing else then
+    alone: str = ""  # cases of one word run together, and without any others
     hosts: dict[str, str] = field(default_factory=dict)
     hosts_after: dict[str, str] = field(default_factory=dict)
     began: float = 0.0
-    told: float = 0.0  # seconds until it was told first
+    told: float = 0.0  # seconds until it was first reported
     first: Finding = field(default_factory=dict)
     others: list[Finding] = field(default_factory=list)
 
@@ -70,7 +70,7 @@ class Case:
         return "fault-" + self.name.replace("_", "-")
 
     def is_told_by(self, finding: Finding) -> bool:
-        """Whether it is this fault of this object, of which the same one on other objects may be told in one."""
+        """Whether a finding is this fault of this object; a finding may report the fault for several objects."""
         what = (finding["fault"], finding["severity"]) == (self.fault, self.severity)
         return what and any(text in (f"{self.kind} {self.object}", self.whole) for text in objects_of(finding))
 
@@ -119,7 +119,7 @@ class Cluster(Kube):
         self.apply(text, namespace)
 
     def health(self, namespaces: Iterable[str]) -> list[Finding]:
-        """Ask as a person would: with the module, from the control node."""
+        """Run the module on the control node, as a user would."""
         answer = call(self, output_of(LAB) / "health", "health_info", {"namespaces": sorted(namespaces)}).ok().answer
         return answer["findings"]
 
@@ -141,7 +141,7 @@ class Cluster(Kube):
 
 
 def judge(cases: list[Case], findings: list[Finding]) -> None:
-    """Note for each case what is told of its namespace, first things first."""
+    """Record for each case the findings about its namespace, the first one separately."""
     for case in cases:
         mine = [one for one in findings if case.concerns(one)]
         case.first = mine[0] if mine else {}
@@ -151,13 +151,13 @@ def judge(cases: list[Case], findings: list[Finding]) -> None:
 
 
 def cause_and_listen(cluster: Cluster, cases: list[Case]) -> list[Finding]:
-    """Cause faults at once, listen until all are told or their time is over; give what was told last."""
+    """Cause faults together, wait until all are reported or their timeouts expire, and return the last findings."""
     try:
         for case in cases:
             cluster.cause(case)
         quiet = 0.0
         while True:
-            # What comes by itself is done to the cluster as a whole.
+            # Cases that run alone affect the whole cluster.
             findings = cluster.health([] if cases[0].alone else [case.home for case in cases])
             judge(cases, findings)
             now = time.monotonic()
@@ -177,7 +177,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="module")
 def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
-    """Everything that was told and belongs to no case."""
+    """All findings that belong to no case."""
     stray: list[Finding] = []
     for word in dict.fromkeys(case.alone for case in ALL):
         group = [case for case in ALL if case.alone == word]
@@ -185,9 +185,9 @@ def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
         stray += [one for one in findings if not any(case.concerns(one) for case in group)]
     yield stray
     seconds = sorted(case.told for case in ALL if case.told)
-    rows = [f"  {case.name:32} {case.fault:26} {f'{case.told:5.1f} s' if case.told else 'not told'}" for case in ALL]
+    rows = [f"  {case.name:32} {case.fault:26} {f'{case.told:5.1f} s' if case.told else 'not reported'}" for case in ALL]
     middle = seconds[len(seconds) // 2] if seconds else 0
-    print(f"\nSeconds until told (median {middle:.1f}):", *rows, sep="\n")
+    print(f"\nSeconds until reported (median {middle:.1f}):", *rows, sep="\n")
 
 
 def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
@@ -198,15 +198,15 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
         told: dict[str, Finding] = {}
         ready = f"--namespace={busy.home}"
         for turn in range(8):
-            # A rollout that goes on all the time while a node is drained, a pod that takes its time to go, and Jobs
-            # that have failed once and are complete.
+            # A continuous rollout while a node is drained, a pod that terminates slowly, and Jobs that completed
+            # after a failure.
             cluster.kubectl(ready, "set", "env", "deployment/web", f"TURN={turn}")
             if turn == 1:
                 cluster.kubectl(ready, "delete", "pod", "leaving", "--wait=false")
             if turn == 3:
                 cluster.kubectl("drain", "w2", "--pod-selector=app=web", "--timeout=60s")
             findings = cluster.health([])
-            # What is merely on its way is told as info, and alarms nobody.
+            # Progress may be reported with severity info.
             told.update({one["fault"] + objects_of(one)[0]: one for one in findings if one["severity"] != "info"})
             time.sleep(2)
         assert not told, json.dumps(list(told.values()), indent=1)
@@ -217,8 +217,8 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_the_fault_is_told_first(outcome: list[Finding], case: Case) -> None:
-    assert case.told, f"{case.fault} of {case.kind} {case.object} was not told in {case.seconds} s, but: {case.first}"
-    assert case.is_told_by(case.first), f"told first at the end: {case.first}"
+    assert case.told, f"{case.fault} of {case.kind} {case.object} was not reported in {case.seconds} s, but: {case.first}"
+    assert case.is_told_by(case.first), f"reported first at the end: {case.first}"
     assert case.first["evidence"] and case.first["advice"], case.first
 
 
