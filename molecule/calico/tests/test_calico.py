@@ -86,7 +86,7 @@ def test_another_network_is_refused(applied: Run) -> None:
     refused = play(str(HERE / "network.yml"), "flannel", kube_network_plugin="flannel")
     assert refused.process.returncode != 0
     assert (
-        "DaemonSet kube-system/calico-node is in the cluster. This cluster already has a different pod network than flannel"
+        "DaemonSet kube-system/calico-node exists in the cluster. This cluster already has a different pod network than flannel"
         in refused.output
     )
     assert (

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every fault that is caused is reported first, with the right object, and there are no false alarms.
+"""Each fault that is caused is the first finding, with its identifier and object, and there are no false alarms.
 
-``cases/cases.yml`` lists the faults. Those that do not affect others are caused at the same time, each in its own namespace.
+``cases/cases.yml`` lists the faults. Those that do not disturb others are caused at the same time, each in its own namespace.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from harness.playbook import output_of
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
-PATIENCE = 60  # seconds in which a fault must be reported, unless its case sets another timeout
-RECOVERY = 180  # seconds until nodes and system pods have recovered
-QUIET = 20  # seconds to wait for false alarms after all faults are reported
+PATIENCE = 60  # seconds until a fault must be reported, unless its case has another limit
+RECOVERY = 180  # seconds until the nodes and the system pods must have recovered
+QUIET = 20  # seconds to watch for late false alarms when all faults have been reported
 CLUSTER_WIDE = (
     "validatingwebhookconfiguration",
     "mutatingwebhookconfiguration",
@@ -43,7 +43,7 @@ Finding = dict[str, Any]
 
 @dataclass
 class Case:
-    """A fault, and what was reported about it."""
+    """A fault that is caused, and the findings about it."""
 
     name: str
     fault: str
@@ -56,7 +56,7 @@ class Case:
     then: list[str] = field(default_factory=list)
     clean_up: list[str] = field(default_factory=list)
     seconds: int = PATIENCE
-    alone: str = ""  # cases of one word run together, and without any others
+    alone: str = ""  # cases of the same value run together, without any others
     hosts: dict[str, str] = field(default_factory=dict)
     hosts_after: dict[str, str] = field(default_factory=dict)
     began: float = 0.0
@@ -66,17 +66,17 @@ class Case:
 
     @property
     def home(self) -> str:
-        """The namespace in which it is caused."""
+        """The namespace in which the fault is caused."""
         return "fault-" + self.name.replace("_", "-")
 
     def is_told_by(self, finding: Finding) -> bool:
-        """Whether a finding is this fault of this object; a finding may report the fault for several objects."""
+        """Whether a finding reports this fault of this object, possibly grouped with that of other objects."""
         what = (finding["fault"], finding["severity"]) == (self.fault, self.severity)
         return what and any(text in (f"{self.kind} {self.object}", self.whole) for text in objects_of(finding))
 
     @property
     def whole(self) -> str:
-        """The object with its namespace, as findings name it."""
+        """The object with its namespace, as in findings."""
         return f"{self.kind} {self.namespace or self.home}/{self.object}"
 
     def concerns(self, finding: Finding) -> bool:
@@ -84,7 +84,7 @@ class Case:
 
 
 def objects_of(finding: Finding) -> list[str]:
-    """Every object that a finding is about."""
+    """All objects of a finding."""
     name = finding["object"]
     return [f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}", *finding["others"]]
 
@@ -119,7 +119,7 @@ class Cluster(Kube):
         self.apply(text, namespace)
 
     def health(self, namespaces: Iterable[str]) -> list[Finding]:
-        """Run the module on the control node, as a user would."""
+        """Run the module on the control node, as an operator would."""
         answer = call(self, output_of(LAB) / "health", "health_info", {"namespaces": sorted(namespaces)}).ok().answer
         return answer["findings"]
 
@@ -141,7 +141,7 @@ class Cluster(Kube):
 
 
 def judge(cases: list[Case], findings: list[Finding]) -> None:
-    """Record for each case the findings about its namespace, the first one separately."""
+    """Assign the findings to the cases, in the order of the findings."""
     for case in cases:
         mine = [one for one in findings if case.concerns(one)]
         case.first = mine[0] if mine else {}
@@ -151,13 +151,13 @@ def judge(cases: list[Case], findings: list[Finding]) -> None:
 
 
 def cause_and_listen(cluster: Cluster, cases: list[Case]) -> list[Finding]:
-    """Cause faults together, wait until all are reported or their timeouts expire, and return the last findings."""
+    """Cause faults in parallel, wait until all are reported or their time is over, and return the last findings."""
     try:
         for case in cases:
             cluster.cause(case)
         quiet = 0.0
         while True:
-            # Cases that run alone affect the whole cluster.
+            # Cases with ``alone`` affect the whole cluster.
             findings = cluster.health([] if cases[0].alone else [case.home for case in cases])
             judge(cases, findings)
             now = time.monotonic()
@@ -185,9 +185,9 @@ def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
         stray += [one for one in findings if not any(case.concerns(one) for case in group)]
     yield stray
     seconds = sorted(case.told for case in ALL if case.told)
-    rows = [f"  {case.name:32} {case.fault:26} {f'{case.told:5.1f} s' if case.told else 'not reported'}" for case in ALL]
+    rows = [f"  {case.name:32} {case.fault:26} {f'{case.told:5.1f} s' if case.told else 'not told'}" for case in ALL]
     middle = seconds[len(seconds) // 2] if seconds else 0
-    print(f"\nSeconds until reported (median {middle:.1f}):", *rows, sep="\n")
+    print(f"\nSeconds until told (median {middle:.1f}):", *rows, sep="\n")
 
 
 def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
@@ -198,15 +198,15 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
         told: dict[str, Finding] = {}
         ready = f"--namespace={busy.home}"
         for turn in range(8):
-            # A continuous rollout while a node is drained, a pod that terminates slowly, and Jobs that completed
-            # after a failure.
+            # A continuous rollout while a node is drained, a pod that terminates slowly, and Jobs that failed once
+            # and completed.
             cluster.kubectl(ready, "set", "env", "deployment/web", f"TURN={turn}")
             if turn == 1:
                 cluster.kubectl(ready, "delete", "pod", "leaving", "--wait=false")
             if turn == 3:
                 cluster.kubectl("drain", "w2", "--pod-selector=app=web", "--timeout=60s")
             findings = cluster.health([])
-            # Progress may be reported with severity info.
+            # What is merely in progress is reported as info.
             told.update({one["fault"] + objects_of(one)[0]: one for one in findings if one["severity"] != "info"})
             time.sleep(2)
         assert not told, json.dumps(list(told.values()), indent=1)
@@ -217,8 +217,8 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_the_fault_is_told_first(outcome: list[Finding], case: Case) -> None:
-    assert case.told, f"{case.fault} of {case.kind} {case.object} was not reported in {case.seconds} s, but: {case.first}"
-    assert case.is_told_by(case.first), f"reported first at the end: {case.first}"
+    assert case.told, f"{case.fault} of {case.kind} {case.object} was not told in {case.seconds} s, but: {case.first}"
+    assert case.is_told_by(case.first), f"told first at the end: {case.first}"
     assert case.first["evidence"] and case.first["advice"], case.first
 
 
