@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook health reports a sound cluster and a faulty application, to people and to machines; and no Secret is told anywhere."""
+"""The playbook health reports a healthy cluster and a faulty application, to people and to machines, without any Secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.playbook import ROOT, run
 
 
 def health(kube: Kube, folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Run the playbook; give its exit code, what it said, and the page."""
+    """Run the playbook; return its exit code, its output and the page."""
     page = folder / "health.html"
     done = run("slipway.kube.health", kube.inventory, folder, "-e", f"health_page={page}", *arguments)
     return done.process.returncode, done.output, page.read_text()

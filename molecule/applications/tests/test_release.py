@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release as a whole: deployed, repeated, changed, spoilt, put back, killed, raced and taken away."""
+"""A release as a whole: deployed, repeated, changed, broken, rolled back, killed, raced and deleted."""
 
 from __future__ import annotations
 

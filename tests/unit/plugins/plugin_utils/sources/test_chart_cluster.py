@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A chart is rendered for the cluster of its release, unless the task says for which version."""
+"""A chart is rendered with the capabilities of the cluster, unless the task sets a version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 SERVED = {"kube_version": "v1.36.3", "api_versions": ["apps/v1", "apps/v1/Deployment"], "finished": True}
-# Stands for helm: notes each call, and gives a definition, with an object of its kind where that is said to be served.
+# A stand-in for helm: records each call, and prints a definition, with an object of its kind if the cluster serves it.
 HELM = """#!/bin/sh
 printf '%s ' "$@" >> {folder}/calls
 echo >> {folder}/calls
@@ -34,7 +34,7 @@ THING = {"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}
 def run(
     make_action: Callable[..., Any], write: Callable[[str, str], Path], tmp_path: Path
 ) -> Callable[..., tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Runs the action with a chart; gives its result and the calls of the module."""
+    """Return what runs the action with a chart, and returns its result and the calls of the module."""
     write("shop/Chart.yaml", "name: shop")
     write("crd.json", json.dumps(CRD))
     write("thing.json", json.dumps(THING))
@@ -58,7 +58,7 @@ def run(
 
 @pytest.fixture
 def said(tmp_path: Path) -> Callable[[], list[str]]:
-    """The calls of helm."""
+    """Return the calls of helm."""
     return lambda: (tmp_path / "calls").read_text().splitlines()
 
 
