@@ -269,8 +269,7 @@ options:
     description: Liveness probe, with the fields of O(probe). A container that fails it is restarted.
     type: raw
   pre_stop:
-    description:
-      - "Handler that runs before the container is terminated: C({sleep: 5}) in seconds, C({command: [...]}), or C({path: /stop})."
+    description: "Handler that runs before the container is terminated: C({sleep: 5}) in seconds, C({command: [...]}), or C({path: /stop})."
     type: dict
   post_start:
     description: Handler that runs right after the container has started, with the fields of O(pre_stop).
@@ -286,8 +285,7 @@ options:
         description: Maximum resources.
         type: dict
   init:
-    description:
-      - Init containers by name, which run one after another before the other containers start. Their image is by default that of the application.
+    description: Init containers by name, which run one after another before the other containers start. Their image is by default that of the application.
     type: dict
     default: {}
   sidecars:
@@ -432,8 +430,7 @@ options:
     description: Seconds that a pod has to terminate.
     type: int
   disruption_budget:
-    description:
-      - How many pods may be unavailable while nodes are drained. By default one at a time if there can be several pods; V(false) for no budget.
+    description: How many pods may be unavailable while nodes are drained. By default one at a time if there can be several pods; V(false) for no budget.
     type: raw
     suboptions:
       max_unavailable:
@@ -524,8 +521,7 @@ options:
         description: Name or number of the port of the Service; by default its first.
         type: raw
       paths:
-        description:
-          - "Paths, each with a port of this application, or with C({service: NAME, port: PORT}) of another Service."
+        description: "Paths, each with a port of this application, or with C({service: NAME, port: PORT}) of another Service."
         type: dict
       rules:
         description: Rules for different hosts, each with C(host), C(path), C(path_type), C(port) and C(paths).
@@ -619,8 +615,7 @@ options:
     description: DNS configuration of the pods, as in the API.
     type: dict
   service_account:
-    description:
-      - Name of an existing ServiceAccount, or a mapping. By default, a ServiceAccount is created for the application.
+    description: Name of an existing ServiceAccount, or a mapping. By default, a ServiceAccount is created for the application.
     type: raw
     suboptions:
       name:
@@ -663,8 +658,7 @@ options:
         elements: str
         default: []
   pull_secrets:
-    description:
-      - Names of Secrets with credentials for registries, or the credentials as mappings with C(registry), C(username) and C(password).
+    description: Names of Secrets with credentials for registries, or the credentials as mappings with C(registry), C(username) and C(password).
     type: list
     elements: raw
     default: []

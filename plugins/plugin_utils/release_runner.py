@@ -49,10 +49,10 @@ def run_release(
     ordered = {when: in_order((hooks or {}).get(when) or [], when) for when in WHEN}
     given = _module_options(arguments)
     given.setdefault("pause_after", SLICE)
-    given["run_id"] = given.get("run_id") or uuid.uuid4().hex
+    given["_run_id"] = uuid.uuid4().hex
     # The module masks the values of Secrets itself; this also masks them in errors of the connection or of a failing module.
     redactor = Redactor([*objects, *ordered["pre"], *ordered["post"]])
-    given["payload"] = pack(objects, ordered)
+    given["_payload"] = pack(objects, ordered)
     result: dict[str, Any] = {}
     while True:
         with quiet(action):
@@ -67,8 +67,7 @@ def run_release(
         result = merged(result, answer)
         if answer.get("finished", True) or answer.get("failed") or answer.get("unreachable"):
             break
-    for private in ("invocation", "run_id"):
-        result.pop(private, None)
+    result.pop("invocation", None)
     return result
 
 
@@ -84,10 +83,10 @@ def chart_view(
     given = _module_options(arguments)
     with quiet(action):
         answer = action._execute_module(
-            module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
+            module_name=MODULE, module_args=dict(given, _chart_view=True), task_vars=task_vars
         )
     if answer.get("failed") or answer.get("unreachable"):
-        raise InputError([f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}"])
+        raise InputError(f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}")
     return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
 
 

@@ -17,7 +17,9 @@ from harness.kube import Kube
 from harness.playbook import ROOT, Run, run
 
 EXAMPLES = ROOT / "examples"
-BOOKS = {path.parent.name: "deploy.yml" for path in sorted(EXAMPLES.glob("*/deploy.yml"))} | {"operations": "operations.yml"}
+BOOKS = {path.parent.name: "deploy.yml" for path in sorted(EXAMPLES.glob("*/deploy.yml"))} | {
+    "operations": "operations.yml"
+}
 # Arguments besides the inventory of the cluster.
 ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}
 

@@ -53,7 +53,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     spec: Spec = APPLICATION.read(dict(arguments), "", problems)
     if problems:
         # Problems that follow from an invalid value would only distract.
-        raise InputError(problems)
+        raise InputError(*problems)
     given = {name for name in arguments if arguments[name] is not None}
     problems += _kind(spec, given, arguments)
     problems += _metadata(spec)
@@ -67,7 +67,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += _access(spec)
     problems += _hooks(spec)
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     return spec
 
 

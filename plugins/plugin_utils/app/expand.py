@@ -73,7 +73,7 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         problems += [f"manifests: {line}" for line in str(error).split("\n")]
     problems += _duplicates(objects, spec["namespace"])
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     needs = {need.what for need in capabilities.needs(objects + hooks["pre"] + hooks["post"])}
     return Expansion(objects, hooks, advice.warnings(spec), sorted(needs))
 

@@ -374,7 +374,7 @@ def test_room_is_measured_in_what_pods_ask_for() -> None:
     }
     (finding,) = findings_of(lists)
     assert "the pod requests cpu 1500m, memory 1024Mi" in finding.evidence
-    assert "most free cpu: cpu 500m on node w1" in finding.evidence
+    assert "largest free amount on a node: cpu 500m (w1)" in finding.evidence
 
 
 def test_amounts() -> None:
