@@ -10,8 +10,9 @@ https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onp
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Iterable, Mapping
+from typing import Any, ClassVar
 
 from ...module_utils._kube.objects import mapping
 from .settings import NetworkError, NetworkSettings, Object, settings_annotation

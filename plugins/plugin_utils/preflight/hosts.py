@@ -10,8 +10,8 @@ A host that is a member of the wanted cluster has proved most of it: for it, onl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ...module_utils._kube.quantities import parse_quantity
 from ...module_utils._kube.versions import parse_version

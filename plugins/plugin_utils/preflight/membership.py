@@ -9,8 +9,7 @@ Pure functions from a Cluster to problems.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Callable
+from collections.abc import Callable, Iterator
 
 from ...module_utils._kube.versions import parse_version
 from .problem import Cluster, Host, Problem

@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._kube.versions import parse_version
