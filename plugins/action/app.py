@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._kube.auth import AUTH_OPTIONS
-from ..module_utils._release.settings import OPTIONS, SPOKEN
+from ..module_utils._release.settings import OPTIONS
 from ..plugin_utils.app.checks import read
 from ..plugin_utils.app.expand import Expansion, expand, masked
 from ..plugin_utils.app.fields import Raw, Structure, each
@@ -23,11 +23,7 @@ from ..plugin_utils.release_runner import run_release
 from ..plugin_utils.sources.yaml_reader import plain
 
 # The options of a release, without those that only its action plugin sets and those that the description contains.
-RELEASE_OPTIONS = {
-    name: option
-    for name, option in OPTIONS.items()
-    if name not in (*SPOKEN, "run_id", "pause_after", "name", "namespace")
-}
+RELEASE_OPTIONS = {name: option for name, option in OPTIONS.items() if name not in ("pause_after", "name", "namespace")}
 RENDER = {"render_only": {"type": "bool", "default": False}}
 
 
@@ -73,7 +69,8 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     """
     names = {alias: name for name, option in AUTH_OPTIONS.items() for alias in [name, *option.get("aliases", [])]}
     known = {**FIELDS, **each(Raw(), *RELEASE_OPTIONS, *RENDER, *names)}
-    table = Structure(known, elsewhere=APPLICATION.elsewhere)
+    table = Structure(known)
+    table.instead = APPLICATION.instead
     problems = [table.unknown(name, "") for name in arguments if name not in known]
     options = {name: value for name, value in arguments.items() if name in RELEASE_OPTIONS or name in RENDER}
     auth = {name: value for name, value in arguments.items() if name in names}
@@ -95,7 +92,7 @@ def sort_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     return description, complete, auth
 
 

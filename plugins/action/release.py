@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
             reader = Reader(self, task_vars or {}, release, namespace, lambda: chart_view(self, task_vars, arguments))
             sources = reader.read(given)
             if given and not sources.objects and not any(sources.hooks.values()):
-                raise InputError(["The sources contain no objects. To delete a release, set state: absent."])
+                raise InputError("The sources contain no objects. To delete a release, set state: absent.")
             result.update(run_release(self, task_vars, arguments, sources.objects, sources.hooks))
         except InputError as error:
             return dict(result, failed=True, msg=str(error), problems=error.problems)
@@ -62,7 +62,7 @@ def refuse_unknown(arguments: Mapping[str, Any]) -> None:
             near = get_close_matches(str(name), sorted(known), 1)
             problems.append(f"{name}: unknown option{f'; did you mean {near[0]}?' if near else '.'}")
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
 
 
 def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -77,10 +77,10 @@ def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
             given[key] = [given[key]]
     checked = ArgumentSpecValidator(SOURCE_OPTIONS).validate(given)
     if checked.error_messages:
-        raise InputError(checked.error_messages)
+        raise InputError(*checked.error_messages)
     found: dict[str, Any] = {key: value for key, value in checked.validated_parameters.items() if value}
     if not found and arguments.get("state", "present") == "present":
         raise InputError(
-            [f"The release has no objects. Set at least one of {', '.join(SOURCE_OPTIONS)}, or state: absent."]
+            f"The release has no objects. Set at least one of {', '.join(SOURCE_OPTIONS)}, or state: absent."
         )
     return found

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that say where the objects of a release come from."""
+"""Options for the sources of the objects of a release."""
 
 from __future__ import annotations
 
@@ -13,77 +13,77 @@ class ModuleDocFragment:
 options:
   manifests:
     description:
-      - Objects as mappings, lists of such, or YAML text with any number of documents.
+      - Objects as mappings, lists of them, or YAML text with any number of documents.
     type: list
     elements: raw
   files:
     description:
-      - Files on the control node, folders (every C(.yaml), C(.yml) and C(.json) below them, in the order of their names), or patterns.
-      - Relative paths are looked up as M(ansible.builtin.copy) does, in C(files) of the role and beside the playbook.
+      - Files on the control node, folders (all C(.yaml), C(.yml) and C(.json) files below them, sorted by name), or patterns.
+      - Relative paths are searched like those of M(ansible.builtin.copy), in C(files) of the role and beside the playbook.
       - Files may be encrypted with Ansible Vault.
     type: list
     elements: path
   templates:
     description:
-      - Jinja templates on the control node, each a path as in O(files) (every file of a folder is a template), or a mapping with C(path) and C(variables).
-      - The variables of the task can be used, and C(variables) before them. An error names the file and the line.
+      - Jinja templates on the control node, each a path like those of O(files), or a mapping with C(path) and C(variables).
+      - Templates can use the variables of the task; C(variables) take precedence over them. An error names the file and the line.
     type: list
     elements: raw
   kustomize:
     description:
-      - Folder with a C(kustomization.yaml) on the control node. C(kubectl kustomize) or C(kustomize) renders it there.
+      - Folder with a C(kustomization.yaml) on the control node, rendered there by C(kustomize) or C(kubectl kustomize).
     type: path
   helm:
     description:
-      - A Helm chart, rendered by C(helm template) on the control node. Helm keeps no record of it; this release does.
-      - Hooks before an installation or an upgrade become hooks before this release, hooks after these become hooks after it. Tests and hooks of deletion
+      - A Helm chart, rendered by C(helm template) on the control node. The revisions are recorded by this release, not by Helm.
+      - C(pre-install) and C(pre-upgrade) hooks run before this release, C(post-install) and C(post-upgrade) hooks after it. Tests and the hooks for deletion
         and rollback are left out.
-      - Values go to helm through its standard input, so that no other process sees them.
-      - What a chart makes up at random (passwords, certificates) is another one with every run. Give such values, or Secrets of your own.
+      - Values are passed to helm through its standard input, so that other processes cannot read them.
+      - Values that a chart generates at random (passwords, certificates) change with every run. Set them explicitly, or use existing Secrets.
     type: dict
     suboptions:
       chart:
         description:
-          - Folder or archive of a chart, or its name in O(helm.repository), or an C(oci://) address.
+          - Folder or archive of a chart, its name in O(helm.repository), or an C(oci://) address.
         type: str
         required: true
       release_name:
-        description: What the chart sees as its release; O(name) when not given.
+        description: Name of the release that the chart sees; by default O(name).
         type: str
       repository:
         description: URL of a chart repository.
         type: str
       version:
-        description: Version of a chart that comes from a repository.
+        description: Version of a chart from a repository.
         type: str
       values:
-        description: Values for the chart; they go before those of O(helm.values_files).
+        description: Values for the chart; they take precedence over O(helm.values_files).
         type: dict
       values_files:
         description:
-          - Files with values on the control node, later ones before earlier ones. They may be encrypted with Ansible Vault.
+          - Files with values on the control node; later ones take precedence over earlier ones. They may be encrypted with Ansible Vault.
         type: list
         elements: path
       include_crds:
-        description: Whether the definitions in the chart's folder C(crds) belong to the release.
+        description: Whether the CustomResourceDefinitions in the folder C(crds) of the chart are part of the release.
         type: bool
         default: true
       api_versions:
         description:
-          - API versions, or versions with a kind such as C(monitoring.coreos.com/v1/ServiceMonitor), that the chart shall see as served besides those that
-            the cluster serves and those that this release defines. With O(helm.kube_version), besides those that helm knows.
+          - API versions, with or without a kind (C(monitoring.coreos.com/v1/ServiceMonitor)), that the chart sees in addition to those that the cluster
+            serves and those that this release defines. With O(helm.kube_version), they are added to the defaults of helm.
         type: list
         elements: str
       kube_version:
         description:
-          - Version of Kubernetes that the chart shall see. When not given, the cluster is asked for its version and for the API versions that it serves.
-          - With it, the cluster is not asked, and what the chart gives depends on the options alone.
+          - Version of Kubernetes that the chart sees. By default, the chart sees the version of the cluster and the API versions that it serves.
+          - If set, the cluster is not queried, and the rendered objects depend on the options only.
         type: str
       binary_path:
-        description: Path of helm on the control node; looked up in E(PATH) when not given.
+        description: Path of helm on the control node; by default it is searched in E(PATH).
         type: path
 notes:
-  - The sources are read on the control node. Only objects reach the host where the module runs, packed, and no value of them is logged or shown.
-  - A Job with the annotation C(slipway.kube/hook) (V(pre) or V(post)) is a hook. C(slipway.kube/hook-after) names the hooks that must have ended before it,
-    with commas between them.
+  - The sources are read on the control node. Only the objects are sent to the host where the module runs, and none of their values is logged or shown.
+  - A Job with the annotation C(slipway.kube/hook) (V(pre) or V(post)) is a hook. C(slipway.kube/hook-after) lists the hooks that must complete before it,
+    separated by commas.
 """

@@ -12,233 +12,198 @@ version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the described state, in this order.
-  - What was there before the first change is written to the host's record first, so that P(slipway.kube.reset#role) can return to it.
-  - A run that was ended anywhere is finished by the next one; whether a unit has to be restarted is told from the times of its files and of its start.
-  - In check mode it predicts from what is on the host and asks no repository.
+  - Internal: used by the roles; its options can change in any release.
+  - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the desired state, in this order.
+  - The original state is written to the host's record before the first change, so that P(slipway.kube.reset#role) can restore it.
+  - An interrupted run resumes with the next one. Whether a unit is restarted follows from the times of its files and of its start.
+  - In check mode, it predicts the changes from the state of the host and contacts no repository.
 requirements:
   - systemd
-  - apt or dnf, where packages are wanted
+  - apt or dnf, for packages
 options:
   name:
-    description:
-      - Name of the layer, for messages.
+    description: Name of the layer, for messages.
     type: str
     required: true
   cluster:
-    description:
-      - Name of the cluster that the host is made ready for. It is written into the record; a host that is marked for another cluster is refused.
+    description: Name of the cluster that the host is prepared for. It is written to the record. The module fails if the host is marked for another cluster.
     type: str
     default: ""
   record_dir:
-    description:
-      - Directory of the host's record.
+    description: Directory of the host's record.
     type: path
     default: /var/lib/slipway
   swap:
-    description:
-      - What to do about swap; left alone when not given.
+    description: Swap of the host. By default, it is not managed.
     type: dict
     suboptions:
       state:
-        description:
-          - With V(absent), swap is off now and after a reboot. With V(kept), it is left as it is.
+        description: With V(absent), swap is off now and after a reboot. With V(kept), it is not changed.
         type: str
         choices: [absent, kept]
         default: absent
   modules:
-    description:
-      - Kernel modules. One that is built into the kernel counts as loaded.
+    description: Kernel modules. A module that is built into the kernel counts as loaded.
     type: dict
     suboptions:
       file:
-        description:
-          - File below C(/etc/modules-load.d) that loads them at boot.
+        description: File in C(/etc/modules-load.d) that loads the modules at boot.
         type: path
         required: true
       names:
-        description:
-          - Names of the modules.
+        description: Names of the modules.
         type: list
         elements: str
         required: true
   sysctls:
-    description:
-      - Kernel parameters, set live and for every boot.
+    description: Kernel parameters, set immediately and at every boot.
     type: dict
     suboptions:
       file:
-        description:
-          - File below C(/etc/sysctl.d) that sets them at boot. A file that is read later and says otherwise is an error.
+        description: File in C(/etc/sysctl.d) that sets the parameters at boot. The module fails if a file that is read later sets another value.
         type: path
         required: true
       values:
-        description:
-          - Parameters and their values.
+        description: Parameters and their values.
         type: dict
         required: true
   files:
-    description:
-      - Files and directories, in this order. Missing parent directories are made with mode V(0755).
+    description: Files and directories, in this order. Missing parent directories are created with mode V(0755).
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description:
-          - Where it is.
+        description: Path of the file or directory.
         type: path
         required: true
       state:
-        description:
-          - What it should be. A directory that should be V(absent) goes with everything in it.
+        description: Desired state. With V(absent), a directory is removed with its content.
         type: str
         choices: [file, directory, absent]
         default: file
       content:
-        description:
-          - The whole text of the file.
+        description: Whole text of the file.
         type: str
       secret_content:
-        description:
-          - The whole text of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
+        description: Whole text of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
         type: str
       url:
-        description:
-          - Where the host fetches the file from. It is fetched again only when this value changes, or when O(files[].checksum) no longer matches.
+        description: URL that the host downloads the file from, again only when the URL changes or O(files[].checksum) no longer matches.
         type: str
         default: ""
       checksum:
         description:
-          - Digest that the fetched bytes must have, as V(sha256:HEX).
+          - Digest that the download must have, as V(sha256:HEX).
         type: str
         default: ""
       contains:
-        description:
-          - Text that must occur in the fetched bytes, so that a proxy's error page is not taken for the file.
+        description: Text that must occur in the download, so that a proxy's error page is not mistaken for the file.
         type: str
         default: ""
       mode:
-        description:
-          - Permissions, as an octal string. By default V(0755) for a directory, V(0600) for a secret and V(0644) for other files.
+        description: Permissions, as an octal string. By default V(0755) for a directory, V(0600) for a secret and V(0644) for other files.
         type: str
         default: ""
       owner:
-        description:
-          - Name or number of the owner.
+        description: Name or number of the owner.
         type: str
         default: root
       group:
-        description:
-          - Name or number of the group.
+        description: Name or number of the group.
         type: str
         default: root
       purge:
         description:
-          - For a directory, whether files below it that an earlier run put there and that are no longer listed are removed,
-            or put back as they were before. Files of others stay.
+          - For a directory, whether files below it that an earlier run created and that are no longer listed are removed,
+            or restored to their original content. Other files are kept.
         type: bool
         default: false
   packages:
-    description:
-      - Packages, brought to their version in one transaction that never removes another package.
+    description: Packages, installed in one transaction that never removes another package.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description:
-          - Name of the package.
+        description: Name of the package.
         type: str
         required: true
       version:
-        description:
-          - The version, or its beginning; V(1.36.3) matches V(1.36.3-1.1). Any version when empty.
+        description: The version or its prefix; V(1.36.3) matches V(1.36.3-1.1). Empty for any version.
         type: str
         default: ""
       hold:
-        description:
-          - Whether the package is kept at its version (apt-mark hold, dnf versionlock). Left alone when not given.
+        description: Whether the package is held at its version (apt-mark hold, dnf versionlock). By default, a hold is not changed.
         type: bool
       state:
-        description:
-          - Whether the package should be there.
+        description: Whether the package is installed.
         type: str
         choices: [present, absent]
         default: present
   package_sources:
-    description:
-      - Files with the repositories that these packages come from. Only their lists are fetched anew when a version is not known on the host.
+    description: Files with the repositories of these packages. Only their package lists are updated when a version is not in the lists on the host.
     type: list
     elements: path
     default: []
   firewall:
-    description:
-      - What firewalld lets in, now and after a reload. The host must run firewalld.
+    description: Ports and networks that firewalld allows, now and after a reload. firewalld must run on the host.
     type: dict
     suboptions:
       ports:
-        description:
-          - Ports opened in the default zone, such as V(6443/tcp) or V(30000-32767/tcp).
+        description: Ports opened in the default zone, such as V(6443/tcp) or V(30000-32767/tcp).
         type: list
         elements: str
         default: []
       trusted:
-        description:
-          - Networks put into the zone C(trusted), such as the pod network.
+        description: Networks in the zone C(trusted), such as the pod network.
         type: list
         elements: str
         default: []
   units:
-    description:
-      - Units of systemd.
+    description: systemd units.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description:
-          - Whole name of the unit.
+        description: Full name of the unit.
         type: str
         required: true
       enabled:
-        description:
-          - Whether it starts at boot. Left alone when not given.
+        description: Whether the unit starts at boot. By default, this is not changed.
         type: bool
       state:
-        description:
-          - Whether it runs now. Left alone when not given.
+        description: Whether the unit runs now. By default, this is not changed.
         type: str
         choices: [started, stopped]
       masked:
-        description:
-          - Whether it is masked. Left alone when not given.
+        description: Whether the unit is masked. By default, this is not changed.
         type: bool
       restart_when_newer:
-        description:
-          - Files that the unit reads, or directories of them. It is restarted if it runs and one of them was changed after its start.
+        description: Files that the unit reads, or directories of such files. A running unit is restarted if one of them has changed since its start.
         type: list
         elements: path
         default: []
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would be changed.
+    description: Predicts the changes without making them.
     support: full
   diff_mode:
-    description: Gives one entry per file, parameter, package and unit. Secrets are named and not shown.
+    description: Returns one entry for each file, parameter, package and unit. Secrets are not shown.
     support: full
   platform:
     description: Debian, Ubuntu and RHEL-like systems with systemd.
     support: full
     platforms: debian, rhel
 notes:
-  - Only one converging module works on a host at a time; another waits for it.
+  - Only one module of this collection changes a host at a time; others wait for it.
 seealso:
   - module: slipway.kube.host_info
 """
 
 EXAMPLES = r"""
-- name: Make the kernel ready for pods
+- name: Load kernel modules and set kernel parameters for pods
   slipway.kube.host_layer:
     name: kernel
     cluster: kubernetes
@@ -272,7 +237,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed, or would be, one sentence each.
+  description: Changes that were made, or in check mode would be made, one sentence each.
   returned: success
   type: list
   elements: str
@@ -284,13 +249,13 @@ restarted:
   elements: str
   sample: [containerd.service]
 notes:
-  description: What is worth knowing and no change.
+  description: Notes on things that were not changed.
   returned: success
   type: list
   elements: str
   sample: []
 diff:
-  description: Before and after of every change.
+  description: State before and after each change.
   returned: in diff mode
   type: list
   elements: dict
@@ -369,7 +334,7 @@ ARGUMENTS = {
 
 
 def wanted_layer(params):
-    """The module's options as a typed layer."""
+    """Return the desired layer from the module's options."""
     modules, sysctls, firewall = params["modules"] or {}, params["sysctls"] or {}, params["firewall"] or {}
     return WantedLayer(
         name=params["name"],
@@ -389,12 +354,15 @@ def wanted_layer(params):
 
 
 def fetch(url):
-    """Bytes of a URL; HostError where they cannot be had."""
+    """Return the content of a URL.
+
+    :raises HostError: it cannot be downloaded.
+    """
     try:
         return open_url(url, timeout=60, use_proxy=True).read()
     except Exception as error:  # open_url raises what urllib, ssl and socket raise
         raise HostError(
-            f"{url} cannot be fetched: {error}. Correct the URL, or see whether this host reaches it."
+            f"{url} cannot be downloaded: {error}. Correct the URL, or check that this host can reach it."
         ) from error
 
 
@@ -403,10 +371,9 @@ def main():
     try:
         with host_lock():
             record = Record.load(module.params["record_dir"])
-            outcome = Layer(System(), record, wanted_layer(module.params), fetch).run(module.check_mode)
+            result = Layer(System(), record, wanted_layer(module.params), fetch).run(module.check_mode).as_dict()
     except HostError as error:
         module.fail_json(msg=f"Layer '{module.params['name']}': {error}")
-    result = outcome.as_result()
     if not module._diff:
         result.pop("diff")
     module.exit_json(**result)

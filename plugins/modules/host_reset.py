@@ -7,19 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_reset
-short_description: Return a host to what it was before it became a node
+short_description: Return a host to its state before it became a node
 version_added: 0.1.0
 description:
-  - Ends what a cluster runs on a host and returns the host to what its record says it was, in one call.
+  - Stops what a cluster runs on a host and restores the host to the state in its record, in one call.
   - It runs C(kubeadm reset), stops the kubelet, ends all processes of pods, unmounts their volumes, deletes the interfaces, network namespaces,
     routes, nftables tables, iptables chains, ipsets and IPVS services of kube-proxy, the CNI plugins, Flannel and Calico, removes their folders, and
     restores files, units, sysctls, kernel modules, swap, firewall rules and holds of packages.
-  - Only what carries a cluster's names goes, and nothing that was there before; foreign rules are never flushed.
-  - Only a host that carries the mark of O(cluster_name) is touched. A host without a mark is left alone, and refused where it is a node of another cluster.
-  - The record goes last, so that an interrupted reset is finished by the next. Programs that a half installed host lacks (kubeadm, nft, ipset) are not needed.
+  - Only what has the names that a cluster uses is removed, and nothing that existed before. Rules of other software are never flushed.
+  - Only a host that is marked for O(cluster_name) is changed. A host without a mark is not changed; the module fails if it is a node of another cluster.
+  - The record is removed last, so that the next run resumes an interrupted reset. Programs that are missing on a partly installed host (kubeadm, nft,
+    ipset) are not required.
 options:
   cluster_name:
-    description: The name of the cluster that the host is to leave.
+    description: Name of the cluster that the host belongs to.
     type: str
     required: true
   record_dir:
@@ -28,17 +29,17 @@ options:
     default: /var/lib/slipway
   cluster_remains:
     description:
-      - Whether other control planes of the cluster go on. The etcd member of a control plane is taken out of its cluster first then, and nothing is
-        reset where that does not succeed.
+      - Whether other control planes of the cluster are kept. The etcd member of a control plane is then removed from its cluster first, and nothing
+        is reset if that fails.
     type: bool
     default: false
   packages:
     description:
-      - Whether packages that were not there before the cluster are removed too, with the dependencies that came with them and that nothing else needs.
+      - Whether packages that were installed with the cluster are removed too, with their dependencies that nothing else needs.
     type: bool
     default: false
   pod_subnets:
-    description: The cluster's pod networks (CIDR); routes to parts of them are removed.
+    description: Pod networks of the cluster (CIDRs). Routes within them are removed.
     type: list
     elements: str
     default: []
@@ -48,30 +49,30 @@ options:
     default: unix:///run/containerd/containerd.sock
 attributes:
   check_mode:
-    description: Lists exactly what would be done.
+    description: Lists the changes without making them.
     support: full
   diff_mode:
-    description: One entry for each thing that changes. Contents of files are never shown, because they may be secret.
+    description: Returns one entry for each change. The content of files is never shown, since it may be secret.
     support: full
 notes:
-  - The programs of the host that it uses are C(systemctl), C(ip), C(umount) and C(timeout), and where they are there C(kubeadm), C(iptables), C(ctr) and
+  - It uses the programs C(systemctl), C(ip), C(umount) and C(timeout) of the host and, where they are installed, C(kubeadm), C(iptables), C(ctr) and
     the package manager.
 seealso:
   - module: slipway.kube.host_layer
   - name: kubeadm reset
-    description: What kubeadm itself removes, and what it leaves.
+    description: What kubeadm itself removes, and what it does not remove.
     link: https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-reset/
 author:
   - slipway.kube authors (@slipway)
 """
 
 EXAMPLES = r"""
-- name: Return a worker to what it was
+- name: Reset a worker
   slipway.kube.host_reset:
     cluster_name: kubernetes
     pod_subnets: [10.244.0.0/16]
 
-- name: Take one control plane of several out of the cluster, its packages included
+- name: Reset one of several control planes and remove its packages
   slipway.kube.host_reset:
     cluster_name: kubernetes
     cluster_remains: true
@@ -80,7 +81,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done, or in check mode would be done, a sentence each, in that order.
+  description: Changes that were made, or in check mode would be made, one sentence each, in order.
   type: list
   elements: str
   returned: success
@@ -88,23 +89,23 @@ changes:
     - kubeadm reset run
     - interface flannel.1 deleted
     - /etc/kubernetes removed
-    - the record of what this host was removed
+    - the record of this host's original state removed
 node:
-  description: Whether the host was a node of the cluster, or an interrupted reset left it half of one.
+  description: Whether the host was a node of the cluster before this reset, or before an interrupted one that this reset resumed.
   type: bool
   returned: success
 notes:
-  description: What could not go back to what it was, and why; each is also a warning.
+  description: What could not be restored, and why. Each note is also a warning.
   type: list
   elements: str
   returned: success
-  sample: ["Kernel module br_netfilter stays loaded until the next boot: something else uses it."]
+  sample: ["Kernel module br_netfilter stays loaded until the next boot because it is in use."]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._host.system import HostError, System, host_lock
-from ..module_utils._reset.run import Options, reset
+from ..module_utils._reset.run import ResetOptions, reset
 
 ARGUMENTS = dict(
     cluster_name=dict(type="str", required=True),
@@ -118,18 +119,18 @@ ARGUMENTS = dict(
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    wanted = {key: value for key, value in module.params.items() if key != "record_dir"}
+    options = {key: value for key, value in module.params.items() if key != "record_dir"}
     try:
         with host_lock():
-            outcome = reset(System(), module.params["record_dir"], Options(**wanted), module.check_mode)
+            result = reset(System(), module.params["record_dir"], ResetOptions(**options), module.check_mode)
     except HostError as error:
         module.fail_json(msg=f"Reset: {error}")
-    for note in outcome.notes:
+    for note in result.notes:
         module.warn(note)
-    result = dict(changed=bool(outcome.changes), changes=outcome.changes, node=outcome.node, notes=outcome.notes)
+    returned = dict(changed=bool(result.changes), changes=result.changes, node=result.node, notes=result.notes)
     if module._diff:
-        result["diff"] = outcome.diff
-    module.exit_json(**result)
+        returned["diff"] = result.diff
+    module.exit_json(**returned)
 
 
 if __name__ == "__main__":

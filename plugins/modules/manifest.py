@@ -3,20 +3,21 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Apply the objects of a manifest to a cluster, all in one call."""
+"""Apply the objects of a manifest to a cluster in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: manifest
-short_description: Apply the objects of a manifest to a cluster, all in one call
+short_description: Apply the objects of a manifest to a cluster in one call
 version_added: 0.1.0
 description:
-  - Applies Kubernetes objects with the server's own apply (server-side apply), namespaces and definitions of kinds first.
-  - Asks the API server for a dry run of every object before it changes one, so that what the server would refuse is told in one list with nothing changed.
-  - Whether something changed comes from the content of the objects; status and the server's bookkeeping do not count. Values of Secrets are never shown.
-  - Runs where a kubeconfig is, for example on a control plane, and needs nothing else there.
-  - In check mode, where the kubeconfig is not there yet, says that all objects would be created.
+  - Applies Kubernetes objects with server-side apply; namespaces and CustomResourceDefinitions are applied first.
+  - Requests a dry run of every object from the API server before it changes any, so that all refusals are reported in one list and nothing is changed.
+  - Reports a change only if the content of an object changes; its status and the metadata that the server maintains are ignored. Values of Secrets are never
+    shown.
+  - Runs on any host that has a kubeconfig, for example a control plane node, and needs no additional packages there.
+  - In check mode, if the kubeconfig does not exist yet, predicts that all objects are created.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -33,30 +34,30 @@ attributes:
 options:
   objects:
     description:
-      - The objects, for example from P(ansible.builtin.from_yaml_all#filter). Lists are opened, empty documents are left out.
+      - The objects, for example from P(ansible.builtin.from_yaml_all#filter). Lists are expanded, empty documents are ignored.
     type: list
     elements: raw
     required: true
   state:
-    description: Whether the objects are to be there with this content, or not to be there.
+    description: Whether the objects should exist with this content, or not exist.
     type: str
     choices: [present, absent]
     default: present
   namespace:
-    description: Namespace of the objects that name none and live in one.
+    description: Namespace of namespaced objects that do not specify one.
     type: str
     default: default
   force:
-    description: Take over fields that another field manager owns. Otherwise such a conflict is explained and nothing is changed.
+    description: Take over fields that another field manager owns. Otherwise such a conflict is reported and nothing is changed.
     type: bool
     default: false
   field_manager:
-    description: Name under which the API server remembers who set which field.
+    description: Field manager that owns the applied fields.
     type: str
     default: slipway.kube
   refuse_when:
     description:
-      - What must not be in the cluster. Where one of these holds, the module says so and changes nothing.
+      - Conditions under which the module fails and changes nothing.
     type: list
     elements: dict
     default: []
@@ -70,7 +71,7 @@ options:
         type: str
         required: true
       namespace:
-        description: Namespace of the object, empty for one of the whole cluster.
+        description: Namespace of the object, empty for a cluster-scoped object.
         type: str
         default: ''
       name:
@@ -79,33 +80,33 @@ options:
         required: true
       fields:
         description:
-          - Dotted paths into the object, each with its accepted value or a list of these. The object is refused where one differs.
-          - Without any, the object is refused where it is there.
+          - Dotted paths into the object, each with its accepted value or a list of accepted values. The module fails if one differs.
+          - If empty, the module fails if the object exists.
         type: dict
         default: {}
       why:
-        description: What follows from it and what to do, told after the object and the evidence.
+        description: The consequence and the remedy, which are reported after the object and the evidence.
         type: str
         required: true
   wait:
     description:
       - Wait until the workloads among the objects are ready, or, with O(state=absent), until the objects are gone.
-      - Where that takes too long, or a pod cannot start whatever one waits, the failure names the pod, the container and the reason.
+      - If the timeout expires or a pod can never start, the failure names the pod, the container and the reason.
     type: bool
     default: false
   wait_timeout:
-    description: Seconds that this may take.
+    description: Timeout in seconds.
     type: int
     default: 300
   kubeconfig:
     description:
-      - Path of a kubeconfig on the host where the module runs (several with C(:) between them are merged as kubectl does), or a kubeconfig as a mapping.
+      - Path of a kubeconfig on the host where the module runs (several paths separated by C(:) are merged as kubectl does), or a kubeconfig as a mapping.
       - Can also be given as E(K8S_AUTH_KUBECONFIG).
     type: raw
     default: /etc/kubernetes/admin.conf
 seealso:
   - name: Server-Side Apply
-    description: The rules by which fields are owned and merged.
+    description: How fields are owned and merged.
     link: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
@@ -115,7 +116,7 @@ EXAMPLES = r"""
     objects: "{{ lookup('ansible.builtin.file', 'web.yml') | ansible.builtin.from_yaml_all | list }}"
     wait: true
 
-- name: Have a namespace
+- name: Create a namespace
   slipway.kube.manifest:
     objects:
       - apiVersion: v1
@@ -123,7 +124,7 @@ EXAMPLES = r"""
         metadata:
           name: web
 
-- name: Take it away again
+- name: Delete the namespace
   slipway.kube.manifest:
     state: absent
     wait: true
@@ -136,7 +137,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: The objects and what became of each, in check mode what would become of it.
+  description: The objects and the action taken for each; in check mode the action that would be taken.
   returned: success
   type: list
   elements: dict
@@ -154,12 +155,12 @@ objects:
       description: Name.
       type: str
     action:
-      description: V(create), V(change), V(delete) or V(none).
+      description: V(create), V(change), V(delete), V(none), or V(replace) for an object that was already being deleted.
       type: str
   sample:
     - {api_version: v1, kind: Namespace, namespace: '', name: web, action: create}
 msg:
-  description: What was done, in one sentence.
+  description: Summary in one sentence.
   returned: always
   type: str
   sample: 38 objects, 2 changed.
@@ -176,12 +177,14 @@ import time
 from functools import partial
 from typing import Any, Sequence
 
-from ..module_utils._diagnosis.wait import NotReady, wait_ready
 from ..module_utils._kube.api import ApiError, Client, Unreachable
 from ..module_utils._kube.auth import ADMIN, AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._kube.objects import BadObject, flatten
-from ..module_utils._release.manifest import Manifest, ManifestError, Step, creations, refusals
+from ..module_utils._release import manifest
+from ..module_utils._release.errors import OperationFailed, ReleaseError
+from ..module_utils._release.plan import PlannedObject
+from ..module_utils._release.report import count_actions
 
 RULE: dict[str, Any] = dict(
     api_version=dict(type="str", required=True),
@@ -202,83 +205,79 @@ OPTIONS: dict[str, Any] = dict(
     wait_timeout=dict(type="int", default=300),
     **dict(AUTH_OPTIONS, kubeconfig=dict(AUTH_OPTIONS["kubeconfig"], default=ADMIN)),
 )
-VERBS = {"create": "created", "change": "changed", "delete": "deleted"}
 
 
-def summary(steps: Sequence[Step], check_mode: bool) -> str:
-    """Say in one sentence what was done, or would be."""
-    counts = {action: sum(step.action == action for step in steps) for action in VERBS}
-    done = ", ".join(f"{count} {VERBS[action]}" for action, count in counts.items() if count) or "nothing to do"
-    would = "would be: " if check_mode and done != "nothing to do" else ""
-    return f"{len(steps)} object{'' if len(steps) == 1 else 's'}, {would}{done}."
+def summary(planned: Sequence[PlannedObject], check_mode: bool) -> str:
+    """Summarize in one sentence what was done, or would be done."""
+    done = count_actions([one.action for one in planned])
+    would = "would be: " if check_mode and done else ""
+    return f"{len(planned)} object{'' if len(planned) == 1 else 's'}, {would}{done or 'nothing to do'}."
 
 
 def converge(module: KubeModule, contents: list[dict[str, Any]], client: Client) -> dict[str, Any]:
-    """Bring the objects to the wanted state, and tell what was done."""
+    """Reconcile the objects, and return what was done."""
     options = module.params
     deadline = time.monotonic() + options["wait_timeout"]
-    present = options["state"] == "present"
+    present, namespace, manager = options["state"] == "present", options["namespace"], options["field_manager"]
     try:
-        manifest = Manifest(
-            client, contents, options["namespace"], options["field_manager"], options["force"], skip_unknown=not present
-        )
+        desired = manifest.read_desired(client, contents, namespace, skip_unknown=not present)
     except Unreachable as error:
         if module.check_mode:
-            module.warn(f"A dry run cannot know what the cluster has: {error}")
-            return predict(contents, present, options["namespace"])
+            module.warn(f"The live state is unknown, so the prediction assumes an empty cluster: {error}")
+            return predict(contents, present)
         raise
-    refused = refusals(client, manifest.kinds, options["refuse_when"])
+    refused = manifest.refusals(client, desired.kinds, options["refuse_when"])
     if refused:
-        raise ManifestError("\n".join(refused))
-    steps = manifest.plan() if present else manifest.plan_absence()
-    result = report(steps, summary(steps, module.check_mode))
-    if module.check_mode:
-        return result
-    if present:
-        manifest.run(steps, deadline)
+        raise ReleaseError("\n".join(refused))
+    if not present:
+        planned, lives = manifest.plan_deletion(client, desired)
+        if not module.check_mode:
+            manifest.delete(client, desired, lives, deadline, options["wait"])
+        return report(planned, summary(planned, module.check_mode))
+    planned = manifest.plan_apply(client, desired, namespace, manager, options["force"])
+    result = report(planned, summary(planned, module.check_mode))
+    if not module.check_mode:
+        manifest.apply(client, desired, planned, manager, deadline)
         if options["wait"]:
-            result["waited_for"] = wait_ready(client, manifest.path, manifest.contents, deadline - time.monotonic())
-    else:
-        manifest.remove(steps, deadline, options["wait"])
+            result["waited_for"] = manifest.wait_for_workloads(client, desired, deadline)
     return result
 
 
-def predict(contents: list[dict[str, Any]], present: bool, namespace: str) -> dict[str, Any]:
-    """Tell what happens in a cluster that is not there yet."""
+def predict(contents: list[dict[str, Any]], present: bool) -> dict[str, Any]:
+    """Predict the changes in a cluster that does not exist yet."""
     if not present:
-        return dict(changed=False, objects=[], msg="The cluster is not there yet: nothing to delete.")
-    return report(
-        creations(contents, namespace), f"The cluster is not there yet: all {len(contents)} objects would be created."
-    )
+        return dict(changed=False, objects=[], msg="The cluster does not exist yet: nothing to delete.")
+    text = f"The cluster does not exist yet: all {len(contents)} objects would be created."
+    return report(manifest.predict_creation(contents), text)
 
 
-def report(steps: Sequence[Step], message: str) -> dict[str, Any]:
-    """Build the module's answer."""
-    moved = [step for step in steps if step.action != "none"]
+def report(planned: Sequence[PlannedObject], message: str) -> dict[str, Any]:
+    """Build the module's result."""
+    moved = [one for one in planned if one.action != "none"]
     return dict(
-        changed=bool(moved), msg=message, objects=[step.as_dict() for step in steps], diff=[step.diff for step in moved]
+        changed=bool(moved), msg=message, objects=[one.as_dict() for one in planned], diff=[one.diff for one in moved]
     )
 
 
 def main() -> None:
     """Run the module."""
-    # Objects can hold Secrets, so the call is neither logged on the host nor repeated in its answer.
+    # Objects can contain Secrets, so the call is neither logged on the host nor repeated in its result.
     module = KubeModule(argument_spec=OPTIONS, supports_check_mode=True)
     quiet = dict(
         module_args={key: value for key, value in module.params.items() if key not in ("objects", "kubeconfig")}
     )
     if module.params["host"] and module.params["kubeconfig"] == ADMIN:
-        module.params["kubeconfig"] = None  # the default does not stand against a server that is named
+        module.params["kubeconfig"] = None  # an explicit server overrides the default kubeconfig
     kubeconfig = module.params["kubeconfig"]
     try:
         contents = flatten(module.params["objects"])
         if module.check_mode and isinstance(kubeconfig, str) and not os.path.exists(kubeconfig):
-            result = predict(contents, module.params["state"] == "present", module.params["namespace"])
+            result = predict(contents, module.params["state"] == "present")
         else:
             find = partial(module.get_bin_path, opt_dirs=["/usr/local/bin"])
             client = connect(module.params, find, patience=3 if module.check_mode else 60)
             result = converge(module, contents, client)
-    except (ApiError, BadObject, KubeconfigError, ManifestError, NotReady, Unreachable) as error:
+    except (ApiError, BadObject, KubeconfigError, OperationFailed, ReleaseError, Unreachable) as error:
         module.fail_json(msg=str(error), invocation=quiet)
     module.exit_json(invocation=quiet, **result)
 

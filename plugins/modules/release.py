@@ -3,37 +3,38 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deploy a set of manifests as one thing."""
+"""Deploy a set of manifests as a release."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release
-short_description: Deploy a set of manifests as one thing
+short_description: Deploy a set of manifests as a release
 version_added: 0.1.0
 description:
-  - Makes a named set of objects the state of the cluster. Applies what differs with the server's own apply, waits until all of it is ready, and deletes what
-    an earlier revision had and this one no longer has.
-  - Asks the API server for a dry run of every object that differs before it changes one, so that what the server would refuse is told in one list with
-    nothing changed.
-  - When it does not become ready, the failure says which container of which pod fails, why, with the lines of its log, and the last good revision, with its
-    configuration and its Secrets, is put in place again.
-  - Keeps revisions in the release's namespace as Secrets of the type C(slipway.kube/release); M(slipway.kube.release_info) shows them.
-  - A run that is killed anywhere is finished by the next one. Of two runs at once, one waits for the other.
-  - Whether something changed comes from the content of the objects; status and the server's bookkeeping do not count. Values of Secrets are never shown;
-    the keys that changed are named.
+  - Reconciles a named set of objects with the cluster. Applies the objects that differ with server-side apply, waits until all of them are ready, and deletes
+    the objects that an earlier revision contained and this one no longer contains.
+  - Requests a dry run of every object that differs from the API server before it changes any, so that all refusals are reported in one list and nothing is
+    changed.
+  - If the release does not become ready, the failure names the failing pod and container, the reason and the relevant log lines, and the release is rolled back
+    to the last deployed revision, including its configuration and its Secrets.
+  - Stores revisions in the release's namespace as Secrets of type C(slipway.kube/release); M(slipway.kube.release_info) shows them.
+  - The next run finishes a run that was killed at any point. If two runs work on the same release, one waits for the other.
+  - Reports a change only if the content of an object changes; its status and the metadata that the server maintains are ignored. Values of Secrets are never
+    shown; only the keys that changed are named.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - slipway.kube.auth
+  - slipway.kube.release
   - slipway.kube.sources
 attributes:
   check_mode:
     support: full
     details:
-      - The API server is asked for a dry run of every object. Objects whose namespace or definition comes with the same release cannot be asked for; they are
-        held against the server's schema.
+      - A dry run of every object is requested from the API server. Objects whose namespace or CustomResourceDefinition comes with the same release are
+        validated against the server's schema instead.
   diff_mode:
     support: full
   platform:
@@ -46,112 +47,37 @@ options:
     required: true
   namespace:
     description:
-      - Namespace of the release. Its records live there, and those of its objects that name no namespace and live in one.
+      - Namespace of the release. It contains the stored revisions, and the namespaced objects that do not specify a namespace.
     type: str
     default: default
   create_namespace:
-    description: Create O(namespace) where it is missing. It is never deleted with the release.
+    description: Create O(namespace) if it does not exist. It is not deleted with the release.
     type: bool
     default: false
   state:
     description:
-      - V(present) makes the objects be there, and takes away what the release had before and has no more.
-      - V(absent) takes away everything that the release owns, and its revisions.
+      - V(present) applies the objects, and deletes the objects that the release no longer contains.
+      - V(absent) deletes everything that the release owns, and its revisions.
     type: str
     choices: [present, absent]
     default: present
-  force_conflicts:
-    description:
-      - Take over fields that another field manager has set to something else, and objects of another release. Otherwise both are explained and nothing is
-        changed.
-      - The replicas that an autoscaler of the same release has set are never a conflict; they are left to it.
-    type: bool
-    default: false
-  take_over:
-    description:
-      - Field managers whose objects are taken over as a whole, such as V(kubectl-client-side-apply) or V(helm). What they have set and the release does not
-        contain goes.
-    type: list
-    elements: str
-    default: []
-  replace:
-    description:
-      - What to do where fields differ that cannot be changed. V(never) names them and changes nothing. V(immutable) deletes the object and makes it anew.
-      - Claims, volumes, namespaces and definitions are never replaced, because what they hold would be deleted.
-    type: str
-    choices: [never, immutable]
-    default: never
-  prune:
-    description:
-      - Delete what earlier revisions contain and this one does not, after everything else has succeeded. An object that is not marked as this release's own
-        stays, and so does one with the annotation C(slipway.kube/keep=true) or C(helm.sh/resource-policy=keep).
-      - A CustomResourceDefinition stays while there are objects of its kind.
-      - Of objects with the same annotation C(slipway.kube/version-of), the newest five stay.
-    type: bool
-    default: true
-  prune_kinds:
-    description:
-      - Kinds that are deleted only when they are named here, V(PersistentVolumeClaim) and V(Namespace). This holds for O(state=absent) too.
-    type: list
-    elements: str
-    choices: [PersistentVolumeClaim, Namespace]
-    default: []
-  wait:
-    description:
-      - Wait until everything is ready, or, with O(state=absent), until it is gone.
-      - Waiting ends at once when it is of no use, as with an image that does not exist; what may pass gets its time.
-      - Where nothing is to be changed, the state of what is there is still looked at.
-      - With V(false), a revision counts as good as soon as it is applied.
-    type: bool
-    default: true
-  timeout:
-    description: Seconds that the run may take as a whole. The way back has the same time once more.
-    type: int
-    default: 600
-  on_failure:
-    description:
-      - V(rollback) puts the last good revision in place again, and deletes what only the failed one brought. The task fails all the same.
-      - V(keep) leaves everything as it is.
-    type: str
-    choices: [rollback, keep]
-    default: rollback
-  history:
-    description: How many revisions to keep. The one that is in place is always kept.
-    type: int
-    default: 10
-  lock_timeout:
-    description: Seconds to wait for another run that works on the same release.
-    type: int
-    default: 120
   pause_after:
     description:
-      - Seconds after which a call answers what it has seen so far (RV(ignore:finished=false)) and expects to be made again with the same O(run_id).
-      - The action plugin does that, to show progress; V(0) stays to the end.
+      - Seconds after which a module call returns its progress (RV(ignore:finished=false)) and is called again to resume the run.
+      - The action plugin uses this to show progress. With V(0), a call runs to the end.
     type: int
     default: 0
-  run_id:
-    description: What stands for one run over several calls. The action plugin sets it.
-    type: str
-  payload:
-    description: The objects and hooks, packed. The action plugin sets it.
-    type: str
-  chart_view:
-    description:
-      - Answer only which version of Kubernetes the cluster has and which API versions it serves. Nothing is changed.
-      - The action plugin asks this before it renders O(helm).
-    type: bool
-    default: false
 notes:
-  - Applies in stages (namespaces and definitions; accounts, roles and classes; configuration and services; workloads; ingresses, autoscalers, webhooks and
-    custom resources), with many objects at once inside a stage. Everything is applied before anything is waited for.
-  - A hook is known by its content. It runs once, and again when it changes; one that failed runs again with the next run. When a hook fails, the release stops
-    and goes back.
-  - Python's standard library is enough where the module runs.
+  - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration and services; workloads;
+    ingresses, autoscalers, webhooks and custom resources), and in parallel within a stage. All objects are applied before the module waits for any.
+  - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
+    stops and is rolled back.
+  - The module needs only Python's standard library on the host where it runs.
 seealso:
   - module: slipway.kube.app
   - module: slipway.kube.release_info
   - name: Server-Side Apply
-    description: The rules by which fields are owned and merged.
+    description: How fields are owned and merged.
     link: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
@@ -163,7 +89,7 @@ EXAMPLES = r"""
     create_namespace: true
     files: [manifests/]
 
-- name: See what would change
+- name: Preview the changes
   slipway.kube.release:
     name: guestbook
     namespace: guestbook
@@ -171,7 +97,7 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
-- name: Deploy templates, and leave what failed in place to look at it
+- name: Deploy templates, and keep failed objects for inspection
   slipway.kube.release:
     name: shop
     namespace: shop
@@ -179,14 +105,14 @@ EXAMPLES = r"""
     on_failure: keep
     timeout: 300
 
-- name: Take over what kubectl apply has made so far
+- name: Take over objects that were created with kubectl apply
   slipway.kube.release:
     name: shop
     namespace: shop
     files: [shop.yml]
     take_over: [kubectl-client-side-apply]
 
-- name: Take it away, its data included
+- name: Delete the release, including its data
   slipway.kube.release:
     name: shop
     namespace: shop
@@ -196,17 +122,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 revision:
-  description: The revision that this run worked on.
+  description: The number of the revision.
   returned: with O(state=present)
   type: int
   sample: 4
 status:
-  description: What became of it, V(deployed), V(failed) or V(rolled-back); V(pending) while it is on its way.
+  description: Its status, V(deployed), V(failed) or V(rolled-back); V(pending) while the run is in progress.
   returned: with O(state=present)
   type: str
   sample: deployed
 objects:
-  description: The objects and what became of each, in check mode what would become of it.
+  description: The objects and the action taken for each; in check mode the action that would be taken.
   returned: success
   type: list
   elements: dict
@@ -218,7 +144,7 @@ objects:
       description: Kind.
       type: str
     namespace:
-      description: Namespace, empty for an object of the whole cluster.
+      description: Namespace, empty for a cluster-scoped object.
       type: str
     name:
       description: Name.
@@ -229,13 +155,13 @@ objects:
   sample:
     - {api_version: apps/v1, kind: Deployment, namespace: web, name: web, action: change}
 schema_only:
-  description: The objects for which no dry run could be asked, because their namespace or kind comes with the same release.
+  description: The objects that were only validated against the schema, because their namespace or kind comes with the same release.
   returned: in check mode
   type: list
   elements: str
   sample: [ConfigMap shop/settings]
 pruned:
-  description: The objects that were deleted, because the release no longer contains them.
+  description: The objects that were deleted because the release no longer contains them.
   returned: success
   type: list
   elements: dict
@@ -248,21 +174,21 @@ waited_for:
   elements: str
   sample: [Deployment web/web]
 findings:
-  description: Why it is not ready, root causes first. The same form as those of M(slipway.kube.health_info).
+  description: Why the release is not ready, root causes first. The format is that of M(slipway.kube.health_info).
   returned: always
   type: list
   elements: dict
 rolled_back_to:
-  description: The revision that was put in place again.
-  returned: when a revision failed and the way back succeeded
+  description: The revision to which the release was rolled back.
+  returned: when a revision failed and the rollback succeeded
   type: int
   sample: 3
 finished:
-  description: Whether the run is at its end.
+  description: Whether the run is finished.
   returned: always
   type: bool
 progress:
-  description: What was seen on the way.
+  description: Progress messages.
   returned: always
   type: list
   elements: str
@@ -272,12 +198,12 @@ seconds:
   type: dict
   sample: {plan: 0.2, apply: 0.3, wait: 4.1, all: 4.7}
 requests:
-  description: How many requests were sent to the API server.
+  description: Number of requests that were sent to the API server.
   returned: always
   type: int
   sample: 31
 msg:
-  description: What was done, in one sentence. On failure the story, which fault on which object, the evidence and what to do.
+  description: Summary in one sentence. On failure, the faults, the affected objects, the evidence and the remedies.
   returned: always
   type: str
   sample: "Release web in namespace web is at revision 4: 6 objects, 1 changed."
@@ -291,29 +217,29 @@ from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._release.chart_view import chart_view
 from ..module_utils._release.engine import Engine
 from ..module_utils._release.errors import LockLost, ReleaseError
-from ..module_utils._release.settings import OPTIONS, read_settings
+from ..module_utils._release.settings import INTERNAL_OPTIONS, OPTIONS, read_settings
 from ..module_utils._release.source_options import SOURCE_OPTIONS
-from ..module_utils._release.uninstall import Absence
+from ..module_utils._release.uninstall import Uninstall
 
-THREADS = 16  # requests at once: enough to keep an API server busy, few enough to stay within its fairness
+THREADS = 16  # parallel requests: enough to keep an API server busy, few enough for its priority and fairness limits
 
 
 def converge(module: KubeModule) -> dict[str, Any]:
-    """Bring the release to what is wanted."""
-    asked = module.params["chart_view"]
-    settings = None if asked else read_settings(module.params)
+    """Reconcile the release."""
+    settings = None if module.params["_chart_view"] else read_settings(module.params)
     client = connect(
         module.params, module.get_bin_path, threads=THREADS, patience=3 if module.check_mode else 20, timeout=60
     )
     if settings is None:
         return chart_view(client)
-    work = Engine if settings.state == "present" else Absence
-    return work(client, settings, module.check_mode).run()
+    operation = Engine if settings.state == "present" else Uninstall
+    return operation(client, settings, module.check_mode).run()
 
 
 def main() -> None:
     """Run the module."""
-    module = KubeModule(argument_spec=dict(AUTH_OPTIONS, **SOURCE_OPTIONS, **OPTIONS), supports_check_mode=True)
+    spec = dict(AUTH_OPTIONS, **SOURCE_OPTIONS, **OPTIONS, **INTERNAL_OPTIONS)
+    module = KubeModule(argument_spec=spec, supports_check_mode=True)
     quiet = dict(module_args={name: module.params[name] for name in ("name", "namespace", "state")})
     try:
         result = converge(module)

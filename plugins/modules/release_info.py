@@ -3,18 +3,18 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show the revisions of releases, and what differs between two."""
+"""Show the revisions of releases, and the differences between two of them."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_info
-short_description: Show the revisions of releases, and what differs between two
+short_description: Show the revisions of releases, and the differences between two of them
 version_added: 0.1.0
 description:
-  - Lists releases with their revisions, when each was made and what became of it.
-  - With O(revision), names its objects. With O(compare_to) too, says what differs between the two revisions.
-  - Values of Secrets are never shown; the keys that differ are named.
+  - Lists releases with their revisions, and the creation time and status of each.
+  - With O(revision), lists its objects. With O(compare_to), also returns the differences between the two revisions.
+  - Values of Secrets are never shown; only the keys that differ are named.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -30,16 +30,16 @@ attributes:
     platforms: posix
 options:
   name:
-    description: Name of a release; all when not given.
+    description: Name of a release. If not set, all releases are listed.
     type: str
   namespace:
-    description: Namespace of the release. Without it, releases of all namespaces are listed.
+    description: Namespace of the release. If not set, releases in all namespaces are listed.
     type: str
   revision:
-    description: Revision whose objects are to be named. Needs O(name) and O(namespace).
+    description: Revision whose objects are listed. Requires O(name) and O(namespace).
     type: int
   compare_to:
-    description: Older revision to compare O(revision) with. Without O(revision), the newest one is compared.
+    description: Older revision to compare O(revision) with. If O(revision) is not set, the newest revision is compared.
     type: int
 seealso:
   - module: slipway.kube.release
@@ -50,7 +50,7 @@ EXAMPLES = r"""
   slipway.kube.release_info:
   register: found
 
-- name: See what the last change of the shop was
+- name: Show the last change of a release
   slipway.kube.release_info:
     name: shop
     namespace: shop
@@ -75,14 +75,14 @@ releases:
       description: The newest revision.
       type: int
     status:
-      description: What became of it, V(pending), V(deployed), V(failed) or V(rolled-back).
+      description: Status of the newest revision, V(pending), V(deployed), V(failed) or V(rolled-back).
       type: str
     deployed:
-      description: The revision that is in place, V(0) where none ever was.
+      description: The deployed revision, V(0) if there is none.
       type: int
     revisions:
       description:
-        - All revisions that are kept, oldest first, each with its number, C(status) (as above, or V(superseded) for one that a later one replaced),
+        - All stored revisions, oldest first, each with its number, C(status) (as above, or V(superseded) if a later revision replaced it),
           C(created), C(finished) and C(message).
       type: list
       elements: dict
@@ -96,19 +96,19 @@ releases:
         - {revision: 1, status: superseded, created: '2026-01-01T10:00:00Z', finished: '2026-01-01T10:00:09Z', message: ''}
         - {revision: 2, status: deployed, created: '2026-01-02T10:00:00Z', finished: '2026-01-02T10:00:07Z', message: ''}
 objects:
-  description: The objects of O(revision), C(hook) being V(pre) or V(post) for hooks.
+  description: The objects of O(revision). For hooks, C(hook) is V(pre) or V(post).
   returned: with O(revision) or O(compare_to)
   type: list
   elements: dict
 changes:
-  description: What differs, each with C(action) V(create), V(change) or V(delete).
+  description: The objects that differ, each with C(action) V(create), V(change) or V(delete).
   returned: with O(compare_to)
   type: list
   elements: dict
   sample:
     - {api_version: v1, kind: ConfigMap, namespace: shop, name: settings, action: change}
 differences:
-  description: The contents that differ, as C(before) and C(after). Values of Secrets are masked.
+  description: The differing content as C(before) and C(after). Values of Secrets are masked.
   returned: with O(compare_to)
   type: list
   elements: dict
@@ -120,7 +120,7 @@ from ..module_utils._kube.api import ApiError, Unreachable
 from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._release.errors import ReleaseError
-from ..module_utils._release.history import contents, differences, read, releases
+from ..module_utils._release.history import contents, differences, read_revision, releases
 from ..module_utils._release.settings import namespace_problem, release_problem
 
 OPTIONS: dict[str, Any] = dict(
@@ -132,7 +132,7 @@ OPTIONS: dict[str, Any] = dict(
 
 
 def show(module: KubeModule) -> dict[str, Any]:
-    """Look, and build the module's answer."""
+    """Build the module's result."""
     name, namespace = module.params["name"] or "", module.params["namespace"] or ""
     problems = (release_problem(name) if name else []) + (namespace_problem(namespace) if namespace else [])
     if problems:
@@ -143,15 +143,15 @@ def show(module: KubeModule) -> dict[str, Any]:
     if revision is None and older is None:
         return answer
     if not name or not namespace:
-        raise ReleaseError("A revision belongs to one release. Give its name and namespace too.")
+        raise ReleaseError("revision and compare_to require name and namespace.")
     if revision is None:
         if not answer["releases"]:
             raise ReleaseError(f"There is no release {name} in namespace {namespace}.")
         revision = answer["releases"][0]["revision"]
-    record = read(client, namespace, name, revision)
-    answer["objects"] = contents(record)
+    found = read_revision(client, namespace, name, revision)
+    answer["objects"] = contents(found)
     if older is not None:
-        answer["changes"], answer["differences"] = differences(read(client, namespace, name, older), record)
+        answer["changes"], answer["differences"] = differences(read_revision(client, namespace, name, older), found)
     return answer
 
 

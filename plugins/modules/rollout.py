@@ -3,21 +3,21 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roll a Deployment, StatefulSet or DaemonSet on or back, wait for it, and say why it does not finish."""
+"""Manage the rollout of a Deployment, StatefulSet or DaemonSet, wait for it, and explain why it fails."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout
-short_description: Roll a Deployment, StatefulSet or DaemonSet on or back, wait for it, and explain it
+short_description: Manage the rollout of a Deployment, StatefulSet or DaemonSet
 version_added: 0.1.0
 description:
-  - Does what C(kubectl rollout), C(kubectl set image) and C(kubectl scale) do, as tasks that can be repeated, with check mode and diff.
-  - Waits until the workload is ready with its new pods only. What can never become ready ends the wait at once. The failure then says which container of
-    which pod fails, why, with its log, and what to do.
-  - A StatefulSet that waits for a pod of a revision that is no longer wanted is freed from it. That is what otherwise keeps it from ever going back.
-  - Changes one workload as it is in the cluster. What manifests or a release say of it is not changed, so that their next run sets it again; fields that
-    this collection applied before stay its own, so that this run meets no conflict. A restart, and a pause, outlive it.
+  - Provides C(kubectl rollout), C(kubectl set image) and C(kubectl scale) as idempotent tasks with check mode and diff.
+  - Waits until the workload is ready and runs only new pods. If it can never become ready, the wait ends immediately. The failure then names the failing pod
+    and container, the reason, the log and the remedy.
+  - Deletes a pod of an older revision that blocks a StatefulSet, which would otherwise prevent a rollback.
+  - Changes one live workload. Manifests and releases are not changed, so their next run applies their content again. Fields that this collection applied
+    before are returned to it, so that this run has no conflict. A restart and a pause outlive that run.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The API server is asked for a dry run of the change. Nothing is waited for, except with O(action=status), which changes nothing.
+    details: A dry run of the change is requested from the API server. The module does not wait, except with O(action=status), which changes nothing.
   diff_mode:
     support: full
   platform:
@@ -43,55 +43,55 @@ options:
     type: str
     required: true
   namespace:
-    description: Its namespace.
+    description: Namespace of the workload.
     type: str
     default: default
   action:
     description:
-      - V(status) waits for the rollout that is under way and says how it stands; V(history) lists the revisions that there are.
-      - V(undo) goes back to O(revision). Where that is what the workload has already, nothing is changed. The controller gives a revision that is gone back
-        to a new number; the old one is still understood, so that the task can be run again.
-      - V(restart) replaces all pods, every time that it is run.
-      - V(pause) lets changes of a Deployment gather, V(resume) rolls them.
-      - V(set_image) gives containers other images, V(scale) sets the number of pods.
+      - V(status) waits for the current rollout and reports its state; V(history) lists the revisions.
+      - V(undo) rolls back to O(revision). If the workload already has its pod template, nothing is changed. The controller assigns a new number to a revision
+        that is restored; its old number is still accepted, so that the task can be repeated.
+      - V(restart) replaces all pods each time the task runs.
+      - V(pause) suspends the rollout of changes to a Deployment, V(resume) continues it.
+      - V(set_image) sets the images of containers, V(scale) sets the number of pods.
     type: str
     choices: [status, history, undo, restart, pause, resume, set_image, scale]
     default: status
   revision:
     description:
-      - Number of the revision to go back to with O(action=undo). V(0) is the one before the current one, so that a second run goes forth again; name a
-        number where the task is to be repeated.
+      - Number of the revision to roll back to with O(action=undo). V(0) is the revision before the current one, so a second run reverts the rollback; specify
+        a number to make the task idempotent.
       - With O(action=history), the revision whose pod template is returned.
     type: int
     default: 0
   images:
-    description: Images for O(action=set_image) by the name of their container or init container. Containers that are not named keep theirs.
+    description: Images for O(action=set_image) by the name of the container or init container. Other containers keep their images.
     type: dict
   replicas:
     description: Number of pods for O(action=scale).
     type: int
   change_cause:
     description:
-      - What the new revision says of itself in the history (annotation C(kubernetes.io/change-cause)).
-      - Without it, O(action=undo) takes what the revision said when it was made, and a new revision says nothing.
+      - Change cause of the new revision in the history (annotation C(kubernetes.io/change-cause)).
+      - If not set, O(action=undo) keeps the change cause of the restored revision, and a new revision has none.
     type: str
   wait:
     description:
       - Wait until the workload is ready.
-      - V(history) and V(pause) wait for nothing, nor does what is done to a paused Deployment; only V(status) says that it never finishes.
+      - V(history) and V(pause) do not wait, nor does any change of a paused Deployment; only V(status) fails because its rollout never finishes.
     type: bool
     default: true
   timeout:
-    description: Seconds that waiting may take.
+    description: Timeout for waiting, in seconds.
     type: int
     default: 300
 seealso:
   - module: slipway.kube.manifest
   - name: Deployments
-    description: How Deployments are rolled, paused and rolled back.
+    description: How Deployments are rolled out, paused and rolled back.
     link: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
   - name: Forced rollback
-    description: Why a StatefulSet stays stuck on a broken pod.
+    description: Why a broken pod blocks a StatefulSet.
     link: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
 """
 
@@ -102,19 +102,19 @@ EXAMPLES = r"""
     namespace: shop
     timeout: 120
 
-- name: See its revisions
+- name: List the revisions
   slipway.kube.rollout:
     name: web
     namespace: shop
     action: history
   register: history
 
-- name: Show them
+- name: Show the revisions
   ansible.builtin.debug:
     msg: "{{ item.revision }}: {{ item.images.values() | join(', ') }} {{ item.change_cause }}"
   loop: "{{ history.revisions }}"
 
-- name: Give it another image, and wait until all pods run it
+- name: Set another image, and wait until all pods use it
   slipway.kube.rollout:
     name: web
     namespace: shop
@@ -123,14 +123,14 @@ EXAMPLES = r"""
       nginx: nginx:1.22
     change_cause: Update to 1.22
 
-- name: Go back to the first revision
+- name: Roll back to the first revision
   slipway.kube.rollout:
     name: web
     namespace: shop
     action: undo
     revision: 1
 
-- name: Replace the pods of a StatefulSet, one after the other
+- name: Restart the pods of a StatefulSet one after the other
   slipway.kube.rollout:
     kind: StatefulSet
     name: database
@@ -138,7 +138,7 @@ EXAMPLES = r"""
     action: restart
     timeout: 600
 
-- name: Have five pods
+- name: Scale to five pods
   slipway.kube.rollout:
     name: web
     namespace: shop
@@ -148,37 +148,37 @@ EXAMPLES = r"""
 
 RETURN = r"""
 revision:
-  description: Number of the current revision, V(0) where its controller has not kept one yet.
+  description: Number of the current revision, V(0) if its controller has not stored one yet.
   returned: always
   type: int
   sample: 4
 revisions:
-  description: The revisions that the cluster keeps, the oldest first.
+  description: The revisions that the cluster stores, oldest first.
   returned: always
   type: list
   elements: dict
   contains:
     revision:
-      description: Its number.
+      description: Number of the revision.
       type: int
     name:
-      description: The ReplicaSet or ControllerRevision that keeps it.
+      description: The ReplicaSet or ControllerRevision that stores it.
       type: str
     images:
       description: The image of every container, by the container's name.
       type: dict
     change_cause:
-      description: What it says of itself, from the annotation C(kubernetes.io/change-cause).
+      description: Its change cause, from the annotation C(kubernetes.io/change-cause).
       type: str
     created:
-      description: When it was first made.
+      description: When it was created.
       type: str
     former_revisions:
-      description: Numbers that it had before somebody went back to it, known for Deployments only.
+      description: Numbers that it had before rollbacks to it, known for Deployments only.
       type: list
       elements: int
     current:
-      description: Whether the workload has this one.
+      description: Whether this is the current revision.
       type: bool
   sample:
     - revision: 3
@@ -198,7 +198,7 @@ images:
   type: dict
   sample: {nginx: "nginx:1.21"}
 replicas:
-  description: How many pods are wanted, of the newest revision, ready, and available.
+  description: Number of desired, updated, ready and available pods.
   returned: always
   type: dict
   sample: {wanted: 3, updated: 3, ready: 3, available: 3}
@@ -207,41 +207,41 @@ paused:
   returned: always
   type: bool
 ready:
-  description: Whether the workload is ready as far as this was looked at.
+  description: Whether the workload was found to be ready.
   returned: always
   type: bool
 waited_for:
-  description: The workload, where it was waited for.
+  description: The workload, if the module waited for it.
   returned: always
   type: list
   elements: str
   sample: [Deployment shop/web]
 replaced_pods:
-  description: Pods of another revision that held a StatefulSet up and were deleted.
+  description: Pods of another revision that blocked a StatefulSet and were deleted.
   returned: always
   type: list
   elements: str
   sample: []
 findings:
-  description: What is wrong with the workload, as M(slipway.kube.health_info) tells it, the cause first.
+  description: The faults of the workload, root causes first. The format is that of M(slipway.kube.health_info).
   returned: always
   type: list
   elements: dict
   sample: []
 seconds:
-  description: How long looking and changing, and waiting, took.
+  description: Duration of the change and of the wait.
   returned: always
   type: dict
   sample: {change: 0.2, wait: 6.4}
 requests:
-  description: How many requests the API server was sent.
+  description: Number of requests that were sent to the API server.
   returned: always
   type: int
 msg:
-  description: What was done, in one sentence; in a failure why it does not finish.
+  description: Summary in one sentence; on failure, why the rollout does not finish.
   returned: always
   type: str
-  sample: "Deployment shop/web goes back to revision 1 (nginx:1.21); it is ready: 3 of 3 pods."
+  sample: "Deployment shop/web is rolled back to revision 1 (nginx:1.21); it is ready: 3 of 3 pods ready."
 """
 
 import time
@@ -251,10 +251,11 @@ from ..module_utils._kube.api import ApiError, Client, Unreachable
 from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._kube.objects import Reference
-from ..module_utils._rollout.changes import ACTIONS, RolloutError, Wanted, option_problems, paused
+from ..module_utils._release.api_errors import explain
+from ..module_utils._rollout.changes import ACTIONS, Request, RolloutError, is_paused, option_problems
 from ..module_utils._rollout.history import KINDS
 from ..module_utils._rollout.report import result
-from ..module_utils._rollout.run import Rollout, RolloutFailed, explained
+from ..module_utils._rollout.run import Rollout, RolloutFailed
 
 OPTIONS: dict[str, Any] = dict(
     AUTH_OPTIONS,
@@ -272,17 +273,17 @@ OPTIONS: dict[str, Any] = dict(
 NO_WAIT = ("history", "pause")
 
 
-def perform(module: KubeModule, client: Client, wanted: Wanted) -> dict[str, Any]:
-    """Do the action, wait as far as that is asked for, and give the module's answer.
+def perform(module: KubeModule, client: Client, request: Request) -> dict[str, Any]:
+    """Perform the action, wait if requested, and build the module's result.
 
-    :raises RolloutError: it cannot be done.
+    :raises RolloutError: the action is not possible.
     """
-    rollout = Rollout(client, wanted, module.check_mode)
+    rollout = Rollout(client, request, module.check_mode)
     started = time.monotonic()
-    answer = rollout.act()
+    outcome = rollout.act()
     changed = time.monotonic()
-    waits = module.params["wait"] and wanted.action not in NO_WAIT and answer.workload is not None
-    if wanted.action != "status" and (module.check_mode or paused(answer.workload or {})):
+    waits = module.params["wait"] and request.action not in NO_WAIT and outcome.workload is not None
+    if request.action != "status" and (module.check_mode or is_paused(outcome.workload or {})):
         waits = False
     failure = ""
     try:
@@ -290,17 +291,17 @@ def perform(module: KubeModule, client: Client, wanted: Wanted) -> dict[str, Any
             rollout.wait(changed + module.params["timeout"])
         elif not module.check_mode:
             rollout.settle()
-            rollout.look_for_faults()
+            rollout.diagnose()
     except RolloutFailed as error:
-        failure, answer.findings = str(error), error.findings
-    told = result(wanted, answer, waits, module.check_mode)
-    if wanted.action == "history" and wanted.revision and answer.workload is not None:
-        told["template"] = rollout.template()
-    told["seconds"] = dict(change=round(changed - started, 2), wait=round(time.monotonic() - changed, 2))
-    told["requests"] = client.requests
+        failure, outcome.findings = str(error), error.findings
+    answer = result(request, outcome, waits, module.check_mode)
+    if request.action == "history" and request.revision and outcome.workload is not None:
+        answer["template"] = rollout.template()
+    answer["seconds"] = dict(change=round(changed - started, 2), wait=round(time.monotonic() - changed, 2))
+    answer["requests"] = client.requests
     if failure:
-        told.update(failed=True, msg=failure)
-    return told
+        answer.update(failed=True, msg=failure)
+    return answer
 
 
 def main() -> None:
@@ -310,7 +311,7 @@ def main() -> None:
     problems = option_problems(params)
     if problems:
         module.fail_json(msg="\n".join(problems))
-    wanted = Wanted(
+    request = Request(
         params["action"],
         Reference("apps/v1", params["kind"], params["namespace"], params["name"]),
         params["revision"],
@@ -318,18 +319,19 @@ def main() -> None:
         params["replicas"],
         params["change_cause"] or "",
     )
-    told: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     try:
-        told = perform(module, connect(params, module.get_bin_path, patience=3 if module.check_mode else 20), wanted)
+        client = connect(params, module.get_bin_path, patience=3 if module.check_mode else 20)
+        answer = perform(module, client, request)
     except ApiError as error:
-        module.fail_json(msg=explained(error, wanted.name))
+        module.fail_json(msg=explain(error, request.name))
     except (KubeconfigError, RolloutError, Unreachable) as error:
         module.fail_json(msg=str(error))
-    for text in told.pop("warnings"):
+    for text in answer.pop("warnings"):
         module.warn(text)
-    if told.pop("failed", False):
-        module.fail_json(**told)
-    module.exit_json(**told)
+    if answer.pop("failed", False):
+        module.fail_json(**answer)
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

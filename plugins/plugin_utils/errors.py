@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 TYPE_NAMES = {
@@ -22,7 +21,7 @@ TYPE_NAMES = {
 class InputError(Exception):
     """The input of a task is invalid; the message lists every problem, each with its field or its file and line."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    def __init__(self, *problems: str) -> None:
         """Keep the problems in the order in which they were found, each once."""
         self.problems = list(dict.fromkeys(problems))
         super().__init__("\n".join(self.problems))

@@ -47,7 +47,7 @@ def sort(hooks: Sequence[T], name: Callable[[T], str], after: Callable[[T], Coll
             path = [next(iter(waiting))]
             while path[-1] not in path[:-1]:
                 path.append(next(other for other in waiting[path[-1]] if other in waiting))
-            raise InputError([" -> ".join(path[path.index(path[-1]) :])])
+            raise InputError(" -> ".join(path[path.index(path[-1]) :]))
         pending.remove(ready)
         ordered.append(ready)
         # Several objects may have one name (a Job and its ServiceAccount): all of them come before what waits for the name.
@@ -70,8 +70,8 @@ def in_order(hooks: Sequence[Mapping[str, Any]], when: str) -> list[Mapping[str,
         if other not in names
     ]
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     try:
         return sort(hooks, name_of, predecessors)
     except InputError as cycle:
-        raise InputError([f"Hooks ({when}) wait for each other: {cycle}. Remove one of them from {AFTER}."]) from None
+        raise InputError(f"Hooks ({when}) wait for each other: {cycle}. Remove one of them from {AFTER}.") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -48,24 +49,25 @@ def run_release(
     ordered = {when: in_order((hooks or {}).get(when) or [], when) for when in WHEN}
     given = _module_options(arguments)
     given.setdefault("pause_after", SLICE)
-    given["run_id"] = given.get("run_id") or uuid.uuid4().hex
+    given["_run_id"] = uuid.uuid4().hex
     # The module masks the values of Secrets itself; this also masks them in errors of the connection or of a failing module.
     redactor = Redactor([*objects, *ordered["pre"], *ordered["post"]])
-    given["payload"] = pack(objects, ordered)
+    given["_payload"] = pack(objects, ordered)
     result: dict[str, Any] = {}
     while True:
         with quiet(action):
             answer = action._execute_module(module_name=MODULE, module_args=dict(given), task_vars=task_vars)
         answer = redactor.clean(answer)
         shown = result.get("progress") or []
-        answer["progress"] = new_lines(answer.get("progress") or [], shown[-1] if shown else "")
+        # Each call starts with the line with which the previous one ended.
+        lines = [*shown[-1:], *(answer.get("progress") or [])]
+        answer["progress"] = [line for line, _same in groupby(lines)][len(shown[-1:]) :]
         for line in answer["progress"]:
             display.display("  " + line)
         result = merged(result, answer)
         if answer.get("finished", True) or answer.get("failed") or answer.get("unreachable"):
             break
-    for private in ("invocation", "run_id"):
-        result.pop(private, None)
+    result.pop("invocation", None)
     return result
 
 
@@ -81,28 +83,15 @@ def chart_view(
     given = _module_options(arguments)
     with quiet(action):
         answer = action._execute_module(
-            module_name=MODULE, module_args=dict(given, chart_view=True), task_vars=task_vars
+            module_name=MODULE, module_args=dict(given, _chart_view=True), task_vars=task_vars
         )
     if answer.get("failed") or answer.get("unreachable"):
-        raise InputError([f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}"])
+        raise InputError(f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}")
     return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
 
 
 def _module_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key not in SOURCE_OPTIONS and value is not None}
-
-
-def new_lines(lines: Sequence[str], last: str) -> list[str]:
-    """Return the lines without repetitions: each call starts with the line with which the previous one ended.
-
-    :param last: the last line that was shown.
-    """
-    found: list[str] = []
-    for line in lines:
-        if line != last:
-            found.append(line)
-        last = line
-    return found
 
 
 def merged(before: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ EXPECTED = {
     "a Secret that the server refuses": r"data\[.dockerconfigjson\]: Invalid value",
     "an option that is not known": r"did you mean manifests\?",
     "a log with a password": r"unknown command .*\*{8}",
-    "the return to the last good revision": r"rolled.back|back in place",
+    "the rollback to the last deployed revision": r"[Rr]olled.back",
     "a token that is not known": r"does not accept the owner of the given token",
     "a diff with a changed key": r"\*{8} \(after\)",
 }

@@ -28,13 +28,13 @@ def kube(lab: str) -> Kube:
 
 @pytest.fixture
 def folder(lab: str, request: pytest.FixtureRequest) -> Path:
-    """Where the runs of a test leave their output, for who has to find out why."""
+    """Return the folder for the output of a test's runs."""
     return output_of(lab) / request.node.name
 
 
 @pytest.fixture
 def namespace(kube: Kube, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace for one test."""
+    """Create a namespace for one test."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:50].strip("-")
     kube.make_namespace(name)
     yield name

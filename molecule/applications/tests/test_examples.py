@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every example does what its reader expects: it deploys, the second time it changes nothing, and it goes without a trace."""
+"""Every example deploys, changes nothing in a second run, and is removed without a trace."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ from harness.kube import Kube
 from harness.playbook import ROOT, Run, run
 
 EXAMPLES = ROOT / "examples"
-NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/deploy.yml"))
-# What an example needs besides the inventory of the cluster.
+BOOKS = {path.parent.name: "deploy.yml" for path in sorted(EXAMPLES.glob("*/deploy.yml"))} | {
+    "operations": "operations.yml"
+}
+# Arguments besides the inventory of the cluster.
 ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def prepared(kube: Kube) -> None:
-    """Put the bundle's helm and kubectl where a person would have them, and label a node as the example on scheduling wants."""
+    """Add the bundle's helm and kubectl to the PATH, and label a node as the example on scheduling requires."""
     os.environ["PATH"] = os.pathsep.join([str(programs()), os.environ["PATH"]])
-    kube.remove_namespaces(["slipway-verify"])  # it goes for some seconds after the cluster was verified
+    kube.remove_namespaces(["slipway-verify"])  # its deletion can still be in progress after the verification
     kube.kubectl("label", "node", "w1", "disktype=ssd", "--overwrite")
 
 
-def play(kube: Kube, folder: Path, name: str, *arguments: str, book: str = "deploy.yml") -> Run:
+def play(kube: Kube, folder: Path, name: str, *arguments: str, book: str = "") -> Run:
     given = [*ARGUMENTS.get(name, []), *arguments]
-    return run(str(EXAMPLES / name / book), kube.inventory, folder, *given).succeeded()
+    if name == "operations":
+        given += ["-e", f"operations_kubeconfig={kube.kubeconfig}"]
+    return run(str(EXAMPLES / name / (book or BOOKS[name])), kube.inventory, folder, *given).succeeded()
 
 
 def objects(kube: Kube) -> set[str]:
-    """The workloads and Services of the cluster that are not its own."""
+    """Return the workloads and Services of the cluster, except for its own."""
     listed = kube.kubectl(
         "get", "deployments,statefulsets,daemonsets,services,cronjobs", "--all-namespaces", "--output=json"
     )
@@ -45,7 +49,7 @@ def objects(kube: Kube) -> set[str]:
     return {"/".join(name) for name in names if not name[0].startswith("kube-") and name[2] != "kubernetes"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BOOKS)
 def test_the_example_deploys_repeats_and_goes(kube: Kube, folder: Path, name: str) -> None:
     before = objects(kube)
     first = play(kube, folder / "first", name)

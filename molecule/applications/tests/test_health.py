@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook health reports a sound cluster and a faulty application, to people and to machines; and no Secret is told anywhere."""
+"""The playbook health reports a healthy cluster and a faulty application, to people and to machines, without any Secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.playbook import ROOT, run
 
 
 def health(kube: Kube, folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Run the playbook; give its exit code, what it said, and the page."""
+    """Run the playbook; return its exit code, its output and the page."""
     page = folder / "health.html"
     done = run("slipway.kube.health", kube.inventory, folder, "-e", f"health_page={page}", *arguments)
     return done.process.returncode, done.output, page.read_text()
@@ -24,8 +24,8 @@ def health(kube: Kube, folder: Path, *arguments: str) -> tuple[int, str, str]:
 
 def test_a_sound_cluster_has_a_clean_report(kube: Kube, folder: Path) -> None:
     code, said, page = health(kube, folder)
-    assert code == 0 and "nothing is wrong" in said
-    assert "Nothing is wrong" in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert code == 0 and "No faults found" in said
+    assert "No faults found" in page and "http://" not in page.replace("http://www.w3.org", "")
 
 
 def test_a_fault_is_in_the_report_and_in_the_exit_code(kube: Kube, namespace: str, folder: Path) -> None:

@@ -25,7 +25,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "two of one name": (config_map("settings", level="DEBUG"), ["settings"]),
     "another namespace": (
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "far", "namespace": "no-such-place"}},
-        ["no-such-place", "namespace"],
+        ["no-such-place", "Namespace"],
     ),
     "no base64": (
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "data": {"password": "not base64!"}},
@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
 
 
 def refused(kube: Kube, folder: Path, namespace: str, options: dict[str, Any], module: str = "release") -> str:
-    """Call the module, which must refuse and leave nothing behind; give what it says."""
+    """Call the module, which must fail and leave nothing behind; return its message."""
     told = call(kube, folder, module, {"name": "web", "namespace": namespace, "timeout": 30, **options})
     assert told.failed, told.run.output[-3000:]
     left = kube.kubectl(f"--namespace={namespace}", "get", "configmap,secret,lease,deployment,service", "--output=name")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release as a whole: deployed, repeated, changed, spoilt, put back, killed, raced and taken away."""
+"""A release as a whole: deployed, repeated, changed, broken, rolled back, killed, raced and deleted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_wrong_image_is_told_and_the_last_good_revision_is_back(
     wrong = kube.agnhost.rpartition(":")[0] + ":no-such-tag"
     bad = call(kube, folder / "bad", "release", wanted(wrong, "DEBUG"))
     assert bad.failed and bad.answer["rolled_back_to"] == 1, bad.run.output[-4000:]
-    assert "no-such-tag" in bad.message and "Revision 1 is back in place" in bad.message
+    assert "no-such-tag" in bad.message and "Rolled back to revision 1." in bad.message
     assert bad.answer["findings"][0]["fault"] == "image_not_found"
     assert bad.run.seconds < 60, f"it took {bad.run.seconds:.0f} s"
     assert container_of(kube, namespace, kind.lower())["image"] == kube.agnhost

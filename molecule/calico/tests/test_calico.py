@@ -86,7 +86,7 @@ def test_another_network_is_refused(applied: Run) -> None:
     refused = play(str(HERE / "network.yml"), "flannel", kube_network_plugin="flannel")
     assert refused.process.returncode != 0
     assert (
-        "DaemonSet kube-system/calico-node is in the cluster. This cluster already has a different pod network than flannel"
+        "DaemonSet kube-system/calico-node exists in the cluster. This cluster already has a different pod network than flannel"
         in refused.output
     )
     assert (
@@ -102,7 +102,7 @@ def test_missing_images_are_explained(applied: Run) -> None:
         pytest.skip("the bundle has Calico's images")
     seen = play("slipway.kube.verify", "verify", verify_mode="light", verify_timeout=20)
     assert seen.process.returncode != 0
-    assert "node cp1 is not Ready" in seen.output and "There is no pod network on it yet" in seen.output
+    assert "node cp1 is not Ready" in seen.output and "No pod network is configured on it" in seen.output
     assert "kube-system/calico-node-" in seen.output and "quay.io/calico/" in seen.output
 
 

@@ -16,39 +16,14 @@ from .._kube.redaction import Redactor
 from .finding import Finding, redact_findings
 from .logs import add_logs
 from .ranking import ranked
-from .reading import SOURCES, read_kind
+from .reading import read_kind
 from .rules import all_findings
+from .sources import CLUSTER_KINDS, NAMESPACED_KINDS, SOURCES
 from .view import View
 
 # The kinds that are read in the namespaces of the objects, and in the whole cluster.
-INSIDE = (
-    "Pod",
-    "Event",
-    "ReplicaSet",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "Job",
-    "CronJob",
-    "Service",
-    "EndpointSlice",
-    "Ingress",
-    "PersistentVolumeClaim",
-    "HorizontalPodAutoscaler",
-    "PodDisruptionBudget",
-    "NetworkPolicy",
-    "ConfigMap",
-    "Secret",
-)
-OUTSIDE = (
-    "Node",
-    "PersistentVolume",
-    "StorageClass",
-    "IngressClass",
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-)
-
+INSIDE = tuple(kind for kind in NAMESPACED_KINDS if kind != "ResourceQuota")
+OUTSIDE = tuple(kind for kind in CLUSTER_KINDS if kind not in ("Namespace", "APIService", "CustomResourceDefinition"))
 # For more namespaces than this, namespaced kinds are listed for the whole cluster.
 MANY = 4
 

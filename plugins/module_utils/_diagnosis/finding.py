@@ -16,6 +16,10 @@ from .view import Object, View, located, named
 SEVERITIES = ("error", "warning", "info")
 # Whether waiting can help: not at all, for a grace period, or until the deadline.
 HOPELESS, SUSPICIOUS, SLOW = "hopeless", "suspicious", "slow"
+RETURNED = (
+    *("fault", "severity", "object", "title", "evidence", "causes", "advice"),
+    *("container", "hopeless", "count", "others", "logs", "pods"),
+)
 
 
 @dataclass
@@ -68,21 +72,9 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as modules return it."""
-        return {
-            "fault": self.fault,
-            "severity": self.severity,
-            "object": self.object.as_dict(),
-            "title": self.title,
-            "evidence": list(self.evidence),
-            "causes": list(self.causes),
-            "advice": self.advice,
-            "container": self.container,
-            "hopeless": self.hopeless,
-            "count": self.count,
-            "others": list(self.others),
-            "logs": list(self.logs),
-            "pods": list(self.pods),
-        }
+        values = {key: getattr(self, key) for key in RETURNED}
+        lists = {key: list(value) for key, value in values.items() if isinstance(value, list)}
+        return {**values, **lists, "object": self.object.as_dict()}
 
     def text(self) -> list[str]:
         """Return the finding as lines of text."""

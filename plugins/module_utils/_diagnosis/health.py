@@ -17,20 +17,18 @@ from .control_plane import ControlPlane, check_dns
 from .explain import OUTSIDE, concerns, read_view
 from .finding import SEVERITIES, Finding, at_or_above, redact_findings
 from .logs import add_logs
-from .pods import is_healthy
 from .ports import verify_ports
 from .ranking import ranked
-from .reading import SOURCES, read_kind
+from .reading import read_kind
 from .rules import CHECKS, all_findings
+from .sources import CLUSTER_KINDS, NAMESPACED_KINDS, SOURCES
 from .system import network_of, node_summary
-from .view import View, annotations_of, is_finished, namespace_of, node_name, status_of
+from .view import View, annotations_of, is_finished, is_healthy, namespace_of, node_name, status_of
 
 RELEASE, RELEASE_NAMESPACE = "slipway.kube/release", "slipway.kube/release-namespace"
 # Checks that send requests of their own; the rules only use what was listed.
 LIVE_CHECKS = ("control_plane", "dns", "ports")
 ALL_CHECKS = (*CHECKS, *LIVE_CHECKS)
-NAMESPACED_KINDS = tuple(kind for kind, source in SOURCES.items() if source.namespaced)
-CLUSTER_KINDS = tuple(kind for kind, source in SOURCES.items() if not source.namespaced)
 UNRELEASED_KINDS = ("Event", "Node", "EndpointSlice", "Pod", "ReplicaSet")
 COUNTED_KINDS = (
     "Deployment",

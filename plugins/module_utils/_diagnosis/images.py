@@ -30,7 +30,7 @@ class ImageFault(NamedTuple):
     fault: str
     problem: str
     advice: str
-    patience: str
+    patience: str = HOPELESS
 
     def title(self, image: str) -> str:
         """Return the title of the finding."""
@@ -41,14 +41,12 @@ NOT_FOUND = ImageFault(
     "image_not_found",
     "was not found in the registry",
     "Correct the name or the tag of the image, or push the image to the registry.",
-    HOPELESS,
 )
 DENIED = ImageFault(
     "image_pull_denied",
     "cannot be pulled: the registry denied access",
     "Reference a Secret with valid credentials for this registry in imagePullSecrets, and check the name of the image: "
     "some registries also deny access to an image that does not exist.",
-    HOPELESS,
 )
 RATE_LIMITED = ImageFault(
     "image_rate_limited",
@@ -60,7 +58,6 @@ PLATFORM = ImageFault(
     "image_wrong_platform",
     "is not available for the architecture of the node",
     "Build the image for this architecture, or select nodes of a supported one (nodeSelector kubernetes.io/arch).",
-    HOPELESS,
 )
 UNREACHABLE = ImageFault(
     "image_unreachable",
@@ -79,13 +76,11 @@ INVALID = ImageFault(
     "invalid_image_name",
     "is not a valid image reference",
     "Correct the image: REGISTRY/NAME:TAG, with a lowercase name.",
-    HOPELESS,
 )
 NEVER_PULLED = ImageFault(
     "image_never_pulled",
     "is not present on the node, and imagePullPolicy is Never",
     "Load the image onto every node, or set imagePullPolicy to IfNotPresent.",
-    HOPELESS,
 )
 UNKNOWN = ImageFault(
     "image_pull_fails",

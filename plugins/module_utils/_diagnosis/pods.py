@@ -9,7 +9,7 @@ import re
 
 from .._kube.objects import Reference
 from .container_view import containers_of
-from .containers import RECENT, container_finding
+from .containers import RECENT, container_finding, missing_object
 from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
 from .scheduling import unscheduled
 from .storage import driver_finding
@@ -20,6 +20,7 @@ from .view import (
     conditions,
     event_time,
     is_deleted,
+    is_healthy,
     is_true,
     message_of,
     name_of,
@@ -33,20 +34,6 @@ from .view import (
 PASSING_FAILURES = ("Evicted", "Preempting", "Preempted", "NodeShutdown", "Terminated", "NodeLost", "Shutdown")
 MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 SANDBOX = ("FailedCreatePodSandBox", "FailedPodSandBoxStatus", "NetworkNotReady")
-
-
-def is_healthy(pod: Object) -> bool:
-    """Return whether a pod is Ready or has succeeded, without a container restart."""
-    if pod.get("healthy"):
-        # Determined when the pod was read.
-        return True
-    status = status_of(pod)
-    if is_deleted(pod):
-        return False
-    if status.get("phase") == "Succeeded":
-        return True
-    every = (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or [])
-    return is_true(pod, "Ready") and not any(container.get("restartCount") for container in every)
 
 
 def pod_findings(view: View, pod: Object) -> list[Finding]:
@@ -71,17 +58,11 @@ def pod_findings(view: View, pod: Object) -> list[Finding]:
 
 def _lost_node(view: View, pod: Object, node: Object) -> Finding:
     name = name_of(node)
-    return pod_finding(
-        view,
-        pod,
-        "pod_on_lost_node",
-        "warning",
-        f"a pod is on node {name}, which is not Ready",
-        f"condition Ready of the node is {(conditions(node).get('Ready') or {}).get('status') or 'Unknown'}",
-        f"Check the node: kubectl describe node {name}.",
-        blames=(Reference("v1", "Node", "", name),),
-        about=f"node {name}",
-    )
+    title = f"a pod is on node {name}, which is not Ready"
+    evidence = f"condition Ready of the node is {(conditions(node).get('Ready') or {}).get('status') or 'Unknown'}"
+    advice = f"Check the node: kubectl describe node {name}."
+    group = {"blames": (Reference("v1", "Node", "", name),), "about": f"node {name}"}
+    return pod_finding(view, pod, "pod_on_lost_node", "warning", title, evidence, advice, **group)
 
 
 def _failed(view: View, pod: Object) -> Finding | None:
@@ -93,16 +74,10 @@ def _failed(view: View, pod: Object) -> Finding | None:
     severity = "error" if alone else "warning"
     evidence = f"{reason}: {message}"
     if reason == "Evicted":
-        return pod_finding(
-            view,
-            pod,
-            "evicted",
-            "error" if _evicted_repeatedly(view, owner) else severity,
-            f"a pod was evicted: {message.rstrip('.')}",
-            evidence,
-            _eviction_advice(message),
-            blames=(Reference("v1", "Node", "", node_name(pod)),),
-        )
+        severity = "error" if _evicted_repeatedly(view, owner) else severity
+        title, advice = f"a pod was evicted: {message.rstrip('.')}", _eviction_advice(message)
+        node = Reference("v1", "Node", "", node_name(pod))
+        return pod_finding(view, pod, "evicted", severity, title, evidence, advice, blames=(node,))
     if reason in PASSING_FAILURES:
         if not alone:
             return None
@@ -197,33 +172,23 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
     # A timeout does not contain the cause; an earlier event does.
     telling = ([event for event in events if "timed out waiting" not in message_of(event)] or events)[-1]
     message = one_line(message_of(telling))
+    fault, about = "mount_fails", ""
     missing = _missing_source(pod, message)
     if missing is not None:
         title, advice, about = missing
-        fault = "mount_fails"
     else:
-        about = ""
         attach = "FailedAttachVolume: " if any(event.get("reason") == "FailedAttachVolume" for event in events) else ""
         fault, title, advice = next(row[1:] for row in MOUNT_MESSAGES if re.search(row[0], attach + message))
-    return pod_finding(
-        view,
-        pod,
-        fault,
-        "error" if missing or view.age(pod) >= 15 else "warning",
-        title,
-        f"{telling.get('reason')}: {message}",
-        advice,
-        blames=tuple(Reference("v1", "PersistentVolumeClaim", namespace_of(pod), name) for name in claim_names(pod)),
-        about=about,
-    )
+    severity = "error" if missing or view.age(pod) >= 15 else "warning"
+    evidence = f"{telling.get('reason')}: {message}"
+    claims = tuple(Reference("v1", "PersistentVolumeClaim", namespace_of(pod), name) for name in claim_names(pod))
+    return pod_finding(view, pod, fault, severity, title, evidence, advice, blames=claims, about=about)
 
 
 def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
     """Return title, advice and group if the message names a missing ConfigMap, Secret or key."""
-    missing = re.search(r'(configmap|secret) "?(?:[^\s"/]+/)?([^\s"]+?)"? not found', message)
-    if missing:
-        kind = "ConfigMap" if missing.group(1) == "configmap" else "Secret"
-        what = f"{kind} {namespace_of(pod)}/{missing.group(2)}"
+    what = missing_object(message, namespace_of(pod))
+    if what:
         title = f"{what}, which a volume references, does not exist"
         return title, f"Create {what}, or correct its name in the volumes of the pod.", what
     absent = re.search(r"references non-existent (?:config|secret) key: ([^\s,\]]+)", message)
@@ -259,17 +224,10 @@ def _sandbox(view: View, pod: Object, event: Object) -> Finding:
     if re.search(r"no runtime for|RuntimeHandler", message):
         title, about = f"node {node} has no container runtime for the RuntimeClass of the pod", ""
         advice = "Configure the runtime handler in containerd on the node, or correct runtimeClassName."
-    return pod_finding(
-        view,
-        pod,
-        "sandbox_fails",
-        "error" if view.age(pod) >= 15 else "warning",
-        title,
-        f"{event.get('reason')}: {message}",
-        advice,
-        about=about,
-        blames=(Reference("v1", "Node", "", node),),
-    )
+    severity = "error" if view.age(pod) >= 15 else "warning"
+    evidence = f"{event.get('reason')}: {message}"
+    blames = (Reference("v1", "Node", "", node),)
+    return pod_finding(view, pod, "sandbox_fails", severity, title, evidence, advice, about=about, blames=blames)
 
 
 def _without_events(view: View, pod: Object) -> Finding | None:
@@ -305,16 +263,9 @@ def _kubelet_log(node: str) -> str:
 def _slow_start(view: View, pod: Object, age: float) -> Finding | None:
     if age < 300:
         return None
-    return pod_finding(
-        view,
-        pod,
-        "slow_start",
-        "warning",
-        f"the containers have not started for {age:.0f} s",
-        "ContainerCreating",
-        f"A large image may still be downloading. {_kubelet_log(node_name(pod))}",
-        patience=SLOW,
-    )
+    title = f"the containers have not started for {age:.0f} s"
+    advice = f"A large image may still be downloading. {_kubelet_log(node_name(pod))}"
+    return pod_finding(view, pod, "slow_start", "warning", title, "ContainerCreating", advice, patience=SLOW)
 
 
 def _gated(view: View, pod: Object) -> Finding | None:
@@ -322,13 +273,7 @@ def _gated(view: View, pod: Object) -> Finding | None:
     closed = [gate for gate in gates if not is_true(pod, gate)]
     if not closed or not is_true(pod, "ContainersReady") or view.age(pod) < 60:
         return None
-    return pod_finding(
-        view,
-        pod,
-        "readiness_gate",
-        "warning",
-        f"the containers are ready, but readiness gate {', '.join(closed)} is not",
-        message_of(conditions(pod).get("Ready") or {}),
-        "Check that the controller that sets this condition is running, often that of a load balancer.",
-        patience=SLOW,
-    )
+    title = f"the containers are ready, but readiness gate {', '.join(closed)} is not"
+    evidence = message_of(conditions(pod).get("Ready") or {})
+    advice = "Check that the controller that sets this condition is running, often that of a load balancer."
+    return pod_finding(view, pod, "readiness_gate", "warning", title, evidence, advice, patience=SLOW)

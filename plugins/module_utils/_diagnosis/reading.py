@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, NamedTuple
+from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlencode
 
 from .._kube.api import ApiError, Client
+from .sources import SOURCES
+from .view import is_healthy
 
 Trim = Callable[[Dict[str, Any]], Dict[str, Any]]
 PAGE = 500
@@ -33,70 +35,10 @@ ANNOTATIONS = (
     "storageclass.kubernetes.io/is-default-class",
     "ingressclass.kubernetes.io/is-default-class",
     "kubernetes.io/ingress.class",
-    "volume.kubernetes.io/storage-provisioner",
     "volume.beta.kubernetes.io/storage-class",
-    "kubernetes.io/config.mirror",
     "slipway.kube/release-namespace",
     "csi.volume.kubernetes.io/nodeid",
 )
-
-
-class Source(NamedTuple):
-    """How a kind is listed. C(names_only): without contents; C(fields): a field selector."""
-
-    kind: str
-    api_version: str
-    plural: str
-    namespaced: bool = True
-    names_only: bool = False
-    fields: str = ""
-
-    def path(self, namespace: str) -> str:
-        """Return the path of the list; an empty namespace stands for all."""
-        root = "/apis/" + self.api_version if "/" in self.api_version else "/api/" + self.api_version
-        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return f"{root}{inside}/{self.plural}"
-
-
-SOURCES = {
-    source.kind: source
-    for source in (
-        Source("Pod", "v1", "pods"),
-        Source("Node", "v1", "nodes", False),
-        Source("Namespace", "v1", "namespaces", False),
-        Source("Event", "v1", "events", fields="type=Warning"),
-        Source("Deployment", "apps/v1", "deployments"),
-        Source("ReplicaSet", "apps/v1", "replicasets"),
-        Source("StatefulSet", "apps/v1", "statefulsets"),
-        Source("DaemonSet", "apps/v1", "daemonsets"),
-        Source("Job", "batch/v1", "jobs"),
-        Source("CronJob", "batch/v1", "cronjobs"),
-        Source("Service", "v1", "services"),
-        Source("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
-        Source("Ingress", "networking.k8s.io/v1", "ingresses"),
-        Source("IngressClass", "networking.k8s.io/v1", "ingressclasses", False),
-        Source("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
-        Source("PersistentVolumeClaim", "v1", "persistentvolumeclaims"),
-        Source("PersistentVolume", "v1", "persistentvolumes", False),
-        Source("StorageClass", "storage.k8s.io/v1", "storageclasses", False),
-        Source("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
-        Source("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
-        Source(
-            "ValidatingWebhookConfiguration",
-            "admissionregistration.k8s.io/v1",
-            "validatingwebhookconfigurations",
-            False,
-        ),
-        Source(
-            "MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", False
-        ),
-        Source("APIService", "apiregistration.k8s.io/v1", "apiservices", False),
-        Source("CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions", False, True),
-        Source("ResourceQuota", "v1", "resourcequotas"),
-        Source("Secret", "v1", "secrets", True, True),
-        Source("ConfigMap", "v1", "configmaps", True, True),
-    )
-}
 
 
 def read_list(
@@ -190,7 +132,7 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
 def _pod(item: dict[str, Any]) -> dict[str, Any]:
     """Return most of a pod that may have a fault, and little of a healthy one."""
     spec, status = item.get("spec") or {}, item.get("status") or {}
-    if not _healthy(item):
+    if not is_healthy(item):
         status = {key: value for key, value in status.items() if key not in ("hostIPs", "podIPs", "qosClass")}
         kept_spec = {key: spec[key] for key in POD_SPEC if key in spec}
         kept_spec["containers"] = [_container(container) for container in spec.get("containers") or []]
@@ -230,8 +172,6 @@ POD_SPEC = (
     "volumes",
     "overhead",
     "hostNetwork",
-    "serviceAccountName",
-    "activeDeadlineSeconds",
     "affinity",
     "tolerations",
 )
@@ -249,21 +189,6 @@ CONTAINER = (
     "restartPolicy",
     "volumeMounts",
 )
-
-
-def _healthy(item: Mapping[str, Any]) -> bool:
-    metadata, status = item.get("metadata") or {}, item.get("status") or {}
-    if metadata.get("deletionTimestamp"):
-        return False
-    if status.get("phase") == "Succeeded":
-        return True
-    states = (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or [])
-    if any(state.get("restartCount") for state in states):
-        return False
-    return any(
-        condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in status.get("conditions") or []
-    )
 
 
 def _container(container: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,7 +211,7 @@ def _workload(item: dict[str, Any]) -> dict[str, Any]:
     spec = dict(item.get("spec") or {})
     template = spec.pop("template", None) or {}
     inner = template.get("spec") or {}
-    kept = _pick(inner, "serviceAccountName", "nodeSelector")
+    kept = _pick(inner, "nodeSelector")
     kept["containers"] = [_pick(one, "name", "image", "ports", "resources") for one in inner.get("containers") or []]
     sidecars = [one for one in inner.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
     if sidecars:

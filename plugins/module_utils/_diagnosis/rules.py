@@ -15,11 +15,11 @@ from .finding import Finding
 from .ingresses import ingresses, policies
 from .jobs import cron_jobs, jobs
 from .nodes import nodes
-from .pods import is_healthy, pod_findings
+from .pods import pod_findings
 from .scaling import autoscalers, budgets
 from .services import services
 from .storage import claims
-from .view import Object, View, controller, namespace_of, spec_of, status_of
+from .view import Object, View, controller, is_healthy, namespace_of, spec_of, status_of
 from .workloads import workload_findings
 
 

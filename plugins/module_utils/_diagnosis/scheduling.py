@@ -14,7 +14,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from .._kube.objects import Reference
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
-from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, pod_finding, shortened
+from .finding import HOPELESS, Finding, one_line, pod_finding, shortened
 from .view import (
     Object,
     View,
@@ -144,17 +144,12 @@ def unscheduled(view: View, pod: Object) -> list[Finding]:
     if not message:
         return []
     cause = _cause(view, pod, refusals(message))
-    finding = pod_finding(
-        view,
-        pod,
-        cause.fault,
-        # Pods are often rejected for a moment, while others terminate or nodes join.
-        "error" if view.age(pod) >= 10 else "warning",
-        f"{TITLES[cause.fault]}: {cause.reason}",
-        message,
-        ADVICE[cause.fault],
-        patience=HOPELESS if cause.fault == "claim_missing" and view.age(pod) > 10 else SUSPICIOUS,
-    )
+    # Pods are often rejected for a moment, while others terminate or nodes join.
+    severity = "error" if view.age(pod) >= 10 else "warning"
+    title = f"{TITLES[cause.fault]}: {cause.reason}"
+    finding = pod_finding(view, pod, cause.fault, severity, title, message, ADVICE[cause.fault])
+    if cause.fault == "claim_missing" and view.age(pod) > 10:
+        finding.patience = HOPELESS
     if cause.fault.startswith("claim") or cause.fault == "unschedulable_volume":
         _add_claims(view, pod, finding)
     elif cause.fault in DETAILS:
@@ -164,15 +159,10 @@ def unscheduled(view: View, pod: Object) -> list[Finding]:
 
 def _gated(view: View, pod: Object, message: str) -> Finding:
     gates = ", ".join(gate["name"] for gate in spec_of(pod).get("schedulingGates") or [])
-    return pod_finding(
-        view,
-        pod,
-        "scheduling_gated",
-        "warning" if view.age(pod) < 20 else "error",
-        f"the pod has scheduling gates: {gates or 'unknown'}",
-        message or "SchedulingGated",
-        "Check that the controller that removes the gate from schedulingGates of the pod is running.",
-    )
+    severity = "warning" if view.age(pod) < 20 else "error"
+    title = f"the pod has scheduling gates: {gates or 'unknown'}"
+    advice = "Check that the controller that removes the gate from schedulingGates of the pod is running."
+    return pod_finding(view, pod, "scheduling_gated", severity, title, message or "SchedulingGated", advice)
 
 
 def _cause(view: View, pod: Object, found: Sequence[Refusal]) -> Refusal:
@@ -213,7 +203,7 @@ def _add_room(view: View, pod: Object, finding: Finding, cause: Refusal) -> None
     for resource in sorted(requested):
         if free and resource != "pods":
             most, node = max(((left.get(resource, 0), name) for name, left in free.items()), key=lambda pair: pair[0])
-            finding.evidence.append(f"most free {resource}: {name_amount(resource, most)} on node {node}")
+            finding.evidence.append(f"largest free amount on a node: {name_amount(resource, most)} ({node})")
     for resource in re.findall(r"Insufficient (\S+)", cause.reason):
         offered = [amount((status_of(node).get("allocatable") or {}).get(resource)) for node in view.all("Node")]
         if "/" in resource and offered and not any(offered):

@@ -183,16 +183,9 @@ def driver_finding(view: View, pod: Object) -> Finding | None:
         else:
             title = f"CSI driver {driver} of the volume is not registered on any node"
             advice = "Install the CSI driver, or correct its name in the volume."
-        finding = pod_finding(
-            view,
-            pod,
-            "storage_driver_missing",
-            "error" if view.age(pod) >= 20 else "warning",
-            title,
-            f"{what} requires driver {driver}",
-            advice,
-            patience=SUSPICIOUS,
-        )
+        severity = "error" if view.age(pod) >= 20 else "warning"
+        evidence = f"{what} requires driver {driver}"
+        finding = pod_finding(view, pod, "storage_driver_missing", severity, title, evidence, advice)
         finding.evidence.append(f"CSI drivers on node {name_of(node)}: {', '.join(registered) or 'none'}")
         return finding
     return None

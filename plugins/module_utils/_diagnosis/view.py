@@ -10,18 +10,10 @@ from typing import Any, Callable, Dict, Hashable, Iterable, List, Mapping, Seque
 
 from .._kube.objects import Reference, reference
 from .._kube.timestamps import seconds_of
+from .sources import SOURCES
 
 Object = Mapping[str, Any]
 Index = Dict[Any, List[Object]]
-API_VERSIONS = {
-    "Pod": "v1",
-    "ReplicaSet": "apps/v1",
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "Job": "batch/v1",
-    "CronJob": "batch/v1",
-}
 REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -92,6 +84,20 @@ def is_true(content: Object, kind: str) -> bool:
 def is_finished(pod: Object) -> bool:
     """Return whether all containers of a pod have terminated for good (phase Succeeded or Failed)."""
     return status_of(pod).get("phase") in ("Succeeded", "Failed")
+
+
+def is_healthy(pod: Object) -> bool:
+    """Return whether a pod is Ready or has succeeded, without a container restart."""
+    if pod.get("healthy"):
+        # Determined when the pod was read.
+        return True
+    status = status_of(pod)
+    if is_deleted(pod):
+        return False
+    if status.get("phase") == "Succeeded":
+        return True
+    every = (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or [])
+    return is_true(pod, "Ready") and not any(container.get("restartCount") for container in every)
 
 
 def labels_text(labels: Mapping[str, str] | None) -> str:
@@ -305,7 +311,8 @@ def _unseen_owner(content: Object, made_by: Mapping[str, Any], namespace: str) -
     suffix = "-" + labels_of(content).get("pod-template-hash", "")
     if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
         return Reference("apps/v1", "Deployment", namespace, name[: -len(suffix)])
-    return Reference(made_by.get("apiVersion") or API_VERSIONS.get(kind, ""), kind, namespace, name)
+    api_version = made_by.get("apiVersion") or (SOURCES[kind].api_version if kind in SOURCES else "")
+    return Reference(api_version, kind, namespace, name)
 
 
 def event_time(event: Object) -> float:

@@ -18,8 +18,9 @@ from .._kube.readiness import condition, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, SUSPICIOUS, Finding
 from .ranking import ranked
-from .reading import SOURCES, read_kind, read_list
+from .reading import read_kind, read_list
 from .services import has_address
+from .sources import SOURCES
 from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
 from .view import Object, View, annotations_of, name_of, namespace_of, spec_of, status_of
 from .workloads import CONTROLLERS, is_hopeless, workload_findings

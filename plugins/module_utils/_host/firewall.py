@@ -1,8 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""firewalld: ports opened in the default zone, networks trusted; now and after a reload, and nothing else touched.
+"""firewalld: open ports in the default zone and trusted networks, both in its runtime and in its permanent configuration.
 
 Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
 """
@@ -14,7 +13,7 @@ from .system import System
 
 
 def missing(wanted: list[str], runtime: str, permanent: str) -> list[tuple[str, list[str]]]:
-    """What is not in force: (item, where it is missing: "runtime", "permanent"), from firewall-cmd's two lists.
+    """Return (item, configurations that lack it: "runtime", "permanent"), from the output of firewall-cmd for each of them.
 
     A port that a listed range covers ("30000-32767/tcp") counts as open.
     """
@@ -41,7 +40,7 @@ def _covers(have: str, want: str) -> bool:
 
 
 def _range(text: str):
-    """("low-high/protocol") as numbers and protocol; None for what is no port (a network)."""
+    """Return first port, last port and protocol of "low-high/protocol"; None for anything else, such as a network."""
     ports, _slash, protocol = text.partition("/")
     low, _dash, high = ports.partition("-")
     if protocol not in ("tcp", "udp", "sctp") or not low.isdigit() or (high and not high.isdigit()):
@@ -50,7 +49,7 @@ def _range(text: str):
 
 
 def plan_firewall(system: System, ports: list[str], trusted: list[str]) -> list[Step]:
-    """The steps that open ports ("6443/tcp", "30000-32767/tcp") in the default zone and trust source networks (CIDR)."""
+    """Return the steps that open ports ("6443/tcp", "30000-32767/tcp") in the default zone and trust networks (CIDR)."""
     steps = []
     for zone, option, kind, wanted in ((), "port", "port", ports), (("--zone=trusted",), "source", "network", trusted):
         if not wanted:
@@ -61,20 +60,16 @@ def plan_firewall(system: System, ports: list[str], trusted: list[str]) -> list[
 
             def apply(item: str = item, where: list[str] = where, zone: tuple = zone, option: str = option) -> None:
                 for name in where:
-                    system.must(
-                        "firewall-cmd",
-                        *(["--permanent"] if name == "permanent" else []),
-                        *zone,
-                        f"--add-{option}={item}",
-                    )
+                    flags = ["--permanent"] if name == "permanent" else []
+                    system.must("firewall-cmd", *flags, *zone, f"--add-{option}={item}")
 
             steps.append(
                 Step(
-                    subject=f"firewalld {kind} {item}",
-                    sentence=f"firewalld: {kind} {item} {'opened' if option == 'port' else 'trusted'}",
+                    f"firewalld {kind} {item}",
+                    f"firewalld: {kind} {item} {'opened' if option == 'port' else 'trusted'}",
+                    apply,
                     before=f"not in firewalld's {' and '.join(where)} configuration",
                     after="in force",
-                    apply=apply,
                     remember=[("firewall", f"{option} {item}", where)],
                 )
             )

@@ -1,12 +1,11 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""One layer of a host: swap, kernel modules, sysctls, files, packages, firewall and units, in this order.
 
-"""One layer of a host, converged in one go: swap, modules, sysctls, files, packages, firewall, units, in this order.
-
-First everything is planned, as in a check run: what cannot work is refused before anything is touched, and the plan is what is
-reported. Then each section is planned again, from what the sections before it have left, and made; what was there is on the disk
-in the record before it is changed. A layer that was ended anywhere is finished by the next run.
+A run first plans all sections without changing anything, so that what cannot work fails early and check mode predicts the result.
+Then each section is planned again, from the state in which the previous sections left the host, and applied. The original state is
+written to the record before it is changed. After an interruption, the next run resumes where the last one stopped.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Callable
 
 from .files import Fetch, WantedFile, plan_files
 from .firewall import plan_firewall
-from .footprint import look_at_footprint
+from .footprint import take_footprint
 from .kernel_modules import plan_modules
 from .packages import WantedPackage, plan_packages
 from .record import Record
@@ -31,7 +30,7 @@ MANAGED = "# Written by slipway.kube; changes made here are lost with the next r
 
 @dataclass
 class WantedLayer:
-    """A layer as the module's options describe it; an empty section is left alone."""
+    """The desired state of a layer, from the module's options; an empty section is not managed."""
 
     name: str
     cluster: str = ""
@@ -49,31 +48,30 @@ class WantedLayer:
 
     @property
     def all_files(self) -> list[WantedFile]:
-        """The layer's files with those that make modules and sysctls last."""
+        """Return the layer's files, with those that load modules and set sysctls at boot first."""
         rendered = []
         if self.modules_file:
-            rendered.append(
-                WantedFile(path=self.modules_file, content=MANAGED + "".join(name + "\n" for name in self.modules))
-            )
+            content = MANAGED + "".join(name + "\n" for name in self.modules)
+            rendered.append(WantedFile(path=self.modules_file, content=content))
         if self.sysctls_file:
             rendered.append(WantedFile(path=self.sysctls_file, content=render_file(self.sysctls, MANAGED)))
         return rendered + self.files
 
 
 @dataclass
-class Outcome:
-    """What a layer did, or would do."""
+class LayerResult:
+    """The changes that a layer made or, in check mode, would make."""
 
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, steps: list[Step]) -> None:
-        """Add steps that are not known yet, by their subject."""
+        """Add the steps whose subject is new."""
         known = {step.subject for step in self.steps}
         self.steps += [step for step in steps if step.subject not in known]
 
-    def as_result(self) -> dict[str, Any]:
-        """The module's return values."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the module's return values."""
         return {
             "changed": bool(self.steps),
             "changes": [step.sentence for step in self.steps],
@@ -83,52 +81,40 @@ class Outcome:
         }
 
 
+@dataclass
 class Layer:
     """Converges one host to a layer."""
 
-    def __init__(
-        self,
-        system: System,
-        record: Record,
-        wanted: WantedLayer,
-        fetch: Fetch,
-        footprint: Callable[[], dict[str, Any]] = look_at_footprint,
-    ) -> None:
-        self.system = system
-        self.record = record
-        self.wanted = wanted
-        self.fetch = fetch
-        self.footprint = footprint
+    system: System
+    record: Record
+    wanted: WantedLayer
+    fetch: Fetch
+    footprint: Callable[[], dict[str, Any]] = take_footprint
 
-    def run(self, check: bool) -> Outcome:
-        """Plan the layer and, unless it is a check run, make it so.
+    def run(self, check: bool) -> LayerResult:
+        """Plan the layer and, unless in check mode, apply it.
 
-        Raises HostError where something cannot be; before the first change, unless only the change itself could show it.
+        :raises HostError: the layer cannot be applied. Nothing has been changed then, unless only the change itself could fail.
         """
-        outcome = Outcome()
+        result = LayerResult()
         marked = self.record.mark(self.wanted.cluster) if self.wanted.cluster else False
-        outcome.steps = self._plan(outcome.notes)
-        if check or not outcome.steps:
-            return outcome
+        for section in self._sections(result.notes, ahead=result.steps):
+            result.steps += section()
+        if check or not result.steps:
+            return result
         if marked:
             self.record.footprint = self.record.footprint or self.footprint()
-        self._remember(outcome.steps)
+        self._remember(result.steps)
         for section in self._sections(notes=[], ahead=[]):
             steps = section()
-            outcome.add(steps)
+            result.add(steps)
             self._remember(steps)
             try:
                 for step in steps:
                     step.apply()
             finally:
                 self.record.save()
-        return outcome
-
-    def _plan(self, notes: list[str]) -> list[Step]:
-        planned: list[Step] = []
-        for section in self._sections(notes, ahead=planned):
-            planned += section()
-        return planned
+        return result
 
     def _remember(self, steps: list[Step]) -> None:
         for step in steps:
@@ -137,24 +123,23 @@ class Layer:
         self.record.save()
 
     def _sections(self, notes: list[str], ahead: list[Step]) -> list[Callable[[], list[Step]]]:
-        """The sections in their order; ``ahead`` are steps that are planned and not made yet, on whose outcome later sections may count."""
+        """Return the planners of all sections in their order.
+
+        :param ahead: steps that are planned and not applied yet; later sections may rely on their result.
+        """
         system, wanted = self.system, self.wanted
 
-        def comes(beginning: str) -> bool:
-            return any(step.subject.startswith(beginning) for step in ahead)
+        def planned(prefix: str) -> bool:
+            return any(step.subject.startswith(prefix) for step in ahead)
 
         return [
             lambda: plan_swap(system, wanted.swap, notes),
             lambda: plan_modules(system, wanted.modules),
-            lambda: (
-                plan_sysctls(system, wanted.sysctls_file, wanted.sysctls, comes("kernel module "))
-                if wanted.sysctls
-                else []
-            ),
+            lambda: plan_sysctls(system, wanted.sysctls_file, wanted.sysctls, planned("kernel module ")),
             lambda: plan_files(system, self.record, wanted.all_files, self.fetch),
             lambda: plan_packages(system, wanted.packages, wanted.package_sources),
             lambda: plan_firewall(system, wanted.firewall_ports, wanted.firewall_trusted),
             lambda: plan_units(
-                system, wanted.units, {path for step in ahead for path in step.paths}, comes("package ")
+                system, wanted.units, {path for step in ahead for path in step.paths}, planned("package ")
             ),
         ]

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """nftables tables and ipsets over netlink.
 
-kube-proxy, Flannel and Calico bring ``nft`` and ``ipset`` inside their images: a host that they have used need not have
-these programs, so a reset cannot count on them. Messages and numbers are those of the kernel's headers
-linux/netlink.h, linux/netfilter/nfnetlink.h, nf_tables.h and ipset/ip_set.h.
+No package that the roles install depends on nftables or ipset: kube-proxy, Flannel and Calico run these programs from their images, so
+a reset has to remove their tables and sets without them. Messages and numbers are from the kernel's headers linux/netlink.h,
+linux/netfilter/nfnetlink.h, nf_tables.h and ipset/ip_set.h.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 UNSPEC, IPV4 = 0, 2
 
 Message = Tuple[int, int, bytes]
-"""Type, family and attributes of one answer."""
+"""Type, family and attributes of one message from the kernel."""
 
 
 class Chain(NamedTuple):
-    """One chain: the table it is in, whether the kernel calls it itself, and how many rules and jumps use it."""
+    """A chain of a table.
+
+    ``base``: the kernel calls it from a hook; ``accepts``: its policy is accept; ``use``: number of rules in it and of jumps to it.
+    """
 
     name: str
     base: bool
@@ -46,7 +49,7 @@ class Chain(NamedTuple):
 
 
 class Table(NamedTuple):
-    """One nftables table with its chains; ``use`` counts its chains, sets and objects."""
+    """An nftables table with its chains; ``use`` is the number of its chains, sets and objects."""
 
     family: str
     name: str
@@ -55,7 +58,7 @@ class Table(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """Whether packets fare the same without this table: nothing in it but base chains that accept."""
+        """Return whether the table has no effect: it holds nothing but base chains with the policy accept."""
         idle = all(chain.base and chain.accepts and chain.use == 0 for chain in self.chains)
         return idle and self.use == len(self.chains)
 
@@ -72,7 +75,7 @@ def message(kind: int, flags: int, family: int, attributes: bytes = b"", resourc
 
 
 def parse_attributes(data: bytes) -> dict[int, bytes]:
-    """Return the attributes in *data* by their type."""
+    """Return the attributes by type."""
     found = {}
     while len(data) >= 4:
         length, kind = struct.unpack_from("=HH", data)
@@ -84,7 +87,7 @@ def parse_attributes(data: bytes) -> dict[int, bytes]:
 
 
 def parse_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield type and body of each netlink message in *data*."""
+    """Yield type and body of each netlink message."""
     while len(data) >= 16:
         length, kind = struct.unpack_from("=IH", data)
         if length < 16:
@@ -94,17 +97,17 @@ def parse_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def text(value: bytes) -> str:
-    """Return a zero-terminated string attribute."""
+    """Return the value of a zero-terminated string attribute."""
     return value.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
 def number(value: bytes) -> int:
-    """Return a big-endian 32-bit attribute."""
+    """Return the value of a big-endian 32-bit attribute."""
     return struct.unpack(">I", value)[0]
 
 
 def parse_tables(tables: list[Message], chains: list[Message]) -> list[Table]:
-    """Return the tables that the kernel's answers to GETTABLE and GETCHAIN describe."""
+    """Return the tables from the kernel's answers to NFT_MSG_GETTABLE and NFT_MSG_GETCHAIN."""
     inside: dict[tuple[int, str], list[Chain]] = {}
     for _kind, family, body in chains:
         found = parse_attributes(body)
@@ -128,7 +131,7 @@ def parse_tables(tables: list[Message], chains: list[Message]) -> list[Table]:
 class Netfilter:
     """A netlink socket to the kernel's netfilter; a context manager.
 
-    Raises OSError where the kernel has no such subsystem or refuses.
+    :raises OSError: the kernel does not have the subsystem, or denies access.
     """
 
     def __init__(self) -> None:
@@ -166,7 +169,7 @@ class Netfilter:
         return parse_tables(self._nftables(NFT_MSG_GETTABLE), self._nftables(NFT_MSG_GETCHAIN))
 
     def delete_table(self, family: str, name: str) -> None:
-        """Delete the table *name* of *family* with all that is in it; one that is gone already is no error."""
+        """Delete a table with its content; a table that does not exist any more is not an error."""
         code = next(key for key, value in FAMILIES.items() if value == family)
         request = (
             message(NFNL_MSG_BATCH_BEGIN, 0, UNSPEC, resource=SUBSYS_NFTABLES)
@@ -178,7 +181,7 @@ class Netfilter:
             )
             + message(NFNL_MSG_BATCH_END, 0, UNSPEC, resource=SUBSYS_NFTABLES)
         )
-        self._unless_gone(request)
+        self._send_unless_gone(request)
 
     def ipsets(self) -> list[str]:
         """Return the names of all ipsets of this network namespace."""
@@ -189,16 +192,16 @@ class Netfilter:
         return sorted({text(parse_attributes(body)[IPSET_ATTR_SETNAME]) for _kind, _family, body in found})
 
     def destroy_ipset(self, name: str) -> None:
-        """Destroy the ipset *name*; one that is gone already is no error.
+        """Destroy an ipset; one that does not exist any more is not an error.
 
-        Raises OSError (EBUSY) while a rule or another set uses it.
+        :raises OSError: EBUSY, a rule or another set still uses it.
         """
         attributes = attribute(IPSET_ATTR_PROTOCOL, bytes([IPSET_PROTOCOL])) + attribute(
             IPSET_ATTR_SETNAME, name.encode() + b"\0"
         )
-        self._unless_gone(message(SUBSYS_IPSET << 8 | IPSET_CMD_DESTROY, NLM_F_ACK, IPV4, attributes))
+        self._send_unless_gone(message(SUBSYS_IPSET << 8 | IPSET_CMD_DESTROY, NLM_F_ACK, IPV4, attributes))
 
-    def _unless_gone(self, request: bytes) -> None:
+    def _send_unless_gone(self, request: bytes) -> None:
         try:
             self._answers(request, dump=False)
         except OSError as error:
@@ -206,8 +209,8 @@ class Netfilter:
                 raise
 
 
-def look_at_tables() -> list[Table]:
-    """Return the nftables tables, or none where the kernel has no nftables."""
+def list_tables() -> list[Table]:
+    """Return the nftables tables, or none where the kernel does not have nftables."""
     try:
         with Netfilter() as netfilter:
             return netfilter.tables()
@@ -215,8 +218,8 @@ def look_at_tables() -> list[Table]:
         return []
 
 
-def look_at_ipsets() -> list[str]:
-    """Return the names of the ipsets, or none where the kernel has no ipset."""
+def list_ipsets() -> list[str]:
+    """Return the names of the ipsets, or none where the kernel does not have ipset."""
     try:
         with Netfilter() as netfilter:
             return netfilter.ipsets()

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages of a host: their versions and what holds them there, the same on apt and on dnf.
+"""Packages of a host: their versions and holds, with apt or dnf.
 
-A package whose version is right costs one look into the local database: no repository is asked. Otherwise the repositories known
-to the host are asked first, and only if they do not know the version are the lists of our own sources fetched anew: so an unrelated
-mirror that is down does not matter.
+Where the installed version is right, only the local database is read. Otherwise the version is looked up in the package lists on the
+host, and only if they do not have it are the lists of the collection's own repositories refreshed: an unrelated mirror that is down
+does not matter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ from .system import HostError, System
 
 @dataclass
 class WantedPackage:
-    """What a package should be: ``state`` "present" or "absent"; ``version`` whole or its beginning ("" for any); ``hold`` None leaves a hold as it is."""
+    """The desired state of a package.
+
+    :param version: the version or its prefix, "" for any.
+    :param hold: whether it is held at its version; None leaves a hold unchanged.
+    :param state: "present" or "absent".
+    """
 
     name: str
     version: str = ""
@@ -32,9 +37,9 @@ class WantedPackage:
 
 
 def matches(version: str, wanted: str) -> bool:
-    """Whether a package's version is the wanted one, or a build of it: 1.36.3-1.1 is a 1.36.3, 1.36.30-1.1 is not.
+    """Return whether a package's version is the wanted one or a build of it: 1.36.3-1.1 matches 1.36.3, 1.36.30-1.1 does not.
 
-    An epoch ("3:") is not compared unless the wanted version has one. A trailing "*" or "-*" means the same as none.
+    An epoch ("3:") is ignored unless the wanted version has one, and so is a trailing "*" or "-*".
     """
     wanted = re.sub(r"[-.]?\*$", "", wanted)
     if not wanted:
@@ -45,28 +50,28 @@ def matches(version: str, wanted: str) -> bool:
 
 
 def newest(versions: list[str], wanted: str) -> str:
-    """The first of the versions (repositories list the newest first) that matches; "" where none does."""
+    """Return the first version that matches, or ""; the newest one, since the versions are sorted from newest to oldest."""
     return next((version for version in versions if matches(version, wanted)), "")
 
 
 def backend(system: System):
-    """The package manager of this host.
+    """Return the package manager of this host.
 
-    Raises HostError where there is none that is known.
+    :raises HostError: it has neither apt nor dnf.
     """
     if system.has("dpkg-query") and system.has("apt-get"):
         return Apt(system)
     if system.has("rpm") and system.has("dnf"):
         return Dnf(system)
     raise HostError(
-        "This host has no package manager that slipway.kube knows. Evidence: neither apt-get nor dnf is there. Use a Debian, Ubuntu or RHEL-like system."
+        "This host has no supported package manager. Evidence: neither apt-get nor dnf is installed. Use Debian, Ubuntu or a RHEL-like system."
     )
 
 
 def plan_packages(system: System, wanted: list[WantedPackage], sources: list[str]) -> list[Step]:
-    """The steps that bring packages to their version; one step per package, one transaction for all of them.
+    """Return the steps that bring packages into their desired state: one for each package, in one transaction for all.
 
-    ``sources`` are the files with this layer's own repositories.
+    :param sources: files that list this layer's own repositories.
     """
     if not wanted:
         return []
@@ -79,23 +84,16 @@ def plan_packages(system: System, wanted: list[WantedPackage], sources: list[str
     steps: list[Step] = []
     for item in wanted:
         now = have.get(item.name)
-        was = {"version": now.version if now else None, "held": bool(now and now.held)}
         change = _describe(item, now, item.name in install, item.name in remove)
         if change:
-            steps.append(
-                Step(
-                    subject=f"package {item.name}",
-                    sentence=change[0],
-                    before=change[1],
-                    after=change[2],
-                    apply=lambda: None,
-                    remember=[("packages", item.name, was)],
-                )
-            )
+            was = {"version": now.version if now else None, "held": bool(now and now.held)}
+            sentence, before, after = change
+            remember = [("packages", item.name, was)]
+            steps.append(Step(f"package {item.name}", sentence, lambda: None, before, after, remember))
     if steps:
         hold = [item.name for item in wanted if item.hold and item.state == "present"]
         unhold = [item.name for item in wanted if item.hold is False]
-        # All packages go in one transaction, so that versions that belong together never meet a part of each other.
+        # One transaction, so that packages that belong together are never installed in different versions.
         steps[0].apply = lambda: _converge(system, install, remove, hold, unhold, sources)
     return steps
 
@@ -105,7 +103,7 @@ def _right(now, item: WantedPackage) -> bool:
 
 
 def _describe(item: WantedPackage, now, install: bool, remove: bool) -> tuple[str, str, str] | None:
-    """(sentence, before, after) of a package's change; None where it stays as it is."""
+    """Return (sentence, before, after) of a package's change, or None where it does not change."""
     before = (
         f"{now.version}{' held' if now.held else ''}{'' if now.whole else ' (half installed)'}"
         if now
@@ -119,7 +117,7 @@ def _describe(item: WantedPackage, now, install: bool, remove: bool) -> tuple[st
     held = item.hold if item.hold is not None else bool(now and now.held)
     after = f"{version or 'newest'}{' held' if held else ''}"
     if install:
-        verb = "installed" if not now else "put in order" if not now.whole else "changed"
+        verb = "installed" if not now else "repaired" if not now.whole else "changed"
         return f"package {item.name} {verb}: {before} -> {after}", before, after
     if held != now.held:
         return f"package {item.name} {'held' if held else 'no longer held'} at {version}", before, after
@@ -131,12 +129,10 @@ def _converge(
 ) -> None:
     manager = backend(system)
     manager.repair()
-    # What an interrupted run had unpacked may be right after the repair.
+    # The repair may have completed the installation of an interrupted run.
     have = manager.installed(list(install))
     install = {
-        name: version
-        for name, version in install.items()
-        if not (name in have and have[name].whole and matches(have[name].version, version))
+        name: version for name, version in install.items() if not _right(have.get(name), WantedPackage(name, version))
     }
     if install:
         released = manager.release(list(install))
@@ -155,9 +151,9 @@ def _converge(
 
 
 def _resolve(manager, install: dict[str, str], sources: list[str]) -> dict[str, str]:
-    """Whole versions for the wanted beginnings; asks the repositories anew where they are not known.
+    """Return the full version of each package; package lists that do not have one are refreshed.
 
-    Raises HostError with the versions that there are where the wanted one is none of them.
+    :raises HostError: no repository has the version; the message names the available ones.
     """
     exact = {name: newest(manager.known(name), version) for name, version in install.items()}
     if not all(exact.values()):
@@ -165,12 +161,12 @@ def _resolve(manager, install: dict[str, str], sources: list[str]) -> dict[str, 
         exact = {name: newest(manager.known(name), version) for name, version in install.items()}
     lacking = [name for name, version in exact.items() if not version]
     if lacking:
-        name = lacking[0]
-        known = manager.known(name)
+        name, *others = lacking
+        available = ", ".join(manager.known(name)[:5]) or "no version of it"
         raise HostError(
-            f"Package {name} {install[name]} is not in the repositories of this host. Evidence: they have {', '.join(known[:5]) or 'no version of it at all'}"
-            f" (asked: {', '.join(sources) or 'the repositories of the system'})."
-            + (f" Also missing: {', '.join(lacking[1:])}." if lacking[1:] else "")
-            + " Choose a version that is there, or a repository that has it."
+            f"Package {name} {install[name]} is not in the repositories of this host. Evidence: they have {available}"
+            f" (searched: {', '.join(sources) or 'the repositories of the system'})."
+            + (f" Also missing: {', '.join(others)}." if others else "")
+            + " Choose an available version, or add a repository that has this one."
         )
     return exact

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .system import HostError, System
 
 LOCK_SECONDS = 600
-# Ours is the configuration that stays; nothing may ask, and nothing else may be restarted behind our back.
+# Keep the existing configuration files, never prompt, and do not restart other services.
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none"}
 OPTIONS = (
     f"-oDPkg::Lock::Timeout={LOCK_SECONDS}",
@@ -28,7 +28,7 @@ LISTS_LOCK = "/var/lib/apt/lists/lock"
 
 @dataclass
 class Installed:
-    """A package in the local database: ``whole`` is False for one that was unpacked or configured in part."""
+    """A package in the local database; ``whole`` is False where its installation was interrupted."""
 
     version: str
     held: bool
@@ -36,9 +36,10 @@ class Installed:
 
 
 def parse_query(text: str) -> dict[str, Installed]:
-    """The lines "NAME<tab>VERSION<tab>Status-Abbrev" of dpkg-query; what is not installed or only left its configuration is left out.
+    """Return the installed packages in lines "NAME<tab>VERSION<tab>Status-Abbrev" of dpkg-query.
 
-    The abbreviation has the wanted state (h = hold), the present one (i = installed; U, F, H, W, t = in between) and an error.
+    The abbreviation holds the desired state (h = hold), the current one (i = installed; n = not installed; c = only configuration files;
+    U, F, H, W, t = incomplete) and an error flag.
     """
     found = {}
     for line in text.splitlines():
@@ -51,7 +52,7 @@ def parse_query(text: str) -> dict[str, Installed]:
 
 
 def parse_madison(text: str) -> list[str]:
-    """Versions in ``apt-cache madison``'s lines "NAME | VERSION | SOURCE", newest first as apt lists them; source packages left out."""
+    """Return the versions in lines "NAME | VERSION | SOURCE" of ``apt-cache madison``, newest first; source packages are skipped."""
     found = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split("|")]
@@ -61,13 +62,13 @@ def parse_madison(text: str) -> list[str]:
 
 
 class Apt:
-    """dpkg's database, apt's repositories."""
+    """Packages in dpkg's database and in apt's repositories."""
 
     def __init__(self, system: System) -> None:
         self.system = system
 
     def installed(self, names: list[str]) -> dict[str, Installed]:
-        """What the database has of these packages. dpkg-query's exit code 1 only says that some are unknown."""
+        """Return those of the packages that are installed; dpkg-query exits with 1 where some are not."""
         if not names:
             return {}
         result = self.system.run(
@@ -76,37 +77,29 @@ class Apt:
         return parse_query(result.out)
 
     def known(self, name: str) -> list[str]:
-        """Versions that the lists on the host know, newest first."""
+        """Return the versions in the package lists on the host, newest first."""
         return parse_madison(self.system.run("apt-cache", "madison", name).out)
 
     def refresh(self, sources: list[str]) -> None:
-        """Fetch the lists of these source files only; of all where there are none.
+        """Update the package lists of these source files only, or of all where none are given.
 
-        Raises HostError where a repository cannot be read or its signature is wrong.
+        :raises HostError: a repository cannot be read, or its signature is not valid.
         """
         wait_for_lock(self.system.path(LISTS_LOCK))
         for path in sources or [""]:
-            only = (
-                [
-                    f"-oDir::Etc::SourceList={self.system.path(path)}",
-                    "-oDir::Etc::SourceParts=-",
-                    "-oAPT::Get::List-Cleanup=0",
-                ]
-                if path
-                else []
-            )
-            result = self.system.run(
-                "apt-get", "update", "-qq", "-oAPT::Update::Error-Mode=any", *OPTIONS, *only, env=ENVIRONMENT
-            )
+            only = [f"-oDir::Etc::SourceList={self.system.path(path)}", "-oDir::Etc::SourceParts=-"]
+            only += ["-oAPT::Get::List-Cleanup=0"]
+            command = ["apt-get", "update", "-qq", "-oAPT::Update::Error-Mode=any", *OPTIONS, *(only if path else [])]
+            result = self.system.run(*command, env=ENVIRONMENT)
             if result.code != 0:
                 raise HostError(
                     f"The package repository of {path or 'this host'} cannot be used. Evidence: {result.tail}."
                     " If it cannot be reached, correct its URL or the network; if its signature is not accepted, correct key_url, or delete the key file"
-                    " in /etc/apt/keyrings so that the next run fetches it anew."
+                    " in /etc/apt/keyrings so that the next run downloads it again."
                 )
 
     def repair(self) -> None:
-        """Finish what an interrupted dpkg left, once nobody else works on the database."""
+        """Complete an interrupted run of dpkg, after waiting for other package managers."""
         wait_for_lock(self.system.path(DPKG_LOCK))
         updates = self.system.path("/var/lib/dpkg/updates")
         pending = os.path.isdir(updates) and any(name.isdigit() for name in os.listdir(updates))
@@ -114,50 +107,53 @@ class Apt:
             self.system.run("dpkg", "--configure", "-a", "--force-confdef", "--force-confold", env=ENVIRONMENT)
 
     def release(self, names: list[str]) -> list[str]:
-        """Nothing to do: apt changes held packages when it is told to, and they stay held."""
+        """Do nothing: apt can change held packages, and they stay held."""
         return []
 
     def install(self, versions: dict[str, str]) -> None:
-        """Install exact versions in one transaction; never removes another package for it."""
+        """Install exact versions in one transaction that never removes another package.
+
+        :raises HostError: apt cannot install them.
+        """
         wanted = [f"{name}={version}" for name, version in versions.items()]
         command = ["apt-get", "install", "-y", "-qq", "--no-remove"]
         command += ["--allow-downgrades", "--allow-change-held-packages", *OPTIONS]
         result = self.system.run(*command, *wanted, env=ENVIRONMENT)
         if result.code == 0:
             return
-        # Stale or absent lists of the system's own repositories look like missing dependencies or files; what is only recommended
-        # (kubelet: conntrack, socat) may be out of reach in a closed network.
+        # Stale or missing lists of the system's repositories look like missing dependencies or files, and recommended packages
+        # (kubelet: conntrack, socat) may be unavailable in a closed network.
         self.system.run("apt-get", "update", "-qq", *OPTIONS, env=ENVIRONMENT)
         again = self.system.run(*command, "--no-install-recommends", "--fix-broken", *wanted, env=ENVIRONMENT)
         if again.code != 0:
             raise HostError(
                 f"apt could not install {', '.join(wanted)}. Evidence: {again.tail}."
-                " What it names has to be cleared first: packages that would have to be removed (another container runtime),"
+                " Resolve what it reports first: packages that would have to be removed (another container runtime),"
                 " dependencies that no repository of this host has, or a full disk."
             )
 
     def remove(self, names: list[str]) -> None:
-        """Remove packages with their configuration."""
+        """Remove packages together with their configuration files."""
         self.system.must(
             "apt-get", "purge", "-y", "-qq", "--allow-change-held-packages", *OPTIONS, *names, env=ENVIRONMENT
         )
 
     def hold(self, names: list[str]) -> None:
-        """Keep packages at their version whatever upgrades the host."""
+        """Hold packages at their installed version."""
         if names:
             wait_for_lock(self.system.path(DPKG_LOCK))
             self.system.must("apt-mark", "hold", *names)
 
     def unhold(self, names: list[str]) -> None:
-        """Let packages be upgraded again."""
+        """Remove the hold of packages."""
         wait_for_lock(self.system.path(DPKG_LOCK))
         self.system.must("apt-mark", "unhold", *names)
 
 
 def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
-    """Wait until no other package manager works; dpkg itself and apt's lists do not wait.
+    """Wait for other package managers; neither dpkg nor ``apt-get update`` does that by itself.
 
-    Raises HostError after ``seconds``.
+    :raises HostError: the lock is still held after ``seconds``.
     """
     if not os.path.exists(path):
         return
@@ -170,7 +166,7 @@ def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
             except OSError:
                 if time.monotonic() > end:
                     raise HostError(
-                        f"Another package manager has been at work on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
+                        f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
                         " Wait for it (unattended-upgrades, apt-daily) or end it, then run again."
                     ) from None
                 time.sleep(1)

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages with rpm and dnf 4 or 5 (RHEL, its rebuilds, Fedora); versions are held by dnf's versionlock."""
+"""Packages with rpm and dnf 4 or 5 (RHEL, its rebuilds, Fedora); dnf's versionlock holds their versions."""
 
 from __future__ import annotations
 
 import re
 
+from .facts.packages import parse_locks
 from .packages_apt import Installed
 from .system import HostError, System
 
@@ -16,35 +17,25 @@ PLUGIN = "python3-dnf-plugin-versionlock"
 
 
 def parse_query(text: str) -> dict[str, str]:
-    """The lines "NAME<tab>VERSION-RELEASE" of rpm; "package X is not installed" has no tab."""
+    """Return the versions in lines "NAME<tab>VERSION-RELEASE" of rpm; "package X is not installed" has no tab."""
     return {fields[0]: fields[1] for fields in (line.split("\t") for line in text.splitlines()) if len(fields) == 2}
 
 
-def parse_locks(text: str) -> set[str]:
-    """Names in versionlock's list, of dnf 4 (NAME-EPOCH:VERSION-RELEASE.*; "!" excludes) or of dnf 5 (TOML, name = "…")."""
-    found = set(re.findall(r'^\s*name\s*=\s*"([^"]+)"', text, re.M))
-    for line in text.splitlines():
-        match = re.match(r"([A-Za-z0-9][^\s:]*?)-(?:\d+|\*):", line.strip())
-        if match:
-            found.add(match.group(1))
-    return found
-
-
 def parse_known(text: str) -> list[str]:
-    """VERSION-RELEASE lines of repoquery, turned to newest first (it lists the oldest first)."""
+    """Return the VERSION-RELEASE lines of repoquery, newest first (repoquery lists the oldest first)."""
     return list(
         dict.fromkeys(line.strip() for line in reversed(text.splitlines()) if re.match(r"^\d\S*$", line.strip()))
     )
 
 
 class Dnf:
-    """rpm's database, dnf's repositories. dnf waits by itself for another that works."""
+    """Packages in rpm's database and in dnf's repositories; dnf waits for other package managers by itself."""
 
     def __init__(self, system: System) -> None:
         self.system = system
 
     def installed(self, names: list[str]) -> dict[str, Installed]:
-        """What the database has of these packages."""
+        """Return those of the packages that are installed."""
         if not names:
             return {}
         locked = parse_locks("\n".join(self.system.read(path) or "" for path in LOCK_FILES))
@@ -52,32 +43,32 @@ class Dnf:
         return {name: Installed(version, name in locked, True) for name, version in parse_query(result.out).items()}
 
     def known(self, name: str) -> list[str]:
-        """Versions in the repositories, newest first; dnf refreshes its lists by itself when they are old."""
+        """Return the versions in the repositories, newest first; dnf refreshes old lists by itself."""
         query = ("dnf", "-q", "repoquery", "--showduplicates", "--queryformat", "%{version}-%{release}\n", name)
         return parse_known(self.system.run(*query).out)
 
     def refresh(self, sources: list[str]) -> None:
-        """Fetch the repositories' lists anew. Raises HostError where one cannot be read."""
-        self.system.must(
-            "dnf",
-            "-q",
-            "-y",
-            "makecache",
-            "--refresh",
-            remedy=f"Correct the URL or the network of the repositories in {', '.join(sources) or '/etc/yum.repos.d'}.",
-        )
+        """Update the package lists.
+
+        :raises HostError: a repository cannot be read.
+        """
+        remedy = f"Correct the URL or the network of the repositories in {', '.join(sources) or '/etc/yum.repos.d'}."
+        self.system.must("dnf", "-q", "-y", "makecache", "--refresh", remedy=remedy)
 
     def repair(self) -> None:
-        """rpm's transactions need none: what was not finished is not in its database."""
+        """Do nothing: an incomplete transaction is not in rpm's database."""
 
     def release(self, names: list[str]) -> list[str]:
-        """Unlock those of these packages that are locked, and name them: a lock hides all other versions, also from queries."""
+        """Unlock the locked ones of these packages and return them: a lock hides all other versions, also from queries."""
         locked = [name for name, package in self.installed(names).items() if package.held]
         self.unhold(locked)
         return locked
 
     def install(self, versions: dict[str, str]) -> None:
-        """Install exact versions, lower ones too, in one transaction; dnf erases no other package for it unless told to."""
+        """Install exact versions, also lower ones, in one transaction that never removes another package.
+
+        :raises HostError: dnf cannot install them.
+        """
         wanted = [f"{name}-{version}" for name, version in versions.items()]
         result = self.system.run("dnf", "-y", "-q", "install", *wanted)
         if result.code != 0 and self.installed(list(versions)):
@@ -85,7 +76,7 @@ class Dnf:
         if result.code != 0:
             raise HostError(
                 f"dnf could not install {', '.join(wanted)}. Evidence: {result.tail}."
-                " What it names has to be cleared first: packages in the way (another container runtime, runc, podman), missing dependencies, or a full disk."
+                " Resolve what it reports first: conflicting packages (another container runtime, runc, podman), missing dependencies, or a full disk."
             )
 
     def remove(self, names: list[str]) -> None:
@@ -94,14 +85,13 @@ class Dnf:
 
     def hold(self, names: list[str]) -> None:
         """Lock packages at their installed version."""
-        if names:
-            self.system.must(
-                "dnf", "-q", "versionlock", "add", *names, remedy=f"Install {PLUGIN}, which brings the command."
-            )
+        self._versionlock("add", names)
 
     def unhold(self, names: list[str]) -> None:
         """Unlock packages."""
+        self._versionlock("delete", names)
+
+    def _versionlock(self, verb: str, names: list[str]) -> None:
         if names:
-            self.system.must(
-                "dnf", "-q", "versionlock", "delete", *names, remedy=f"Install {PLUGIN}, which brings the command."
-            )
+            remedy = f"Install {PLUGIN}, which provides the command."
+            self.system.must("dnf", "-q", "versionlock", verb, *names, remedy=remedy)

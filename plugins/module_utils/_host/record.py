@@ -1,12 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The record: the state of a host before slipway.kube first changed it, and the cluster that the host was prepared for.
 
-"""What a host was before slipway.kube first changed it, and which cluster it was made ready for.
-
-The record is one file, ``host.json`` in ``kube_record_dir``. Whoever changes a host writes down first what was
-there: the first value wins, so that later runs do not overwrite the original with their own work. Only hosts with
-a record are ever cleaned, and only to what it says.
+The record is the file ``host.json`` in ``kube_record_dir``. The state of a thing is recorded before it is changed for the first time
+and never overwritten later. Only hosts with a record are ever reset, and only to the state that is recorded.
 """
 
 from __future__ import annotations
@@ -26,12 +24,13 @@ ABSENT = {"state": "absent"}
 
 
 class Record:
-    """The record of one host; nothing is on disk before save().
+    """The record of one host; nothing is written to disk before save().
 
-    ``before`` holds, by kind: ``files`` {path: see describe_file()}, ``sysctls`` {key: value, or None where there was none},
-    ``modules`` {name: False = was not loaded}, ``swap`` {"active"|unit name: what was there}, ``packages`` {name: {"version": str or None,
+    ``before`` holds, by kind: ``files`` {path: see :func:`describe_file`}, ``sysctls`` {key: value, or None where there was none},
+    ``modules`` {name: False = was not loaded}, ``swap`` {"active" or unit name: state}, ``packages`` {name: {"version": str or None,
     "held": bool}}, ``units`` {name: {"enabled": str, "active": str}; "absent" where there was none}, ``firewall`` {rule: False}.
-    ``sources`` says from which URL a file was fetched; ``footprint`` is what look_at_footprint() saw before the host was marked.
+    ``sources`` maps a path to the URL that the file was fetched from; ``footprint`` is the result of
+    :func:`.footprint.take_footprint` before the host was marked.
     """
 
     def __init__(self, folder: str, data: dict[str, Any] | None = None) -> None:
@@ -45,11 +44,16 @@ class Record:
         self.exists = bool(data)
         self._dirty = False
 
+    @property
+    def path(self) -> str:
+        """Return the path of the record's file."""
+        return os.path.join(self.folder, FILE_NAME)
+
     @classmethod
     def load(cls, folder: str) -> Record:
-        """Read the record of a host; an empty one where there is none yet.
+        """Read the record of a host; it is empty where there is none yet.
 
-        Raises HostError where the file is there and cannot be understood: nothing may be changed then.
+        :raises HostError: the file exists and is not a valid record; the host must not be changed then.
         """
         path = os.path.join(folder, FILE_NAME)
         try:
@@ -59,23 +63,23 @@ class Record:
             return cls(folder)
         except (OSError, ValueError) as error:
             raise HostError(
-                f"{path}, the record of what this host was, cannot be read: {error}."
-                " Restore it from a backup; if there is none, set the host up anew: without it a reset cannot know what to restore."
+                f"{path}, the record of this host's original state, cannot be read: {error}."
+                " Restore it from a backup. Without it a reset cannot know what to restore; if there is no backup, reinstall the host."
             ) from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise HostError(
-                f"{path} has format {data.get('format') if isinstance(data, dict) else 'unknown'}, and this release of slipway.kube"
-                f" understands {FORMAT}. Use the release that wrote it."
+                f"{path} has format {data.get('format') if isinstance(data, dict) else 'unknown'}; this release of slipway.kube"
+                f" supports format {FORMAT}. Use the release that wrote it."
             )
         return cls(folder, data)
 
     @property
     def marked(self) -> bool:
-        """Whether this host was made ready for a cluster."""
+        """Return whether this host was prepared for a cluster."""
         return bool(self.cluster_name)
 
     def remember(self, kind: str, key: str, value: Any) -> bool:
-        """Write down what was there; False where an earlier run already did (its value stays)."""
+        """Record the state of a thing; return False and keep the recorded state where there is one already."""
         if key in self.before[kind]:
             return False
         self.before[kind][key] = value
@@ -83,25 +87,25 @@ class Record:
         return True
 
     def forget(self, kind: str, key: str) -> None:
-        """What was remembered has been put back."""
+        """Drop the recorded state of a thing that has been restored."""
         if self.before[kind].pop(key, None) is not None:
             self._dirty = True
 
     def fetched(self, path: str, url: str) -> None:
-        """A file's bytes came from this URL."""
+        """Record the URL that a file was fetched from."""
         if self.sources.get(path) != url:
             self.sources[path] = url
             self._dirty = True
 
     def mark(self, cluster_name: str) -> bool:
-        """This host is made ready for a cluster; False where it was already marked so.
+        """Record the cluster that this host is prepared for; return False where it was marked already.
 
-        Raises HostError where it is another cluster's host.
+        :raises HostError: the host is marked for another cluster.
         """
         if self.cluster_name and self.cluster_name != cluster_name:
             raise HostError(
-                f"This host was made ready for cluster '{self.cluster_name}', not for '{cluster_name}'."
-                f" Evidence: {os.path.join(self.folder, FILE_NAME)}. Reset it with the inventory of '{self.cluster_name}', or correct kube_cluster_name."
+                f"This host was prepared for cluster '{self.cluster_name}', not for '{cluster_name}'. Evidence: {self.path}."
+                f" Reset it with the inventory of '{self.cluster_name}', or correct kube_cluster_name."
             )
         if self.cluster_name == cluster_name:
             return False
@@ -110,17 +114,17 @@ class Record:
         return True
 
     def begin(self, operation: str) -> None:
-        """An operation that cannot be seen to be half done from outside ('init', 'join') starts; on disk at once."""
+        """Save that an operation starts ('init', 'join', 'reset') whose interruption could not be recognized otherwise."""
         self.operation = operation
         self._dirty = True
         self.save()
 
     def finish(self) -> None:
-        """The operation has come to its end; on disk at once."""
+        """Save that the operation has ended."""
         self.begin("")
 
     def as_dict(self) -> dict[str, Any]:
-        """What is written."""
+        """Return the content of the file."""
         return {
             "format": FORMAT,
             "cluster": {"name": self.cluster_name},
@@ -131,25 +135,30 @@ class Record:
         }
 
     def save(self) -> bool:
-        """Write the record, whole and to the disk, if there is something new in it; it may hold secrets, so mode 0600."""
+        """Write the record to disk if it has changed; with mode 0600, since it may hold secrets.
+
+        :raises HostError: the folder or the file cannot be written.
+        """
         if not self._dirty:
             return False
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
         except OSError as error:
             raise HostError(
-                f"{self.folder}, the folder of this host's record, cannot be made: {error.strerror}."
+                f"{self.folder}, the folder of this host's record, cannot be created: {error.strerror}."
             ) from error
         text = json.dumps(self.as_dict(), indent=2, sort_keys=True) + "\n"
-        write_atomic(os.path.join(self.folder, FILE_NAME), text.encode("utf-8"), 0o600)
+        write_atomic(self.path, text.encode("utf-8"), 0o600)
         self._dirty = False
         self.exists = True
         return True
 
 
 def describe_file(path: str) -> dict[str, Any]:
-    """What is at a path, complete enough to put it back: {"state": "absent"}, or state file (content, encoding
-    "utf-8"|"base64"), directory or link (target), each with mode ("0644"), uid and gid.
+    """Describe what exists at a path, completely enough to restore it.
+
+    :returns: {"state": "absent"}, or ``state`` "file" (with ``content`` and ``encoding`` "utf-8" or "base64"), "directory" or "link"
+        (with ``target``), each with ``mode`` ("0644"), ``uid`` and ``gid``.
     """
     try:
         info = os.lstat(path)
@@ -171,9 +180,9 @@ def describe_file(path: str) -> dict[str, Any]:
 
 
 def restore_file(path: str, described: dict[str, Any]) -> bool:
-    """Put back what describe_file() saw at a path; False where it is there already.
+    """Restore what :func:`describe_file` returned for a path; return False where nothing had to be done.
 
-    A directory that was absent is removed only if it is empty: others may have put something there.
+    A directory that did not exist before is removed only if it is empty, since it may hold files of other software.
     """
     now = describe_file(path)
     if now == described:

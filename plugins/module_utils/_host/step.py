@@ -1,8 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""One change of a host: what it is, what is there now, and how it is made."""
+"""One change to a host: its description, the state before and after, and the function that makes it."""
 
 from __future__ import annotations
 
@@ -12,11 +11,16 @@ from typing import Any, Callable
 
 @dataclass
 class Step:
-    """A change that is still to be made.
+    """A change that has not been made yet.
 
-    ``subject`` names the thing and is unique in a layer; ``sentence`` says what happens to it. ``before`` and ``after`` are texts
-    for the diff. ``remember`` lists (kind, key, value) for the record, written before ``apply`` is called.
-    ``paths`` are the files it changes, which decides about restarts.
+    :param subject: the thing that changes; unique in a layer.
+    :param sentence: what happens to it, for the module's result.
+    :param apply: makes the change.
+    :param before: state before the change, for the diff.
+    :param after: state after the change, for the diff.
+    :param remember: (kind, key, value) entries that go into the record before ``apply`` is called.
+    :param paths: files that change; they decide which units are restarted.
+    :param restarts: unit that is started or restarted, "" for none.
     """
 
     subject: str
@@ -30,14 +34,7 @@ class Step:
 
     @property
     def diff(self) -> dict[str, str]:
-        """The change as Ansible's ``--diff`` shows it."""
-        return {
-            "before_header": self.subject,
-            "after_header": self.subject,
-            "before": _with_newline(self.before),
-            "after": _with_newline(self.after),
-        }
-
-
-def _with_newline(text: str) -> str:
-    return text if not text or text.endswith("\n") else text + "\n"
+        """Return the change in the form of Ansible's ``--diff``."""
+        texts = {"before": self.before, "after": self.after}
+        shown = {key: text + "\n" if text and not text.endswith("\n") else text for key, text in texts.items()}
+        return {"before_header": self.subject, "after_header": self.subject, **shown}

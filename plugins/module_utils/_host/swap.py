@@ -1,11 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Swap: off now and after a reboot.
 
-"""Swap, off now and after a reboot.
-
-What brings swap back at a boot: lines of fstab(5); swap units, of which some are made by generators (from fstab, from the
-partition table, by zram-generator); services that make a swap area themselves (zram-tools, zram-config, dphys-swapfile).
+Swap is activated at boot by lines of fstab(5), by swap units, some of which are created by generators (from fstab, from the partition
+table, by zram-generator), and by services that set up a swap area themselves (zram-tools, zram-config, dphys-swapfile).
 https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/#swap-configuration
 """
 
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import Iterator
 
 from .facts.system import parse_fstab_swap, parse_swaps
 from .record import describe_file
@@ -38,7 +37,7 @@ PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "FragmentPath", "Sour
 
 
 def disable_fstab(text: str) -> str:
-    """The text of an fstab with every line that activates swap commented out, marked so that restore_fstab() knows it."""
+    """Return an fstab with the lines that activate swap commented out, marked for :func:`restore_fstab`."""
     swap = set(parse_fstab_swap(text))
     return "".join(
         MARK + line if line.rstrip("\n") in swap or line.strip() in swap else line
@@ -47,30 +46,40 @@ def disable_fstab(text: str) -> str:
 
 
 def restore_fstab(text: str) -> str:
-    """The text of an fstab with the lines that disable_fstab() commented out in force again; other edits stay."""
+    """Return an fstab without the marks of :func:`disable_fstab`; other edits are kept."""
     return "".join(line[len(MARK) :] if line.startswith(MARK) else line for line in text.splitlines(keepends=True))
 
 
-def decide_unit(name: str, shown: dict[str, str]) -> str:
-    """What keeps a unit from bringing swap back: "mask", "disable" (an administrator's own unit file cannot be masked) or "".
+def active_swap(system: System) -> list[str]:
+    """Return the devices and files of the active swap areas."""
+    return [area["device"] for area in parse_swaps(system.read("/proc/swaps") or "")]
 
-    ``shown`` are the unit's properties as ``systemctl show`` gives them.
+
+def unit_action(name: str, shown: dict[str, str]) -> str:
+    """Return what prevents a unit from activating swap at boot: "mask", "disable" or "" (nothing has to be done).
+
+    A unit file in /etc/systemd/system cannot be masked.
+
+    :param shown: properties of the unit.
     """
     if shown.get("LoadState") != "loaded" or shown.get("SourcePath") == "/etc/fstab":
         return ""
     pulled_in = bool(shown.get("WantedBy") or shown.get("RequiredBy"))
     if name.startswith("systemd-zram-setup@"):
         pulled_in = False
-    active = shown.get("ActiveState") in ("active", "activating")
-    if not pulled_in and not active and not shown.get("UnitFileState", "").startswith("enabled"):
+    enabled = shown.get("UnitFileState", "").startswith("enabled")
+    if not pulled_in and not enabled and shown.get("ActiveState") not in ("active", "activating"):
         return ""
     if shown.get("FragmentPath", "").startswith(ADMIN_FOLDER):
-        return "disable" if pulled_in or shown.get("UnitFileState", "").startswith("enabled") else ""
+        return "disable" if pulled_in or enabled else ""
     return "mask"
 
 
 def unit_names(listed: list[str]) -> list[str]:
-    """The units to look at: those found in the folders of units, the service that sets up each zram device, and known services."""
+    """Return the units that may activate swap, from the names of all unit files.
+
+    These are swap units, the service that sets up each zram device, and the services in SERVICES.
+    """
     found = {name for name in listed if name.endswith(".swap")}
     setups = {
         f"systemd-zram-setup@{match.group(1)}.service"
@@ -81,97 +90,77 @@ def unit_names(listed: list[str]) -> list[str]:
 
 
 def plan_swap(system: System, state: str, notes: list[str]) -> list[Step]:
-    """The steps that switch swap off; none where ``state`` is "kept".
+    """Return the steps that turn swap off; none where ``state`` is "kept".
 
-    In a container the active swap is the surrounding machine's: it is left alone, and ``notes`` says so.
+    In a container, active swap belongs to the surrounding machine: it is not changed, and a note is added.
     """
     if state == "kept":
         return []
-    active = [area["device"] for area in parse_swaps(system.read("/proc/swaps") or "")]
+    active = active_swap(system)
     if active and system.in_container:
-        notes.append(f"Swap on {', '.join(active)} belongs to the machine that runs this container and is left alone.")
+        notes.append(f"Swap on {', '.join(active)} belongs to the machine that runs this container and is not changed.")
         active = []
-    steps = _plan_fstab(system)
-    steps += _plan_units(system)
+    steps = [*_plan_fstab(system), *_plan_units(system)]
     if active:
         steps.append(
             Step(
-                subject="active swap",
-                sentence=f"swap on {', '.join(active)} switched off",
+                "active swap",
+                f"swap on {', '.join(active)} turned off",
+                lambda: _swap_off(system),
                 before="\n".join(active),
-                apply=lambda: _swap_off(system),
                 remember=[("swap", "active", active)],
             )
         )
     return steps
 
 
-def _plan_fstab(system: System) -> list[Step]:
+def _plan_fstab(system: System) -> Iterator[Step]:
     text = system.read("/etc/fstab") or ""
     wanted = disable_fstab(text)
     if wanted == text:
-        return []
+        return
     target = os.path.realpath(system.path("/etc/fstab"))
 
     def apply() -> None:
-        info = os.stat(target)
-        system.write(
-            "/" + os.path.relpath(target, system.root),
-            wanted.encode("utf-8"),
-            info.st_mode & 0o7777,
-            info.st_uid,
-            info.st_gid,
-        )
+        info, path = os.stat(target), "/" + os.path.relpath(target, system.root)
+        system.write(path, wanted.encode("utf-8"), info.st_mode & 0o7777, info.st_uid, info.st_gid)
         system.run("systemctl", "daemon-reload")
 
-    return [
-        Step(
-            subject="file /etc/fstab",
-            sentence=f"file /etc/fstab: {len(parse_fstab_swap(text))} line(s) of swap commented out",
-            before=text,
-            after=wanted,
-            apply=apply,
-            remember=[("files", "/etc/fstab", describe_file(target))],
-            paths=["/etc/fstab"],
-        )
-    ]
+    yield Step(
+        "file /etc/fstab",
+        f"file /etc/fstab: {len(parse_fstab_swap(text))} line(s) of swap commented out",
+        apply,
+        before=text,
+        after=wanted,
+        remember=[("files", "/etc/fstab", describe_file(target))],
+        paths=["/etc/fstab"],
+    )
 
 
-def _plan_units(system: System) -> list[Step]:
-    listed: set[str] = set()
-    for folder in UNIT_FOLDERS:
-        if os.path.isdir(system.path(folder)):
-            listed.update(os.listdir(system.path(folder)))
-    names = unit_names(sorted(listed))
-    steps = []
+def _plan_units(system: System) -> Iterator[Step]:
+    names = unit_names(sorted({name for folder in UNIT_FOLDERS for name in system.names(folder)}))
     for name, shown in show_units(system, names, PROPERTIES).items():
-        action = decide_unit(name, shown)
+        action = unit_action(name, shown)
         if not action:
             continue
 
         def apply(name: str = name, action: str = action) -> None:
-            system.must("systemctl", action, name)
+            system.systemctl(action, name)
             system.run("systemctl", "daemon-reload")
-            # A service (zram) takes its swap area with it; what it leaves is switched off after the units.
+            # Stopping a zram service also removes its swap area; other areas are turned off after the units.
             if not system.in_container:
                 system.run("systemctl", "stop", name)
 
-        was: dict[str, Any] = {
-            "enabled": shown.get("UnitFileState", ""),
-            "active": shown.get("ActiveState", ""),
-            "done": action,
-        }
-        steps.append(
-            Step(
-                subject=f"unit {name}",
-                sentence=f"unit {name} {action}{'ed' if action == 'mask' else 'd'}, so that it brings no swap back",
-                before=shown.get("UnitFileState") or "loaded",
-                after=f"{action}{'ed' if action == 'mask' else 'd'}",
-                apply=apply,
-                remember=[("swap", name, was)],
-            )
+        done = "masked" if action == "mask" else "disabled"
+        state = {"enabled": shown.get("UnitFileState", ""), "active": shown.get("ActiveState", ""), "done": action}
+        yield Step(
+            f"unit {name}",
+            f"unit {name} {done}, so that it does not activate swap at boot",
+            apply,
+            before=shown.get("UnitFileState") or "loaded",
+            after=done,
+            remember=[("swap", name, state)],
         )
-    return steps
 
 
 def _swap_off(system: System) -> None:
@@ -179,6 +168,6 @@ def _swap_off(system: System) -> None:
         result = system.run("swapoff", area["device"])
         if result.code != 0:
             raise HostError(
-                f"Swap on {area['device']} cannot be switched off: {result.tail or 'swapoff failed'}. Evidence: {area['size_mb']} MiB in /proc/swaps."
-                " Give the host more free memory (stop what uses it) or keep the swap: swap_state: kept. A reboot also leaves it off now."
+                f"Swap on {area['device']} cannot be turned off: {result.tail or 'swapoff failed'}. Evidence: {area['size_mb']} MiB in /proc/swaps."
+                " Free some memory by stopping other processes, reboot the host (swap stays off then), or keep swap with swap_state: kept."
             )

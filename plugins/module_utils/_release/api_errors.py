@@ -1,27 +1,26 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why the API server refuses an object, told with the fields and the remedy, and never with a value that may be secret."""
+"""Why the API server refuses an object: the fields and the remedy, without values that may be secret."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Mapping, Sequence
 
 from .._kube.api import ApiError
 from .._kube.objects import Reference
 from .._kube.quantities import parse_quantity
-from .manifest import explain
-from .ownership import MANAGER, PRECIOUS
+from .._kube.redaction import without_values
+from .ownership import PRECIOUS
 
-# How the validation of the kinds says that a field stays as it is (k8s.io/kubernetes, pkg/apis/*/validation).
+# How the validation of Kubernetes words that a field is immutable (k8s.io/kubernetes, pkg/apis/*/validation).
 IMMUTABLE = re.compile(
     r"immutable|updates to .* are forbidden|may not be (?:changed|updated|modified)|may not change|cannot be (?:changed|updated|modified)"
     r"|cannot change|can not be changed|is forbidden after creation|may not be unset",
     re.I,
 )
-# Replacing one of these would delete what it holds.
+# Replacing one of these would delete the data or the objects that it holds.
 NEVER_REPLACED = PRECIOUS + ("PersistentVolume", "CustomResourceDefinition")
 OWNER = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "(?P<subresource>[^"]*)")?')
 CLIENT_SIDE = ("kubectl-client-side-apply", "helm", "Helm", "before-first-apply", "kubectl-create")
@@ -29,7 +28,7 @@ DEPTH = 6
 
 
 def conflicts(error: ApiError) -> dict[tuple[str, str], list[str]]:
-    """Give the fields of a conflict by who owns them: manager and subresource (empty for the object itself)."""
+    """Return the fields of an apply conflict by their owner: field manager and subresource (empty for the object itself)."""
     found: dict[tuple[str, str], list[str]] = {}
     if error.status == 409:
         for cause in error.causes:
@@ -40,80 +39,103 @@ def conflicts(error: ApiError) -> dict[tuple[str, str], list[str]]:
 
 
 def is_immutable(error: ApiError) -> bool:
-    """Whether an object is refused because of fields that cannot be changed."""
+    """Return whether an object is refused because immutable fields would change."""
     return error.status in (403, 422) and bool(IMMUTABLE.search(error.message))
 
 
-def immutable_fields(error: ApiError, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Name the fields that cannot be changed and would be.
+def immutable_fields(error: ApiError, live: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+    """Name the immutable fields that would change.
 
-    The server names some by their path, and of others only the part in which nothing but a few fields may change: there the
-    wanted fields that differ are found by comparison.
+    The server names some by their path. For others it names only a section and the few fields in it that may change; the fields
+    of that section that differ are found by comparison.
     """
     named = [cause for cause in error.causes if IMMUTABLE.search(cause.get("message") or "")]
     fields: list[str] = []
     for cause in named or [{"field": "spec", "message": error.message}]:
         field, message = cause.get("field") or "spec", cause.get("message") or ""
-        allowed = re.findall(r"'([\w.\[\]*]+)'", message) if "other than" in message else []
-        below = differing(_at(live, field), _at(wanted, field), field)
-        below = [path for path in below if not any(_within(path, f"{field}.{name}") for name in allowed)]
-        fields += below or [field]
+        mutable = re.findall(r"'([\w.\[\]*]+)'", message) if "other than" in message else []
+        below = differing(_at(live, field), _at(desired, field), field)
+        fields += [path for path in below if not any(_within(path, f"{field}.{name}") for name in mutable)] or [field]
     return sorted(set(fields))
 
 
-def differing(live: Any, wanted: Any, path: str, depth: int = DEPTH) -> list[str]:
-    """Name the fields of a wanted value that are otherwise in the live one; what is only live is a default.
+def differing(live: Any, desired: Any, path: str, depth: int = DEPTH) -> list[str]:
+    """Name the fields of a desired value that differ in the live one; fields that only the live one has are defaults.
 
-    :param depth: how far to go down; deeper differences are named by what they are in.
+    :param depth: levels to descend; deeper differences are reported by the field that contains them.
     """
-    if live == wanted or _same_quantity(live, wanted):
+    if live == desired or _same_quantity(live, desired):
         return []
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping) and depth:
+    if isinstance(desired, Mapping) and isinstance(live, Mapping) and depth:
         return [
-            found for name in wanted for found in differing(live.get(name), wanted[name], f"{path}.{name}", depth - 1)
+            found for name in desired for found in differing(live.get(name), desired[name], f"{path}.{name}", depth - 1)
         ]
-    if isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live) and depth:
+    if isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live) and depth:
         return [
             found
-            for number, (old, new) in enumerate(zip(live, wanted))
+            for number, (old, new) in enumerate(zip(live, desired))
             for found in differing(old, new, f"{path}[{_label(new, number)}]", depth - 1)
         ]
     return [path]
 
 
-def told(
-    error: ApiError, name: Reference, live: Mapping[str, Any] | None, wanted: Mapping[str, Any], replace: str
+def explain_refusal(
+    error: ApiError,
+    name: Reference,
+    live: Mapping[str, Any] | None,
+    desired: Mapping[str, Any],
+    replace: str = "never",
+    in_release: bool = True,
 ) -> str:
-    """Say why an object is refused: the object, the evidence, the remedy.
+    """Explain why an object is refused: the object, the evidence, the remedy.
 
     :param replace: the policy for immutable fields, C(never) or C(immutable).
+    :param in_release: whether the remedies are options of a release or of the module manifest.
     """
     owners = conflicts(error)
     if owners:
-        return conflict_told(name, owners)
-    if live is not None and is_immutable(error):
-        fields = ", ".join(immutable_fields(error, live, wanted))
-        if name.kind in NEVER_REPLACED:
-            remedy = "It is never replaced, because what it holds would be deleted with it: keep the fields, or use another name."
-        elif replace == "immutable":
-            remedy = "It could not be replaced."
-        else:
-            remedy = "Keep the fields, or say replace: immutable, which deletes the object and makes it anew."
-        return f"{name}: fields that cannot be changed would change: {fields}. {remedy}"
-    return explain(error, name, MANAGER)
+        return _explain_conflict(name, owners, in_release)
+    if live is None or not is_immutable(error):
+        return explain(error, name)
+    if name.kind in NEVER_REPLACED:
+        remedy = "The object is never replaced, because its data would be deleted with it. Keep these fields, or use another name."
+    elif not in_release:
+        remedy = "Delete the object first (state: absent)."
+    elif replace == "immutable":
+        remedy = "The object could not be replaced."
+    else:
+        remedy = "Keep these fields, or set replace: immutable, which deletes the object and creates it again."
+    return f"{name}: immutable fields would change: {', '.join(immutable_fields(error, live, desired))}. {remedy}"
 
 
-def conflict_told(name: Reference, owners: Mapping[tuple[str, str], Sequence[str]]) -> str:
-    """Say who owns which fields that the release would set otherwise."""
+def explain(error: ApiError, name: Reference) -> str:
+    """Explain why the server refused a request about an object, without values that may be secret."""
+    error = without_values(error)
+    if error.status == 401:
+        return f"{name}: the API server rejected the credentials of the kubeconfig: {error.message}. Renew its certificate or token."
+    if error.status == 403 and error.reason == "Forbidden":
+        return f"{name}: forbidden: {error.message}. Use a kubeconfig with this permission, or grant it with a Role."
+    if error.status in (400, 422) or "failed to create typed patch object" in error.message:
+        details = "; ".join(f"{cause.get('field', '?')}: {cause.get('message', '')}" for cause in error.causes)
+        remedy = "Correct the object."
+        if "immutable" in error.message:
+            remedy = "To change an immutable field, delete the object first (state: absent)."
+        return f"{name}: the API server rejected the object: {(details or error.message).rstrip('.')}. {remedy}"
+    if error.transient:
+        return f"{name}: the API server is temporarily unavailable: {error.message}. Try again, and check the health of etcd and of the control plane."
+    return f"{name}: {error}"
+
+
+def _explain_conflict(name: Reference, owners: Mapping[tuple[str, str], Sequence[str]], in_release: bool) -> str:
     parts = []
     for (manager, subresource), fields in sorted(owners.items()):
         through = f" (through {subresource})" if subresource else ""
         parts.append(f"{manager} owns {', '.join(sorted(field.lstrip('.') for field in fields))}{through}")
+    remedy = f"Omit these fields, or take them over with {'force_conflicts' if in_release else 'force'}: true"
     old = sorted({manager for manager, _subresource in owners if manager in CLIENT_SIDE})
-    remedy = "Leave these fields out, or take them over with force_conflicts: true"
-    if old:
-        remedy += f"; what {' and '.join(old)} wrote as a whole is taken over with take_over: [{', '.join(old)}]"
-    return f"{name}: others have set fields that this release sets differently: {'; '.join(parts)}. {remedy}."
+    if old and in_release:
+        remedy += f"; to take over everything that {' and '.join(old)} wrote, set take_over: [{', '.join(old)}]"
+    return f"{name}: other field managers have set these fields to different values: {'; '.join(parts)}. {remedy}."
 
 
 def _at(content: Any, path: str) -> Any:
@@ -136,15 +158,9 @@ def _label(item: Any, number: int) -> str:
     return str(name) if isinstance(name, str) else str(number)
 
 
-def _same_quantity(live: Any, wanted: Any) -> bool:
-    """Whether the server merely writes a quantity otherwise (0.5 and 500m, 1000m and 1, 1024Mi and 1Gi)."""
-    if isinstance(live, (str, int, float)) and isinstance(wanted, (str, int, float)) and not isinstance(wanted, bool):
+def _same_quantity(live: Any, desired: Any) -> bool:
+    """Return whether the server only writes a quantity in another form (0.5 and 500m, 1000m and 1, 1024Mi and 1Gi)."""
+    if isinstance(live, (str, int, float)) and isinstance(desired, (str, int, float)) and not isinstance(desired, bool):
         quantity = parse_quantity(live)
-        return quantity is not None and quantity == parse_quantity(wanted)
+        return quantity is not None and quantity == parse_quantity(desired)
     return False
-
-
-def short(value: Any) -> str:
-    """Write a value on one line, for evidence."""
-    text = json.dumps(value, sort_keys=True)
-    return text if len(text) <= 80 else text[:77] + "..."

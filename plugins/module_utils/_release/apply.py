@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sending what is to be created, changed or replaced: stage by stage, several at once inside a stage."""
+"""Applying what has to be created, changed or replaced: stage by stage, several objects of a stage in parallel."""
 
 from __future__ import annotations
 
@@ -10,113 +10,117 @@ from typing import Any, Callable, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, reference, stages
+from .._kube.readiness import readiness
 from . import field_migration
-from .api_errors import conflicts, told
-from .errors import Failed
-from .fingerprint import digest, have
+from .api_errors import conflicts, explain_refusal
+from .deletion import wait_until_gone
+from .errors import OperationFailed
+from .fingerprint import digest, live_digest
 from .live_state import uid
 from .ownership import MANAGER, identity, key
-from .plan import Digests, Want
+from .plan import Digests, PlannedObject
 
-PATIENCE = 60  # seconds for which a refusal that may pass is met with another try
-BREATH = 0.5
+RETRY_FOR = 60  # seconds for which a transient refusal is retried
+RETRY_EVERY = 0.5
 
 
 class Sender:
-    """Sends objects to the cluster."""
+    """Applies planned objects to the cluster."""
 
     def __init__(
         self,
         client: Client,
         path: Callable[[Reference], str],
-        managers: Sequence[str],
         deadline: float,
-        check: Callable[[], None],
+        take_over: Sequence[str] = (),
+        check: Callable[[], None] = lambda: None,
+        manager: str = MANAGER,
+        in_release: bool = True,
     ) -> None:
-        """Prepare.
+        """Initialize.
 
-        :param path: gives the path of an object.
-        :param managers: field managers whose fields are taken over.
-        :param deadline: time.monotonic() until which everything must be accepted.
+        :param path: returns the URL path of an object.
+        :param deadline: time.monotonic() by which everything must be accepted.
+        :param take_over: field managers whose fields are taken over.
         :param check: called before each stage; raises when this run must not write any more.
+        :param manager: the field manager that owns the applied fields.
+        :param in_release: whether remedies are options of a release or of the module manifest.
         """
         self.client = client
         self.path = path
-        self.managers = list(managers)
         self.deadline = deadline
+        self.take_over = list(take_over)
         self.check = check
+        self.manager = manager
+        self.in_release = in_release
         self.forced: list[str] = []
 
-    def send(self, wants: Sequence[Want], insist: bool = False) -> Digests:
-        """Send all of it. Definitions are served before what uses them comes.
+    def send(self, planned: Sequence[PlannedObject], insist: bool = False) -> Digests:
+        """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
 
-        :param insist: take over, and remember in C(forced), what others have set meanwhile (for the way back).
-        :returns: for each object, what was wanted and what the server has of it now.
-        :raises Failed: some were refused; the rest of their stage was sent, later stages were not.
+        :param insist: resolve conflicts by force and note them in C(forced) (for a rollback).
+        :returns: for each object, the digests of its desired and its live content.
+        :raises OperationFailed: some were refused; the rest of their stage was sent, later stages were not.
         """
-        todo = {
-            identity(want.name): want for want in wants if want.action not in ("none", "delete", "run") or want.quiet
+        pending = {
+            identity(one.name): one for one in planned if one.action not in ("none", "delete", "run") or one.takes_over
         }
         digests: Digests = {}
-        for stage in stages([want.content for want in todo.values()]):
+        for stage in stages([one.content for one in pending.values()]):
             self.check()
-            some = [todo[identity(reference(content))] for content in stage]
-            results = self.client.each(lambda want: self._attempt(want, insist), some)
-            problems = [str(result) for result in results if isinstance(result, Failed)]
+            some = [pending[identity(reference(content))] for content in stage]
+            results = self.client.each(lambda one: self._attempt(one, insist), some)
+            problems = [str(result) for result in results if isinstance(result, OperationFailed)]
             if problems:
-                raise Failed("\n".join(problems))
-            for want, answer in zip(some, results):
-                digests[key(want.name)] = [want.wanted or digest(want.content), have(answer)]
+                raise OperationFailed("\n".join(problems))
+            for one, answer in zip(some, results):
+                digests[key(one.name)] = [one.digest or digest(one.content), live_digest(answer)]
             self._await_definitions(stage)
         return digests
 
-    def _attempt(self, want: Want, insist: bool) -> Any:
+    def remove(self, name: Reference, until: float) -> None:
+        """Delete an object and wait until it is gone, so that it can be created again.
+
+        :raises OperationFailed: it still exists at the deadline; the message names its finalizers.
+        """
+        path = self.path(name)
+        live = self.client.find(path)
+        if live:
+            if not live["metadata"].get("deletionTimestamp"):
+                self.client.delete(path, uid(live))
+            wait_until_gone(self.client, lambda _name: path, [live], until)
+
+    def _attempt(self, one: PlannedObject, insist: bool) -> Any:
         try:
-            return self._one(want, insist)
-        except Failed as error:
+            return self._send_one(one, insist)
+        except OperationFailed as error:
             return error
 
-    def _one(self, want: Want, insist: bool) -> Object:
-        path, until, force = self.path(want.name), min(self.deadline, time.monotonic() + PATIENCE), want.force
-        if want.action == "replace":
-            self.remove(want.name, until)
-        elif want.quiet:
-            self._take_over(path)
+    def _send_one(self, one: PlannedObject, insist: bool) -> Object:
+        path, until, force = self.path(one.name), min(self.deadline, time.monotonic() + RETRY_FOR), one.force
+        if one.action == "replace":
+            self.remove(one.name, until)
+        elif one.takes_over:
+            self._take_over_fields(path)
         while True:
             try:
-                return self.client.apply(path, want.content, MANAGER, force, dry_run=False)
+                return self.client.apply(path, one.content, self.manager, force, dry_run=False)
             except ApiError as error:
                 owners = conflicts(error)
                 if owners and insist and not force:
                     force = True
                     fields = sorted(field for some in owners.values() for field in some)
-                    self.forced.append(f"{want.name}: {', '.join(fields)}")
+                    self.forced.append(f"{one.name}: {', '.join(fields)}")
                     continue
-                if owners or not may_pass(error) or time.monotonic() >= until:
-                    raise Failed(told(error, want.name, None, want.content, "never")) from error
-            time.sleep(BREATH)
+                if owners or not is_transient(error) or time.monotonic() >= until:
+                    text = explain_refusal(error, one.name, None, one.content, in_release=self.in_release)
+                    raise OperationFailed(text) from error
+            time.sleep(RETRY_EVERY)
 
-    def remove(self, name: Reference, until: float, path: str = "") -> None:
-        """Delete an object and wait until it is gone, so that it can be made anew.
-
-        :raises Failed: it is still there in the end; its finalizers are named.
-        """
-        path = path or self.path(name)
-        live = self.client.find(path)
-        old = uid(live) if live else ""
-        if live and not live["metadata"].get("deletionTimestamp"):
-            self.client.delete(path, old)
-        while live and uid(live) == old:
-            if time.monotonic() >= until:
-                raise Failed(lingering(live))
-            time.sleep(0.2)
-            live = self.client.find(path)
-
-    def _take_over(self, path: str) -> None:
-        """Make what other managers own ours. A version that is not the newest any more is refused, and asked for again."""
+    def _take_over_fields(self, path: str) -> None:
+        """Transfer what other managers own to this one; an outdated version is refused and read again."""
         for _attempt in range(5):
-            live = self.client.find(path)
-            patch = field_migration.migration(live or {}, self.managers)
+            patch = field_migration.migration(self.client.find(path) or {}, self.take_over)
             if not patch:
                 return
             try:
@@ -124,58 +128,39 @@ class Sender:
                 return
             except ApiError as error:
                 if error.status != 409:
-                    raise Failed(f"{path}: {error}") from error
+                    raise OperationFailed(f"{path}: {error}") from error
 
     def _await_definitions(self, stage: Sequence[Object]) -> None:
         names = [reference(content) for content in stage if content["kind"] == "CustomResourceDefinition"]
         while names:
             lives = self.client.each(lambda name: self.client.find(self.path(name)), names)
-            late = [(name, live) for name, live in zip(names, lives) if not _established(live)]
+            late = [(name, live) for name, live in zip(names, lives) if live is None or not readiness(live)[0]]
             if late and time.monotonic() > self.deadline:
-                raise Failed("\n".join(_not_served(name, live) for name, live in late))
+                raise OperationFailed("\n".join(_not_established(name, live) for name, live in late))
             names = [name for name, _live in late]
             if names:
                 time.sleep(0.2)
 
 
-def may_pass(error: ApiError) -> bool:
-    """Whether a refusal is one of those that end by themselves a moment after what they miss was made.
+def is_transient(error: ApiError) -> bool:
+    """Return whether a refusal ends by itself shortly after what it misses was created.
 
-    A webhook whose pods start, a kind that was defined just now, the default account of a new namespace, a quota that is being
-    counted.
+    Examples are a webhook whose pods are starting, a kind that was just defined, the default service account of a new
+    namespace, and a quota that is being calculated.
     """
     if error.transient or error.status == 404:
         return 'namespaces "' not in error.message
     if error.status == 409:
         return error.reason == "Conflict" and not error.causes
     if error.status == 403:
-        return (
-            "error looking up service account" in error.message
-            or "no API token found for service account" in error.message
-        )
-    return error.status == 500 and (
-        "failed calling webhook" in error.message or "no endpoints available" in error.message
-    )
+        missing = ("error looking up service account", "no API token found for service account")
+        return any(text in error.message for text in missing)
+    waiting = ("failed calling webhook", "no endpoints available")
+    return error.status == 500 and any(text in error.message for text in waiting)
 
 
-def lingering(live: Mapping[str, Any]) -> str:
-    """Say why an object is still there."""
-    name = reference(live)
-    finalizers = (live.get("metadata") or {}).get("finalizers") or (live.get("spec") or {}).get("finalizers")
-    if finalizers:
-        return f"{name} is still there: it waits for finalizers: {', '.join(finalizers)}. What handles them must run."
-    return f"{name} is still there, though its deletion was asked for. Give it more time with 'timeout'."
-
-
-def _established(definition: Mapping[str, Any] | None) -> bool:
-    conditions = ((definition or {}).get("status") or {}).get("conditions") or []
-    return any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions)
-
-
-def _not_served(name: Reference, live: Mapping[str, Any] | None) -> str:
+def _not_established(name: Reference, live: Mapping[str, Any] | None) -> str:
     conditions = ((live or {}).get("status") or {}).get("conditions") or []
     why = "; ".join(f"{one.get('type')}: {one.get('message')}" for one in conditions if one.get("status") == "False")
-    return "{} is not served: {}. See its names and its schema.".format(
-        name,
-        why or "the server has said nothing about it yet",
-    )
+    why = why or "the server has not reported a condition yet"
+    return f"{name} is not established: {why}. Check its names and its schema."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Helm chart may ask about a cluster (https://helm.sh/docs/chart_template_guide/builtin_objects/): its version and what it serves."""
+"""What a Helm chart may query about a cluster (https://helm.sh/docs/chart_template_guide/builtin_objects/): its version and its APIs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .desired import discover
 
 
 def chart_view(client: Client) -> dict[str, Any]:
-    """Ask the cluster; nothing is changed.
+    """Query the cluster; nothing is changed.
 
-    :returns: the module's answer, with C(kube_version) (empty where this user may not ask for it) and C(api_versions).
+    :returns: the module's result, with C(kube_version) (empty if this user may not query it) and C(api_versions).
     """
     try:
         version = client.get("/version").get("gitVersion") or ""
@@ -32,5 +32,5 @@ def chart_view(client: Client) -> dict[str, Any]:
 
 
 def names_of(kinds: Iterable[tuple[str, str]]) -> list[str]:
-    """Name kinds as C(.Capabilities.APIVersions.Has) asks for them: by version, and by version and kind."""
+    """Name kinds as C(.Capabilities.APIVersions.Has) expects them: by version, and by version and kind."""
     return sorted({name for version, kind in kinds for name in (version, f"{version}/{kind}")})

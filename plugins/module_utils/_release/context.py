@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the steps of one run share: the cluster, the options, the clock, and what is told of it."""
+"""What the steps of one run share: the client, the options, the clock, and the progress that is reported."""
 
 from __future__ import annotations
 
@@ -10,29 +10,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from .._diagnosis.explain import explain_faults
 from .._diagnosis.waiting import Outlook, Watch
-from .._kube.api import ApiError, Client, Unreachable
-from .._kube.objects import Object, Reference
+from .._kube.api import Client
+from .._kube.objects import Object, Reference, reference
 from .._kube.readiness import is_waited_for
 from .._kube.redaction import Redactor
-from .errors import Failed, Pause, ReleaseError
+from .errors import Pause, ReleaseError
 from .lock import Lock
 from .settings import Settings
 from .store import Store
+from .waiting import not_ready, wait_until_ready
 
 GRACE = 60.0  # seconds for which a suspicious state may last
-SHORT_LOOK = 0.25  # seconds between the first looks
-LONG_LOOK = 2.0  # and between later ones
-SECOND_THOUGHT = 2.0  # seconds for which a StatefulSet must look hopeless
-TELL = 3.0  # seconds between lines about the same
+CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
+REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
+# Kinds that are ready as soon as they exist.
+ALWAYS_READY = (
+    "ConfigMap",
+    "Secret",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "NetworkPolicy",
+)
 
 
 @dataclass
-class Work:
+class Context:
     """One call of the module.
 
-    :ivar path: gives the path of an object.
+    :ivar path: returns the URL path of an object.
     :ivar progress: lines for the person who waits.
     :ivar seconds: time spent, by phase.
     """
@@ -47,167 +56,129 @@ class Work:
     progress: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    _told: tuple[str, float] = ("", 0.0)
+    _last_line: tuple[str, float] = ("", 0.0)
 
     @property
     def deadline(self) -> float:
-        """When the whole run must be ready, as time.monotonic() counts; it began with the first call of the run."""
+        """When the whole run must be finished, in terms of time.monotonic(); it began with the first call of the run."""
         return time.monotonic() + (self.lock.started + self.settings.timeout - time.time())
 
-    def say(self, line: str) -> None:
-        """Tell a line; the same again only after a while."""
-        before, when = self._told
-        if line != before or time.monotonic() - when > 10 * TELL:
-            self._told = (line, time.monotonic())
+    def log(self, line: str) -> None:
+        """Report a line of progress; an unchanged line only after a while."""
+        before, when = self._last_line
+        if line != before or time.monotonic() - when > REPEAT_AFTER:
+            self._last_line = (line, time.monotonic())
             self.progress.append(self.scrub.text(line))
 
-    def see_time(self) -> None:
-        """End this call where it has taken as long as it may.
+    def pause_if_due(self) -> None:
+        """End this call if its time slice is used up.
 
-        :raises Pause: the next call goes on.
+        :raises Pause: the next call resumes the work.
         """
         if self.settings.pause_after and time.monotonic() - self.began >= self.settings.pause_after:
             raise Pause()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the time of a phase."""
+        """Measure the time of a phase."""
         started = time.monotonic()
         try:
             yield
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 3)
 
-    def take_lock(self) -> None:
-        """Wait until no other run works on this release. The whole time is waited in one call: between two, nobody keeps our place.
+    def acquire_lock(self) -> None:
+        """Wait until no other run works on this release. This happens within one call, as nothing keeps the place in the queue between two.
 
-        :raises ReleaseError: another one still does when the time for that is over.
+        :raises ReleaseError: another run still holds the lock after C(lock_timeout).
         """
         until = time.monotonic() + self.settings.lock_timeout
         while True:
-            holder = self.lock.take()
+            holder = self.lock.acquire()
             if not holder:
                 return
             if time.monotonic() >= until:
                 raise ReleaseError(
-                    "Release %s in namespace %s is being worked on by %s. Nothing was changed by this run. "
-                    "Run it again when that one has finished, or give it more time with lock_timeout (now %d s)."
-                    % (self.settings.name, self.settings.namespace, holder, self.settings.lock_timeout)
+                    f"Release {self.settings.name} in namespace {self.settings.namespace} is locked by {holder}. This run changed nothing. "
+                    f"Run it again when that run has finished, or increase lock_timeout (currently {self.settings.lock_timeout} s)."
                 )
-            self.say(f"Waiting for {holder}.")
+            self.log(f"Waiting for {holder}.")
             time.sleep(0.5)
 
     @contextmanager
-    def open_when_refused(self) -> Iterator[None]:
-        """Let the next run begin at once where this one is refused after it had the lock."""
+    def unlocked_on_refusal(self) -> Iterator[None]:
+        """Release the lock immediately if this run is refused after it has acquired it."""
         try:
             yield
         except ReleaseError:
-            self.lock.release_it()
+            self.lock.release()
             raise
 
     def ready_now(self, names: Sequence[Reference]) -> bool:
-        """Whether objects are ready, at one look."""
+        """Return whether objects are ready, by polling them once."""
         return not names or not Watch(self.client, names, self.path, GRACE).look().waiting
 
     def wait_for(
         self,
         names: Sequence[Reference],
         deadline: float,
-        nudge: Callable[[bool], bool] | None = None,
+        unblock: Callable[[bool], bool] | None = None,
         memory: dict[str, Any] | None = None,
     ) -> None:
-        """Wait until objects are ready, with one look at all of them at a time.
+        """Wait until objects are ready.
 
-        :param deadline: time.monotonic() until which it may take.
-        :param nudge: called after each look while something is not ready, with whether that looks hopeless; says whether it helped.
+        :param deadline: time.monotonic() at which to give up.
+        :param unblock: called after each poll while something is not ready, with whether it looks hopeless; returns whether it helped.
         :param memory: keeps since when something is suspicious, from one call to the next.
-        :raises Failed: the time is over, or waiting is of no use; with the diagnosis. :raises Pause: this call's time is over.
+        :raises OperationFailed: the deadline has passed, or the objects cannot become ready; with the diagnosis.
+        :raises Pause: the time slice of this call is used up.
         """
         if not names:
             return
         watch = Watch(self.client, names, self.path, GRACE)
         recall(watch, memory)
-        pause, doomed = SHORT_LOOK, 0.0
-        while True:
-            self.lock.check()
-            outlook = watch.look()
-            if not outlook.waiting:
-                return
-            self.say(state_of(outlook))
-            now = time.monotonic()
-            helped = nudge is not None and nudge(outlook.hopeless)
-            doomed = (doomed or now) if outlook.hopeless and not helped else 0.0
-            # What a controller has not seen yet, or what was helped just now, may still look as bad as before.
-            lost = bool(doomed) and (nudge is None or now - doomed >= SECOND_THOUGHT)
-            if lost or now >= deadline:
-                raise self.diagnosed(outlook, names, now >= deadline)
+        self.lock.check()
+
+        def report(outlook: Outlook) -> bool:
+            self.log(describe(outlook))
+            return unblock is not None and unblock(outlook.hopeless)
+
+        def sleep(seconds: float) -> None:
             try:
-                self.see_time()
+                self.pause_if_due()
             except Pause:
                 remember(watch, memory)
                 raise
-            time.sleep(min(pause, max(0.05, deadline - time.monotonic())))
-            pause = min(pause * 1.4, LONG_LOOK)
+            time.sleep(seconds)
+            self.lock.check()
 
-    def diagnosed(self, outlook: Outlook, names: Sequence[Reference], over: bool) -> Failed:
-        """Make a failure of what was seen, with the logs that prove it. They are read now: the way back ends their pods."""
-        late = [name for name, _why in outlook.waiting]
-        try:
-            findings = explain_faults(self.client, late, self.scrub.values)
-        except (ApiError, Unreachable):
-            findings = []
-        findings = [one for one in findings if one.severity == "error"] or outlook.findings
-        begin = "It is not ready in time" if over and not outlook.hopeless else "Waiting longer is of no use"
-        lines = [f"{begin}: {'; '.join('{}: {}'.format(*pair) for pair in outlook.waiting[:5])}"]
-        if len(outlook.waiting) > 5:
-            lines[0] += f"; and {len(outlook.waiting) - 5} more"
-        lines[0] += "."
-        for finding in findings:
-            lines += finding.text()
-        return Failed("\n".join(lines), [finding.as_dict() for finding in findings])
+        # What a controller has not observed yet, or what was unblocked just now, may still look hopeless.
+        outlook = wait_until_ready(watch, deadline, report, 0.0 if unblock is None else CONFIRM, sleep)
+        if outlook.waiting:
+            raise not_ready(watch, outlook, self.scrub.values)
 
 
-# Kinds that are ready when they are there.
-SETTLED = (
-    "ConfigMap",
-    "Secret",
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "NetworkPolicy",
-)
+def waited_for(contents: Sequence[Object]) -> list[Reference]:
+    """Name the objects that may exist without being ready; for unknown kinds the cluster decides."""
+    return [reference(content) for content in contents if content.get("kind") not in ALWAYS_READY]
 
 
-def waited_for(contents: Sequence[Object]) -> list[Object]:
-    """Give the objects that may be there and not ready; of unknown kinds the cluster tells."""
-    return [content for content in contents if content.get("kind") not in SETTLED]
-
-
-def shown(contents: Sequence[Mapping[str, Any]]) -> list[str]:
+def workloads(contents: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the workloads among some objects."""
-    return [
-        "{} {}".format(
-            content["kind"], "/".join(filter(None, (content["metadata"].get("namespace"), content["metadata"]["name"])))
-        )
-        for content in contents
-        if is_waited_for(dict(content))
-    ]
+    return [str(reference(content)) for content in contents if is_waited_for(dict(content))]
 
 
-def state_of(outlook: Outlook) -> str:
-    """Say in one line how far it is."""
+def describe(outlook: Outlook) -> str:
+    """Describe in one line how many objects are ready and what the others wait for."""
     total = len(outlook.ready) + len(outlook.waiting)
-    first = "; ".join("{}: {}".format(*pair) for pair in outlook.waiting[:3])
+    first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:3])
     more = f"; and {len(outlook.waiting) - 3} more" if len(outlook.waiting) > 3 else ""
     why = f" ({outlook.findings[0].title})" if outlook.findings else ""
-    return "%d of %d ready; %s%s%s" % (len(outlook.ready), total, first, more, why)
+    return f"{len(outlook.ready)} of {total} ready; {first}{more}{why}"
 
 
 def remember(watch: Watch, memory: dict[str, Any] | None) -> None:
-    """Note since when something is suspicious, as times that the next call understands."""
+    """Save since when something is suspicious, as wall clock times that the next call understands."""
     if memory is not None:
         offset = time.time() - time.monotonic()
         memory["suspicious"] = [
@@ -217,7 +188,7 @@ def remember(watch: Watch, memory: dict[str, Any] | None) -> None:
 
 
 def recall(watch: Watch, memory: Mapping[str, Any] | None) -> None:
-    """Read what :func:`remember` noted."""
+    """Restore what :func:`remember` saved."""
     offset = time.time() - time.monotonic()
     for fault, name, container, since in (memory or {}).get("suspicious") or []:
         watch.since[(fault, Reference(**name), container)] = since - offset

@@ -1,12 +1,12 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a release is to contain, ready to be sent: complete, placed in namespaces, marked as its own, hooks named by their content."""
+"""The desired objects of a release: complete, placed in namespaces, labelled, with hook Jobs named by their content."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import (
@@ -22,19 +22,20 @@ from .._kube.objects import (
 )
 from .errors import ReleaseError
 from .fingerprint import digest
-from .manifest import DISCOVERY
-from .ownership import Identity, identity, stamp, tidy
-from .record import intent_digest
+from .hook_order import PHASES
+from .ownership import Identity, identity, normalize, stamp
+from .revision import intent_digest
 from .settings import Settings
 
-LONGEST = 63  # a Job's name is a label of its pods
+DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+LONGEST = 63  # a Job's name becomes a label of its pods
 
 
 @dataclass
 class Desired:
     """The objects and hooks of one run.
 
-    :ivar kinds: how every kind among them is served, now or after the definitions among them.
+    :ivar kinds: how every kind among them is served, now or after the CustomResourceDefinitions among them are applied.
     :ivar served: the kinds that the cluster serves now.
     """
 
@@ -50,62 +51,63 @@ class Desired:
 
     @property
     def digest(self) -> str:
-        """What stands for the intent."""
+        """The digest of the intent."""
         return intent_digest(self.objects, self.hooks)
 
     def path(self, name: Reference) -> str:
-        """Give the path of an object."""
+        """Return the URL path of an object."""
         return self.kinds[(name.api_version, name.kind)].path(name)
 
 
 def discover(client: Client) -> Kinds:
-    """Ask which kinds the cluster serves, in two requests
+    """Query which kinds the cluster serves, in two requests
     (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery)."""
     return read_discovery(client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis")))
 
 
-def desire(settings: Settings, served: Kinds) -> Desired:
-    """Make the objects of a call what is to be applied.
+def with_defined(served: Kinds, contents: Iterable[Mapping[str, Any]]) -> Kinds:
+    """Add the kinds that CustomResourceDefinitions among some objects define to those that the cluster serves."""
+    return {**defined_kinds(contents), **served}
+
+
+def build_desired(settings: Settings, served: Kinds) -> Desired:
+    """Build the objects to apply from the objects of a call.
 
     :param served: the kinds that the cluster serves.
-    :raises ReleaseError: some are no objects, come twice, or are of kinds that are not served; all are named.
+    :raises ReleaseError: some are not valid objects, occur twice, or are of kinds that are not served; the message names all.
     """
     problems: list[str] = []
     parts: dict[str, list[Object]] = {}
-    for part, contents in [("objects", settings.objects)] + [
-        (when, settings.hooks.get(when) or []) for when in ("pre", "post")
-    ]:
+    for part, contents in [("objects", settings.objects)] + [(when, settings.hooks.get(when) or []) for when in PHASES]:
         try:
-            parts[part] = [tidy(content) for content in flatten(contents)]
+            parts[part] = [normalize(content) for content in flatten(contents)]
         except BadObject as error:
             problems += [(f"{part} hook: {line}" if part != "objects" else line) for line in str(error).split("\n")]
             parts[part] = []
-    kinds = dict(served)
-    for key, resource in defined_kinds(content for part in parts.values() for content in part).items():
-        kinds.setdefault(key, resource)
+    kinds = with_defined(served, (content for part in parts.values() for content in part))
     for part, contents in parts.items():
-        made = []
+        placed = []
         for content in contents:
             try:
                 if part != "objects":
                     content = named_by_content(content)
                 marked = stamp(content, settings.name, settings.namespace)
-                made += place([marked], kinds, settings.namespace)
-            except (BadObject, ValueError) as error:
-                text = str(error)
-                problems.append(text if isinstance(error, BadObject) else f"{reference(content)}: {text}.")
-        parts[part] = made
-    problems += twice([content for contents in parts.values() for content in contents])
+                placed += place([marked], kinds, settings.namespace)
+            except BadObject as error:
+                problems.append(str(error))
+            except ValueError as error:
+                problems.append(f"{reference(content)}: {error}.")
+        parts[part] = placed
+    problems += duplicates([content for contents in parts.values() for content in contents])
     if problems:
         raise ReleaseError("\n".join(problems))
-    hooks = {when: parts[when] for when in ("pre", "post")}
-    return Desired(parts["objects"], hooks, kinds, served)
+    return Desired(parts["objects"], {when: parts[when] for when in PHASES}, kinds, served)
 
 
 def named_by_content(content: Object) -> Object:
-    """Give a hook's Job a name that says what it does: the same hook is known again, a changed one is another Job.
+    """Append a digest of its content to the name of a hook's Job: an unchanged hook keeps its name, a changed one is another Job.
 
-    Jobs cannot be changed once they are made (https://kubernetes.io/docs/concepts/workloads/controllers/job/).
+    The pod template of a Job is immutable (https://kubernetes.io/docs/concepts/workloads/controllers/job/).
     """
     if content.get("kind") != "Job":
         return content
@@ -114,13 +116,13 @@ def named_by_content(content: Object) -> Object:
     return dict(content, metadata=dict(content["metadata"], name=name))
 
 
-def twice(contents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the objects that are there more than once, now that all have their namespace."""
+def duplicates(contents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the objects that occur more than once after every object has its namespace."""
     seen: set[Identity] = set()
     problems = []
     for content in contents:
         name = reference(content)
         if identity(name) in seen:
-            problems.append(f"{name} is there twice. Leave one of the two out, or give it another name.")
+            problems.append(f"{name} is defined twice. Remove or rename one of the two.")
         seen.add(identity(name))
     return problems

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a release: look, plan, and if there is something to do: lock, record, hooks, apply, wait, prune, hooks, done.
+"""One run of a release: plan, and if there are changes: lock, store the revision, run hooks, apply, wait, prune, run hooks, finish.
 
-The record says at every moment how far the run is, and names what may be in the cluster before it is there. So a run that is
-killed anywhere leaves what the next one needs to finish it, and the same run may go on in another call.
+The stored revision always shows how far the run is, and names every object before it is created. So a run that is killed at any
+point leaves what the next run needs to finish it, and a run can continue in another call.
 """
 
 from __future__ import annotations
@@ -15,169 +15,167 @@ from typing import Any, Callable, Sequence
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, reference
 from .._kube.redaction import Redactor
-from . import prune
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
-from .context import Work, shown, waited_for
-from .desired import Desired, desire, discover
-from .errors import Failed, LockLost, Pause, ReleaseError
+from .context import Context, waited_for, workloads
+from .deletion import delete_in_order
+from .desired import Desired, build_desired, discover
+from .errors import LockLost, OperationFailed, Pause, ReleaseError
 from .hooks import needed_by_hooks, run_hooks
 from .lock import Lock
-from .ownership import MANAGER, identity, key, references
-from .plan import Plan, Planner, candidates
-from .record import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Record
-from .report import Report, summary
-from .rollback import go_back
+from .ownership import MANAGER, identity, key
+from .plan import Plan, Planner, no_longer_contained
+from .report import ResultBuilder, summary
+from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
+from .rollback import roll_back
 from .settings import Settings
-from .stateful_set import free
+from .stateful_set import delete_blocking_pods
 from .store import Store
 
-NUDGE = 2.0  # seconds between looks for pods that are in the way
+UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
 
 
 class Engine:
-    """Brings one release to what is wanted."""
+    """Reconciles one release."""
 
     def __init__(self, client: Client, settings: Settings, check_mode: bool) -> None:
-        """Read what is wanted and what the cluster serves.
+        """Build the desired objects, and query what the cluster serves.
 
-        :raises ReleaseError: the objects cannot be what a release contains.
+        :raises ReleaseError: the objects are not valid.
         """
         self.client = client
         self.settings = settings
         self.check_mode = check_mode
-        self.desired: Desired = desire(settings, discover(client))
+        self.desired: Desired = build_desired(settings, discover(client))
         self.store = Store(client, settings.name, settings.namespace)
         lock = Lock(client, settings.name, settings.namespace, settings.run_id)
         scrub = Redactor(self.desired.all)
-        self.work = Work(client, settings, self.store, lock, self.desired.path, scrub)
-        self.report = Report(settings, self.work)
+        self.context = Context(client, settings, self.store, lock, self.desired.path, scrub)
+        self.results = ResultBuilder(settings, self.context)
 
     def run(self) -> dict[str, Any]:
-        """Do it, or in check mode tell what would be done.
+        """Reconcile the release, or in check mode predict the changes.
 
-        :returns: the module's answer; C(failed) is in it where the release did not become ready.
-        :raises ReleaseError: it is refused, nothing was changed. :raises LockLost: another run took over.
+        :returns: the module's result, which has C(failed) if the release did not become ready.
+        :raises ReleaseError: the run is refused; nothing was changed.
+        :raises LockLost: another run took over.
         """
-        with self.work.open_when_refused():
+        with self.context.unlocked_on_refusal():
             return self._run()
 
     def _run(self) -> dict[str, Any]:
         latest = self._latest()
-        if (
-            latest
-            and not self.check_mode
-            and latest.status == PENDING
-            and latest.state.get("run") == self.settings.run_id
-        ):
-            self.work.take_lock()
-            return self._go(latest, None)
+        resumes = latest is not None and latest.status == PENDING and latest.state.get("run") == self.settings.run_id
+        if latest and resumes and not self.check_mode:
+            self.context.acquire_lock()
+            return self._execute(latest, None)
         plan = self._plan(latest)
         current = self._current(latest)
-        same = self._same(current, plan)
+        same = self._is_current(current, plan)
         if self.check_mode:
-            return self.report.predicted(plan, current, same)
+            return self.results.predicted(plan, current, same)
         if same and latest is not None and current is not None:
-            return self._nothing(latest, current, plan)
-        plan = self._make_namespace(plan, latest)
-        self.work.take_lock()
+            return self._unchanged(latest, current, plan)
+        plan = self._create_namespace(plan, latest)
+        self.context.acquire_lock()
         seen = latest.version if latest else ""
         latest = self._latest()
         if seen != (latest.version if latest else ""):
             plan = self._plan(latest)
             current = self._current(latest)
-            if latest is not None and self._same(current, plan) and current is not None:
-                # Another run has done meanwhile what this one came for.
-                return self._nothing(latest, current, plan, locked=True)
-        return self._go(self._record(latest, plan), plan)
+            if latest is not None and self._is_current(current, plan) and current is not None:
+                # Another run has made the same changes in the meantime.
+                return self._unchanged(latest, current, plan, locked=True)
+        return self._execute(self._store_revision(latest, plan), plan)
 
-    def _same(self, current: Record | None, plan: Plan) -> bool:
-        """Whether the cluster is what is wanted already."""
-        return current is not None and current.digest == self.desired.digest and not plan.work
+    def _is_current(self, current: Revision | None, plan: Plan) -> bool:
+        """Return whether the cluster is in the desired state."""
+        return current is not None and current.digest == self.desired.digest and not plan.has_changes
 
-    def _latest(self) -> Record | None:
-        entries = self.store.look()
-        latest = self.store.read(entries[-1].revision) if entries else None
+    def _latest(self) -> Revision | None:
+        entries = self.store.refresh()
+        latest = self.store.read(entries[-1].number) if entries else None
         if latest is not None:
-            self.work.scrub.learn(latest.objects)
+            self.context.scrub.learn(latest.objects)
         return latest
 
-    def _current(self, latest: Record | None) -> Record | None:
-        """Give the record of what the cluster is: the newest, or the one to which a failed one went back."""
+    def _current(self, latest: Revision | None) -> Revision | None:
+        """Return the revision that is in the cluster: the newest, or the one to which a failed one was rolled back."""
         if latest is None or latest.status == DEPLOYED:
             return latest
-        good = self.store.good()
+        good = self.store.last_deployed()
         return self.store.read(good) if latest.status == ROLLED_BACK and good else None
 
-    def _plan(self, latest: Record | None) -> Plan:
-        with self.work.phase("plan"):
+    def _plan(self, latest: Revision | None) -> Plan:
+        with self.context.phase("plan"):
             plan = Planner(self.client, self.settings, self.desired, latest).plan()
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
-            self.work.warnings = list(dict.fromkeys(lines))
+            self.context.warnings = list(dict.fromkeys(lines))
         return plan
 
-    def _nothing(self, latest: Record, current: Record, plan: Plan, locked: bool = False) -> dict[str, Any]:
-        """Nothing is to be sent. The answer still says whether it is ready, where that was asked.
+    def _unchanged(self, latest: Revision, current: Revision, plan: Plan, locked: bool = False) -> dict[str, Any]:
+        """Finish a run without changes. With C(wait), the result still depends on whether everything is ready.
 
-        :param locked: the lock is held already.
+        :param locked: whether the lock is already held.
         """
-        self.work.warnings = [line for line in self.work.warnings if line not in plan.kept]  # told when they were kept
+        # The objects that are kept were reported when that was decided.
+        self.context.warnings = [line for line in self.context.warnings if line not in plan.kept]
         if plan.digests != latest.state.get("digests"):
             latest.state["digests"] = plan.digests
             try:
                 self.store.update(latest)
             except (ApiError, LockLost):
-                pass  # the next run asks the server again, that is all
-        answer = self.report.made(plan, current, changed=False)
+                pass  # the next run needs dry runs again, nothing more
+        answer = self.results.begin(plan, current, changed=False)
         if self.settings.wait:
             try:
-                with self.work.phase("wait"):
-                    if not self.work.ready_now(references(waited_for(self.desired.objects))):
+                with self.context.phase("wait"):
+                    if not self.context.ready_now(waited_for(self.desired.objects)):
                         if not locked:
-                            self.work.take_lock()
+                            self.context.acquire_lock()
                         self._wait(self.desired.objects, None, False)
             except Pause:
-                self.work.lock.pause()
-                return self.report.unfinished(answer)
-            except Failed as error:
-                self.work.lock.release_it()
-                text = f"Release {self.settings.name}: nothing was to be changed, and it is not ready. {error}"
-                return self.report.failure(answer, text, error.findings)
+                self.context.lock.pause()
+                return self.results.unfinished(answer)
+            except OperationFailed as error:
+                self.context.lock.release()
+                text = f"Release {self.settings.name} needs no changes, but it is not ready. {error}"
+                return self.results.failure(answer, text, error.findings)
         if self.settings.wait or locked:
-            self.work.lock.release_it()
-        return self.report.done(answer, summary(plan.actions, self.settings, current.revision, False))
+            self.context.lock.release()
+        return self.results.success(answer, summary(plan.actions, self.settings, current.number, False))
 
-    def _make_namespace(self, plan: Plan, latest: Record | None) -> Plan:
-        """Make the namespace in which the record lives, where it comes with this release, and ask for the dry runs that need it.
+    def _create_namespace(self, plan: Plan, latest: Revision | None) -> Plan:
+        """Create the namespace of the release if the run creates it, and repeat the dry runs that need it.
 
-        :returns: the plan with what the server now says.
-        :raises ReleaseError: it refuses some of the objects. The namespace stays: somebody else may use it by now.
+        :returns: the plan with the server's answers.
+        :raises ReleaseError: the server refuses some objects. The namespace stays, as somebody else may already use it.
         """
-        made = [
-            want
-            for want in plan.namespaces + plan.steps
-            if (want.name.kind, want.name.name, want.action) == ("Namespace", self.settings.namespace, "create")
+        created = [
+            planned
+            for planned in plan.namespaces + plan.objects
+            if (planned.name.kind, planned.name.name, planned.action)
+            == ("Namespace", self.settings.namespace, "create")
         ]
-        if not made:
+        if not created:
             return plan
-        path = self.desired.path(made[0].name)
-        self.client.apply(path, made[0].content, MANAGER, made[0].force, dry_run=False)
+        space = created[0]
+        self.client.apply(self.desired.path(space.name), space.content, MANAGER, space.force, dry_run=False)
         try:
-            asked = self._plan(latest)
+            again = self._plan(latest)
         except ReleaseError as error:
-            left = f"Namespace {made[0].name.name} was made to ask the server, and stays; nothing else was changed."
+            left = f"Namespace {space.name.name} was created for the dry run and is kept; nothing else was changed."
             raise ReleaseError(f"{error}\n{left}") from error
-        asked.namespaces = plan.namespaces
-        asked.steps = [made[0] if want.name == made[0].name else want for want in asked.steps]
-        return asked
+        again.namespaces = plan.namespaces
+        again.objects = [space if planned.name == space.name else planned for planned in again.objects]
+        return again
 
-    def _record(self, latest: Record | None, plan: Plan) -> Record:
-        """Write down what is to come, before anything of it is there; a killed run for the same is taken up again."""
-        created = {key(step.name) for step in plan.steps if step.action == "create"}
+    def _store_revision(self, latest: Revision | None, plan: Plan) -> Revision:
+        """Store the revision before any of its objects is applied; an interrupted run for the same objects is resumed."""
+        created = {key(planned.name) for planned in plan.objects if planned.action == "create"}
         if latest is not None and latest.status in (PENDING, FAILED):
-            created.update(
-                latest.state.get("created") or []
-            )  # what an unfinished revision has made was not there before
+            # What an unfinished revision has created did not exist before.
+            created.update(latest.state.get("created") or [])
         run = {"run": self.settings.run_id, "done": [], "started": time.time(), "created": sorted(created)}
         if latest is not None and latest.status == PENDING:
             if latest.digest == self.desired.digest:
@@ -189,188 +187,190 @@ class Engine:
             self.store.update(latest, "It was interrupted, and another revision followed.")
         state = dict(
             run,
-            inherited=[name.as_dict() for name in candidates(self.desired, latest)],
+            inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
             digests=(latest.state.get("digests") or {}) if latest else {},
             hooks_done=(latest.state.get("hooks_done") or []) if latest else [],
         )
-        record = Record(
+        revision = Revision(
             self.settings.name,
             self.settings.namespace,
-            latest.revision + 1 if latest else 1,
+            latest.number + 1 if latest else 1,
             self.desired.objects,
             self.desired.hooks,
             PENDING,
             state,
         )
-        self.store.create(record)
-        return record
+        self.store.create(revision)
+        return revision
 
-    def _go(self, record: Record, plan: Plan | None) -> dict[str, Any]:
-        answer = self.report.made(plan, record, changed=True)
+    def _execute(self, revision: Revision, plan: Plan | None) -> dict[str, Any]:
+        answer = self.results.begin(plan, revision, changed=True)
         if plan is not None:
-            record.state["actions"] = plan.actions
+            revision.state["actions"] = plan.actions
         try:
-            if not record.state.get("back"):
+            if not revision.state.get("back"):
                 try:
-                    self._phases(record, plan, answer)
-                    return self._finish(record, answer)
-                except Failed as error:
-                    if not self._turn_round(record, error):
-                        return self._failed(record, answer, FAILED, self._left_text(record))
-            good = self._go_back(record)
+                    self._run_phases(revision, plan, answer)
+                    return self._finish(revision, answer)
+                except OperationFailed as error:
+                    if not self._start_rollback(revision, error):
+                        return self._failed(revision, answer, FAILED, self._why_no_rollback())
+            good = self._roll_back(revision)
             answer["rolled_back_to"] = good
-            return self._failed(record, answer, ROLLED_BACK, "Revision %d is back in place." % good)
+            return self._failed(revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.")
         except Pause:
-            self.store.update(record)
-            self.work.lock.pause()
-            return self.report.unfinished(answer)
-        except Failed as error:
-            text = f"Going back to revision {record.state['back']['to']} failed as well: {error}"
-            return self._failed(record, answer, FAILED, text)
+            self.store.update(revision)
+            self.context.lock.pause()
+            return self.results.unfinished(answer)
+        except OperationFailed as error:
+            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error}"
+            return self._failed(revision, answer, FAILED, text)
         except Unreachable as error:
-            text = "%s Revision %d of release %s is unfinished; the next run finishes it."
-            raise Unreachable(text % (error, record.revision, record.release)) from error
+            text = f"{error} Revision {revision.number} of release {revision.release} is unfinished; the next run finishes it."
+            raise Unreachable(text) from error
 
-    def _go_back(self, record: Record) -> int:
+    def _roll_back(self, revision: Revision) -> int:
         try:
-            return go_back(self.work, record, self.desired, self._wait)
+            return roll_back(self.context, revision, self.desired, self._wait)
         except ApiError as error:
-            raise Failed(str(error)) from error
+            raise OperationFailed(str(error)) from error
 
-    def _phases(self, record: Record, plan: Plan | None, answer: dict[str, Any]) -> None:
-        """Do what this revision has not done yet.
+    def _run_phases(self, revision: Revision, plan: Plan | None, answer: dict[str, Any]) -> None:
+        """Run the phases that this revision has not completed.
 
-        :raises Failed: a phase failed. :raises Pause: this call's time is over.
+        :raises OperationFailed: a phase failed. :raises Pause: the time slice of this call is used up.
         """
-        done: list[str] = record.state["done"]
+        done: list[str] = revision.state["done"]
+        settings, context = self.settings, self.context
+        sender = Sender(self.client, self.desired.path, context.deadline, settings.take_over, context.lock.check)
 
-        def note() -> None:
-            self.store.update(record)
+        def save() -> None:
+            self.store.update(revision)
 
-        sender = self._sender()
-        if "pre" not in done and record.hooks.get("pre"):
-            with self.work.phase("hooks"):
-                # A new account or configuration that these Jobs use; what is there already still serves the old pods.
-                sender.send(needed_by_hooks(plan.steps if plan else []))
-                run_hooks(self.work, sender, record.hooks["pre"], "pre", record.state, note)
+        if "pre" not in done and revision.hooks.get("pre"):
+            with context.phase("hooks"):
+                # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
+                sender.send(needed_by_hooks(plan.objects if plan else []))
+                run_hooks(context, sender, revision.hooks["pre"], "pre", revision.state, save)
             done.append("pre")
         if "apply" not in done:
-            if plan is None:
-                try:
-                    plan = self._plan(record)
-                except ReleaseError as error:
-                    raise Failed(str(error)) from error
-                answer.update(self.report.made(plan, record, changed=True))
-            with self.work.phase("apply"):
-                sent = sender.send(plan.steps)
-            record.state["digests"] = dict(plan.digests, **sent)
-            record.state.setdefault("actions", plan.actions)
+            self._apply(revision, plan, sender, answer)
             done.append("apply")
-            note()
-            self.work.say(f"{len(plan.steps)} object{'' if len(plan.steps) == 1 else 's'} applied.")
+            save()
         if "wait" not in done:
-            if self.settings.wait:
-                with self.work.phase("wait"):
-                    self._wait(record.objects, record.state, False)
-                answer["waited_for"] = shown(record.objects)
+            if settings.wait:
+                with context.phase("wait"):
+                    self._wait(revision.objects, revision.state, False)
+                answer["waited_for"] = workloads(revision.objects)
             done.append("wait")
-        if "prune" not in done and self.settings.prune:
-            with self.work.phase("prune"):
+        if "prune" not in done and settings.prune:
+            with context.phase("prune"):
                 try:
-                    answer["pruned"] = self._prune(record)
-                except Failed as error:
-                    # What is new is there and ready: no reason to go back. The next run tries again.
-                    self.work.warnings.append(f"What the release no longer contains is not all gone: {error}")
+                    answer["pruned"] = self._prune(revision)
+                except OperationFailed as error:
+                    # The new objects are ready, so this is no reason for a rollback. The next run tries again.
+                    context.warnings.append(
+                        f"Some objects that the release no longer contains were not deleted: {error}"
+                    )
             done.append("prune")
-        if "post" not in done and record.hooks.get("post"):
-            with self.work.phase("hooks"):
-                run_hooks(self.work, sender, record.hooks["post"], "post", record.state, note)
+        if "post" not in done and revision.hooks.get("post"):
+            with context.phase("hooks"):
+                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
             done.append("post")
 
-    def _sender(self) -> Sender:
-        return Sender(self.client, self.desired.path, self.settings.take_over, self.work.deadline, self.work.lock.check)
+    def _apply(self, revision: Revision, plan: Plan | None, sender: Sender, answer: dict[str, Any]) -> None:
+        if plan is None:
+            try:
+                plan = self._plan(revision)
+            except ReleaseError as error:
+                raise OperationFailed(str(error)) from error
+            answer.update(self.results.begin(plan, revision, changed=True))
+        with self.context.phase("apply"):
+            sent = sender.send(plan.objects)
+        revision.state["digests"] = dict(plan.digests, **sent)
+        revision.state.setdefault("actions", plan.actions)
+        self.context.log(f"Applied {len(plan.objects)} object{'' if len(plan.objects) == 1 else 's'}.")
 
     def _wait(
         self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0
     ) -> None:
-        """Wait until objects are ready, and free StatefulSets that cannot go on by themselves."""
+        """Wait until objects are ready, and unblock StatefulSets that cannot continue by themselves."""
         sets = [reference(content) for content in objects if content.get("kind") == "StatefulSet"]
-        self.work.wait_for(
-            references(waited_for(objects)), deadline or self.work.deadline, self._nudge(sets, back), memory
-        )
+        deadline = deadline or self.context.deadline
+        self.context.wait_for(waited_for(objects), deadline, self._unblocker(sets, back), memory)
 
-    def _nudge(self, sets: Sequence[Any], back: bool) -> Callable[[bool], bool] | None:
+    def _unblocker(self, sets: Sequence[Any], back: bool) -> Callable[[bool], bool] | None:
         last = [0.0]
 
-        def nudge(hopeless: bool) -> bool:
-            if not hopeless and time.monotonic() - last[0] < NUDGE:
+        def unblock(hopeless: bool) -> bool:
+            if not hopeless and time.monotonic() - last[0] < UNBLOCK_EVERY:
                 return False
             last[0] = time.monotonic()
-            pods = free(self.client, sets, self.work.path, back)
+            pods = delete_blocking_pods(self.client, sets, self.context.path, back)
             for pod in pods:
-                self.work.say(f"Pod {pod} of another revision was deleted: it kept its StatefulSet from going on.")
+                self.context.log(
+                    f"Deleted pod {pod} of another revision, which blocked the rollout of its StatefulSet."
+                )
             return bool(pods)
 
-        return nudge if sets else None
+        return unblock if sets else None
 
-    def _prune(self, record: Record) -> list[dict[str, str]]:
-        """Delete what earlier revisions contain and this one does not; looked at again, now that all else has succeeded."""
-        planner = Planner(self.client, self.settings, self.desired, record)
-        going, kept = planner.to_prune()
-        self.work.warnings = list(dict.fromkeys(self.work.warnings + kept))
-        self.work.lock.check()
-        gone = prune.delete_in_order(self.client, planner.path, going)
-        left = set(planner.live) - {identity(name) for name in gone}
-        record.state["inherited"] = [name.as_dict() for name in record.inherited if identity(name) in left]
-        return [name.as_dict() for name in gone]
+    def _prune(self, revision: Revision) -> list[dict[str, str]]:
+        """Delete what earlier revisions contain and this one does not; read again, now that everything else has succeeded."""
+        planner = Planner(self.client, self.settings, self.desired, revision)
+        unneeded, kept = planner.to_prune()
+        self.context.warnings = list(dict.fromkeys(self.context.warnings + kept))
+        self.context.lock.check()
+        deleted = delete_in_order(self.client, planner.path, unneeded)
+        left = set(planner.live) - {identity(name) for name in deleted}
+        revision.state["inherited"] = [name.as_dict() for name in revision.inherited if identity(name) in left]
+        return [name.as_dict() for name in deleted]
 
-    def _finish(self, record: Record, answer: dict[str, Any]) -> dict[str, Any]:
-        record.status = DEPLOYED
-        record.state.pop("suspicious", None)
-        hooks = {key(reference(content)) for part in record.hooks.values() for content in part}
-        record.state["hooks_done"] = [one for one in record.state.get("hooks_done") or [] if one in hooks]
-        text = summary(record.state.get("actions") or [], self.settings, record.revision, False)
-        self.store.update(record, self.work.scrub.text(text))
-        self.store.supersede(record.revision)
+    def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
+        revision.status = DEPLOYED
+        revision.state.pop("suspicious", None)
+        hooks = {key(reference(content)) for part in revision.hooks.values() for content in part}
+        revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one in hooks]
+        text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)
+        self.store.update(revision, self.context.scrub.text(text))
+        self.store.supersede(revision.number)
         self.store.trim(self.settings.history)
-        self.work.lock.release_it()
-        return self.report.done(answer, text)
+        self.context.lock.release()
+        return self.results.success(answer, text)
 
-    def _turn_round(self, record: Record, error: Failed) -> bool:
-        """Note the failure, and whether to go back."""
-        text = self.work.scrub.text(str(error))
-        record.state["failure"] = {"text": text, "findings": self.work.scrub.clean(error.findings)}
-        self.store.look()
-        good = self.store.good()
+    def _start_rollback(self, revision: Revision, error: OperationFailed) -> bool:
+        """Store the failure, and return whether to roll back."""
+        scrub = self.context.scrub
+        revision.state["failure"] = {"text": scrub.text(str(error)), "findings": scrub.clean(error.findings)}
+        self.store.refresh()
+        good = self.store.last_deployed()
         if self.settings.on_failure != "rollback" or not good:
             return False
-        record.state["back"] = {"to": good, "started": time.time(), "applied": False}
-        record.state.pop("suspicious", None)
-        self.store.update(record)
-        self.work.say("Revision %d failed; going back to revision %d." % (record.revision, good))
+        revision.state["back"] = {"to": good, "started": time.time(), "applied": False}
+        revision.state.pop("suspicious", None)
+        self.store.update(revision)
+        self.context.log(f"Revision {revision.number} failed; rolling back to revision {good}.")
         return True
 
-    def _left_text(self, record: Record) -> str:
+    def _why_no_rollback(self) -> str:
         if self.settings.on_failure == "keep":
-            return "What was applied is left as it is (on_failure: keep)."
+            return "The applied objects are kept (on_failure: keep)."
         return (
-            "There is no earlier revision to go back to, so what was applied is left as it is. "
-            "Correct it and run this again, or take it away with state: absent."
+            "There is no earlier revision to roll back to, so the applied objects are kept. "
+            "Correct the objects and run this again, or delete the release with state: absent."
         )
 
-    def _failed(self, record: Record, answer: dict[str, Any], status: str, end: str) -> dict[str, Any]:
-        failure = record.state["failure"]
-        record.status = status
+    def _failed(self, revision: Revision, answer: dict[str, Any], status: str, end: str) -> dict[str, Any]:
+        failure = revision.state["failure"]
+        revision.status = status
         first = failure["text"].split("\n")[0]
-        self.store.update(record, self.work.scrub.text("{} {}".format(first, end.split("\n")[0])))
+        end_line = end.split("\n")[0]
+        self.store.update(revision, self.context.scrub.text(f"{first} {end_line}"))
         self.store.trim(self.settings.history)
-        self.work.lock.release_it()
-        text = "Release %s in namespace %s: revision %d failed. %s\n%s" % (
-            self.settings.name,
-            self.settings.namespace,
-            record.revision,
-            failure["text"],
-            end,
+        self.context.lock.release()
+        text = (
+            f"Release {self.settings.name} in namespace {self.settings.namespace}: revision {revision.number} failed. "
+            f"{failure['text']}\n{end}"
         )
         answer["status"] = status
-        return self.report.failure(answer, text, failure["findings"])
+        return self.results.failure(answer, text, failure["findings"])

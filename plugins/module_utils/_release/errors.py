@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can end the work on a release."""
+"""Exceptions that end work on a release."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any, Sequence
 
 
 class ReleaseError(Exception):
-    """Nothing was applied: the input, the options or the state of the release are refused; the message lists every reason."""
+    """The objects, the options or the state of the release are refused before anything is applied; the message lists every reason."""
 
 
-class Failed(Exception):
-    """A step failed after the work had begun. C(findings) are what the diagnosis found, as dictionaries."""
+class OperationFailed(Exception):
+    """An operation failed after changes had begun.
+
+    :ivar findings: the findings of the diagnosis, as dictionaries.
+    """
 
     def __init__(self, message: str, findings: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(message)
@@ -21,8 +24,8 @@ class Failed(Exception):
 
 
 class Pause(Exception):
-    """The time of this call is over, the work is not; the same call again goes on where this one stopped."""
+    """The time slice of this module call is used up; the next call of the same run resumes the work."""
 
 
 class LockLost(Exception):
-    """Another run has taken this release over; this one must not write any more."""
+    """Another run has taken over this release; this run must not write any more."""

@@ -9,14 +9,14 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError
 from .._kube.objects import Object, reference
-from .api_errors import told
+from .api_errors import explain_refusal
 from .apply import Sender
-from .context import Work
-from .errors import Failed
+from .context import Context
+from .errors import OperationFailed
 from .ownership import MANAGER, key
-from .plan import Want, failed
+from .plan import PlannedObject, has_failed
 
-# What a hook's pod can refer to. Only what is new is made before a hook: a change could reach the pods that run.
+# Kinds that a hook's pod can refer to. Only new objects are created before a hook: a change could affect the running pods.
 REFERRED_TO = (
     "Namespace",
     "ServiceAccount",
@@ -29,53 +29,53 @@ REFERRED_TO = (
     "PersistentVolume",
     "PersistentVolumeClaim",
 )
-WHEN = {"pre": "Before the objects", "post": "After the objects"}
 
 
 def run_hooks(
-    work: Work, sender: Sender, contents: Sequence[Object], when: str, state: dict[str, Any], note: Callable[[], None]
-) -> list[str]:
+    context: Context,
+    sender: Sender,
+    contents: Sequence[Object],
+    when: str,
+    state: dict[str, Any],
+    save: Callable[[], None],
+) -> None:
     """Run hooks one after the other.
 
     :param when: C(pre) or C(post).
-    :param state: of the record; C(hooks_done) are the keys of the Jobs that ran to their end, those that do so now are added.
-    :param note: writes the state down, so that a killed run does not run a hook twice.
-    :returns: the names of the Jobs that were run or awaited now.
-    :raises Failed: one failed, with the diagnosis. :raises Pause: this call's time is over.
+    :param state: state of the revision; the keys of Jobs that complete are added to its C(hooks_done).
+    :param save: stores the state, so that a hook does not run twice after the run was killed.
+    :raises OperationFailed: a hook failed, with the diagnosis. :raises Pause: the time slice of this call is used up.
     """
-    ran = []
     done = state.setdefault("hooks_done", [])
     for content in contents:
         name = reference(content)
         if key(name) in done:
             continue
-        work.lock.check()
+        context.lock.check()
         if name.kind == "Job":
-            clear_failed(work, sender, content)
+            _delete_failed(context, sender, content)
         try:
-            work.client.apply(work.path(name), content, MANAGER, work.settings.force_conflicts, dry_run=False)
+            context.client.apply(context.path(name), content, MANAGER, context.settings.force_conflicts, dry_run=False)
         except ApiError as error:
-            raise Failed(f"{when} hook: {told(error, name, None, content, 'never')}") from error
+            raise OperationFailed(f"{when} hook: {explain_refusal(error, name, None, content)}") from error
         if name.kind == "Job":
-            work.say(f"{WHEN[when]}: hook {name.name} runs.")
+            context.log(f"Running {when} hook {name.name}.")
             try:
-                work.wait_for([name], work.deadline, memory=state)
-            except Failed as error:
-                raise Failed(f"The {when} hook {name} failed. {error}", error.findings) from error
+                context.wait_for([name], context.deadline, memory=state)
+            except OperationFailed as error:
+                raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
             done.append(key(name))
-            note()
-            ran.append(str(name))
-    return ran
+            save()
 
 
-def needed_by_hooks(steps: Sequence[Want]) -> list[Want]:
-    """Give the objects that are made before the hooks before a release, because these can refer to them."""
-    return [step for step in steps if step.action == "create" and step.name.kind in REFERRED_TO]
+def needed_by_hooks(planned: Sequence[PlannedObject]) -> list[PlannedObject]:
+    """Return the objects that are created before the hooks before a release, because the hooks can refer to them."""
+    return [one for one in planned if one.action == "create" and one.name.kind in REFERRED_TO]
 
 
-def clear_failed(work: Work, sender: Sender, content: Object) -> None:
-    """Delete a hook's Job of an earlier run that failed: a Job cannot be started again."""
+def _delete_failed(context: Context, sender: Sender, content: Object) -> None:
+    """Delete a hook's Job of an earlier run that failed, as a Job cannot be restarted."""
     name = reference(content)
-    live = work.client.find(work.path(name))
-    if live is not None and (failed(live) or live["metadata"].get("deletionTimestamp")):
-        sender.remove(name, work.deadline)
+    live = context.client.find(context.path(name))
+    if live is not None and (has_failed(live) or live["metadata"].get("deletionTimestamp")):
+        sender.remove(name, context.deadline)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How an object shows which release it belongs to, and what it is called whatever the version of its API."""
+"""Labels and annotations that mark an object as part of a release, and the identity of an object across API versions."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ FAMILY = "slipway.kube/version-of"
 FAMILY_KEPT = 5
 KEEP = (("slipway.kube/keep", "true"), ("helm.sh/resource-policy", "keep"))
 
-# Deleting one of these deletes data, so that must be asked for by name.
+# Deleting one of these deletes data, so it has to be requested explicitly.
 PRECIOUS = ("PersistentVolumeClaim", "Namespace")
 
 Identity = Tuple[str, str, str, str]
 
 
 def identity(name: Reference) -> Identity:
-    """Give what an object stays known by when it is written with another version of its API group."""
+    """Return what identifies an object regardless of the version of its API group."""
     group = name.api_version.rpartition("/")[0]
     return (group, name.kind, name.namespace, name.name)
 
 
 def key(name: Reference) -> str:
-    """Give the identity as one string, for JSON."""
+    """Return the identity as one string, for JSON."""
     return "/".join(identity(name))
 
 
 def owner(live: Mapping[str, Any]) -> tuple[str, str]:
-    """Say which release an object belongs to: its name and namespace, empty where it belongs to none."""
+    """Return the name and namespace of the release that an object belongs to, empty if it belongs to none."""
     metadata = live.get("metadata") or {}
     return (
         (metadata.get("labels") or {}).get(RELEASE) or "",
@@ -47,21 +47,21 @@ def owner(live: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def family(content: Mapping[str, Any]) -> str:
-    """Give the family of a versioned object (a ConfigMap or Secret with a hash in its name), empty where it is none."""
+    """Return the family of a versioned object (a ConfigMap or Secret with a hash in its name), empty if it has none."""
     return ((content.get("metadata") or {}).get("annotations") or {}).get(FAMILY) or ""
 
 
-def kept(content: Mapping[str, Any]) -> bool:
-    """Whether the object asks to stay when its release no longer contains it."""
+def keep_requested(content: Mapping[str, Any]) -> bool:
+    """Return whether an annotation requests to keep the object when its release no longer contains it."""
     annotations = (content.get("metadata") or {}).get("annotations") or {}
     return any(annotations.get(name) == value for name, value in KEEP)
 
 
-def tidy(content: Object) -> Object:
-    """Drop what only a server writes, as exported objects and generated CustomResourceDefinitions bring it along.
+def normalize(content: Object) -> Object:
+    """Remove what only a server writes, which exported objects and generated CustomResourceDefinitions contain.
 
-    The plain text of a Secret moves to C(data), where the server keeps it: a key that is taken out of C(stringData) would
-    otherwise stay (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/).
+    The plain text of a Secret moves to C(data), where the server stores it: a key that is removed from C(stringData) would
+    otherwise remain (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/).
     """
     metadata = {
         name: value
@@ -78,34 +78,34 @@ def tidy(content: Object) -> Object:
     if clean.get("kind") == "Secret" and clean.get("apiVersion") == "v1" and plain and texts:
         del clean["stringData"]
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
-        # What is no mapping is kept for the server to refuse.
+        # Anything but a mapping is left for the server to refuse.
         data = clean.get("data") or {}
         clean["data"] = dict(data, **encoded) if isinstance(data, dict) else data
     return clean
 
 
 def stamp(content: Object, release: str, namespace: str) -> Object:
-    """Mark an object as part of a release. Selectors and pod templates are left alone.
+    """Mark an object as part of a release. Selectors and pod templates are not changed.
 
-    :raises ValueError: labels or annotations are no mapping.
+    :raises ValueError: labels or annotations are not mappings.
     """
     metadata = dict(content.get("metadata") or {})
     for section, name, value in (("labels", RELEASE, release), ("annotations", RELEASE_NAMESPACE, namespace)):
-        there = metadata.get(section)
-        if there is not None and not isinstance(there, dict):
-            raise ValueError(f"metadata.{section} is {type(there).__name__}, not a mapping")
-        metadata[section] = dict(there or {}, **{name: value})
+        existing = metadata.get(section)
+        if existing is not None and not isinstance(existing, dict):
+            raise ValueError(f"metadata.{section} is {type(existing).__name__}, not a mapping")
+        metadata[section] = dict(existing or {}, **{name: value})
     return dict(content, metadata=metadata)
 
 
-def foreign(live: Mapping[str, Any], release: str, namespace: str) -> str:
-    """Say whose an object is where it belongs to another release, empty otherwise."""
+def other_release(live: Mapping[str, Any], release: str, namespace: str) -> str:
+    """Return which other release an object belongs to, empty if it belongs to this one or to none."""
     name, where = owner(live)
     if not name or (name, where or namespace) == (release, namespace):
         return ""
-    return f"{name} in namespace {where or '(not said)'}"
+    return f"{name} in namespace {where or '(unknown)'}"
 
 
 def references(contents: Sequence[Mapping[str, Any]]) -> list[Reference]:
-    """Name objects."""
+    """Return the references of some objects."""
     return [reference(content) for content in contents]

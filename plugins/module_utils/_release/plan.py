@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be done to each object, found out before anything is: from the record's digests, or by the server's own dry run."""
+"""What has to be done to each object, decided before anything is changed: from recorded digests, or by the server's dry run."""
 
 from __future__ import annotations
 
@@ -9,111 +9,129 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Object, Reference, content_of, mapping, reference
+from .._kube.objects import Object, Reference, content_of, difference, mapping, reference
 from .._kube.readiness import condition
 from .._kube.schema import Schema
 from . import field_migration, prune
-from .api_errors import NEVER_REPLACED, conflicts, is_immutable, told
+from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
 from .desired import Desired
 from .errors import ReleaseError
-from .fingerprint import digest, have
-from .live_state import Live, known, look
-from .manifest import Step
-from .ownership import MANAGER, PRECIOUS, RELEASE, foreign, identity, key
-from .record import DEPLOYED, Record
+from .fingerprint import digest, live_digest
+from .live_state import Live, read_live, served_as
+from .ownership import MANAGER, PRECIOUS, RELEASE, identity, key, other_release
+from .revision import Revision
 from .settings import Settings
 
 Digests = Dict[str, List[str]]
-# How the API server says so: of a field that it drops, and of one that it cannot merge.
+# How the API server words a field that it does not know, and one that it cannot merge.
 UNKNOWN_FIELD = ("unknown field", "not declared in schema")
 
 
 @dataclass
-class Want(Step):
-    """What becomes of one object: C(create), C(change), C(replace), C(delete), C(run) (a hook) or C(none).
+class PlannedObject:
+    """What becomes of one object.
 
-    :ivar quiet: it is sent although its content does not change: fields of another manager are taken over.
-    :ivar force: conflicts are settled in our favour.
+    :ivar action: C(create), C(change), C(replace), C(delete), C(run) (a hook) or C(none).
+    :ivar content: the object to apply. :ivar before: its live content. :ivar after: its content after the apply.
+    :ivar takes_over: it is applied although its content does not change, to take over fields of other managers.
+    :ivar force: conflicts are resolved in favour of this object.
+    :ivar digest: digest of the desired content, before replicas were left to an autoscaler.
     :ivar why: why it is replaced.
-    :ivar wanted: digest of what was wanted, before replicas were left to an autoscaler.
     """
 
-    quiet: bool = False
+    name: Reference
+    action: str
+    content: Object = field(default_factory=dict)
+    before: Object = field(default_factory=dict)
+    after: Object = field(default_factory=dict)
+    takes_over: bool = False
     force: bool = False
-    wanted: str = ""
+    digest: str = ""
     why: str = ""
+
+    @property
+    def diff(self) -> dict[str, Any]:
+        """Ansible's diff of this object."""
+        return difference(self.name, self.before, self.after)
+
+    def as_dict(self) -> dict[str, str]:
+        """Return what a module returns of this object."""
+        return dict(self.name.as_dict(), action=self.action)
 
 
 @dataclass
 class Plan:
     """What a run would do.
 
-    :ivar digests: what was wanted of each object and what the server has of it, for those with nothing to do.
-    :ivar unasked: objects that could only be held against the schema, because their namespace or kind comes with this release.
+    :ivar kept: a sentence for each object that is not pruned although the release no longer contains it.
+    :ivar digests: digests of the desired and the live content of each unchanged object.
+    :ivar schema_only: objects that were only validated against the schema, because their namespace or kind comes with this release.
     """
 
-    steps: list[Want] = field(default_factory=list)
-    hooks: list[Want] = field(default_factory=list)
-    prunes: list[Want] = field(default_factory=list)
+    objects: list[PlannedObject] = field(default_factory=list)
+    hooks: list[PlannedObject] = field(default_factory=list)
+    prunes: list[PlannedObject] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     digests: Digests = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    namespaces: list[Want] = field(default_factory=list)
-    unasked: list[Reference] = field(default_factory=list)
+    namespaces: list[PlannedObject] = field(default_factory=list)
+    schema_only: list[Reference] = field(default_factory=list)
 
     @property
-    def all(self) -> list[Want]:
-        """Every step, in the order of the work."""
-        return self.namespaces + self.steps + self.hooks + self.prunes
+    def all(self) -> list[PlannedObject]:
+        """Everything, in the order of execution."""
+        return self.namespaces + self.objects + self.hooks + self.prunes
 
     @property
     def actions(self) -> list[str]:
-        """What becomes of each object."""
-        return [step.action for step in self.all]
+        """The action for each object."""
+        return [planned.action for planned in self.all]
 
     @property
-    def work(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether anything has to be sent."""
-        return any(step.action != "none" or step.quiet for step in self.all)
+        return any(planned.action != "none" or planned.takes_over for planned in self.all)
 
 
-def candidates(desired: Desired, latest: Record | None) -> list[Reference]:
-    """Name what earlier revisions contain, finished or not, and this one does not."""
+def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Reference]:
+    """Name the objects that earlier revisions contain, finished or not, and this one does not."""
     if latest is None:
         return []
     now = {identity(reference(content)) for content in desired.all}
-    gone = {identity(name): name for name in latest.references + latest.inherited if identity(name) not in now}
-    return list(gone.values())
+    return list(
+        {identity(name): name for name in latest.references + latest.inherited if identity(name) not in now}.values()
+    )
 
 
 class Planner:
-    """Compares what is wanted with what the cluster has."""
+    """Compares the desired objects with the live ones. Settings without a name are for objects that belong to no release."""
 
-    def __init__(self, client: Client, settings: Settings, desired: Desired, latest: Record | None) -> None:
-        """Look at the cluster: one list for each kind and namespace.
+    def __init__(self, client: Client, settings: Settings, desired: Desired, latest: Revision | None = None) -> None:
+        """Read the live objects: one list for each kind and namespace.
 
-        :param latest: the newest record of the release.
+        :param latest: the newest revision of the release.
         """
         self.client = client
         self.settings = settings
         self.desired = desired
         self.latest = latest
-        self.done: Digests = (latest.state.get("digests") or {}) if latest else {}
-        self.old = [name for name in (known(one, desired.served) for one in candidates(desired, latest)) if name]
+        self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
+        old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
+        self.old = [name for name in old if name]
         names = [reference(content) for content in desired.all] + self.old
-        self.live: Live = look(client, desired.served, settings.name, names)
-        self.missing, self.ending = self._namespaces()
-        self.nowhere = self.missing | self.ending
+        self.live: Live = read_live(client, desired.served, settings.name, names)
+        self.missing, self.terminating = self._namespaces()
         self._schema = Schema(client, desired.objects)
 
     def plan(self) -> Plan:
-        """Find out what has to be done.
+        """Decide what has to be done.
 
-        :raises ReleaseError: the cluster would refuse some of it; every refusal is named, nothing was sent.
+        :raises ReleaseError: the cluster would refuse some objects; the message names every refusal. Nothing was changed.
         """
         problems = self._namespace_problems()
-        absent = [content for content in self.desired.all if self._needs_schema(content)]
-        problems += self._schema_problems(absent)
+        unknown = [content for content in self.desired.all if self._needs_schema(content)]
+        if self.settings.name:
+            problems += [problem for content in unknown for problem in self._schema.problems(content)]
         results = self.client.each(self._attempt, self.desired.objects)
         hooks = [content for part in self.desired.hooks.values() for content in part]
         hook_results = self.client.each(self._attempt_hook, hooks)
@@ -121,88 +139,105 @@ class Planner:
         if problems:
             raise ReleaseError("\n".join(dict.fromkeys(problems)))
         plan = Plan(
-            [result for result in results if isinstance(result, Want)],
-            [result for result in hook_results if isinstance(result, Want)],
+            [result for result in results if isinstance(result, PlannedObject)],
+            [result for result in hook_results if isinstance(result, PlannedObject)],
         )
-        plan.unasked = [reference(content) for content in absent]
-        for step in plan.steps:
-            live = self.live.get(identity(step.name))
-            if step.action == "none" and not step.quiet and live is not None:
-                plan.digests[key(step.name)] = [step.wanted, have(live)]
+        plan.schema_only = [reference(content) for content in unknown]
+        for planned in plan.objects:
+            live = self.live.get(identity(planned.name))
+            if planned.action == "none" and not planned.takes_over and live is not None:
+                plan.digests[key(planned.name)] = [planned.digest, live_digest(live)]
         if self.settings.namespace in self.missing and self._creates(self.settings.namespace) == "option":
             space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
-            plan.namespaces.append(Want(reference(space), "create", space, {}, space))
-        if self.settings.prune:
-            gone, plan.kept = self.to_prune()
-            plan.prunes = [Want(reference(live), "delete", {}, content_of(live), {}) for live in gone]
+            plan.namespaces.append(PlannedObject(reference(space), "create", space, {}, space))
+        if self.settings.prune and self.latest is not None:
+            unneeded, plan.kept = self.to_prune()
+            plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         plan.warnings = self._warnings(plan)
         return plan
 
-    def _attempt(self, content: Object) -> Want | ReleaseError:
+    def path(self, name: Reference) -> str:
+        """Return the URL path of an object, including one that the release no longer contains."""
+        kinds = self.desired.kinds if (name.api_version, name.kind) in self.desired.kinds else self.desired.served
+        return kinds[(name.api_version, name.kind)].path(name)
+
+    def to_prune(self) -> tuple[list[Object], list[str]]:
+        """Find the objects that earlier revisions contain, this one does not, and that may be deleted; and why the others stay."""
+        current = [self.live.get(identity(reference(content))) for content in self.desired.all]
+        return prune.spare_used_definitions(
+            self.client,
+            prune.select(
+                [self.live[identity(name)] for name in self.old if identity(name) in self.live],
+                [live for live in current if live is not None],
+                self.desired.objects,
+                self.settings,
+            ),
+        )
+
+    def _attempt(self, content: Object) -> PlannedObject | ReleaseError:
         try:
             return self._plan_one(content)
         except ReleaseError as error:
             return error
 
-    def _attempt_hook(self, content: Object) -> Want | ReleaseError:
-        """Ask about a hook. A Job that ran to its end for this or an earlier revision is not run again."""
+    def _attempt_hook(self, content: Object) -> PlannedObject | ReleaseError:
+        """Plan a hook. A Job that completed for this or an earlier revision does not run again."""
         name = reference(content)
         if name.kind != "Job":
             return self._attempt(content)
-        if key(name) in (self.latest.state.get("hooks_done") or [] if self.latest else []):
-            return Want(name, "none", content)
-        answer = self._attempt(content)
-        return answer if isinstance(answer, ReleaseError) else Want(name, "run", content, {}, content_of(content))
+        if self.latest is not None and key(name) in (self.latest.state.get("hooks_done") or []):
+            return PlannedObject(name, "none", content)
+        planned = self._attempt(content)
+        return (
+            planned
+            if isinstance(planned, ReleaseError)
+            else PlannedObject(name, "run", content, {}, content_of(content))
+        )
 
-    def _plan_one(self, content: Object) -> Want:
-        name, wanted = reference(content), digest(content)
+    def _plan_one(self, content: Object) -> PlannedObject:
+        name, desired = reference(content), digest(content)
         live = self.live.get(identity(name))
         if live is None:
-            if not self._needs_schema(content) and name.namespace not in self.nowhere:
-                self._ask(content, None)
-            return Want(name, "create", content, {}, content_of(content), False, self.settings.force_conflicts, wanted)
-        self._see_that_it_is_ours(name, live)
+            if not self._needs_schema(content) and name.namespace not in self.missing | self.terminating:
+                self._dry_run(content, None)
+            force = self.settings.force_conflicts
+            return PlannedObject(name, "create", content, {}, content_of(content), force=force, digest=desired)
+        self._check_owner(name, live)
         if (live.get("metadata") or {}).get("deletionTimestamp"):
             if name.kind in PRECIOUS:
                 raise ReleaseError(
-                    f"{name} is being deleted. Wait until it is gone, or see what its finalizers wait for."
+                    f"{name} is being deleted. Wait until it is gone, or check what its finalizers wait for."
                 )
-            return replaced(content, live, wanted, "it is being deleted")
-        if name.kind == "Job" and failed(live):
-            return replaced(content, live, wanted, "it failed, and a Job is not started again otherwise")
-        if self.done.get(key(name)) == [wanted, have(live)] and not field_migration.migration(
-            live, self.settings.take_over
-        ):
-            same = Want(name, "none", content)
-            same.wanted = wanted
-            return same
+            return replaced(content, live, desired, "it is being deleted")
+        if self.settings.name and name.kind == "Job" and has_failed(live):
+            return replaced(content, live, desired, "it failed, and a failed Job cannot be restarted")
+        takes_over = bool(field_migration.migration(live, self.settings.take_over))
+        if self.recorded.get(key(name)) == [desired, live_digest(live)] and not takes_over:
+            return PlannedObject(name, "none", content, digest=desired)
         try:
-            return self._compare(content, live, wanted)
+            answer, content, force = self._dry_run(content, live)
         except _Immutable as error:
             if self.settings.replace != "immutable" or name.kind in NEVER_REPLACED:
-                raise ReleaseError(told(error.refusal, name, live, content, self.settings.replace)) from None
-            return replaced(content, live, wanted, "fields that cannot be changed differ")
-
-    def _compare(self, content: Object, live: Object, wanted: str) -> Want:
-        name = reference(content)
-        managers = self.settings.take_over
-        answer, content, force = self._ask(content, live)
-        quiet = bool(field_migration.migration(live, managers))
-        if quiet:
-            answer = field_migration.without_taken(live, answer, managers)
+                raise ReleaseError(self._explain(error.refusal, content, live)) from None
+            return replaced(content, live, desired, "immutable fields differ")
+        if takes_over:
+            answer = field_migration.without_taken(live, answer, self.settings.take_over)
         before, after = content_of(live), content_of(answer)
-        return Want(name, "none" if before == after else "change", content, before, after, quiet, force, wanted)
+        action = "none" if before == after else "change"
+        return PlannedObject(name, action, content, before, after, takes_over, force, desired)
 
-    def _ask(self, content: Object, live: Object | None) -> tuple[Object, Object, bool]:
-        """Have the server apply an object as if. Gives its answer, the content it is for, and whether conflicts must be settled."""
-        name = reference(content)
-        path = self.desired.path(name)
+    def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool]:
+        """Apply an object as a dry run.
+
+        :returns: the server's answer, the content that it is for, and whether conflicts must be resolved by force.
+        """
+        path = self.desired.path(reference(content))
         force = self.settings.force_conflicts
         if live is not None and autoscaled(content, self.desired.objects):
             content = with_replicas_of(live, content)
         for _attempt in range(3):
             try:
-                return self.client.apply(path, content, MANAGER, force, dry_run=True), content, force
+                return self.client.apply(path, content, self.settings.manager, force, dry_run=True), content, force
             except ApiError as error:
                 owners = conflicts(error)
                 if owners and not force and all(manager in self.settings.take_over for manager, _part in owners):
@@ -212,76 +247,69 @@ class Planner:
                 elif live is not None and is_immutable(error):
                     raise _Immutable(error) from error
                 else:
-                    raise ReleaseError(self._told(error, content, live)) from error
-        raise ReleaseError(f"{name}: the server refuses it again and again. Run this once more.")
+                    raise ReleaseError(self._explain(error, content, live)) from error
+        raise ReleaseError(f"{reference(content)}: the server refused the dry run three times. Run this again.")
 
-    def _told(self, error: ApiError, content: Object, live: Object | None) -> str:
-        """Say why an object is refused; of a field that is unknown also what it was meant to be."""
+    def _explain(self, error: ApiError, content: Object, live: Object | None) -> str:
+        """Explain why an object is refused; for an unknown field, also name the field that was probably meant."""
         if any(words in error.message for words in UNKNOWN_FIELD):
             problems = self._schema.problems(content)
             if problems:
                 return "\n".join(problems)
-        return told(error, reference(content), live, content, self.settings.replace)
+        in_release = bool(self.settings.name)
+        return explain_refusal(error, reference(content), live, content, self.settings.replace, in_release)
 
-    def _see_that_it_is_ours(self, name: Reference, live: Object) -> None:
-        other = foreign(live, self.settings.name, self.settings.namespace)
+    def _check_owner(self, name: Reference, live: Object) -> None:
+        other = self.settings.name and other_release(live, self.settings.name, self.settings.namespace)
         if other and not self.settings.force_conflicts:
             raise ReleaseError(
-                f"{name} belongs to release {other}. Leave it out, or move it to this release with force_conflicts: true."
+                f"{name} belongs to release {other}. Omit it, or move it to this release with force_conflicts: true."
             )
 
     def _namespaces(self) -> tuple[set[str], set[str]]:
-        """Find the wanted namespaces that are not there, and those that are being deleted."""
-        inhabited = {name[2] for name in self.live} | ({self.settings.namespace} if self.latest else set())
-        wanted = {reference(content).namespace for content in self.desired.all} | {self.settings.namespace}
-        ask = sorted(wanted - inhabited - {""})
-        found = dict(zip(ask, self.client.each(self._namespace, ask)))
-        ending = {
+        """Return the namespaces of the desired objects that do not exist, and those that are being deleted."""
+        home = {self.settings.namespace} if self.settings.name else set()
+        existing = {name[2] for name in self.live} | (home if self.latest else set())
+        names = sorted(({reference(content).namespace for content in self.desired.all} | home) - existing - {""})
+        found = dict(zip(names, self.client.each(self._namespace, names)))
+        terminating = {
             name for name, live in found.items() if live and (live.get("status") or {}).get("phase") == "Terminating"
         }
-        return {name for name, live in found.items() if live is None}, ending
+        return {name for name, live in found.items() if live is None}, terminating
 
     def _namespace(self, name: str) -> Mapping[str, Any] | None:
         try:
             return self.client.find("/api/v1/namespaces/" + name)
         except ApiError as error:
             if error.status == 403:
-                return {}  # who may work inside of a namespace need not be allowed to see it
+                return {}  # a user with permissions in a namespace need not be allowed to read the namespace itself
             raise
 
     def _creates(self, namespace: str) -> str:
-        """Say what creates a namespace: C(object), C(option), or nothing."""
-        if any(
-            content["kind"] == "Namespace" and content["metadata"]["name"] == namespace
-            for content in self.desired.objects
-        ):
+        """Return what creates a namespace: C(object), C(option), or nothing."""
+        names = [content["metadata"]["name"] for content in self.desired.objects if content["kind"] == "Namespace"]
+        if namespace in names:
             return "object"
         return "option" if self.settings.create_namespace and namespace == self.settings.namespace else ""
 
     def _namespace_problems(self) -> list[str]:
         problems = [
             f"Namespace {name} is being deleted. Wait until it is gone, then run this again."
-            for name in sorted(self.ending)
+            for name in sorted(self.terminating)
         ]
         for namespace in sorted(self.missing):
             if self._creates(namespace):
                 continue
-            within = [
-                str(reference(content)) for content in self.desired.all if reference(content).namespace == namespace
-            ]
-            remedy = "Create it, add it to the objects"
-            remedy += ", or say create_namespace: true." if namespace == self.settings.namespace else "."
-            problems.append(
-                "There is no namespace {}, in which {} is to be. {}".format(
-                    namespace,
-                    within[0] + (f" and {len(within) - 1} more" if within[1:] else "") if within else "the record",
-                    remedy,
-                )
-            )
+            names = [reference(content) for content in self.desired.all]
+            within = [str(name) for name in names if name.namespace == namespace] or ["the revisions of the release"]
+            more = f" and {len(within) - 1} more" if within[1:] else ""
+            option = self.settings.name and namespace == self.settings.namespace
+            remedy = f"Create it, add it to the objects{', or set create_namespace: true' if option else ''}."
+            problems.append(f"Namespace {namespace} does not exist; it is needed for {within[0]}{more}. {remedy}")
         return problems
 
     def _needs_schema(self, content: Object) -> bool:
-        """Whether a dry run cannot be asked for, because the object's namespace or kind comes with this release."""
+        """Return whether a dry run is not possible, because the object's namespace or kind comes with this release."""
         name = reference(content)
         if identity(name) in self.live:
             return False
@@ -289,88 +317,64 @@ class Planner:
             name.namespace and name.namespace in self.missing and self._creates(name.namespace)
         )
 
-    def _schema_problems(self, contents: Sequence[Object]) -> list[str]:
-        return [problem for content in contents for problem in self._schema.problems(content)]
-
-    def path(self, name: Reference) -> str:
-        """Give the path of an object, also of one that the release no longer contains."""
-        kinds = self.desired.kinds if (name.api_version, name.kind) in self.desired.kinds else self.desired.served
-        return kinds[(name.api_version, name.kind)].path(name)
-
-    def to_prune(self) -> tuple[list[Object], list[str]]:
-        """Find what earlier revisions contain, this one does not, and may be deleted; and why the rest stays."""
-        found = prune.sort_out(
-            [self.live[identity(name)] for name in self.old if identity(name) in self.live],
-            [
-                self.live[identity(reference(content))]
-                for content in self.desired.all
-                if identity(reference(content)) in self.live
-            ],
-            self.desired.objects,
-            self.settings,
-        )
-        return prune.spare_used_definitions(self.client, found)
-
     def _warnings(self, plan: Plan) -> list[str]:
         lines = []
-        for step in plan.steps:
-            live = self.live.get(identity(step.name))
+        for planned in plan.objects if self.settings.name else []:
+            live = self.live.get(identity(planned.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}
-            if live is not None and not labels.get(RELEASE) and self.done.get(key(step.name)) is None:
-                lines.append(f"{step.name} was there before and becomes part of release {self.settings.name}.")
-            if step.action == "replace":
-                lines.append(f"{step.name} is deleted and made anew, because {step.why}.")
+            if live is not None and not labels.get(RELEASE) and self.recorded.get(key(planned.name)) is None:
+                lines.append(f"{planned.name} already exists and becomes part of release {self.settings.name}.")
+            if planned.action == "replace":
+                lines.append(f"{planned.name} is deleted and created again, because {planned.why}.")
         return lines
 
 
 class _Immutable(Exception):
-    """An object is refused because of fields that cannot be changed."""
+    """An object is refused because immutable fields would change."""
 
     def __init__(self, refusal: ApiError) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
 
 
-def replaced(content: Object, live: Object, wanted: str, why: str) -> Want:
-    """Plan an object to be deleted and made anew."""
-    want = Want(reference(content), "replace", content, content_of(live), content_of(content))
-    want.wanted, want.why = wanted, why
-    return want
+def replaced(content: Object, live: Object, desired: str, why: str) -> PlannedObject:
+    """Plan to delete an object and to create it again.
+
+    :param desired: digest of the desired content.
+    """
+    name = reference(content)
+    return PlannedObject(name, "replace", content, content_of(live), content_of(content), digest=desired, why=why)
 
 
-def failed(job: Mapping[str, Any]) -> bool:
-    """Whether a Job has ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
-    found: list[str] = [condition(dict(job), kind).get("status", "") for kind in ("Failed", "FailureTarget")]
-    return "True" in found
+def has_failed(job: Mapping[str, Any]) -> bool:
+    """Return whether a Job ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    return any(condition(dict(job), kind).get("status") == "True" for kind in ("Failed", "FailureTarget"))
 
 
 def scaled_by_others(
     owners: Mapping[tuple[str, str], Sequence[str]], content: Object, objects: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether the only conflict is about replicas that an autoscaler of this release has set through C(scale)."""
+    """Return whether the only conflict is about replicas that an autoscaler of this release has set through C(scale)."""
     if any(part != "scale" or set(fields) != {".spec.replicas"} for (_manager, part), fields in owners.items()):
         return False
     return autoscaled(content, objects)
 
 
 def autoscaled(content: Object, objects: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether an autoscaler of this release decides how many pods a workload has."""
+    """Return whether an autoscaler of this release sets the number of pods of a workload."""
     name = reference(content)
-    targets = [
-        (mapping(mapping(other.get("spec")).get("scaleTargetRef")), reference(other).namespace)
-        for other in objects
-        if other.get("kind") == "HorizontalPodAutoscaler"
-    ]
-    return any(
-        (target.get("kind"), target.get("name"), space) == (name.kind, name.name, name.namespace)
-        for target, space in targets
-    )
+    for other in objects:
+        if other.get("kind") == "HorizontalPodAutoscaler" and reference(other).namespace == name.namespace:
+            target = mapping(mapping(other.get("spec")).get("scaleTargetRef"))
+            if (target.get("kind"), target.get("name")) == (name.kind, name.name):
+                return True
+    return False
 
 
 def with_replicas_of(live: Object, content: Object) -> Object:
-    """Keep the number of pods where nobody but us has set it: a field that its only owner leaves out falls back to one pod.
+    """Keep the live number of replicas if this field manager is its only owner: a field that its only owner omits is reset to 1.
 
-    When the autoscaler sets another number, it is its own from then on
+    When the autoscaler sets another number, it becomes the owner
     (https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership).
     """
     owners = {
@@ -388,8 +392,3 @@ def without_replicas(content: Object) -> Object:
     """Leave the number of replicas to the autoscaler."""
     spec = {name: value for name, value in mapping(content.get("spec")).items() if name != "replicas"}
     return dict(content, spec=spec)
-
-
-def good(latest: Record | None) -> bool:
-    """Whether the newest record tells of a release that is as it was wanted."""
-    return latest is not None and latest.status == DEPLOYED

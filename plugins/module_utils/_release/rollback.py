@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back: the last good revision, with its configuration and its Secrets, is put in place again."""
+"""The rollback: applies the last deployed revision again, with its configuration and its Secrets."""
 
 from __future__ import annotations
 
@@ -9,75 +9,78 @@ import time
 from dataclasses import replace
 from typing import Callable
 
-from .._kube.objects import content_of, defined_kinds, reference
-from . import prune
+from .._kube.objects import content_of, reference
 from .apply import Sender
-from .context import Work
-from .desired import Desired
-from .errors import Failed, ReleaseError
+from .context import Context
+from .deletion import delete_in_order
+from .desired import Desired, with_defined
+from .errors import OperationFailed, ReleaseError
 from .ownership import key
-from .plan import Plan, Planner, Want
-from .record import Record, RecordError
+from .plan import Plan, PlannedObject, Planner
+from .revision import Revision, UnreadableRevision
 
 Wait = Callable[..., None]
 
 
-def go_back(work: Work, record: Record, desired: Desired, wait: Wait) -> int:
-    """Put the last good revision in place again, wait for it, and take away what only the failed one brought.
+def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait) -> int:
+    """Apply the last deployed revision again, wait for it, and delete what only the failed one created.
 
-    The way back has the whole time of the option C(timeout) for itself.
+    The rollback may take the whole time of the option C(timeout) once more.
 
-    :param record: the revision that failed; what is done of the way back is noted in it.
-    :param desired: how kinds are served.
+    :param revision: the revision that failed; the progress of the rollback is stored in it.
+    :param desired: its objects, and how their kinds are served.
     :param wait: waits for objects.
-    :returns: the revision that is in place.
-    :raises Failed: it could not be put in place, or does not become ready. :raises Pause: this call's time is over.
+    :returns: the number of the revision that is deployed again.
+    :raises OperationFailed: it could not be applied, or does not become ready. :raises Pause: the time slice of this call is used up.
     """
-    state = record.state["back"]
+    state = revision.state["back"]
     try:
-        good = work.store.read(state["to"])
-    except RecordError as error:
-        raise Failed(str(error)) from error
-    work.scrub.learn(good.objects)
-    kinds = dict(desired.served)
-    for content in (desired.objects, good.objects):
-        for kind, resource in defined_kinds(content).items():
-            kinds.setdefault(kind, resource)
+        good = context.store.read(state["to"])
+    except UnreadableRevision as error:
+        raise OperationFailed(str(error)) from error
+    context.scrub.learn(good.objects)
+    kinds = with_defined(desired.served, desired.objects + good.objects)
     before = Desired(good.objects, good.hooks, kinds, desired.served)
-    work.path = before.path
-    deadline = time.monotonic() + state["started"] + work.settings.timeout - time.time()
-    planner = Planner(work.client, replace(work.settings, take_over=[]), before, record)
+    context.path = before.path
+    deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
+    planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:
-        with work.phase("back"):
+        with context.phase("back"):
             plan = _plan(planner, before)
-            sender = Sender(work.client, before.path, [], deadline, work.lock.check)
-            sent = sender.send(plan.steps, insist=True)
+            sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+            sent = sender.send(plan.objects, insist=True)
         if sender.forced:
-            work.warnings.append(f"The way back took over fields that others had set: {'; '.join(sender.forced)}.")
-        record.state["digests"] = dict(plan.digests, **sent)
+            context.warnings.append(
+                f"The rollback took over fields that other field managers had set: {'; '.join(sender.forced)}."
+            )
+        revision.state["digests"] = dict(plan.digests, **sent)
         state["applied"] = True
-        work.store.update(record)
-    if work.settings.wait:
-        with work.phase("back"):
+        context.store.update(revision)
+    if context.settings.wait:
+        with context.phase("back"):
             wait(good.objects, state, True, deadline)
-    if work.settings.prune:
-        _take_away(work, record, planner)
-    return good.revision
+    if context.settings.prune:
+        _delete_created(context, revision, planner)
+    return good.number
 
 
 def _plan(planner: Planner, before: Desired) -> Plan:
-    """Plan only what differs; where the server refuses to say, everything is sent, and what others changed meanwhile is taken back."""
+    """Plan only what differs; if the server refuses the dry run, apply everything and override concurrent changes."""
     try:
         return planner.plan()
     except ReleaseError:
-        wants = [Want(reference(content), "change", content, {}, content_of(content)) for content in before.objects]
-        return Plan(wants)
+        return Plan(
+            [
+                PlannedObject(reference(content), "change", content, {}, content_of(content))
+                for content in before.objects
+            ]
+        )
 
 
-def _take_away(work: Work, record: Record, planner: Planner) -> None:
-    """Delete what the failed revision brought, and nothing that was there before it, also where that had become part of it."""
-    brought = set(record.state.get("created") or [])
-    brought.update(key(reference(hook)) for part in record.hooks.values() for hook in part)
-    going, _kept = planner.to_prune()
-    work.lock.check()
-    prune.delete_in_order(work.client, planner.path, [live for live in going if key(reference(live)) in brought])
+def _delete_created(context: Context, revision: Revision, planner: Planner) -> None:
+    """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision."""
+    created = set(revision.state.get("created") or [])
+    created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
+    unneeded, _kept = planner.to_prune()
+    context.lock.check()
+    delete_in_order(context.client, planner.path, [live for live in unneeded if key(reference(live)) in created])

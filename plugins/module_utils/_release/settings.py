@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person asked of a release: the module's options and the objects that came with them, as one value."""
+"""The settings of one run: the module's options and the objects that came with them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from .errors import ReleaseError
+from .hook_order import PHASES
+from .ownership import MANAGER
 
-# A label's value and, with what is put around it, the name of an object
+# Both become a label's value and, with a prefix and a suffix, the name of an object
 # (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names).
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -26,7 +28,6 @@ OPTIONS: dict[str, Any] = dict(
     namespace=dict(type="str", default="default"),
     create_namespace=dict(type="bool", default=False),
     state=dict(type="str", choices=["present", "absent"], default="present"),
-    payload=dict(type="str", no_log=True),
     force_conflicts=dict(type="bool", default=False),
     take_over=dict(type="list", elements="str", default=[]),
     replace=dict(type="str", choices=["never", "immutable"], default="never"),
@@ -38,16 +39,23 @@ OPTIONS: dict[str, Any] = dict(
     history=dict(type="int", default=10),
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
-    run_id=dict(type="str"),
-    chart_view=dict(type="bool", default=False),
 )
-# These are not what is asked of the release, but how the action plugin speaks with the module.
-SPOKEN = ("payload", "chart_view")
+# Options that only the action plugins set: the packed objects and hooks, an identifier of the run over several calls, and the request
+# to return only what a Helm chart may query.
+INTERNAL_OPTIONS: dict[str, Any] = dict(
+    _payload=dict(type="str", no_log=True),
+    _run_id=dict(type="str"),
+    _chart_view=dict(type="bool", default=False),
+)
 
 
 @dataclass
 class Settings:
-    """The options of one run. Times are in seconds."""
+    """The settings of one run. Times are in seconds.
+
+    :ivar name: name of the release; empty for objects that belong to no release.
+    :ivar manager: the field manager that owns the applied fields.
+    """
 
     name: str
     namespace: str = "default"
@@ -67,53 +75,53 @@ class Settings:
     run_id: str = ""
     objects: list[Any] = field(default_factory=list)
     hooks: dict[str, list[Any]] = field(default_factory=dict)
+    manager: str = MANAGER
 
 
 def release_problem(name: str) -> list[str]:
-    """Tell what keeps *name* from being a release's, in no sentence or one; it becomes part of its records' names."""
+    """Explain why *name* is not valid for a release, in one sentence or none; it becomes part of the names of its Secrets."""
     if NAME.fullmatch(name):
         return []
-    rule = "Use up to 53 lower-case letters, digits and '-', with a letter or digit at both ends."
-    return [f"name: {name!r} is no name of a release. {rule}"]
+    rule = "Use up to 53 lowercase letters, digits and '-', starting and ending with a letter or digit."
+    return [f"name: {name!r} is not a valid release name. {rule}"]
 
 
 def namespace_problem(name: str) -> list[str]:
-    """Tell what keeps *name* from being a namespace's (a DNS label, RFC 1123), in no sentence or one."""
+    """Explain why *name* is not valid for a namespace (a DNS label, RFC 1123), in one sentence or none."""
     if NAMESPACE.fullmatch(name):
         return []
-    rule = "Use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends."
-    return [f"namespace: {name!r} is no name of a namespace. {rule}"]
+    rule = "Use up to 63 lowercase letters, digits and '-', starting and ending with a letter or digit."
+    return [f"namespace: {name!r} is not a valid namespace name. {rule}"]
 
 
 def read_settings(params: Mapping[str, Any]) -> Settings:
     """Read the module's options.
 
-    :raises ReleaseError: some are not valid; each is named.
+    :raises ReleaseError: some are not valid; the message names each.
     """
-    known = {name: params[name] for name in OPTIONS if name not in SPOKEN and params.get(name) is not None}
-    settings = Settings(**known)
-    settings.run_id = settings.run_id or uuid.uuid4().hex
-    # Without a name, the records of all namespaces would be meant.
+    settings = Settings(**{name: params[name] for name in OPTIONS if params.get(name) is not None})
+    settings.run_id = params.get("_run_id") or uuid.uuid4().hex
+    # An empty name would select the revisions of all namespaces.
     problems = release_problem(settings.name) + namespace_problem(settings.namespace)
     if settings.history < 1:
         problems.append(
-            "history: %d revisions cannot be kept; the one that runs is always kept. Give at least 1."
-            % settings.history
+            f"history: {settings.history} is not a valid number of revisions; the deployed one is always kept. Set at least 1."
         )
     for option in ("timeout", "lock_timeout", "pause_after"):
         if getattr(settings, option) < 0:
-            problems.append("%s: %d seconds is no time. Give 0 or more." % (option, getattr(settings, option)))
-    if params.get("payload"):
-        content = unpack(params["payload"])
+            problems.append(f"{option}: {getattr(settings, option)} is not a valid number of seconds. Set 0 or more.")
+    if params.get("_payload"):
+        content = unpack(params["_payload"])
         settings.objects, settings.hooks = content["objects"], content["hooks"]
         if settings.state == "present" and not settings.objects:
             problems.append(
-                "The release would hold no object, and all that it has would be deleted. Give objects; to take it away, say state: absent."
+                "The release would contain no objects, and all its existing objects would be deleted. "
+                "Specify objects; to delete the release, set state: absent."
             )
     elif settings.state == "present":
         problems.append(
-            "No objects came with the call. Give them with manifests, files, templates, kustomize or helm; "
-            "to take the release away, say state: absent."
+            "No objects were specified. Specify them with manifests, files, templates, kustomize or helm; "
+            "to delete the release, set state: absent."
         )
     if problems:
         raise ReleaseError("\n".join(problems))
@@ -121,23 +129,23 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
 
 def unpack(payload: str) -> dict[str, Any]:
-    """Open what the action plugin packed: base64 of deflated JSON with C(objects) and C(hooks).
+    """Unpack what :func:`pack` returned: base64 of deflated JSON with C(objects) and C(hooks).
 
-    :raises ReleaseError: it is something else. The content is never repeated: it may hold Secrets.
+    :raises ReleaseError: it is something else. The message never contains the content, which may include Secrets.
     """
     try:
         content = json.loads(zlib.decompress(base64.b64decode(payload, validate=True)))
         hooks = content.get("hooks") or {}
-        if set(hooks) - {"pre", "post"} or not isinstance(content["objects"], list):
+        if set(hooks) - set(PHASES) or not isinstance(content["objects"], list):
             raise ValueError
-        return {"objects": content["objects"], "hooks": {when: list(hooks.get(when) or []) for when in ("pre", "post")}}
+        return {"objects": content["objects"], "hooks": {when: list(hooks.get(when) or []) for when in PHASES}}
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError(
-            "payload: this is not what the action plugin packs. Leave the option out, and give the objects with manifests or files."
+            "_payload: this is not the format of the action plugin. Omit this internal option, and specify objects with manifests or files."
         ) from None
 
 
 def pack(objects: Sequence[Mapping[str, Any]], hooks: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Pack objects and hooks as the action plugin does."""
+    """Pack objects and hooks for the module."""
     content = json.dumps({"objects": list(objects), "hooks": {when: list(part) for when, part in hooks.items()}})
     return base64.b64encode(zlib.compress(content.encode())).decode()

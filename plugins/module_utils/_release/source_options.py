@@ -1,13 +1,13 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the objects of a release come from: options that are read on the control node (doc fragment C(slipway.kube.sources))."""
+"""The options for the sources of a release, which are read on the control node (doc fragment C(slipway.kube.sources))."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# The action plugin reads them and hands the module the objects; none of these values reaches a host.
+# The action plugin reads the sources and passes the objects to the module; none of these values reaches a host.
 SOURCE_OPTIONS: dict[str, Any] = dict(
     manifests=dict(type="list", elements="raw"),
     files=dict(type="list", elements="path"),

@@ -1,31 +1,45 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that return a host's units, sysctls, kernel modules, swap and firewall to what its record says."""
+"""Steps that restore a host's units, sysctls, kernel modules, swap and firewall from its record."""
 
 from __future__ import annotations
 
-import os
-import time
 from functools import partial
 from typing import Any
 
-from .._host.facts.system import parse_swaps
+from .._host.facts.kernel import parse_loaded
 from .._host.record import Record
 from .._host.step import Step
-from .._host.sysctls import normal, proc_path
+from .._host.swap import active_swap
+from .._host.sysctls import normalize, proc_path
 from .._host.system import HostError, System
-from .._host.units import newer_files, show_units, started_at
+from .._host.units import files_since_start, show_units
+from .cluster import RUNTIME_UNIT
+
+STATES = {
+    "enable": "enabled",
+    "disable": "disabled",
+    "mask": "masked",
+    "unmask": "unmasked",
+    "start": "started",
+    "stop": "stopped",
+}
+"""State of a unit after a verb of systemctl."""
 
 
 class CannotRestore(HostError):
-    """Something that this host does not let go back to what it was; the rest goes on, and it is said."""
+    """A thing that cannot be restored; the reset continues and reports it."""
 
 
-def decide_unit(was: dict[str, str], enabled: str, active: str) -> list[str]:
-    """Return the verbs of systemctl that bring a unit back; ``was`` is its record, the others are what systemd says now.
+def restore_verbs(was: dict[str, str], enabled: str, active: str) -> list[str]:
+    """Return the verbs of systemctl that restore a unit.
 
-    A unit that was not there is disabled and stopped as long as its package stays.
+    A unit that did not exist before is disabled and stopped, in case its package is kept.
+
+    :param was: recorded state of the unit.
+    :param enabled: its current UnitFileState.
+    :param active: its current ActiveState.
     """
     before = was.get("enabled", "absent")
     verbs = []
@@ -44,54 +58,40 @@ def decide_unit(was: dict[str, str], enabled: str, active: str) -> list[str]:
 
 
 def plan_units(system: System, units: dict[str, dict[str, str]]) -> list[Step]:
-    """The steps that bring recorded units back."""
+    """Return the steps that restore recorded units."""
     steps = []
     for name, shown in show_units(system, sorted(units)).items():
         if shown.get("LoadState") == "not-found":
             continue
-        for verb in decide_unit(units[name], shown.get("UnitFileState", ""), shown.get("ActiveState", "inactive")):
-            state = {
-                "enable": "enabled",
-                "disable": "disabled",
-                "mask": "masked",
-                "unmask": "unmasked",
-                "start": "started",
-                "stop": "stopped",
-            }[verb]
+        for verb in restore_verbs(units[name], shown.get("UnitFileState", ""), shown.get("ActiveState", "inactive")):
 
             def apply(name: str = name, verb: str = verb) -> None:
                 if verb in ("start", "enable"):
                     system.must("systemctl", "daemon-reload")
-                system.must("systemctl", verb, name)
+                system.systemctl(verb, name)
 
-            steps.append(
-                Step(f"unit {name} {verb}", f"unit {name} {state}", apply, before=_unit_text(shown), after=state)
-            )
+            sentence = f"unit {name} {STATES[verb]}"
+            steps.append(Step(f"unit {name} {verb}", sentence, apply, _unit_text(shown), STATES[verb]))
     return steps
 
 
 def plan_runtime_restart(system: System, record: Record) -> list[Step]:
-    """The step that lets a containerd that was there before read its own configuration again."""
-    unit = "containerd.service"
-    if record.before["units"].get(unit, {}).get("active") != "active":
+    """Return the step that restarts a containerd that existed before, so that it reads its restored configuration."""
+    if record.before["units"].get(RUNTIME_UNIT, {}).get("active") != "active":
         return []
-    shown = show_units(system, [unit])[unit]
-    paths = [
-        path
-        for path in record.before["files"]
-        if path.startswith("/etc/containerd") and os.path.exists(system.path(path))
-    ]
-    started = started_at(shown, time.time(), time.clock_gettime(time.CLOCK_MONOTONIC))
-    newer = newer_files(started, {path: os.stat(system.path(path)).st_mtime for path in paths})
+    shown = show_units(system, [RUNTIME_UNIT])[RUNTIME_UNIT]
+    newer = files_since_start(
+        system, shown, [path for path in record.before["files"] if path.startswith("/etc/containerd")]
+    )
     if not newer or shown.get("ActiveState") != "active":
         return []
     return [
         Step(
-            subject=f"unit {unit} restart",
-            sentence=f"unit {unit} restarted with its own configuration",
+            f"unit {RUNTIME_UNIT} restart",
+            f"unit {RUNTIME_UNIT} restarted with its original configuration",
+            partial(system.must, "systemctl", "restart", RUNTIME_UNIT),
             before=f"started before {', '.join(newer)} changed",
-            after="runs with the files as they are",
-            apply=partial(system.must, "systemctl", "restart", unit),
+            after="runs with the current files",
         )
     ]
 
@@ -101,7 +101,7 @@ def _unit_text(shown: dict[str, str]) -> str:
 
 
 def plan_sysctls(system: System, record: Record, notes: list[str]) -> list[Step]:
-    """The steps that set sysctls back: those that the roles set, and those that the cluster's parts set by themselves."""
+    """Return the steps that restore sysctls: those that the roles set, and those that components of the cluster set by themselves."""
     wanted: dict[str, Any] = {}
     shared = []
     for key, value in record.footprint.get("sysctls", {}).items():
@@ -112,116 +112,96 @@ def plan_sysctls(system: System, record: Record, notes: list[str]) -> list[Step]
             wanted[key] = value
     if shared:
         notes.append(
-            f"Kernel-wide sysctls belong to the machine that runs this container and are left alone: {', '.join(shared)}."
+            f"Kernel-wide sysctls belong to the machine that runs this container and are not changed: {', '.join(shared)}."
         )
     wanted.update({key: value for key, value in record.before["sysctls"].items() if value is not None})
     steps = []
     for key, value in wanted.items():
-        path = proc_path(key)
-        now = system.read(path)
-        if now is None or normal(now) == normal(value):
+        path, want = proc_path(key), normalize(value)
+        text = system.read(path)
+        now = normalize(text or "")
+        if text is None or now == want:
             continue
 
-        def apply(key: str = key, path: str = path, value: str = value, now: str = now) -> None:
+        def apply(key: str = key, path: str = path, want: str = want, now: str = now) -> None:
             try:
                 with open(system.path(path), "w", encoding="utf-8") as handle:
-                    handle.write(normal(value) + "\n")
+                    handle.write(want + "\n")
             except OSError as error:
-                evidence = f"Evidence: {path}: {error.strerror}."
                 raise CannotRestore(
-                    f"Kernel parameter {key} stays at {normal(now)}; it was {value}. {evidence}"
+                    f"Kernel parameter {key} stays at {now}; it was {want}. Evidence: {path}: {error.strerror}."
                 ) from error
 
-        steps.append(
-            Step(
-                f"sysctl {key}",
-                f"sysctl {key} set back to {normal(value)}",
-                apply,
-                before=normal(now),
-                after=normal(value),
-            )
-        )
+        steps.append(Step(f"sysctl {key}", f"sysctl {key} restored to {want}", apply, now, want))
     return steps
 
 
 def plan_modules(system: System, record: Record) -> list[Step]:
-    """The steps that unload kernel modules that were not loaded; in a container they are the surrounding machine's."""
+    """Return the steps that unload kernel modules that were not loaded; in a container they belong to the surrounding machine."""
     if system.in_container:
         return []
-    loaded = {line.split()[0] for line in (system.read("/proc/modules") or "").splitlines() if line.split()}
+    loaded = parse_loaded(system.read("/proc/modules") or "")
     steps = []
-    for name, was in record.before["modules"].items():
-        if was or name not in loaded:
+    for name, was_loaded in record.before["modules"].items():
+        if was_loaded or name not in loaded:
             continue
 
         def apply(name: str = name) -> None:
             result = system.run("modprobe", "--remove", name)
             if result.code != 0:
                 raise CannotRestore(
-                    f"Kernel module {name} stays loaded until the next boot: something else uses it. Evidence: {result.tail}."
+                    f"Kernel module {name} stays loaded until the next boot because it is in use. Evidence: {result.tail}."
                 )
 
-        steps.append(
-            Step(f"kernel module {name}", f"kernel module {name} unloaded", apply, before="loaded", after="not loaded")
-        )
+        subject = f"kernel module {name}"
+        steps.append(Step(subject, f"{subject} unloaded", apply, before="loaded", after="not loaded"))
     return steps
 
 
 def plan_swap(system: System, record: Record) -> list[Step]:
-    """The steps that switch swap on again, as it was."""
+    """Return the steps that turn swap on again."""
     before = record.before["swap"]
     steps: list[Step] = []
     for name, shown in show_units(system, sorted(key for key in before if key != "active")).items():
-        was = before[name]
-        undone = "unmask" if was.get("done") == "mask" and shown.get("LoadState") == "masked" else ""
-        if (
-            was.get("done") == "disable"
-            and was.get("enabled", "").startswith("enabled")
-            and shown.get("UnitFileState") == "disabled"
-        ):
-            undone = "enable"
+        was, verb = before[name], ""
+        if was.get("done") == "mask" and shown.get("LoadState") == "masked":
+            verb = "unmask"
+        elif was.get("done") == "disable" and was.get("enabled", "").startswith("enabled"):
+            verb = "enable" if shown.get("UnitFileState") == "disabled" else ""
         stopped = was.get("active") == "active" and shown.get("ActiveState") != "active" and not system.in_container
-        if undone or stopped:
-
-            def apply(name: str = name, undone: str = undone, stopped: bool = stopped) -> None:
-                if undone:
-                    system.must("systemctl", undone, name)
-                system.must("systemctl", "daemon-reload")
-                if stopped and system.run("systemctl", "start", name).code != 0:
-                    raise CannotRestore(
-                        f"Unit {name} brings no swap back now. Evidence: {system.run('systemctl', 'status', name).tail}. A reboot may."
-                    )
-
-            steps.append(
-                Step(
-                    f"swap unit {name}",
-                    f"unit {name} brings swap again",
-                    apply,
-                    before=_unit_text(shown),
-                    after="as it was",
-                )
-            )
-    active = [area["device"] for area in parse_swaps(system.read("/proc/swaps") or "")]
+        if verb or stopped:
+            apply = partial(_restore_swap_unit, system, name, verb, stopped)
+            sentence = f"unit {name} activates swap again"
+            steps.append(Step(f"swap unit {name}", sentence, apply, _unit_text(shown), "as it was before the cluster"))
+    active = active_swap(system)
     missing = [device for device in before.get("active", []) if device not in active]
     if missing and not system.in_container:
-
-        def swap_on() -> None:
-            system.run("swapon", "--all")  # with the priorities that fstab gives
-            now = [area["device"] for area in parse_swaps(system.read("/proc/swaps") or "")]
-            for device in missing:
-                if device not in now and system.run("swapon", device).code != 0:
-                    raise CannotRestore(
-                        f"Swap on {device} cannot be switched on again. Evidence: swapon {device} failed. A reboot may bring it back."
-                    )
-
-        steps.append(
-            Step("active swap", f"swap on {', '.join(missing)} switched on again", swap_on, after="\n".join(missing))
-        )
+        sentence = f"swap on {', '.join(missing)} turned on again"
+        steps.append(Step("active swap", sentence, partial(_swap_on, system, missing), after="\n".join(missing)))
     return steps
 
 
+def _restore_swap_unit(system: System, name: str, verb: str, start: bool) -> None:
+    if verb:
+        system.systemctl(verb, name)
+    system.must("systemctl", "daemon-reload")
+    if start and system.run("systemctl", "start", name).code != 0:
+        status = system.run("systemctl", "status", name).tail
+        raise CannotRestore(f"Unit {name} does not activate swap now. Evidence: {status}. A reboot may activate it.")
+
+
+def _swap_on(system: System, devices: list[str]) -> None:
+    system.run("swapon", "--all")  # with the priorities in fstab
+    active = active_swap(system)
+    for device in devices:
+        if device not in active and system.run("swapon", device).code != 0:
+            raise CannotRestore(
+                f"Swap on {device} cannot be turned on again. Evidence: 'swapon {device}' failed. A reboot may turn it on."
+            )
+
+
 def plan_firewall(system: System, record: Record) -> list[Step]:
-    """The steps that close what was opened in firewalld, in the configuration in which it was not before."""
+    """Return the steps that close what was opened in firewalld, in the configuration that did not have it before."""
     steps: list[Step] = []
     if not record.before["firewall"] or system.run("firewall-cmd", "--state").code != 0:
         return steps
@@ -231,12 +211,7 @@ def plan_firewall(system: System, record: Record) -> list[Step]:
         for place in where if isinstance(where, list) else ["runtime", "permanent"]:
             command = ["firewall-cmd", *(["--permanent"] if place == "permanent" else []), *zone]
             if system.run(*command, f"--query-{option}={item}").code == 0:
-                steps.append(
-                    Step(
-                        f"firewalld {place} {rule}",
-                        f"firewalld: {option} {item} taken out of its {place} configuration",
-                        partial(system.must, *command, f"--remove-{option}={item}"),
-                        before="in force",
-                    )
-                )
+                sentence = f"firewalld: {option} {item} removed from its {place} configuration"
+                apply = partial(system.must, *command, f"--remove-{option}={item}")
+                steps.append(Step(f"firewalld {place} {rule}", sentence, apply, before="in force"))
     return steps

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that take a cluster's interfaces, routes and packet rules off a host; reset_network chooses them."""
+"""Steps that remove the network of a cluster from a host; :mod:`.network` selects what belongs to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from functools import partial
 from typing import Any
 
-from .._host.netlink import Netfilter, Table, look_at_ipsets, look_at_tables
+from .._host.netlink import Netfilter, Table, list_ipsets, list_tables
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System
@@ -29,9 +29,9 @@ SAVE_COMMANDS = ("iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-
 
 
 def plan_network(system: System, record: Record, pod_subnets: list[str], notes: list[str]) -> list[Step]:
-    """Return the steps for everything that a cluster puts into the host's network.
+    """Return the steps that remove the cluster's rules, tables, ipsets, IPVS services, routes and interfaces.
 
-    Rules come before the sets that they use, and virtual services before the interface that shows whose they are.
+    Rules are removed before the sets that they use, and IPVS services before the interface that shows that kube-proxy owns them.
     """
     links = ip_json(system, "-details", "link", "show")
     emptied: list[str] = []
@@ -44,7 +44,7 @@ def plan_network(system: System, record: Record, pod_subnets: list[str], notes: 
 
 
 def ip_json(system: System, *arguments: str) -> list[dict[str, Any]]:
-    """Return what ``ip -json`` prints; [] where there is nothing to print or no ``ip``."""
+    """Return the output of ``ip -json``; [] where it is empty, or ``ip`` is not installed."""
     result = system.run("ip", "-json", *arguments)
     try:
         return [item for item in json.loads(result.out or "[]") if item]
@@ -54,54 +54,39 @@ def ip_json(system: System, *arguments: str) -> list[dict[str, Any]]:
 
 def _plan_links(system: System, links: list[dict[str, Any]], record: Record, pod_subnets: list[str]) -> list[Step]:
     before = record.footprint.get("links", [])
-    doomed = choose_links(links, before)
+    removed = choose_links(links, before)
     steps = []
     routes = ip_json(system, "-4", "route", "show") + ip_json(system, "-6", "route", "show")
-    for arguments in choose_routes(routes, pod_subnets, doomed):
-        steps.append(
-            Step(
-                subject=f"route {' '.join(arguments)}",
-                sentence=f"route {' '.join(arguments)} removed",
-                before="present",
-                apply=partial(_tolerate, system, "No such process", "ip", "route", "delete", *arguments),
-            )
-        )
-    for name in doomed:
-        steps.append(
-            Step(
-                subject=f"interface {name}",
-                sentence=f"interface {name} deleted",
-                before="present",
-                apply=partial(_tolerate, system, "Cannot find device", "ip", "link", "delete", name),
-            )
-        )
+    for arguments in choose_routes(routes, pod_subnets, removed):
+        subject = f"route {' '.join(arguments)}"
+        apply = partial(_tolerate, system, "No such process", "ip", "route", "delete", *arguments)
+        steps.append(Step(subject, f"{subject} removed", apply, before="present"))
+    for name in removed:
+        apply = partial(_tolerate, system, "Cannot find device", "ip", "link", "delete", name)
+        steps.append(Step(f"interface {name}", f"interface {name} deleted", apply, before="present"))
     if tunnel_in_use(ip_json(system, "address", "show"), before):
 
         def release() -> None:
             system.must("ip", "address", "flush", "dev", TUNNEL)
             system.must("ip", "link", "set", TUNNEL, "down")
 
-        steps.append(
-            Step(
-                subject=f"interface {TUNNEL}",
-                sentence=f"interface {TUNNEL} emptied and set down",
-                before="in use",
-                after="idle",
-                apply=release,
-            )
-        )
+        subject = f"interface {TUNNEL}"
+        steps.append(Step(subject, f"{subject} flushed and set down", release, before="in use", after="idle"))
     return steps
 
 
 def _tolerate(system: System, gone: str, *command: str) -> None:
-    """Run a command; that its object is *gone* already is as good."""
+    """Run a command; that its object does not exist any more (the error ``gone``) is not an error.
+
+    :raises HostError: the command failed for another reason.
+    """
     result = system.run(*command)
     if result.code != 0 and gone not in result.err:
         raise HostError(f"'{' '.join(command)}' failed with exit code {result.code}. Evidence: {result.tail}.")
 
 
 def rule_commands(system: System) -> list[str]:
-    """Return the iptables programs of this host: both back ends where they can be told apart."""
+    """Return the iptables programs of this host: those of both backends where they have names of their own."""
     commands = [name for name in SAVE_COMMANDS if system.has(f"{name}-save")]
     return commands or [name for name in ("iptables", "ip6tables") if system.has(f"{name}-save")]
 
@@ -117,41 +102,31 @@ def _plan_rules(system: System, emptied: list[str]) -> list[Step]:
                 with tempfile.NamedTemporaryFile("w", prefix="slipway-rules-") as handle:
                     handle.write(script)
                     handle.flush()
-                    remedy = "Nothing of this table was changed: find out what holds its rules and reset again."
+                    remedy = "This table was not changed: find out what uses its rules and reset again."
                     system.must(f"{command}-restore", "--noflush", handle.name, remedy=remedy)
 
-            steps.append(
-                Step(
-                    subject=f"{command} table {removal.table}",
-                    sentence=f"{command} table {removal.table}: chains removed: {len(removal.chains)}, rules elsewhere: {len(removal.rules)}",
-                    before="\n".join(removal.rules + removal.chains),
-                    apply=apply,
-                )
-            )
+            subject = f"{command} table {removal.table}"
+            counts = f"chains removed: {len(removal.chains)}, rules in other chains: {len(removal.rules)}"
+            steps.append(Step(subject, f"{subject}: {counts}", apply, "\n".join(removal.rules + removal.chains)))
     return steps
 
 
 def _plan_tables(record: Record, emptied: list[str]) -> list[Step]:
     steps = []
-    for table in choose_tables(look_at_tables(), record.footprint.get("tables", []), emptied):
+    for table in choose_tables(list_tables(), record.footprint.get("tables", []), emptied):
 
         def apply(table: Table = table) -> None:
             with Netfilter() as netfilter:
                 netfilter.delete_table(table.family, table.name)
 
-        steps.append(
-            Step(
-                subject=f"nftables table {table.family} {table.name}",
-                sentence=f"nftables table {table.family} {table.name} deleted",
-                before="\n".join(sorted(chain.name for chain in table.chains)),
-                apply=apply,
-            )
-        )
+        subject = f"nftables table {table.family} {table.name}"
+        before = "\n".join(sorted(chain.name for chain in table.chains))
+        steps.append(Step(subject, f"{subject} deleted", apply, before))
     return steps
 
 
 def _plan_ipsets(record: Record) -> list[Step]:
-    names = choose_ipsets(look_at_ipsets(), record.footprint.get("ipsets", []))
+    names = choose_ipsets(list_ipsets(), record.footprint.get("ipsets", []))
     if not names:
         return []
 
@@ -160,23 +135,20 @@ def _plan_ipsets(record: Record) -> list[Step]:
             for name in names:
                 netfilter.destroy_ipset(name)
 
-    return [
-        Step(subject="ipsets", sentence=f"ipsets destroyed: {', '.join(names)}", before="\n".join(names), apply=apply)
-    ]
+    return [Step("ipsets", f"ipsets destroyed: {', '.join(names)}", apply, "\n".join(names))]
 
 
 def _plan_ipvs(system: System, links: list[dict[str, Any]], record: Record, notes: list[str]) -> list[Step]:
-    """kube-proxy's virtual services: as long as its interface is there the whole of IPVS is under its rule."""
-    if not any(link.get("ifname") == "kube-ipvs0" for link in links) or "kube-ipvs0" in record.footprint.get(
-        "links", []
-    ):
+    """Return the step that deletes kube-proxy's virtual services; while its interface exists, all of them are kube-proxy's."""
+    before = record.footprint.get("links", [])
+    if "kube-ipvs0" in before or not any(link.get("ifname") == "kube-ipvs0" for link in links):
         return []
     services = parse_ipvs(system.read("/proc/net/ip_vs") or "")
     if not services:
         return []
     if not system.has("ipvsadm"):
         notes.append(
-            f"{len(services)} IPVS services stay until the next boot: there is no ipvsadm on this host to delete them with."
+            f"{len(services)} IPVS services stay until the next boot: ipvsadm, which could delete them, is not installed on this host."
         )
         return []
 
@@ -184,11 +156,5 @@ def _plan_ipvs(system: System, links: list[dict[str, Any]], record: Record, note
         for option, address in services:
             _tolerate(system, "No such service", "ipvsadm", "--delete-service", option, address)
 
-    return [
-        Step(
-            subject="IPVS services",
-            sentence=f"IPVS services deleted: {len(services)}",
-            before="\n".join(address for _option, address in services),
-            apply=apply,
-        )
-    ]
+    addresses = "\n".join(address for _option, address in services)
+    return [Step("IPVS services", f"IPVS services deleted: {len(services)}", apply, addresses)]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be changed of a workload so that an action is done: want and have go in, a patch comes out. Pure functions."""
+"""The change of a workload that an action requires: the request and the live object go in, a patch comes out. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from .._kube.objects import Reference
-from .history import CHANGE_CAUSE, UNDONE_TO, Revision, current, find, images_of, previous, same_template, undone_to
+from .._release.ownership import RELEASE
+from .history import (
+    CHANGE_CAUSE,
+    UNDONE_TO,
+    WorkloadRevision,
+    current,
+    find,
+    images_of,
+    previous,
+    same_template,
+    undone_to,
+)
 
 ACTIONS = ("status", "history", "undo", "restart", "pause", "resume", "set_image", "scale")
-LOOKING = ("status", "history")
+READ_ONLY = ("status", "history")
 # kubectl rollout restart sets the same annotation.
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
-# Options that mean something for some actions only; elsewhere they are a mistake.
+# Options that apply to some actions only; with others they are refused.
 ONLY_FOR = {
     "revision": ("history", "undo"),
     "images": ("set_image",),
@@ -35,18 +46,18 @@ IMAGE = re.compile(
 
 
 class RolloutError(Exception):
-    """An action cannot be done; the message lists every reason."""
+    """An action is not possible; the message lists every reason."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is asked for.
+class Request:
+    """The requested action.
 
     :ivar action: one of :data:`ACTIONS`.
-    :ivar revision: number to look at or to go back to, 0 for the one before.
+    :ivar revision: number of the revision to show or to restore, 0 for the previous one.
     :ivar images: image by name of container.
-    :ivar replicas: how many pods, None where that is not asked for.
-    :ivar change_cause: what the new revision is to say of itself, empty for nothing.
+    :ivar replicas: number of pods, None if not requested.
+    :ivar change_cause: the change cause of the new revision, empty for none.
     """
 
     action: str
@@ -63,7 +74,7 @@ class Change:
 
     :ivar patch: C(strategic), C(merge) or C(json).
     :ivar content: the patch.
-    :ivar what: what it does, in words that follow the workload's name.
+    :ivar what: what it does, as a predicate that follows the workload's name.
     """
 
     patch: str
@@ -72,94 +83,99 @@ class Change:
 
 
 def option_problems(options: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with the options before anything is asked of a cluster.
+    """Return what is wrong with the options, before any request is sent.
 
-    :param options: the module's, by name.
+    :param options: the module's options, by name.
     """
     action, kind = options["action"], options["kind"]
     problems = []
     for name, actions in ONLY_FOR.items():
         if options.get(name) not in (None, "", {}, 0) and action not in actions:
-            problems.append(f"{name}: it means nothing with action {action}, only with {' and '.join(actions)}.")
+            problems.append(f"{name}: not applicable to action {action}, only to {' and '.join(actions)}.")
     needed = NEEDED.get(action)
     if needed and options.get(needed) in (None, {}):
-        problems.append(f"{needed}: action {action} needs it.")
+        problems.append(f"{needed}: required by action {action}.")
     if (options.get("revision") or 0) < 0:
         problems.append(
-            "revision: %d is no revision; they are counted from 1, and 0 is the one before." % options["revision"]
+            f"revision: {options['revision']} is not a valid revision; revisions start at 1, and 0 is the previous one."
         )
     if (options.get("replicas") or 0) < 0:
-        problems.append("replicas: %d pods cannot be; the least is 0." % options["replicas"])
+        problems.append(f"replicas: {options['replicas']} is not a valid number of pods; the minimum is 0.")
     for container, image in (options.get("images") or {}).items():
         if not isinstance(image, str) or not IMAGE.fullmatch(image):
             problems.append(
-                f"images.{container}: {image!r} is no name of an image. It has the form registry.example.com/path/name:tag, the path in lower case."
+                f"images.{container}: {image!r} is not a valid image name. The format is registry.example.com/path/name:tag, with a lowercase path."
             )
     if action in ("pause", "resume") and kind != "Deployment":
-        problems.append(f"action: a {kind} cannot be paused, only a Deployment can.")
+        problems.append(f"action: a {kind} cannot be paused; only a Deployment can.")
     if action == "scale" and kind == "DaemonSet":
         problems.append(
-            "action: a DaemonSet has one pod on every node that it selects; change its nodeSelector instead."
+            "action: a DaemonSet cannot be scaled, as it runs one pod on every selected node; change its nodeSelector instead."
         )
     return problems
 
 
-def plan(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequence[Revision], now: str) -> Change | None:
-    """Give the change that does the action, None where the workload is as wanted.
+def plan_change(
+    request: Request, workload: Mapping[str, Any], revisions: Sequence[WorkloadRevision], now: str
+) -> Change | None:
+    """Return the change that performs the action; None if the workload is already in the desired state.
 
-    :param workload: as the API server has it.
+    :param workload: the live object.
     :param revisions: from :func:`history.revisions_of`.
-    :param now: the time, as the API writes times.
-    :raises RolloutError: it cannot be done.
+    :param now: the current time, in RFC 3339 format.
+    :raises RolloutError: the action is not possible.
     """
-    if wanted.action in LOOKING:
+    if request.action in READ_ONLY:
         return None
-    if wanted.action == "undo":
-        return _undo(wanted, workload, revisions)
-    if wanted.action == "restart":
-        return _restart(wanted, workload, now)
-    if wanted.action == "set_image":
-        return _set_image(wanted, workload)
-    if wanted.action == "scale":
-        return _scale(wanted, workload)
-    return _pause(wanted, workload)
+    if request.action == "undo":
+        return _undo(request, workload, revisions)
+    if request.action == "restart":
+        return _restart(request, workload, now)
+    if request.action == "set_image":
+        return _set_image(request, workload)
+    if request.action == "scale":
+        return _scale(request, workload)
+    pause = request.action == "pause"
+    if is_paused(workload) == pause:
+        return None
+    return Change("merge", {"spec": {"paused": pause or None}}, "is paused" if pause else "is resumed")
 
 
-def _undo(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequence[Revision]) -> Change | None:
-    _refuse_paused(wanted, workload)
-    target = find(revisions, wanted.revision, workload) if wanted.revision else previous(revisions)
+def _undo(request: Request, workload: Mapping[str, Any], revisions: Sequence[WorkloadRevision]) -> Change | None:
+    _refuse_paused(request, workload)
+    target = find(revisions, request.revision, workload) if request.revision else previous(revisions)
     if target is None:
-        raise RolloutError(_no_revision(wanted, workload, revisions))
+        raise RolloutError(_no_revision(request, workload, revisions))
     if target.current or same_template(target.template, workload["spec"]["template"]):
         return None
-    annotations: dict[str, str | None] = {CHANGE_CAUSE: wanted.change_cause or target.cause or None}
-    if wanted.name.kind != "Deployment" and wanted.revision:
-        there = {one.name for one in revisions}
-        noted = {number: name for number, name in undone_to(workload).items() if name in there}
-        annotations[UNDONE_TO] = json.dumps(dict(noted, **{str(wanted.revision): target.name}), sort_keys=True)
+    annotations: dict[str, str | None] = {CHANGE_CAUSE: request.change_cause or target.cause or None}
+    if request.name.kind != "Deployment" and request.revision:
+        existing = {one.name for one in revisions}
+        noted = {number: name for number, name in undone_to(workload).items() if name in existing}
+        annotations[UNDONE_TO] = json.dumps(dict(noted, **{str(request.revision): target.name}), sort_keys=True)
     content = [
-        # Another revision than the one that was looked at is not overwritten: the server answers Conflict.
+        # If the workload has changed since it was read, the server responds with Conflict.
         {"op": "replace", "path": "/metadata/resourceVersion", "value": workload["metadata"]["resourceVersion"]},
         {"op": "replace", "path": "/spec/template", "value": target.template},
     ] + _annotate(workload, annotations)
-    return Change("json", content, f"goes back to revision {target.number} ({told_images(target.template)})")
+    return Change("json", content, f"is rolled back to revision {target.number} ({list_images(target.template)})")
 
 
-def _restart(wanted: Wanted, workload: Mapping[str, Any], now: str) -> Change:
-    _refuse_paused(wanted, workload)
+def _restart(request: Request, workload: Mapping[str, Any], now: str) -> Change:
+    _refuse_paused(request, workload)
     template = {"metadata": {"annotations": {RESTARTED_AT: now}}}
-    return Change("strategic", _new_revision(wanted, workload, template), "is restarted")
+    return Change("strategic", _new_revision(request, workload, template), "is restarted")
 
 
-def _set_image(wanted: Wanted, workload: Mapping[str, Any]) -> Change | None:
+def _set_image(request: Request, workload: Mapping[str, Any]) -> Change | None:
     template = workload["spec"]["template"]
     have = images_of(template)
-    unknown = [name for name in wanted.images if name not in have]
+    unknown = [name for name in request.images if name not in have]
     if unknown:
-        raise RolloutError("\n".join(_no_container(wanted, name, have) for name in unknown))
-    changed = {name: image for name, image in wanted.images.items() if have[name] != image}
-    told = ((workload.get("metadata") or {}).get("annotations") or {}).get(CHANGE_CAUSE)
-    if not changed and (not wanted.change_cause or told == wanted.change_cause):
+        raise RolloutError("\n".join(_no_container(request, name, have) for name in unknown))
+    changed = {name: image for name, image in request.images.items() if have[name] != image}
+    cause = ((workload.get("metadata") or {}).get("annotations") or {}).get(CHANGE_CAUSE)
+    if not changed and (not request.change_cause or cause == request.change_cause):
         return None
     spec = {}
     for section in ("initContainers", "containers"):
@@ -171,124 +187,105 @@ def _set_image(wanted: Wanted, workload: Mapping[str, Any]) -> Change | None:
         if parts:
             spec[section] = parts
     what = ", ".join(f"{name}: {have[name]} -> {image}" for name, image in changed.items())
-    content = _new_revision(wanted, workload, {"spec": spec} if spec else {})
-    return Change("strategic", content, "gets the image of " + what if what else "gets another change-cause")
+    content = _new_revision(request, workload, {"spec": spec} if spec else {})
+    return Change("strategic", content, f"gets new images ({what})" if what else "gets a new change cause")
 
 
-def _scale(wanted: Wanted, workload: Mapping[str, Any]) -> Change | None:
+def _scale(request: Request, workload: Mapping[str, Any]) -> Change | None:
     have = workload["spec"].get("replicas", 1)
-    if have == wanted.replicas:
+    if have == request.replicas:
         return None
-    content = {"spec": {"replicas": wanted.replicas}}
-    return Change("merge", content, "is scaled from %d to %d" % (have, wanted.replicas or 0))
+    content = {"spec": {"replicas": request.replicas}}
+    return Change("merge", content, f"is scaled from {have} to {request.replicas or 0}")
 
 
-def _pause(wanted: Wanted, workload: Mapping[str, Any]) -> Change | None:
-    pause = wanted.action == "pause"
-    if paused(workload) == pause:
-        return None
-    return Change("merge", {"spec": {"paused": pause or None}}, "is paused" if pause else "goes on")
-
-
-def paused(workload: Mapping[str, Any]) -> bool:
-    """Whether a workload is a Deployment whose rollout is paused."""
+def is_paused(workload: Mapping[str, Any]) -> bool:
+    """Return whether a workload is a Deployment whose rollout is paused."""
     return bool((workload.get("spec") or {}).get("paused"))
 
 
-def told_images(template: Mapping[str, Any]) -> str:
-    """Name the images of a pod template in a sentence."""
+def list_images(template: Mapping[str, Any]) -> str:
+    """List the images of a pod template for a sentence."""
     return ", ".join(images_of(template).values()) or "no image"
 
 
-def cautions(wanted: Wanted, workload: Mapping[str, Any], autoscalers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what will undo a change, or keep it from being rolled.
+def warnings_for(request: Request, workload: Mapping[str, Any], autoscalers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return warnings about what will revert a change, or prevents its rollout.
 
     :param autoscalers: the HorizontalPodAutoscalers of the namespace.
     """
     found = []
     metadata, spec = workload.get("metadata") or {}, workload.get("spec") or {}
-    release = (metadata.get("labels") or {}).get("slipway.kube/release")
-    if release and wanted.action in ("undo", "set_image", "scale"):
+    release = (metadata.get("labels") or {}).get(RELEASE)
+    if release and request.action in ("undo", "set_image", "scale"):
         found.append(
-            f"{wanted.name} belongs to release {release}, whose next run sets again what its manifests say. Change them too."
+            f"{request.name} belongs to release {release}, whose next run applies its manifests again. Change the manifests as well."
         )
-    for scaler in autoscalers if wanted.action == "scale" else []:
+    for scaler in autoscalers if request.action == "scale" else []:
         target = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
-        if (target.get("kind"), target.get("name")) == (wanted.name.kind, wanted.name.name):
+        if (target.get("kind"), target.get("name")) == (request.name.kind, request.name.name):
             limits = scaler["spec"]
             found.append(
-                "HorizontalPodAutoscaler {} scales {} between {} and {} and will set another number. Change its limits instead.".format(
-                    scaler["metadata"]["name"], wanted.name, limits.get("minReplicas", 1), limits.get("maxReplicas")
-                )
+                f"HorizontalPodAutoscaler {scaler['metadata']['name']} scales {request.name} between {limits.get('minReplicas', 1)} and "
+                f"{limits.get('maxReplicas')} and will set another number. Change its limits instead."
             )
-    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete" and wanted.action in (
-        "undo",
-        "restart",
-        "set_image",
-    ):
+    on_delete = (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
+    if on_delete and request.action in ("undo", "restart", "set_image"):
         found.append(
-            f"{wanted.name} has the update strategy OnDelete: its pods stay as they are until somebody deletes them."
+            f"{request.name} has the update strategy OnDelete: its pods are replaced only when they are deleted."
         )
-    if paused(workload) and wanted.action == "set_image":
-        found.append(f"{wanted.name} is paused: nothing is rolled before action resume.")
+    if is_paused(workload) and request.action == "set_image":
+        found.append(f"{request.name} is paused: the change is rolled out after action resume.")
     return found
 
 
-def _refuse_paused(wanted: Wanted, workload: Mapping[str, Any]) -> None:
-    if paused(workload):
+def _refuse_paused(request: Request, workload: Mapping[str, Any]) -> None:
+    if is_paused(workload):
         raise RolloutError(
-            f"{wanted.name} is paused, so action {wanted.action} would change nothing that runs. Let it go on first with action resume."
+            f"{request.name} is paused, so action {request.action} would not affect any running pod. Run action resume first."
         )
 
 
-def _new_revision(wanted: Wanted, workload: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
-    """A patch of the template; what the last revision said of its cause is not said of the next one."""
+def _new_revision(request: Request, workload: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a patch of the template; the change cause of the last revision does not apply to the next one."""
     metadata: dict[str, Any] = {"resourceVersion": workload["metadata"]["resourceVersion"]}
     had = (workload["metadata"].get("annotations") or {}).get(CHANGE_CAUSE)
-    if wanted.change_cause or had:
-        metadata["annotations"] = {CHANGE_CAUSE: wanted.change_cause or None}
+    if request.change_cause or had:
+        metadata["annotations"] = {CHANGE_CAUSE: request.change_cause or None}
     return {"metadata": metadata, "spec": {"template": dict(template)}} if template else {"metadata": metadata}
 
 
-def _annotate(workload: Mapping[str, Any], wanted: Mapping[str, str | None]) -> list[dict[str, Any]]:
+def _annotate(workload: Mapping[str, Any], desired: Mapping[str, str | None]) -> list[dict[str, Any]]:
     have = (workload.get("metadata") or {}).get("annotations") or {}
-    steps: list[dict[str, Any]] = []
-    for key, value in wanted.items():
+    operations: list[dict[str, Any]] = []
+    for key, value in desired.items():
         path = "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
         if value is None:
-            steps += [{"op": "remove", "path": path}] if key in have else []
+            operations += [{"op": "remove", "path": path}] if key in have else []
         else:
-            steps.append({"op": "add", "path": path, "value": value})
-    if not have and any(step["op"] == "add" for step in steps):
-        steps.insert(0, {"op": "add", "path": "/metadata/annotations", "value": {}})
-    return steps
+            operations.append({"op": "add", "path": path, "value": value})
+    if not have and any(operation["op"] == "add" for operation in operations):
+        operations.insert(0, {"op": "add", "path": "/metadata/annotations", "value": {}})
+    return operations
 
 
-def _no_revision(wanted: Wanted, workload: Mapping[str, Any], revisions: Sequence[Revision]) -> str:
-    there = ", ".join(f"{one.number} ({told_images(one.template)})" for one in revisions) or "none"
-    if not wanted.revision:
+def _no_revision(request: Request, workload: Mapping[str, Any], revisions: Sequence[WorkloadRevision]) -> str:
+    if not request.revision:
         now = current(revisions)
+        number = f" ({now.number})" if now else ""
         return (
-            f"{wanted.name} has no revision before the current one{f' ({now.number})' if now else ''}, so there is nothing to go back to. "
-            "Set what it should run, for example with action set_image."
+            f"{request.name} has no revision before the current one{number}, so there is nothing to roll back to. "
+            "Set the desired image, for example with action set_image."
         )
+    existing = ", ".join(f"{one.number} ({list_images(one.template)})" for one in revisions) or "none"
     limit = (workload.get("spec") or {}).get("revisionHistoryLimit", 10)
     return (
-        "%s has no revision %d; it has %s. Name one of these; spec.revisionHistoryLimit (%s) says how many are kept."
-        % (
-            wanted.name,
-            wanted.revision,
-            there,
-            limit,
-        )
+        f"{request.name} has no revision {request.revision}; it has {existing}. Specify one of these; "
+        f"spec.revisionHistoryLimit ({limit}) sets how many are kept."
     )
 
 
-def _no_container(wanted: Wanted, name: str, have: Mapping[str, str]) -> str:
+def _no_container(request: Request, name: str, have: Mapping[str, str]) -> str:
     near = difflib.get_close_matches(name, list(have), 1)
-    return "images.{}: {} has no container of this name; it has {}.{}".format(
-        name,
-        wanted.name,
-        ", ".join(have),
-        f" Did you mean {near[0]}?" if near else " Name one of these.",
-    )
+    hint = f"Did you mean {near[0]}?" if near else "Specify one of these."
+    return f"images.{name}: {request.name} has no container of this name; it has {', '.join(have)}. {hint}"

@@ -1,18 +1,18 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The revisions of a Deployment, StatefulSet or DaemonSet, read from the objects that its controller keeps: pure functions.
+"""The revisions of a Deployment, StatefulSet or DaemonSet, read from the objects in which its controller stores them: pure functions.
 
-A Deployment keeps its revisions as ReplicaSets
-(https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment), the two others as
-ControllerRevisions (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/).
+The revisions of a Deployment are ReplicaSets
+(https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment), those of the
+other two are ControllerRevisions (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/).
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from .._kube.objects import Object
@@ -21,15 +21,15 @@ from .._kube.objects import Object
 REVISION = "deployment.kubernetes.io/revision"
 FORMER_REVISIONS = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE = "kubernetes.io/change-cause"
-# Labels that a controller adds to the template that it keeps.
+# Labels that a controller adds to the stored template.
 HASHES = ("pod-template-hash", "controller-revision-hash", "pod-template-generation")
-# Our own note on a StatefulSet or DaemonSet: the number by which a revision was asked for, and its ControllerRevision.
-# Its controller gives the revision a new number and forgets the old one, which a second run of the same task still names.
+# Annotation of a StatefulSet or DaemonSet: the requested number of a restored revision, and its ControllerRevision.
+# The controller renumbers a restored revision, and a second run of the same task still refers to the old number.
 UNDONE_TO = "slipway.kube/undone-to"
 
 
 class Kind(NamedTuple):
-    """How the API names a kind that can be rolled, and what keeps its revisions; both are of C(apps/v1)."""
+    """The API names of a workload kind and of the kind that stores its revisions; both belong to C(apps/v1)."""
 
     plural: str
     keeper: str
@@ -44,16 +44,16 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Revision:
-    """One state of a workload's pod template that its controller still has.
+class WorkloadRevision:
+    """One version of a workload's pod template that its controller has stored.
 
-    :ivar number: as the controller counts them now.
-    :ivar name: the object that keeps it.
-    :ivar template: the pod template, without what the controller added.
-    :ivar cause: why it was made, from the annotation C(kubernetes.io/change-cause).
-    :ivar created: when the object that keeps it was made, as the API writes times.
-    :ivar former: numbers that it had before somebody went back to it.
-    :ivar current: whether this is the template that the workload has now.
+    :ivar number: its current revision number.
+    :ivar name: the object that stores it.
+    :ivar template: the pod template, without the additions of the controller.
+    :ivar cause: its change cause, from the annotation C(kubernetes.io/change-cause).
+    :ivar created: when the object that stores it was created, as an RFC 3339 time.
+    :ivar former: numbers that it had before rollbacks to it.
+    :ivar current: whether this is the workload's current template.
     """
 
     number: int
@@ -65,7 +65,7 @@ class Revision:
     current: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as the module returns it."""
+        """Return it as the module returns it."""
         return {
             "revision": self.number,
             "name": self.name,
@@ -78,37 +78,34 @@ class Revision:
 
 
 def images_of(template: Mapping[str, Any]) -> dict[str, str]:
-    """Give the image of every container of a pod template by the container's name, init containers first."""
+    """Return the image of every container of a pod template by the container's name, init containers first."""
     spec = template.get("spec") or {}
     containers = list(spec.get("initContainers") or []) + list(spec.get("containers") or [])
     return {container.get("name", ""): container.get("image", "") for container in containers}
 
 
-def revisions_of(workload: Mapping[str, Any], kept: Iterable[Mapping[str, Any]]) -> list[Revision]:
-    """Give the revisions of a workload, the oldest first.
+def revisions_of(workload: Mapping[str, Any], kept: Iterable[Mapping[str, Any]]) -> list[WorkloadRevision]:
+    """Return the revisions of a workload, oldest first.
 
     :param workload: the Deployment, StatefulSet or DaemonSet.
-    :param kept: ReplicaSets or ControllerRevisions of its namespace; those that it does not control are left out.
+    :param kept: ReplicaSets or ControllerRevisions of its namespace; those that it does not control are ignored.
     """
     uid = (workload.get("metadata") or {}).get("uid")
     wanted = _comparable((workload.get("spec") or {}).get("template") or {})
     found = [_read(one) for one in kept if uid and _controller(one) == uid]
     found = sorted((one for one in found if one.number), key=lambda one: one.number)
-    # Two revisions can have one template (a ReplicaSet of another hash algorithm): the newest of them is in use.
+    # Two revisions can have the same template (a ReplicaSet with another hash algorithm): the newest of them is in use.
     same = [one for one in found if _comparable(one.template) == wanted]
-    return [
-        Revision(one.number, one.name, one.template, one.cause, one.created, one.former, bool(same) and one is same[-1])
-        for one in found
-    ]
+    return [replace(one, current=bool(same) and one is same[-1]) for one in found]
 
 
-def current(revisions: Sequence[Revision]) -> Revision | None:
-    """Give the revision whose template the workload has, None where its controller has not kept it yet."""
+def current(revisions: Sequence[WorkloadRevision]) -> WorkloadRevision | None:
+    """Return the revision whose template the workload has; None if its controller has not stored it yet."""
     return next((one for one in revisions if one.current), None)
 
 
-def previous(revisions: Sequence[Revision]) -> Revision | None:
-    """Give the revision that an undo goes back to when it is not told one: the one made before the current one."""
+def previous(revisions: Sequence[WorkloadRevision]) -> WorkloadRevision | None:
+    """Return the default target of an undo: the revision before the current one."""
     before = [one for one in revisions if not one.current]
     now = current(revisions)
     if now is not None:
@@ -116,8 +113,8 @@ def previous(revisions: Sequence[Revision]) -> Revision | None:
     return before[-1] if before else None
 
 
-def find(revisions: Sequence[Revision], number: int, workload: Mapping[str, Any]) -> Revision | None:
-    """Find a revision by a number that it has, or that it had before somebody went back to it."""
+def find(revisions: Sequence[WorkloadRevision], number: int, workload: Mapping[str, Any]) -> WorkloadRevision | None:
+    """Find a revision by its current number, or by a number that it had before a rollback to it."""
     for one in revisions:
         if one.number == number:
             return one
@@ -129,7 +126,7 @@ def find(revisions: Sequence[Revision], number: int, workload: Mapping[str, Any]
 
 
 def undone_to(workload: Mapping[str, Any]) -> dict[str, str]:
-    """Read our note of revisions that were gone back to: number, and name of the ControllerRevision."""
+    """Read the annotation with restored revisions: requested number, and name of the ControllerRevision."""
     try:
         noted = json.loads(((workload.get("metadata") or {}).get("annotations") or {}).get(UNDONE_TO) or "{}")
     except ValueError:
@@ -138,11 +135,11 @@ def undone_to(workload: Mapping[str, Any]) -> dict[str, str]:
 
 
 def same_template(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two pod templates mean the same pods."""
+    """Return whether two pod templates are equivalent."""
     return _comparable(one) == _comparable(other)
 
 
-def _read(kept: Mapping[str, Any]) -> Revision:
+def _read(kept: Mapping[str, Any]) -> WorkloadRevision:
     metadata = kept.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
     if "revision" in kept:
@@ -153,7 +150,7 @@ def _read(kept: Mapping[str, Any]) -> Revision:
         number = _number(annotations.get(REVISION))
         spec = kept.get("spec") or {}
         former = tuple(_number(text) for text in (annotations.get(FORMER_REVISIONS) or "").split(",") if text)
-    return Revision(
+    return WorkloadRevision(
         number,
         metadata.get("name") or "",
         _bare(spec.get("template") or {}),
@@ -175,7 +172,7 @@ def _number(text: Any) -> int:
 
 
 def _bare(template: Mapping[str, Any]) -> Object:
-    """Take away what the controller added: its hash, and the word that makes its data a patch."""
+    """Remove what the controller added: its hash, and the directive that makes its data a patch."""
     bare = {key: copy.deepcopy(value) for key, value in template.items() if key != "$patch"}
     labels = (bare.get("metadata") or {}).get("labels") or {}
     for label in HASHES:
@@ -184,7 +181,7 @@ def _bare(template: Mapping[str, Any]) -> Object:
 
 
 def _comparable(value: Any) -> Any:
-    """Leave out what one way of storing an object writes and another does not: nulls, and labels that are none."""
+    """Remove what only some serializations contain: nulls, and empty metadata."""
     if isinstance(value, dict):
         kept = {name: _comparable(part) for name, part in value.items()}
         return {

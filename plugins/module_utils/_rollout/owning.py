@@ -1,11 +1,11 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who owns what a rollout sets: pure functions.
+"""Ownership of the fields that a rollout sets: pure functions.
 
-The API server notes the manager of every field (https://kubernetes.io/docs/reference/using-api/server-side-apply/). What a
-rollout takes from the manager that applies manifests is given back to it, with the new value: its next apply sets what its
-manifests say, without a conflict, and takes away what they do not say.
+The API server records the manager of every field (https://kubernetes.io/docs/reference/using-api/server-side-apply/). Fields that a
+rollout takes from the manager that applies manifests are returned to it with the new value: its next apply sets what its
+manifests contain, without a conflict, and removes what they do not contain.
 """
 
 from __future__ import annotations
@@ -13,35 +13,28 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from .._release.field_migration import migration, subtract
-from .._release.ownership import MANAGER as APPLIER
+from .._release.fingerprint import owned_fields
 
 MANAGER = "slipway.kube.rollout"
-# What holds a workload as it is or only makes it begin again must outlive the next apply, so it stays with another manager.
-KEEPER = "slipway.kube.rollout.state"
+# Pausing, resuming and restarting must outlive the next apply, so these fields belong to another manager.
+STATE_MANAGER = "slipway.kube.rollout.state"
 KEPT = ("restart", "pause", "resume")
 
 
 def manager(action: str) -> str:
-    """Give the field manager under which an action is written."""
-    return KEEPER if action in KEPT else MANAGER
+    """Return the field manager of an action."""
+    return STATE_MANAGER if action in KEPT else MANAGER
 
 
-def give_back(action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the JSON patch that returns fields to the manager that applies manifests, empty where there is nothing to return.
+def return_fields(action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the JSON patch that returns fields to the manager that applies manifests, empty if there is nothing to return.
 
-    :param before: the workload before the change. :param after: as the server answered the change.
+    :param before: the workload before the change. :param after: the server's response to the change.
     """
-    had, has = _applied(before), _applied(after)
+    had, has = owned_fields(before), owned_fields(after)
     if action in KEPT or not had:
         return []
-    # A template that comes back as a whole is the applier's as a whole; else only what was taken from it.
+    # A restored template belongs to the applying manager as a whole; otherwise only the fields that were taken from it.
     if action != "undo" and not subtract(had, has):
         return []
     return migration(after, [MANAGER])
-
-
-def _applied(live: Mapping[str, Any]) -> dict[str, Any]:
-    for entry in (live.get("metadata") or {}).get("managedFields") or []:
-        if entry.get("manager") == APPLIER and entry.get("operation") == "Apply" and not entry.get("subresource"):
-            return entry.get("fieldsV1") or {}
-    return {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action on one Deployment, StatefulSet or DaemonSet: look, plan, change, wait, explain."""
+"""An action on one Deployment, StatefulSet or DaemonSet: read, plan, change, wait, explain."""
 
 from __future__ import annotations
 
@@ -16,28 +16,24 @@ from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, Resource, content_of, difference
 from .._kube.readiness import readiness, selector_query
-from .._release.manifest import explain as explain_refusal
-from .._release.stateful_set import free, in_the_way, waits_in_order
-from .changes import LOOKING, Change, RolloutError, Wanted, cautions, paused, plan
-from .history import KINDS, Revision, current, find, images_of, revisions_of
-from .owning import MANAGER, give_back, manager
+from .._release.stateful_set import blocking_pods, delete_blocking_pods, updates_in_order
+from .._release.waiting import wait_until_ready
+from .changes import READ_ONLY, Change, Request, RolloutError, is_paused, list_images, plan_change, warnings_for
+from .history import KINDS, WorkloadRevision, current, find, revisions_of
+from .owning import manager, return_fields
 
-# Seconds between two looks: short at first, longer with time, so that a long wait costs the server little.
-POLLS = (0.3, 2.0)
-# Seconds for which what is suspicious, such as a registry that does not answer, is waited for.
-GRACE = 60
-# How often a change is planned again because somebody else changed the object in between.
-ATTEMPTS = 6
-# Actions after which a pod of another revision can hold a StatefulSet up.
-FREEING = ("undo", "set_image", "restart")
-# Seconds in which a controller usually sees a change of its object.
-SEEN = 5
+GRACE = 60  # seconds for which a suspicious state, such as a registry that does not respond, may last
+ATTEMPTS = 6  # how often a change is planned because somebody else changed the object in the meantime
+# Actions after which a pod of another revision can block a StatefulSet.
+UNBLOCKING = ("undo", "set_image", "restart")
+OBSERVED = 5  # seconds in which a controller usually observes a change of its object
+POLL = 0.3
 
 
 class RolloutFailed(Exception):
-    """A rollout does not finish; the message is the story for a person.
+    """A rollout does not finish; the message explains why.
 
-    :ivar findings: what was found, as data.
+    :ivar findings: the findings of the diagnosis.
     """
 
     def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
@@ -46,8 +42,8 @@ class RolloutFailed(Exception):
 
 
 @dataclass
-class Answer:
-    """What became of an action; C(workload) is None where a dry run found none."""
+class Outcome:
+    """The outcome of an action; C(workload) is None if a dry run found none."""
 
     changed: bool = False
     what: str = ""
@@ -55,7 +51,7 @@ class Answer:
     warnings: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     workload: Object | None = None
-    revisions: list[Revision] = field(default_factory=list)
+    revisions: list[WorkloadRevision] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     ready: bool = False
     why: str = ""
@@ -64,39 +60,42 @@ class Answer:
 class Rollout:
     """One action on one workload."""
 
-    def __init__(self, client: Client, wanted: Wanted, dry_run: bool) -> None:
-        """Prepare; nothing is asked yet.
+    def __init__(self, client: Client, request: Request, dry_run: bool) -> None:
+        """Initialize; no request is sent yet.
 
-        :param dry_run: ask the server what would be, and change nothing.
+        :param dry_run: send the change as a dry run, and change nothing.
         """
         self.client = client
-        self.wanted = wanted
+        self.request = request
         self.dry_run = dry_run
-        self.kind = KINDS[wanted.name.kind]
-        self.answer = Answer()
+        self.kind = KINDS[request.name.kind]
+        self.outcome = Outcome()
 
-    def act(self) -> Answer:
-        """Do the action, without waiting for what follows from it.
+    def act(self) -> Outcome:
+        """Perform the action, without waiting for its effects.
 
-        :raises RolloutError: it cannot be done. :raises ApiError: the server refuses.
+        :raises RolloutError: the action is not possible. :raises ApiError: the server refuses it.
         """
+        name, action = self.request.name, self.request.action
         for attempt in range(ATTEMPTS):
-            workload = self._look()
+            workload = self._read()
             if workload is None:
-                self.answer.changed = self.wanted.action not in LOOKING
-                self.answer.what = "is not there yet"
-                self.answer.warnings.append(
-                    f"{self.wanted.name} is not there yet: a dry run cannot know what action {self.wanted.action} would do with it."
+                self.outcome.changed = action not in READ_ONLY
+                self.outcome.what = "does not exist yet"
+                self.outcome.warnings.append(
+                    f"{name} does not exist yet: a dry run cannot predict the effect of action {action}."
                 )
-                return self.answer
-            change = plan(
-                self.wanted, workload, self.answer.revisions, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            )
+                return self.outcome
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            change = plan_change(self.request, workload, self.outcome.revisions, now)
             if change is None:
-                return self._judge(workload)
+                self.outcome.what = "was inspected" if action in READ_ONLY else "is unchanged"
+                if action not in READ_ONLY:
+                    self.outcome.warnings += warnings_for(self.request, workload, [])
+                return self.outcome
             try:
                 self._send(change, workload)
-                return self.answer
+                return self.outcome
             except ApiError as error:
                 if error.status != 409 or attempt + 1 == ATTEMPTS:
                     raise
@@ -104,77 +103,70 @@ class Rollout:
         raise AssertionError("unreachable")
 
     def wait(self, deadline: float) -> None:
-        """Wait until the workload is as wanted and ready.
+        """Wait until the workload is up to date and ready.
 
-        :param deadline: time.monotonic() at which the time is over.
-        :raises RolloutFailed: the time is over, or waiting is of no use; the findings say why.
+        :param deadline: time.monotonic() at which to give up.
+        :raises RolloutFailed: the deadline has passed, or the workload cannot become ready; the findings explain why.
         """
         started = time.monotonic()
-        if self.answer.workload is not None and paused(self.answer.workload) and not self._is_ready():
-            raise RolloutFailed(
-                f"{self.wanted.name} is paused ({self.answer.why}), so its rollout never finishes. Let it go on with action resume."
-            )
-        watch = Watch(self.client, [self.wanted.name], self._path, GRACE)
-        pause = POLLS[0]
-        while True:
-            outlook = watch.look()
-            over = time.monotonic() >= deadline
-            # A pod that holds a StatefulSet up is no reason to give up before it is out of the way.
-            freed = self._free() if outlook.waiting else []
-            if outlook.waiting and not freed and (outlook.hopeless or over):
-                self._look()
-                self._fail(outlook, time.monotonic() - started)
-            if not outlook.waiting:
-                self.answer.findings = outlook.findings
-                self._look()
-                self.answer.ready, self.answer.why = True, ""
-                return
-            time.sleep(pause)
-            pause = min(pause * 1.2, POLLS[1])
+        if self.outcome.workload is not None and is_paused(self.outcome.workload):
+            self._read()
+            if not self.outcome.ready:
+                raise RolloutFailed(
+                    f"{self.request.name} is paused ({self.outcome.why}), so its rollout never finishes. Continue it with action resume."
+                )
+        watch = Watch(self.client, [self.request.name], self._path, GRACE)
+        # A pod that blocks a StatefulSet is deleted before the rollout counts as failed.
+        outlook = wait_until_ready(watch, deadline, lambda _outlook: bool(self._unblock()))
+        self._read()
+        if outlook.waiting:
+            self._fail(outlook, time.monotonic() - started)
+        self.outcome.findings = outlook.findings
+        self.outcome.ready, self.outcome.why = True, ""
 
     def settle(self) -> None:
-        """See what became of a change where nobody waits, and free a StatefulSet from pods that hold it up."""
-        if not self.answer.changed:
+        """Read the result of a change without waiting for the rollout, and unblock a StatefulSet."""
+        if not self.outcome.changed:
             return
-        live = self._look() or {}
-        if self.wanted.name.kind != "StatefulSet" or self.wanted.action not in FREEING:
+        live = self._read() or {}
+        if self.request.name.kind != "StatefulSet" or self.request.action not in UNBLOCKING:
             return
-        deadline = time.monotonic() + SEEN
+        deadline = time.monotonic() + OBSERVED
         while (live.get("status") or {}).get("observedGeneration") != (live.get("metadata") or {}).get("generation"):
             if time.monotonic() >= deadline:
                 break
-            time.sleep(POLLS[0])
-            live = self._look() or {}
-        self._free()
+            time.sleep(POLL)
+            live = self._read() or {}
+        self._unblock()
 
-    def look_for_faults(self) -> None:
-        """Find what is wrong with a workload that is not ready, where nobody waits and nothing was changed just now."""
-        if self.wanted.action == "status" and self.answer.workload is not None and not self.answer.ready:
-            self.answer.findings = explain_faults(self.client, [self.wanted.name])
+    def diagnose(self) -> None:
+        """Find the faults of a workload that is not ready, if the module neither waits for it nor has just changed it."""
+        if self.request.action == "status" and self.outcome.workload is not None and not self.outcome.ready:
+            self.outcome.findings = explain_faults(self.client, [self.request.name])
 
     def template(self) -> Object:
-        """Give the pod template of the revision that was asked for.
+        """Return the pod template of the requested revision.
 
         :raises RolloutError: there is no such revision.
         """
-        found = find(self.answer.revisions, self.wanted.revision, self.answer.workload or {})
+        found = find(self.outcome.revisions, self.request.revision, self.outcome.workload or {})
         if found is None:
-            there = ", ".join(str(one.number) for one in self.answer.revisions) or "none"
-            raise RolloutError(f"{self.wanted.name} has no revision {self.wanted.revision}; it has {there}.")
+            existing = ", ".join(str(one.number) for one in self.outcome.revisions) or "none"
+            raise RolloutError(f"{self.request.name} has no revision {self.request.revision}; it has {existing}.")
         return found.template
 
     def _path(self, name: Reference) -> str:
         return Resource(self.kind.plural, True).path(name)
 
     def _collection(self, plural: str) -> str:
-        return Resource(plural, True).collection(self.wanted.name.api_version, self.wanted.name.namespace)
+        return Resource(plural, True).collection(self.request.name.api_version, self.request.name.namespace)
 
-    def _look(self) -> Object | None:
+    def _read(self) -> Object | None:
         """Read the workload and its revisions.
 
-        :returns: the workload, None where a dry run finds none.
+        :returns: the workload, None if a dry run finds none.
         """
-        name = self.wanted.name
+        name = self.request.name
         workload = self.client.find(self._path(name))
         if workload is None:
             if self.dry_run:
@@ -182,40 +174,34 @@ class Rollout:
             raise RolloutError(self._missing())
         selector = selector_query(workload)
         kept = self.client.items(self._collection(self.kind.keeper), {"labelSelector": selector} if selector else None)
-        self.answer.workload = dict(workload, apiVersion=name.api_version, kind=name.kind)
-        self.answer.revisions = revisions_of(workload, kept)
-        self.answer.ready, self.answer.why = readiness(self.answer.workload)
-        return self.answer.workload
-
-    def _judge(self, workload: Object) -> Answer:
-        self.answer.what = "is looked at" if self.wanted.action in LOOKING else "is as wanted"
-        if self.wanted.action not in LOOKING:
-            self.answer.warnings += cautions(self.wanted, workload, [])
-        return self.answer
+        self.outcome.workload = dict(workload, apiVersion=name.api_version, kind=name.kind)
+        self.outcome.revisions = revisions_of(workload, kept)
+        self.outcome.ready, self.outcome.why = readiness(self.outcome.workload)
+        return self.outcome.workload
 
     def _send(self, change: Change, workload: Object) -> None:
-        name, path = self.wanted.name, self._path(self.wanted.name)
-        after = self.client.patch(path, change.content, change.patch, manager(self.wanted.action), self.dry_run)
+        name, path = self.request.name, self._path(self.request.name)
+        after = self.client.patch(path, change.content, change.patch, manager(self.request.action), self.dry_run)
         if not self.dry_run:
-            self._give_back(workload, after)
+            self._return_fields(workload, after)
         after = dict(after, apiVersion=name.api_version, kind=name.kind)
         before_content, after_content = content_of(workload), content_of(after)
-        self.answer.changed = before_content != after_content
-        self.answer.what = change.what
-        self.answer.diff = [difference(name, before_content, after_content)]
-        self.answer.warnings += cautions(self.wanted, workload, self._autoscalers())
-        self.answer.workload = after
-        self.answer.ready = False
+        self.outcome.changed = before_content != after_content
+        self.outcome.what = change.what
+        self.outcome.diff = [difference(name, before_content, after_content)]
+        self.outcome.warnings += warnings_for(self.request, workload, self._autoscalers())
+        self.outcome.workload = after
+        self.outcome.ready = False
 
-    def _give_back(self, before: Object, after: Object) -> None:
-        """Return fields to the manager that applies manifests; where that cannot be, its next apply says who has them."""
-        path = self._path(self.wanted.name)
+    def _return_fields(self, before: Object, after: Object) -> None:
+        """Return fields to the manager that applies manifests; if that fails, its next apply reports the conflict."""
+        path = self._path(self.request.name)
         for _attempt in range(ATTEMPTS):
-            content = give_back(self.wanted.action, before, after)
+            content = return_fields(self.request.action, before, after)
             if not content:
                 return
             try:
-                self.client.patch(path, content, "json", manager(self.wanted.action), False)
+                self.client.patch(path, content, "json", manager(self.request.action), False)
                 return
             except ApiError as error:
                 if error.status != 409:
@@ -223,83 +209,64 @@ class Rollout:
             after = self.client.find(path) or {}
 
     def _autoscalers(self) -> list[Object]:
-        """Autoscalers of the namespace; none where the user may not see them, for this is only a caution."""
-        if self.wanted.action != "scale":
+        """Return the autoscalers of the namespace; none if the user may not list them, as they only lead to a warning."""
+        if self.request.action != "scale":
             return []
         try:
             scalers = Resource("horizontalpodautoscalers", True)
-            return self.client.items(scalers.collection("autoscaling/v2", self.wanted.name.namespace))
+            return self.client.items(scalers.collection("autoscaling/v2", self.request.name.namespace))
         except ApiError:
             return []
 
-    def _is_ready(self) -> bool:
-        self._look()
-        return self.answer.ready
-
-    def _free(self) -> list[str]:
-        """Delete pods of another revision that hold a StatefulSet up for good.
+    def _unblock(self) -> list[str]:
+        """Delete pods of another revision that permanently block a StatefulSet.
 
         :returns: their names.
         """
-        if self.wanted.name.kind != "StatefulSet" or self.wanted.action not in FREEING:
+        if self.request.name.kind != "StatefulSet" or self.request.action not in UNBLOCKING:
             return []
-        freed = free(self.client, [self.wanted.name], self._path, back=self.wanted.action == "undo")
-        self.answer.replaced += freed
-        self.answer.changed = self.answer.changed or bool(freed)
-        return freed
+        back = self.request.action == "undo"
+        deleted = delete_blocking_pods(self.client, [self.request.name], self._path, back)
+        self.outcome.replaced += deleted
+        self.outcome.changed = self.outcome.changed or bool(deleted)
+        return deleted
 
     def _blocking(self) -> list[str]:
-        """Name the pods of another revision that hold a StatefulSet up."""
-        live = self.answer.workload or {}
+        """Name the pods of another revision that block a StatefulSet."""
+        live = self.outcome.workload or {}
         selector = selector_query(live)
-        if self.wanted.name.kind != "StatefulSet" or not selector or not waits_in_order(live):
+        if self.request.name.kind != "StatefulSet" or not selector or not updates_in_order(live):
             return []
-        place = Resource("pods", True).collection("v1", self.wanted.name.namespace)
-        pods = self.client.items(place, {"labelSelector": selector})
-        return [pod["metadata"]["name"] for pod in in_the_way(live, pods, back=False)]
+        collection = Resource("pods", True).collection("v1", self.request.name.namespace)
+        pods = self.client.items(collection, {"labelSelector": selector})
+        return [pod["metadata"]["name"] for pod in blocking_pods(live, pods, back=False)]
 
     def _fail(self, outlook: Outlook, seconds: float) -> None:
-        name = self.wanted.name
+        name = self.request.name
         findings = explain_faults(self.client, [name]) or outlook.findings
-        why = "; ".join(text for _name, text in outlook.waiting) or self.answer.why
-        now = current(self.answer.revisions)
-        head = "%s: %s %s after %d s: %s." % (
-            name,
-            f"revision {now.number}" if now else "its rollout",
-            "will not become ready, seen" if outlook.hopeless else "is not ready",
-            seconds,
-            why.rstrip("."),
-        )
-        lines = [head] + [line for finding in findings for line in finding.text()]
-        before = [one for one in self.answer.revisions if not one.current]
-        blocking = self._blocking()
-        if blocking:
+        why = "; ".join(text for _name, text in outlook.waiting) or self.outcome.why
+        now = current(self.outcome.revisions)
+        subject = f"revision {now.number}" if now else "its rollout"
+        verdict = "cannot become ready, detected" if outlook.hopeless else "is not ready"
+        lines = [f"{name}: {subject} {verdict} after {int(seconds)} s: {why.rstrip('.')}."]
+        lines += [line for finding in findings for line in finding.text()]
+        before = [one for one in self.outcome.revisions if not one.current]
+        for pod in self._blocking():
+            lines.append(f"Pod {pod} belongs to an older revision and blocks the StatefulSet until it is deleted.")
+            before = []
+        if before and self.request.action != "undo":
             lines.append(
-                "{} of a revision that is no longer wanted and holds the StatefulSet up until somebody deletes it.".format(
-                    " and ".join(f"Pod {one} is" for one in blocking)
-                )
-            )
-        elif before and self.wanted.action != "undo":
-            lines.append(
-                f"To go back: action undo (revision {before[-1].number}: {', '.join(images_of(before[-1].template).values())})."
+                f"To roll back, use action undo (revision {before[-1].number}: {list_images(before[-1].template)})."
             )
         raise RolloutFailed("\n".join(lines), findings)
 
     def _missing(self) -> str:
-        name = self.wanted.name
+        name = self.request.name
         try:
-            there = [one["metadata"]["name"] for one in self.client.items(self._collection(self.kind.plural))]
+            existing = [one["metadata"]["name"] for one in self.client.items(self._collection(self.kind.plural))]
         except ApiError:
-            there = []
-        near = difflib.get_close_matches(name.name, there, 1)
-        return "{} is not there. Namespace {} has {}.{}".format(
-            name,
-            name.namespace,
-            f"no {name.kind}" if not there else f"{', '.join(sorted(there)[:20])}",
-            f" Did you mean {near[0]}?" if near else " Correct kind, name or namespace, or deploy it first.",
-        )
-
-
-def explained(error: ApiError, name: Reference) -> str:
-    """Say why the server refused a request about a workload."""
-    return explain_refusal(error, name, MANAGER)
+            existing = []
+        near = difflib.get_close_matches(name.name, existing, 1)
+        has = ", ".join(sorted(existing)[:20]) or f"no {name.kind}"
+        hint = f"Did you mean {near[0]}?" if near else "Correct the kind, name or namespace, or deploy it first."
+        return f"{name} does not exist. Namespace {name.namespace} has {has}. {hint}"

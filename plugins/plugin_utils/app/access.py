@@ -23,14 +23,14 @@ def account_name(spec: Spec) -> str:
 def account_of(spec: Spec, configuration: Configuration) -> Object:
     """Return the fields of a pod for its ServiceAccount and pull secrets; by default the token is mounted only with RBAC rules."""
     token = (spec["service_account"] or {}).get("token")
-    made: Object = {
+    result: Object = {
         "serviceAccountName": account_name(spec),
         "automountServiceAccountToken": bool(spec["rbac"]) if token is None else token,
     }
     names = _pull_secrets(spec, configuration)
     if names:
-        made["imagePullSecrets"] = [{"name": name} for name in names]
-    return made
+        result["imagePullSecrets"] = [{"name": name} for name in names]
+    return result
 
 
 def objects(spec: Spec) -> list[Object]:
@@ -39,10 +39,10 @@ def objects(spec: Spec) -> list[Object]:
     account = spec["service_account"] or {"name": None, "create": None, "annotations": {}}
     if account["create"] or (account["create"] is None and not account["name"]):
         # Each pod decides about the token itself.
-        made = manifest(spec, "ServiceAccount", account_name(spec), automountServiceAccountToken=False)
+        result = manifest(spec, "ServiceAccount", account_name(spec), automountServiceAccountToken=False)
         if account["annotations"]:
-            made["metadata"]["annotations"] = {**spec["annotations"], **account["annotations"]}
-        found.append(made)
+            result["metadata"]["annotations"] = {**spec["annotations"], **account["annotations"]}
+        found.append(result)
     rbac = spec["rbac"]
     if not rbac:
         return found
@@ -67,14 +67,14 @@ def _role(spec: Spec, kind: str, name: str, rules: list[dict[str, Any]]) -> Obje
 
 
 def _rule(rule: dict[str, Any]) -> Object:
-    made: Object = {}
+    result: Object = {}
     if rule["resources"]:
-        made.update(apiGroups=rule["api_groups"], resources=rule["resources"])
+        result.update(apiGroups=rule["api_groups"], resources=rule["resources"])
     if rule["resource_names"]:
-        made["resourceNames"] = rule["resource_names"]
+        result["resourceNames"] = rule["resource_names"]
     if rule["non_resource_urls"]:
-        made["nonResourceURLs"] = rule["non_resource_urls"]
-    return {**made, "verbs": rule["verbs"]}
+        result["nonResourceURLs"] = rule["non_resource_urls"]
+    return {**result, "verbs": rule["verbs"]}
 
 
 def _binding(spec: Spec, kind: str, name: str, role_kind: str, role: str) -> Object:

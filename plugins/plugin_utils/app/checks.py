@@ -14,7 +14,7 @@ from ..hooks import sort
 from . import checks_pod
 from .fields import join, one_of, unknown_name
 from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL
-from .spec import APPLICATION, Spec, ports_of
+from .spec import APPLICATION, CRON_JOB_FIELDS, Spec, ports_of
 
 LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$")
 LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")
@@ -33,13 +33,6 @@ SUPPORTED_BY: dict[str, tuple[str, ...]] = {
     "job": JOBS,
     "schedule": ("CronJob",),
 }
-CRON_ONLY = (
-    "time_zone",
-    "concurrency_policy",
-    "starting_deadline_seconds",
-    "successful_jobs_history_limit",
-    "failed_jobs_history_limit",
-)
 STRATEGIES = {
     "Deployment": ("RollingUpdate", "Recreate"),
     "StatefulSet": ("RollingUpdate", "OnDelete"),
@@ -60,7 +53,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     spec: Spec = APPLICATION.read(dict(arguments), "", problems)
     if problems:
         # Problems that follow from an invalid value would only distract.
-        raise InputError(problems)
+        raise InputError(*problems)
     given = {name for name in arguments if arguments[name] is not None}
     problems += _kind(spec, given, arguments)
     problems += _metadata(spec)
@@ -74,7 +67,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += _access(spec)
     problems += _hooks(spec)
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     return spec
 
 
@@ -90,7 +83,7 @@ def _kind(spec: Spec, given: set[str], arguments: Mapping[str, Any]) -> Iterator
     if kind == "CronJob" and not spec["schedule"]:
         yield "schedule: is required for a CronJob, for example '*/5 * * * *'."
     if kind == "Job" and isinstance(arguments.get("job"), Mapping):
-        for name in CRON_ONLY:
+        for name in CRON_JOB_FIELDS:
             if arguments["job"].get(name) is not None:
                 yield f"job.{name}: is supported only by a CronJob."
     job = spec["job"]
@@ -252,7 +245,7 @@ def _network(spec: Spec) -> Iterator[str]:
         return
     if network["allow_from"] is None and network["allow_to"] is None:
         yield "network: requires allow_from or allow_to (an empty list denies all traffic)."
-    own = sorted({name for name, _port in ports_of(spec)})
+    ports = sorted({name for name, _port in ports_of(spec)})
     for direction in ("allow_from", "allow_to"):
         for index, peer in enumerate(network[direction] or []):
             where = f"network.{direction}[{index}]"
@@ -268,8 +261,8 @@ def _network(spec: Spec) -> Iterator[str]:
                 yield f"{where}.except: requires cidr."
             for place, port in enumerate(peer["ports"]):
                 named = isinstance(port["port"], str)
-                if named and direction == "allow_from" and port["port"] not in own:
-                    yield unknown_name(f"{where}.ports[{place}]", "port", port["port"], own)
+                if named and direction == "allow_from" and port["port"] not in ports:
+                    yield unknown_name(f"{where}.ports[{place}]", "port", port["port"], ports)
                 if port["end_port"] and (named or port["end_port"] < port["port"]):
                     yield f"{where}.ports[{place}].end_port: requires a numeric port that is not greater."
 

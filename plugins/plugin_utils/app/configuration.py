@@ -27,7 +27,7 @@ LARGEST = 1024 * 1024
 
 
 def digest(content: Any, length: int = 10) -> str:
-    """Return a short hash of plain data, whatever the order of its keys."""
+    """Return a short hash of plain data that does not depend on the order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
@@ -92,10 +92,10 @@ class Configuration:
                 f"{path}: the content has {size // 1024} KiB; a {kind} holds at most {LARGEST // 1024} KiB. "
                 "Put large files into the image or a volume."
             )
-        made = manifest(self.spec, kind, name, **of_kind, **content, immutable=True)
-        made["metadata"]["annotations"] = {**self.spec["annotations"], VERSION_OF: family}
+        result = manifest(self.spec, kind, name, **of_kind, **content, immutable=True)
+        result["metadata"]["annotations"] = {**self.spec["annotations"], VERSION_OF: family}
         if not any(other["kind"] == kind and other["metadata"]["name"] == name for other in self.objects):
-            self.objects.append(made)
+            self.objects.append(result)
         return name
 
 

@@ -33,44 +33,44 @@ class Containers:
         self.configuration = configuration
         self.volumes: list[Object] = []
 
-    def make(self, name: str, own: Mapping[str, Any], path: str, family: str = "") -> Object:
+    def make(self, name: str, fields: Mapping[str, Any], path: str, family: str = "") -> Object:
         """Return a container.
 
-        :param own: its fields.
+        :param fields: its description.
         :param path: its path in the description, empty for the main container.
         :param family: the prefix of the names of its ConfigMaps and Secrets.
         """
         family = family or (f"{self.spec['name']}-{name}" if path else self.spec["name"])
-        container: Object = {"name": name, "image": own["image"] or self.spec["image"]}
-        container |= api_fields(own, "image_pull_policy", "command", "args", "working_dir")
-        env_from, env = self._environment(own, path, family)
-        ports = [_port(port_name, port) for port_name, port in (own.get("ports") or {}).items()]
+        container: Object = {"name": name, "image": fields["image"] or self.spec["image"]}
+        container |= api_fields(fields, "image_pull_policy", "command", "args", "working_dir")
+        env_from, env = self._environment(fields, path, family)
+        ports = [_port(port_name, port) for port_name, port in (fields.get("ports") or {}).items()]
         container |= api_fields(env_from=env_from or None, env=env or None, ports=ports or None)
-        container |= _probes(own)
-        if own["resources"]:
-            container["resources"] = {key: value for key, value in own["resources"].items() if value}
-        container |= api_fields(volume_mounts=self._mounts(own, path, family) or None)
-        container["securityContext"] = security_context(own["security"], self.spec["security"], main=not path)
+        container |= _probes(fields)
+        if fields["resources"]:
+            container["resources"] = {key: value for key, value in fields["resources"].items() if value}
+        container |= api_fields(volume_mounts=self._mounts(fields, path, family) or None)
+        container["securityContext"] = security_context(fields["security"], self.spec["security"], main=not path)
         return container
 
-    def _environment(self, own: Mapping[str, Any], path: str, family: str) -> tuple[list[Object], list[Object]]:
+    def _environment(self, fields: Mapping[str, Any], path: str, family: str) -> tuple[list[Object], list[Object]]:
         """Return C(envFrom) and C(env); literal values go into a ConfigMap, secret ones into a Secret."""
         env_from: list[Object] = []
-        for source in own["env_from"]:
+        for source in fields["env_from"]:
             kind, reference = self._reference(source)
             env_from.append({**api_fields(prefix=source["prefix"]), f"{kind}Ref": reference})
         env: list[Object] = []
         for field, kind in (("env", "ConfigMap"), ("secret_env", "Secret")):
             values: dict[str, bytes] = {}
-            for name, value in own[field].items():
+            for name, value in fields[field].items():
                 text = value["value"]
                 if text is not None and not (field == "env" and REFERENCE.search(text)):
                     values[name] = text.encode()
                 else:
                     env.append({"name": name, **self._variable(value)})
             if values:
-                made = self.configuration.add(kind, f"{family}-env", values, f"{path}.{field}".lstrip("."))
-                env_from.append({"configMapRef" if kind == "ConfigMap" else "secretRef": {"name": made}})
+                result = self.configuration.add(kind, f"{family}-env", values, f"{path}.{field}".lstrip("."))
+                env_from.append({"configMapRef" if kind == "ConfigMap" else "secretRef": {"name": result}})
         return env_from, env
 
     def _reference(self, source: Mapping[str, Any]) -> tuple[str, Object]:
@@ -89,23 +89,23 @@ class Containers:
         kind, reference = self._reference(value)
         return {"valueFrom": {f"{kind}KeyRef": {**reference, "key": value["key"]}}}
 
-    def _mounts(self, own: Mapping[str, Any], path: str, family: str) -> list[Object]:
+    def _mounts(self, fields: Mapping[str, Any], path: str, family: str) -> list[Object]:
         """Return the mounts of a container: the application's volumes, then each file by itself."""
         found: list[Object] = []
         for name, volume in self.spec["volumes"].items():
-            mount_path = (own.get("mounts") or {}).get(name) or (volume["path"] if not path else None)
+            mount_path = (fields.get("mounts") or {}).get(name) or (volume["path"] if not path else None)
             if mount_path:
                 options = api_fields(read_only=volume["read_only"] or None, sub_path=volume["sub_path"])
                 found.append({"name": name, "mountPath": mount_path, **options})
         for field, kind in (("config_files", "ConfigMap"), ("secret_files", "Secret")):
-            files = own[field]
+            files = fields[field]
             if not files:
                 continue
             keys = keys_of(files)
             data = {keys[place]: content_of(entry) for place, entry in files.items()}
-            made = self.configuration.add(kind, f"{family}-files", data, f"{path}.{field}".lstrip("."))
+            result = self.configuration.add(kind, f"{family}-files", data, f"{path}.{field}".lstrip("."))
             volume_name = f"{family.removeprefix(self.spec['name'])}-{field.replace('_', '-')}".lstrip("-")[:63]
-            source = {"configMap": {"name": made}} if kind == "ConfigMap" else {"secret": {"secretName": made}}
+            source = {"configMap": {"name": result}} if kind == "ConfigMap" else {"secret": {"secretName": result}}
             if not any(volume["name"] == volume_name for volume in self.volumes):
                 self.volumes.append({"name": volume_name, **source})
             # A mount for each file does not hide the other files of the image's folder.
@@ -116,16 +116,16 @@ class Containers:
 
 
 def _port(name: str, port: Mapping[str, Any]) -> Object:
-    made: Object = {"name": name, "containerPort": port["target_port"] or port["port"], "protocol": port["protocol"]}
-    return made | api_fields(port, "host_port")
+    result: Object = {"name": name, "containerPort": port["target_port"] or port["port"], "protocol": port["protocol"]}
+    return result | api_fields(port, "host_port")
 
 
-def _probes(own: Mapping[str, Any]) -> Object:
+def _probes(fields: Mapping[str, Any]) -> Object:
     """Return the probes and handlers. C(probe) stands for readiness and startup; liveness is never implied."""
-    made: Object = {}
-    common = own.get("probe") or None
+    result: Object = {}
+    common = fields.get("probe") or None
     for name, defaults in (("startup", STARTUP), ("readiness", READINESS), ("liveness", TIMEOUT)):
-        probe = own.get(name)
+        probe = fields.get(name)
         if probe:
             defaults = TIMEOUT
         elif probe is None and common and name != "liveness":
@@ -136,19 +136,19 @@ def _probes(own: Mapping[str, Any]) -> Object:
         if probe:
             given = {field: value for field, value in probe.items() if value is not None}
             numbers = {field: value for field, value in {**defaults, **given}.items() if field.endswith(NUMBERS)}
-            made[f"{name}Probe"] = _action(probe, own) | api_fields(numbers)
-    handlers = {event: _handler(own[event], own) for event in ("pre_stop", "post_start") if own.get(event)}
-    return made | api_fields(lifecycle=api_fields(handlers) or None)
+            result[f"{name}Probe"] = _action(probe, fields) | api_fields(numbers)
+    handlers = {event: _handler(fields[event], fields) for event in ("pre_stop", "post_start") if fields.get(event)}
+    return result | api_fields(lifecycle=api_fields(handlers) or None)
 
 
-def _handler(handler: Mapping[str, Any], own: Mapping[str, Any]) -> Object:
-    return {"sleep": {"seconds": handler["sleep"]}} if handler["sleep"] else _action(handler, own)
+def _handler(handler: Mapping[str, Any], fields: Mapping[str, Any]) -> Object:
+    return {"sleep": {"seconds": handler["sleep"]}} if handler["sleep"] else _action(handler, fields)
 
 
-def _action(probe: Mapping[str, Any], own: Mapping[str, Any]) -> Object:
+def _action(probe: Mapping[str, Any], fields: Mapping[str, Any]) -> Object:
     if probe["command"]:
         return {"exec": {"command": probe["command"]}}
-    ports = own.get("ports") or {}
+    ports = fields.get("ports") or {}
     port = probe["port"] if probe["port"] is not None else next(iter(ports))
     if probe["path"]:
         headers = [{"name": name, "value": value} for name, value in (probe.get("headers") or {}).items()]
@@ -160,29 +160,29 @@ def _action(probe: Mapping[str, Any], own: Mapping[str, Any]) -> Object:
     return {"grpc": api_fields(port=number, service=probe["grpc"] or None)}
 
 
-def security_context(own: Any, common: Mapping[str, Any], main: bool) -> Object:
+def security_context(fields: Any, common: Mapping[str, Any], main: bool) -> Object:
     """Return the C(securityContext) of a container: the restricted Pod Security Standard, except for what is opted out of.
 
-    :param own: the container's own fields, or None.
-    :param common: those of the application, which apply to the main container.
+    :param fields: C(security) of the container, or None.
+    :param common: C(security) of the application, which applies to the main container.
     """
-    fields = common if main else own or SECURITY.empty()
-    if fields["privileged"]:
+    applied = common if main else fields or SECURITY.empty()
+    if applied["privileged"]:
         return {"privileged": True}
-    made: Object = {"allowPrivilegeEscalation": fields["allow_privilege_escalation"]}
-    capabilities = {key: value for key, value in fields["capabilities"].items() if value}
+    result: Object = {"allowPrivilegeEscalation": applied["allow_privilege_escalation"]}
+    capabilities = {key: value for key, value in applied["capabilities"].items() if value}
     if any(name in capabilities.get("add", []) for name in ("SYS_ADMIN", "CAP_SYS_ADMIN")):
-        made["allowPrivilegeEscalation"] = True  # the API rejects CAP_SYS_ADMIN without it
-    made |= api_fields(capabilities=capabilities or None)
-    made |= api_fields(fields, "read_only_root_filesystem")
-    if own and not main:
-        made |= api_fields(own, "run_as_user", "run_as_group")
-        root = own["run_as_user"] == 0
-        if own["run_as_non_root"] is not None or root:
-            made["runAsNonRoot"] = bool(own["run_as_non_root"]) and not root
-        if own["seccomp"]:
-            made["seccompProfile"] = seccomp(own["seccomp"])
-    return made
+        result["allowPrivilegeEscalation"] = True  # the API rejects CAP_SYS_ADMIN without it
+    result |= api_fields(capabilities=capabilities or None)
+    result |= api_fields(applied, "read_only_root_filesystem")
+    if fields and not main:
+        result |= api_fields(fields, "run_as_user", "run_as_group")
+        root = fields["run_as_user"] == 0
+        if fields["run_as_non_root"] is not None or root:
+            result["runAsNonRoot"] = bool(fields["run_as_non_root"]) and not root
+        if fields["seccomp"]:
+            result["seccompProfile"] = seccomp(fields["seccomp"])
+    return result
 
 
 def seccomp(profile: str) -> Object:

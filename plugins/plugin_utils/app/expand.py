@@ -73,20 +73,20 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         problems += [f"manifests: {line}" for line in str(error).split("\n")]
     problems += _duplicates(objects, spec["namespace"])
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     needs = {need.what for need in capabilities.needs(objects + hooks["pre"] + hooks["post"])}
     return Expansion(objects, hooks, advice.warnings(spec), sorted(needs))
 
 
 def _hooks(spec: Spec, configuration: Configuration, account: Mapping[str, Any], phase: str) -> list[Object]:
-    made: list[Object] = []
+    result: list[Object] = []
     hooks = spec["hooks"][phase]
     for name in in_order(hooks):
         pod = hook_template(spec, configuration, account, name, f"hooks.{phase}.{name}", hooks[name])
         job = manifest(spec, "Job", f"{spec['name']}-{name}", spec=workloads.job_spec(hooks[name], pod))
         job["metadata"].setdefault("annotations", {})[HOOK] = phase
-        made.append(job)
-    return made
+        result.append(job)
+    return result
 
 
 def _override(patch: Mapping[str, Any], groups: list[list[Object]]) -> str:
@@ -120,13 +120,13 @@ def _override(patch: Mapping[str, Any], groups: list[list[Object]]) -> str:
     if changed and VERSION_OF in (target["metadata"].get("annotations") or {}):
         return f".{changed[0]}: the name of this {kind} contains a hash of its content. Change env, config_files or config_maps instead."
     try:
-        made = merge(target, body)
+        result = merge(target, body)
     except BadPatch as error:
         return f": {error}"
-    was, now = reference(target), reference(made)
+    was, now = reference(target), reference(result)
     if (was.api_version, was.kind, was.name) != (now.api_version, now.kind, now.name):
         return f": must not change apiVersion, kind and metadata.name of {was}."
-    group[index] = made
+    group[index] = result
     return ""
 
 

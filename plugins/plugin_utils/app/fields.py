@@ -23,7 +23,6 @@ Pattern = tuple[re.Pattern[str], str]  # and a noun phrase for what matches it
 
 TRUE = ("true", "yes", "on")
 FALSE = ("false", "no", "off")
-INT32_MAX = 2**31 - 1
 
 
 def join(path: str, name: str) -> str:
@@ -71,9 +70,22 @@ class Type:
     """What a field accepts."""
 
     ansible = "raw"  # the type of the option in a module's documentation
+    expected = ""  # a noun phrase for the accepted values
+    fallback: Any = None  # what an invalid value is replaced by, so that reading can continue
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         """Convert a value and append what is wrong with it to *problems*."""
+        try:
+            return self.convert(value)
+        except ValueError:
+            problems.append(f"{path}: must be {self.expected}, not {_shown(value)}.")
+            return copy.deepcopy(self.fallback)
+
+    def convert(self, value: Any) -> Any:
+        """Convert a value.
+
+        :raises ValueError: it is not valid.
+        """
         raise NotImplementedError
 
 
@@ -125,76 +137,74 @@ class String(Type):
         return value
 
 
-@dataclass
 class Integer(Type):
     """An integer between two bounds."""
 
-    least: int = 0
-    most: int = INT32_MAX
-    ansible = "int"
+    ansible, expected = "int", "an integer"
+
+    def __init__(self, least: int = 0, most: int = 2**31 - 1) -> None:
+        self.least, self.most, self.fallback = least, most, least
+
+    def convert(self, value: Any) -> int:
+        if isinstance(value, bool) or not re.match(r"^-?\d+$", str(value).strip()):
+            raise ValueError
+        return int(value)
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
-        if isinstance(value, str) and re.match(r"^-?\d+$", value.strip()):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            problems.append(f"{path}: must be an integer, not {_shown(value)}.")
-            return self.least
-        if not self.least <= value <= self.most:
-            bounds = f"at least {self.least}" if self.most == INT32_MAX else f"from {self.least} to {self.most}"
-            problems.append(f"{path}: must be {bounds}, not {value}.")
-            return self.least
-        return value
+        number = super().read(value, path, problems)
+        if self.least <= number <= self.most:
+            return number
+        bounds = f"at least {self.least}" if self.most == 2**31 - 1 else f"from {self.least} to {self.most}"
+        problems.append(f"{path}: must be {bounds}, not {number}.")
+        return self.least
 
 
 class Boolean(Type):
     """True or false."""
 
-    ansible = "bool"
+    ansible, expected, fallback = "bool", "true or false", False
 
-    def read(self, value: Any, path: str, problems: list[str]) -> Any:
+    def convert(self, value: Any) -> bool:
         if isinstance(value, str) and value.lower() in TRUE + FALSE:
             return value.lower() in TRUE
         if not isinstance(value, bool):
-            problems.append(f"{path}: must be true or false, not {_shown(value)}.")
-            return False
+            raise ValueError
         return value
 
 
 class Disabled(Type):
     """The value false, which disables a feature."""
 
-    def read(self, value: Any, path: str, problems: list[str]) -> Any:
-        if value is False or (isinstance(value, str) and value.lower() in FALSE):
-            return False
-        problems.append(f"{path}: must be false.")
-        return None
+    expected = "false"
+
+    def convert(self, value: Any) -> bool:
+        if value is not False and not (isinstance(value, str) and value.lower() in FALSE):
+            raise ValueError
+        return False
 
 
 class IntOrPercent(Type):
     """An integer or a percentage (C(IntOrString) of the API)."""
 
-    def read(self, value: Any, path: str, problems: list[str]) -> Any:
-        if isinstance(value, str) and re.match(r"^\d+$", value.strip()):
-            return int(value)
+    expected, fallback = "a number or a percentage such as 25%", 0
+
+    def convert(self, value: Any) -> int | str:
         if isinstance(value, str) and re.match(r"^\d+%$", value):
             return value
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            problems.append(f"{path}: must be a number or a percentage such as 25%, not {_shown(value)}.")
-            return 0
-        return value
+        if isinstance(value, bool) or not re.match(r"^\d+$", str(value).strip()):
+            raise ValueError
+        return int(value)
 
 
 class Quantity(Type):
     """A quantity of a resource, such as C(250m) of CPU or C(64Mi) of memory."""
 
-    ansible = "str"
+    ansible, expected, fallback = "str", "a quantity such as 250m, 64Mi or 10Gi", "0"
 
-    def read(self, value: Any, path: str, problems: list[str]) -> Any:
-        text = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or parse_quantity(text) is None or text.startswith("-"):
-            problems.append(f"{path}: must be a quantity such as 250m, 64Mi or 10Gi, not {_shown(value)}.")
-            return "0"
-        return text
+    def convert(self, value: Any) -> str:
+        if not isinstance(value, (int, float, str)) or parse_quantity(value) is None or str(value).startswith("-"):
+            raise ValueError
+        return str(value)
 
 
 @dataclass
@@ -268,7 +278,7 @@ class Structure(Type):
     :param fields: a field or its type by name.
     :param short: converts a shorter form into the mapping, or returns None for a value that is not one.
     :param shape: a noun phrase for the accepted values.
-    :param elsewhere: names that are used in other tools or places, with what to use instead.
+    :param instead_of: what to use, with the names that users of other tools may write (separated by spaces).
     """
 
     ansible = "dict"
@@ -278,10 +288,11 @@ class Structure(Type):
         fields: Mapping[str, Field | Type],
         short: Callable[[Any], dict[str, Any] | None] | None = None,
         shape: str = "",
-        elsewhere: Mapping[str, str] | None = None,
+        instead_of: Mapping[str, str] | None = None,
     ) -> None:
         self.fields = {name: one if isinstance(one, Field) else Field(one) for name, one in fields.items()}
-        self.short, self.shape, self.elsewhere = short, shape or "a mapping", elsewhere or {}
+        self.short, self.shape = short, shape or "a mapping"
+        self.instead = {other: name for name, others in (instead_of or {}).items() for other in others.split()}
 
     def read(self, value: Any, path: str, problems: list[str]) -> Any:
         mapping = value if isinstance(value, Mapping) else self.short(value) if self.short else None
@@ -303,7 +314,7 @@ class Structure(Type):
 
     def unknown(self, name: str, path: str) -> str:
         """Return the message for an unknown field, with the one that was most likely meant."""
-        instead = self.elsewhere.get(snake_case(name)) or self.elsewhere.get(name)
+        instead = self.instead.get(snake_case(name)) or self.instead.get(name)
         if instead:
             return f"{join(path, name)}: unknown field; use {instead} instead."
         near = nearest(name, list(self.fields))

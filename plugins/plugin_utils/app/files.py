@@ -30,16 +30,16 @@ def read_files(action: Any, task_vars: Mapping[str, Any], spec: Spec) -> None:
             if entry["src"] is not None:
                 file = find_one(action, entry["src"], "files")
                 if os.path.isdir(file):
-                    raise InputError([f"{file} is a folder. List its files one by one."])
+                    raise InputError(f"{file} is a folder. List its files one by one.")
                 entry["data"] = read_bytes(action, file)
             elif entry["template"] is not None:
                 file = find_one(action, entry["template"], "templates")
-                made = render(action, task_vars, file, read_text(action, file), {})
-                entry["data"] = (made if isinstance(made, str) else json.dumps(made)).encode()
+                result = render(action, task_vars, file, read_text(action, file), {})
+                entry["data"] = (result if isinstance(result, str) else json.dumps(result)).encode()
         except InputError as error:
             problems += [f"{path}: {problem}" for problem in error.problems]
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
 
 
 def _entries(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:

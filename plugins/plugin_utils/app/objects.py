@@ -15,19 +15,12 @@ NAME_LABEL = "app.kubernetes.io/name"
 MANAGER_LABEL = "app.kubernetes.io/managed-by"
 PART_LABEL = "slipway.kube/part"
 API_VERSIONS = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "Job": "batch/v1",
-    "CronJob": "batch/v1",
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet"), "apps/v1"),
+    **dict.fromkeys(("Job", "CronJob"), "batch/v1"),
+    **dict.fromkeys(("Ingress", "NetworkPolicy"), "networking.k8s.io/v1"),
+    **dict.fromkeys(("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"), "rbac.authorization.k8s.io/v1"),
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "PodDisruptionBudget": "policy/v1",
-    "Ingress": "networking.k8s.io/v1",
-    "NetworkPolicy": "networking.k8s.io/v1",
-    "Role": "rbac.authorization.k8s.io/v1",
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "ClusterRole": "rbac.authorization.k8s.io/v1",
-    "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
 }
 
 
@@ -59,10 +52,10 @@ def selector(spec: Spec) -> dict[str, str]:
 
 def metadata(spec: Spec, name: str = "") -> Object:
     """Return the metadata of an object of an application, named after it where no name is given."""
-    made: Object = {"name": name or spec["name"], "namespace": spec["namespace"], "labels": labels(spec)}
+    result: Object = {"name": name or spec["name"], "namespace": spec["namespace"], "labels": labels(spec)}
     if spec["annotations"]:
-        made["annotations"] = dict(spec["annotations"])
-    return made
+        result["annotations"] = dict(spec["annotations"])
+    return result
 
 
 def manifest(spec: Spec, kind: str, name: str = "", /, **content: Any) -> Object:

@@ -26,17 +26,17 @@ def template(spec: Spec, configuration: Configuration, account: Mapping[str, Any
     """
     containers = Containers(spec, configuration)
     pod: Object = dict(account)
-    init = [containers.make(name, own, f"init.{name}") for name, own in spec["init"].items()]
+    init = [containers.make(name, container, f"init.{name}") for name, container in spec["init"].items()]
     # A native sidecar starts before the application, ends after it and does not keep a Job from completing
     # (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
     sidecars = [
-        {**containers.make(name, own, f"sidecars.{name}"), "restartPolicy": "Always"}
-        for name, own in spec["sidecars"].items()
+        {**containers.make(name, container, f"sidecars.{name}"), "restartPolicy": "Always"}
+        for name, container in spec["sidecars"].items()
     ]
     if sidecars or init:
         pod["initContainers"] = sidecars + init
     pod["containers"] = [containers.make(spec["name"], spec, "")] + [
-        containers.make(name, own, f"containers.{name}") for name, own in spec["containers"].items()
+        containers.make(name, container, f"containers.{name}") for name, container in spec["containers"].items()
     ]
     volumes = _volumes(spec, configuration) + containers.volumes
     if volumes:
@@ -53,28 +53,28 @@ def hook_template(
     spec: Spec, configuration: Configuration, account: Mapping[str, Any], name: str, path: str, hook: Mapping[str, Any]
 ) -> Object:
     """Return the template of a hook's pod; what the hook leaves out is inherited from the main container."""
-    own: dict[str, Any] = dict(hook)
+    fields: dict[str, Any] = dict(hook)
     family = f"{spec['name']}-{name}"
     inheritable = ("env", "secret_env", "config_files", "secret_files")
     if hook["inherit"]:
         for field in inheritable:
-            own[field] = {**spec[field], **hook[field]}
+            fields[field] = {**spec[field], **hook[field]}
         for field, other in (("env", "secret_env"), ("secret_env", "env")):
             # A variable that the hook sets in one of the two replaces an inherited one in the other.
-            own[field] = {
-                key: value for key, value in own[field].items() if key not in hook[other] or key in hook[field]
+            fields[field] = {
+                key: value for key, value in fields[field].items() if key not in hook[other] or key in hook[field]
             }
-        own["env_from"] = spec["env_from"] + hook["env_from"]
-        own["working_dir"] = hook["working_dir"] or (spec["working_dir"] if not hook["image"] else None)
-        own["image_pull_policy"] = hook["image_pull_policy"] or spec["image_pull_policy"]
+        fields["env_from"] = spec["env_from"] + hook["env_from"]
+        fields["working_dir"] = hook["working_dir"] or (spec["working_dir"] if not hook["image"] else None)
+        fields["image_pull_policy"] = hook["image_pull_policy"] or spec["image_pull_policy"]
         if not any(hook[field] for field in inheritable):
             family = spec["name"]  # the application's own ConfigMaps and Secrets are used
     containers = Containers(spec, configuration)
-    container = containers.make(name, own, path, family)
+    container = containers.make(name, fields, path, family)
     if not hook["security"]:
         container["securityContext"] = security_context(None, spec["security"], main=True)
     pod: Object = {**account, "containers": [container]}
-    mounted = [volume for volume in _volumes(spec, configuration) if volume["name"] in (own.get("mounts") or {})]
+    mounted = [volume for volume in _volumes(spec, configuration) if volume["name"] in (fields.get("mounts") or {})]
     if mounted or containers.volumes:
         pod["volumes"] = mounted + containers.volumes
     pod["securityContext"] = _pod_security_context(spec["security"])
@@ -84,10 +84,10 @@ def hook_template(
 
 
 def _template_metadata(spec: Spec, part: str) -> Object:
-    made: Object = {"labels": {**spec["labels"], **spec["pod_labels"], NAME_LABEL: spec["name"], PART_LABEL: part}}
+    result: Object = {"labels": {**spec["labels"], **spec["pod_labels"], NAME_LABEL: spec["name"], PART_LABEL: part}}
     if spec["pod_annotations"] and part == "app":
-        made["annotations"] = dict(spec["pod_annotations"])
-    return made
+        result["annotations"] = dict(spec["pod_annotations"])
+    return result
 
 
 def _pod_security_context(security: Mapping[str, Any]) -> Object:
@@ -125,17 +125,17 @@ def _scheduling(spec: Spec, kind: str) -> Object:
 
 
 def _affinity(spec: Spec) -> Object:
-    made: Object = dict(spec["affinity"] or {})
+    result: Object = dict(spec["affinity"] or {})
     if spec["anti_affinity"]:
         term: Object = {"labelSelector": {"matchLabels": selector(spec)}, "topologyKey": HOSTNAME}
-        apart = dict(made.get("podAntiAffinity") or {})
+        apart = dict(result.get("podAntiAffinity") or {})
         if spec["anti_affinity"] == "preferred":
             field, entry = "preferredDuringSchedulingIgnoredDuringExecution", dict(weight=100, podAffinityTerm=term)
         else:
             field, entry = "requiredDuringSchedulingIgnoredDuringExecution", term
         apart[field] = list(apart.get(field) or []) + [entry]
-        made["podAntiAffinity"] = apart
-    return made
+        result["podAntiAffinity"] = apart
+    return result
 
 
 def _spread(spec: Spec, kind: str) -> list[Object]:
@@ -173,12 +173,12 @@ def claim_name(spec: Spec, volume: str) -> str:
 
 
 def _claim_spec(volume: Mapping[str, Any]) -> Object:
-    made: Object = {"accessModes": [volume["mode"]], "resources": {"requests": {"storage": volume["size"]}}}
+    result: Object = {"accessModes": [volume["mode"]], "resources": {"requests": {"storage": volume["size"]}}}
     if volume["class"] is not None:
-        made["storageClassName"] = volume["class"]
+        result["storageClassName"] = volume["class"]
     if volume["selector"]:
-        made["selector"] = {"matchLabels": dict(volume["selector"])}
-    return made | api_fields(volume, "volume_name")
+        result["selector"] = {"matchLabels": dict(volume["selector"])}
+    return result | api_fields(volume, "volume_name")
 
 
 def _volumes(spec: Spec, configuration: Configuration) -> list[Object]:

@@ -58,16 +58,16 @@ def _service(spec: Spec, service: Mapping[str, Any], serving: Mapping[str, Any])
         body["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": seconds}}
     ours = ("type", "name", "headless", "labels", "annotations", "session_affinity", "session_affinity_timeout_seconds")
     body |= api_fields({name: value for name, value in service.items() if name not in ours})
-    made = manifest(spec, "Service", service_name(spec), spec=body)
-    made["metadata"]["labels"] = {**service["labels"], **made["metadata"]["labels"]}
+    result = manifest(spec, "Service", service_name(spec), spec=body)
+    result["metadata"]["labels"] = {**service["labels"], **result["metadata"]["labels"]}
     if service["annotations"]:
-        made["metadata"]["annotations"] = {**spec["annotations"], **service["annotations"]}
-    return made
+        result["metadata"]["annotations"] = {**spec["annotations"], **service["annotations"]}
+    return result
 
 
 def _port(name: str, port: Mapping[str, Any], external: bool) -> Object:
-    made: Object = {"name": name, "port": port["port"], "targetPort": name, "protocol": port["protocol"]}
-    return made | api_fields(app_protocol=port["app_protocol"], node_port=port["node_port"] if external else None)
+    result: Object = {"name": name, "port": port["port"], "targetPort": name, "protocol": port["protocol"]}
+    return result | api_fields(app_protocol=port["app_protocol"], node_port=port["node_port"] if external else None)
 
 
 def ingress(spec: Spec) -> Object | None:
@@ -86,10 +86,10 @@ def ingress(spec: Spec) -> Object | None:
         for field in ("issuer", "cluster_issuer"):
             if tls[field]:
                 annotations[CERT_MANAGER + field.replace("_", "-")] = tls[field]
-    made = manifest(spec, "Ingress", spec=body)
+    result = manifest(spec, "Ingress", spec=body)
     if annotations:
-        made["metadata"]["annotations"] = annotations
-    return made
+        result["metadata"]["annotations"] = annotations
+    return result
 
 
 def _paths(spec: Spec, group: Mapping[str, Any]) -> list[Object]:
@@ -100,7 +100,7 @@ def _paths(spec: Spec, group: Mapping[str, Any]) -> list[Object]:
     for path, target in paths.items():
         port = target["port"]
         if port is None:
-            port = next(name for name, own in ports_of(spec) if own["service"])
+            port = next(name for name, one in ports_of(spec) if one["service"])
         reference = {"name": port} if isinstance(port, str) else {"number": port}
         found.append(
             {
@@ -145,32 +145,32 @@ def _dns() -> Object:
 
 
 def _rule(direction: str, peer: Mapping[str, Any], ports: Mapping[str, Any]) -> Object:
-    made: Object = {direction: [_peer(peer)]}
+    result: Object = {direction: [_peer(peer)]}
     if peer["ports"]:
-        made["ports"] = [_policy_port(port, ports) for port in peer["ports"]]
-    return made
+        result["ports"] = [_policy_port(port, ports) for port in peer["ports"]]
+    return result
 
 
 def _policy_port(port: Mapping[str, Any], ports: Mapping[str, Any]) -> Object:
-    own: dict[str, Any] = ports.get(port["port"]) or {}
+    named: dict[str, Any] = ports.get(port["port"]) or {}
     # A policy applies to the port of the pod, not to that of the Service.
-    number = own["target_port"] or own["port"] if own else port["port"]
-    made: Object = {"protocol": port["protocol"] or own.get("protocol") or "TCP", "port": number}
-    return made | api_fields(port, "end_port")
+    number = named["target_port"] or named["port"] if named else port["port"]
+    result: Object = {"protocol": port["protocol"] or named.get("protocol") or "TCP", "port": number}
+    return result | api_fields(port, "end_port")
 
 
 def _peer(peer: Mapping[str, Any]) -> Object:
     if peer["cidr"]:
         return {"ipBlock": {"cidr": peer["cidr"], **({"except": peer["except"]} if peer["except"] else {})}}
-    made: Object = {}
+    result: Object = {}
     namespace, labels = peer["namespace"], peer["namespace_labels"]
     if namespace is not None or labels is not None:
         selected = labels if labels is not None else {} if namespace == "*" else {NAMESPACE_LABEL: namespace}
-        made["namespaceSelector"] = {"matchLabels": selected} if selected else {}
+        result["namespaceSelector"] = {"matchLabels": selected} if selected else {}
     if peer["labels"] is not None:
-        made["podSelector"] = {"matchLabels": peer["labels"]} if peer["labels"] else {}
+        result["podSelector"] = {"matchLabels": peer["labels"]} if peer["labels"] else {}
     elif peer["app"] not in (None, "*"):
-        made["podSelector"] = {"matchLabels": {NAME_LABEL: peer["app"]}}
-    elif peer["app"] == "*" and not made:
-        made["podSelector"] = {}
-    return made
+        result["podSelector"] = {"matchLabels": {NAME_LABEL: peer["app"]}}
+    elif peer["app"] == "*" and not result:
+        result["podSelector"] = {}
+    return result

@@ -56,23 +56,24 @@ STRATEGY = Structure(
     short_for("type", str),
     "RollingUpdate, Recreate or OnDelete, or a mapping",
 )
+JOB_FIELDS: dict[str, Field | Type] = {
+    "completions": POSITIVE,
+    "parallelism": INTEGER,
+    "completion_mode": String(("NonIndexed", "Indexed")),
+    **each(INTEGER, "backoff_limit", "backoff_limit_per_index"),
+    "active_deadline_seconds": POSITIVE,
+    "ttl_seconds_after_finished": INTEGER,
+    "pod_failure_policy": MAPPING,
+    "suspend": BOOLEAN,
+}
+CRON_JOB_FIELDS: dict[str, Field | Type] = {
+    "time_zone": STRING,
+    "concurrency_policy": Field(String(("Forbid", "Allow", "Replace")), "Forbid"),
+    **each(INTEGER, "starting_deadline_seconds", "successful_jobs_history_limit", "failed_jobs_history_limit"),
+}
 JOB = Structure(
-    {
-        "completions": POSITIVE,
-        "parallelism": INTEGER,
-        "completion_mode": String(("NonIndexed", "Indexed")),
-        **each(INTEGER, "backoff_limit", "backoff_limit_per_index"),
-        "active_deadline_seconds": POSITIVE,
-        "ttl_seconds_after_finished": INTEGER,
-        "pod_failure_policy": MAPPING,
-        "suspend": BOOLEAN,
-        "restart_policy": Field(String(("Never", "OnFailure")), "Never"),
-        "time_zone": STRING,
-        "concurrency_policy": Field(String(("Forbid", "Allow", "Replace")), "Forbid"),
-        "starting_deadline_seconds": INTEGER,
-        **each(INTEGER, "successful_jobs_history_limit", "failed_jobs_history_limit"),
-    },
-    elsewhere={"schedule": "schedule of the application"},
+    {**JOB_FIELDS, "restart_policy": Field(String(("Never", "OnFailure")), "Never"), **CRON_JOB_FIELDS},
+    instead_of={"schedule of the application": "schedule"},
 )
 SCALING_POLICY = Structure(
     {
@@ -102,11 +103,11 @@ SCALING = Structure(
         "scale_down": Field(_scaling_rules(300), _scaling_rules(300).empty()),
         "scale_up": _scaling_rules(None),
     },
-    elsewhere={
-        "min_replicas": "min",
-        "max_replicas": "max",
-        "behavior": "scale_up and scale_down",
-        "target_cpu": "cpu",
+    instead_of={
+        "min": "min_replicas",
+        "max": "max_replicas",
+        "scale_up and scale_down": "behavior",
+        "cpu": "target_cpu",
     },
 )
 DISRUPTION_BUDGET = Structure(
@@ -153,7 +154,7 @@ INGRESS = Structure(
         "tls": TLS,
         "annotations": Field(LABELS, {}),
     },
-    elsewhere={"hosts": "host, which accepts a list", "ingress_class_name": "class", "tls_secret": "tls"},
+    instead_of={"host, which accepts a list": "hosts", "class": "ingress_class_name", "tls": "tls_secret"},
 )
 SERVICE = Structure(
     {
@@ -173,7 +174,7 @@ SERVICE = Structure(
     },
     short_for("type", str),
     "false, a type, or a mapping",
-    {"ports": "ports of the application", "node_port": "node_port of a port of the application"},
+    {"ports of the application": "ports", "node_port of a port of the application": "node_port"},
 )
 POLICY_PORT = Structure(
     {"port": Field(PORT_REFERENCE, required=True), "end_port": PORT_NUMBER, "protocol": PROTOCOL},
@@ -197,11 +198,11 @@ PEER = Structure(
     },
     _peer,
     "the name of an application, a CIDR block, or a mapping",
-    {"pod_selector": "labels", "namespace_selector": "namespace or namespace_labels", "ip_block": "cidr"},
+    {"labels": "pod_selector", "namespace or namespace_labels": "namespace_selector", "cidr": "ip_block"},
 )
 NETWORK = Structure(
     {**each(ListOf(PEER), "allow_from", "allow_to"), "dns": Field(BOOLEAN, True)},
-    elsewhere={"ingress": "allow_from", "egress": "allow_to"},
+    instead_of={"allow_from": "ingress", "allow_to": "egress"},
 )
 
 
@@ -311,33 +312,28 @@ APPLICATION = Structure(
         "overrides": OBJECTS,
         "manifests": OBJECTS,
     },
-    elsewhere={
+    instead_of={
         **MISSPELT,
-        "autoscaling": "scaling",
-        "hpa": "scaling",
-        "min_replicas": "scaling.min",
-        "max_replicas": "scaling.max",
-        "pdb": "disruption_budget",
-        "disruption": "disruption_budget",
-        "storage": "volumes",
-        "persistence": "volumes",
-        "pvc": "volumes",
-        "host": "ingress.host",
-        "hosts": "ingress.host",
-        "tls": "ingress.tls",
-        "node_port": "ports.NAME.node_port",
-        "session_affinity": "service.session_affinity",
-        "max_surge": "strategy.max_surge",
-        "max_unavailable": "strategy.max_unavailable",
-        "cron": "schedule",
-        "backoff_limit": "job.backoff_limit",
-        "init_containers": "init",
-        "image_pull_secrets": "pull_secrets",
-        "network_policy": "network",
-        "priority_class_name": "priority_class",
-        "topology_spread_constraints": "spread",
-        "allow_from": "network.allow_from",
-        "allow_to": "network.allow_to",
+        "scaling": "autoscaling hpa",
+        "scaling.min": "min_replicas",
+        "scaling.max": "max_replicas",
+        "disruption_budget": "pdb disruption",
+        "volumes": "storage persistence pvc",
+        "ingress.host": "host hosts",
+        "ingress.tls": "tls",
+        "ports.NAME.node_port": "node_port",
+        "service.session_affinity": "session_affinity",
+        "strategy.max_surge": "max_surge",
+        "strategy.max_unavailable": "max_unavailable",
+        "schedule": "cron",
+        "job.backoff_limit": "backoff_limit",
+        "init": "init_containers",
+        "pull_secrets": "image_pull_secrets",
+        "network": "network_policy",
+        "network.allow_from": "allow_from",
+        "network.allow_to": "allow_to",
+        "priority_class": "priority_class_name",
+        "spread": "topology_spread_constraints",
     },
 )
 FIELDS = APPLICATION.fields

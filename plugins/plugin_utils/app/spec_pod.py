@@ -61,11 +61,7 @@ VALUE = Structure(
     },
     short_for("value", str, int, float),
     "a value, or a mapping with config_map or secret and key, with field, or with resource",
-    {
-        "config": "config_map",
-        "name": "config_map or secret",
-        "value_from": "config_map, secret, field or resource",
-    },
+    {"config_map": "config", "config_map or secret": "name", "config_map, secret, field or resource": "value_from"},
 )
 ENV_FROM = Structure(
     {**each(OBJECT_NAME, "config_map", "secret"), "prefix": STRING, "optional": BOOLEAN},
@@ -75,7 +71,7 @@ FILE = Structure(
     {"content": ANY_STRING, **each(STRING, "src", "template"), "base64": String(empty=True)},
     short_for("content", str, int, float),
     "the content, or a mapping with content, src, template or base64",
-    {"path": "src", "file": "src"},
+    {"src": "path file"},
 )
 COMMAND, SCHEME = ListOf(NONEMPTY_OR_NUMBER, least=1), String(("HTTP", "HTTPS"))
 PROBE = Structure(
@@ -92,15 +88,15 @@ PROBE = Structure(
     },
     short_for("path", str),
     "a path such as /healthz, or a mapping",
-    {"http_get": "path and port", "tcp_socket": "tcp: true and port", "exec": "command"},
+    {"path and port": "http_get", "tcp: true and port": "tcp_socket", "command": "exec"},
 )
 HANDLER = Structure(
     {"command": COMMAND, "path": PATH, "port": PORT_REFERENCE, "scheme": SCHEME, "sleep": POSITIVE},
-    elsewhere={"exec": "command", "http_get": "path and port"},
+    instead_of={"command": "exec", "path and port": "http_get"},
 )
 RESOURCES = Structure(
     each(MapOf(Quantity()), "requests", "limits"),
-    elsewhere={name: f"requests.{name} and limits.{name}" for name in ("cpu", "memory")},
+    instead_of={f"requests.{name} and limits.{name}": name for name in ("cpu", "memory")},
 )
 PORT = Structure(
     {
@@ -113,7 +109,7 @@ PORT = Structure(
     },
     port_only,
     "a number, or a mapping with port and target_port",
-    {"container_port": "target_port"},
+    {"target_port": "container_port"},
 )
 SECURITY_FIELDS: dict[str, Field | Type] = {
     "run_as_non_root": BOOLEAN,
@@ -159,22 +155,20 @@ SERVING_FIELDS: dict[str, Field | Type] = {
 }
 OWN_FIELDS: dict[str, Field | Type] = {"security": SECURITY, "mounts": Field(MapOf(PATH), {})}
 MISSPELT = {
-    "environment": "env",
-    "envs": "env",
-    "secret_environment": "secret_env",
-    "volume_mounts": "mounts",
-    "security_context": "security",
-    "limits": "resources.limits",
-    "requests": "resources.requests",
-    "port": "ports, with a name: {http: 8080}",
-    "readiness_probe": "readiness",
-    "liveness_probe": "liveness",
-    "startup_probe": "startup",
-    "healthcheck": "probe",
-    "health_check": "probe",
+    "env": "environment envs",
+    "secret_env": "secret_environment",
+    "mounts": "volume_mounts",
+    "security": "security_context",
+    "resources.limits": "limits",
+    "resources.requests": "requests",
+    "ports, with a name: {http: 8080}": "port",
+    "readiness": "readiness_probe",
+    "liveness": "liveness_probe",
+    "startup": "startup_probe",
+    "probe": "healthcheck health_check",
 }
-INIT = Structure({**CONTAINER_FIELDS, **OWN_FIELDS}, elsewhere=MISSPELT)
-CONTAINER = Structure({**CONTAINER_FIELDS, **SERVING_FIELDS, **OWN_FIELDS}, elsewhere=MISSPELT)
+INIT = Structure({**CONTAINER_FIELDS, **OWN_FIELDS}, instead_of=MISSPELT)
+CONTAINER = Structure({**CONTAINER_FIELDS, **SERVING_FIELDS, **OWN_FIELDS}, instead_of=MISSPELT)
 HOOK = Structure(
     {
         **CONTAINER_FIELDS,
@@ -184,7 +178,7 @@ HOOK = Structure(
         "backoff_limit": Field(INTEGER, 2),
         "active_deadline_seconds": POSITIVE,
     },
-    elsewhere=MISSPELT,
+    instead_of=MISSPELT,
 )
 VOLUME = Structure(
     {
@@ -211,13 +205,10 @@ VOLUME = Structure(
         **each(OBJECT_NAME, "config_map", "secret"),
         "source": MAPPING,
     },
-    elsewhere={
-        "storage_class": "class",
-        "storage_class_name": "class",
-        "access_mode": "mode",
-        "access_modes": "mode",
-        "storage": "size",
-        "mount_path": "path",
-        "mount": "path",
+    instead_of={
+        "class": "storage_class storage_class_name",
+        "mode": "access_mode access_modes",
+        "size": "storage",
+        "path": "mount_path mount",
     },
 )

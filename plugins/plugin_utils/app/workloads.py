@@ -12,28 +12,10 @@ from ...module_utils._kube.objects import Object
 from .objects import api_fields, manifest, selector
 from .pod import claims, shared_claims
 from .serving import governing_name
-from .spec import Spec
+from .spec import CRON_JOB_FIELDS, JOB_FIELDS, Spec
 
 SURGE = "25%"
 CPU = 80  # percent of the requested CPU
-JOB_FIELDS = (
-    "completions",
-    "parallelism",
-    "completion_mode",
-    "backoff_limit",
-    "backoff_limit_per_index",
-    "active_deadline_seconds",
-    "ttl_seconds_after_finished",
-    "pod_failure_policy",
-    "suspend",
-)
-CRON_JOB_FIELDS = (
-    "time_zone",
-    "concurrency_policy",
-    "starting_deadline_seconds",
-    "successful_jobs_history_limit",
-    "failed_jobs_history_limit",
-)
 
 
 def workload(spec: Spec, template: Object, timeout: int, wait: bool) -> Object:
@@ -107,7 +89,7 @@ def _deployment_strategy(spec: Spec) -> Object:
 
 
 def _stateful_set(spec: Spec, template: Object) -> Object:
-    made: Object = {
+    result: Object = {
         **_replicas(spec),
         "serviceName": governing_name(spec),
         "selector": {"matchLabels": selector(spec)},
@@ -115,9 +97,9 @@ def _stateful_set(spec: Spec, template: Object) -> Object:
         **api_fields(spec, "pod_management_policy", "min_ready_seconds", "revision_history_limit"),
     }
     if not spec["keep_claims"]:
-        made["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Delete"}
-    made["template"] = template
-    return made | api_fields(volume_claim_templates=claims(spec, of_stateful_set=True) or None)
+        result["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Delete"}
+    result["template"] = template
+    return result | api_fields(volume_claim_templates=claims(spec, of_stateful_set=True) or None)
 
 
 def _update_strategy(spec: Spec) -> Object:

@@ -143,7 +143,7 @@ def check_version_change(cluster: Cluster) -> Iterator[Problem]:
                 host.name,
                 "The wanted version is newer than the one that runs; this run changes no node's version.",
                 f"{installed} runs, kube_version is {wanted}",
-                f"Set kube_version to {installed}, or upgrade on purpose with the playbook slipway.kube.upgrade.",
+                f"Set kube_version to {installed}. To upgrade the cluster, use kubeadm's own procedure (kubeadm upgrade), then set kube_version.",
             )
 
 

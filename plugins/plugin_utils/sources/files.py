@@ -29,7 +29,7 @@ def find(action: Any, task_vars: Mapping[str, Any], path: str, folder: str, endi
         found = _matching(action, task_vars, os.path.expanduser(path), folder)
         files = [one for one in found if os.path.isfile(one)]
         if not files:
-            raise InputError([f"{path}: no file matches this pattern."])
+            raise InputError(f"{path}: no file matches this pattern.")
         return files
     place = find_one(action, path, folder)
     if not os.path.isdir(place):
@@ -37,11 +37,11 @@ def find(action: Any, task_vars: Mapping[str, Any], path: str, folder: str, endi
     kustomization = next((name for name in KUSTOMIZATIONS if os.path.isfile(os.path.join(place, name))), None)
     if kustomization:
         raise InputError(
-            [f"{place}: the folder contains a {kustomization}. Use 'kustomize', or list the files one by one."]
+            f"{place}: the folder contains a {kustomization}. Use 'kustomize', or list the files one by one."
         )
     files = _below(place, endings)
     if not files:
-        raise InputError([f"{place}: the folder contains no file that ends in {', '.join(endings)}."])
+        raise InputError(f"{place}: the folder contains no file that ends in {', '.join(endings)}.")
     return files
 
 
@@ -54,7 +54,7 @@ def find_one(action: Any, path: str, folder: str) -> str:
         return str(action._find_needle(folder, os.path.expanduser(path)))
     except AnsibleError:
         raise InputError(
-            [f"{path}: no such file or folder beside the playbook or role, nor in its folder '{folder}'."]
+            f"{path}: no such file or folder beside the playbook or role, nor in its folder '{folder}'."
         ) from None
 
 
@@ -67,7 +67,7 @@ def read_bytes(action: Any, path: str) -> bytes:
         return bytes(action._loader._get_file_contents(path)[0])
     except (AnsibleError, OSError) as error:
         reason = " ".join(str(getattr(error, "message", None) or error).split())
-        raise InputError([f"{path}: the file cannot be read: {reason}"]) from None
+        raise InputError(f"{path}: the file cannot be read: {reason}") from None
 
 
 def read_text(action: Any, path: str) -> str:
@@ -78,7 +78,7 @@ def read_text(action: Any, path: str) -> str:
     try:
         return read_bytes(action, path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError([f"{path}: the file is not UTF-8 text (byte {error.start})."]) from None
+        raise InputError(f"{path}: the file is not UTF-8 text (byte {error.start}).") from None
 
 
 def _below(place: str, endings: Sequence[str]) -> list[str]:

@@ -33,32 +33,24 @@ class Sources:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass
 class Reader:
-    """Reads the sources of one task."""
+    """Reads the sources of one task.
 
-    def __init__(
-        self,
-        action: Any,
-        task_vars: Mapping[str, Any],
-        release: str,
-        namespace: str,
-        query_cluster: QueryCluster | None = None,
-    ) -> None:
-        """Keep what all sources need.
+    :param action: the action plugin: its templar, its search path and its vault secrets are used.
+    :param release: name of the release, which charts see.
+    :param namespace: namespace of the objects that do not name one.
+    :param query_cluster: gets a chart's capabilities from the cluster; without it, charts see helm's defaults.
+    """
 
-        :param action: the action plugin: its templar, its search path and its vault secrets are used.
-        :param release: name of the release, which charts see.
-        :param namespace: namespace of the objects that do not name one.
-        :param query_cluster: gets a chart's capabilities from the cluster; without it, charts see helm's defaults.
-        """
-        self.action = action
-        self.task_vars = task_vars
-        self.release = release
-        self.namespace = namespace
-        self.query_cluster = query_cluster
-        self.warnings: list[str] = []
-        self.found: list[Source] = []
-        self.problems: list[str] = []
+    action: Any
+    task_vars: Mapping[str, Any]
+    release: str
+    namespace: str
+    query_cluster: QueryCluster | None = None
+    warnings: list[str] = field(default_factory=list)
+    found: list[Source] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def read(self, options: Mapping[str, Any]) -> Sources:
         """Read all of them.
@@ -77,11 +69,11 @@ class Reader:
         if options.get("helm"):
             self._try(self._helm, options["helm"])
         if self.problems:
-            raise InputError(self.problems)
+            raise InputError(*self.problems)
         sources = list(unwrap_lists(self.found))
         problems = list(check(sources, self.namespace))
         if problems:
-            raise InputError(problems)
+            raise InputError(*problems)
         objects, hooks, warnings = separate_hooks(sources)
         return Sources(objects, hooks, self.warnings + warnings)
 
@@ -117,7 +109,7 @@ class Reader:
             if unknown or not entry.get("path") or not isinstance(entry.get("variables") or {}, Mapping):
                 extra = f"; unknown: {', '.join(unknown)}" if unknown else ""
                 raise InputError(
-                    [f"{where}: must be a path, or a mapping with 'path' and 'variables' (a mapping){extra}."]
+                    f"{where}: must be a path, or a mapping with 'path' and 'variables' (a mapping){extra}."
                 )
             entry, variables = entry["path"], dict(entry.get("variables") or {})
         for file in files.find(self.action, self.task_vars, str(entry), "templates", TEMPLATES):
@@ -134,7 +126,7 @@ class Reader:
     def _kustomize(self, path: str) -> None:
         folder = files.find_one(self.action, path, "files")
         if not os.path.isdir(folder):
-            raise InputError([f"{folder}: kustomize requires a folder with a kustomization.yaml."])
+            raise InputError(f"{folder}: kustomize requires a folder with a kustomization.yaml.")
         text = programs.kustomize(folder)
         for document in yaml_reader.read(text, shown(folder), "kustomize"):
             self._values(document.content, f"kustomize {shown(folder)}")
@@ -145,10 +137,7 @@ class Reader:
             try:
                 chart = files.find_one(self.action, chart, "files")
             except InputError as error:
-                raise InputError(
-                    f"helm.chart: {problem} A chart in a repository requires helm.repository."
-                    for problem in error.problems
-                ) from None
+                raise InputError(f"helm.chart: {error} A chart in a repository requires helm.repository.") from None
         values: dict[str, Any] = {}
         for path in options.get("values_files") or []:
             values = programs.merge_values(values, self._values_file(str(path)))
@@ -194,7 +183,7 @@ class Reader:
         if not documents:
             return {}
         if len(documents) > 1 or not isinstance(documents[0].content, dict):
-            raise InputError([f"{shown(place)}: a values file must contain one mapping."])
+            raise InputError(f"{shown(place)}: a values file must contain one mapping.")
         return documents[0].content
 
 

@@ -59,7 +59,7 @@ def render(action: Any, task_vars: Mapping[str, Any], path: str, text: str, vari
         return attempt(text)
     except Exception as error:  # a filter or a lookup can raise anything
         place, message = explain(error, text, attempt)
-        raise InputError([f"{path}, {place}: {message.rstrip('.')}."]) from None
+        raise InputError(f"{path}, {place}: {message.rstrip('.')}.") from None
 
 
 def _about(path: str) -> dict[str, Any]:

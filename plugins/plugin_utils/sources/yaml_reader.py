@@ -176,7 +176,7 @@ def read(text: str, origin: str, output_of: str = "") -> list[Document]:
     except RecursionError:
         problem(0, "the document is nested too deeply")
     if problems:
-        raise InputError(problems)
+        raise InputError(*problems)
     return documents
 
 

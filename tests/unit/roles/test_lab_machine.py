@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a container becomes a virtual machine: what cloud-init is told and how QEMU is called."""
+"""How a container runs a virtual machine: the input of cloud-init, and the QEMU command line."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_boot_loader_tells_its_architecture(program, sectors, architecture):
 def test_a_network_card_without_an_address_is_an_error(program, monkeypatch):
     monkeypatch.setattr(program, "run", lambda *command: [{"addr_info": [], "mtu": 1500}])
     with pytest.raises(ValueError):
-        program.hand_over_network()
+        program.bridge_network()
 
 
 @pytest.fixture
@@ -125,23 +125,25 @@ def base(program, tmp_path, monkeypatch):
 
 def test_a_disk_that_is_there_is_not_made_again(program, base):
     _disk, made = base
-    assert program.have_disk(20) == program.have_disk(20) == f"{program.STATE}/disk.qcow2"
+    assert program.ensure_disk(20) == program.ensure_disk(20) == f"{program.STATE}/disk.qcow2"
     ((*_words, size),) = made
     assert size == "20G"
 
 
 def test_a_copy_of_a_disk_that_was_replaced_is_not_started(program, base):
     disk, _made = base
-    program.have_disk(20)
+    program.ensure_disk(20)
     os.utime(disk, ns=(1, 1))
-    with pytest.raises(SystemExit, match=r"copy of \(/cache/disk\) has been replaced.*`lab_state: reset`"):
-        program.have_disk(20)
+    with pytest.raises(
+        SystemExit, match=r"base disk of this machine \(/cache/disk\) has been replaced.*`lab_state: reset`"
+    ):
+        program.ensure_disk(20)
 
 
 @pytest.mark.parametrize(
     ("size", "start", "said"),
     [
-        (4, b"\xfa", "it holds a disk of 5 GiB, and lab_vm_disk is 4: set that to 5 at least"),
+        (4, b"\xfa", "it contains a disk of 5 GiB, but lab_vm_disk is 4: set lab_vm_disk to at least 5"),
         (5, b"", "it has no boot loader for BIOS"),
         (5, b"\xfa", ""),
     ],
@@ -151,6 +153,6 @@ def test_an_image_must_fit_and_start(program, base, monkeypatch, tmp_path, size,
     monkeypatch.setattr(program, "copy", lambda *what: (tmp_path / "start").write_bytes(start.ljust(512, b"\0")))
     monkeypatch.setattr(program, "source", lambda: ("/image", {"format": "qcow2", "virtual-size": (5 << 30) - 1}))
     monkeypatch.setattr(program, "run", lambda *command: {"partitiontable": {}})
-    found = program.judge_image(size)
+    found = program.image_problem(size)
     assert said in found
     assert bool(found) == bool(said)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which cluster a host belongs to, as its files tell: kubeadm's, the kubelet's, and the record of this collection."""
+"""Cluster membership of a host, from the files of kubeadm, of the kubelet and of the record."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import ssl
 from typing import Any
 
 from ..._kube.x509 import ca_cert_hash
-from .packages import run
-from .system import Files
+from .files import Files, run
 
 ADMIN = "/etc/kubernetes/admin.conf"
 KUBELET = "/etc/kubernetes/kubelet.conf"
@@ -27,62 +26,50 @@ MANIFESTS = "/etc/kubernetes/manifests"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
 
-def parse_kubeconfig(text: str) -> dict[str, str]:
-    """``server``, ``ca`` (PEM text) and ``name`` of the first cluster in a kubeconfig that kubeadm or the kubelet wrote.
+def parse_clusters(text: str) -> list[dict[str, str]]:
+    """Return ``server``, ``ca`` (PEM text) and ``name`` of every cluster in a kubeconfig.
 
-    A managed host has no YAML reader; these files are machine-written with one key a line, or JSON.
+    A managed host need not have a YAML library. kubeadm, the kubelet and kubectl write these files as JSON or with one key in a line;
+    a file in another form has no clusters.
     """
     try:
-        cluster = json.loads(text)["clusters"][0]
-        server, data = cluster["cluster"].get("server", ""), cluster["cluster"].get("certificate-authority-data", "")
-        name = cluster.get("name", "")
-    except (ValueError, KeyError, IndexError, TypeError):
-        block = re.search(r"^clusters:\n((?:[ -].*\n?)+)", text, re.M)
+        found = [(one["cluster"], one.get("name", "")) for one in json.loads(text).get("clusters") or []]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        block = re.search(r"^clusters:\s*\n((?:[ -].*\n?)+)", text, re.M)
         lines = block.group(1) if block else ""
+        indent = len(lines) - len(lines.lstrip(" "))  # lists inside an entry are indented further
+        found = []
+        for entry in re.split(rf"^ {{{indent}}}- ", lines, flags=re.M)[1:]:
+            values = dict(re.findall(r"^[ -]*(server|certificate-authority-data):\s*[\"']?([^\s\"']+)", entry, re.M))
+            name = re.search(rf"^(?: {{{indent + 2}}})?name:\s*[\"']?([^\s\"']+)", entry, re.M)
+            found.append((values, name.group(1) if name else ""))
+    clusters = []
+    for values, name in found:
+        try:
+            authority = base64.b64decode(values.get("certificate-authority-data", "")).decode("ascii", "replace")
+        except (ValueError, binascii.Error):
+            authority = ""
+        clusters.append({"server": values.get("server", ""), "ca": authority, "name": name})
+    return clusters
 
-        def value(key: str) -> str:
-            match = re.search(r"^[ -]*" + key + r":\s*\"?([^\s\"]+)", lines, re.M)
-            return match.group(1) if match else ""
 
-        server, data, name = value("server"), value("certificate-authority-data"), value("name")
-    try:
-        authority = base64.b64decode(data).decode("ascii", "replace")
-    except (ValueError, binascii.Error):
-        authority = ""
-    # The kubelet names what it writes itself after its bootstrap: that says nothing about the cluster.
-    return {"server": server, "ca": authority, "name": "" if name == "default-cluster" else name}
+def parse_kubeconfig(text: str) -> dict[str, str]:
+    """Return ``server``, ``ca`` (PEM text) and ``name`` of the first cluster in a kubeconfig; empty values where there is none."""
+    first = next(iter(parse_clusters(text)), {"server": "", "ca": "", "name": ""})
+    # The kubelet writes this name after its bootstrap, whatever the name of the cluster is.
+    return dict(first, name="" if first["name"] == "default-cluster" else first["name"])
 
 
 def parse_authorities(text: str) -> list[dict[str, str]]:
-    """``server`` and ``ca_hash`` of every cluster in a kubeconfig; one that holds none in a form that is understood gives none."""
-    try:
-        config = json.loads(text)
-        pairs = [
-            (one["cluster"].get("server", ""), one["cluster"].get("certificate-authority-data", ""))
-            for one in config.get("clusters") or []
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        block = re.search(r"^clusters:\s*\n((?:[ -].*\n?)+)", text, re.M)
-        pairs = []
-        lines = block.group(1) if block else ""
-        indent = len(lines) - len(lines.lstrip(" "))  # lists inside an entry are indented more
-        for entry in re.split(r"^ {%d}- " % indent, lines, flags=re.M)[1:]:
-            values = dict(re.findall(r"^[ -]*(server|certificate-authority-data):\s*[\"']?([^\s\"']+)", entry, re.M))
-            pairs.append((values.get("server", ""), values.get("certificate-authority-data", "")))
-    found = []
-    for server, data in (pair for pair in pairs if pair[0]):
-        try:
-            pem = base64.b64decode(data).decode("ascii", "replace")
-        except (ValueError, binascii.Error):
-            pem = ""
-        found.append({"server": server, "ca_hash": ca_cert_hash(pem)})
-    return found
+    """Return ``server`` and ``ca_hash`` of every cluster in a kubeconfig."""
+    clusters = (one for one in parse_clusters(text) if one["server"])
+    return [{"server": one["server"], "ca_hash": ca_cert_hash(one["ca"])} for one in clusters]
 
 
-def look_at_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> dict[str, Any]:
-    """Key ``kubeconfigs`` of the module host_info: what the kubeconfig in each user's home leads to.
+def gather_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the key ``kubeconfigs`` of host_info: the clusters in the kubeconfig of each user's home.
 
-    :param homes: home by user; those of the host's list of users when None.
+    :param homes: home by user; None for all users of the host.
     """
     if homes is None:
         homes = {entry.pw_name: entry.pw_dir for entry in pwd.getpwall()}
@@ -95,27 +82,27 @@ def look_at_kubeconfigs(files: Files, homes: dict[str, str] | None = None) -> di
 
 
 def parse_image_version(manifest: str) -> str:
-    """Version in the tag of the first image of a static pod's manifest, without its ``v``."""
+    """Return the version in the tag of the first image of a static pod's manifest, without its ``v``."""
     match = re.search(r"^\s*image:\s*\"?\S+?:v?(\d+\.\d+\.\d+[^\s\"@]*)", manifest, re.M)
     return match.group(1) if match else ""
 
 
 def parse_secure_port(manifest: str) -> int:
-    """Port that kube-apiserver's manifest makes it listen on."""
+    """Return the port in the manifest of kube-apiserver, 6443 by default."""
     match = re.search(r"--secure-port=(\d+)", manifest)
     return int(match.group(1)) if match else 6443
 
 
 def package_upstream(version: str) -> str:
-    """Upstream's version of a package: ``1.36.3-1.1`` and ``0:1.36.3-1.el9`` are ``1.36.3``."""
+    """Return the upstream version of a package: ``1.36.3`` for ``1.36.3-1.1`` and ``0:1.36.3-1.el9``."""
     match = re.match(r"^(?:\d+:)?(\d+(?:\.\d+)*)", version)
     return match.group(1) if match else ""
 
 
 def parse_record(text: str) -> dict[str, Any]:
-    """Key ``record`` of the module host_info from the record's JSON (module_utils/host/record.py writes it).
+    """Return the key ``record`` of host_info from the text of the record, see :mod:`.._host.record`.
 
-    A record that cannot be understood is not ``readable``: then nothing may be changed.
+    It is not ``readable`` where the text is not valid; the host must not be changed then.
     """
     try:
         record = json.loads(text) if text.strip() else {}
@@ -127,15 +114,16 @@ def parse_record(text: str) -> dict[str, Any]:
 
 
 def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bool:
-    """Whether a server on this host's loopback says 200 (or, for a known CA, that one must log in first).
+    """Return whether a server on this host's loopback answers with status 200, or for a server with TLS also 401 or 403.
 
-    :param authority: PEM text of the CA that the server's certificate must come from; "" for plain HTTP.
+    :param authority: PEM text of the CA that signed the server's certificate; "" for plain HTTP.
+    :param timeout: in seconds.
     """
     connection: http.client.HTTPConnection
     try:
         if authority:
             context = ssl.create_default_context(cadata=authority)
-            context.check_hostname = False  # 127.0.0.1 is none of the API server's names; its CA is what counts
+            context.check_hostname = False  # 127.0.0.1 is not in the certificate of the API server
             connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
@@ -147,8 +135,8 @@ def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bo
     return status == 200 or bool(authority) and status in (401, 403)
 
 
-def look_at_cluster(files: Files, packages: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
-    """Key ``cluster`` of the module host_info.
+def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
+    """Return the key ``cluster`` of host_info.
 
     :param packages: installed versions by name.
     :param record: result of :func:`parse_record`.
@@ -168,10 +156,10 @@ def look_at_cluster(files: Files, packages: dict[str, str], record: dict[str, An
     elif member:
         role = "worker"
     healthy = False
-    if member and role == "control_plane":
-        healthy = answers(parse_secure_port(apiserver), "/livez", authority) if authority else False
-    elif member:
+    if member and role == "worker":
         healthy = answers(10248, "/healthz")
+    elif member and authority:
+        healthy = answers(parse_secure_port(apiserver), "/livez", authority)
     return {
         "member": member,
         "role": role,

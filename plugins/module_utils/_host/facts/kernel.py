@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host's kernel can do: built-in and loadable modules, features that a cluster needs, kernel parameters.
+"""Kernel of a host: built-in and loadable modules, features that a cluster needs, and kernel parameters.
 
-A kernel may have no loadable modules at all, or a container may not see them: so a feature is told from whichever evidence there
-is, in this order: it works already; it is loaded; the kernel's own configuration; the list of built-in modules; a module file.
+A kernel may have no loadable modules, and a container may not see them. Whether it has a feature therefore follows from the first
+available evidence: it is in use; its module is loaded; the kernel configuration; the list of built-in modules; a module file.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from __future__ import annotations
 import gzip
 import os
 import re
-import subprocess
 import zlib
 from typing import Any
 
-from .system import Files, parse_capabilities
+from .files import Files, run
+from .system import missing_capabilities
 
-# Feature = name of its module: the kernel configuration's option, and a path that shows that it works already.
 FEATURES = {
     "overlay": ("CONFIG_OVERLAY_FS", ""),
     "br_netfilter": ("CONFIG_BRIDGE_NETFILTER", "/proc/sys/net/bridge/bridge-nf-call-iptables"),
@@ -34,8 +33,8 @@ FEATURES = {
     "ip_vs_wrr": ("CONFIG_IP_VS_WRR", ""),
     "ip_vs_sh": ("CONFIG_IP_VS_SH", ""),
 }
+"""By name of the module: the option in the kernel configuration, and a path that exists while the feature is in use."""
 
-# What kubelet, kube-proxy and the role kernel set; a container often may not.
 SYSCTLS = (
     "kernel.panic",
     "kernel.panic_on_oops",
@@ -51,25 +50,26 @@ SYSCTLS = (
     "vm.panic_on_oom",
     "vm.swappiness",
 )
+"""Kernel parameters that the kubelet, kube-proxy and the role kernel set; they are often read-only in a container."""
 
 
 def module_name(path: str) -> str:
-    """Name of a module from its file: ``kernel/net/ipv4/ip-tables.ko.xz`` is ``ip_tables``."""
+    """Return the name of a module from its file: ``ip_tables`` for ``kernel/net/ipv4/ip-tables.ko.xz``."""
     return re.sub(r"\.ko(\.\w+)?$", "", path.rsplit("/", 1)[-1]).replace("-", "_")
 
 
 def parse_module_paths(text: str) -> set[str]:
-    """Names in modules.builtin (a path a line) or modules.dep (``path: dependencies``)."""
+    """Return the names in modules.builtin (one path in a line) or modules.dep (``path: dependencies``)."""
     return {module_name(line.split(":", 1)[0].strip()) for line in text.splitlines() if ".ko" in line}
 
 
 def parse_loaded(text: str) -> set[str]:
-    """Names in /proc/modules."""
+    """Return the names of the loaded modules, from /proc/modules."""
     return {line.split()[0] for line in text.splitlines() if line.strip()}
 
 
 def parse_config(text: str) -> dict[str, str]:
-    """Options of a kernel configuration: ``y``, ``m`` or, where it says "is not set", ``n``."""
+    """Return the options of a kernel configuration: ``y``, ``m``, or ``n`` for "is not set"."""
     options = {}
     for match in re.finditer(r"^(?:(CONFIG_\w+)=([ym])|# (CONFIG_\w+) is not set)$", text, re.M):
         options[match.group(1) or match.group(3)] = match.group(2) or "n"
@@ -77,32 +77,32 @@ def parse_config(text: str) -> dict[str, str]:
 
 
 def parse_filesystems(text: str) -> set[str]:
-    """Types of file system in /proc/filesystems."""
+    """Return the types of file systems in /proc/filesystems."""
     return {line.split()[-1] for line in text.splitlines() if line.strip()}
 
 
 def decide_feature(
     option: str, works: bool, loaded: bool, config: dict[str, str], builtin: bool, loadable: bool | None
 ) -> bool | None:
-    """Whether the kernel has a feature; None where nothing tells.
+    """Return whether the kernel has a feature; None without any evidence.
 
-    :param option: the kernel configuration's option.
-    :param works: it was seen to work.
-    :param loaded: its module is loaded, or built in with parameters (/sys/module).
-    :param config: the kernel's configuration, empty where it cannot be read.
-    :param builtin: modules.builtin lists it.
-    :param loadable: its module file can be loaded; None where the modules' folder cannot be seen.
+    :param option: option in the kernel configuration.
+    :param works: whether the feature is in use.
+    :param loaded: whether its module is loaded, or built in with parameters (/sys/module).
+    :param config: kernel configuration, empty where it cannot be read.
+    :param builtin: whether modules.builtin lists it.
+    :param loadable: whether its module file can be loaded; None where the folder of modules cannot be seen.
     """
     if works or loaded or builtin or config.get(option) == "y" or loadable:
         return True
-    # An option whose parent is off is not written at all, so a configuration without it says no.
+    # Options whose parent is off are not listed, so an option that is missing is off.
     if config and config.get(option, "n") == "n":
         return False
     return None if loadable is None and not config else False
 
 
 def read_config(files: Files, release: str) -> dict[str, str]:
-    """The running kernel's configuration from /proc/config.gz or /boot; {} where neither can be read."""
+    """Return the configuration of the running kernel from /proc/config.gz or /boot; {} where neither can be read."""
     packed = files.read_bytes("/proc/config.gz")
     if packed:
         try:
@@ -113,25 +113,18 @@ def read_config(files: Files, release: str) -> dict[str, str]:
 
 
 def nft_works() -> bool:
-    """Whether nft can list tables (it reads only); False where nft is not installed."""
-    try:
-        return subprocess.run(["nft", "list", "tables"], capture_output=True, timeout=5, check=False).returncode == 0
-    except (OSError, subprocess.SubprocessError):
-        return False
+    """Return whether nft can list tables; False where nft is not installed."""
+    return run(["sh", "-c", "nft list tables >/dev/null && echo yes"], timeout=5) == "yes\n"
 
 
 def read_only_sysctls(files: Files) -> list[str]:
-    """Parameters of SYSCTLS that are there and that root may not write (other network namespace, read-only mount)."""
-    names = []
-    for name in SYSCTLS:
-        path = files.path("/proc/sys/" + name.replace(".", "/"))
-        if os.path.exists(path) and not os.access(path, os.W_OK):
-            names.append(name)
-    return names
+    """Return the parameters of SYSCTLS that exist and that root cannot write (other network namespace, read-only mount)."""
+    paths = {name: files.path("/proc/sys/" + name.replace(".", "/")) for name in SYSCTLS}
+    return [name for name, path in paths.items() if os.path.exists(path) and not os.access(path, os.W_OK)]
 
 
-def look_at_kernel(files: Files) -> dict[str, Any]:
-    """Key ``kernel`` of the module host_info."""
+def gather_kernel(files: Files) -> dict[str, Any]:
+    """Return the key ``kernel`` of host_info."""
     release = os.uname().release
     directory = next((path for path in ("/lib/modules/", "/usr/lib/modules/") if files.exists(path + release)), "")
     dependencies = files.read(directory + release + "/modules.dep") if directory else ""
@@ -139,11 +132,9 @@ def look_at_kernel(files: Files) -> dict[str, Any]:
     listed = parse_module_paths(files.read(directory + release + "/modules.builtin")) if directory else set()
     loaded = parse_loaded(files.read("/proc/modules"))
     config = read_config(files, release)
-    last = files.read("/proc/sys/kernel/cap_last_cap").strip()
-    missing = parse_capabilities(files.read("/proc/self/status"), int(last) if last.isdigit() else 63)
     modules_loadable = (
         bool(available)
-        and "sys_module" not in missing
+        and "sys_module" not in missing_capabilities(files)
         and files.read("/proc/sys/kernel/modules_disabled").strip() != "1"
     )
     filesystems = parse_filesystems(files.read("/proc/filesystems"))
@@ -151,12 +142,12 @@ def look_at_kernel(files: Files) -> dict[str, Any]:
     builtin = set()
     for name, (option, path) in FEATURES.items():
         works = bool(path) and files.exists(path) or name in filesystems
-        there = name in loaded or files.exists("/sys/module/" + name)
+        in_sys = name in loaded or files.exists("/sys/module/" + name)
         loadable = (name in available and modules_loadable) if available else None
-        features[name] = decide_feature(option, works, there, config, name in listed, loadable)
+        features[name] = decide_feature(option, works, in_sys, config, name in listed, loadable)
         if name == "nf_tables" and features[name] is None:
             features[name] = nft_works() or None
-        if features[name] and name not in loaded and (name in listed or config.get(option) == "y" or works or there):
+        if features[name] and name not in loaded and (name in listed or config.get(option) == "y" or works or in_sys):
             builtin.add(name)
     return {
         "release": release,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a host is connected: addresses, default route, resolver, listening ports. It only looks."""
+"""Network of a host: addresses, default route, resolver and listening ports."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ import os
 import re
 import socket
 import struct
-import subprocess
 from typing import Any
 
-from .system import Files
+from .files import Files, run
 
-# Files in the form of resolv.conf(5) that name the real servers where /etc/resolv.conf points at a local stub.
 RESOLVER_PATHS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
+"""Files in the form of resolv.conf(5); the others name the real servers where /etc/resolv.conf points to a local stub."""
 
 SIOCGIFADDR = 0x8915
 SIOCGIFNETMASK = 0x891B
 
 
 def parse_ip_addresses(text: str) -> list[dict[str, Any]]:
-    """Addresses in the output of ``ip -json address``, loopback and link-local ones left out."""
+    """Return the addresses in the output of ``ip -json address``, without loopback and link-local ones."""
     try:
         links = json.loads(text or "[]")
     except ValueError:
@@ -52,38 +51,36 @@ def parse_ip_addresses(text: str) -> list[dict[str, Any]]:
 
 
 def parse_route_ipv4(text: str) -> tuple[str, str]:
-    """(interface, gateway) of the default route with the lowest metric in /proc/net/route; empty where there is none."""
-    best: tuple[int, str, str] | None = None
+    """Return (interface, gateway) of the default route with the lowest metric in /proc/net/route; empty texts without one."""
+    routes = []
     for line in text.splitlines()[1:]:
         words = line.split()
         if len(words) < 8 or words[1] != "00000000" or words[7] != "00000000" or not int(words[3], 16) & 1:
             continue
         gateway = socket.inet_ntoa(struct.pack("<L", int(words[2], 16)))
-        candidate = (int(words[6]), words[0], "" if gateway == "0.0.0.0" else gateway)
-        best = min(best, candidate) if best else candidate
-    return (best[1], best[2]) if best else ("", "")
+        routes.append((int(words[6]), words[0], "" if gateway == "0.0.0.0" else gateway))
+    return min(routes, default=(0, "", ""))[1:]
 
 
 def parse_route_ipv6(text: str) -> tuple[str, str]:
-    """(interface, gateway) of the default route with the lowest metric in /proc/net/ipv6_route; loopback ones left out."""
-    best: tuple[int, str, str] | None = None
+    """Return (interface, gateway) of the default route with the lowest metric in /proc/net/ipv6_route; empty texts without one."""
+    routes = []
     for line in text.splitlines():
         words = line.split()
         if len(words) < 10 or words[0] != "0" * 32 or words[1] != "00" or words[9] == "lo":
             continue
         gateway = str(ipaddress.IPv6Address(int(words[4], 16)))
-        candidate = (int(words[5], 16), words[9], "" if gateway == "::" else gateway)
-        best = min(best, candidate) if best else candidate
-    return (best[1], best[2]) if best else ("", "")
+        routes.append((int(words[5], 16), words[9], "" if gateway == "::" else gateway))
+    return min(routes, default=(0, "", ""))[1:]
 
 
 def parse_resolver(text: str) -> list[str]:
-    """Name servers of a resolv.conf(5), in order."""
+    """Return the name servers of a resolv.conf(5), in order."""
     return re.findall(r"^\s*nameserver[ \t]+(\S+)", text, re.M)
 
 
 def is_loopback(server: str) -> bool:
-    """Whether a name server's address is this host itself; a zone (``%eth0``) is ignored."""
+    """Return whether the address of a name server is the host itself; a zone (``%eth0``) is ignored."""
     try:
         address = ipaddress.ip_address(server.split("%")[0])
     except ValueError:
@@ -92,11 +89,11 @@ def is_loopback(server: str) -> bool:
 
 
 def describe_resolver(texts: dict[str, str]) -> dict[str, Any]:
-    """What pods would resolve with, and a file that is safe for them.
+    """Return the resolver of the host, and a file that pods can use.
 
-    A pod does not see the host's loopback: CoreDNS that forwards to it asks itself (its ``loop`` plugin then stops it).
+    A pod cannot reach the loopback address of the host: CoreDNS would forward queries to itself, and its ``loop`` plugin stops it.
 
-    :param texts: text by path, of RESOLVER_PATHS; "" where a file is not there.
+    :param texts: text by path, of RESOLVER_PATHS; "" where a file does not exist.
     """
     servers = {path: parse_resolver(text) for path, text in texts.items()}
     usable = [path for path, names in servers.items() if names and not any(is_loopback(name) for name in names)]
@@ -110,7 +107,7 @@ def describe_resolver(texts: dict[str, str]) -> dict[str, Any]:
 
 
 def parse_listening(text: str) -> dict[int, str]:
-    """Inode of the socket by port, for listening ones in /proc/net/tcp or tcp6."""
+    """Return the inodes of listening sockets by port, from /proc/net/tcp or tcp6."""
     ports = {}
     for line in text.splitlines()[1:]:
         words = line.split()
@@ -120,7 +117,7 @@ def parse_listening(text: str) -> dict[int, str]:
 
 
 def owners_of(inodes: set[str]) -> dict[str, str]:
-    """``process(pid)`` by socket inode; processes that went away meanwhile are skipped."""
+    """Return ``process(pid)`` by inode of the socket; processes that have ended meanwhile are skipped."""
     owners: dict[str, str] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -136,18 +133,18 @@ def owners_of(inodes: set[str]) -> dict[str, str]:
     return owners
 
 
-def look_at_ports(files: Files, asked: list[int]) -> dict[str, str]:
-    """Who listens, by port (text), among the asked TCP ports; "?" where the process cannot be seen."""
+def gather_ports(files: Files, wanted: list[int]) -> dict[str, str]:
+    """Return the listening process by port (text), for the given TCP ports; "?" where the process cannot be determined."""
     listening = {}
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         listening.update(parse_listening(files.read(path)))
-    inodes = {port: inode for port, inode in listening.items() if port in asked}
+    inodes = {port: inode for port, inode in listening.items() if port in wanted}
     owners = owners_of(set(inodes.values())) if inodes else {}
     return {str(port): owners.get(inode, "?") for port, inode in sorted(inodes.items())}
 
 
 def addresses_without_ip(files: Files) -> list[dict[str, Any]]:
-    """Primary IPv4 address of each interface by ioctl, for hosts that have no ``ip`` program."""
+    """Return the primary IPv4 address of each interface from ioctls, for hosts without the program ``ip``."""
     addresses = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         for _index, name in socket.if_nameindex():
@@ -174,18 +171,15 @@ def addresses_without_ip(files: Files) -> list[dict[str, Any]]:
 
 
 def choose_default(addresses: list[dict[str, Any]], interface: str, family: str) -> str:
-    """The first address of a family on an interface; "" where there is none."""
+    """Return the first address of a family on an interface, or ""."""
     matching = [a["address"] for a in addresses if a["interface"] == interface and a["family"] == family]
     return matching[0] if matching else ""
 
 
-def look_at_network(files: Files) -> dict[str, Any]:
-    """Key ``network`` of the module host_info; the default route decides ``default_address``, IPv4 before IPv6."""
-    try:
-        shown = subprocess.run(["ip", "-json", "address"], capture_output=True, timeout=5, check=False)
-        addresses = parse_ip_addresses(shown.stdout.decode("utf-8", "replace"))
-    except (OSError, subprocess.SubprocessError):
-        addresses = addresses_without_ip(files)
+def gather_network(files: Files) -> dict[str, Any]:
+    """Return the key ``network`` of host_info; ``default_address`` is on the default route, of IPv4 before IPv6."""
+    shown = run(["ip", "-json", "address"], timeout=5)
+    addresses = parse_ip_addresses(shown) if shown else addresses_without_ip(files)
     interface, gateway = parse_route_ipv4(files.read("/proc/net/route"))
     address = choose_default(addresses, interface, "ipv4")
     if not address:

@@ -2,17 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is installed on a host: packages, what holds them, units, firewalls. It only looks."""
+"""Software of a host: packages and their holds, units and firewalls."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import Any
 
-from .system import Files
+from .files import Files, run
 
-# Those that a cluster needs, and those that get in its way or serve as its container runtime already.
 PACKAGES = (
     "kubeadm",
     "kubelet",
@@ -43,6 +41,7 @@ PACKAGES = (
     "python3-dnf-plugin-versionlock",
     "container-selinux",
 )
+"""Packages that a node needs, and packages that conflict with it or provide another container runtime."""
 
 UNITS = (
     "kubelet.service",
@@ -65,13 +64,12 @@ UNITS = (
 
 
 def parse_dpkg_status(text: str, wanted: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
-    """Installed versions and held names out of /var/lib/dpkg/status.
+    """Return versions and holds from /var/lib/dpkg/status.
 
-    :returns: ({name: version} of the wanted ones that are installed, [names that are held]).
+    :returns: ({name: version} of the wanted packages that are installed, [names that are held]).
     """
     versions = {}
     held = []
-    # Only the stanzas of wanted packages are read: the file has thousands of lines.
     names = "|".join(re.escape(name) for name in wanted)
     for match in re.finditer(r"^Package: (" + names + r")\n((?:.+\n?)*)", text, re.M):
         name, stanza = match.groups()
@@ -87,7 +85,7 @@ def parse_dpkg_status(text: str, wanted: tuple[str, ...]) -> tuple[dict[str, str
 
 
 def parse_rpm(text: str) -> dict[str, str]:
-    """Versions by name out of ``rpm -q --queryformat '%{NAME} %{EVR}\\n'``; "(none):" is no epoch, other lines are ignored."""
+    """Return versions by name from ``rpm -q --queryformat '%{NAME} %{EVR}\\n'``; "(none):" stands for no epoch."""
     versions = {}
     for line in text.splitlines():
         words = line.split()
@@ -96,67 +94,64 @@ def parse_rpm(text: str) -> dict[str, str]:
     return versions
 
 
-def parse_versionlock(text: str, wanted: tuple[str, ...]) -> list[str]:
-    """Names that dnf's versionlock.list holds, among the wanted ones.
+def parse_locks(text: str) -> set[str]:
+    """Return the names in the list of dnf's versionlock.
 
-    An entry is NAME-EPOCH:VERSION-RELEASE.ARCH, with wild cards; a leading ``!`` excludes a version and holds nothing.
+    dnf 4 writes NAME-EPOCH:VERSION-RELEASE.ARCH with wildcards, where a leading "!" excludes a version and locks nothing; dnf 5 writes
+    TOML (name = "…").
     """
-    held = set()
+    found = set(re.findall(r'^\s*name\s*=\s*"([^"]+)"', text, re.M))
     for line in text.splitlines():
         entry = line.strip()
-        if not entry or entry[0] in "#!":
-            continue
-        match = re.match(r"^(.+?)-\d+:", entry) or re.match(r"^(.+?)-\d", entry)
-        if match and match.group(1) in wanted:
-            held.add(match.group(1))
-    return sorted(held)
+        match = re.match(r"([A-Za-z0-9][^\s:]*?)-(?:\d+|\*):", entry) or re.match(r"([A-Za-z0-9][^\s:]*?)-\d", entry)
+        if match:
+            found.add(match.group(1))
+    return found
+
+
+def parse_show(text: str) -> list[dict[str, str]]:
+    """Return the properties in the output of ``systemctl show``, one dictionary for each unit."""
+    return [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in text.strip("\n").split("\n\n")
+    ]
 
 
 def parse_units(text: str) -> dict[str, dict[str, Any]]:
-    """State by unit out of ``systemctl show --property Id,LoadState,ActiveState,UnitFileState``.
+    """Return ``active``, ``enabled`` and ``masked`` of each unit that exists, from ``systemctl show``.
 
-    :returns: ``active`` and ``enabled`` (also enabled-runtime, static and alias count as enabled: the unit starts when wanted)
-        for each unit that there is.
+    :param text: with the properties Id, LoadState, ActiveState and UnitFileState. The states static, alias and enabled-runtime count as
+        enabled: the unit starts when it is needed.
     """
-    units = {}
-    for block in re.split(r"\n\s*\n", text.strip()):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if fields.get("Id") and fields.get("LoadState") not in (None, "not-found"):
-            units[fields["Id"]] = {
-                "active": fields.get("ActiveState") in ("active", "activating", "reloading"),
-                "enabled": fields.get("UnitFileState") in ("enabled", "enabled-runtime", "static", "alias", "indirect"),
-                "masked": fields.get("LoadState") == "masked",
-            }
-    return units
+    return {
+        fields["Id"]: {
+            "active": fields.get("ActiveState") in ("active", "activating", "reloading"),
+            "enabled": fields.get("UnitFileState") in ("enabled", "enabled-runtime", "static", "alias", "indirect"),
+            "masked": fields.get("LoadState") == "masked",
+        }
+        for fields in parse_show(text)
+        if fields.get("Id") and fields.get("LoadState") not in (None, "not-found")
+    }
 
 
-def run(command: list[str], timeout: float = 60) -> str:
-    """Output of a program that only reads; "" where it is not there or does not answer in time."""
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", "replace")
-
-
-def look_at_packages(files: Files) -> dict[str, Any]:
-    """Keys ``packages`` and ``held`` of the module host_info."""
+def gather_packages(files: Files) -> dict[str, Any]:
+    """Return the keys ``packages`` and ``held`` of host_info."""
     status = files.read("/var/lib/dpkg/status", limit=64 * 1024 * 1024)
     if status:
         versions, held = parse_dpkg_status(status, PACKAGES)
         return {"packages": versions, "held": held}
     versions = parse_rpm(run(["rpm", "-q", "--queryformat", "%{NAME} %{EVR}\\n"] + list(PACKAGES)))
-    lock = files.read("/etc/dnf/plugins/versionlock.list")
-    return {"packages": versions, "held": parse_versionlock(lock, PACKAGES)}
+    locked = parse_locks(files.read("/etc/dnf/plugins/versionlock.list"))
+    return {"packages": versions, "held": sorted(locked.intersection(PACKAGES))}
 
 
-def look_at_units() -> dict[str, dict[str, Any]]:
-    """Key ``units`` of the module host_info; {} where there is no systemd."""
+def gather_units() -> dict[str, dict[str, Any]]:
+    """Return the key ``units`` of host_info; {} where systemd does not run."""
     properties = "Id,LoadState,ActiveState,UnitFileState"
     return parse_units(run(["systemctl", "show", "--property", properties] + list(UNITS)))
 
 
-def look_at_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, bool]:
-    """Key ``firewall`` of the module host_info: those that filter now."""
+def gather_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, bool]:
+    """Return the key ``firewall`` of host_info: which firewalls are active."""
     ufw = re.search(r"^\s*ENABLED\s*=\s*yes", files.read("/etc/ufw/ufw.conf"), re.M | re.I)
     return {"firewalld": units.get("firewalld.service", {}).get("active", False), "ufw": bool(ufw)}

@@ -2,20 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What machine a host is: system, resources, swap, control groups.
+"""System of a host: operating system, resources, swap and control groups.
 
-Every ``parse_*`` function is pure: text in, plain data out. ``Files`` is the only way to the disk, so that a test can hand in a folder.
+The ``parse_*`` functions are pure; files are read through :class:`.files.Files` only, so that a test can provide them.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import time
 from typing import Any
 
-# Go's names, as used in package and image names, for those of uname.
+from .files import Files
+
 ARCHITECTURES = {
     "x86_64": "amd64",
     "amd64": "amd64",
@@ -25,14 +25,15 @@ ARCHITECTURES = {
     "ppc64le": "ppc64le",
     "s390x": "s390x",
 }
+"""Go's names, which packages and images use, by the name that uname gives."""
 
-# include/uapi/linux/capability.h, by bit.
 CAPABILITIES = (
     "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service "
     "net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin "
     "sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override "
     "mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore"
 )
+"""Names by bit, from include/uapi/linux/capability.h."""
 
 DATA_DIRECTORIES = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")
 
@@ -45,49 +46,8 @@ SWAP_UNIT_DIRECTORIES = (
 )
 
 
-class Files:
-    """Reads below a root folder; what is not there, or may not be read, is empty and never an error.
-
-    :param root: folder that stands for ``/`` (a test's fixture tree).
-    """
-
-    def __init__(self, root: str = "/") -> None:
-        self.root = root
-
-    def path(self, path: str) -> str:
-        """The real path of an absolute path below the root."""
-        return path if self.root == "/" else os.path.join(self.root, path.lstrip("/"))
-
-    def read(self, path: str, limit: int = 16 * 1024 * 1024) -> str:
-        """Text of a file, at most ``limit`` bytes; undecodable bytes are replaced."""
-        return self.read_bytes(path, limit).decode("utf-8", "replace")
-
-    def read_bytes(self, path: str, limit: int = 16 * 1024 * 1024) -> bytes:
-        """Bytes of a file, at most ``limit``."""
-        try:
-            with open(self.path(path), "rb") as handle:
-                return handle.read(limit)
-        except OSError:
-            return b""
-
-    def exists(self, path: str) -> bool:
-        """Whether the path is there (links followed)."""
-        return os.path.exists(self.path(path))
-
-    def names(self, path: str) -> list[str]:
-        """Sorted names in a folder."""
-        try:
-            return sorted(os.listdir(self.path(path)))
-        except OSError:
-            return []
-
-    def glob(self, pattern: str) -> list[str]:
-        """Sorted real paths that match a pattern below the root."""
-        return sorted(glob.glob(self.path(pattern)))
-
-
 def parse_os_release(text: str) -> dict[str, str]:
-    """Fields of os-release(5), quotes and backslashes resolved."""
+    """Return the fields of os-release(5), without quotes and escapes."""
     fields = {}
     for line in text.splitlines():
         match = re.match(r"""^([A-Z][A-Z0-9_]*)=(?:"(.*)"|'(.*)'|(.*))$""", line.strip())
@@ -98,7 +58,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 
 def describe_os(fields: dict[str, str]) -> dict[str, Any]:
-    """The operating system and the family whose package manager it uses.
+    """Return the operating system and its family, which determines the package manager.
 
     :returns: ``id``, ``id_like``, ``version_id``, ``codename``, ``family`` (debian, rhel, other), ``name``.
     """
@@ -121,12 +81,12 @@ def describe_os(fields: dict[str, str]) -> dict[str, Any]:
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
-    """/proc/meminfo as whole MiB by name (MemTotal, SwapTotal ...)."""
+    """Return the values of /proc/meminfo in MiB, by name (MemTotal, SwapTotal, …)."""
     return {match.group(1): int(match.group(2)) // 1024 for match in re.finditer(r"^(\w+):\s+(\d+) kB", text, re.M)}
 
 
 def parse_swaps(text: str) -> list[dict[str, Any]]:
-    """Active swap areas of /proc/swaps; ``size_mb`` in MiB."""
+    """Return the active swap areas in /proc/swaps; ``size_mb`` is in MiB."""
     areas = []
     for line in text.splitlines()[1:]:
         words = line.split()
@@ -136,7 +96,7 @@ def parse_swaps(text: str) -> list[dict[str, Any]]:
 
 
 def parse_fstab_swap(text: str) -> list[str]:
-    """Lines of fstab(5) that would activate swap at boot, as they stand."""
+    """Return the lines of fstab(5) that activate swap at boot, unchanged."""
     lines = []
     for line in text.splitlines():
         words = line.split()
@@ -146,7 +106,7 @@ def parse_fstab_swap(text: str) -> list[str]:
 
 
 def parse_capabilities(status: str, last: int) -> list[str]:
-    """Names of the capabilities that the bounding set of /proc/PID/status lacks.
+    """Return the names of the capabilities that the bounding set in /proc/PID/status lacks.
 
     :param last: number of the kernel's last capability (/proc/sys/kernel/cap_last_cap).
     """
@@ -157,21 +117,26 @@ def parse_capabilities(status: str, last: int) -> list[str]:
     return [name for bit, name in enumerate(CAPABILITIES.split()) if bit <= last and not bits & (1 << bit)]
 
 
+def unescape(text: str) -> str:
+    """Return a path from /proc/mounts or fstab(5) without octal escapes (blank, tab, newline, backslash)."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), text)
+
+
 def parse_mounts(text: str) -> list[tuple[str, str, str]]:
-    """(device, mount point, file system type) for each line of /proc/mounts, escapes resolved."""
+    """Return (device, mount point, file system type) of each line of /proc/mounts."""
     mounts = []
     for line in text.splitlines():
-        words = [re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal.group(1), 8)), word) for word in line.split(" ")]
+        words = [unescape(word) for word in line.split(" ")]
         if len(words) >= 3:
             mounts.append((words[0], words[1], words[2]))
     return mounts
 
 
 def parse_cgroups(mounts: str, controllers_v2: str, cgroups: str) -> dict[str, Any]:
-    """Version of the control groups and the controllers that can be used.
+    """Return the version of the control groups and the usable controllers.
 
-    Version 2 only where the unified hierarchy is the root: that is what the kubelet asks for (failCgroupV1 of
-    KubeletConfiguration); a unified hierarchy mounted beside version 1 does not count.
+    The version is 2 only where the unified hierarchy is mounted as the root, which the kubelet requires (failCgroupV1 of
+    KubeletConfiguration); a unified hierarchy beside version 1 does not count.
 
     :param mounts: text of /proc/mounts.
     :param controllers_v2: text of /sys/fs/cgroup/cgroup.controllers.
@@ -191,11 +156,11 @@ def parse_cgroups(mounts: str, controllers_v2: str, cgroups: str) -> dict[str, A
 
 
 def parse_container(systemd: str, environ: str, docker_marker: bool) -> str:
-    """Kind of container that the host is, "" for a machine.
+    """Return the kind of container that the host is, "" for a machine.
 
     :param systemd: text of /run/systemd/container.
     :param environ: text of /proc/1/environ.
-    :param docker_marker: whether /.dockerenv is there.
+    :param docker_marker: whether /.dockerenv exists.
     """
     if systemd.strip():
         return systemd.strip()
@@ -206,7 +171,7 @@ def parse_container(systemd: str, environ: str, docker_marker: bool) -> str:
 
 
 def describe_disk(path: str, filesystem: str, statvfs: Any) -> dict[str, Any]:
-    """Space below a path as the kubelet counts it: available to others than root, as a share of the whole.
+    """Return the space below a path as the kubelet counts it: what users other than root can use, as a share of the total.
 
     Source: signals ``nodefs.available``, ``imagefs.available`` and ``*.inodesFree`` of "Node-pressure Eviction".
 
@@ -225,7 +190,7 @@ def describe_disk(path: str, filesystem: str, statvfs: Any) -> dict[str, Any]:
 
 
 def filesystem_of(path: str, mounts: list[tuple[str, str, str]]) -> str:
-    """Type of the file system that holds a path: the last mounted of the longest mount points above it."""
+    """Return the type of the file system that holds a path: the last one mounted on the longest mount point above it."""
     best, kind = -1, ""
     for _device, point, filesystem in mounts:
         prefix = point.rstrip("/") + "/"
@@ -234,21 +199,21 @@ def filesystem_of(path: str, mounts: list[tuple[str, str, str]]) -> str:
     return kind
 
 
-def look_at_disks(files: Files) -> list[dict[str, Any]]:
-    """Space for the data of kubelet, containerd and etcd, in the folder or its nearest parent that is there."""
+def gather_disks(files: Files) -> list[dict[str, Any]]:
+    """Return the space for the data of kubelet, containerd and etcd, in their folders or the nearest existing parents."""
     mounts = parse_mounts(files.read("/proc/mounts"))
     disks = []
     for path in DATA_DIRECTORIES:
-        there = path
-        while there != "/" and not files.exists(there):
-            there = os.path.dirname(there)
-        real = os.path.realpath(there) if files.root == "/" else there
-        disks.append(describe_disk(path, filesystem_of(real, mounts), os.statvfs(files.path(there))))
+        existing = path
+        while existing != "/" and not files.exists(existing):
+            existing = os.path.dirname(existing)
+        real = os.path.realpath(existing) if files.root == "/" else existing
+        disks.append(describe_disk(path, filesystem_of(real, mounts), os.statvfs(files.path(existing))))
     return disks
 
 
-def look_at_swap(files: Files) -> dict[str, Any]:
-    """Swap now (``active``) and what would bring it back at a boot (``fstab``, ``units``, ``zram``)."""
+def gather_swap(files: Files) -> dict[str, Any]:
+    """Return the active swap and what activates swap at boot (``fstab``, ``units``, ``zram``)."""
     units: set[str] = set()
     for directory in SWAP_UNIT_DIRECTORIES:
         units.update(name for name in files.names(directory) if name.endswith(".swap"))
@@ -270,24 +235,24 @@ def look_at_swap(files: Files) -> dict[str, Any]:
     }
 
 
-def look_at_selinux(files: Files) -> str:
-    """enforcing or permissive (running), disabled (configured so), absent (no SELinux on this system)."""
+def gather_selinux(files: Files) -> str:
+    """Return "enforcing" or "permissive" (active), "disabled" (by its configuration) or "absent" (not installed)."""
     enforce = files.read("/sys/fs/selinux/enforce").strip()
     if enforce:
         return "enforcing" if enforce == "1" else "permissive"
     return "disabled" if files.exists("/etc/selinux/config") else "absent"
 
 
-def look_at_capabilities(files: Files) -> dict[str, Any]:
-    """Capabilities that this host's processes can never have (a container with reduced rights)."""
+def missing_capabilities(files: Files) -> list[str]:
+    """Return the capabilities that no process of this host can have (a container with reduced privileges)."""
     last = files.read("/proc/sys/kernel/cap_last_cap").strip()
-    missing = parse_capabilities(files.read("/proc/self/status"), int(last) if last.isdigit() else 63)
-    return {"sys_resource": "sys_resource" not in missing, "missing": missing}
+    return parse_capabilities(files.read("/proc/self/status"), int(last) if last.isdigit() else 63)
 
 
-def look_at_system(files: Files) -> dict[str, Any]:
-    """Keys ``os`` to ``time`` of the module host_info that concern the machine itself."""
+def gather_system(files: Files) -> dict[str, Any]:
+    """Return the keys ``os`` to ``time`` of host_info that concern the machine itself."""
     uname = os.uname()
+    missing = missing_capabilities(files)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "os": describe_os(parse_os_release(files.read("/etc/os-release") or files.read("/usr/lib/os-release"))),
@@ -295,17 +260,17 @@ def look_at_system(files: Files) -> dict[str, Any]:
         "hostname": uname.nodename,
         "cpus": cpus,
         "memory_mb": parse_meminfo(files.read("/proc/meminfo")).get("MemTotal", 0),
-        "disks": look_at_disks(files),
+        "disks": gather_disks(files),
         "cgroup": parse_cgroups(
             files.read("/proc/mounts"), files.read("/sys/fs/cgroup/cgroup.controllers"), files.read("/proc/cgroups")
         ),
-        "capabilities": look_at_capabilities(files),
+        "capabilities": {"sys_resource": "sys_resource" not in missing, "missing": missing},
         "container": parse_container(
             files.read("/run/systemd/container"), files.read("/proc/1/environ"), files.exists("/.dockerenv")
         ),
         "init": files.read("/proc/1/comm").strip(),
-        "swap": look_at_swap(files),
-        "selinux": look_at_selinux(files),
+        "swap": gather_swap(files),
+        "selinux": gather_selinux(files),
         "machine_id": files.read("/etc/machine-id").strip(),
         "product_uuid": files.read("/sys/class/dmi/id/product_uuid").strip().lower(),
         "privileged": os.geteuid() == 0,

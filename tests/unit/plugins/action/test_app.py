@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action of the module app: arguments sorted, files read, what is handed to the release, what may be shown."""
+"""The action of the module app: it sorts arguments, reads files, passes objects to the release, and masks what it shows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Action(app.ActionModule):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run the action; what it would hand to the release is kept in C(sent)."""
+    """Return what runs the action; C(sent) is what it would pass to the release."""
 
     def act(**arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         action = Action(arguments, tmp_path)

@@ -15,8 +15,8 @@ from ansible_collections.slipway.kube.plugins.modules.release_info import OPTION
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"name": "../shop"}, "name: '../shop' is no name of a release. Use up to 53"),
-        ({"namespace": "shop/secrets?x="}, "namespace: 'shop/secrets?x=' is no name of a namespace. Use up to 63"),
+        ({"name": "../shop"}, "name: '../shop' is not a valid release name. Use up to 53"),
+        ({"namespace": "shop/secrets?x="}, "namespace: 'shop/secrets?x=' is not a valid namespace name. Use up to 63"),
     ],
 )
 def test_names_are_refused_before_a_cluster_is_asked(given: dict[str, Any], says: str) -> None:

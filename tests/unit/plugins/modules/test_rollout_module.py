@@ -17,9 +17,9 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.doc_fragments import auth
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
-from ansible_collections.slipway.kube.plugins.module_utils._rollout.changes import NEEDED, ONLY_FOR, Wanted
+from ansible_collections.slipway.kube.plugins.module_utils._rollout.changes import NEEDED, ONLY_FOR, Request
 from ansible_collections.slipway.kube.plugins.module_utils._rollout.report import result
-from ansible_collections.slipway.kube.plugins.module_utils._rollout.run import Answer
+from ansible_collections.slipway.kube.plugins.module_utils._rollout.run import Outcome
 from ansible_collections.slipway.kube.plugins.modules import rollout
 
 OWN = yaml.safe_load(rollout.DOCUMENTATION)["options"]
@@ -43,7 +43,7 @@ def test_rules_name_options_and_actions_that_there_are() -> None:
 
 def test_answers_are_documented() -> None:
     documented = yaml.safe_load(rollout.RETURN)
-    given = result(Wanted("status", Reference("apps/v1", "Deployment", "shop", "web")), Answer(), False, False)
+    given = result(Request("status", Reference("apps/v1", "Deployment", "shop", "web")), Outcome(), False, False)
     usual = {"changed", "diff", "warnings"}
     assert set(given) - usual | {"seconds", "requests", "template"} == set(documented)
     assert all({"description", "returned", "type"} <= set(one) for one in documented.values())

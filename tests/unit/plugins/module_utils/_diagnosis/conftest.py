@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import explain as explaining
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.finding import Finding
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.ranking import ranked
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.reading import SOURCES
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.rules import all_findings
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.sources import SOURCES
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.view import View
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 

@@ -164,7 +164,7 @@ def test_what_is_not_the_file_is_refused(item, message):
 
 def test_a_directory_is_made_and_its_mode_kept(host):
     item = {"path": "/a/certs.d", "state": "directory"}
-    assert host.make(item) == ["directory /a/certs.d made"]
+    assert host.make(item) == ["directory /a/certs.d created"]
     (host.root / "a/certs.d").chmod(0o700)
     assert host.make(item) == ["directory /a/certs.d given its mode and owner"]
     assert host.make(item) == []
@@ -215,7 +215,7 @@ def test_a_file_that_was_there_before_comes_back(host):
     (host.root / "certs.d/one").mkdir(parents=True)
     (host.root / "certs.d/one/hosts.toml").write_text("theirs\n")
     host.make(CERTS, ONE)
-    assert host.make(CERTS) == ["file /certs.d/one/hosts.toml put back as it was"]
+    assert host.make(CERTS) == ["file /certs.d/one/hosts.toml restored to its original content"]
     assert (host.root / "certs.d/one/hosts.toml").read_text() == "theirs\n"
     assert host.make(CERTS) == []
 

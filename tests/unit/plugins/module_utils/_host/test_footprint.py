@@ -15,7 +15,7 @@ def test_folders_sysctls_packages_and_the_network_are_kept_as_json(tmp_path, mon
     (tmp_path / "there/a").touch()
     monkeypatch.setattr(footprint, "proc_path", lambda name: str(tmp_path / name))
     (tmp_path / "vm.overcommit_memory").write_text("0\n")
-    seen = footprint.look_at_footprint(
+    seen = footprint.take_footprint(
         [str(tmp_path / "there"), str(tmp_path / "not")], ["vm.overcommit_memory", "vm.none"]
     )
     assert seen["folders"] == {str(tmp_path / "there"): ["a", "b"], str(tmp_path / "not"): None}

@@ -8,7 +8,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host import kernel_modules as module
-from ansible_collections.slipway.kube.plugins.module_utils._host.kernel_modules import decide, normal, plan_modules
+from ansible_collections.slipway.kube.plugins.module_utils._host.kernel_modules import (
+    module_state,
+    normalize,
+    plan_modules,
+)
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 
 KERNEL = {
@@ -23,26 +27,26 @@ KERNEL = {
 @pytest.mark.parametrize(
     ("name", "in_sys", "status"),
     [
-        ("overlay", False, "there"),
-        ("nf_tables", False, "there"),
+        ("overlay", False, "loaded"),
+        ("nf_tables", False, "loaded"),
         ("br_netfilter", False, "to load"),
-        ("br_netfilter", True, "there"),
+        ("br_netfilter", True, "loaded"),
         ("ip_vs", False, "missing"),
         ("vxlan", False, "to load"),
         ("never_heard_of", False, "to load"),
     ],
 )
 def test_where_a_module_stands(name, in_sys, status):
-    assert decide(name, KERNEL, in_sys) == status
+    assert module_state(name, KERNEL, in_sys) == status
 
 
 def test_names_are_written_as_the_kernel_does():
-    assert normal(" br-netfilter ") == "br_netfilter"
+    assert normalize(" br-netfilter ") == "br_netfilter"
 
 
 class Host:
     def __init__(self, root, monkeypatch, kernel=None, modprobe=0):
-        monkeypatch.setattr(module, "look_at_kernel", lambda files: kernel or KERNEL)
+        monkeypatch.setattr(module, "gather_kernel", lambda files: kernel or KERNEL)
         self.ran = []
         self.modprobe = modprobe
         self.system = System(str(root), self.run)

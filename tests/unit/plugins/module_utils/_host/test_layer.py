@@ -149,13 +149,13 @@ def listing(root):
 
 def test_a_check_run_changes_nothing_and_says_what_the_run_does(host):
     before = listing(host.root)
-    predicted = host.layer().run(check=True).as_result()
+    predicted = host.layer().run(check=True).as_dict()
     assert listing(host.root) == before
     assert {command[0] for command in host.ran} <= {"dpkg-query", "systemctl"}
     assert predicted["changes"] == SENTENCES
-    assert host.layer().run(check=False).as_result() == predicted
+    assert host.layer().run(check=False).as_dict() == predicted
     for check in (True, False):
-        again = host.layer().run(check).as_result()
+        again = host.layer().run(check).as_dict()
         assert again == {"changed": False, "changes": [], "diff": [], "restarted": [], "notes": []}
 
 
@@ -180,13 +180,13 @@ def test_what_was_there_is_in_the_record(host):
 
 def test_a_changed_file_restarts_its_unit(host):
     host.layer().run(check=False)
-    predicted = host.layer("two\n").run(check=True).as_result()
+    predicted = host.layer("two\n").run(check=True).as_dict()
     assert predicted["changes"] == [
         "file /etc/app/config.toml changed",
         "unit app.service restarted: /etc/app/config.toml changed since its start",
     ]
     assert predicted["restarted"] == ["app.service"]
-    assert host.layer("two\n").run(check=False).as_result() == predicted
+    assert host.layer("two\n").run(check=False).as_dict() == predicted
     assert not host.layer("two\n").run(check=False).steps
 
 
@@ -224,8 +224,8 @@ def test_an_end_between_file_and_restart_is_made_up_for(host):
         host.layer("two\n").run(check=False)
     host.end_at = None
     assert (host.root / "etc/app/config.toml").read_text() == "two\n"
-    assert host.layer("two\n").run(check=True).as_result()["restarted"] == ["app.service"]
-    assert host.layer("two\n").run(check=False).as_result()["restarted"] == ["app.service"]
+    assert host.layer("two\n").run(check=True).as_dict()["restarted"] == ["app.service"]
+    assert host.layer("two\n").run(check=False).as_dict()["restarted"] == ["app.service"]
     assert not host.layer("two\n").run(check=False).steps
 
 
@@ -239,7 +239,7 @@ def test_what_cannot_work_is_refused_before_anything_is_touched(host):
 def test_another_clusters_host_is_refused_before_anything_is_touched(host):
     host.layer().run(check=False)
     before = listing(host.root)
-    with pytest.raises(HostError, match="made ready for cluster 'kubernetes'"):
+    with pytest.raises(HostError, match="prepared for cluster 'kubernetes'"):
         host.layer("two\n", cluster="other").run(check=False)
     assert listing(host.root) == before
 

@@ -146,7 +146,7 @@ def test_a_right_package_asks_only_the_local_database(tmp_path):
         ("kubelet\t1.36.3-1.1\tii \n", "package kubelet held at 1.36.3-1.1", "1.36.3-1.1"),
         (
             "kubelet\t1.36.3-1.1\tiU \n",
-            "package kubelet put in order: 1.36.3-1.1 (half installed) -> 1.36.3 held",
+            "package kubelet repaired: 1.36.3-1.1 (half installed) -> 1.36.3 held",
             "1.36.3-1.1 (half installed)",
         ),
     ],

@@ -59,7 +59,7 @@ def test_another_clusters_host_is_refused(tmp_path):
     record = Record.load(str(tmp_path))
     assert record.mark("one")
     assert not record.mark("one")
-    with pytest.raises(HostError, match=r"made ready for cluster 'one', not for 'two'.*Evidence.*host\.json.*Reset it"):
+    with pytest.raises(HostError, match=r"prepared for cluster 'one', not for 'two'.*Evidence.*host\.json.*Reset it"):
         record.mark("two")
     assert record.cluster_name == "one"
 

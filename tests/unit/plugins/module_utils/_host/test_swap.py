@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.swap import (
-    decide_unit,
     disable_fstab,
     plan_swap,
     restore_fstab,
+    unit_action,
     unit_names,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
@@ -98,7 +98,7 @@ LOADED = {
     ],
 )
 def test_what_keeps_a_unit_from_bringing_swap_back(name, shown, action):
-    assert decide_unit(name, shown) == action
+    assert unit_action(name, shown) == action
 
 
 def test_the_service_of_each_zram_device_is_looked_at_too():
@@ -162,7 +162,7 @@ def test_swap_is_switched_off_now_and_for_good(tmp_path):
 def test_a_swap_that_does_not_fit_into_memory_is_explained(tmp_path):
     host = Host(tmp_path, swapoff=1)
     with pytest.raises(
-        HostError, match=r"/dev/sda2 cannot be switched off: Cannot allocate memory.*2047 MiB.*swap_state: kept"
+        HostError, match=r"/dev/sda2 cannot be turned off: Cannot allocate memory.*2047 MiB.*swap_state: kept"
     ):
         plan_swap(host.system, "absent", [])[-1].apply()
 

@@ -115,7 +115,7 @@ def test_what_systemctl_links_survives_a_power_cut(tmp_path, monkeypatch, verb, 
     (links / "multi-user.target.wants").mkdir(parents=True)
     written = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: written.append(os.readlink(f"/proc/self/fd/{descriptor}")))
-    System(str(tmp_path), lambda command, env: Result(0)).run("systemctl", verb, "kubelet.service")
+    System(str(tmp_path), lambda command, env: Result(0)).systemctl(verb, "kubelet.service")
     assert written == ([str(links), str(links / "multi-user.target.wants")] if lasting else [])
 
 

@@ -13,12 +13,12 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 from ansible_collections.slipway.kube.plugins.module_utils._host.units import (
     WantedUnit,
-    decide,
     newer_files,
     parse_show,
     plan_units,
     show_units,
     started_at,
+    unit_changes,
 )
 
 ACTIVE = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}
@@ -73,7 +73,7 @@ def test_only_files_changed_after_the_start_count():
     ],
 )
 def test_what_is_done_to_a_unit(wanted, have, newer, verbs):
-    assert [verb for verb, *_rest in decide(WantedUnit("x.service", **wanted), have, newer)] == verbs
+    assert [verb for verb, *_rest in unit_changes(WantedUnit("x.service", **wanted), have, newer)] == verbs
 
 
 class Host:

@@ -242,7 +242,7 @@ def test_no_module_shows_or_logs_what_is_secret_in_a_kubeconfig(
         **wrong,
     }
     given.update(
-        {"manifest": {"objects": []}, "release": {"payload": CANARY}, "rollout": {"action": "status"}}.get(name, {})
+        {"manifest": {"objects": []}, "release": {"_payload": CANARY}, "rollout": {"action": "status"}}.get(name, {})
     )
     given = {key: value for key, value in given.items() if name != "manifest" or key not in ("name", "kind")}
     given = {key: value for key, value in given.items() if name == "rollout" or key != "kind"}

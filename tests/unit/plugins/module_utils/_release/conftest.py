@@ -15,7 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.api import Clie
 from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import Credentials
 from ansible_collections.slipway.kube.plugins.module_utils._release.engine import Engine
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import Settings
-from ansible_collections.slipway.kube.plugins.module_utils._release.uninstall import Absence
+from ansible_collections.slipway.kube.plugins.module_utils._release.uninstall import Uninstall
 from harness.api_server import Server, serving
 
 
@@ -70,7 +70,7 @@ class Releases:
                 **options,
             }
         )
-        return Absence(self.client(), settings, check).run()
+        return Uninstall(self.client(), settings, check).run()
 
     def killed(self, at: int, objects: list[Any], **options: Any) -> bool:
         """A run whose process is killed at its n-th write. Says whether it came so far."""
@@ -89,7 +89,7 @@ class Releases:
         try:
             engine.run()
         except Died:
-            engine.work.lock._end.set()
+            engine.context.lock._end.set()
             for lease in [one for one in self.server.objects.values() if one.get("kind") == "Lease"]:
                 # The process that held it is gone, and its host with it.
                 lease["spec"]["renewTime"] = "2020-01-01T00:00:00.000000Z"

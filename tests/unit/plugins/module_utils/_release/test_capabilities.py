@@ -24,7 +24,7 @@ def named(name: str, annotations: dict[str, str] | None = None, **more: Any) -> 
 
 
 class Cluster:
-    """Answers as an API server does whose lists these are; what is not here is empty, or not there."""
+    """Outcomes as an API server does whose lists these are; what is not here is empty, or not there."""
 
     def __init__(self, lists: dict[str, list[dict[str, Any]]] | None = None, groups: tuple[str, ...] = ()) -> None:
         self.lists = lists or {}
@@ -75,40 +75,44 @@ LACKING = [
     (
         POLICY,
         Cluster({DAEMONSETS: [named("kube-flannel-ds"), named("kube-proxy")]}),
-        "NetworkPolicy shop/web: the pod network (DaemonSet kube-flannel-ds) enforces no NetworkPolicy",
+        "NetworkPolicy shop/web: the pod network (DaemonSet kube-flannel-ds) does not enforce NetworkPolicy",
     ),
     (
         BALANCED,
         Cluster({"/api/v1/nodes": [named("w1")]}),
-        "Service shop/web: nothing in this cluster gives addresses to Services of the type LoadBalancer",
+        "Service shop/web: no controller in this cluster assigns addresses to Services of type LoadBalancer",
     ),
     (
         SCALER,
         Cluster(),
-        "HorizontalPodAutoscaler shop/web: the cluster serves no metrics.k8s.io, so it cannot scale. Install metrics-server",
+        "HorizontalPodAutoscaler shop/web: the cluster does not serve metrics.k8s.io, so it cannot scale. Install metrics-server",
     ),
     (
         INGRESS,
         Cluster({INGRESS_CLASSES: [named("nginx")]}),
-        "Ingress shop/web: the cluster has no IngressClass traefik, so no controller serves it. Name one that is there (nginx), or install a controller.",
+        "Ingress shop/web: the cluster has no IngressClass traefik, so no controller serves it. Use an existing one (nginx), or install a controller.",
     ),
     (
         PLAIN_INGRESS,
         Cluster({INGRESS_CLASSES: [named("nginx")]}),
-        "Ingress shop/web names no class and the cluster has no default IngressClass",
+        "Ingress shop/web specifies no class and the cluster has no default IngressClass",
     ),
-    (ISSUED, Cluster({INGRESS_CLASSES: [named("traefik")]}), "Ingress shop/web: the cluster has no cert-manager"),
+    (
+        ISSUED,
+        Cluster({INGRESS_CLASSES: [named("traefik")]}),
+        "Ingress shop/web: cert-manager is not installed in the cluster",
+    ),
     (
         CLAIM,
         Cluster({CLASSES: [named("local-path")]}),
-        "PersistentVolumeClaim shop/web: the cluster has neither a StorageClass nor a PersistentVolume of the class manual.",
+        "PersistentVolumeClaim shop/web: the cluster has neither a StorageClass nor a PersistentVolume of class manual.",
     ),
     (
         PLAIN_CLAIM,
         Cluster(),
-        "PersistentVolumeClaim shop/web names no class and the cluster has no default StorageClass",
+        "PersistentVolumeClaim shop/web specifies no class and the cluster has no default StorageClass",
     ),
-    (STATEFUL, Cluster(), "StatefulSet shop/web names no class"),
+    (STATEFUL, Cluster(), "StatefulSet shop/web specifies no class"),
     (CRON, Cluster(), "CronJob shop/web: the cluster has no RuntimeClass gvisor"),
 ]
 
@@ -146,8 +150,8 @@ def test_nothing_is_said_where_the_cluster_can_or_nobody_knows(wanted, cluster) 
 def test_pods_that_find_no_node_and_no_class() -> None:
     told = warnings(Cluster({"/api/v1/nodes": [named("w1")]}), [DEPLOYMENT])
     assert told == [
-        "Deployment shop/web: the cluster has no PriorityClass high, so its pods are refused. There is none: make it.",
-        "Deployment shop/web: no node has the labels disktype=ssd, so its pods find no place. Label one: kubectl label node NAME disktype=ssd",
+        "Deployment shop/web: the cluster has no PriorityClass high, so its pods are refused. None exists: create it.",
+        "Deployment shop/web: no node has the labels disktype=ssd, so its pods cannot be scheduled. Label a node: kubectl label node NAME disktype=ssd",
     ]
     node = {"metadata": {"name": "w1", "labels": {"disktype": "ssd"}}}
     able = Cluster({"/api/v1/nodes": [node], "/apis/scheduling.k8s.io/v1/priorityclasses": [named("high")]})

@@ -34,13 +34,13 @@ def test_a_conflict_names_manager_and_field_and_changes_nothing(server: Any, rel
     with pytest.raises(ReleaseError) as caught:
         releases.run([some("ConfigMap", "c", data={"a": "ours"}), some("ConfigMap", "new")])
     assert str(caught.value) == (
-        "ConfigMap default/c: others have set fields that this release sets differently: kubectl-edit owns data.a. "
-        "Leave these fields out, or take them over with force_conflicts: true."
+        "ConfigMap default/c: other field managers have set these fields to different values: kubectl-edit owns data.a. "
+        "Omit these fields, or take them over with force_conflicts: true."
     )
     assert server.writes == []
     answer = releases.run([some("ConfigMap", "c", data={"a": "ours"})], force_conflicts=True)
     assert answer["status"] == "deployed" and server.find("ConfigMap", "c")["data"] == {"a": "ours"}
-    assert answer["warnings"] == ["ConfigMap default/c was there before and becomes part of release web."]
+    assert answer["warnings"] == ["ConfigMap default/c already exists and becomes part of release web."]
 
 
 def test_fields_of_a_client_side_manager_are_taken_over_as_a_whole(server: Any, releases: Any, some: Any) -> None:
@@ -73,8 +73,8 @@ def test_immutable_fields_are_named_and_replaced_only_when_asked(server: Any, re
     with pytest.raises(ReleaseError) as caught:
         releases.run([workload("d", label="other")])
     assert str(caught.value) == (
-        "Deployment default/d: fields that cannot be changed would change: spec.selector.matchLabels.app. "
-        "Keep the fields, or say replace: immutable, which deletes the object and makes it anew."
+        "Deployment default/d: immutable fields would change: spec.selector.matchLabels.app. "
+        "Keep these fields, or set replace: immutable, which deletes the object and creates it again."
     )
     answer = releases.run([workload("d", label="other")], replace="immutable")
     assert [one["action"] for one in answer["objects"]] == ["replace"]
@@ -100,7 +100,7 @@ def test_all_problems_come_in_one_list(server: Any, releases: Any, some: Any) ->
     )
     with pytest.raises(ReleaseError) as caught:
         releases.run([objects[0], dict(objects[0], metadata={"name": "c", "namespace": "default"}), objects[3]])
-    assert "ConfigMap default/c is there twice" in str(caught.value) and "does not serve kind Thing" in str(
+    assert "ConfigMap default/c is defined twice" in str(caught.value) and "does not serve kind Thing" in str(
         caught.value
     )
 

@@ -95,7 +95,7 @@ def test_a_failed_revision_makes_way_for_the_last_good_one(
         ]
     )
     assert answer["failed"] and (answer["status"], answer["rolled_back_to"]) == ("rolled-back", 1)
-    assert "revision 2 failed" in answer["msg"] and answer["msg"].endswith("Revision 1 is back in place.")
+    assert "revision 2 failed" in answer["msg"] and answer["msg"].endswith("Rolled back to revision 1.")
     assert server.find("ConfigMap", "c")["data"] == {"a": "1"}
     assert base64.b64decode(server.find("Secret", "s")["data"]["password"]) == b"canary-of-revision-1"
     assert server.names("ConfigMap") == ["c", "removed"]
@@ -174,12 +174,12 @@ def test_of_two_runs_at_once_one_waits(server: Any, releases: Any, some: Any, wo
 
 def test_a_release_that_is_worked_on_is_refused_when_there_is_no_time(server: Any, releases: Any, some: Any) -> None:
     other = releases.engine([some("ConfigMap", "c")])
-    assert other.work.lock.take() == ""
+    assert other.context.lock.acquire() == ""
     del server.writes[:]
-    with pytest.raises(ReleaseError, match=r"being worked on by run run-\d+ on .*lock_timeout"):
+    with pytest.raises(ReleaseError, match=r"is locked by run run-\d+ on .*lock_timeout"):
         releases.run([some("ConfigMap", "c")], lock_timeout=0)
     assert not [path for _method, path in server.writes if "leases" not in path]
-    other.work.lock.release_it()
+    other.context.lock.release()
     assert releases.run([some("ConfigMap", "c")], lock_timeout=0)["changed"]
 
 
@@ -190,7 +190,7 @@ def test_a_long_wait_goes_on_in_the_next_call(server: Any, releases: Any, some: 
     first.settings.pause_after = 0.2  # type: ignore[assignment]
     answer = first.run()
     assert (answer["finished"], answer["changed"], actions(answer)) == (False, True, {"c": "create", "d": "create"})
-    with pytest.raises(ReleaseError, match="being worked on"):
+    with pytest.raises(ReleaseError, match="is locked by"):
         releases.run([some("ConfigMap", "other")], lock_timeout=0)
     server.bad.clear()
     server.control(server.find("Deployment", "d"))
@@ -213,7 +213,7 @@ def test_the_whole_time_counts_over_several_calls(server: Any, releases: Any, wo
         answer = engine.run()
         calls += 1
         assert calls < 10
-    assert calls > 1 and answer["failed"] and "not ready in time" in answer["msg"]
+    assert calls > 1 and answer["failed"] and "Not ready within the timeout" in answer["msg"]
 
 
 def test_hooks_run_once_for_their_content(server: Any, releases: Any, some: Any, workload: Any) -> None:
@@ -258,14 +258,16 @@ def test_the_oldest_revisions_are_forgotten_but_never_the_good_one(
 
 def test_a_new_namespace_is_made_and_stays_when_the_objects_are_refused(server: Any, releases: Any, some: Any) -> None:
     with pytest.raises(
-        ReleaseError, match=r"There is no namespace shop, in which ConfigMap shop/c is to be.*create_namespace"
+        ReleaseError, match=r"Namespace shop does not exist; it is needed for ConfigMap shop/c.*create_namespace"
     ):
         releases.run([some("ConfigMap", "c")], namespace="shop")
     causes = {"reason": "Invalid", "message": "x", "details": {"causes": [{"field": "data", "message": "Too long"}]}}
     server.refuse["/api/v1/namespaces/shop/configmaps/c"] = (422, causes)
     with pytest.raises(ReleaseError, match="ConfigMap shop/c: dta is not a known field"):
         releases.run([some("ConfigMap", "c", dta={})], namespace="shop", create_namespace=True)
-    with pytest.raises(ReleaseError, match=r"(?s)data: Too long.*Namespace shop was made to ask the server, and stays"):
+    with pytest.raises(
+        ReleaseError, match=r"(?s)data: Too long.*Namespace shop was created for the dry run and is kept"
+    ):
         releases.run([some("ConfigMap", "c")], namespace="shop", create_namespace=True)
     assert "shop" in server.names("Namespace")
     server.refuse.clear()
@@ -280,10 +282,10 @@ def test_large_records_are_split_and_read_again(
 ) -> None:
     import random
 
-    from ansible_collections.slipway.kube.plugins.module_utils._release import record
+    from ansible_collections.slipway.kube.plugins.module_utils._release import revision
 
     noise = "".join(random.Random(1).choices("abcdefghijklmnop0123456789", k=5000))
-    monkeypatch.setattr(record.encode, "__defaults__", (1000,))
+    monkeypatch.setattr(revision.encode, "__defaults__", (1000,))
     objects = [some("ConfigMap", "c", data={"a": noise})]
     releases.run(objects)
     parts = [name for name in server.names("Secret") if "-p" in name]
@@ -332,13 +334,13 @@ def test_a_way_back_that_takes_long_goes_on_in_the_next_call(
         engine.settings.pause_after = 0.3  # type: ignore[assignment]
         answer = engine.run()
         calls += 1
-        if "Revision 2 failed; going back to revision 1." in answer["progress"]:
+        if "Revision 2 failed; rolling back to revision 1." in answer["progress"]:
             server.bad.discard("app:good")
         elif "app:good" not in server.bad:
             server.control(server.find("Deployment", "d"))
         assert calls < 20
     assert answer["failed"] and answer["rolled_back_to"] == 1
-    assert "not ready in time" in answer["msg"] and server.find("ConfigMap", "c")["data"] == {"a": "1"}
+    assert "Not ready within the timeout" in answer["msg"] and server.find("ConfigMap", "c")["data"] == {"a": "1"}
 
 
 def test_what_could_only_be_held_against_the_schema_is_named(releases: Any, some: Any) -> None:
@@ -346,7 +348,7 @@ def test_what_could_only_be_held_against_the_schema_is_named(releases: Any, some
     answer = releases.run(objects, check=True, namespace="shop")
     assert (
         answer["schema_only"] == ["ConfigMap shop/c"]
-        and "1 of them could only be held against the schema" in answer["msg"]
+        and "1 of them could only be validated against the schema" in answer["msg"]
     )
     assert releases.run(objects, namespace="shop")["status"] == "deployed"
     assert releases.run(objects, check=True, namespace="shop")["schema_only"] == []

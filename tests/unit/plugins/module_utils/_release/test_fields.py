@@ -14,9 +14,9 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import without_values
 from ansible_collections.slipway.kube.plugins.module_utils._release.api_errors import (
     conflicts,
+    explain_refusal,
     immutable_fields,
     is_immutable,
-    told,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._release.field_migration import (
     migrated,
@@ -25,7 +25,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.field_migrat
     union,
     without_taken,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._release.fingerprint import have, projection
+from ansible_collections.slipway.kube.plugins.module_utils._release.fingerprint import live_digest, projection
 
 POD = {
     "spec": {
@@ -81,9 +81,9 @@ def test_a_digest_changes_with_our_fields_and_with_no_others(change: Any, same: 
 
     entry = {"manager": "slipway.kube", "operation": "Apply", "fieldsV1": FIELDS}
     live = copy.deepcopy({**POD, "metadata": {"managedFields": [entry]}})
-    before = have(live)
+    before = live_digest(live)
     change(live)
-    assert (have(live) == before) is same and before
+    assert (live_digest(live) == before) is same and before
 
 
 def entry(manager: str, fields: Any, operation: str = "Update", **more: Any) -> dict[str, Any]:
@@ -206,8 +206,10 @@ def test_claims_are_not_replaced_whatever_the_policy() -> None:
         causes=[{"field": "spec", "message": "spec is immutable"}],
     )
     name = Reference("v1", "PersistentVolumeClaim", "n", "c")
-    text = told(error, name, {"spec": {"storageClassName": "a"}}, {"spec": {"storageClassName": "b"}}, "immutable")
-    assert "would change: spec.storageClassName. It is never replaced" in text
+    text = explain_refusal(
+        error, name, {"spec": {"storageClassName": "a"}}, {"spec": {"storageClassName": "b"}}, "immutable"
+    )
+    assert "would change: spec.storageClassName. The object is never replaced" in text
 
 
 def test_owners_of_conflicting_fields() -> None:
@@ -223,7 +225,7 @@ def test_owners_of_conflicting_fields() -> None:
         ("kube-controller-manager", "scale"): [".spec.replicas"],
         ("kubectl-edit", ""): [".data.a"],
     }
-    text = told(error, Reference("apps/v1", "Deployment", "n", "d"), {}, {}, "never")
+    text = explain_refusal(error, Reference("apps/v1", "Deployment", "n", "d"), {}, {}, "never")
     assert "kube-controller-manager owns spec.replicas (through scale); kubectl-edit owns data.a" in text
 
 

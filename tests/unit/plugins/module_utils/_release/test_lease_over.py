@@ -56,19 +56,19 @@ def hanging(*_arguments: Any) -> Any:
 def test_a_run_that_cannot_renew_sees_that_another_one_has_the_release(
     lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch, renewal: Callable[..., Any]
 ) -> None:
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     monkeypatch.setattr(lock.client, "replace", renewal)
     time.sleep(OVER + 0.2)
     lock.check()  # nobody took it yet
     stolen(server)
-    with pytest.raises(LockLost, match=r"Another run \(thief\) has taken release web over"):
+    with pytest.raises(LockLost, match=r"Another run \(thief\) has taken over release web"):
         lock.check()
 
 
 def test_a_server_that_is_away_ends_the_run_only_when_the_lease_is_over(
     lock: lease.Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     patiences: list[Any] = []
 
     def away(*_arguments: Any, patience: Any = None, **_more: Any) -> Any:
@@ -81,7 +81,9 @@ def test_a_server_that_is_away_ends_the_run_only_when_the_lease_is_over(
     time.sleep(0.2)
     lock.check()
     time.sleep(OVER)
-    with pytest.raises(LockLost, match=r"cannot be known.*The API server does not answer\..*Run it again"):
+    with pytest.raises(
+        LockLost, match=r"another run may have taken over the release.*The API server does not answer\..*Run it again"
+    ):
         lock.check()
     assert lease.RENEW in patiences
 
@@ -89,17 +91,17 @@ def test_a_server_that_is_away_ends_the_run_only_when_the_lease_is_over(
 def test_a_lease_that_may_not_be_read_is_not_known_to_be_ours(
     lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     monkeypatch.setattr(lock.client, "replace", refusing(403))
     server.forbidden.add(PATH)
     lock.check()
     time.sleep(OVER + 0.2)
-    with pytest.raises(LockLost, match="cannot be known"):
+    with pytest.raises(LockLost, match="another run may have taken over the release"):
         lock.check()
 
 
 def test_a_server_that_comes_back_is_survived(lock: lease.Lock, server: Any) -> None:
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     replace = lock.client.replace
     lock.client.replace = refusing(503)  # type: ignore[method-assign]
     time.sleep(OVER + 0.2)
@@ -109,7 +111,7 @@ def test_a_server_that_comes_back_is_survived(lock: lease.Lock, server: Any) -> 
     del server.asked[:]
     lock.check()
     assert "GET " + PATH not in server.asked
-    lock.release_it()
+    lock.release()
     assert server.find("Lease", "slipway-release-web")["spec"]["holderIdentity"] == ""
 
 
@@ -119,7 +121,7 @@ def test_the_time_of_a_lease_counts_from_before_the_request(lock: lease.Lock, se
             time.sleep(OVER + 0.1)
 
     server.before = slow
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     del server.asked[:]
     lock.check()
     assert server.asked == ["GET " + PATH]
@@ -127,8 +129,8 @@ def test_the_time_of_a_lease_counts_from_before_the_request(lock: lease.Lock, se
 
 def test_without_a_lease_there_is_nothing_to_ask(lock: lease.Lock, server: Any) -> None:
     lock.check()
-    assert lock.take() == ""
-    lock.release_it()
+    assert lock.acquire() == ""
+    lock.release()
     time.sleep(OVER + 0.1)
     del server.asked[:]
     lock.check()
@@ -137,7 +139,7 @@ def test_without_a_lease_there_is_nothing_to_ask(lock: lease.Lock, server: Any) 
 
 def test_a_lease_that_was_lost_is_not_deleted(lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "RENEW", 60)
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     stolen(server)
     lock.remove()
     assert server.find("Lease", "slipway-release-web")["spec"]["holderIdentity"] == "thief" and not lock.held
@@ -147,7 +149,7 @@ def test_a_lease_that_was_renewed_without_an_answer_is_deleted(
     lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "RENEW", 60)
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     server.put(PATH, server.find("Lease", "slipway-release-web"))
     lock.remove()
     assert server.names("Lease") == []
@@ -157,11 +159,11 @@ def test_what_others_wrote_on_a_lease_is_survived(
     lock: lease.Lock, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "RENEW", 60)
-    assert lock.take() == ""
+    assert lock.acquire() == ""
     content = server.find("Lease", "slipway-release-web")
     odd = " ".join([*lease.process().split(" ")[:2], "x", "y"])
     content["metadata"]["annotations"] = {lease.PROCESS: odd, lease.STARTED: "soon"}
     content["spec"]["holderIdentity"] = "other"
-    assert "other" in lock.take()
+    assert "other" in lock.acquire()
     content["spec"]["holderIdentity"] = "mine"
-    assert lock.take() == ""
+    assert lock.acquire() == ""

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.wait import NotReady, wait_ready
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Client, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import Credentials
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
+from ansible_collections.slipway.kube.plugins.module_utils._release import manifest as core
+from ansible_collections.slipway.kube.plugins.module_utils._release.api_errors import explain
+from ansible_collections.slipway.kube.plugins.module_utils._release.errors import OperationFailed, ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.manifest import (
-    Manifest,
-    ManifestError,
     broken_rule,
-    creations,
-    explain,
+    predict_creation,
     refusals,
 )
+from ansible_collections.slipway.kube.plugins.module_utils._release.plan import PlannedObject
 from harness.api_server import Server, serving
 
 
@@ -55,9 +55,35 @@ def definition() -> dict[str, Any]:
     return some("CustomResourceDefinition", "things.x.io", "apiextensions.k8s.io/v1", spec=spec)
 
 
+class Manifest:
+    """What the module does with some objects, step by step."""
+
+    def __init__(self, client: Client, contents: list[dict[str, Any]], namespace: str) -> None:
+        self.client, self.namespace = client, namespace
+        self.desired = core.read_desired(client, contents, namespace)
+        self.kinds = self.desired.kinds
+        self.lives: list[dict[str, Any]] = []
+
+    def plan(self) -> list[PlannedObject]:
+        return core.plan_apply(self.client, self.desired, self.namespace, "tests", force=False)
+
+    def run(self, planned: list[PlannedObject], deadline: float) -> None:
+        core.apply(self.client, self.desired, planned, "tests", deadline)
+
+    def plan_absence(self) -> list[PlannedObject]:
+        planned, self.lives = core.plan_deletion(self.client, self.desired)
+        return planned
+
+    def remove(self, deadline: float, wait: bool) -> None:
+        core.delete(self.client, self.desired, self.lives, deadline, wait)
+
+    def wait(self, seconds: float) -> list[str]:
+        return core.wait_for_workloads(self.client, self.desired, time.monotonic() + seconds)
+
+
 def manifest(client: Client, contents: list[dict[str, Any]], namespace: str = "default") -> Manifest:
     """Some objects for that server."""
-    return Manifest(client, contents, namespace, "tests", force=False)
+    return Manifest(client, contents, namespace)
 
 
 def actions(steps: list[Any]) -> list[str]:
@@ -119,7 +145,7 @@ def test_removal_goes_backwards_and_is_quiet_when_repeated(server: Server, clien
     del server.writes[:]
     absent = manifest(client, CONTENTS, "web")
     steps = absent.plan_absence()
-    absent.remove(steps, time.monotonic() + 5, wait=True)
+    absent.remove(time.monotonic() + 5, wait=True)
     assert actions(steps) == ["delete"] * 4
     assert {path.rsplit("/", 1)[1] for _verb, path in server.writes[:2]} == {"c", "t"}
     assert actions(manifest(client, CONTENTS, "web").plan_absence()) == ["none"] * 4
@@ -140,27 +166,29 @@ def test_all_refusals_come_at_once_and_nothing_is_sent(server: Server, client: C
         },
     )
     wanted = [some("ConfigMap", "c", data={"a": "1"}), some("Deployment", "d", "apps/v1"), some("Namespace", "fine")]
-    with pytest.raises(ManifestError) as caught:
+    with pytest.raises(ReleaseError) as caught:
         manifest(client, wanted).plan()
     first, second = str(caught.value).split("\n")
     assert first == (
-        'ConfigMap default/c: others own fields that tests would set: .data.a (owned by "kubectl"). '
-        "Leave these fields out, or take them over with force: true."
+        "ConfigMap default/c: other field managers have set these fields to different values: kubectl owns data.a. "
+        "Omit these fields, or take them over with force: true."
     )
-    assert second.startswith("Deployment default/d: the API server refuses it: spec.selector: field is immutable.")
+    assert second.startswith(
+        "Deployment default/d: the API server rejected the object: spec.selector: field is immutable."
+    )
     assert "state: absent" in second
     assert server.writes == []
 
 
 def test_a_namespace_that_is_nowhere_is_named(client: Client) -> None:
-    with pytest.raises(ManifestError, match="there is no namespace gone"):
+    with pytest.raises(ReleaseError, match="Namespace gone does not exist; it is needed for ConfigMap gone/c"):
         manifest(client, [some("ConfigMap", "c")], "gone").plan()
 
 
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (ApiError(401, "Unauthorized", "Unauthorized"), "does not accept who the kubeconfig says you are"),
+        (ApiError(401, "Unauthorized", "Unauthorized"), "the API server rejected the credentials of the kubeconfig"),
         (ApiError(403, "Forbidden", 'User "x" cannot patch'), "forbidden: User"),
         (ApiError(503, "", "busy"), "Try again"),
         (
@@ -171,7 +199,7 @@ def test_a_namespace_that_is_nowhere_is_named(client: Client) -> None:
     ],
 )
 def test_refusals_are_explained(error: ApiError, says: str) -> None:
-    text = explain(error, Reference("v1", "ConfigMap", "n", "c"), "tests")
+    text = explain(error, Reference("v1", "ConfigMap", "n", "c"))
     assert text.startswith("ConfigMap n/c: ") and says in text
 
 
@@ -187,7 +215,7 @@ def test_what_the_server_repeats_of_a_value_is_not_told(
     server: Server, client: Client, status: int, message: str
 ) -> None:
     server.refuse["/api/v1/namespaces/default/secrets/s"] = (status, {"reason": "Invalid", "message": message})
-    with pytest.raises(ManifestError) as caught:
+    with pytest.raises(ReleaseError) as caught:
         manifest(client, [some("Secret", "s", data={"pin": 4711471147})]).plan()
     assert "Secret default/s" in str(caught.value) and "4711471147" not in str(caught.value)
 
@@ -204,7 +232,7 @@ def test_a_silent_server_is_explained() -> None:
 
 
 def test_the_cluster_that_is_not_there_gets_everything() -> None:
-    assert actions(creations(CONTENTS, "web")) == ["create"] * 4
+    assert actions(predict_creation(CONTENTS)) == ["create"] * 4
 
 
 RULE = {"api_version": "v1", "kind": "ConfigMap", "namespace": "default", "name": "c", "why": "Do this."}
@@ -215,12 +243,12 @@ def test_what_must_not_be_there_is_refused(server: Server, client: Client) -> No
     unknown = dict(RULE, api_version="x.io/v1", kind="Thing")
     assert refusals(client, kinds, [RULE, unknown]) == []
     server.objects["/api/v1/namespaces/default/configmaps/c"] = some("ConfigMap", "c", spec={"mode": "A"})
-    assert refusals(client, kinds, [RULE, unknown]) == ["ConfigMap default/c is in the cluster. Do this."]
+    assert refusals(client, kinds, [RULE, unknown]) == ["ConfigMap default/c exists in the cluster. Do this."]
     assert broken_rule(dict(RULE, fields={"spec.mode": "A"}), {"spec": {"mode": "A"}}) is None
     assert broken_rule(dict(RULE, fields={"spec.mode": ["B", None]}), {"spec": {}}) is None
     assert (
         broken_rule(dict(RULE, fields={"spec.mode": ["B", None]}), {"spec": {"mode": "A"}})
-        == 'is in the cluster, and its spec.mode is "A".'
+        == 'exists in the cluster, and its spec.mode is "A".'
     )
 
 
@@ -231,12 +259,13 @@ def test_waiting_ends_when_ready_and_explains_when_not(server: Server, client: C
     path = "/apis/apps/v1/namespaces/default/deployments/d"
     del server.objects[path]["status"]  # no controller is there yet
     with pytest.raises(
-        NotReady, match=r"Not ready after 0 s:\nDeployment default/d: its controller has not observed it yet."
+        OperationFailed,
+        match=r"Not ready within the timeout: Deployment default/d: its controller has not observed it yet.",
     ):
-        wait_ready(client, deployed.path, deployed.contents, 0)
+        deployed.wait(0)
     counts = {"observedGeneration": 0, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
     server.objects[path] = dict(server.objects[path], status=counts)
-    assert wait_ready(client, deployed.path, deployed.contents, 0) == ["Deployment default/d"]
+    assert deployed.wait(0) == ["Deployment default/d"]
     del server.objects[path]
-    with pytest.raises(NotReady, match="it no longer exists"):
-        wait_ready(client, deployed.path, deployed.contents, 0)
+    with pytest.raises(OperationFailed, match="it no longer exists"):
+        deployed.wait(0)

@@ -15,7 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
 from ansible_collections.slipway.kube.plugins.module_utils._kube.schema import Schema
 from ansible_collections.slipway.kube.plugins.module_utils._release import capabilities, context, plan, prune
-from ansible_collections.slipway.kube.plugins.module_utils._release.desired import desire
+from ansible_collections.slipway.kube.plugins.module_utils._release.desired import build_desired
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import Settings
 
@@ -102,7 +102,7 @@ def everything(content: Any) -> None:
     Redactor([content])
     settings = Settings("web", objects=[content, THING])
     try:
-        objects = desire(settings, SERVED).objects
+        objects = build_desired(settings, SERVED).objects
     except ReleaseError:
         return
     Redactor(objects)
@@ -116,8 +116,9 @@ def everything(content: Any) -> None:
         difference(reference(one), one, THING)
     capabilities.warnings(client, objects)
     stages(objects)
-    prune.sort_out(objects, objects, objects, settings)
-    context.shown(context.waited_for(objects))
+    prune.select(objects, objects, objects, settings)
+    context.workloads(objects)
+    context.waited_for(objects)
 
 
 @pytest.mark.parametrize("kind", SPECS, ids=lambda kind: kind[1])

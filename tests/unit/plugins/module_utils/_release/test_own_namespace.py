@@ -43,7 +43,7 @@ def test_a_namespace_that_takes_the_lease_with_it_takes_nothing_over(
     server.before = control
     answer = releases.remove(namespace="web", prune_kinds=["Namespace"], timeout=5, pause_after=pause_after)
     assert ending and not answer.get("failed") and answer["finished"]
-    assert answer["msg"] == "Release web in namespace web is gone: 2 objects deleted."
+    assert answer["msg"] == "Deleted release web in namespace web: 2 objects."
     assert NAMESPACE not in server.objects and LEASE not in server.objects
 
 

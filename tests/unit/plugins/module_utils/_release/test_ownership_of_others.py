@@ -147,4 +147,4 @@ def test_a_refusal_on_the_way_back_does_not_hide_what_failed(
 
     server.before = before
     answer = releases.run([workload("d", image="bad"), some("ConfigMap", "c"), some("ConfigMap", "n")], timeout=2)
-    assert answer["failed"] and "not ready in time" in answer["msg"] and "failed as well" in answer["msg"]
+    assert answer["failed"] and "Not ready within the timeout" in answer["msg"] and "failed as well" in answer["msg"]

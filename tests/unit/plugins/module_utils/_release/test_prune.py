@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._release.prune import sort_out
+from ansible_collections.slipway.kube.plugins.module_utils._release.prune import select
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import Settings
 
 SETTINGS = Settings("web")
@@ -40,24 +40,24 @@ def test_only_what_is_the_releases_own_goes() -> None:
         live("ConfigMap", "renamed", uid="same"),
         live("ConfigMap", "going", deletionTimestamp="now"),
     ]
-    gone, why = sort_out(old, [live("ConfigMap", "current", uid="same")], [], SETTINGS)
+    gone, why = select(old, [live("ConfigMap", "current", uid="same")], [], SETTINGS)
     assert names(gone) == ["mine"] and why == []
 
 
 @pytest.mark.parametrize("kind", ["PersistentVolumeClaim", "Namespace"])
 def test_data_stays_unless_it_is_named(kind: str) -> None:
-    gone, why = sort_out([live(kind, "data")], [], [], SETTINGS)
+    gone, why = select([live(kind, "data")], [], [], SETTINGS)
     assert gone == [] and why == [
-        f"{kind} default/data stays, because what it holds would be deleted with it; name it with prune_kinds: [{kind}]."
+        f"{kind} default/data is kept, because its data would be deleted with it; to delete it, set prune_kinds: [{kind}]."
     ]
-    gone, why = sort_out([live(kind, "data")], [], [], Settings("web", prune_kinds=[kind]))
+    gone, why = select([live(kind, "data")], [], [], Settings("web", prune_kinds=[kind]))
     assert names(gone) == ["data"] and why == []
 
 
 def test_what_asks_to_stay_stays() -> None:
     keep = live("ConfigMap", "k", annotations={"helm.sh/resource-policy": "keep"})
     owned = live("ConfigMap", "o", ownerReferences=[{"controller": True}])
-    gone, why = sort_out([keep, owned], [], [], SETTINGS)
+    gone, why = select([keep, owned], [], [], SETTINGS)
     assert gone == [] and len(why) == 2
 
 
@@ -72,9 +72,9 @@ def version(number: int) -> dict[str, Any]:
 
 
 def test_of_a_family_the_newest_five_stay() -> None:
-    gone, _why = sort_out([version(number) for number in (3, 1, 2, 5, 4, 6)], [version(7)], [version(7)], SETTINGS)
+    gone, _why = select([version(number) for number in (3, 1, 2, 5, 4, 6)], [version(7)], [version(7)], SETTINGS)
     assert sorted(names(gone)) == ["v1", "v2"]
-    gone, _why = sort_out([version(1), version(2)], [], [], SETTINGS)
+    gone, _why = select([version(1), version(2)], [], [], SETTINGS)
     assert sorted(names(gone)) == ["v1", "v2"]
 
 
@@ -90,7 +90,7 @@ def test_a_definition_stays_while_others_have_objects_of_it(server: Any, release
     path = "/apis/x.io/v1/namespaces/default/things/foreign"
     server.put(path, some("Thing", "foreign", "x.io/v1", metadata={"namespace": "default"}))
     answer = releases.run([some("ConfigMap", "c")])
-    assert "CustomResourceDefinition things.x.io stays, because there are 1 objects" in answer["warnings"][0]
+    assert "CustomResourceDefinition things.x.io is kept, because 1 objects" in answer["warnings"][0]
     assert server.names("Thing") == ["foreign"]
     del server.objects[path]
     assert not releases.run([some("ConfigMap", "c")], prune=False)["changed"]
@@ -102,7 +102,7 @@ def test_a_definition_stays_while_others_have_objects_of_it(server: Any, release
 
 def test_a_claim_that_stayed_goes_later_when_it_is_named(server: Any, releases: Any, some: Any) -> None:
     releases.run([some("PersistentVolumeClaim", "data"), some("ConfigMap", "c")])
-    assert "stays" in releases.run([some("ConfigMap", "c")])["warnings"][0]
+    assert "is kept" in releases.run([some("ConfigMap", "c")])["warnings"][0]
     assert releases.run([some("ConfigMap", "c", data={"a": "b"})])["changed"] and server.names(
         "PersistentVolumeClaim"
     ) == ["data"]
@@ -128,7 +128,7 @@ def test_a_release_goes_as_a_whole_and_its_records_last(server: Any, releases: A
     assert answer["changed"] and server.names("ConfigMap") == ["foreign"] and server.names("Job") == []
     assert (
         server.names("PersistentVolumeClaim") == ["data"]
-        and "PersistentVolumeClaim default/data stays" in answer["warnings"][0]
+        and "PersistentVolumeClaim default/data is kept" in answer["warnings"][0]
     )
     assert server.names("Secret") == [] and server.names("Lease") == []
     deleted = [path for method, path in server.writes if method == "DELETE"]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.slipway.kube.plugins.module_utils._release.history import read
-from ansible_collections.slipway.kube.plugins.module_utils._release.record import parts_of
+from ansible_collections.slipway.kube.plugins.module_utils._release.history import read_revision
+from ansible_collections.slipway.kube.plugins.module_utils._release.revision import parts_of
 
-TOLD = r"The record default/slipway-release-web-r1 cannot be read: .*Delete this Secret to forget the revision; its objects stay\."
+TOLD = r"Secret default/slipway-release-web-r1 of a release revision cannot be read: .*To drop the revision, delete this Secret; its objects are kept\."
 BROKEN = {
     "no parts": ("parts", b""),
     "odd parts": ("parts", b"[3]"),
@@ -59,7 +59,7 @@ def test_a_run_refuses(broken: Callable[[], None], releases: Any, some: Callable
 def test_the_history_refuses(broken: Callable[[], None], releases: Any) -> None:
     broken()
     with pytest.raises(ReleaseError, match=TOLD):
-        read(releases.client(), "default", "web", 1)
+        read_revision(releases.client(), "default", "web", 1)
 
 
 def test_the_way_back_tells(
@@ -73,7 +73,7 @@ def test_the_way_back_tells(
 
     server.before = before
     answer = releases.run([workload("d", "bad:1")])
-    assert answer["failed"] and "Going back to revision 1 failed as well: The record default/" in answer["msg"]
+    assert answer["failed"] and "The rollback to revision 1 failed as well: Secret default/" in answer["msg"]
 
 
 @pytest.mark.parametrize("text", [b"", b"x", b"[]", b'{"parts": null}', b'{"parts": "many"}'])

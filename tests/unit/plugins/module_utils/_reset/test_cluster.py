@@ -14,14 +14,14 @@ from ansible_collections.slipway.kube.plugins.module_utils._host.record import R
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 from ansible_collections.slipway.kube.plugins.module_utils._reset import cluster
 from ansible_collections.slipway.kube.plugins.module_utils._reset.cluster import (
-    is_pod_process,
     parse_etcd_manifest,
     plan_etcd,
     plan_kubeadm,
-    plan_mounts,
     plan_runtime,
     plan_stop,
 )
+from ansible_collections.slipway.kube.plugins.module_utils._reset.mounts import plan_mounts
+from ansible_collections.slipway.kube.plugins.module_utils._reset.pods import is_pod_process
 
 MANIFEST = """\
 spec:
@@ -97,7 +97,7 @@ def test_kubeadm_runs_where_it_is_and_where_it_made_something(tmp_path) -> None:
     assert seen[0]["criSocket"] == "unix:///x.sock" and seen[0]["force"] is True
     assert seen[0]["skipPhases"] == ["remove-etcd-member"]
     assert notes == [
-        "kubeadm reset ended with code 1; what it left was removed without it. Its last words: no such socket"
+        "kubeadm reset failed with exit code 1; the reset removed the rest without it. Its last output: no such socket"
     ]
     (tmp_path / "etc/kubernetes/kubelet.conf").unlink()
     assert plan_kubeadm(system, "unix:///x.sock", notes) == []

@@ -13,7 +13,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._host.swap import dis
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, System
 from ansible_collections.slipway.kube.plugins.module_utils._reset.files import (
     cluster_folders,
-    doomed_paths,
+    paths_to_remove,
     plan_files,
     plan_folders,
     remove_tree,
@@ -79,7 +79,7 @@ def test_the_hosts_own_mounts_are_emptied_and_stay(tmp_path) -> None:
 
 def test_a_clean_host_has_nothing_to_lose(tmp_path) -> None:
     assert doomed(tmp_path) == []
-    assert doomed_paths(System(str(tmp_path)), "/nowhere", [], []) == []
+    assert paths_to_remove(System(str(tmp_path)), "/nowhere", [], []) == []
 
 
 def test_every_folder_is_named_once() -> None:
@@ -126,7 +126,7 @@ def test_files_come_back_as_they_were_and_new_ones_go(tmp_path) -> None:
         "/etc/kubernetes/a": absent,
     }
     said = restored(tmp_path, record_of(tmp_path, files=files), ("/etc/kubernetes",))
-    assert said == ["/etc/sysctl.d/k8s.conf removed", "/etc/sysctl.conf put back as it was", "/etc/sysctl.d removed"]
+    assert said == ["/etc/sysctl.d/k8s.conf removed", "/etc/sysctl.conf restored", "/etc/sysctl.d removed"]
     assert (tmp_path / "etc/sysctl.conf").read_text() == "old\n"
 
 
@@ -142,7 +142,7 @@ def test_a_folder_that_was_removed_by_hand_comes_back(tmp_path) -> None:
     (tmp_path / "etc/cni").mkdir(parents=True)
     was = describe_file(str(tmp_path / "etc/cni"))
     (tmp_path / "etc/cni").rmdir()
-    assert restored(tmp_path, record_of(tmp_path, files={"/etc/cni": was})) == ["/etc/cni put back as it was"]
+    assert restored(tmp_path, record_of(tmp_path, files={"/etc/cni": was})) == ["/etc/cni restored"]
 
 
 def test_roots_kube_folder_goes_if_it_was_absent_and_is_empty(tmp_path) -> None:
@@ -158,5 +158,5 @@ def test_lines_that_were_added_to_fstab_since_stay(tmp_path) -> None:
     put(tmp_path, "/etc/fstab", old)
     was = describe_file(str(tmp_path / "etc/fstab"))
     put(tmp_path, "/etc/fstab", disable_fstab(old) + "/dev/vdb /data ext4 defaults 0 2\n")
-    assert restored(tmp_path, record_of(tmp_path, files={"/etc/fstab": was})) == ["/etc/fstab put back as it was"]
+    assert restored(tmp_path, record_of(tmp_path, files={"/etc/fstab": was})) == ["/etc/fstab restored"]
     assert (tmp_path / "etc/fstab").read_text() == old + "/dev/vdb /data ext4 defaults 0 2\n"

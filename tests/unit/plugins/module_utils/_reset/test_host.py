@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import Result, System
 from ansible_collections.slipway.kube.plugins.module_utils._reset import host
-from ansible_collections.slipway.kube.plugins.module_utils._reset.host import CannotRestore, decide_unit
+from ansible_collections.slipway.kube.plugins.module_utils._reset.host import CannotRestore, restore_verbs
 
 
 def put(root, path: str, text: str = "") -> None:
@@ -40,7 +40,7 @@ def record_of(before: dict | None = None, sysctls: dict | None = None) -> Record
     ],
 )
 def test_units_go_back(before: str, active_before: str, enabled: str, active: str, verbs: list[str]) -> None:
-    assert decide_unit({"enabled": before, "active": active_before}, enabled, active) == verbs
+    assert restore_verbs({"enabled": before, "active": active_before}, enabled, active) == verbs
 
 
 def test_a_unit_that_is_gone_is_left_alone() -> None:
@@ -76,7 +76,7 @@ def test_sysctls_go_back_those_of_the_roles_before_those_of_the_cluster(tmp_path
     system, notes = System(str(tmp_path)), []
     steps = host.plan_sysctls(system, record, notes)
     said = {step.sentence for step in steps}
-    assert said == {"sysctl net.ipv4.ip_forward set back to 0", "sysctl vm.overcommit_memory set back to 0"}
+    assert said == {"sysctl net.ipv4.ip_forward restored to 0", "sysctl vm.overcommit_memory restored to 0"}
     for step in steps:
         step.apply()
     assert (tmp_path / "proc/sys/vm/overcommit_memory").read_text() == "0\n"

@@ -8,17 +8,19 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.netlink import Chain, Table
+from ansible_collections.slipway.kube.plugins.module_utils._reset.mounts import (
+    choose_mounts,
+    is_pod_namespace,
+    parse_fstab,
+    parse_mounts,
+)
 from ansible_collections.slipway.kube.plugins.module_utils._reset.network import (
     choose_ipsets,
     choose_links,
-    choose_mounts,
     choose_routes,
     choose_rules,
     choose_tables,
-    is_pod_namespace,
-    parse_fstab,
     parse_ipvs,
-    parse_mounts,
     tunnel_in_use,
 )
 

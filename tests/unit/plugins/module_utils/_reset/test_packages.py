@@ -97,7 +97,7 @@ def test_only_recorded_absent_packages_are_removed(tmp_path) -> None:
         "packages no longer held: kubelet",
         "packages removed: kubectl, kubelet",
     ]
-    assert notes == ["Package containerd.io stays at 2.2.3; before the cluster it was 1.7.2."]
+    assert notes == ["Package containerd.io stays at 2.2.3; before the cluster it was at 1.7.2."]
 
 
 def test_a_hold_that_was_there_comes_back(tmp_path) -> None:

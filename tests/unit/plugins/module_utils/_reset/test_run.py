@@ -16,7 +16,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._host.system import H
 from ansible_collections.slipway.kube.plugins.module_utils._reset import network_steps
 from ansible_collections.slipway.kube.plugins.module_utils._reset import run as core
 from ansible_collections.slipway.kube.plugins.module_utils._reset.host import CannotRestore
-from ansible_collections.slipway.kube.plugins.module_utils._reset.run import Options, reset
+from ansible_collections.slipway.kube.plugins.module_utils._reset.run import ResetOptions, reset
 
 
 class Host:
@@ -75,14 +75,14 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path, monkeypatch) -> Host:
-    monkeypatch.setattr(network_steps, "look_at_tables", list)
-    monkeypatch.setattr(network_steps, "look_at_ipsets", list)
+    monkeypatch.setattr(network_steps, "list_tables", list)
+    monkeypatch.setattr(network_steps, "list_ipsets", list)
     return Host(tmp_path)
 
 
 def test_a_marked_host_is_returned_and_forgotten(host: Host) -> None:
     host.mark()
-    outcome = reset(host.system, host.record_dir, Options("lab"), check=False)
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert outcome.node and not outcome.notes
     assert outcome.changes == [
         "unit kubelet.service stopped",
@@ -92,20 +92,20 @@ def test_a_marked_host_is_returned_and_forgotten(host: Host) -> None:
         "/etc/kubernetes removed",
         "/etc/cni removed",
         "/var/lib/kubelet removed",
-        "the record of what this host was removed",
+        "the record of this host's original state removed",
     ]
     assert not (host.root / "etc/kubernetes").exists() and not (host.root / "var/lib/slipway").exists()
     assert host.units == {"kubelet.service": ["disabled", "inactive"], "containerd.service": ["disabled", "inactive"]}
-    again = reset(host.system, host.record_dir, Options("lab"), check=False)
+    again = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert again.changes == [] and not again.node
 
 
 def test_a_dry_run_says_what_the_run_does_and_does_nothing(host: Host) -> None:
     host.mark()
-    announced = reset(host.system, host.record_dir, Options("lab"), check=True)
+    announced = reset(host.system, host.record_dir, ResetOptions("lab"), check=True)
     assert host.told == [] and host.marked and (host.root / "etc/kubernetes/kubelet.conf").exists()
     assert json.loads((host.root / "var/lib/slipway/host.json").read_text())["operation"] == ""
-    done = reset(host.system, host.record_dir, Options("lab"), check=False)
+    done = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert announced.changes == done.changes
     assert announced.diff == done.diff and len(done.diff) == len(done.changes)
 
@@ -114,7 +114,7 @@ def test_runtime_and_kubelet_stop_before_their_folders_go_also_where_the_units_w
     # Their packages were kept by an earlier reset: the units are old, the folders are new.
     was = {"enabled": "disabled", "active": "inactive"}
     host.mark(kubelet=was, containerd=was)
-    said = reset(host.system, host.record_dir, Options("lab"), check=True).changes
+    said = reset(host.system, host.record_dir, ResetOptions("lab"), check=True).changes
     for unit in ("kubelet", "containerd"):
         assert said.count(f"unit {unit}.service stopped") == 1
         assert said.index(f"unit {unit}.service stopped") < said.index("/etc/kubernetes removed")
@@ -123,15 +123,17 @@ def test_runtime_and_kubelet_stop_before_their_folders_go_also_where_the_units_w
 def test_a_clean_host_without_a_mark_is_left_alone(host: Host) -> None:
     for path in ("etc/kubernetes/kubelet.conf", "var/lib/kubelet/config.yaml"):
         (host.root / path).unlink()
-    outcome = reset(host.system, host.record_dir, Options("lab"), check=False)
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert (outcome.changes, host.told) == ([], [])
     assert (host.root / "etc/cni/net.d/10-flannel.conflist").exists()
 
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_node_that_others_made_is_refused(host: Host, check: bool) -> None:
-    with pytest.raises(HostError, match=r"did not make; nothing was changed\. Evidence: /etc/kubernetes/kubelet\.conf"):
-        reset(host.system, host.record_dir, Options("lab"), check)
+    with pytest.raises(
+        HostError, match=r"did not create; nothing was changed\. Evidence: /etc/kubernetes/kubelet\.conf"
+    ):
+        reset(host.system, host.record_dir, ResetOptions("lab"), check)
     assert host.told == []
 
 
@@ -139,14 +141,14 @@ def test_a_node_that_others_made_is_refused(host: Host, check: bool) -> None:
 def test_a_host_of_another_cluster_is_refused(host: Host, check: bool) -> None:
     host.mark("other")
     with pytest.raises(HostError, match=r"belongs to the cluster 'other', not to 'lab'; nothing was changed"):
-        reset(host.system, host.record_dir, Options("lab"), check)
+        reset(host.system, host.record_dir, ResetOptions("lab"), check)
     assert host.told == [] and host.marked
 
 
 def test_a_torn_record_is_refused(host: Host) -> None:
     host.put("/var/lib/slipway/host.json", '{"before": ')
     with pytest.raises(HostError, match="cannot be read"):
-        reset(host.system, host.record_dir, Options("lab"), check=False)
+        reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert host.told == []
 
 
@@ -161,12 +163,12 @@ def test_an_interrupted_reset_is_finished_by_the_next(host: Host, monkeypatch) -
 
     monkeypatch.setattr(core.files, "remove_tree", fail)
     with pytest.raises(KeyboardInterrupt):
-        reset(host.system, host.record_dir, Options("lab"), check=False)
+        reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert host.marked
     assert json.loads((host.root / "var/lib/slipway/host.json").read_text())["operation"] == "reset"
     (host.root / "etc/kubernetes/kubelet.conf").unlink()
     monkeypatch.setattr(core.files, "remove_tree", removed)
-    outcome = reset(host.system, host.record_dir, Options("lab"), check=False)
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert outcome.node, "the host was a node when the reset began"
     assert not host.marked and not (host.root / "etc/kubernetes").exists()
 
@@ -180,7 +182,7 @@ def test_a_refused_reset_is_not_an_unfinished_one(host: Host, monkeypatch) -> No
 
     monkeypatch.setattr(core.cluster, "remove_member", refuse)
     with pytest.raises(HostError, match="nothing was reset"):
-        reset(host.system, host.record_dir, Options("lab", cluster_remains=True), check=False)
+        reset(host.system, host.record_dir, ResetOptions("lab", cluster_remains=True), check=False)
     assert json.loads((host.root / "var/lib/slipway/host.json").read_text())["operation"] == ""
     assert host.told == []
 
@@ -192,11 +194,11 @@ def always(step: Step):
 def test_what_does_not_go_is_named_and_the_record_stays(host: Host, monkeypatch) -> None:
     host.mark()
     stubborn = Step("mounts", "mounts of pods unmounted: 1", lambda: None, before="/var/lib/kubelet/pods/x")
-    monkeypatch.setattr(core.cluster, "plan_mounts", always(stubborn))
+    monkeypatch.setattr(core.mounts, "plan_mounts", always(stubborn))
     with pytest.raises(
-        HostError, match=r"left 1 things undone, so the record stays\. Evidence: mounts \(/var/lib/kubelet/pods/x\)"
+        HostError, match=r"left 1 things undone, so the record is kept\. Evidence: mounts \(/var/lib/kubelet/pods/x\)"
     ):
-        reset(host.system, host.record_dir, Options("lab"), check=False)
+        reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert host.marked
 
 
@@ -207,7 +209,7 @@ def test_what_cannot_go_back_is_a_note_and_stops_nothing(host: Host, monkeypatch
         raise CannotRestore("Kernel module br_netfilter stays loaded.")
 
     monkeypatch.setattr(core.host, "plan_modules", always(Step("kernel module br_netfilter", "unloaded", refuse)))
-    outcome = reset(host.system, host.record_dir, Options("lab"), check=False)
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert outcome.notes == ["Kernel module br_netfilter stays loaded."]
     assert "unloaded" not in outcome.changes and not host.marked
 
@@ -217,5 +219,5 @@ def test_authorities_put_aside_go_with_the_record(host: Host) -> None:
     host.put("/var/lib/slipway/pki/ca.key", "secret")
     system = System(str(host.root), host.run)
     system.path = lambda path: path if path.startswith(str(host.root)) else str(host.root) + path  # type: ignore[method-assign]
-    reset(system, host.record_dir, Options("lab"), check=False)
+    reset(system, host.record_dir, ResetOptions("lab"), check=False)
     assert not (host.root / "var/lib/slipway").exists()

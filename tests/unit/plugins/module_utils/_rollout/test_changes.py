@@ -12,13 +12,17 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._rollout.changes import (
     RESTARTED_AT,
+    Request,
     RolloutError,
-    Wanted,
-    cautions,
     option_problems,
-    plan,
+    plan_change,
+    warnings_for,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._rollout.history import CHANGE_CAUSE, UNDONE_TO, Revision
+from ansible_collections.slipway.kube.plugins.module_utils._rollout.history import (
+    CHANGE_CAUSE,
+    UNDONE_TO,
+    WorkloadRevision,
+)
 
 NOW = "2026-01-02T03:04:05Z"
 
@@ -42,14 +46,14 @@ def workload(image: str = "web:2", kind: str = "Deployment", annotations: Any = 
     return {"kind": kind, "metadata": metadata, "spec": {"replicas": 3, "template": template(image), **spec}}
 
 
-def wanted(action: str, kind: str = "Deployment", **more: Any) -> Wanted:
+def wanted(action: str, kind: str = "Deployment", **more: Any) -> Request:
     """An action on it."""
-    return Wanted(action, Reference("apps/v1", kind, "shop", "web"), **more)
+    return Request(action, Reference("apps/v1", kind, "shop", "web"), **more)
 
 
 REVISIONS = [
-    Revision(1, "web-a", template("web:1"), cause="first"),
-    Revision(2, "web-b", template("web:2"), current=True),
+    WorkloadRevision(1, "web-a", template("web:1"), cause="first"),
+    WorkloadRevision(2, "web-b", template("web:2"), current=True),
 ]
 
 
@@ -60,7 +64,7 @@ def options(**more: Any) -> dict[str, Any]:
 
 
 def test_undo_replaces_the_template_as_a_whole_and_says_what_the_revision_said() -> None:
-    change = plan(wanted("undo"), workload(), REVISIONS, NOW)
+    change = plan_change(wanted("undo"), workload(), REVISIONS, NOW)
     assert change and change.patch == "json" and "revision 1 (copy:1, web:1, log:1)" in change.what
     assert change.content == [
         {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"},
@@ -68,30 +72,30 @@ def test_undo_replaces_the_template_as_a_whole_and_says_what_the_revision_said()
         {"op": "add", "path": "/metadata/annotations", "value": {}},
         {"op": "add", "path": "/metadata/annotations/kubernetes.io~1change-cause", "value": "first"},
     ]
-    own = plan(wanted("undo", change_cause="back"), workload(annotations={"a": "b"}), REVISIONS, NOW)
+    own = plan_change(wanted("undo", change_cause="back"), workload(annotations={"a": "b"}), REVISIONS, NOW)
     assert own and [step["value"] for step in own.content if step["op"] == "add"] == ["back"]
 
 
-def test_undo_takes_away_a_cause_that_the_revision_did_not_have() -> None:
-    silent = [Revision(1, "web-a", template("web:1")), REVISIONS[1]]
-    change = plan(wanted("undo"), workload(annotations={CHANGE_CAUSE: "newest"}), silent, NOW)
+def test_undo_takes_away_a_cause_that_the_revision_did_not_live_digest() -> None:
+    silent = [WorkloadRevision(1, "web-a", template("web:1")), REVISIONS[1]]
+    change = plan_change(wanted("undo"), workload(annotations={CHANGE_CAUSE: "newest"}), silent, NOW)
     assert change and change.content[-1] == {
         "op": "remove",
         "path": "/metadata/annotations/kubernetes.io~1change-cause",
     }
-    without = plan(wanted("undo"), workload(), silent, NOW)
+    without = plan_change(wanted("undo"), workload(), silent, NOW)
     assert without and len(without.content) == 2
 
 
 def test_undo_to_what_is_there_changes_nothing() -> None:
-    assert plan(wanted("undo", revision=2), workload(), REVISIONS, NOW) is None
-    renumbered = [REVISIONS[1], Revision(3, "web-a", template("web:1"), former=(1,), current=True)]
-    assert plan(wanted("undo", revision=1), workload("web:1"), renumbered, NOW) is None
+    assert plan_change(wanted("undo", revision=2), workload(), REVISIONS, NOW) is None
+    renumbered = [REVISIONS[1], WorkloadRevision(3, "web-a", template("web:1"), former=(1,), current=True)]
+    assert plan_change(wanted("undo", revision=1), workload("web:1"), renumbered, NOW) is None
 
 
 def test_undo_of_a_stateful_set_notes_the_number_that_was_asked_for() -> None:
     before = {UNDONE_TO: '{"5": "gone", "4": "web-b"}'}
-    change = plan(
+    change = plan_change(
         wanted("undo", "StatefulSet", revision=1), workload(kind="StatefulSet", annotations=before), REVISIONS, NOW
     )
     assert change and change.content[-1] == {
@@ -99,34 +103,36 @@ def test_undo_of_a_stateful_set_notes_the_number_that_was_asked_for() -> None:
         "path": "/metadata/annotations/slipway.kube~1undone-to",
         "value": '{"1": "web-a", "4": "web-b"}',
     }
-    unnamed = plan(wanted("undo", "StatefulSet"), workload(kind="StatefulSet"), REVISIONS, NOW)
+    unnamed = plan_change(wanted("undo", "StatefulSet"), workload(kind="StatefulSet"), REVISIONS, NOW)
     assert unnamed and not any("undone-to" in step["path"] for step in unnamed.content)
 
 
 def test_undo_without_anything_to_go_back_to_is_refused() -> None:
     with pytest.raises(RolloutError, match=r"Deployment shop/web has no revision before the current one \(2\)"):
-        plan(wanted("undo"), workload(), REVISIONS[1:], NOW)
+        plan_change(wanted("undo"), workload(), REVISIONS[1:], NOW)
     with pytest.raises(
         RolloutError, match=r"has no revision 9; it has 1 \(copy:1, web:1, log:1\), 2 .*HistoryLimit \(5\)"
     ):
-        plan(wanted("undo", revision=9), workload(revisionHistoryLimit=5), REVISIONS, NOW)
+        plan_change(wanted("undo", revision=9), workload(revisionHistoryLimit=5), REVISIONS, NOW)
 
 
 @pytest.mark.parametrize("action", ["undo", "restart"])
 def test_what_a_paused_deployment_would_not_roll_is_refused(action: str) -> None:
     with pytest.raises(RolloutError, match=r"is paused.*action resume"):
-        plan(wanted(action), workload(paused=True), REVISIONS, NOW)
+        plan_change(wanted(action), workload(paused=True), REVISIONS, NOW)
 
 
 def test_restart_always_changes_the_template_and_drops_the_old_cause() -> None:
-    change = plan(wanted("restart"), workload(annotations={CHANGE_CAUSE: "old"}), REVISIONS, NOW)
+    change = plan_change(wanted("restart"), workload(annotations={CHANGE_CAUSE: "old"}), REVISIONS, NOW)
     assert change and change.patch == "strategic"
     assert change.content["spec"]["template"]["metadata"]["annotations"] == {RESTARTED_AT: NOW}
     assert change.content["metadata"] == {"resourceVersion": "7", "annotations": {CHANGE_CAUSE: None}}
 
 
 def test_set_image_names_only_the_containers_that_change() -> None:
-    change = plan(wanted("set_image", images={"web": "web:3", "log": "log:1", "copy": "copy:2"}), workload(), [], NOW)
+    change = plan_change(
+        wanted("set_image", images={"web": "web:3", "log": "log:1", "copy": "copy:2"}), workload(), [], NOW
+    )
     assert change and change.content == {
         "metadata": {"resourceVersion": "7"},
         "spec": {
@@ -138,64 +144,64 @@ def test_set_image_names_only_the_containers_that_change() -> None:
             }
         },
     }
-    assert change.what == "gets the image of web: web:2 -> web:3, copy: copy:1 -> copy:2"
+    assert change.what == "gets new images (web: web:2 -> web:3, copy: copy:1 -> copy:2)"
 
 
 def test_set_image_to_what_is_there_changes_nothing_but_a_cause_that_was_asked_for() -> None:
     have = {"web": "web:2"}
-    assert plan(wanted("set_image", images=have), workload(annotations={CHANGE_CAUSE: "old"}), [], NOW) is None
+    assert plan_change(wanted("set_image", images=have), workload(annotations={CHANGE_CAUSE: "old"}), [], NOW) is None
     same = wanted("set_image", images=have, change_cause="old")
-    assert plan(same, workload(annotations={CHANGE_CAUSE: "old"}), [], NOW) is None
-    other = plan(wanted("set_image", images=have, change_cause="new"), workload(), [], NOW)
+    assert plan_change(same, workload(annotations={CHANGE_CAUSE: "old"}), [], NOW) is None
+    other = plan_change(wanted("set_image", images=have, change_cause="new"), workload(), [], NOW)
     assert other and other.content == {"metadata": {"resourceVersion": "7", "annotations": {CHANGE_CAUSE: "new"}}}
 
 
 def test_set_image_of_containers_that_are_not_there_tells_all_of_them() -> None:
     with pytest.raises(RolloutError) as error:
-        plan(wanted("set_image", images={"wep": "a", "zzz": "b"}), workload(), [], NOW)
+        plan_change(wanted("set_image", images={"wep": "a", "zzz": "b"}), workload(), [], NOW)
     first, second = str(error.value).split("\n")
     assert first == (
         "images.wep: Deployment shop/web has no container of this name; it has copy, web, log. Did you mean web?"
     )
-    assert second.startswith("images.zzz:") and second.endswith("Name one of these.")
+    assert second.startswith("images.zzz:") and second.endswith("Specify one of these.")
 
 
 def test_scale_sets_the_number_and_nothing_else() -> None:
-    change = plan(wanted("scale", replicas=0), workload(), [], NOW)
+    change = plan_change(wanted("scale", replicas=0), workload(), [], NOW)
     assert change and (change.patch, change.content) == ("merge", {"spec": {"replicas": 0}})
     assert change.what == "is scaled from 3 to 0"
-    assert plan(wanted("scale", replicas=3), workload(), [], NOW) is None
+    assert plan_change(wanted("scale", replicas=3), workload(), [], NOW) is None
 
 
 def test_pause_and_resume() -> None:
-    pause = plan(wanted("pause"), workload(), [], NOW)
+    pause = plan_change(wanted("pause"), workload(), [], NOW)
     assert pause and pause.content == {"spec": {"paused": True}}
-    assert plan(wanted("resume"), workload(), [], NOW) is None
-    resume = plan(wanted("resume"), workload(paused=True), [], NOW)
+    assert plan_change(wanted("resume"), workload(), [], NOW) is None
+    resume = plan_change(wanted("resume"), workload(paused=True), [], NOW)
     assert resume and resume.content == {"spec": {"paused": None}}
-    assert plan(wanted("pause"), workload(paused=True), [], NOW) is None
+    assert plan_change(wanted("pause"), workload(paused=True), [], NOW) is None
 
 
 @pytest.mark.parametrize("action", ["status", "history"])
 def test_looking_changes_nothing(action: str) -> None:
-    assert plan(wanted(action), workload(), REVISIONS, NOW) is None
+    assert plan_change(wanted(action), workload(), REVISIONS, NOW) is None
 
 
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"action": "scale", "replicas": 3, "revision": 2}, "revision: it means nothing with action scale"),
-        ({"action": "undo", "images": {"web": "web:1"}}, "images: it means nothing with action undo"),
-        ({"action": "set_image"}, "images: action set_image needs it"),
-        ({"action": "set_image", "images": {}}, "images: action set_image needs it"),
-        ({"action": "scale"}, "replicas: action scale needs it"),
-        ({"action": "scale", "replicas": -1}, "replicas: -1 pods cannot be"),
-        ({"action": "undo", "revision": -2}, "revision: -2 is no revision"),
+        ({"action": "scale", "replicas": 3, "revision": 2}, "revision: not applicable to action scale"),
+        ({"action": "undo", "images": {"web": "web:1"}}, "images: not applicable to action undo"),
+        ({"action": "set_image"}, "images: required by action set_image"),
+        ({"action": "set_image", "images": {}}, "images: required by action set_image"),
+        ({"action": "scale"}, "replicas: required by action scale"),
+        ({"action": "scale", "replicas": -1}, "replicas: -1 is not a valid number of pods"),
+        ({"action": "undo", "revision": -2}, "revision: -2 is not a valid revision"),
         ({"action": "pause", "kind": "StatefulSet"}, "a StatefulSet cannot be paused"),
-        ({"action": "scale", "kind": "DaemonSet", "replicas": 2}, "one pod on every node"),
-        ({"action": "set_image", "images": {"web": "Web:1"}}, "images.web: 'Web:1' is no name of an image"),
-        ({"action": "set_image", "images": {"web": None}}, "images.web: None is no name of an image"),
-        ({"action": "set_image", "images": {"web": "web:1 "}}, "images.web: 'web:1 ' is no name"),
+        ({"action": "scale", "kind": "DaemonSet", "replicas": 2}, "one pod on every selected node"),
+        ({"action": "set_image", "images": {"web": "Web:1"}}, "images.web: 'Web:1' is not a valid image name"),
+        ({"action": "set_image", "images": {"web": None}}, "images.web: None is not a valid image name"),
+        ({"action": "set_image", "images": {"web": "web:1 "}}, "images.web: 'web:1 ' is not a valid image name"),
     ],
 )
 def test_options_that_cannot_be_meant(more: dict[str, Any], told: str) -> None:
@@ -231,20 +237,20 @@ def test_scaling_to_nothing_is_no_missing_option() -> None:
 def test_who_will_undo_a_change_is_told() -> None:
     released = workload(annotations={})
     released["metadata"]["labels"] = {"slipway.kube/release": "shop"}
-    (text,) = cautions(wanted("set_image", images={}), released, [])
+    (text,) = warnings_for(wanted("set_image", images={}), released, [])
     assert "belongs to release shop" in text
-    assert cautions(wanted("restart"), released, []) == []
+    assert warnings_for(wanted("restart"), released, []) == []
     scaler = {
         "metadata": {"name": "web"},
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "minReplicas": 2, "maxReplicas": 10},
     }
-    (text,) = cautions(wanted("scale", replicas=1), workload(), [scaler])
+    (text,) = warnings_for(wanted("scale", replicas=1), workload(), [scaler])
     assert "between 2 and 10" in text
     other = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": {"kind": "StatefulSet", "name": "web"}}}
-    assert cautions(wanted("scale", replicas=1), workload(), [other]) == []
+    assert warnings_for(wanted("scale", replicas=1), workload(), [other]) == []
 
 
 def test_changes_that_nothing_rolls_are_told() -> None:
     by_hand = workload(kind="StatefulSet", updateStrategy={"type": "OnDelete"})
-    assert "OnDelete" in cautions(wanted("restart", "StatefulSet"), by_hand, [])[0]
-    assert "is paused" in cautions(wanted("set_image", images={}), workload(paused=True), [])[0]
+    assert "OnDelete" in warnings_for(wanted("restart", "StatefulSet"), by_hand, [])[0]
+    assert "is paused" in warnings_for(wanted("set_image", images={}), workload(paused=True), [])[0]

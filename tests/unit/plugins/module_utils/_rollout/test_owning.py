@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._rollout.owning import KEEPER, MANAGER, give_back, manager
+from ansible_collections.slipway.kube.plugins.module_utils._rollout.owning import (
+    MANAGER,
+    STATE_MANAGER,
+    manager,
+    return_fields,
+)
 
 REPLICAS = {"f:spec": {"f:replicas": {}}}
 TEMPLATE = {"f:spec": {"f:template": {"f:spec": {}}}}
@@ -28,7 +33,7 @@ def live(*entries: dict[str, Any]) -> dict[str, Any]:
 def test_what_was_taken_is_given_back() -> None:
     before = live(entry("slipway.kube", REPLICAS, "Apply"))
     after = live(entry("slipway.kube", {"f:spec": {}}, "Apply"), entry(MANAGER, REPLICAS), entry("kubelet", TEMPLATE))
-    owners, version = give_back("scale", before, after)
+    owners, version = return_fields("scale", before, after)
     assert [one["manager"] for one in owners["value"]] == ["kubelet", "slipway.kube"]
     assert owners["value"][1]["fieldsV1"] == REPLICAS and owners["value"][1]["operation"] == "Apply"
     assert version["value"] == "7", "of this very version only"
@@ -37,23 +42,23 @@ def test_what_was_taken_is_given_back() -> None:
 def test_a_number_that_no_manifest_names_stays_the_rollouts() -> None:
     before = live(entry("slipway.kube", TEMPLATE, "Apply"))
     after = live(entry("slipway.kube", TEMPLATE, "Apply"), entry(MANAGER, REPLICAS))
-    assert give_back("scale", before, after) == [], "the next apply would set it to 1"
+    assert return_fields("scale", before, after) == [], "the next apply would set it to 1"
 
 
 def test_a_template_that_comes_back_is_the_appliers_as_a_whole() -> None:
     before = live(entry("slipway.kube", REPLICAS, "Apply"))
     after = live(entry("slipway.kube", REPLICAS, "Apply"), entry(MANAGER, TEMPLATE))
-    (owners, _version) = give_back("undo", before, after)
+    (owners, _version) = return_fields("undo", before, after)
     assert owners["value"][0]["fieldsV1"] == {"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {}}}}
 
 
 @pytest.mark.parametrize("action", ["restart", "pause", "resume"])
 def test_what_must_outlive_the_next_apply_is_kept(action: str) -> None:
     before = live(entry("slipway.kube", REPLICAS, "Apply"))
-    assert give_back(action, before, live(entry("slipway.kube", {}, "Apply"), entry(MANAGER, REPLICAS))) == []
-    assert manager(action) == KEEPER != manager("undo")
+    assert return_fields(action, before, live(entry("slipway.kube", {}, "Apply"), entry(MANAGER, REPLICAS))) == []
+    assert manager(action) == STATE_MANAGER != manager("undo")
 
 
 def test_objects_of_other_managers_are_left_to_them() -> None:
     before = live(entry("kubectl", REPLICAS, "Apply"), entry("slipway.kube", REPLICAS, "Update"))
-    assert give_back("undo", before, live(entry("kubectl", {}, "Apply"), entry(MANAGER, REPLICAS))) == []
+    assert return_fields("undo", before, live(entry("kubectl", {}, "Apply"), entry(MANAGER, REPLICAS))) == []

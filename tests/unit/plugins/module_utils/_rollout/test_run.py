@@ -17,7 +17,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting im
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._rollout import run
-from ansible_collections.slipway.kube.plugins.module_utils._rollout.changes import RolloutError, Wanted
+from ansible_collections.slipway.kube.plugins.module_utils._rollout.changes import Request, RolloutError
 from ansible_collections.slipway.kube.plugins.module_utils._rollout.history import REVISION
 from ansible_collections.slipway.kube.plugins.module_utils._rollout.report import counts, result
 
@@ -101,7 +101,7 @@ class Cluster:
 
 def rollout(cluster: Cluster, action: str, kind: str = "Deployment", dry_run: bool = False, **more: Any) -> run.Rollout:
     """An action on the workload."""
-    wanted = Wanted(action, Reference("apps/v1", kind, "shop", "web"), **more)
+    wanted = Request(action, Reference("apps/v1", kind, "shop", "web"), **more)
     return run.Rollout(cluster, wanted, dry_run)  # type: ignore[arg-type]
 
 
@@ -142,13 +142,13 @@ def test_undo_is_written_once_and_says_what_it_did(cluster: Cluster, outlooks: l
     answer = made.act()
     ((path, kind, _content, dry_run),) = cluster.written
     assert (path, kind, dry_run) == (APPS + "deployments/web", "json", False)
-    assert answer.changed and answer.what == "goes back to revision 1 (web:1)"
+    assert answer.changed and answer.what == "is rolled back to revision 1 (web:1)"
     assert answer.diff[0]["before"]["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
     assert answer.diff[0]["after"]["spec"]["template"]["spec"]["containers"][0]["image"] == "web:1"
     made.wait(time.monotonic() + 5)
-    told = result(made.wanted, answer, True, False)
+    told = result(made.request, answer, True, False)
     assert told["ready"] and told["revision"] == 1 and told["waited_for"] == ["Deployment shop/web"]
-    assert told["msg"] == "Deployment shop/web goes back to revision 1 (web:1); it is ready: 2 of 2 pods ready."
+    assert told["msg"] == "Deployment shop/web is rolled back to revision 1 (web:1); it is ready: 2 of 2 pods ready."
     again = rollout(cluster, "undo", revision=1).act()
     assert not again.changed and len(cluster.written) == 1
 
@@ -165,21 +165,21 @@ def test_a_dry_run_writes_nothing(cluster: Cluster) -> None:
     answer = rollout(cluster, "set_image", dry_run=True, images={"web": "web:3"}).act()
     assert answer.changed and [dry_run for *_rest, dry_run in cluster.written] == [True]
     assert cluster.objects[APPS + "deployments/web"]["spec"]["template"] == template("web:2")
-    told = result(Wanted("set_image", NAME), answer, False, True)
-    assert told["msg"] == "In a real run: Deployment shop/web gets the image of web: web:2 -> web:3."
+    told = result(Request("set_image", NAME), answer, False, True)
+    assert told["msg"] == "Deployment shop/web would change: gets new images (web: web:2 -> web:3)."
 
 
 def test_a_dry_run_of_what_is_not_there_yet_says_so() -> None:
     answer = rollout(Cluster(), "scale", dry_run=True, replicas=2).act()
-    assert answer.changed and "a dry run cannot know" in answer.warnings[0]
+    assert answer.changed and "a dry run cannot predict" in answer.warnings[0]
     assert not rollout(Cluster(), "status", dry_run=True).act().changed
-    assert result(Wanted("scale", NAME), answer, False, True)["msg"] == "Deployment shop/web is not there yet."
+    assert result(Request("scale", NAME), answer, False, True)["msg"] == "Deployment shop/web does not exist yet."
 
 
 def test_what_is_not_there_is_told_with_what_is() -> None:
     cluster = Cluster()
     cluster.lists[APPS + "deployments"] = [{"metadata": {"name": "webs"}}]
-    with pytest.raises(RolloutError, match=r"shop/web is not there\. Namespace shop has webs\. Did you mean webs\?"):
+    with pytest.raises(RolloutError, match=r"shop/web does not exist\. Namespace shop has webs\. Did you mean webs\?"):
         rollout(cluster, "status").act()
     cluster.forbidden = [APPS + "deployments"]
     with pytest.raises(RolloutError, match="has no Deployment"):
@@ -221,9 +221,9 @@ def test_hopeless_waiting_ends_with_the_cause_and_the_way_back(cluster: Cluster,
     with pytest.raises(run.RolloutFailed) as error:
         made.wait(time.monotonic() + 60)
     lines = str(error.value).split("\n")
-    assert lines[0] == "Deployment shop/web: revision 2 will not become ready, seen after 0 s: 0 ready."
+    assert lines[0] == "Deployment shop/web: revision 2 cannot become ready, detected after 0 s: 0 ready."
     assert lines[1] == "ERROR Deployment shop/web: image web:9 was not found in the registry"
-    assert lines[-1] == "To go back: action undo (revision 1: web:1)."
+    assert lines[-1] == "To roll back, use action undo (revision 1: web:1)."
     assert error.value.findings == [FAULT]
 
 
@@ -233,7 +233,7 @@ def test_the_end_of_the_time_is_told_as_such(cluster: Cluster, outlooks: list[Ou
     made.act()
     with pytest.raises(run.RolloutFailed, match="revision 1 is not ready after 0 s: 1 of 2 replicas updated") as error:
         made.wait(time.monotonic())
-    assert "To go back" not in str(error.value)
+    assert "To roll back" not in str(error.value)
 
 
 def test_a_paused_deployment_never_finishes(cluster: Cluster, outlooks: list[Outlook]) -> None:
@@ -271,12 +271,12 @@ def test_a_stateful_set_is_freed_from_a_pod_of_the_revision_before(outlooks: lis
     assert answer.changed, "a pod was deleted"
 
 
-def test_looking_deletes_no_pod_but_says_that_it_is_in_the_way(outlooks: list[Outlook]) -> None:
+def test_looking_deletes_no_pod_but_says_that_it_is_blocking_pods(outlooks: list[Outlook]) -> None:
     cluster = stateful_set()
     outlooks += [Outlook(waiting=[(NAME, "1 of 2 replicas ready")], hopeless=True)]
     made = rollout(cluster, "status", "StatefulSet")
     made.act()
-    with pytest.raises(run.RolloutFailed, match=r"Pod web-1 is of a revision that is no longer wanted"):
+    with pytest.raises(run.RolloutFailed, match=r"Pod web-1 belongs to an older revision and blocks the StatefulSet"):
         made.wait(time.monotonic() + 60)
     assert cluster.deleted == []
 
@@ -290,7 +290,7 @@ def test_who_does_not_wait_has_the_stateful_set_freed_too(outlooks: list[Outlook
     untouched = rollout(stateful_set(), "undo", "StatefulSet", revision=3)
     untouched.act()
     untouched.settle()
-    assert untouched.answer.replaced == [], "nothing was changed, so nothing is done"
+    assert untouched.outcome.replaced == [], "nothing was changed, so nothing is done"
 
 
 def test_the_template_of_a_revision(cluster: Cluster) -> None:
@@ -312,5 +312,5 @@ def test_pods_are_counted_by_kind() -> None:
 
 
 def test_a_name_that_is_none_stays_one_part_of_a_path(cluster: Cluster) -> None:
-    wanted = Wanted("status", Reference("apps/v1", "Deployment", "shop", "web/scale"))
+    wanted = Request("status", Reference("apps/v1", "Deployment", "shop", "web/scale"))
     assert run.Rollout(cluster, wanted, False)._path(wanted.name).endswith("/deployments/web%2Fscale")  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the descriptions in these tests share."""
+"""Fixtures that expand descriptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputEr
 
 
 class Made:
-    """What a description was expanded to."""
+    """The objects of a description."""
 
     def __init__(self, **fields: Any) -> None:
         options = {name: fields.pop(name) for name in ("timeout", "wait") if name in fields}
@@ -53,13 +53,13 @@ class Made:
 
 @pytest.fixture
 def make() -> Callable[..., Made]:
-    """Expand an application; what is not said is a Deployment of one image."""
+    """Return what expands an application; by default a Deployment with one image."""
     return Made
 
 
 @pytest.fixture
 def refused() -> Callable[..., list[str]]:
-    """Say why a description is refused."""
+    """Return what lists the problems of an invalid description."""
 
     def problems(**fields: Any) -> list[str]:
         with pytest.raises(InputError) as raised:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The applications under examples/ are what their tutorials say, by the values that readers know."""
+"""The applications under examples/ have the values that their readers know from tutorials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KNOWN = {
 
 
 def rendered(value: Any, variables: dict[str, Any]) -> Any:
-    """Evaluate what is between braces, as Ansible does, as often as it takes."""
+    """Evaluate templates recursively, as Ansible does."""
     if isinstance(value, dict):
         return {key: rendered(one, variables) for key, one in value.items()}
     if isinstance(value, list):
@@ -75,7 +75,10 @@ def one(made: Expansion, kind: str) -> dict[str, Any]:
     return next(content["spec"] for content in made.objects if content["kind"] == kind)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/deploy.yml")), ids=lambda path: path.parent.name)
+BOOKS = [*sorted(EXAMPLES.glob("*/deploy.yml")), EXAMPLES / "operations" / "operations.yml"]
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.parent.name)
 def test_every_application_expands_without_advice(path) -> None:
     extra = settings("prod") if path.parent.name == "environments" else None
     for name, made in applications(path, extra).items():

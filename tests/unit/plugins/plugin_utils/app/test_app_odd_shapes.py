@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever stands at whatever place of a description, it is refused by its path, and no Secret is shown."""
+"""A value of any shape at any place of a description is accepted or refused by its path, and no Secret is shown."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WEB: dict[str, Any] = {
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place below a structure."""
+    """Return every path in a structure."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in pairs:
         yield (*path, key)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How others reach an application, who it is for the API, its hooks and overrides."""
+"""How clients reach an application, its identity in the API, its hooks and overrides."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_a_member_s_version_never_changes(members, wanted, word):
     problems = list(membership.check_version_change(members))
     assert len(problems) == (3 if word else 0)
     assert all(word in problem.what and problem.severity == "error" for problem in problems)
-    assert word != "newer" or "slipway.kube.upgrade" in problems[0].remedy
+    assert word != "newer" or "kubeadm upgrade" in problems[0].remedy
 
 
 def test_a_host_that_is_no_member_may_want_any_version(cluster, findings):

@@ -21,7 +21,7 @@ MakeAction = Callable[..., ActionModule]
 
 @pytest.fixture
 def make_action(tmp_path: Path) -> MakeAction:
-    """Gives an action whose playbook is in the temporary folder."""
+    """Return what makes an action whose playbook is in the temporary folder."""
 
     def make(**arguments: Any) -> ActionModule:
         loader = DataLoader()
@@ -43,7 +43,7 @@ def make_action(tmp_path: Path) -> MakeAction:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Writes a file below the temporary folder."""
+    """Return what writes a file below the temporary folder."""
 
     def put(name: str, text: str) -> Path:
         path = tmp_path / name

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A chart is rendered for the cluster of its release, unless the task says for which version."""
+"""A chart is rendered with the capabilities of the cluster, unless the task sets a version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 SERVED = {"kube_version": "v1.36.3", "api_versions": ["apps/v1", "apps/v1/Deployment"], "finished": True}
-# Stands for helm: notes each call, and gives a definition, with an object of its kind where that is said to be served.
+# A stand-in for helm: records each call, and prints a definition, with an object of its kind if the cluster serves it.
 HELM = """#!/bin/sh
 printf '%s ' "$@" >> {folder}/calls
 echo >> {folder}/calls
@@ -34,7 +34,7 @@ THING = {"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}
 def run(
     make_action: Callable[..., Any], write: Callable[[str, str], Path], tmp_path: Path
 ) -> Callable[..., tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Runs the action with a chart; gives its result and the calls of the module."""
+    """Return what runs the action with a chart, and returns its result and the calls of the module."""
     write("shop/Chart.yaml", "name: shop")
     write("crd.json", json.dumps(CRD))
     write("thing.json", json.dumps(THING))
@@ -48,7 +48,7 @@ def run(
         def execute(module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
             assert module_name == "slipway.kube.release" and action._play_context.no_log
             calls.append(module_args)
-            return dict(answer) if module_args.get("chart_view") else {"changed": True, "finished": True}
+            return dict(answer) if module_args.get("_chart_view") else {"changed": True, "finished": True}
 
         action._execute_module = execute
         return action.run(task_vars={}), calls
@@ -58,14 +58,14 @@ def run(
 
 @pytest.fixture
 def said(tmp_path: Path) -> Callable[[], list[str]]:
-    """The calls of helm."""
+    """Return the calls of helm."""
     return lambda: (tmp_path / "calls").read_text().splitlines()
 
 
 def test_a_chart_sees_the_cluster_and_what_the_release_defines(run: Any, said: Any) -> None:
     result, calls = run(SERVED, api_versions=["y.io/v1"])
-    assert result["changed"] and [bool(call.get("chart_view")) for call in calls] == [True, False]
-    assert calls[0] == {"name": "shop", "namespace": "web", "kubeconfig": "/k", "chart_view": True}
+    assert result["changed"] and [bool(call.get("_chart_view")) for call in calls] == [True, False]
+    assert calls[0] == {"name": "shop", "namespace": "web", "kubeconfig": "/k", "_chart_view": True}
     first, second = said()
     assert "--kube-version v1.36.3 --api-versions y.io/v1 --api-versions apps/v1 " in first
     assert "--api-versions apps/v1/Deployment" in first and "x.io" not in first
@@ -73,9 +73,9 @@ def test_a_chart_sees_the_cluster_and_what_the_release_defines(run: Any, said: A
 
 
 def test_the_next_run_renders_the_same_at_once(run: Any, said: Any) -> None:
-    first = run(SERVED)[1][1]["payload"]
+    first = run(SERVED)[1][1]["_payload"]
     served = dict(SERVED, api_versions=[*SERVED["api_versions"], "x.io/v1", "x.io/v1/Thing"])
-    assert run(served)[1][1]["payload"] == first and len(said()) == 3
+    assert run(served)[1][1]["_payload"] == first and len(said()) == 3
 
 
 def test_with_a_version_the_cluster_is_not_asked(run: Any, said: Any) -> None:

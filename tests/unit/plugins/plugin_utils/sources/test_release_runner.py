@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module is called until it is finished; its answers are one result, and no Secret is in it."""
+"""The module is called until it is finished; its results are merged, and contain no Secret."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stri
 
 
 class Module:
-    """Stands for the module: keeps its arguments, and answers one thing after the other."""
+    """A stand-in for the module: records its arguments, and returns one answer after another."""
 
     def __init__(self, action: Any, answers: list[dict[str, Any]]) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -42,8 +42,8 @@ class Module:
         return next(self.answers)
 
     def payload(self, call: int = 0) -> Any:
-        """What was handed over."""
-        return json.loads(zlib.decompress(base64.b64decode(self.calls[call]["payload"])))
+        """Return what was passed to the module."""
+        return json.loads(zlib.decompress(base64.b64decode(self.calls[call]["_payload"])))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def prepared(make_action: Callable[..., Any], answers: list[dict[str, Any]], **arguments: Any) -> tuple[Any, Module]:
-    """An action whose module answers so."""
+    """Return an action whose module returns these answers."""
     action = make_action(**arguments)
     module = Module(action, answers)
     action._execute_module = module
@@ -63,7 +63,7 @@ def prepared(make_action: Callable[..., Any], answers: list[dict[str, Any]], **a
 
 
 def row(name: str, action: str) -> dict[str, str]:
-    """An object as the module returns it."""
+    """Return an object as the module returns it."""
     return {"api_version": "v1", "kind": "ConfigMap", "namespace": "web", "name": name, "action": action}
 
 
@@ -120,10 +120,10 @@ def test_slices_become_one_result(make_action: Callable[..., Any], shown: list[s
         "revision": 4,
     }
     assert {frozenset(call) for call in module.calls} == {
-        frozenset(["name", "timeout", "pause_after", "run_id", "payload"])
+        frozenset(["name", "timeout", "pause_after", "_run_id", "_payload"])
     }
     assert (
-        len({call["run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
+        len({call["_run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
     )
     assert module.payload() == {"objects": [SECRET], "hooks": {"pre": [], "post": []}}
     assert module.quiet == [True] * 3 and not action._play_context.no_log
@@ -232,12 +232,12 @@ def test_a_release_that_goes_away_needs_no_source(make_action: Callable[..., Any
 
 
 def hook(name: str, after: str = "", kind: str = "Job") -> dict[str, Any]:
-    """A hook."""
+    """Return a hook."""
     return {"kind": kind, "metadata": {"name": name, "annotations": {"slipway.kube/hook-after": after}}}
 
 
 def order(*given: dict[str, Any]) -> list[str]:
-    """Names in their order."""
+    """Return the names in their order."""
     return [hooks.name_of(one) for one in hooks.in_order(given, "pre")]
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every kind of source is read, and all that is wrong is told at once, with file and line."""
+"""Every kind of source is read, and all problems are reported together, with file and line."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ CANARY = "c4n4ry-of-a-value"
 
 
 def thing(name: str, kind: str = "ConfigMap", **more: Any) -> dict[str, Any]:
-    """An object."""
+    """Return an object."""
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **more}
 
 
 @pytest.fixture
 def read(make_action: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads sources beside a playbook in the temporary folder."""
+    """Return what reads sources beside a playbook in the temporary folder."""
     monkeypatch.chdir(tmp_path)
     variables: dict[str, Any] = {"ansible_search_path": [str(tmp_path)], "color": "blue"}
     return lambda **options: Reader(make_action(), variables, "shop", "web").read(options)
 
 
 def names(sources: Sources) -> list[str]:
-    """Names of the objects, in order."""
+    """Return the names of the objects, in order."""
     return [content["metadata"]["name"] for content in sources.objects]
 
 
@@ -177,12 +177,12 @@ def test_hooks_are_told_from_objects(read: Read) -> None:
     )
 
 
-# --- kustomize and helm: the programs are stood in for, their arguments and input are kept ---------------------------
+# --- kustomize and helm: stand-ins for the programs record their arguments and input ---------------------------------
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Puts a program on the PATH that notes how it was called, and answers with a text."""
+    """Return what adds a program to the PATH that records its call and prints a text."""
 
     def put(name: str, answer: str, status: int = 0, said: str = "") -> Path:
         folder = tmp_path / "bin"

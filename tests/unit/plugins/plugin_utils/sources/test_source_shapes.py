@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects whose parts are of the wrong shape are refused with the path of the field, and all of them at once."""
+"""Objects whose parts have the wrong type are refused with the path of the field, all of them together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHOLE = {"group": "x.io", "names": NAMES, "versions": [{"name": "v1"}]}
 
 
 def problems(kind: str, spec: Any = None, api_version: str = "", **metadata: Any) -> list[str]:
-    """What is told of an object."""
+    """Return the problems of an object."""
     content = {
         "apiVersion": api_version or GROUPS.get(kind, "v1"),
         "kind": kind,

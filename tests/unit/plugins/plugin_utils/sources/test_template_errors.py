@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Templates are rendered by Ansible's own templar; an error names the file and the line, and shows no value."""
+"""Templates are rendered by Ansible's templar; an error names the file and the line, and shows no value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VARIABLES: dict[str, Any] = {"name": "web", "secret": CANARY, "number": 3, "empt
 
 @pytest.fixture
 def render(make_action: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
-    """Renders a text as the template app.yml.j2."""
+    """Return what renders a text as the template app.yml.j2."""
     action = make_action()
     return lambda text, **more: template_reader.render(
         action, VARIABLES, str(tmp_path / "templates/app.yml.j2"), text, more

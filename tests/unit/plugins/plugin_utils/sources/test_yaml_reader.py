@@ -14,7 +14,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.sources import yaml_r
 
 
 def one(text: str) -> Any:
-    """The content of the only document."""
+    """Return the content of the only document."""
     (document,) = yaml_reader.read(text, "a.yml")
     return document.content
 

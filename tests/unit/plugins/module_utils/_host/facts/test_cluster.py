@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts import cluster
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import Files
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 from ansible_collections.slipway.kube.plugins.module_utils._kube import x509
 
 # openssl x509 -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 says the hash below.
@@ -126,7 +126,7 @@ def test_whose_kubeconfig_leads_where(tmp_path):
     folder = tmp_path / "home" / "ops" / ".kube"
     folder.mkdir(parents=True)
     (folder / "config").write_text(ADMIN)
-    seen = cluster.look_at_kubeconfigs(Files(str(tmp_path)), {"ops": "/home/ops", "root": "/root"})
+    seen = cluster.gather_kubeconfigs(Files(str(tmp_path)), {"ops": "/home/ops", "root": "/root"})
     assert seen == {
         "ops": {
             "path": "/home/ops/.kube/config",
@@ -210,7 +210,7 @@ def tree(root, files):
 
 
 def test_a_fresh_host(tmp_path):
-    seen = cluster.look_at_cluster(Files(str(tmp_path)), {"kubelet": "1.36.3-1.1"}, NO_RECORD)
+    seen = cluster.gather_cluster(Files(str(tmp_path)), {"kubelet": "1.36.3-1.1"}, NO_RECORD)
     assert seen == {
         "member": False,
         "role": "",
@@ -242,7 +242,7 @@ def test_a_control_plane(tmp_path, monkeypatch):
             "/var/lib/etcd/member/x": "",
         },
     )
-    seen = cluster.look_at_cluster(files, {"kubelet": "1.36.4-1.1"}, NO_RECORD)
+    seen = cluster.gather_cluster(files, {"kubelet": "1.36.4-1.1"}, NO_RECORD)
     assert seen == {
         "member": True,
         "role": "control_plane",
@@ -263,14 +263,14 @@ def test_a_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "answers", lambda port, path: (port, path) == (10248, "/healthz"))
     kubelet = ADMIN.replace("name: kubernetes", "name: default-cluster")
     files = tree(tmp_path, {cluster.KUBELET: kubelet, cluster.KUBELET_CONFIG: "{}"})
-    seen = cluster.look_at_cluster(files, {"kubelet": "1.36.3-1.1"}, dict(NO_RECORD, marked=True, cluster="production"))
+    seen = cluster.gather_cluster(files, {"kubelet": "1.36.3-1.1"}, dict(NO_RECORD, marked=True, cluster="production"))
     assert (seen["member"], seen["role"], seen["healthy"], seen["version"]) == (True, "worker", True, "1.36.3")
     assert (seen["name"], seen["ca_hash"]) == ("production", CA_HASH)
 
 
 def test_a_join_that_was_interrupted(tmp_path):
     files = tree(tmp_path, {cluster.BOOTSTRAP: ADMIN, cluster.KUBELET_CONFIG: "{}"})
-    seen = cluster.look_at_cluster(files, {"kubelet": "1.36.3-1.1"}, NO_RECORD)
+    seen = cluster.gather_cluster(files, {"kubelet": "1.36.3-1.1"}, NO_RECORD)
     assert (seen["member"], seen["role"], seen["bootstrapping"]) == (False, "", True)
 
 

@@ -10,13 +10,13 @@ import time
 
 import yaml
 
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.gather import look
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.gather import gather_facts
 from ansible_collections.slipway.kube.plugins.modules import host_info
 
 
 def test_a_look_returns_what_is_documented():
     started = time.monotonic()
-    seen = look([6443], [], 1, "/nonexistent")
+    seen = gather_facts([6443], [], 1, "/nonexistent")
     assert time.monotonic() - started < 5
     documented = yaml.safe_load(host_info.RETURN)
     assert set(documented) == {*seen, "controller_time"}
@@ -27,7 +27,7 @@ def test_a_look_returns_what_is_documented():
 
 
 def test_urls_of_another_family_of_operating_systems_are_not_asked():
-    family = look([], [], 1, "/nonexistent")["os"]["family"]
+    family = gather_facts([], [], 1, "/nonexistent")["os"]["family"]
     other = "rhel" if family == "debian" else "debian"
     urls = [{"url": "http://name.invalid/" + name, "kind": "http", "family": name} for name in (family, other)]
-    assert list(look([], urls, 1, "/nonexistent")["reach"]) == ["http://name.invalid/" + family]
+    assert list(gather_facts([], urls, 1, "/nonexistent")["reach"]) == ["http://name.invalid/" + family]

@@ -12,7 +12,7 @@ import os
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts import kernel as look_kernel
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import Files
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 
 RELEASE = os.uname().release
 DEP = """kernel/net/ipv4/ipip.ko.xz: kernel/net/ipv4/ip_tunnel.ko.xz
@@ -84,7 +84,7 @@ def test_a_machine_with_modules(tmp_path):
             "/proc/filesystems": "nodev\tproc\n\text4\nnodev\toverlay\n",
         },
     )
-    kernel = look_kernel.look_at_kernel(files)
+    kernel = look_kernel.gather_kernel(files)
     assert kernel["modules_loadable"] is True
     assert kernel["modules_loaded"] == ["nf_tables"]
     assert {"overlay", "ip_tables", "vxlan"} <= set(kernel["modules_builtin"])
@@ -111,7 +111,7 @@ def test_a_container_whose_kernel_has_everything_built_in(tmp_path):
             "/proc/self/status": "CapBnd:\t000001fffeffffff\n",
         },
     )
-    kernel = look_kernel.look_at_kernel(files)
+    kernel = look_kernel.gather_kernel(files)
     assert kernel["modules_loadable"] is False
     expected = {
         "overlay": True,
@@ -134,17 +134,17 @@ def test_modules_that_may_not_be_loaded(tmp_path):
             "/proc/self/status": "CapBnd:\t000001fffffeffff\n",  # without CAP_SYS_MODULE
         },
     )
-    kernel = look_kernel.look_at_kernel(files)
+    kernel = look_kernel.gather_kernel(files)
     assert kernel["modules_loadable"] is False
     assert kernel["features"]["ipip"] is False
 
 
 def test_nothing_to_tell_by(tmp_path, monkeypatch):
     monkeypatch.setattr(look_kernel, "nft_works", lambda: False)
-    kernel = look_kernel.look_at_kernel(Files(str(tmp_path)))
+    kernel = look_kernel.gather_kernel(Files(str(tmp_path)))
     assert set(kernel["features"].values()) == {None}
     monkeypatch.setattr(look_kernel, "nft_works", lambda: True)
-    assert look_kernel.look_at_kernel(Files(str(tmp_path)))["features"]["nf_tables"] is True
+    assert look_kernel.gather_kernel(Files(str(tmp_path)))["features"]["nf_tables"] is True
 
 
 def test_damaged_config(tmp_path):

@@ -11,7 +11,7 @@ import socket
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts import network as look_network
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import Files
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 
 IP_ADDRESS = """[
 {"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP"],"mtu":65536,"address":"00:00:00:00:00:00",
@@ -116,21 +116,17 @@ def test_the_process_that_listens_is_named():
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = server.getsockname()[1]
-        ports = look_network.look_at_ports(Files(), [port])
+        ports = look_network.gather_ports(Files(), [port])
         assert list(ports) == [str(port)]
         assert ports[str(port)].endswith(")")
-        assert look_network.look_at_ports(Files(), [port + 1 if port < 65535 else 1]) == {}
+        assert look_network.gather_ports(Files(), [port + 1 if port < 65535 else 1]) == {}
 
 
 def test_network_without_the_program_ip(monkeypatch):
     """The kernel's own interfaces give the primary addresses where iproute2 is not installed."""
-
-    def missing(*_args, **_options):
-        raise FileNotFoundError("ip")
-
-    expected = look_network.look_at_network(Files())
-    monkeypatch.setattr(look_network.subprocess, "run", missing)
-    network = look_network.look_at_network(Files())
+    expected = look_network.gather_network(Files())
+    monkeypatch.setattr(look_network, "run", lambda command, timeout: "")
+    network = look_network.gather_network(Files())
     assert network["default_interface"] == expected["default_interface"]
     for address in network["addresses"]:
         assert address in expected["addresses"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts import packages
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import Files
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 
 DPKG = """Package: kubeadm
 Status: hold ok installed
@@ -67,7 +67,7 @@ def test_rpm():
 
 def test_versionlock():
     text = "# Added lock on Tue\nkubeadm-0:1.36.3-150500.1.1.*\n!kubectl-0:1.30.0-1.*\nkubernetes-cni-0:1.9.1-1.*\nother-0:1-1.*\nkubelet-1.36.*\n"
-    assert packages.parse_versionlock(text, packages.PACKAGES) == ["kubeadm", "kubelet", "kubernetes-cni"]
+    assert sorted(packages.parse_locks(text)) == ["kubeadm", "kubelet", "kubernetes-cni", "other"]
 
 
 def test_units():
@@ -81,7 +81,7 @@ def test_units():
 def test_packages_of_a_debian_host(tmp_path):
     (tmp_path / "var/lib/dpkg").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/status").write_text(DPKG)
-    looked = packages.look_at_packages(Files(str(tmp_path)))
+    looked = packages.gather_packages(Files(str(tmp_path)))
     assert looked["held"] == ["kubeadm"]
     assert "containerd.io" in looked["packages"]
 
@@ -90,7 +90,7 @@ def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
     (tmp_path / "etc/dnf/plugins").mkdir(parents=True)
     (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("kubelet-0:1.36.3-150500.1.1.*\n")
     monkeypatch.setattr(packages, "run", lambda command: "kubelet 1.36.3-150500.1.1\n" if command[0] == "rpm" else "")
-    assert packages.look_at_packages(Files(str(tmp_path))) == {
+    assert packages.gather_packages(Files(str(tmp_path))) == {
         "packages": {"kubelet": "1.36.3-150500.1.1"},
         "held": ["kubelet"],
     }
@@ -100,9 +100,9 @@ def test_firewalls(tmp_path):
     (tmp_path / "etc/ufw").mkdir(parents=True)
     (tmp_path / "etc/ufw/ufw.conf").write_text("# on at boot\nENABLED=yes\nLOGLEVEL=low\n")
     units = {"firewalld.service": {"active": True, "enabled": True, "masked": False}}
-    assert packages.look_at_firewall(Files(str(tmp_path)), units) == {"firewalld": True, "ufw": True}
+    assert packages.gather_firewall(Files(str(tmp_path)), units) == {"firewalld": True, "ufw": True}
     (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=no\n")
-    assert packages.look_at_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False}
+    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False}
 
 
 def test_a_program_that_is_not_there_says_nothing():

@@ -98,7 +98,7 @@ def mirror():
 
 
 def reach(url, kind, **options):
-    return reachability.look_at_reach([{"url": url, "kind": kind, **options}], "amd64", 5)[url]
+    return reachability.probe_urls([{"url": url, "kind": kind, **options}], "amd64", 5)[url]
 
 
 def test_http(mirror):
@@ -152,7 +152,7 @@ def test_registries(mirror):
         ("single", ""),
         ("octet", "wrong media type: Content-Type is application/octet-stream"),
         ("mixed", "wrong media type"),
-        ("garbage", "no JSON"),
+        ("garbage", "not valid JSON"),
         ("arm", "nothing for amd64"),
         ("wrong", "wrong digest"),
         ("corrupt", "wrong digest"),
@@ -184,7 +184,7 @@ def test_no_answer_in_time():
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        answer = reachability.look_at_reach([{"url": url, "kind": "http"}], "amd64", 0.2)[url]
+        answer = reachability.probe_urls([{"url": url, "kind": "http"}], "amd64", 0.2)[url]
     assert answer == {"kind": "http", "ok": False, "status": 0, "error": "no answer in time"}
 
 

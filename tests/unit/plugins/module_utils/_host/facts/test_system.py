@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts import system
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import Files
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 
 DEBIAN = """PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"
@@ -175,13 +175,13 @@ def test_swap_of_a_host(tmp_path):
             "/etc/systemd/system/data.mount": "",
         },
     )
-    assert system.look_at_swap(files) == {
+    assert system.gather_swap(files) == {
         "active": [{"device": "/dev/zram0", "type": "partition", "size_mb": 1000}],
         "fstab": ["/dev/sda2 none swap sw 0 0"],
         "units": ["data.swap", "dev-sda2.swap"],
         "zram": True,
     }
-    assert system.look_at_swap(Files(str(tmp_path / "empty"))) == {
+    assert system.gather_swap(Files(str(tmp_path / "empty"))) == {
         "active": [],
         "fstab": [],
         "units": [],
@@ -199,12 +199,12 @@ def test_swap_of_a_host(tmp_path):
     ],
 )
 def test_selinux(tmp_path, files, expected):
-    assert system.look_at_selinux(tree(tmp_path, files)) == expected
+    assert system.gather_selinux(tree(tmp_path, files)) == expected
 
 
 def test_disks_of_folders_that_are_not_there_yet(tmp_path):
     (tmp_path / "var/lib").mkdir(parents=True)
-    disks = system.look_at_disks(Files(str(tmp_path)))
+    disks = system.gather_disks(Files(str(tmp_path)))
     assert [disk["path"] for disk in disks] == list(system.DATA_DIRECTORIES)
     assert all(disk["total_mb"] > 0 for disk in disks)
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is remembered of a revision of a release, as the Secrets that hold it.
+"""A stored revision of a release, and the Secrets that hold it.
 
-The intent (objects and hooks) is written once, before the first object is applied; the state changes as the run goes on.
-A Secret holds at most 1 MiB (https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size), so that a large
-intent continues in further Secrets. They are of a type of their own, so that only who may read Secrets can read them.
+The intent (objects and hooks) is written once, before the first object is applied; the state changes during the run.
+A Secret holds at most 1 MiB (https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size), so a large
+intent continues in further Secrets. They have their own type; reading them requires the permission to read Secrets.
 """
 
 from __future__ import annotations
@@ -24,98 +24,106 @@ from .fingerprint import digest
 from .ownership import PART, RELEASE, REVISION, STATUS, references
 
 TYPE = "slipway.kube/release"
-PART_SIZE = 700 * 1024  # bytes of one part; the rest of the MiB is for the state and what the server adds
+PART_SIZE = 700 * 1024  # bytes of one part; the rest of the MiB is for the state and the server's metadata
 ANNOTATIONS = ("slipway.kube/finished", "slipway.kube/message")
 
 PENDING, DEPLOYED, FAILED, SUPERSEDED, ROLLED_BACK = "pending", "deployed", "failed", "superseded", "rolled-back"
 
 
-class RecordError(ReleaseError):
-    """A record cannot be read; the message names it and says what is wrong. Whoever needs it, refuses to go on."""
+class UnreadableRevision(ReleaseError):
+    """A stored revision cannot be read; the message names its Secret and the problem."""
 
 
 @dataclass
-class Record:
-    """One revision: what was wanted, and how far it came."""
+class Revision:
+    """One revision: its intent, and how far it was applied.
+
+    :ivar version: resourceVersion of the Secret, to write only if nobody else has changed it.
+    """
 
     release: str
     namespace: str
-    revision: int
+    number: int
     objects: list[Object]
     hooks: dict[str, list[Object]] = field(default_factory=dict)
     status: str = PENDING
     state: dict[str, Any] = field(default_factory=dict)
-    version: str = ""  # resourceVersion of the Secret, for writing only what nobody else changed
+    version: str = ""
 
     @property
     def name(self) -> str:
         """Name of its Secret."""
-        return f"slipway-release-{self.release}-r{self.revision}"
+        return secret_name(self.release, self.number)
 
     @property
     def digest(self) -> str:
-        """What stands for the intent: equal digests mean that the same was wanted."""
+        """The digest of the intent: equal digests mean the same desired objects and hooks."""
         return intent_digest(self.objects, self.hooks)
 
     @property
     def references(self) -> list[Reference]:
-        """Every object that this revision contains, hooks included."""
+        """Every object that this revision contains, including hooks."""
         return references(self.objects) + [name for part in self.hooks.values() for name in references(part)]
 
     @property
     def inherited(self) -> list[Reference]:
-        """Objects of earlier revisions that may still be in the cluster."""
+        """Objects of earlier revisions that may still exist."""
         return [Reference(**name) for name in self.state.get("inherited") or []]
 
 
+def secret_name(release: str, number: int) -> str:
+    """Return the name of the Secret of a revision."""
+    return f"slipway-release-{release}-r{number}"
+
+
 def intent_digest(objects: Sequence[Object], hooks: Mapping[str, Sequence[Object]]) -> str:
-    """Give what stands for a set of objects and hooks, whatever the order of the objects."""
+    """Return the digest of a set of objects and hooks, regardless of the order of the objects."""
     return digest([sorted(digest(content) for content in objects), hooks.get("pre") or [], hooks.get("post") or []])
 
 
-def encode(record: Record, part_size: int = PART_SIZE) -> list[Object]:
-    """Give the Secrets of a record: those that continue it first, the one that makes it a record last.
+def encode(revision: Revision, part_size: int = PART_SIZE) -> list[Object]:
+    """Return the Secrets of a revision: first those that continue it, last the main one, which makes it complete.
 
-    :param part_size: bytes of packed intent in one Secret.
+    :param part_size: bytes of compressed intent in one Secret.
     """
-    intent = {"objects": record.objects, "hooks": record.hooks}
+    intent = {"objects": revision.objects, "hooks": revision.hooks}
     packed = gzip.compress(json.dumps(intent, separators=(",", ":")).encode(), mtime=0)
     chunks = [packed[start : start + part_size] for start in range(0, len(packed), part_size)]
     secrets = []
     for number, chunk in enumerate(chunks[1:], start=2):
-        part = _secret(record, f"{record.name}-p{number}", {"intent": chunk})
+        part = _secret(revision, f"{revision.name}-p{number}", {"intent": chunk})
         part["metadata"]["labels"][PART] = str(number)
         secrets.append(part)
     checks = json.dumps({"parts": len(chunks), "sha256": hashlib.sha256(packed).hexdigest()}).encode()
-    main = _secret(record, record.name, {"intent": chunks[0], "parts": checks, "state": _state(record.state)})
-    main["metadata"]["labels"][STATUS] = record.status
+    main = _secret(revision, revision.name, {"intent": chunks[0], "parts": checks, "state": _state(revision.state)})
+    main["metadata"]["labels"][STATUS] = revision.status
     return secrets + [main]
 
 
-def change(record: Record, annotations: Mapping[str, str]) -> dict[str, Any]:
-    """Give the merge patch that writes a record's state; the server refuses it when the Secret is no longer the same."""
+def state_patch(revision: Revision, annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Return the merge patch that writes the state of a revision; the server refuses it if the Secret has changed."""
     metadata = {
-        "resourceVersion": record.version,
-        "labels": {STATUS: record.status},
+        "resourceVersion": revision.version,
+        "labels": {STATUS: revision.status},
         "annotations": dict(annotations),
     }
-    return {"metadata": metadata, "data": {"state": base64.b64encode(_state(record.state)).decode()}}
+    return {"metadata": metadata, "data": {"state": base64.b64encode(_state(revision.state)).decode()}}
 
 
 def parts_of(secret: Mapping[str, Any]) -> list[str]:
-    """Name the Secrets that continue a record."""
+    """Name the Secrets that continue a revision."""
     try:
         count = int(json.loads(_data(secret, "parts"))["parts"])
     except (KeyError, TypeError, ValueError):
-        return []  # decode() says what is wrong with it
+        return []  # decode() reports what is wrong with it
     return [f"{secret['metadata']['name']}-p{number}" for number in range(2, count + 1)]
 
 
-def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None]) -> Record:
-    """Read a record from its Secrets.
+def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None]) -> Revision:
+    """Read a revision from its Secrets.
 
     :param parts: those that :func:`parts_of` names, in that order.
-    :raises RecordError: a part is missing or the content is not what was written.
+    :raises UnreadableRevision: a part is missing, or the content is not what was written.
     """
     metadata = secret.get("metadata") or {}
     labels = metadata.get("labels") or {}
@@ -127,11 +135,11 @@ def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None])
         intent = json.loads(gzip.decompress(packed))
         state = json.loads(gzip.decompress(_data(secret, "state")))
         if not isinstance(state, dict):
-            raise ValueError("its state is not what was written")
-        return Record(
+            raise ValueError("its state is not a mapping")
+        return Revision(
             release=labels[RELEASE],
             namespace=metadata.get("namespace") or "",
-            revision=int(labels[REVISION]),
+            number=int(labels[REVISION]),
             objects=intent["objects"],
             hooks=intent["hooks"],
             status=labels.get(STATUS) or PENDING,
@@ -139,20 +147,19 @@ def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None])
             version=metadata.get("resourceVersion") or "",
         )
     except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zlib.error) as error:
-        raise RecordError(
-            "The record {}/{} cannot be read: {}. Delete this Secret to forget the revision; its objects stay.".format(
-                metadata.get("namespace"), metadata.get("name"), error
-            )
+        raise UnreadableRevision(
+            f"Secret {metadata.get('namespace')}/{metadata.get('name')} of a release revision cannot be read: {error}. "
+            "To drop the revision, delete this Secret; its objects are kept."
         ) from error
 
 
-def _secret(record: Record, name: str, data: Mapping[str, bytes]) -> Object:
-    labels = {RELEASE: record.release, REVISION: str(record.revision)}
+def _secret(revision: Revision, name: str, data: Mapping[str, bytes]) -> Object:
+    labels = {RELEASE: revision.release, REVISION: str(revision.number)}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": TYPE,
-        "metadata": {"name": name, "namespace": record.namespace, "labels": labels},
+        "metadata": {"name": name, "namespace": revision.namespace, "labels": labels},
         "data": {part: base64.b64encode(content).decode() for part, content in data.items()},
     }
 

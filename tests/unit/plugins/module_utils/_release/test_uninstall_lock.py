@@ -12,20 +12,20 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import LockLost
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import Settings
-from ansible_collections.slipway.kube.plugins.module_utils._release.uninstall import Absence
+from ansible_collections.slipway.kube.plugins.module_utils._release.uninstall import Uninstall
 
 
 @pytest.fixture
-def absence(releases: Any, some: Callable[..., Any], server: Any) -> Absence:
+def uninstall(releases: Any, some: Callable[..., Any], server: Any) -> Uninstall:
     """A release that is about to be taken away."""
     releases.run([some("ConfigMap", "c", data={"a": "1"})])
     del server.writes[:]
-    return Absence(releases.client(), Settings(name="web", run_id="mine", state="absent", timeout=1), False)
+    return Uninstall(releases.client(), Settings(name="web", run_id="mine", state="absent", timeout=1), False)
 
 
-def lose(absence: Absence) -> None:
+def lose(uninstall: Uninstall) -> None:
     """The thread that renews the lease finds another run's name on it."""
-    absence.work.lock._lost = "thief"
+    uninstall.context.lock._lost = "thief"
 
 
 def deleted(server: Any) -> list[str]:
@@ -34,31 +34,31 @@ def deleted(server: Any) -> list[str]:
 
 
 def test_nothing_is_deleted_when_the_lock_was_lost_while_planning(
-    absence: Absence, server: Any, monkeypatch: pytest.MonkeyPatch
+    uninstall: Uninstall, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = absence._plan
+    plan = uninstall._plan
 
     def slow() -> Any:
         found = plan()
-        lose(absence)
+        lose(uninstall)
         return found
 
-    monkeypatch.setattr(absence, "_plan", slow)
+    monkeypatch.setattr(uninstall, "_plan", slow)
     with pytest.raises(LockLost, match=r"Another run \(thief\)"):
-        absence.run()
+        uninstall.run()
     assert deleted(server) == [] and server.names("Lease") == ["slipway-release-web"]
 
 
 @pytest.mark.parametrize("wait", [True, False])
-def test_the_records_stay_when_the_lock_was_lost_while_deleting(absence: Absence, server: Any, wait: bool) -> None:
-    absence.settings.wait = wait
+def test_the_records_stay_when_the_lock_was_lost_while_deleting(uninstall: Uninstall, server: Any, wait: bool) -> None:
+    uninstall.settings.wait = wait
 
     def before(method: str, path: str, _dry: bool) -> None:
         if method == "DELETE" and path.endswith("/configmaps/c"):
-            lose(absence)
+            lose(uninstall)
 
     server.before = before
     with pytest.raises(LockLost):
-        absence.run()
+        uninstall.run()
     assert deleted(server) == ["/api/v1/namespaces/default/configmaps/c"]
     assert server.statuses() == ["deployed"] and server.names("Lease") == ["slipway-release-web"]

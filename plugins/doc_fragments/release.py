@@ -1,0 +1,79 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options for how a release is applied."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragment slipway.kube.release."""
+
+    DOCUMENTATION = r"""
+options:
+  force_conflicts:
+    description:
+      - Take over fields that another field manager has set to a different value, and objects of another release. Otherwise both are reported and nothing is
+        changed.
+      - Replicas that are set by an autoscaler of the same release are never a conflict; they are left to the autoscaler.
+    type: bool
+    default: false
+  take_over:
+    description:
+      - Field managers whose fields are taken over completely, such as V(kubectl-client-side-apply) or V(helm). Fields that they have set and the release does
+        not contain are removed.
+    type: list
+    elements: str
+    default: []
+  replace:
+    description:
+      - What to do if immutable fields differ. V(never) reports them and changes nothing. V(immutable) deletes the object and creates it again.
+      - PersistentVolumeClaims, PersistentVolumes, Namespaces and CustomResourceDefinitions are never replaced, because the data or objects that they hold
+        would be deleted.
+    type: str
+    choices: [never, immutable]
+    default: never
+  prune:
+    description:
+      - Delete the objects that earlier revisions contain and this one does not, after everything else has succeeded. An object that is not marked as part of
+        this release is kept, and so is one with the annotation C(slipway.kube/keep=true) or C(helm.sh/resource-policy=keep).
+      - A CustomResourceDefinition is kept while objects of its kind exist.
+      - Of objects with the same annotation C(slipway.kube/version-of), the newest five are kept.
+    type: bool
+    default: true
+  prune_kinds:
+    description:
+      - The kinds V(PersistentVolumeClaim) and V(Namespace) are deleted only if they are listed here. This also applies to O(state=absent).
+    type: list
+    elements: str
+    choices: [PersistentVolumeClaim, Namespace]
+    default: []
+  wait:
+    description:
+      - Wait until all objects are ready, or, with O(state=absent), until they are gone.
+      - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
+        grace period.
+      - The objects are also checked if the run makes no changes.
+      - With V(false), a revision counts as deployed as soon as it is applied.
+    type: bool
+    default: true
+  timeout:
+    description: Timeout of the whole run in seconds. A rollback has the same time again.
+    type: int
+    default: 600
+  on_failure:
+    description:
+      - V(rollback) applies the last deployed revision again, and deletes the objects that only the failed revision created. The task still fails.
+      - V(keep) keeps the applied objects.
+    type: str
+    choices: [rollback, keep]
+    default: rollback
+  history:
+    description: How many revisions to keep. The deployed revision is always kept.
+    type: int
+    default: 10
+  lock_timeout:
+    description: Seconds to wait for another run on the same release.
+    type: int
+    default: 120
+"""

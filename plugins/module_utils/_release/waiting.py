@@ -1,0 +1,69 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one loop that waits until objects are ready, and the failure that explains why they are not."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Sequence
+
+from .._diagnosis.explain import explain_faults
+from .._diagnosis.waiting import Outlook, Watch
+from .._kube.api import ApiError, Unreachable
+from .errors import OperationFailed
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between two polls
+SHOWN = 5  # objects that a failure lists
+
+
+def wait_until_ready(
+    watch: Watch,
+    deadline: float,
+    on_poll: Callable[[Outlook], bool] | None = None,
+    confirm: float = 0.0,
+    sleep: Callable[[float], None] | None = None,
+) -> Outlook:
+    """Poll until everything is ready, can no longer become ready, or the deadline has passed.
+
+    :param deadline: time.monotonic() at which to give up.
+    :param on_poll: called after each poll while something is not ready; returns whether it intervened, which postpones the end.
+    :param confirm: seconds for which the outlook must stay hopeless before waiting ends.
+    :param sleep: called instead of time.sleep() between two polls.
+    :returns: the last outlook; C(waiting) is empty when everything is ready.
+    """
+    pause, hopeless_since = FIRST_PAUSE, 0.0
+    while True:
+        outlook = watch.look()
+        if not outlook.waiting:
+            return outlook
+        now = time.monotonic()
+        intervened = on_poll is not None and on_poll(outlook)
+        hopeless_since = (hopeless_since or now) if outlook.hopeless and not intervened else 0.0
+        hopeless = hopeless_since > 0 and now - hopeless_since >= confirm
+        if not intervened and (hopeless or now >= deadline):
+            return outlook
+        (sleep or time.sleep)(min(pause, max(0.05, deadline - now)))
+        pause = min(pause * 1.4, LONGEST_PAUSE)
+
+
+def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> OperationFailed:
+    """Build the failure for objects that are not ready, with the diagnosis and the log lines that support it.
+
+    The logs are read immediately, because a rollback deletes the pods.
+
+    :param secrets: values that must not appear in log lines.
+    """
+    late = [name for name, _why in outlook.waiting]
+    try:
+        findings = explain_faults(watch.client, late, secrets)
+    except (ApiError, Unreachable):
+        findings = []
+    findings = [finding for finding in findings if finding.severity == "error"] or outlook.findings
+    verdict = "Cannot become ready" if outlook.hopeless else "Not ready within the timeout"
+    first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:SHOWN])
+    more = f"; and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
+    lines = [f"{verdict}: {first}{more}."]
+    for finding in findings:
+        lines += finding.text()
+    return OperationFailed("\n".join(lines), [finding.as_dict() for finding in findings])
