@@ -9,7 +9,8 @@ from typing import Any, Callable, Iterable
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.network.calico import Calico, NetworkError, configure
+from ..plugin_utils.network.calico import Calico, configure
+from ..plugin_utils.network.settings import NetworkError
 
 
 def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.network.calico import NetworkError
 from ..plugin_utils.network.flannel import Flannel, objects
+from ..plugin_utils.network.settings import NetworkError
 
 
 def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, Any]]:

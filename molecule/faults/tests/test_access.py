@@ -42,4 +42,4 @@ def test_a_certificate_that_ends_soon_is_told(cluster: Kube) -> None:
 
 def test_a_certificate_that_has_ended_is_told_before_the_cluster_is_asked(cluster: Kube) -> None:
     answer = asked_with_a_certificate_for(cluster, "1s")
-    assert answer.failed and "ended" in answer.message, answer.message
+    assert answer.failed and "expired" in answer.message, answer.message

@@ -27,8 +27,7 @@ PREFLIGHT = """[preflight] Running pre-flight checks
 IDENTITY = "error execution phase preflight: couldn't validate the identity of the API Server: "
 WRONG_CA = (
     IDENTITY
-    + 'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:%s" are pinned'
-    % ("c" * 64)
+    + f'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:{"c" * 64}" are pinned'
 )
 EXPIRED = IDENTITY + 'token id "abcdef" is invalid for this cluster or it has expired. Use "kubeadm token create"'
 SAME_NAME = (
