@@ -21,7 +21,7 @@ def cluster_summary(verified: Mapping[str, Any], **about: Any) -> list[str]:
     try:
         return cluster_text(verified, **about).split("\n")
     except (AttributeError, KeyError, TypeError) as error:
-        raise AnsibleFilterError(f"This is not what slipway.kube.cluster_verify returns: {error!r}") from error
+        raise AnsibleFilterError(f"The input is not a result of slipway.kube.cluster_verify: {error!r}") from error
 
 
 class FilterModule:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from typing import Any, Union
+from typing import Any
 
 from .problem import Host
 
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 QUALIFIED = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")

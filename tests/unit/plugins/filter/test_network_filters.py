@@ -31,5 +31,5 @@ def test_flannel_makes_objects_and_explains() -> None:
 def test_the_summary_is_lines() -> None:
     summary = Summary().filters()["cluster_summary"]
     assert summary({"nodes": [], "msg": "nothing"}, name="lab") == ["nothing"]
-    with pytest.raises(AnsibleFilterError, match=r"not what slipway.kube.cluster_verify returns"):
+    with pytest.raises(AnsibleFilterError, match=r"not a result of slipway.kube.cluster_verify"):
         summary({"nodes": [{}]})

@@ -253,4 +253,6 @@ def test_results_line_by_line() -> None:
         "  x",
     ]
     assert results_text([]) == []
-    assert network_text({"name": "", "network_policy": None}, "").startswith("unknown plugin; whether")
+    assert network_text({"name": "", "network_policy": None}, "").startswith(
+        "unknown pod network; NetworkPolicy may or may not be"
+    )
