@@ -165,7 +165,7 @@ findings:
       logs: []
       pods: [shop/web-55f965b846-9d75t]
 summary:
-  description: Numbers of findings by severity, and of objects by kind. C(pods_well) counts the healthy pods: Ready without restarts, or completed.
+  description: Numbers of findings by severity, and of objects by kind. C(pods_well) counts the healthy pods, which are Ready without restarts or completed.
   returned: success
   type: dict
   sample: {error: 1, warning: 0, info: 0, nodes: 3, pods: 40, pods_well: 38}

@@ -123,7 +123,7 @@ def check_version_change(host: Host) -> Iterator[Finding]:
         yield (
             "kube_version is newer than the running version; this playbook does not upgrade nodes.",
             evidence,
-            f"Set kube_version to {running}, or first upgrade the cluster with kubeadm.",
+            f"Set kube_version to {running}. To upgrade the cluster, use the procedure of kubeadm (`kubeadm upgrade`), then set kube_version.",
         )
 
 

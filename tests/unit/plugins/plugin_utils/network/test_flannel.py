@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.network.calico import NetworkError
 from ansible_collections.slipway.kube.plugins.plugin_utils.network.flannel import (
     WRITE_CONFLIST,
     Flannel,
     conflist_format,
     objects,
 )
+from ansible_collections.slipway.kube.plugins.plugin_utils.network.settings import NetworkError
 
 OWN = Flannel("10.244.0.0/16", "0.28.4", plugin_version="1.9.1-flannel1")
 BRIDGE = Flannel("10.244.0.0/16", "0.28.4", cni_plugin=False)
@@ -120,8 +120,8 @@ def test_flannel_is_told_where_the_api_server_is() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        (Flannel("10.244.0.0/16", "0.28.4"), "CNI plugin is not given"),
-        (Flannel("10.244.0.0/16", "", cni_plugin=False), "version is not given"),
+        (Flannel("10.244.0.0/16", "0.28.4"), "CNI plugin is not set"),
+        (Flannel("10.244.0.0/16", "", cni_plugin=False), "version is not set"),
         (Flannel("10.244.0.0/25", "1", cni_plugin=False), "too small: each node takes a /24"),
         (Flannel("10.244.0.0/16", "1", backend="udp", cni_plugin=False), "choose one of vxlan, host-gw"),
     ],

@@ -85,7 +85,7 @@ def test_a_member_s_version_never_changes(members, wanted, word):
     problems = list(membership.check_version_change(members))
     assert len(problems) == (3 if word else 0)
     assert all(word in problem.what and problem.severity == "error" for problem in problems)
-    assert word != "newer" or "upgrade the cluster with kubeadm" in problems[0].remedy
+    assert word != "newer" or "kubeadm upgrade" in problems[0].remedy
     assert all("slipway.kube.upgrade" not in problem.remedy for problem in problems)
 
 
