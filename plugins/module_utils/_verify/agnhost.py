@@ -140,7 +140,7 @@ def _workload(kind: str, app: str, image: str, port: int) -> Object:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["netexec", f"--http-port={port}", "--udp-port=-1"],
-        "readinessAgnhostPod": {"httpGet": {"path": "/", "port": port}, "periodSeconds": 1, "failureThreshold": 30},
+        "readinessProbe": {"httpGet": {"path": "/", "port": port}, "periodSeconds": 1, "failureThreshold": 30},
     }
     spec: Object = {
         "serviceAccountName": "probe",

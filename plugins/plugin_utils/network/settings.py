@@ -34,7 +34,7 @@ class NetworkSettings:
     NODE_PREFIX: ClassVar[int]
 
     pod_subnet: str
-    _: KW_ONLY
+    keyword_only: KW_ONLY
     mtu: int = 0
     image_registry: str = ""
     api_server: str = ""

@@ -110,7 +110,7 @@ def test_an_rpm_repository_is_checked_with_its_own_key():
 @pytest.mark.parametrize("role", ["containerd", "kubernetes"])
 def test_a_bundle_without_rpms_is_refused_on_a_rhel_host(role):
     variables = {f"kube_{role}_repository": dict(UPSTREAM, rpm_url=""), "kube_registry_mirrors": {}}
-    (said,) = refusals(role, "rhel", **variables).values()
+    [said] = list(refusals(role, "rhel", **variables).values())
     assert f"kube_{role}_repository has no rpm_url, which hosts of family 'rhel' need. Evidence: it has deb_url" in said
     assert refusals(role, "debian", **variables) == {}
 
@@ -175,7 +175,7 @@ def test_no_mirrors_still_remove_what_is_left_over():
     ],
 )
 def test_what_is_incomplete_is_refused_without_showing_secrets(mirrors, evidence):
-    (said,) = refusals("containerd", kube_containerd_repository=UPSTREAM, kube_registry_mirrors=mirrors).values()
+    [said] = list(refusals("containerd", kube_containerd_repository=UPSTREAM, kube_registry_mirrors=mirrors).values())
     assert "kube_registry_mirrors has a registry without mirrors, or a mirror without a url" in said
     assert evidence in said and "hunter2" not in said
 

@@ -100,7 +100,7 @@ def config(objects: list[dict[str, Any]]) -> dict[str, str]:
 @pytest.mark.parametrize("encapsulation", ENCAPSULATIONS)
 @pytest.mark.parametrize("bgp", [False, True])
 def test_settings_reach_pool_backend_and_probes(manifest: list[dict[str, Any]], encapsulation: str, bgp: bool) -> None:
-    wanted = Calico("172.20.0.0/16", encapsulation, bgp=bgp, mtu=1400)
+    wanted = Calico("172.20.0.0/16", encapsulation=encapsulation, bgp=bgp, mtu=1400)
     if encapsulation.startswith("IPIP") and not bgp:
         with pytest.raises(NetworkError, match="needs BGP"):
             configure(manifest, wanted)

@@ -82,7 +82,7 @@ def test_settings_reach_flannel() -> None:
     assert net_conf(OWN) == {"Network": "10.244.0.0/16", "EnableNFTables": True, "Backend": {"Type": "vxlan"}}
     other = Flannel(
         "10.1.0.0/16",
-        "0.28.4",
+        version="0.28.4",
         backend="host-gw",
         mtu=1400,
         nftables=False,
@@ -93,7 +93,7 @@ def test_settings_reach_flannel() -> None:
     writer = named(other, "DaemonSet")["spec"]["template"]["spec"]["containers"][1]
     assert {"name": "POD_MTU", "value": "1400"} in writer["env"]
     assert writer["image"] == "r.example.com/x/flannel-io/flannel:v0.28.4"
-    assert net_conf(Flannel("10.1.0.0/16", "1", mtu=1400, cni_plugin=False))["Backend"] == {
+    assert net_conf(Flannel("10.1.0.0/16", version="1", mtu=1400, cni_plugin=False))["Backend"] == {
         "Type": "vxlan",
         "MTU": 1400,
     }
