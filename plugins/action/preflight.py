@@ -129,15 +129,15 @@ class Variables:
             variables = self.of(name)
             host = Host(name, control_plane=name in control_planes, worker=name in workers)
             cluster.hosts[name] = host
-            cluster.variables[name] = sorted(self.hostvars.raw_get(name))
+            cluster.variable_names[name] = sorted(self.hostvars.raw_get(name))
             templar = Templar(loader=self.loader, variables=variables)
             for variable in (*VARIABLES, "ansible_host"):
                 try:
-                    host.want[variable] = templar.template(variables[variable]) if variable in variables else None
+                    host.variables[variable] = templar.template(variables[variable]) if variable in variables else None
                 except AnsibleError as error:
-                    host.want[variable] = None
+                    host.variables[variable] = None
                     cluster.broken.append((name, variable, str(error)))
-            host.address = str(host.want["ansible_host"] or name)
+            host.address = str(host.variables["ansible_host"] or name)
             self.add_facts(host, variables.get("kube_host"))
         return cluster
 

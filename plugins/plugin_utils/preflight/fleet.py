@@ -66,12 +66,12 @@ def check_node_address(cluster: Cluster) -> Iterator[Finding]:
     """The configured address is assigned to the host, and no two hosts have the same one."""
     for host in cluster.inspected:
         assigned = [entry["address"] for entry in host.facts["network"]["addresses"]]
-        for wanted in filter(None, str(host.want.get("kube_node_ip") or "").split(",")):
-            if wanted.strip() not in assigned:
+        for desired in filter(None, str(host.variables.get("kube_node_ip") or "").split(",")):
+            if desired.strip() not in assigned:
                 yield (
                     host.name,
                     "The node's address is not assigned to an interface of the host.",
-                    f"kube_node_ip is {wanted}; the host has {', '.join(assigned) or 'no address'}",
+                    f"kube_node_ip is {desired}; the host has {', '.join(assigned) or 'no address'}",
                     "Correct kube_node_ip, or leave it empty to use the address of the default route.",
                 )
         if not host.node_address or not assigned:
@@ -90,7 +90,7 @@ def check_node_address(cluster: Cluster) -> Iterator[Finding]:
 def check_host_networks(host: Host) -> Iterator[Finding]:
     """The networks of the host's interfaces do not overlap the pod and Service networks."""
     names = ("kube_pod_subnet", "kube_service_subnet")
-    for finding in overlaps_of_host(host, {name: list(parse_networks(host.want.get(name))[0]) for name in names}):
+    for finding in overlaps_of_host(host, {name: list(parse_networks(host.variables.get(name))[0]) for name in names}):
         if finding[-1] == "error" or not host.settled:
             yield finding
 
@@ -102,7 +102,7 @@ def check_clock(cluster: Cluster) -> Iterator[Finding]:
     The host read its clock between the control node's request and the last answer of all hosts.
     """
     for host in cluster.inspected:
-        tolerance = float(host.want.get("preflight_clock_tolerance") or 0)
+        tolerance = float(host.variables.get("preflight_clock_tolerance") or 0)
         time, requested = host.facts["time"], host.facts["controller_time"]
         if not requested or not cluster.now:
             continue

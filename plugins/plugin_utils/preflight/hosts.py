@@ -134,7 +134,7 @@ def parse_threshold(threshold: str, total_mb: float) -> float | None:
 def check_disk(host: Host) -> Iterator[Finding]:
     """The disks have enough space, also by the kubelet's thresholds: DiskPressure taints the node and deletes images."""
     disks = {disk["path"]: disk for disk in host.facts["disks"]}
-    for signal, threshold in (host.want.get("kubernetes_eviction_hard") or EVICTION_HARD).items():
+    for signal, threshold in (host.variables.get("kubernetes_eviction_hard") or EVICTION_HARD).items():
         filesystem, _dot, resource = signal.partition(".")
         disk = disks.get(EVICTION_PATHS.get(filesystem, ""))
         if not disk:
@@ -181,7 +181,7 @@ def check_ports(host: Host) -> Iterator[Finding]:
 def check_swap(host: Host) -> Iterator[Finding]:
     """Swap is off, or kept on purpose."""
     active = host.facts["swap"]["active"]
-    if active and (host.want.get("swap_state") or "absent") == "absent":
+    if active and (host.variables.get("swap_state") or "absent") == "absent":
         yield (
             "Swap is on. The role swap turns it off, now and at boot.",
             ", ".join(f"{area['device']} ({area['size_mb']} MiB)" for area in active),
@@ -194,7 +194,7 @@ def check_swap(host: Host) -> Iterator[Finding]:
 def check_resolver(host: Host) -> Iterator[Finding]:
     """Pods can resolve names. With a loopback name server CoreDNS forwards queries to itself and stops."""
     network, resolver = host.facts["network"], host.facts["network"]["resolver"]
-    if not resolver["usable_path"] and not host.want.get("kubernetes_nameservers"):
+    if not resolver["usable_path"] and not host.variables.get("kubernetes_nameservers"):
         servers = ", ".join(resolver["nameservers"]) or "no name server"
         yield (
             "The host's resolver configuration does not work in pods; pods will resolve external names with the gateway.",
@@ -217,7 +217,7 @@ def check_firewall(host: Host) -> Iterator[Finding]:
     """An active firewall allows the cluster's traffic."""
     for name, active in host.facts["firewall"].items():
         # The role kubernetes opens the ports in firewalld unless kubernetes_firewalld is false.
-        if active and not (name == "firewalld" and host.want.get("kubernetes_firewalld")):
+        if active and not (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
             yield (
                 "A firewall is active. It must allow the traffic between nodes, pods and Services.",
                 f"{name} is active",
@@ -249,7 +249,7 @@ def check_runtimes(host: Host) -> Iterator[Finding]:
 @CHECKS.host("installed")
 def check_installed(host: Host) -> Iterator[Finding]:
     """On a host outside any cluster, installed packages of another version are replaced."""
-    desired = parse_version(host.want.get("kube_version"))
+    desired = parse_version(host.variables.get("kube_version"))
     for name in ("kubeadm", "kubelet"):
         installed = host.facts["packages"].get(name)
         if (

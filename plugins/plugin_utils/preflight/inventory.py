@@ -56,7 +56,7 @@ def check_groups(cluster: Cluster) -> Iterator[Finding]:
             f"Add at least one host, or an existing group as a child, to the group {CONTROL_PLANE}.",
         )
     elif not cluster.workers and all(
-        str(host.want.get("control_plane_schedulable")) == "False" for host in cluster.control_planes
+        str(host.variables.get("control_plane_schedulable")) == "False" for host in cluster.control_planes
     ):
         yield (
             "",
@@ -97,7 +97,7 @@ def check_etcd_quorum(cluster: Cluster) -> Iterator[Finding]:
 @CHECKS.cluster("node_names")
 def check_node_names(cluster: Cluster) -> Iterator[Finding]:
     """Node names are valid DNS subdomains (RFC 1123, "Object Names and IDs") and unique."""
-    names = {host.name: str(host.want.get("kube_node_name") or "") for host in cluster.hosts.values()}
+    names = {host.name: str(host.variables.get("kube_node_name") or "") for host in cluster.hosts.values()}
     for host, name in names.items():
         if reason := dns_name_error(name):
             yield (
@@ -127,8 +127,8 @@ def check_host_names(cluster: Cluster) -> Iterator[Finding]:
 @CHECKS.host("version", facts=False)
 def check_version(host: Host) -> Iterator[Finding]:
     """The desired version is complete and the collection supports its minor version."""
-    version = str(host.want.get("kube_version") or "")
-    minors = sorted((str(minor) for minor in host.want.get("kube_versions") or {}), key=parse_version)
+    version = str(host.variables.get("kube_version") or "")
+    minors = sorted((str(minor) for minor in host.variables.get("kube_versions") or {}), key=parse_version)
     example = f"{minors[-1] if minors else '1.36'}.0"
     if len(parse_version(version)) != 3:
         yield (
@@ -147,7 +147,7 @@ def check_version(host: Host) -> Iterator[Finding]:
 @CHECKS.cluster("version_skew")
 def check_version_skew(cluster: Cluster) -> Iterator[Finding]:
     """One run sets up one version of Kubernetes."""
-    versions = {host.name: str(host.want.get("kube_version")) for host in cluster.hosts.values()}
+    versions = {host.name: str(host.variables.get("kube_version")) for host in cluster.hosts.values()}
     for name, version in versions.items() if len(set(versions.values())) > 1 else ():
         yield (
             name,
@@ -161,7 +161,7 @@ def check_version_skew(cluster: Cluster) -> Iterator[Finding]:
 def check_cluster_variables(cluster: Cluster) -> Iterator[Finding]:
     """Variables of the cluster have the same value on all of its hosts."""
     for variable in CLUSTER_WIDE:
-        values = {host.name: str(host.want.get(variable)) for host in cluster.hosts.values()}
+        values = {host.name: str(host.variables.get(variable)) for host in cluster.hosts.values()}
         for name, value in values.items() if len(set(values.values())) > 1 else ():
             what, remedy = (
                 f"{variable} differs between hosts of one cluster.",
@@ -174,7 +174,7 @@ def check_cluster_variables(cluster: Cluster) -> Iterator[Finding]:
 def check_choices(host: Host) -> Iterator[Finding]:
     """The pod network and the mode of kube-proxy have supported values."""
     for name, choices in CHOICES.items():
-        value = host.want.get(name)
+        value = host.variables.get(name)
         if value not in choices:
             yield f"{name} is not a supported value.", f"it is '{value}'", f"Choose one of {', '.join(choices)}."
         elif value == "ipvs":
@@ -186,7 +186,7 @@ def check_choices(host: Host) -> Iterator[Finding]:
 def check_registry_mirrors(host: Host) -> Iterator[Finding]:
     """kube_registry_mirrors has a list of mirrors for each registry, each with a URL."""
     remedy = 'Use the form {"registry.k8s.io": [{"url": "http://mirror/v2/registry.k8s.io", "override_path": true}]}.'
-    for error in mirror_errors(host.want.get("kube_registry_mirrors")):
+    for error in mirror_errors(host.variables.get("kube_registry_mirrors")):
         yield "kube_registry_mirrors is invalid.", error, remedy
 
 
@@ -212,7 +212,7 @@ def mirror_errors(mirrors: Any) -> Iterator[str]:
 def check_labels_taints(host: Host) -> Iterator[Finding]:
     """Labels and taints are valid for the API ("Labels and Selectors", "Taints and Tolerations")."""
     remedy = "Keys have the form [PREFIX/]NAME; names and values have at most 63 letters, digits, '-', '_' or '.'."
-    labels, taints = host.want.get("kube_node_labels") or {}, host.want.get("kube_node_taints") or []
+    labels, taints = host.variables.get("kube_node_labels") or {}, host.variables.get("kube_node_taints") or []
     if not isinstance(labels, dict) or not isinstance(taints, list):
         evidence = "kube_node_labels must be a mapping, kube_node_taints a list"
         yield "Labels or taints have the wrong type.", evidence, remedy
@@ -232,7 +232,7 @@ def check_labels_taints(host: Host) -> Iterator[Finding]:
 @CHECKS.cluster("variable_names")
 def check_variable_names(cluster: Cluster) -> Iterator[Finding]:
     """No variable looks like a misspelled one of the collection, which would silently have no effect."""
-    for host, names in cluster.variables.items():
+    for host, names in cluster.variable_names.items():
         for name in names:
             suggestion = suggest_variable(name, cluster.known)
             if suggestion is not None:

@@ -46,15 +46,15 @@ def check_cgroup(host: Host) -> Iterator[Finding]:
 def needed_features(host: Host) -> dict[str, str]:
     """Return the kernel features that the host needs, each with its purpose."""
     needed = {"overlay": "containerd's snapshots", "br_netfilter": "bridged pod traffic", "nf_conntrack": "kube-proxy"}
-    proxy, plugin = host.want.get("kube_proxy_mode"), host.want.get("kube_network_plugin")
+    proxy, plugin = host.variables.get("kube_proxy_mode"), host.variables.get("kube_network_plugin")
     for feature in PROXY_FEATURES.get(str(proxy), ()):
         needed[feature] = f"the {proxy} mode of kube-proxy"
-    encapsulation = str(host.want.get("kube_network_calico_encapsulation") or "")
-    if plugin == "flannel" and str(host.want.get("kube_network_flannel_backend") or "vxlan") == "vxlan":
+    encapsulation = str(host.variables.get("kube_network_calico_encapsulation") or "")
+    if plugin == "flannel" and str(host.variables.get("kube_network_flannel_backend") or "vxlan") == "vxlan":
         needed["vxlan"] = "the vxlan backend of Flannel"
     if plugin == "calico" and encapsulation.startswith(("VXLAN", "IPIP")):
         needed["ipip" if encapsulation.startswith("IPIP") else "vxlan"] = f"Calico's {encapsulation} encapsulation"
-    if plugin == "calico" and host.want.get("kube_network_calico_wireguard"):
+    if plugin == "calico" and host.variables.get("kube_network_calico_wireguard"):
         needed["wireguard"] = "Calico's WireGuard encryption"
     return needed
 
@@ -76,7 +76,7 @@ def check_kernel(host: Host) -> Iterator[Finding]:
                 "error" if absent else "warning",
             )
     numbers = tuple(int(number) for number in re.findall(r"\d+", kernel["release"])[:2])
-    if host.want.get("kube_proxy_mode") == "nftables" and numbers < NFTABLES_KERNEL:
+    if host.variables.get("kube_proxy_mode") == "nftables" and numbers < NFTABLES_KERNEL:
         # RHEL 9 has 5.14. Older kernels lack features of nftables that kube-proxy uses.
         evidence = f"kernel {kernel['release']}; {'.'.join(map(str, NFTABLES_KERNEL))} or later is required"
         yield "The kernel is too old for the nftables mode of kube-proxy.", evidence, "Set kube_proxy_mode: iptables."

@@ -27,7 +27,7 @@ def check_record(host: Host) -> Iterator[Finding]:
     if not host.facts["record"]["readable"]:
         yield (
             "The record of the host's state before it became a node is damaged.",
-            f"{host.want.get('kube_record_dir')}/host.json cannot be parsed",
+            f"{host.variables.get('kube_record_dir')}/host.json cannot be parsed",
             "Restore the file from a backup, or reinstall the host.",
         )
 
@@ -35,7 +35,7 @@ def check_record(host: Host) -> Iterator[Finding]:
 @CHECKS.host("other_cluster")
 def check_marked(host: Host) -> Iterator[Finding]:
     """The record of the host's previous state belongs to this cluster."""
-    record, name = host.facts["record"], host.want.get("kube_cluster_name")
+    record, name = host.facts["record"], host.variables.get("kube_cluster_name")
     if record["readable"] and record["marked"] and record["cluster"] != name:
         yield (
             "The host belongs to another cluster.",
@@ -75,7 +75,7 @@ def check_unmarked(host: Host) -> Iterator[Finding]:
     if host.member and not host.facts["record"]["marked"] and host.facts["record"]["readable"]:
         yield (
             "The host is a member of a cluster that was not created by this collection.",
-            f"there is no record in {host.want.get('kube_record_dir')}; its API is at {host.facts['cluster']['endpoint']}",
+            f"there is no record in {host.variables.get('kube_record_dir')}; its API is at {host.facts['cluster']['endpoint']}",
             "Use another host, or reset this one with the tool that was used to join it.",
         )
 
@@ -107,7 +107,7 @@ def check_role(host: Host) -> Iterator[Finding]:
 @CHECKS.host("version_change")
 def check_version_change(host: Host) -> Iterator[Finding]:
     """A run never changes the version of a member ("Version Skew Policy": upgrades have an order)."""
-    running, configured = host.facts["cluster"]["version"], str(host.want.get("kube_version"))
+    running, configured = host.facts["cluster"]["version"], str(host.variables.get("kube_version"))
     current, desired = parse_version(running), parse_version(configured)
     if not host.member or not current or not desired:
         return
@@ -142,7 +142,7 @@ def check_unhealthy(host: Host) -> Iterator[Finding]:
 @CHECKS.host("endpoint_change")
 def check_endpoint_change(host: Host) -> Iterator[Finding]:
     """The endpoint stays the same, because every certificate and kubeconfig contains it."""
-    desired, current = str(host.want.get("kube_control_plane_endpoint") or ""), host.facts["cluster"]["endpoint"]
+    desired, current = str(host.variables.get("kube_control_plane_endpoint") or ""), host.facts["cluster"]["endpoint"]
     if not host.control_plane or not host.settled or not desired or not current:
         return
     (new, new_port, _error), (old, old_port, _error) = split_endpoint(desired), split_endpoint(current)
@@ -160,7 +160,9 @@ def check_user_kubeconfig(cluster: Cluster) -> Iterator[Finding]:
     reference = reference_control_plane(cluster)
     ca_hash = reference.facts["cluster"]["ca_hash"] if reference else ""
     for host in cluster.inspected:
-        for user in ["root", *(host.want.get("control_plane_kubeconfig_users") or [])] if host.control_plane else []:
+        for user in (
+            ["root", *(host.variables.get("control_plane_kubeconfig_users") or [])] if host.control_plane else []
+        ):
             kubeconfig = host.facts["kubeconfigs"].get(user) or {"clusters": []}
             others = [entry for entry in kubeconfig["clusters"] if not ca_hash or entry["ca_hash"] != ca_hash]
             if others:

@@ -23,7 +23,7 @@ NODE_PREFIX = {4: 24, 6: 64}
 def check_addresses(cluster: Cluster) -> Iterator[Finding]:
     """Each host has a unique address, and node addresses are IP addresses."""
     for host in cluster.hosts.values():
-        for text in str(host.want.get("kube_node_ip") or "").split(","):
+        for text in str(host.variables.get("kube_node_ip") or "").split(","):
             try:
                 ipaddress.ip_address(text.strip() or "::")
             except ValueError:
@@ -35,10 +35,10 @@ def check_addresses(cluster: Cluster) -> Iterator[Finding]:
                 )
     for variable, addresses in (
         ("ansible_host", {host.name: host.address for host in cluster.hosts.values()}),
-        ("kube_node_ip", {host.name: str(host.want.get("kube_node_ip") or "") for host in cluster.hosts.values()}),
+        ("kube_node_ip", {host.name: str(host.variables.get("kube_node_ip") or "") for host in cluster.hosts.values()}),
     ):
         for address, names in duplicates(addresses).items():
-            ports = {str(cluster.hosts[name].want.get("ansible_port") or "") for name in names}
+            ports = {str(cluster.hosts[name].variables.get("ansible_port") or "") for name in names}
             # Behind one address, different ports lead to different machines.
             if variable == "ansible_host" and len(ports) == len(names):
                 continue
@@ -54,7 +54,7 @@ def check_networks(cluster: Cluster) -> Iterator[Finding]:
         return
     networks: dict[str, list[Any]] = {}
     for name in ("kube_pod_subnet", "kube_service_subnet"):
-        networks[name], errors = parse_networks(cluster.want.get(name))
+        networks[name], errors = parse_networks(cluster.variables.get(name))
         for error in errors or ([] if networks[name] else ["it is empty"]):
             remedy = "Use the form ADDRESS/PREFIX, for example 10.244.0.0/16."
             yield "", f"{name} is not a valid network.", error, remedy
@@ -100,7 +100,7 @@ def overlaps_of_host(host: Host, networks: dict[str, list[Any]]) -> Iterator[Fin
 @CHECKS.cluster("service_dns")
 def check_service_dns(cluster: Cluster) -> Iterator[Finding]:
     """The Service network has a tenth address, which kubeadm assigns to the cluster DNS, and does not exceed the limit."""
-    for network in parse_networks(cluster.want.get("kube_service_subnet"))[0]:
+    for network in parse_networks(cluster.variables.get("kube_service_subnet"))[0]:
         size, bits = network.max_prefixlen, network.max_prefixlen - network.prefixlen
         if not 4 <= bits <= 20:
             yield (
@@ -114,7 +114,7 @@ def check_service_dns(cluster: Cluster) -> Iterator[Finding]:
 @CHECKS.cluster("dns_domain")
 def check_dns_domain(cluster: Cluster) -> Iterator[Finding]:
     """The cluster's DNS domain is a valid DNS name."""
-    domain = str(cluster.want.get("kube_dns_domain") or "")
+    domain = str(cluster.variables.get("kube_dns_domain") or "")
     if cluster.hosts and (reason := dns_name_error(domain)):
         remedy = "Use a name such as cluster.local."
         yield "", "kube_dns_domain is not a valid DNS name.", f"'{domain}' {reason}", remedy
@@ -126,7 +126,7 @@ def check_endpoint(cluster: Cluster) -> Iterator[Finding]:
     planes = cluster.control_planes
     if not planes:
         return
-    endpoint = str(planes[0].want.get("kube_control_plane_endpoint") or "")
+    endpoint = str(planes[0].variables.get("kube_control_plane_endpoint") or "")
     if not endpoint:
         if len(planes) > 1:
             yield (
@@ -145,7 +145,7 @@ def check_endpoint(cluster: Cluster) -> Iterator[Finding]:
             evidence,
             "Use for example api.example.com:6443.",
         )
-    owners = [host.name for host in planes if name in (host.address, host.want.get("kube_node_ip"))]
+    owners = [host.name for host in planes if name in (host.address, host.variables.get("kube_node_ip"))]
     if owners and len(planes) > 1:
         yield (
             owners[0],

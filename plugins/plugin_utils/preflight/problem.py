@@ -44,7 +44,7 @@ class Host:
 
     :param name: inventory name.
     :param address: address of the connection (``ansible_host``).
-    :param want: values of the collection's variables on this host, by name.
+    :param variables: values of the collection's variables on this host, by name.
     :param facts: result of module host_info; empty before the inspection and if it failed.
     :param failure: why the inspection failed; empty if it succeeded or was not attempted.
     :param control_plane: whether it is in the group of the control plane.
@@ -53,7 +53,7 @@ class Host:
 
     name: str
     address: str = ""
-    want: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     failure: str = ""
     control_plane: bool = False
@@ -68,7 +68,7 @@ class Host:
     def prepared(self) -> bool:
         """Whether an earlier, possibly interrupted run of this collection prepared it for the desired cluster."""
         record = self.facts.get("record", {})
-        return bool(record.get("marked")) and record.get("cluster") == self.want.get("kube_cluster_name")
+        return bool(record.get("marked")) and record.get("cluster") == self.variables.get("kube_cluster_name")
 
     @property
     def settled(self) -> bool:
@@ -78,13 +78,13 @@ class Host:
     @property
     def api_port(self) -> int:
         """The port of the API server."""
-        return int(self.want.get("kube_api_port") or 6443)
+        return int(self.variables.get("kube_api_port") or 6443)
 
     @property
     def node_address(self) -> str:
         """The node's address: the configured one, or the one of the default route, or the one of the connection."""
         return str(
-            self.want.get("kube_node_ip") or self.facts.get("network", {}).get("default_address") or self.address
+            self.variables.get("kube_node_ip") or self.facts.get("network", {}).get("default_address") or self.address
         )
 
 
@@ -94,7 +94,7 @@ class Cluster:
 
     :param hosts: every host of both groups, by inventory name and in inventory order.
     :param groups: names of all groups of the inventory.
-    :param variables: names of the variables of each host, to find misspelled ones.
+    :param variable_names: names of the variables of each host, to find misspelled ones.
     :param known: names of all variables of the collection's roles, and the role that each belongs to.
     :param broken: (host, variable, error) of variables that cannot be evaluated.
     :param now: the control node's time after the last inspection, in seconds since 1970.
@@ -102,15 +102,15 @@ class Cluster:
 
     hosts: dict[str, Host]
     groups: tuple[str, ...] = ()
-    variables: dict[str, list[str]] = field(default_factory=dict)
+    variable_names: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     broken: list[tuple[str, str, str]] = field(default_factory=list)
     now: float = 0.0
 
     @property
-    def want(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
         """The variables of the first host, for those that have one value per cluster; empty without hosts."""
-        return next((host.want for host in self.hosts.values()), {})
+        return next((host.variables for host in self.hosts.values()), {})
 
     @property
     def control_planes(self) -> list[Host]:
@@ -187,7 +187,7 @@ def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) ->
     :param waived: names of checks that are waived for all hosts. The variable ``preflight_waive`` of a host waives for this host
         and for problems of the cluster as a whole.
     """
-    by_host = {host.name: list(host.want.get("preflight_waive") or []) for host in cluster.hosts.values()}
+    by_host = {host.name: list(host.variables.get("preflight_waive") or []) for host in cluster.hosts.values()}
     by_host[""] = [check for checks in by_host.values() for check in checks]
     kept = dict.fromkeys(p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, []))
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))

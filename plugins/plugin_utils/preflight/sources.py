@@ -25,18 +25,18 @@ KUBERNETES_PACKAGES = ["kubeadm", "kubelet", "kubectl"]
 CONTAINERD_PACKAGE = "containerd.io"
 
 
-def requests_for(want: dict[str, Any]) -> list[dict[str, Any]]:
+def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests that a host must be able to make, as the option ``urls`` of host_info.
 
-    :param want: values of the collection's variables on the host.
+    :param variables: values of the collection's variables on the host.
     """
-    requests = repository_requests(want.get("kube_kubernetes_repository") or {}, KUBERNETES_PACKAGES)
-    package = str(want.get("containerd_package") or CONTAINERD_PACKAGE)
-    requests += repository_requests(want.get("kube_containerd_repository") or {}, [package])
-    requests += registry_requests(want)
-    name, port, error = split_endpoint(str(want.get("kube_control_plane_endpoint") or ""))
+    requests = repository_requests(variables.get("kube_kubernetes_repository") or {}, KUBERNETES_PACKAGES)
+    package = str(variables.get("containerd_package") or CONTAINERD_PACKAGE)
+    requests += repository_requests(variables.get("kube_containerd_repository") or {}, [package])
+    requests += registry_requests(variables)
+    name, port, error = split_endpoint(str(variables.get("kube_control_plane_endpoint") or ""))
     if name and not error:
-        port = port or int(want.get("kube_api_port") or 6443)
+        port = port or int(variables.get("kube_api_port") or 6443)
         requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
     return list({request["url"]: request for request in requests}.values())
 
@@ -63,37 +63,37 @@ def repository_requests(repository: dict[str, Any], packages: list[str]) -> list
     return requests
 
 
-def needed_images(want: dict[str, Any]) -> list[str]:
+def needed_images(variables: dict[str, Any]) -> list[str]:
     """Return NAME:TAG of the images that kubeadm runs on a node, without their registry (``kubeadm config images list``).
 
-    :param want: also has ``control_plane``, whether the node is a control plane.
+    :param variables: also has ``control_plane``, whether the node is a control plane.
     """
-    version, row = want.get("kube_version"), want.get("kube_component_versions") or {}
+    version, row = variables.get("kube_version"), variables.get("kube_component_versions") or {}
     images = [f"pause:{row['pause']}"] if row.get("pause") else []
     images += [f"kube-proxy:v{version}", f"coredns/coredns:v{row.get('coredns')}"]
-    if want.get("control_plane"):
+    if variables.get("control_plane"):
         images += [f"kube-{part}:v{version}" for part in ("apiserver", "controller-manager", "scheduler")]
         images += [f"etcd:{row.get('etcd')}-0"]
     return images
 
 
-def manifest_urls(want: dict[str, Any]) -> list[str]:
+def manifest_urls(variables: dict[str, Any]) -> list[str]:
     """Return the URLs of the needed images' manifests in the first mirror of the control plane's registry, if it has a mirror."""
-    registry, _slash, path = str(want.get("kube_image_registry") or "").partition("/")
-    mirrors = (want.get("kube_registry_mirrors") or {}).get(registry) or []
+    registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
+    mirrors = (variables.get("kube_registry_mirrors") or {}).get(registry) or []
     if not mirrors:
         return []
     base = str(mirrors[0]["url"]).rstrip("/") + ("" if mirrors[0].get("override_path") else "/v2")
     folder = "/".join(filter(None, (base, path)))
-    return [f"{folder}/{image.replace(':', '/manifests/')}" for image in needed_images(want)]
+    return [f"{folder}/{image.replace(':', '/manifests/')}" for image in needed_images(variables)]
 
 
-def registry_requests(want: dict[str, Any]) -> list[dict[str, Any]]:
+def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests for the control plane's registry, or for the first mirror of each registry, and for the needed manifests."""
     requests = []
-    mirrors = want.get("kube_registry_mirrors") or {}
-    registry = str(want.get("kube_image_registry") or "").partition("/")[0]
-    proxy = want.get("containerd_proxy") or {}
+    mirrors = variables.get("kube_registry_mirrors") or {}
+    registry = str(variables.get("kube_image_registry") or "").partition("/")[0]
+    proxy = variables.get("containerd_proxy") or {}
     if registry and not mirrors.get(registry):
         url = f"https://{registry}/v2/"
         requests.append({"url": url, "kind": "registry", "proxy": proxy_for(url, proxy)})
@@ -102,7 +102,7 @@ def registry_requests(want: dict[str, Any]) -> list[dict[str, Any]]:
         # The API of a mirror starts at /v2/ of the server.
         root = re.sub(r"/v2(/.*)?$", "", str(entries[0]["url"]).rstrip("/"))
         requests.append(dict(access, url=root + "/v2/", kind="registry"))
-    for url in manifest_urls(want):
+    for url in manifest_urls(variables):
         requests.append(dict(access_to(mirrors[registry][0], proxy), url=url, kind="manifest"))
     return requests
 
@@ -143,12 +143,12 @@ def access_to(mirror: dict[str, Any], proxy: dict[str, Any]) -> dict[str, Any]:
 
 def repository_answers(host: Host) -> Iterator[tuple[str, str, str, list[str], dict[str, Any]]]:
     """Yield the variable, key, URL, needed packages and response of each package repository that the host requested."""
-    package = str(host.want.get("containerd_package") or CONTAINERD_PACKAGE)
+    package = str(host.variables.get("containerd_package") or CONTAINERD_PACKAGE)
     for variable, packages in (
         ("kube_kubernetes_repository", KUBERNETES_PACKAGES),
         ("kube_containerd_repository", [package]),
     ):
-        repository = host.want.get(variable) or {}
+        repository = host.variables.get(variable) or {}
         for key in ("deb_url", "rpm_url", "key_url"):
             answer = host.facts["reach"].get(repository.get(key))
             if answer:
@@ -173,7 +173,9 @@ def check_source_version(host: Host) -> Iterator[Finding]:
     for variable, _key, url, packages, answer in repository_answers(host):
         if not answer["ok"] or "packages" not in answer:
             continue
-        desired = str(host.want.get("kube_version" if packages is KUBERNETES_PACKAGES else "containerd_version") or "")
+        desired = str(
+            host.variables.get("kube_version" if packages is KUBERNETES_PACKAGES else "containerd_version") or ""
+        )
         missing: dict[tuple[str, ...], list[str]] = {}
         for package in packages if desired else ():
             offered = [re.sub(r"^\d+:", "", version) for version in answer["packages"].get(package) or []]

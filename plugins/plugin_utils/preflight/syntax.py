@@ -128,7 +128,7 @@ def node_networks(host: Host) -> list[tuple[Network, str, str]]:
     network unreachable from pods.
     """
     found: list[tuple[Network, str, str]] = []
-    for source, text in (("kube_node_ip", host.want.get("kube_node_ip")), ("ansible_host", host.address)):
+    for source, text in (("kube_node_ip", host.variables.get("kube_node_ip")), ("ansible_host", host.address)):
         for part in str(text or "").split(","):
             try:
                 address = ipaddress.ip_address(part.strip())

@@ -37,13 +37,13 @@ def test_names_are_documented():
         assert specs[entry]["options"]["preflight_waive"]["choices"] == choices
 
 
-def test_variables_that_the_checks_read_are_asked_for():
+def test_variables_that_the_checks_read_are_evaluated():
     text = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
-    read = set(re.findall(r'want(?:\.get\(|\[)"(\w+)"', text))
-    assert read - {"control_plane"} <= set(checks.VARIABLES)  # the one that only requests_for gets
+    read = set(re.findall(r'variables(?:\.get\(|\[)"(\w+)"', text))
+    assert read - {"control_plane"} <= set(checks.VARIABLES)  # only requests_for has this one
 
 
-def test_the_same_problem_of_several_hosts_is_told_once():
+def test_the_same_problem_of_several_hosts_is_reported_once():
     problems = [
         Problem("memory", "w1", "Too little.", "1 GiB", "More."),
         Problem("memory", "w2", "Too little.", "1 GiB", "More."),
@@ -67,6 +67,6 @@ def test_errors_come_first(cluster):
     [([], [], ["w1", "w2", ""]), (["mtu"], [], []), ([], ["mtu"], ["w2"]), ([], ["clock"], ["w1", "w2", ""])],
 )
 def test_waiving_by_name_for_all_or_for_one_host(cluster, names, of_w1, kept):
-    cluster.hosts["w1"].want["preflight_waive"] = of_w1
+    cluster.hosts["w1"].variables["preflight_waive"] = of_w1
     problems = [Problem("mtu", host, "M", "", "") for host in ("w1", "w2", "")]
     assert [problem.host for problem in drop_waived(cluster, problems, names)] == kept

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What hosts must be together."""
+"""Checks of the hosts against each other."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_mac_addresses(cluster, findings):
 
 def test_node_address_is_on_the_host(cluster, findings):
     assert findings(fleet.check_node_address(cluster)) == []
-    cluster.hosts["w1"].want["kube_node_ip"] = "10.0.9.9"
+    cluster.hosts["w1"].variables["kube_node_ip"] = "10.0.9.9"
     assert findings(fleet.check_node_address(cluster)) == [("node_address", "w1", "error")]
 
 
@@ -73,7 +73,7 @@ def test_clock(cluster, time, word):
     assert all(word in problem.evidence for problem in problems)
 
 
-def test_a_slow_answer_is_no_clock_skew(cluster, findings):
+def test_a_slow_response_is_not_a_clock_difference(cluster, findings):
     cluster.hosts["w1"].facts["time"] = 1100.0
     cluster.now = 1101.0
     assert findings(fleet.check_clock(cluster)) == []

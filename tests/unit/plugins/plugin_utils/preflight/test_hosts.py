@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each host must be: every check fires on what it is for, is silent on a sound host, and quiet on a member."""
+"""Checks of each host: each reports its problem, and nothing on a suitable host or a member."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import host
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
 
 
-def test_sound_hosts_have_no_problem(cluster):
+def test_suitable_hosts_have_no_problem(cluster):
     assert check_hosts(cluster) == []
 
 
-def test_sound_members_have_no_problem(members):
+def test_healthy_members_have_no_problem(members):
     for host in members.hosts.values():
-        # What only matters before an installation, and what a member brings about itself.
+        # Requirements of the installation only, and effects of being a member.
         host.facts["ports"] = {"6443": "kube-apiserver(1)", "10250": "kubelet(2)"}
         host.facts["cgroup"] = {"version": 1, "controllers": ["cpu", "cpuset", "memory", "pids"]}
         host.facts["capabilities"] = {"sys_resource": False, "missing": ["sys_resource"]}
@@ -29,14 +29,14 @@ def test_sound_members_have_no_problem(members):
     assert check_hosts(members) == []
 
 
-def test_a_host_without_a_look(cluster, findings):
+def test_a_host_that_could_not_be_inspected(cluster, findings):
     cluster.hosts["w1"].facts, cluster.hosts["w1"].failure = {}, "Incorrect sudo password"
     problems = check_hosts(cluster)
     assert findings(problems) == [("reachable", "w1", "error")]
     assert problems[0].evidence == "Incorrect sudo password"
 
 
-def test_the_others_result_is_told_beside_a_host_without_a_look(cluster, findings):
+def test_other_hosts_are_reported_beside_a_host_that_could_not_be_inspected(cluster, findings):
     cluster.hosts["w1"].facts, cluster.hosts["w1"].failure = {}, "connection refused"
     cluster.hosts["w2"].facts["architecture"] = "riscv64"
     assert findings(check_hosts(cluster)) == [("reachable", "w1", "error"), ("architecture", "w2", "error")]
@@ -109,9 +109,9 @@ def test_memory(cluster, findings):
         (2_000, {"nodefs.available": "1Gi"}, ["full", "full"]),
     ],
 )
-def test_disk_pressure_is_seen_coming(cluster, available_mb, eviction, fires):
+def test_disk_pressure_is_predicted(cluster, available_mb, eviction, fires):
     host = cluster.hosts["w1"]
-    host.want["kubernetes_eviction_hard"] = eviction
+    host.variables["kubernetes_eviction_hard"] = eviction
     for disk in host.facts["disks"]:
         disk.update(available_mb=available_mb, available_percent=available_mb / 1000)
     problems = list(hosts.check_disk(cluster))
@@ -160,7 +160,7 @@ def test_taken_ports(cluster, name, port, fires):
 
 def test_the_api_port_is_the_one_that_is_set(cluster):
     host = cluster.hosts["cp1"]
-    host.want["kube_api_port"] = 7443
+    host.variables["kube_api_port"] = 7443
     host.facts["ports"] = {"6443": "java(7)"}
     assert not list(hosts.check_ports(cluster))
     host.facts["ports"] = {"7443": "java(7)"}
@@ -181,11 +181,11 @@ def test_swap(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["swap"]["active"] = [{"device": "/dev/sda2", "type": "partition", "size_mb": 975}]
     assert findings(hosts.check_swap(cluster)) == [("swap", "w1", "info")]
-    host.want["swap_state"] = "kept"
+    host.variables["swap_state"] = "kept"
     assert findings(hosts.check_swap(cluster)) == []
 
 
-def test_cgroup_version_1_is_said_aloud(cluster, findings):
+def test_cgroup_version_1_is_warned(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["cgroup"]["version"] = 1
     problems = list(kernel.check_cgroup(cluster))
@@ -220,12 +220,12 @@ def test_missing_controllers(cluster, findings):
 )
 def test_kernel_features(cluster, findings, want, feature, severity):
     host = cluster.hosts["w1"]
-    host.want.update(want)
+    host.variables.update(want)
     host.facts["kernel"]["features"][feature] = False
     assert findings(kernel.check_kernel(cluster)) == ([("kernel", "w1", severity)] if severity else [])
 
 
-def test_a_feature_that_nothing_tells_of_is_warned(cluster, findings):
+def test_an_undetermined_feature_is_warned(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["kernel"]["features"]["vxlan"] = None
     assert findings(kernel.check_kernel(cluster)) == [("kernel", "w1", "warning")]
@@ -235,7 +235,7 @@ def test_kernel_too_old_for_nftables(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["kernel"]["release"] = "5.10.0-28-amd64"
     assert findings(kernel.check_kernel(cluster)) == [("kernel", "w1", "error")]
-    host.want["kube_proxy_mode"] = "iptables"
+    host.variables["kube_proxy_mode"] = "iptables"
     assert findings(kernel.check_kernel(cluster)) == []
 
 
@@ -247,7 +247,7 @@ def test_resolver_loop(cluster, findings):
     assert findings(hosts.check_resolver(cluster)) == []
     host.facts["network"]["resolver"]["usable_path"] = ""
     assert findings(hosts.check_resolver(cluster)) == [("resolver", "w1", "warning")]
-    host.want["kubernetes_nameservers"] = ["10.0.0.1"]
+    host.variables["kubernetes_nameservers"] = ["10.0.0.1"]
     assert findings(hosts.check_resolver(cluster)) == []
 
 
@@ -262,7 +262,7 @@ def test_selinux(cluster, findings):
 @pytest.mark.parametrize("firewall", ["firewalld", "ufw"])
 def test_firewall(cluster, firewall):
     host = cluster.hosts["cp1"]
-    host.want["kubernetes_firewalld"] = False
+    host.variables["kubernetes_firewalld"] = False
     host.facts["firewall"][firewall] = True
     (problem,) = hosts.check_firewall(cluster)
     assert problem.severity == "warning"

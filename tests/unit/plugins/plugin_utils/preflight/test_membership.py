@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which cluster a host is in: nothing of somebody else's is taken over, and no version changes by accident."""
+"""Membership: no host is taken from another cluster, and no member changes its role, version or endpoint."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_worker_of_a_cluster_that_is_not_in_the_inventory(members, findings):
     assert checks == [("other_cluster", "w1", "error"), ("other_cluster", "w2", "error")]
 
 
-def test_a_worker_alone_in_a_limited_run_is_not_judged_by_a_control_plane_that_was_not_asked(members, findings):
+def test_a_limited_run_does_not_compare_a_worker_with_a_control_plane_that_was_not_inspected(members, findings):
     members.hosts["cp1"].facts = {}
     assert findings(check_hosts(members)) == []
 
@@ -76,12 +76,12 @@ def test_a_worker_does_not_become_a_control_plane(members, findings):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "word"),
+    ("desired", "word"),
     [("1.36.3", ""), ("1.36.1", "older"), ("1.35.4", "older"), ("1.36.4", "newer"), ("1.37.0", "newer")],
 )
-def test_a_member_s_version_never_changes(members, wanted, word):
+def test_a_member_s_version_never_changes(members, desired, word):
     for host in members.hosts.values():
-        host.want["kube_version"] = wanted
+        host.variables["kube_version"] = desired
     problems = list(membership.check_version_change(members))
     assert len(problems) == (3 if word else 0)
     assert all(word in problem.what and problem.severity == "error" for problem in problems)
@@ -89,8 +89,8 @@ def test_a_member_s_version_never_changes(members, wanted, word):
     assert all("slipway.kube.upgrade" not in problem.remedy for problem in problems)
 
 
-def test_a_host_that_is_no_member_may_want_any_version(cluster, findings):
-    cluster.hosts["w1"].want["kube_version"] = "1.35.4"
+def test_a_host_outside_any_cluster_may_have_any_version(cluster, findings):
+    cluster.hosts["w1"].variables["kube_version"] = "1.35.4"
     assert findings(membership.check_version_change(cluster)) == []
 
 
@@ -112,7 +112,7 @@ def test_unhealthy(members, findings):
 )
 def test_user_kubeconfig(members, findings, user, ca_hash, fires):
     host = members.hosts["cp1"]
-    host.want["control_plane_kubeconfig_users"] = ["ops"]
+    host.variables["control_plane_kubeconfig_users"] = ["ops"]
     theirs = host.facts["cluster"]["ca_hash"] if ca_hash == "ours" else ca_hash
     cluster = {"server": "https://10.9.9.9:6443", "ca_hash": theirs}
     host.facts["kubeconfigs"] = {user: {"path": f"/home/{user}/.kube/config", "clusters": [cluster]}}
@@ -121,7 +121,7 @@ def test_user_kubeconfig(members, findings, user, ca_hash, fires):
     )
 
 
-def test_a_kubeconfig_is_in_the_way_of_a_cluster_that_is_not_there_yet(cluster, findings):
+def test_a_kubeconfig_of_another_cluster_fails_before_the_cluster_exists(cluster, findings):
     file = {"path": "/root/.kube/config", "clusters": [{"server": "https://10.9.9.9:6443", "ca_hash": "sha256:1"}]}
     cluster.hosts["cp1"].facts["kubeconfigs"] = {"root": file}
     assert findings(membership.check_user_kubeconfig(cluster)) == [("user_kubeconfig", "cp1", "error")]
@@ -130,7 +130,7 @@ def test_a_kubeconfig_is_in_the_way_of_a_cluster_that_is_not_there_yet(cluster, 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "has", "fires"),
+    ("desired", "has", "fires"),
     [
         ("api.example.com", "api.example.com:6443", False),
         ("api.example.com:6443", "api.example.com:6443", False),
@@ -139,9 +139,9 @@ def test_a_kubeconfig_is_in_the_way_of_a_cluster_that_is_not_there_yet(cluster, 
         ("api.example.com:443", "api.example.com:6443", True),
     ],
 )
-def test_endpoint_change(members, findings, wanted, has, fires):
+def test_endpoint_change(members, findings, desired, has, fires):
     host = members.hosts["cp1"]
-    host.want["kube_control_plane_endpoint"] = wanted
+    host.variables["kube_control_plane_endpoint"] = desired
     host.facts["cluster"]["endpoint"] = has
     assert findings(membership.check_endpoint_change(members)) == (
         [("endpoint_change", "cp1", "error")] if fires else []

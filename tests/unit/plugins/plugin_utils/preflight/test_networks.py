@@ -13,7 +13,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import netw
 
 def for_all(cluster, name, value):
     for host in cluster.hosts.values():
-        host.want[name] = value
+        host.variables[name] = value
 
 
 def test_two_hosts_with_one_address(cluster, findings):
@@ -25,12 +25,12 @@ def test_two_hosts_with_one_address(cluster, findings):
 def test_one_address_with_a_port_for_each_host_is_fine(cluster, findings):
     for number, host in enumerate(cluster.hosts.values()):
         host.address = "127.0.0.1"
-        host.want["ansible_port"] = 2200 + number
+        host.variables["ansible_port"] = 2200 + number
     assert findings(networks.check_addresses(cluster)) == []
 
 
 def test_two_hosts_with_one_node_ip(cluster, findings):
-    cluster.hosts["w1"].want["kube_node_ip"] = cluster.hosts["w2"].want["kube_node_ip"] = "10.1.0.1"
+    cluster.hosts["w1"].variables["kube_node_ip"] = cluster.hosts["w2"].variables["kube_node_ip"] = "10.1.0.1"
     assert findings(networks.check_addresses(cluster)) == [("addresses", "w1", "error"), ("addresses", "w2", "error")]
 
 
@@ -38,7 +38,7 @@ def test_two_hosts_with_one_node_ip(cluster, findings):
     ("address", "fires"), [("10.1.0.1", False), ("10.1.0.1,fd00::1", False), ("w1.example.com", True)]
 )
 def test_a_node_ip_is_an_address(cluster, findings, address, fires):
-    cluster.hosts["w1"].want["kube_node_ip"] = address
+    cluster.hosts["w1"].variables["kube_node_ip"] = address
     assert findings(networks.check_addresses(cluster)) == ([("addresses", "w1", "error")] if fires else [])
 
 
