@@ -55,6 +55,7 @@ def test_the_test_pods_go_everywhere_and_into_one_namespace() -> None:
         spec = content["spec"]["template"]["spec"]
         assert spec["tolerations"] == [{"operator": "Exists"}]
         assert spec["containers"][0]["image"] == "r/agnhost:1"
+        assert spec["containers"][0]["readinessProbe"]["httpGet"]["port"] in (8080, 28080)
         assert content["spec"]["selector"]["matchLabels"] == content["spec"]["template"]["metadata"]["labels"]
     assert [bool(content["spec"]["template"]["spec"].get("hostNetwork")) for content in workloads] == [
         False,
