@@ -32,7 +32,7 @@ programs: bundle  ## kubectl, helm and a database's image in the bundle, as exam
 
 lab: venv  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
 	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": ["kubectl"]}'
-	install -m 0755 $(BUNDLE)/bin/linux-*/kubectl .venv/bin/kubectl
+	install -m 0755 "$(BUNDLE)"/bin/linux-*/kubectl .venv/bin/kubectl
 	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
 	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)

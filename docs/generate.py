@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a page per role and plugin from its own specification; with --check, only say which pages are out of date."""
+"""Generate a page for every role and plugin from its documentation; with --check, only report the pages that are out of date."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MARKUP.update(dict.fromkeys(("C", "E", "M", "O", "P", "RV", "V"), r"`\1`"))
 
 
 def prose(text: str | list[str] | None, separator: str = "\n\n") -> str:
-    """Turn Ansible's markup, a paragraph per item, into Markdown."""
+    """Convert Ansible markup, a paragraph per item, to Markdown."""
     words = separator.join(str(paragraph).strip() for paragraph in ([text] if isinstance(text, str) else text or []))
     words = re.sub(r"\b(O|RV)\(ignore:", r"\1(", words)
     words = re.sub(r"\b(?:O|RV)\(([\w.]+)#\w+:([^)]*)\)", r"`\2` of `\1`", words)
@@ -46,12 +46,12 @@ def prose(text: str | list[str] | None, separator: str = "\n\n") -> str:
 
 
 def cell(text: str) -> str:
-    """Make *text* fit into one cell of a table."""
+    """Return *text* as one cell of a table."""
     return text.replace("\n", " ").replace("|", "\\|")
 
 
 def literal(value: Any) -> str:
-    """Show a default as it is written in YAML's flow style, or as a word where it is long."""
+    """Return a default in YAML flow style, or a reference if it is long."""
     text = value if isinstance(value, str) else json.dumps(value)
     if value is None:
         return ""
@@ -59,7 +59,7 @@ def literal(value: Any) -> str:
 
 
 def rows(options: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Give a table row per option, those inside a dictionary under their parent's name."""
+    """Yield a table row per option; suboptions are prefixed with the name of their parent."""
     for name, option in options.items():
         kind = option.get("type", "str")
         if kind == "list":
@@ -68,7 +68,7 @@ def rows(options: dict[str, Any], prefix: str = "") -> Iterator[str]:
         if option.get("choices"):
             words += " One of " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
         if option.get("aliases"):
-            words += " Also called " + ", ".join(f"`{alias}`" for alias in option["aliases"]) + "."
+            words += " Aliases: " + ", ".join(f"`{alias}`" for alias in option["aliases"]) + "."
         value = "required" if option.get("required") else literal(option.get("default"))
         yield f"| `{prefix}{name}` | {kind} | {cell(value)} | {cell(words)} |"
         below = option.get("options") or option.get("suboptions") or option.get("contains")
@@ -77,12 +77,12 @@ def rows(options: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def table(options: dict[str, Any], first: str, third: str) -> str:
-    """Give the table of *options*, with the headings of its first and third column."""
+    """Return the table of *options*, with the headings of its first and third column."""
     return "\n".join([f"| {first} | Type | {third} | What it is |", "|---|---|---|---|", *rows(options)])
 
 
 def long_defaults(options: dict[str, Any]) -> Iterator[str]:
-    """Give the defaults that do not fit into a table, as YAML blocks (JSON is YAML)."""
+    """Yield the defaults that do not fit into a table as YAML blocks (JSON is YAML)."""
     for name, option in options.items():
         value = option.get("default")
         if value is not None and literal(value).startswith("a table"):
@@ -91,7 +91,7 @@ def long_defaults(options: dict[str, Any]) -> Iterator[str]:
 
 
 def role_page(name: str, role: dict[str, Any]) -> str:
-    """Give the page of a role: an entry point per section."""
+    """Return the page of a role, with a section per entry point."""
     parts = [f"# Role {name}"]
     for entry, specification in sorted(role["entry_points"].items(), key=lambda item: item[0] != "main"):
         if entry != "main":
@@ -104,7 +104,7 @@ def role_page(name: str, role: dict[str, Any]) -> str:
 
 
 def plugin_page(kind: str, name: str, plugin: dict[str, Any]) -> str:
-    """Give the page of a module or another plugin."""
+    """Return the page of a module or another plugin."""
     doc = plugin["doc"]
     parts = [f"# {kind.capitalize()} {name}", f"**{prose(doc['short_description'])}.**", prose(doc.get("description"))]
     if doc.get("options"):
@@ -119,13 +119,13 @@ def plugin_page(kind: str, name: str, plugin: dict[str, Any]) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Give the text of every page by its path, from what `ansible-doc` makes of the collection."""
+    """Return the text of every page by its path, from the output of `ansible-doc` for the collection."""
     command = ["ansible-doc", "--metadata-dump", "--no-fail-on-errors", COLLECTION]
     dump = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)["all"]
     result: dict[Path, str] = {}
     index = [
         "# Reference",
-        "Made from the specifications by `make docs`.",
+        "Generated from the documentation of the roles and plugins by `make docs`.",
         "## Roles, in the order in which a host meets them",
     ]
     order = ROLE_ORDER.split()
@@ -153,7 +153,7 @@ def pages() -> dict[Path, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail if a page is out of date")
     check = parser.parse_args().check
     wanted = pages()
     there = {page for folder in ("roles", *KINDS.values()) for page in (DOCS / folder).glob("*.md")}

@@ -1,12 +1,13 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of the module kubeconfig that happens on the control node."""
+"""The part of the module kubeconfig that runs on the control node."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 
@@ -15,20 +16,20 @@ from ..plugin_utils.cluster.local_kubeconfig import converge_local, resolve
 
 
 @contextmanager
-def quiet(*contexts: Any, when: bool) -> Iterator[None]:
-    """Keep the connection from showing what comes back, however verbose: there is a private key in it."""
-    was = [context.no_log for context in contexts]
+def no_output(*contexts: Any, when: bool) -> Iterator[None]:
+    """Suppress the output of the connection at any verbosity: it contains a private key."""
+    previous = [context.no_log for context in contexts]
     for context in contexts:
         context.no_log = context.no_log or when
     try:
         yield
     finally:
-        for context, before in zip(contexts, was):
-            context.no_log = before
+        for context, no_log in zip(contexts, previous, strict=True):
+            context.no_log = no_log
 
 
 class ActionModule(ActionBase):
-    """Runs the module on the host, keeps what it sends back to itself, and writes it on the control node."""
+    """Run the module on the host and write the kubeconfig that it returns on the control node. The result does not contain it."""
 
     _supports_check_mode = True
 
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
         del tmp
         arguments = dict(self._task.args)
         place = str(arguments.get("control_node_path") or "")
-        with quiet(self._play_context, self._connection._play_context, when=bool(place)):
+        with no_output(self._play_context, self._connection._play_context, when=bool(place)):
             answer = self._execute_module(
                 module_name="slipway.kube.kubeconfig", module_args=arguments, task_vars=task_vars
             )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the checks of preflight on the control node, once for all hosts, and tells what they found in one list."""
+"""Run the preflight checks on the control node, once for all hosts, and report all problems in one list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ..plugin_utils.preflight.checks import VARIABLES, judge_hosts, judge_inventory
+from ..plugin_utils.preflight.checks import VARIABLES, check_hosts, check_inventory
 from ..plugin_utils.preflight.problem import (
     CONTROL_PLANE,
     SEVERITIES,
@@ -25,8 +25,8 @@ from ..plugin_utils.preflight.problem import (
     Host,
     Problem,
     count,
+    drop_waived,
     render,
-    sort_out,
 )
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -34,7 +34,7 @@ COLORS = {"error": C.COLOR_ERROR, "warning": C.COLOR_WARN, "info": C.COLOR_OK}
 
 
 class ActionModule(ActionBase):
-    """Reads the variables of all hosts of the cluster; opens no connection."""
+    """Read the variables and facts of all hosts of the cluster. Opens no connection."""
 
     BYPASS_HOST_LOOP = True
     TRANSFERS_FILES = False
@@ -49,45 +49,40 @@ class ActionModule(ActionBase):
                 "waive": {"type": "list", "elements": "str", "default": []},
             }
         )
-        variables = Variables(self._loader, task_vars or {})
-        cluster = variables.cluster()
+        cluster = Variables(self._loader, task_vars or {}).cluster()
         cluster.now = time.time()
-        problems = judge_inventory(cluster) if options["stage"] == "inventory" else judge_hosts(cluster)
-        problems = sort_out(cluster, problems, options["waive"])
-        self.tell(problems)
+        problems = check_inventory(cluster) if options["stage"] == "inventory" else check_hosts(cluster)
+        problems = drop_waived(cluster, problems, options["waive"])
+        for severity in SEVERITIES:
+            part = [problem for problem in problems if problem.severity == severity]
+            if part:
+                self._display.display(f"\n{render(part)}", color=COLORS[severity])
         if count(problems, "error"):
-            # The list was printed: a dump of the same below it would only bury it.
+            # The report was printed; returning the problems would print them a second time below it.
             result.update(failed=True, msg=summary(problems))
         else:
             result.update(problems=[asdict(problem) for problem in problems])
         return result
 
-    def tell(self, problems: list[Problem]) -> None:
-        """Prints the list, a part for each severity."""
-        for severity in SEVERITIES:
-            part = [problem for problem in problems if problem.severity == severity]
-            if part:
-                self._display.display("\n" + render(part), color=COLORS[severity])
-
 
 def summary(problems: list[Problem]) -> str:
-    """The closing line of a refusal."""
+    """Return the message of a failed run."""
     names = sorted({problem.check for problem in problems if problem.severity == "error"})
     return (
-        "preflight refuses to go on, no host was changed: %d error(s) and %d warning(s), listed above. "
-        "A check that is wrong for you is waived by its name: preflight_waive: [%s]"
-        % (count(problems, "error"), count(problems, "warning"), ", ".join(names))
+        f"Preflight checks failed and no host was changed: {count(problems, 'error')} error(s) and"
+        f" {count(problems, 'warning')} warning(s), listed above. To waive checks that do not apply to your hosts, list their names:"
+        f" preflight_waive: [{', '.join(names)}]"
     )
 
 
 class Variables:
-    """The effective variables of every host of the cluster, also of hosts that are not in this play.
+    """The effective variables of every host of the cluster, including hosts that are not in this play.
 
-    Those are, from the weakest on: the defaults of the collection's roles, the host's inventory variables, facts and extra variables,
-    and what the play itself sets.
+    In ascending order of precedence: the defaults of the collection's roles, the host's inventory variables, facts and extra
+    variables, and the variables of the play.
 
     :param loader: the DataLoader of the run.
-    :param task_vars: variables of the current task, not evaluated.
+    :param task_vars: variables of the current task, not yet evaluated.
     """
 
     def __init__(self, loader: Any, task_vars: dict[str, Any]) -> None:
@@ -113,7 +108,7 @@ class Variables:
         }
 
     def load(self, path: Path) -> dict[str, Any]:
-        """A file of this collection; its templates are to be evaluated."""
+        """Return the content of a YAML file of this collection, whose templates are trusted."""
         if not path.exists():
             return {}
         try:
@@ -122,39 +117,38 @@ class Variables:
             return self.loader.load_from_file(str(path)) or {}
 
     def of(self, host: str) -> dict[str, Any]:
-        """Variables of a host, not evaluated."""
+        """Return the variables of a host, not yet evaluated."""
         return {**self.defaults, **self.hostvars.raw_get(host), **self.play, "hostvars": self.hostvars}
 
     def cluster(self) -> Cluster:
-        """What preflight judges."""
+        """Return the input of the checks."""
         groups = self.task_vars["groups"]
         control_planes, workers = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER))
-        cluster = Cluster(
-            hosts={},
-            groups=tuple(groups),
-            known=self.known,
-        )
+        cluster = Cluster(hosts={}, groups=tuple(groups), known=self.known)
         for name in dict.fromkeys(control_planes + workers):
             variables = self.of(name)
             host = Host(name, control_plane=name in control_planes, worker=name in workers)
             cluster.hosts[name] = host
-            cluster.variables[name] = sorted(self.hostvars.raw_get(name))
+            cluster.variable_names[name] = sorted(self.hostvars.raw_get(name))
             templar = Templar(loader=self.loader, variables=variables)
             for variable in (*VARIABLES, "ansible_host"):
                 try:
-                    host.want[variable] = templar.template(variables[variable]) if variable in variables else None
+                    host.variables[variable] = templar.template(variables[variable]) if variable in variables else None
                 except AnsibleError as error:
-                    host.want[variable] = None
+                    host.variables[variable] = None
                     cluster.broken.append((name, variable, str(error)))
-            host.address = str(host.want["ansible_host"] or name)
-            self.add_look(host, variables.get("kube_host"))
+            host.address = str(host.variables["ansible_host"] or name)
+            self.add_facts(host, variables.get("kube_host"))
         return cluster
 
-    def add_look(self, host: Host, look: dict[str, Any] | None) -> None:
-        """Takes what look_at_host registered: a look, or why there is none."""
-        if look and "os" in look:
-            host.look = look
+    def add_facts(self, host: Host, result: dict[str, Any] | None) -> None:
+        """Add the facts of a host, or why they could not be gathered.
+
+        :param result: what the role's task registered as ``kube_host``.
+        """
+        result = result or {}
+        if "os" in result:
+            host.facts = result
         elif host.name in self.task_vars.get("ansible_play_hosts_all", []):
-            look = look or {}
-            message = str(look.get("module_stderr") or look.get("msg") or "it dropped out of this run before the look")
+            message = str(result.get("module_stderr") or result.get("msg") or "it failed earlier in this run")
             host.failure = message.replace("Task failed: ", "").strip().splitlines()[0]

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.network.calico import Calico, NetworkError, configure
+from ..plugin_utils.network.calico import Calico, configure
+from ..plugin_utils.network.settings import NetworkError
 
 
 def calico(objects: Iterable[Any], pod_subnet: str, **settings: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
@@ -20,7 +21,7 @@ def cluster_summary(verified: Mapping[str, Any], **about: Any) -> list[str]:
     try:
         return cluster_text(verified, **about).split("\n")
     except (AttributeError, KeyError, TypeError) as error:
-        raise AnsibleFilterError(f"This is not what slipway.kube.cluster_verify returns: {error!r}") from error
+        raise AnsibleFilterError(f"The input is not a result of slipway.kube.cluster_verify: {error!r}") from error
 
 
 class FilterModule:

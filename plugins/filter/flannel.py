@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.network.calico import NetworkError
 from ..plugin_utils.network.flannel import Flannel, objects
+from ..plugin_utils.network.settings import NetworkError
 
 
 def flannel(pod_subnet: str, version: str, **settings: Any) -> list[dict[str, Any]]:

@@ -13,16 +13,18 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils._kubeadm.config import ConfigError, build_init, build_join
 
 
-def kubeadm_config(want, operation):
+def kubeadm_config(settings, operation):
     """Build the documents of one operation.
 
-    :raises AnsibleFilterError: The desired state cannot be expressed as a kubeadm configuration.
+    :param settings: Mapping as C(build_init) and C(build_join) of module_utils/_kubeadm/config.py describe it.
+    :param operation: C(init) or C(join).
+    :raises AnsibleFilterError: The settings cannot be expressed as a kubeadm configuration.
     """
     builders = {"init": build_init, "join": build_join}
     if operation not in builders:
         raise AnsibleFilterError(f"kubeadm_config: '{operation}' is not a valid operation (expected init or join).")
     try:
-        return builders[operation](want)
+        return builders[operation](settings)
     except ConfigError as error:
         raise AnsibleFilterError(str(error)) from error
 

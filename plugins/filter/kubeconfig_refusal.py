@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..module_utils._host.system import HostError
-from ..module_utils._kubeadm.kubeconfig import find_refusal
+from ..module_utils._kubeadm.kubeconfig import refusal
 from ..plugin_utils.cluster.local_kubeconfig import read_local
 
 
@@ -16,7 +16,7 @@ def kubeconfig_refusal(path, ca_hash):
     :param ca_hash: Hash of the cluster's CA, empty for a cluster that does not exist yet.
     """
     try:
-        return find_refusal(path, read_local(path), ca_hash)
+        return refusal(path, read_local(path), {ca_hash} if ca_hash else set())
     except HostError as error:
         return str(error)
 

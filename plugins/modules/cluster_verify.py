@@ -3,20 +3,21 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verify a cluster: look at what runs, and let real pods on every node ask each other."""
+"""Verify a cluster by its status, and its network with test pods on every node."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_verify
-short_description: Verify a cluster with real pods on every node
+short_description: Verify a cluster with test pods on every node
 version_added: 0.1.0
 description:
-  - Waits until all nodes, API servers and system pods are ready, and says of those that are not which they are and why.
-  - With O(mode=full) then puts pods on every node into a namespace of their own, C(slipway-verify), and lets them ask each other - pod to pod
-    without address translation, node to pod, by ClusterIP, by DNS names short and full, by NodePort on every node, and spread over replicas.
-  - What was put into the cluster is taken away again whatever happens; leftovers of an interrupted run are removed at the start.
-  - Changes nothing that stays, so it never reports a change. In check mode it looks once, tries no pods and never fails.
+  - Waits until all nodes, API servers and system pods are ready, and explains those that are not.
+  - With O(mode=full), it also runs test pods on every node, in the namespace C(slipway-verify), and tests connections from pod to pod without
+    address translation, from node to pod, to a ClusterIP, to short and full DNS names and to a NodePort on every node, and load balancing over
+    all replicas.
+  - The test objects are removed in any case. Leftovers of an interrupted run are removed at the start.
+  - Makes no permanent changes, so it never reports a change. In check mode it checks the status once, creates no pods and never fails.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -31,20 +32,20 @@ attributes:
     platforms: posix
 options:
   mode:
-    description: V(light) looks; V(full) also tries the network with real pods.
+    description: V(light) checks the status of nodes, API servers and system pods. V(full) also tests the network with test pods.
     type: str
     choices: [light, full]
     default: full
   image:
-    description: Image of agnhost, the test program of Kubernetes. Required with O(mode=full).
+    description: Image of agnhost, a test program of Kubernetes. Required with O(mode=full).
     type: str
   nodes:
-    description: Names of the nodes that must be there. Further nodes are verified too.
+    description: Names of the nodes that must be in the cluster. Other nodes are verified as well.
     type: list
     elements: str
     default: []
   namespaces:
-    description: Namespaces of the system's own pods; those that are not there do not count.
+    description: Namespaces of the system pods. Namespaces that do not exist are ignored.
     type: list
     elements: str
     default: [kube-system, kube-flannel, calico-system, calico-apiserver, tigera-operator]
@@ -53,27 +54,27 @@ options:
     type: str
     default: cluster.local
   host_port:
-    description: TCP port that is free on every node for the time of the test.
+    description: TCP port on the nodes for the test pods on the host network. It must be free on every node.
     type: int
     default: 28080
   timeout:
-    description: Seconds for which the module waits in all until nodes and pods are ready.
+    description: Seconds to wait in total until nodes and pods are ready.
     type: int
     default: 300
   kubeconfig:
-    description: Path of the kubeconfig on the host where the module runs, a control plane.
+    description: Path of a kubeconfig on the host where the module runs. That host must be a control plane.
     type: path
     default: /etc/kubernetes/admin.conf
 requirements:
-  - kubectl, which reads the kubeconfig
+  - kubectl, to read the kubeconfig
 """
 
 EXAMPLES = r"""
-- name: Verify the cluster with real pods
+- name: Verify the cluster with test pods
   slipway.kube.cluster_verify:
     image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
 
-- name: Look only
+- name: Verify the status only
   slipway.kube.cluster_verify:
     mode: light
     nodes: [cp1, w1, w2]
@@ -81,44 +82,44 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: What was verified, in order.
+  description: The tests, in order.
   returned: always
   type: list
   elements: dict
   contains:
     test:
-      description: What was verified.
+      description: Name of the test.
       type: str
     ok:
-      description: Whether it is as it should be.
+      description: Whether the test passed.
       type: bool
     evidence:
-      description: What was seen.
+      description: What was observed. For a failed test, the problems and the remedy.
       type: str
     seconds:
-      description: How long it took, waiting included.
+      description: Duration in seconds, including waiting.
       type: float
   sample:
-    - {test: pod to pod, ok: true, evidence: '6 pairs, each seen with its own address', seconds: 0.2}
+    - {test: pod to pod, ok: true, evidence: '6 pairs, without address translation', seconds: 0.2}
 nodes:
-  description: The nodes, control planes first.
+  description: The nodes of the cluster, control planes first.
   returned: always
   type: list
   elements: dict
   sample:
     - {name: cp1, ready: true, roles: [control-plane], version: 1.36.3, address: 10.0.0.11, schedulable: true}
 network:
-  description: The pod network that was found, and whether it enforces NetworkPolicy (null where that is not known).
+  description: The pod network, and whether it enforces NetworkPolicy (null if that is unknown).
   returned: always
   type: dict
   sample: {name: Calico, network_policy: true}
 endpoint:
-  description: Address of the API server that the kubeconfig names.
-  returned: where there is a cluster
+  description: URL of the API server in the kubeconfig.
+  returned: when the cluster exists
   type: str
   sample: https://10.0.0.11:6443
 msg:
-  description: The outcome in one sentence; on failure with what failed and why.
+  description: A summary of the result. On failure, with the tests that failed and why.
   returned: always
   type: str
   sample: "3 tests passed in 2 s: nodes, API servers, system pods."
@@ -133,7 +134,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._kube.api import ApiError, Client, Unreachable, load_credentials
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._verify.summary import results_text
-from ..module_utils._verify.verifier import Foreign, Verifier
+from ..module_utils._verify.verifier import NamespaceInUse, Verifier
 
 OPTIONS: dict[str, Any] = dict(
     mode=dict(type="str", choices=["light", "full"], default="full"),
@@ -152,20 +153,20 @@ OPTIONS: dict[str, Any] = dict(
 
 
 def verify(module: AnsibleModule, kubectl: str) -> None:
-    """Verify, and end the module."""
+    """Verify the cluster and exit the module."""
     options = module.params
     started = time.monotonic()
     patience = 3 if module.check_mode else 60
     client = Client(load_credentials(kubectl, options["kubeconfig"]), patience=patience, threads=16)
     verifier = Verifier(client, options["nodes"], options["namespaces"], options["timeout"])
-    refusal = ""
+    aborted = ""
     try:
         if options["mode"] == "light" or module.check_mode:
             verifier.light(wait=not module.check_mode)
         else:
             verifier.full(options["image"], options["dns_domain"], options["host_port"])
-    except (ApiError, Foreign, Unreachable) as error:
-        refusal = str(error)
+    except (ApiError, NamespaceInUse, Unreachable) as error:
+        aborted = str(error)
     result: dict[str, Any] = dict(
         changed=False,
         results=[one.as_dict() for one in verifier.results],
@@ -175,18 +176,20 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
     )
     failed = [one for one in result["results"] if not one["ok"]]
     if module.check_mode:
-        module.exit_json(msg="\n".join(["A dry run looks once and tries no pods."] + results_text(failed)), **result)
-    if failed or refusal:
-        count = (
-            f"{len(failed)} of {len(result['results'])} tests failed."
-            if failed
-            else "The cluster could not be verified."
+        module.exit_json(
+            msg="\n".join(
+                ["Check mode: the status was checked once, and no test pods were created."] + results_text(failed)
+            ),
+            **result,
         )
-        module.fail_json(msg="\n".join([count] + results_text(failed) + ([refusal] if refusal else [])), **result)
+    if failed or aborted:
+        lines = [
+            f"{len(failed)} of {len(result['results'])} tests failed." if failed else "The verification was aborted."
+        ]
+        module.fail_json(msg="\n".join(lines + results_text(failed) + ([aborted] if aborted else [])), **result)
     names = ", ".join(one["test"] for one in result["results"])
-    module.exit_json(
-        msg="%d tests passed in %d s: %s." % (len(result["results"]), time.monotonic() - started, names), **result
-    )
+    passed = f"{len(result['results'])} tests passed in {time.monotonic() - started:.0f} s: {names}."
+    module.exit_json(msg=passed, **result)
 
 
 def main() -> None:
@@ -197,12 +200,10 @@ def main() -> None:
     missing = [what for what, there in (("kubectl", kubectl), (kubeconfig, os.path.exists(kubeconfig))) if not there]
     nothing: dict[str, Any] = dict(changed=False, results=[], nodes=[], network={"name": "", "network_policy": None})
     if missing and module.check_mode:
-        module.exit_json(msg="The cluster is not there yet: nothing to verify.", **nothing)
+        module.exit_json(msg="The cluster does not exist yet, so there is nothing to verify.", **nothing)
     if missing:
         module.fail_json(
-            msg="This host has no {}. Run this on a control plane, or name another kubeconfig.".format(
-                " and no ".join(missing)
-            ),
+            msg=f"This host has no {' and no '.join(missing)}. Run this on a control plane, or set kubeconfig to another file.",
             **nothing,
         )
     try:

@@ -152,12 +152,12 @@ findings:
     - fault: oom_killed
       severity: error
       object: {api_version: apps/v1, kind: Deployment, namespace: shop, name: web}
-      title: 'container app: it is killed because it needs more memory than its limit of 64Mi'
-      evidence: ['pod shop/web-55f965b846-9d75t on w1, container app: ended with exit code 137 (OOMKilled), 3 restarts']
+      title: 'container app: is OOMKilled because it exceeds its memory limit of 64Mi'
+      evidence: ['pod shop/web-55f965b846-9d75t on w1, container app: terminated with exit code 137 (OOMKilled), 3 restarts']
       causes:
         - 'Service shop/web: it has no ready endpoints: none of its 2 pods is ready'
-        - 'Deployment shop/web: container app: it is killed because it needs more memory than its limit of 64Mi'
-      advice: Raise resources.limits.memory above 64Mi, or let the program use less.
+        - 'Deployment shop/web: container app: is OOMKilled because it exceeds its memory limit of 64Mi'
+      advice: Raise resources.limits.memory above 64Mi, or reduce the memory usage of the program.
       container: app
       hopeless: true
       count: 1
@@ -165,7 +165,7 @@ findings:
       logs: []
       pods: [shop/web-55f965b846-9d75t]
 summary:
-  description: Numbers of findings by severity, and of objects by kind. C(pods_well) counts the healthy pods: Ready without restarts, or completed.
+  description: Numbers of findings by severity, and of objects by kind. C(pods_well) counts the healthy pods, which are Ready without restarts or completed.
   returned: success
   type: dict
   sample: {error: 1, warning: 0, info: 0, nodes: 3, pods: 40, pods_well: 38}

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - Internal: used by the roles; its options can change in any release.
+  - Internal module, which the roles use. Its options can change in any release.
   - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the desired state, in this order.
   - The original state is written to the host's record before the first change, so that P(slipway.kube.reset#role) can restore it.
   - An interrupted run resumes with the next one. Whether a unit is restarted follows from the times of its files and of its start.

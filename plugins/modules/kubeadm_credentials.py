@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_credentials
-short_description: Let hosts join for some minutes, and end that again
+short_description: Issue and revoke the credentials for joining a cluster
 version_added: 0.1.0
 description:
-  - Runs on a control plane. Makes a given bootstrap token valid for some minutes, uploads the control planes' certificates
-    under a given key where control planes are to join, and tells the hash of the cluster's CA.
-  - Hosts that are to join are in no cluster. A node or etcd member that bears their name is left over from an earlier life
-    of theirs and is removed; if another machine is alive under that name, that is refused.
-  - Token and key are made by the caller, so that they never are in a result.
+  - Runs on a control plane. Creates the given bootstrap token, which is valid for some minutes, uploads the certificates of the control plane
+    encrypted with the given key, if control planes join, and returns the hash of the cluster's CA.
+  - Joining hosts do not belong to a cluster. A stale Node or etcd member with the name of a joining host is deleted. The module fails if another
+    machine is running under that name.
+  - The caller generates the token and the key, so they are never part of a result.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -22,8 +22,8 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(present) lets hosts join.
-      - V(absent) removes every token that this module made, and the certificates that it uploaded.
+      - V(present) issues the credentials.
+      - V(absent) deletes all tokens that this module created and the certificates that it uploaded.
     type: str
     choices: [present, absent]
     default: present
@@ -31,21 +31,21 @@ options:
     description: Bootstrap token, six characters, a dot and sixteen characters. Required when O(state=present).
     type: str
   certificate_key:
-    description: Key of 64 hexadecimal digits. Empty where no control plane is to join.
+    description: Key of 64 hexadecimal digits. Leave it empty if no control plane joins.
     type: str
     default: ""
   minutes:
-    description: How long the token is valid, in minutes. It is removed before, when all have joined.
+    description: Minutes for which the token is valid, unless it is deleted earlier with O(state=absent).
     type: int
     default: 15
   joining:
-    description: Hosts that are to join.
+    description: Hosts that join with these credentials.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Name in Kubernetes.
+        description: Name of the node.
         type: str
         required: true
       addresses:
@@ -54,35 +54,35 @@ options:
         elements: str
         default: []
       machine_id:
-        description: Its /etc/machine-id.
+        description: Content of C(/etc/machine-id) on the host.
         type: str
         default: ""
       seen:
-        description: When it was seen to be in no cluster, in seconds since the epoch. A Node that is younger is another run's and is not removed.
+        description: When the host was found not to belong to a cluster, in seconds since the epoch. A newer Node was created by another run and is not deleted.
         type: float
         default: 0.0
       control_plane:
-        description: Whether it joins as a control plane, and may have left a member in etcd.
+        description: Whether the host joins as a control plane. Its stale etcd member is then deleted too.
         type: bool
         default: false
 attributes:
   check_mode:
-    description: Predicts; where there is no cluster yet, that all is made.
+    description: Predicts the changes. If the cluster does not exist yet, all credentials are predicted to be created.
     support: full
   diff_mode:
-    description: Nothing that lasts is changed.
+    description: Credentials are temporary and are not shown.
     support: none
 """
 
 EXAMPLES = r"""
-- name: Let a worker join
+- name: Issue credentials for a worker
   slipway.kube.kubeadm_credentials:
     token: "{{ token }}"
     joining:
       - {name: w3, addresses: [192.0.2.23]}
   register: credentials
 
-- name: End it
+- name: Revoke the credentials
   slipway.kube.kubeadm_credentials:
     state: absent
 """
@@ -94,12 +94,12 @@ ca_cert_hash:
   type: str
   sample: sha256:1f2e3d4c5b6a79880f1e2d3c4b5a69788f0e1d2c3b4a5968770f1e2d3c4b5a69
 endpoint:
-  description: Host and port by which the cluster's API is reached; empty in check mode where there is no cluster yet.
+  description: Host and port of the cluster's API endpoint. Empty in check mode if the cluster does not exist yet.
   returned: success
   type: str
   sample: 192.0.2.11:6443
 changes:
-  description: What was done, or in check mode would be done, in sentences.
+  description: The changes that were made, or in check mode would be made, as sentences.
   returned: success
   type: list
   elements: str
@@ -109,15 +109,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._kubeadm import credentials
 from ..module_utils._kubeadm.issue_credentials import converge
-from ..module_utils._kubeadm.module import finish
+from ..module_utils._kubeadm.module import ADMIN_OPTIONS, run_module
 
 
 def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec=dict(
-            kubeconfig=dict(type="path", default="/etc/kubernetes/admin.conf"),
-            server=dict(type="str", default=""),
+            ADMIN_OPTIONS,
             state=dict(type="str", choices=["present", "absent"], default="present"),
             token=dict(type="str", no_log=True),
             certificate_key=dict(type="str", default="", no_log=True),
@@ -141,11 +140,11 @@ def main():
     params = module.params
     if params["state"] == "present" and not credentials.token_id(params["token"]):
         module.fail_json(
-            msg="'token' is no bootstrap token: six characters, a dot and sixteen characters, all of a-z and 0-9."
+            msg="'token' is not a valid bootstrap token (expected six characters, a dot and sixteen characters, all of a-z and 0-9)."
         )
     if params["certificate_key"] and not credentials.KEY.match(params["certificate_key"]):
-        module.fail_json(msg="'certificate_key' is no key: 64 hexadecimal digits.")
-    finish(module, converge)
+        module.fail_json(msg="'certificate_key' is not a valid key (expected 64 hexadecimal digits).")
+    run_module(module, converge)
 
 
 if __name__ == "__main__":

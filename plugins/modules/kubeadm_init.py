@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_init
-short_description: Make a host the first control plane of a cluster with kubeadm
+short_description: Create the first control plane of a cluster with kubeadm
 version_added: 0.1.0
 description:
-  - Runs C(kubeadm init) with a given configuration on a host that is in no cluster.
-  - An init that an earlier run began and did not finish, as the host's record says, is cleared away and done again.
-  - On a host that is a control plane already it changes nothing, and waits until its API server answers.
-  - A failure is explained with what kubeadm, the kubelet and the static pods wrote.
+  - Runs C(kubeadm init) with the given configuration on a host that does not belong to a cluster.
+  - If the host's record shows an interrupted C(kubeadm init), the host is cleaned up and C(kubeadm init) runs again.
+  - A host that already is a control plane is not changed. The module waits until its API server is ready.
+  - The error message of a failure contains its cause, the relevant log lines of kubeadm, the kubelet and the static pods, and a remedy.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -21,19 +21,19 @@ extends_documentation_fragment:
 options:
   config:
     description:
-      - Documents of kubeadm's configuration, C(InitConfiguration) and C(ClusterConfiguration) and those of the components.
-      - The bootstrap token that kubeadm wants is added here; it is random, and removed again when the init has ended.
+      - Documents of kubeadm's configuration, C(InitConfiguration), C(ClusterConfiguration) and those of the components.
+      - The module adds the bootstrap token that kubeadm requires. It is random, and deleted after C(kubeadm init).
     type: list
     elements: dict
     required: true
   server:
-    description: URL of this host's own API server, to which it listens after the init; empty for the cluster's endpoint.
+    description: URL of the API server of this host, to which the module connects after C(kubeadm init). If empty, it uses the cluster's endpoint.
     type: str
     default: ""
 """
 
 EXAMPLES = r"""
-- name: Make the first control plane
+- name: Create the first control plane
   slipway.kube.kubeadm_init:
     cluster: kubernetes
     node_name: cp1
@@ -50,44 +50,43 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ca_cert_hash:
-  description: Hash of the public key of the cluster's CA, as hosts that join pin it. Empty in check mode where there is no cluster.
+  description: Hash of the public key of the cluster's CA, which joining hosts pin. Empty in check mode if the cluster does not exist.
   returned: success
   type: str
   sample: sha256:1f2e3d4c5b6a79880f1e2d3c4b5a69788f0e1d2c3b4a5968770f1e2d3c4b5a69
 endpoint:
-  description: Host and port by which the cluster's API is reached.
+  description: Host and port of the cluster's API endpoint.
   returned: success
   type: str
   sample: 192.0.2.11:6443
 changes:
-  description: What was done, or in check mode would be done, in sentences.
+  description: The changes that were made, or in check mode would be made, as sentences.
   returned: success
   type: list
   elements: str
 seconds:
-  description: How long kubeadm ran.
-  returned: when it ran
+  description: Seconds that kubeadm took.
+  returned: when kubeadm ran
   type: float
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._kubeadm.arguments import COMMON
 from ..module_utils._kubeadm.init import converge
-from ..module_utils._kubeadm.module import finish_alone
+from ..module_utils._kubeadm.module import KUBEADM_OPTIONS, run_locked
 
 
 def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec=dict(
-            COMMON,
+            KUBEADM_OPTIONS,
             config=dict(type="list", elements="dict", required=True),
             server=dict(type="str", default=""),
         ),
         supports_check_mode=True,
     )
-    finish_alone(module, converge)
+    run_locked(module, converge)
 
 
 if __name__ == "__main__":

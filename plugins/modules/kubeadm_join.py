@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_join
-short_description: Join a host to a cluster with kubeadm, as a worker or a control plane
+short_description: Join a host to a cluster with kubeadm as a worker or control plane
 version_added: 0.1.0
 description:
-  - Runs C(kubeadm join) with the CA of the cluster pinned, on a host that is in no cluster.
-  - A join that an earlier run began and did not finish, as the host's record says, is cleared away and done again.
-    A control plane that was joining leaves etcd while it still runs, so that the others keep their majority.
-  - A host that is in the cluster is left alone; one that is in another cluster is refused.
-  - Secrets go to kubeadm in a file of mode 0600 on a memory file system, never as arguments of a process.
+  - Runs C(kubeadm join) with the CA of the cluster pinned, on a host that does not belong to a cluster.
+  - If the host's record shows an interrupted C(kubeadm join), the host is cleaned up and C(kubeadm join) runs again.
+    A control plane that was joining is removed from etcd while it still runs, so that etcd keeps its quorum.
+  - A member of the cluster is not changed. The module fails on a member of another cluster.
+  - kubeadm gets secrets in a file with mode 0600 on a memory file system, never as arguments of a process.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -23,14 +23,15 @@ options:
   state:
     description:
       - V(joined) joins the host.
-      - V(ready_to_join) only waits for an earlier run's kubeadm that is still at work, and clears away what an unfinished operation left.
-        Do this first on all hosts with such an operation, then make credentials, which remove those hosts' traces from the cluster, then join.
+      - V(ready_to_join) only waits for the kubeadm of an earlier run that is still running, and cleans up after an interrupted operation.
+        Use it first on all hosts with an interrupted operation, then issue credentials with M(slipway.kube.kubeadm_credentials), which deletes the
+        stale nodes of these hosts, then join.
     type: str
     choices: [joined, ready_to_join]
     default: joined
   config:
     description:
-      - The C(JoinConfiguration), without token, CA hashes and certificate key. It is a control plane if it has C(controlPlane).
+      - The C(JoinConfiguration), without token, CA hashes and certificate key. The host joins as a control plane if it contains C(controlPlane).
       - Required when O(state=joined).
     type: dict
   token:
@@ -38,17 +39,17 @@ options:
     type: str
   ca_cert_hashes:
     description:
-      - Hashes of the public keys of CAs, one of which the cluster must have.
-      - Required when O(state=joined), but in check mode, where the cluster may not be there yet.
+      - Hashes of public keys of CAs. The CA of the cluster must be one of them.
+      - Required when O(state=joined), except in check mode, because the cluster may not exist yet.
     type: list
     elements: str
     default: []
   certificate_key:
-    description: Key of the certificates that were uploaded for control planes to fetch.
+    description: Key of the uploaded certificates, which joining control planes download.
     type: str
     default: ""
   etcd_endpoints:
-    description: URLs of the other control planes' etcd, by which a half-joined control plane leaves it.
+    description: URLs of the etcd members of other control planes, through which a partially joined control plane is removed from etcd.
     type: list
     elements: str
     default: []
@@ -70,32 +71,31 @@ EXAMPLES = r"""
 
 RETURN = r"""
 joined:
-  description: Whether the host is a whole member of the cluster at the end (in check mode, whether it is one now).
+  description: Whether the host is a complete member of the cluster at the end of the task. In check mode, whether it is one now.
   returned: success
   type: bool
 changes:
-  description: What was done, or in check mode would be done, in sentences.
+  description: The changes that were made, or in check mode would be made, as sentences.
   returned: success
   type: list
   elements: str
 seconds:
-  description: How long kubeadm ran.
-  returned: when it ran
+  description: Seconds that kubeadm took.
+  returned: when kubeadm ran
   type: float
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._kubeadm.arguments import COMMON
 from ..module_utils._kubeadm.join import converge
-from ..module_utils._kubeadm.module import finish_alone
+from ..module_utils._kubeadm.module import KUBEADM_OPTIONS, run_locked
 
 
 def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec=dict(
-            COMMON,
+            KUBEADM_OPTIONS,
             state=dict(type="str", choices=["joined", "ready_to_join"], default="joined"),
             config=dict(type="dict"),
             token=dict(type="str", no_log=True),
@@ -106,7 +106,7 @@ def main():
         required_if=[("state", "joined", ["config", "token"])],
         supports_check_mode=True,
     )
-    finish_alone(module, converge)
+    run_locked(module, converge)
 
 
 if __name__ == "__main__":

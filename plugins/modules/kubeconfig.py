@@ -7,51 +7,52 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeconfig
-short_description: Give people the administrator's kubeconfig
+short_description: Write the administrator's kubeconfig for users
 version_added: 0.1.0
 description:
-  - Runs on a control plane. Gives users of that host C(~/.kube/config), mode 0600, and, in the same call, writes a kubeconfig
-    on the control node.
-  - A file that holds the way to another cluster, as the CA in it tells, is refused and left as it is.
+  - Runs on a control plane. Writes C(~/.kube/config) with mode 0600 for users of the host and, in the same task, a kubeconfig on the control
+    node.
+  - A kubeconfig for another cluster, according to the CA in it, is never overwritten. The module fails instead.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
   - slipway.kube.admin
 options:
   users:
-    description: Users of this host who get it. They have to exist.
+    description: Users of the host who get the kubeconfig. They must exist.
     type: list
     elements: str
     default: [root]
   namespace:
-    description: Namespace of its context.
+    description: Namespace of the context in the kubeconfig.
     type: str
     default: default
   control_node_path:
     description:
-      - File on the control node, mode 0600, owned by who runs Ansible; empty for none. A relative path starts at the working directory.
-      - The kubeconfig comes back over the connection and is in no result and no log.
+      - Path of the kubeconfig on the control node, written with mode 0600. If empty, none is written. A relative path starts in the working
+        directory.
+      - The kubeconfig is transferred over the connection. It is not part of the result or of a log.
     type: str
     default: ""
   control_node_server:
-    description: URL of the API server in the file on the control node, where that is another than the cluster's endpoint.
+    description: URL of the API server in the kubeconfig on the control node, if it differs from the cluster's endpoint.
     type: str
     default: ""
   record_dir:
-    description: Folder of the host's record, in which what was there is written down first.
+    description: Directory of the host's record, in which the previous files are saved first.
     type: path
     default: /var/lib/slipway
 attributes:
   check_mode:
-    description: Predicts; where there is no cluster yet, that all is written.
+    description: Predicts the changes. If the cluster does not exist yet, all files are predicted to be written.
     support: full
   diff_mode:
-    description: Shows servers, hashes of CAs and namespaces, no credentials.
+    description: Shows servers, CA hashes and namespaces, but no credentials.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Give root, ops and the control node the kubeconfig
+- name: Write the kubeconfigs of root, ops and the control node
   slipway.kube.kubeconfig:
     users: [root, ops]
     control_node_path: ./kubeconfig
@@ -59,24 +60,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: Files on this host.
+  description: Paths of the kubeconfigs on the host.
   returned: success
   type: list
   elements: str
 changes:
-  description: What was done, or in check mode would be done, in sentences.
+  description: The changes that were made, or in check mode would be made, as sentences.
   returned: success
   type: list
   elements: str
 control_node_path:
-  description: File on the control node.
+  description: Path of the kubeconfig on the control node.
   returned: when O(control_node_path) is given
   type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._kubeadm.module import finish
+from ..module_utils._kubeadm.module import ADMIN_OPTIONS, run_module
 from ..module_utils._kubeadm.user_kubeconfigs import converge
 
 
@@ -84,8 +85,7 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec=dict(
-            kubeconfig=dict(type="path", default="/etc/kubernetes/admin.conf"),
-            server=dict(type="str", default=""),
+            ADMIN_OPTIONS,
             users=dict(type="list", elements="str", default=["root"]),
             namespace=dict(type="str", default="default"),
             control_node_path=dict(type="str", default=""),
@@ -94,7 +94,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    finish(module, lambda params, check_mode: converge(params, check_mode, bool(params["control_node_path"])))
+    run_module(module, lambda params, check_mode: converge(params, check_mode, bool(params["control_node_path"])))
 
 
 if __name__ == "__main__":

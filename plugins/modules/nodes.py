@@ -7,46 +7,46 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nodes
-short_description: Labels, taints and serving certificates of all nodes, in one call
+short_description: Reconcile labels, taints and serving certificates of all nodes
 version_added: 0.1.0
 description:
-  - Runs on a control plane. Waits until each node has registered, gives it the labels and taints of the inventory, and approves
-    its kubelet's serving certificate.
-  - Labels and taints that an earlier run set and the inventory no longer has are removed; those that others set are left
-    alone. What was set is noted in annotations C(slipway.kube/managed-labels) and C(slipway.kube/managed-taints) of the node.
-  - A certificate is approved only where the node itself asks, for no name and address but those the inventory gives it.
-    Whether a kubelet has one is seen by connecting to it, so that an unchanged cluster costs no approval and no wait.
+  - Runs on a control plane. Waits until each node has registered, sets the labels and taints of the inventory, and approves the serving
+    certificate of its kubelet.
+  - Labels and taints that an earlier run set are removed if they are no longer in the inventory. Those set by other tools are not changed. The
+    annotations C(slipway.kube/managed-labels) and C(slipway.kube/managed-taints) of a Node list what was set.
+  - A certificate signing request is approved only if the node itself created it, and only for names and addresses that the inventory gives the
+    node. The module connects to each kubelet to check its certificate, so an unchanged cluster needs no approval and no waiting.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
   - slipway.kube.admin
 options:
   nodes:
-    description: Nodes of the cluster. Others that there may be are left alone.
+    description: Nodes of the cluster. Other nodes are not changed.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Name in Kubernetes.
+        description: Name of the node.
         type: str
         required: true
       addresses:
-        description: Addresses that its certificate may name; the first is where its kubelet is asked.
+        description: Addresses allowed in its certificate. The module connects to the kubelet at the first one.
         type: list
         elements: str
         default: []
       host_names:
-        description: Names, besides its own, that its certificate may have.
+        description: Names allowed in its certificate, in addition to the name of the node.
         type: list
         elements: str
         default: []
       labels:
-        description: Labels it has.
+        description: Labels of the node.
         type: dict
         default: {}
       taints:
-        description: Taints it has.
+        description: Taints of the node.
         type: list
         elements: dict
         default: []
@@ -60,45 +60,45 @@ options:
             type: str
             default: ""
           effect:
-            description: What it does.
+            description: Effect of the taint.
             type: str
             choices: [NoSchedule, PreferNoSchedule, NoExecute]
             required: true
       control_plane:
-        description: Whether it is a control plane.
+        description: Whether the node is a control plane.
         type: bool
         default: false
   schedulable:
-    description: Whether control planes take ordinary pods, and so have no taint C(node-role.kubernetes.io/control-plane).
+    description: Whether ordinary pods can be scheduled on control planes, which then do not have the taint C(node-role.kubernetes.io/control-plane).
     type: bool
     default: false
   serving_certificates:
-    description: Whether kubelets ask the cluster for their serving certificates, which are then approved.
+    description: Whether kubelets request their serving certificates from the cluster. The requests are then approved.
     type: bool
     default: true
   end_joining:
-    description: Whether the tokens and certificates by which hosts joined, made by M(slipway.kube.kubeadm_credentials), are removed first.
+    description: Whether to first revoke the join credentials that M(slipway.kube.kubeadm_credentials) issued.
     type: bool
     default: false
   ca_file:
-    description: The cluster's CA.
+    description: Path of the CA certificate of the cluster.
     type: path
     default: /etc/kubernetes/pki/ca.crt
   timeout:
-    description: Seconds to wait for nodes to register and kubelets to serve. A kubelet asks within seconds of its start.
+    description: Seconds to wait for nodes to register and for kubelets to serve with their certificates.
     type: int
     default: 120
 attributes:
   check_mode:
-    description: Predicts; a node that is not there yet is expected to need all of it.
+    description: Predicts the changes. A node that has not registered yet is predicted to need all of them.
     support: full
   diff_mode:
-    description: Shows what changes on each node.
+    description: Shows the changes of each node.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Label the nodes and approve their certificates
+- name: Set labels and taints and approve serving certificates
   slipway.kube.nodes:
     nodes:
       - {name: cp1, addresses: [192.0.2.11], control_plane: true}
@@ -111,26 +111,27 @@ EXAMPLES = r"""
 RETURN = r"""
 nodes:
   description:
-    - "Each node of the cluster by name, those outside the inventory too: C(ready), C(version), C(roles), C(addresses), C(unschedulable), C(taints)."
+    - Each node of the cluster by name, including nodes outside the inventory, with C(ready), C(version), C(roles), C(addresses),
+      C(unschedulable) and C(taints).
   returned: success
   type: dict
 approved:
-  description: Nodes whose certificate was approved.
+  description: Nodes whose serving certificate was approved.
   returned: success
   type: list
   elements: str
 refused:
-  description: Requests for certificates that were left undecided, and why.
+  description: Certificate signing requests that were not approved, with the reasons.
   returned: success
   type: list
   elements: str
 unknown:
-  description: Nodes that the inventory does not have.
+  description: Nodes of the cluster that are not in the inventory.
   returned: success
   type: list
   elements: str
 changes:
-  description: What was done, or in check mode would be done, in sentences.
+  description: The changes that were made, or in check mode would be made, as sentences.
   returned: success
   type: list
   elements: str
@@ -138,7 +139,7 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._kubeadm.module import finish
+from ..module_utils._kubeadm.module import ADMIN_OPTIONS, run_module
 from ..module_utils._kubeadm.nodes import converge
 
 
@@ -146,8 +147,7 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec=dict(
-            kubeconfig=dict(type="path", default="/etc/kubernetes/admin.conf"),
-            server=dict(type="str", default=""),
+            ADMIN_OPTIONS,
             nodes=dict(
                 type="list",
                 elements="dict",
@@ -180,7 +180,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    finish(module, converge)
+    run_module(module, converge)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Refuse what cannot become a cluster, all of it in one list
+short_description: Check the inventory and the hosts before a cluster is created or changed
 version_added: 0.1.0
 description:
-  - Judges the inventory, or the looks that M(slipway.kube.host_info) took at the hosts and that are in their variable C(kube_host).
-  - Runs on the control node, once for all hosts of the groups that C(kube_control_plane) and C(kube_worker), also those
+  - Checks the inventory, or the facts that M(slipway.kube.host_info) gathered about the hosts and registered as C(kube_host).
+  - Runs on the control node, once for all hosts of the groups C(kube_control_plane) and C(kube_worker), including hosts
     that are not in the play. Opens no connection and changes nothing.
-  - Prints one list of all problems, each with evidence and remedy, and fails once if one of them is an error.
+  - Reports all problems in one list, each with evidence and remedy, and fails if at least one of them is an error.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -31,7 +31,7 @@ attributes:
     support: full
   check_mode:
     support: full
-    description: Does the same in check mode.
+    description: Behaves the same in check mode.
   connection:
     support: none
   delegation:
@@ -43,83 +43,35 @@ attributes:
 options:
   stage:
     description:
-      - V(inventory) judges what the inventory says, before any host is touched.
-      - V(hosts) judges the hosts by the looks at them.
+      - V(inventory) checks the inventory, before any host is contacted.
+      - V(hosts) checks the hosts by their facts.
     type: str
     choices: [inventory, hosts]
     required: true
   waive:
     description:
-      - Names of checks whose problems are passed over, for all hosts.
-      - Those in a host's own variable C(preflight_waive) are passed over for that host anyway.
+      - Names of checks whose problems are ignored for all hosts.
+      - Checks in the variable C(preflight_waive) of a host are ignored for this host in addition.
     type: list
     elements: str
     default: []
     choices:
-      - variables
-      - variable_names
-      - groups
-      - groups_disjoint
-      - etcd_quorum
-      - addresses
-      - node_names
-      - host_names
-      - networks
-      - service_dns
-      - dns_domain
-      - endpoint
-      - version
-      - version_skew
-      - cluster_variables
-      - choices
-      - registry_mirrors
-      - labels_taints
-      - reachable
-      - privileges
-      - os
-      - architecture
-      - cpus
-      - memory
-      - disk
-      - ports
-      - swap
-      - cgroup
-      - kernel
-      - resolver
-      - selinux
-      - firewall
-      - capabilities
-      - runtimes
-      - installed
-      - machine_id
-      - mac_address
-      - product_uuid
-      - node_address
-      - clock
-      - mtu
-      - gateway
-      - record
-      - other_cluster
-      - unmarked_member
-      - leftovers
-      - role
-      - version_change
-      - unhealthy
-      - endpoint_change
-      - user_kubeconfig
-      - repository
-      - source_version
-      - registry
-      - mirror_image
-      - endpoint_reach
+      [
+        variables, variable_names, groups, groups_disjoint, etcd_quorum, addresses, node_names, host_names, networks,
+        service_dns, dns_domain, endpoint, version, version_skew, cluster_variables, choices, registry_mirrors,
+        labels_taints, reachable, privileges, os, architecture, cpus, memory, disk, ports, swap, cgroup, kernel,
+        resolver, selinux, firewall, capabilities, runtimes, installed, machine_id, mac_address, product_uuid,
+        node_address, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, role, version_change,
+        unhealthy, endpoint_change, user_kubeconfig, repository, source_version, registry, mirror_image, endpoint_reach
+      ]
 """
 
 EXAMPLES = r"""
-- name: Refuse an inventory that cannot work
+- name: Validate the inventory
   hosts: localhost
   gather_facts: false
   tasks:
-    - name: Judge the inventory
+    - name: Check the inventory
       slipway.kube.preflight:
         stage: inventory
 """
@@ -127,14 +79,14 @@ EXAMPLES = r"""
 RETURN = r"""
 problems:
   description: All problems that are not waived, errors first.
-  returned: when none of them is an error (otherwise the task fails and the printed list is all there is)
+  returned: when none of them is an error; otherwise the task fails and the problems are only printed
   type: list
   elements: dict
   contains:
     check: {description: Name of the check., type: str, sample: endpoint}
-    host: {description: Inventory name or names. Empty where it concerns the cluster as a whole., type: str}
+    host: {description: Inventory name. Empty if the problem concerns the cluster as a whole., type: str}
     what: {description: What is wrong., type: str}
-    evidence: {description: What was seen., type: str}
-    remedy: {description: What to do., type: str}
-    severity: {description: One of error warning info., type: str}
+    evidence: {description: What was observed., type: str}
+    remedy: {description: How to fix it., type: str}
+    severity: {description: "V(error), V(warning) or V(info).", type: str}
 """

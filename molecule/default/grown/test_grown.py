@@ -19,7 +19,7 @@ INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 MOST_EXECUTIONS = 8
-LETTING_IN = 1  # making the token on the source control plane
+LETTING_IN = 1  # issuing the join credentials on the reference control plane
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A kubeconfig whose certificate ends soon, or has ended, is told as such and not as a fault of the cluster."""
+"""A kubeconfig whose certificate expires soon, or has expired, is reported as such and not as a fault of the cluster."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def cluster() -> Kube:
 
 
 def asked_with_a_certificate_for(cluster: Kube, period: str) -> Call:
-    """Ask for the cluster's health as an administrator whose certificate is made for that period."""
+    """Run health_info with an administrator's certificate of that validity period."""
     folder = output_of(LAB) / "access"
     folder.mkdir(parents=True, exist_ok=True)
     user = ["kubeadm", "kubeconfig", "user", "--client-name=faults", "--org=kubeadm:cluster-admins"]
-    # What kubeadm warns of goes elsewhere.
+    # The warnings of kubeadm are not part of the kubeconfig.
     code, text = cluster.host.execute("sh", "-c", f"{' '.join(user)} --validity-period={period} 2>/dev/null")
     assert code == 0, text
     path = folder / "kubeconfig"
@@ -42,4 +42,4 @@ def test_a_certificate_that_ends_soon_is_told(cluster: Kube) -> None:
 
 def test_a_certificate_that_has_ended_is_told_before_the_cluster_is_asked(cluster: Kube) -> None:
     answer = asked_with_a_certificate_for(cluster, "1s")
-    assert answer.failed and "ended" in answer.message, answer.message
+    assert answer.failed and "expired" in answer.message, answer.message

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every fault that is really caused is told first, by its name and object, and nothing is told that is not so.
+"""Each fault that is caused is the first finding, with its identifier and object, and there are no false alarms.
 
-``cases/cases.yml`` lists the faults. Those that leave others alone are caused at the same time, each in a namespace of its own.
+``cases/cases.yml`` lists the faults. Those that do not disturb others are caused at the same time, each in its own namespace.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from harness.playbook import output_of
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
-PATIENCE = 60  # seconds in which a fault must be told, where its case says nothing else
-RECOVERY = 180  # seconds until nodes and system are well again after what was done to them
-QUIET = 20  # seconds for which the rest is listened to when all are told: a false alarm may come late
+PATIENCE = 60  # seconds until a fault must be reported, unless its case has another limit
+RECOVERY = 180  # seconds until the nodes and the system pods must have recovered
+QUIET = 20  # seconds to watch for late false alarms when all faults have been reported
 CLUSTER_WIDE = (
     "validatingwebhookconfiguration",
     "mutatingwebhookconfiguration",
@@ -43,7 +43,7 @@ Finding = dict[str, Any]
 
 @dataclass
 class Case:
-    """A fault, and what became of it."""
+    """A fault that is caused, and the findings about it."""
 
     name: str
     fault: str
@@ -56,27 +56,27 @@ class Case:
     then: list[str] = field(default_factory=list)
     clean_up: list[str] = field(default_factory=list)
     seconds: int = PATIENCE
-    alone: str = ""  # those of one word come together, and nothing else then
+    alone: str = ""  # cases of the same value run together, without any others
     hosts: dict[str, str] = field(default_factory=dict)
     hosts_after: dict[str, str] = field(default_factory=dict)
     began: float = 0.0
-    told: float = 0.0  # seconds until it was told first
+    told: float = 0.0  # seconds until it was first reported
     first: Finding = field(default_factory=dict)
     others: list[Finding] = field(default_factory=list)
 
     @property
     def home(self) -> str:
-        """The namespace in which it is caused."""
+        """The namespace in which the fault is caused."""
         return "fault-" + self.name.replace("_", "-")
 
     def is_told_by(self, finding: Finding) -> bool:
-        """Whether it is this fault of this object, of which the same one on other objects may be told in one."""
+        """Whether a finding reports this fault of this object, possibly grouped with that of other objects."""
         what = (finding["fault"], finding["severity"]) == (self.fault, self.severity)
         return what and any(text in (f"{self.kind} {self.object}", self.whole) for text in objects_of(finding))
 
     @property
     def whole(self) -> str:
-        """The object with its namespace, as findings name it."""
+        """The object with its namespace, as in findings."""
         return f"{self.kind} {self.namespace or self.home}/{self.object}"
 
     def concerns(self, finding: Finding) -> bool:
@@ -84,7 +84,7 @@ class Case:
 
 
 def objects_of(finding: Finding) -> list[str]:
-    """Every object that a finding is about."""
+    """All objects of a finding."""
     name = finding["object"]
     return [f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}", *finding["others"]]
 
@@ -119,7 +119,7 @@ class Cluster(Kube):
         self.apply(text, namespace)
 
     def health(self, namespaces: Iterable[str]) -> list[Finding]:
-        """Ask as a person would: with the module, from the control node."""
+        """Run the module on the control node, as an operator would."""
         answer = call(self, output_of(LAB) / "health", "health_info", {"namespaces": sorted(namespaces)}).ok().answer
         return answer["findings"]
 
@@ -141,7 +141,7 @@ class Cluster(Kube):
 
 
 def judge(cases: list[Case], findings: list[Finding]) -> None:
-    """Note for each case what is told of its namespace, first things first."""
+    """Assign the findings to the cases, in the order of the findings."""
     for case in cases:
         mine = [one for one in findings if case.concerns(one)]
         case.first = mine[0] if mine else {}
@@ -151,13 +151,13 @@ def judge(cases: list[Case], findings: list[Finding]) -> None:
 
 
 def cause_and_listen(cluster: Cluster, cases: list[Case]) -> list[Finding]:
-    """Cause faults at once, listen until all are told or their time is over; give what was told last."""
+    """Cause faults in parallel, wait until all are reported or their time is over, and return the last findings."""
     try:
         for case in cases:
             cluster.cause(case)
         quiet = 0.0
         while True:
-            # What comes by itself is done to the cluster as a whole.
+            # Cases with ``alone`` affect the whole cluster.
             findings = cluster.health([] if cases[0].alone else [case.home for case in cases])
             judge(cases, findings)
             now = time.monotonic()
@@ -177,7 +177,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="module")
 def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
-    """Everything that was told and belongs to no case."""
+    """All findings that belong to no case."""
     stray: list[Finding] = []
     for word in dict.fromkeys(case.alone for case in ALL):
         group = [case for case in ALL if case.alone == word]
@@ -198,15 +198,15 @@ def test_a_healthy_and_busy_cluster_gives_no_alarm(cluster: Cluster) -> None:
         told: dict[str, Finding] = {}
         ready = f"--namespace={busy.home}"
         for turn in range(8):
-            # A rollout that goes on all the time while a node is drained, a pod that takes its time to go, and Jobs
-            # that have failed once and are complete.
+            # A continuous rollout while a node is drained, a pod that terminates slowly, and Jobs that failed once
+            # and completed.
             cluster.kubectl(ready, "set", "env", "deployment/web", f"TURN={turn}")
             if turn == 1:
                 cluster.kubectl(ready, "delete", "pod", "leaving", "--wait=false")
             if turn == 3:
                 cluster.kubectl("drain", "w2", "--pod-selector=app=web", "--timeout=60s")
             findings = cluster.health([])
-            # What is merely on its way is told as info, and alarms nobody.
+            # What is merely in progress is reported as info.
             told.update({one["fault"] + objects_of(one)[0]: one for one in findings if one["severity"] != "info"})
             time.sleep(2)
         assert not told, json.dumps(list(told.values()), indent=1)

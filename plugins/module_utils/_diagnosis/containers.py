@@ -153,9 +153,14 @@ def _missing_config(message: str, namespace: str) -> tuple[str, str, str]:
         what = f"{_kind(key.group(2))} {namespace}/{key.group(3)}"
         title = f"key {key.group(1)} does not exist in {what}"
         return title, f"Add the key {key.group(1)} to {what}, {correct}", f"{what} {key.group(1)}"
-    whole = re.search(r"(configmap|secret)s? \"?(?:[^\s\"/]+/)?([^\s\"/]+)\"? not found", message, re.IGNORECASE)
-    what = f"{_kind(whole.group(1))} {namespace}/{whole.group(2)}" if whole else "the ConfigMap or Secret"
+    what = missing_object(message, namespace) or "the ConfigMap or Secret"
     return f"{what} does not exist", f"Create {what}, {correct}", what
+
+
+def missing_object(message: str, namespace: str) -> str:
+    """Return the ConfigMap or Secret that the kubelet did not find, as KIND NAMESPACE/NAME; empty for other messages."""
+    missing = re.search(r"(configmap|secret)s? \"?(?:[^\s\"/]+/)?([^\s\"/]+?)\"? not found", message, re.IGNORECASE)
+    return f"{_kind(missing.group(1))} {namespace}/{missing.group(2)}" if missing else ""
 
 
 def _kind(word: str) -> str:

@@ -9,7 +9,7 @@ import re
 
 from .._kube.objects import Reference
 from .container_view import containers_of
-from .containers import RECENT, container_finding
+from .containers import RECENT, container_finding, missing_object
 from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
 from .scheduling import unscheduled
 from .storage import driver_finding
@@ -187,10 +187,8 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
 
 def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
     """Return title, advice and group if the message names a missing ConfigMap, Secret or key."""
-    missing = re.search(r'(configmap|secret) "?(?:[^\s"/]+/)?([^\s"]+?)"? not found', message)
-    if missing:
-        kind = "ConfigMap" if missing.group(1) == "configmap" else "Secret"
-        what = f"{kind} {namespace_of(pod)}/{missing.group(2)}"
+    what = missing_object(message, namespace_of(pod))
+    if what:
         title = f"{what}, which a volume references, does not exist"
         return title, f"Create {what}, or correct its name in the volumes of the pod.", what
     absent = re.search(r"references non-existent (?:config|secret) key: ([^\s,\]]+)", message)

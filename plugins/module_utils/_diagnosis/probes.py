@@ -133,6 +133,6 @@ def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: s
         advice = f"Run the command of the probe in the container (kubectl exec), and read the log: {container.log}."
     else:
         advice = f"Check the probe, and read the log of the container: {container.log}."
-    if kind == "liveness":
+    if kind == "liveness" and "startupProbe" not in advice:
         advice += " Use a startupProbe for a program that starts slowly."
     return advice

@@ -31,11 +31,10 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _rank(finding: Finding) -> tuple[int, int, int, int, str, str]:
-    patience = (HOPELESS, SUSPICIOUS, SLOW).index(finding.patience)
     return (
         SEVERITIES.index(finding.severity),
-        0 if finding.fault in FOUNDATIONS else 1,
-        patience,
+        finding.fault not in FOUNDATIONS,
+        (HOPELESS, SUSPICIOUS, SLOW).index(finding.patience),
         -(finding.count + len(finding.others)),
         finding.object.namespace,
         finding.object.name,
@@ -86,11 +85,10 @@ def _explains(above: Finding, below: Finding) -> bool:
 
 def _fold(root: Finding, chain: Sequence[Finding]) -> None:
     """Add a consequence to its root cause, which gets the highest severity of its consequences."""
-    causes = chain_of(chain)
     reach = len({finding.object for finding in chain}) * 10 + len(chain)
     if reach > root.reach:
         # The longest chain starts at what users notice.
-        root.causes, root.reach = causes, reach
+        root.causes, root.reach = chain_of(chain), reach
     symptom = chain[0]
     if symptom.object != root.object and str(symptom.object) not in root.others:
         root.others.append(str(symptom.object))
@@ -103,14 +101,9 @@ def chain_of(chain: Sequence[Finding]) -> list[str]:
     texts: list[str] = []
     before: Reference | None = None
     for finding in chain:
-        texts.append(finding.title if finding.object == before else sentence(finding))
+        texts.append(finding.title if finding.object == before else f"{finding.object}: {finding.title}")
         before = finding.object
     return texts
-
-
-def sentence(finding: Finding) -> str:
-    """Return the object of a finding with its title."""
-    return f"{finding.object}: {finding.title}"
 
 
 def grouped(findings: Sequence[Finding]) -> list[Finding]:

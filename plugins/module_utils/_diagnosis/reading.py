@@ -36,9 +36,7 @@ ANNOTATIONS = (
     "storageclass.kubernetes.io/is-default-class",
     "ingressclass.kubernetes.io/is-default-class",
     "kubernetes.io/ingress.class",
-    "volume.kubernetes.io/storage-provisioner",
     "volume.beta.kubernetes.io/storage-class",
-    "kubernetes.io/config.mirror",
     RELEASE_NAMESPACE,
     "csi.volume.kubernetes.io/nodeid",
 )
@@ -175,8 +173,6 @@ POD_SPEC = (
     "volumes",
     "overhead",
     "hostNetwork",
-    "serviceAccountName",
-    "activeDeadlineSeconds",
     "affinity",
     "tolerations",
 )
@@ -216,7 +212,7 @@ def _workload(item: dict[str, Any]) -> dict[str, Any]:
     spec = dict(item.get("spec") or {})
     template = spec.pop("template", None) or {}
     inner = template.get("spec") or {}
-    kept = _pick(inner, "serviceAccountName", "nodeSelector")
+    kept = _pick(inner, "nodeSelector")
     kept["containers"] = [_pick(one, "name", "image", "ports", "resources") for one in inner.get("containers") or []]
     sidecars = [one for one in inner.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
     if sidecars:

@@ -203,7 +203,7 @@ def _add_room(view: View, pod: Object, finding: Finding, cause: Refusal) -> None
     for resource in sorted(requested):
         if free and resource != "pods":
             most, node = max(((left.get(resource, 0), name) for name, left in free.items()), key=lambda pair: pair[0])
-            finding.evidence.append(f"most free {resource}: {name_amount(resource, most)} on node {node}")
+            finding.evidence.append(f"largest free amount on a node: {name_amount(resource, most)} ({node})")
     for resource in re.findall(r"Insufficient (\S+)", cause.reason):
         offered = [amount((status_of(node).get("allocatable") or {}).get(resource)) for node in view.all("Node")]
         if "/" in resource and offered and not any(offered):

@@ -14,24 +14,13 @@ import os
 import re
 from typing import Iterator
 
-from .facts.system import parse_fstab_swap, parse_swaps
+from .facts.system import ADMIN_UNITS, UNIT_FOLDERS, parse_fstab_swap, parse_swaps
 from .record import describe_file
 from .step import Step
 from .system import HostError, System
 from .units import show_units
 
 MARK = "# swap off (slipway.kube): "
-ADMIN_FOLDER = "/etc/systemd/system/"
-UNIT_FOLDERS = (
-    ADMIN_FOLDER,
-    "/run/systemd/system",
-    "/run/systemd/generator",
-    "/run/systemd/generator.early",
-    "/run/systemd/generator.late",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-)
 SERVICES = ("zramswap.service", "zram-config.service", "zram-swap.service", "dphys-swapfile.service")
 PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "FragmentPath", "SourcePath", "WantedBy", "RequiredBy")
 
@@ -70,7 +59,7 @@ def unit_action(name: str, shown: dict[str, str]) -> str:
     enabled = shown.get("UnitFileState", "").startswith("enabled")
     if not pulled_in and not enabled and shown.get("ActiveState") not in ("active", "activating"):
         return ""
-    if shown.get("FragmentPath", "").startswith(ADMIN_FOLDER):
+    if shown.get("FragmentPath", "").startswith(ADMIN_UNITS):
         return "disable" if pulled_in or enabled else ""
     return "mask"
 

@@ -20,7 +20,6 @@ from .system import HostError, System
 PROPERTIES = (
     "LoadState",
     "ActiveState",
-    "SubState",
     "UnitFileState",
     "NeedDaemonReload",
     "ExecMainStartTimestampMonotonic",

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import ipaddress
 import json
@@ -17,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from . import credential_plugin
 from .api import Client, load_credentials
+from .connection import basic_authentication
 from .kubeconfig import Credentials, KubeconfigError, check_shape, impersonation, merge, read_credentials, read_file
 from .objects import mapping, mappings
 
@@ -314,9 +314,9 @@ def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str
     wanted = params.get("proxy_headers") or {}
     login = wanted.get("proxy_basic_auth")
     if login:
-        changes["proxy_headers"] = (("Proxy-Authorization", _basic(login)),)
+        changes["proxy_headers"] = (("Proxy-Authorization", basic_authentication(login)),)
     headers = list(changes.get("headers", base.headers))
-    headers += [("Authorization", _basic(wanted["basic_auth"]))] if wanted.get("basic_auth") else []
+    headers += [("Authorization", basic_authentication(wanted["basic_auth"]))] if wanted.get("basic_auth") else []
     headers += [("User-Agent", wanted["user_agent"])] if wanted.get("user_agent") else []
     changes["headers"] = tuple(headers)
 
@@ -328,10 +328,6 @@ def is_valid_url(url: str) -> bool:
         return parts.port is None or bool(parts.hostname)
     except ValueError:
         return False
-
-
-def _basic(login: str) -> str:
-    return "Basic " + base64.b64encode(login.encode()).decode()
 
 
 def bypasses_proxy(host: str, no_proxy: str) -> bool:

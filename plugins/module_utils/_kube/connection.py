@@ -60,8 +60,7 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
     if credentials.token and not named:
         headers.append(("Authorization", "Bearer " + credentials.token))
     elif credentials.username and not named:
-        login = f"{credentials.username}:{credentials.password}"
-        headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
+        headers.append(("Authorization", basic_authentication(f"{credentials.username}:{credentials.password}")))
     if credentials.proxy and credentials.server.startswith("http://"):
         headers += _proxy_headers(credentials)
     for name, value in headers:
@@ -72,6 +71,14 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
                 f"{what} cannot be sent: it contains a line break or a character that HTTP does not allow."
             )
     return headers
+
+
+def basic_authentication(login: str) -> str:
+    """Return the value of an authorization header.
+
+    :param login: user name and password, separated by a colon.
+    """
+    return "Basic " + base64.b64encode(login.encode()).decode()
 
 
 def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
@@ -144,6 +151,5 @@ class _NamedConnection(http.client.HTTPSConnection):
 def _proxy_headers(credentials: Credentials) -> Sequence[tuple[str, str]]:
     parts = urlsplit(credentials.proxy)
     if parts.username and not credentials.proxy_headers:
-        login = f"{parts.username}:{parts.password or ''}"
-        return (("Proxy-Authorization", "Basic " + base64.b64encode(login.encode()).decode()),)
+        return (("Proxy-Authorization", basic_authentication(f"{parts.username}:{parts.password or ''}")),)
     return credentials.proxy_headers

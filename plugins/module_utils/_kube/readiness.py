@@ -34,7 +34,10 @@ def readiness(content: Object) -> Readiness:
         return False, "it is being deleted"
     if status.get("observedGeneration", metadata.get("generation", 0)) < metadata.get("generation", 0):
         return False, "its controller has not observed the latest generation yet"
-    rule = _RULES.get(content.get("kind") or "")
+    kind = content.get("kind") or ""
+    if kind in _OBSERVED and "observedGeneration" not in status:
+        return False, "its controller has not observed it yet"
+    rule = _RULES.get(kind)
     return rule(content.get("spec") or {}, status, content) if rule else _by_condition(content)
 
 
@@ -43,8 +46,6 @@ def _deployment(spec: Object, status: Object, content: Object) -> Readiness:
     updated, ready, available, total = (
         status.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "availableReplicas", "replicas")
     )
-    if "observedGeneration" not in status:
-        return False, "its controller has not observed it yet"
     # Ready pods can be old ones, so all three counts are compared.
     if min(updated, ready, available) < desired:
         why = f"{updated} of {desired} replicas updated, {ready} ready, {available} available"
@@ -61,16 +62,12 @@ def _deployment(spec: Object, status: Object, content: Object) -> Readiness:
 
 def _replica_set(spec: Object, status: Object, content: Object) -> Readiness:
     desired, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
-    if "observedGeneration" not in status:
-        return False, "its controller has not observed it yet"
     if min(ready, status.get("availableReplicas", 0)) < desired:
         return False, f"{ready} of {desired} replicas ready"
     return True, ""
 
 
 def _daemon_set(spec: Object, status: Object, content: Object) -> Readiness:
-    if "observedGeneration" not in status:
-        return False, "its controller has not observed it yet"
     desired = status.get("desiredNumberScheduled", 0)
     on_delete = (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
     updated = desired if on_delete else status.get("updatedNumberScheduled", 0)
@@ -81,8 +78,6 @@ def _daemon_set(spec: Object, status: Object, content: Object) -> Readiness:
 
 
 def _stateful_set(spec: Object, status: Object, content: Object) -> Readiness:
-    if "observedGeneration" not in status:
-        return False, "its controller has not observed it yet"
     strategy = spec.get("updateStrategy") or {}
     desired = spec.get("replicas", 1)
     to_update = desired - (strategy.get("rollingUpdate") or {}).get("partition", 0)
@@ -156,6 +151,8 @@ _RULES: dict[str, Callable[[Object, Object, Object], Readiness]] = {
     "APIService": _needs("Available"),
     "Node": _node,
 }
+# Kinds whose controllers set status.observedGeneration.
+_OBSERVED = ("Deployment", "ReplicaSet", "DaemonSet", "StatefulSet")
 # Built-in kinds that a manifest waits for.
 WAITED_FOR = ("Deployment", "DaemonSet", "StatefulSet", "Job", "Pod")
 

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host needs to join: a token that soon ends, the key of the uploaded certificates, the CA's hash.
+"""Credentials for joining: a short-lived bootstrap token and the key of the uploaded certificates.
 
-Forms: https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#bootstrap-token-secret-format. The token
-is made on the control node and passed on in memory; it is written to the cluster as a Secret, over standard input, so
-that it is never an argument of a process.
+Formats: https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/#bootstrap-token-secret-format. The token is generated on
+the control node and kept in memory only. It is never an argument of a process.
 """
 
 from __future__ import annotations
@@ -20,126 +19,117 @@ from .._kube.timestamps import seconds_of, to_time
 
 TOKEN = re.compile(r"^([a-z0-9]{6})\.([a-z0-9]{16})$")
 TOKEN_TYPE = "bootstrap.kubernetes.io/token"
+TOKEN_GROUP = "system:bootstrappers:kubeadm:default-node-token"
 KEY = re.compile(r"^[0-9a-f]{64}$")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-DESCRIPTION = "slipway.kube: joins of one run"
-MARK = "slipway.kube/uploaded"
+DESCRIPTION = "slipway.kube: join credentials of one run"
+# Annotation of the Secret kubeadm-certs if this collection uploaded the certificates.
+UPLOADED = "slipway.kube/uploaded"
 CERTIFICATES = "kubeadm-certs"
 # A Ready node's kubelet renews its lease every 10 s; after 40 s its node is not Ready (node-monitor-grace-period).
 LEASE_SECONDS = 40
 
 
 def make_token() -> str:
-    """A random bootstrap token."""
+    """Return a random bootstrap token."""
     characters = "".join(secrets.choice(ALPHABET) for _position in range(22))
     return characters[:6] + "." + characters[6:]
 
 
-def make_certificate_key() -> str:
-    """A random key for the uploaded certificates: 32 bytes in hexadecimal (kubeadm, AES-256)."""
-    return secrets.token_hex(32)
-
-
 def token_id(token: str) -> str:
-    """The public half of a token; "" where it is none."""
+    """Return the public part of a token, "" if it is not valid."""
     match = TOKEN.match(token or "")
     return match.group(1) if match else ""
 
 
-def token_secret(token: str, minutes: int, now: float | None = None) -> dict[str, Any]:
-    """The Secret that makes the API server accept a token for some minutes.
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
-    Raises ValueError where it is no token.
+
+def token_secret(token: str, minutes: int, now: float | None = None) -> dict[str, Any]:
+    """Return the Secret with which the API server accepts a token.
+
+    :param minutes: time until it expires.
+    :param now: seconds since the epoch.
+    :raises ValueError: the token is not valid.
     """
     match = TOKEN.match(token)
     if not match:
         raise ValueError("a bootstrap token is six characters, a dot and sixteen characters, all of a-z and 0-9")
-    end = (time.time() if now is None else now) + minutes * 60
     values = {
         "token-id": match.group(1),
         "token-secret": match.group(2),
         "description": DESCRIPTION,
-        "expiration": to_time(end),
+        "expiration": to_time((time.time() if now is None else now) + minutes * 60),
         "usage-bootstrap-authentication": "true",
         "usage-bootstrap-signing": "true",
-        "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+        "auth-extra-groups": TOKEN_GROUP,
     }
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": TOKEN_TYPE,
         "metadata": {"name": f"bootstrap-token-{match.group(1)}", "namespace": "kube-system"},
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+        "data": {key: _encode(value) for key, value in values.items()},
     }
 
 
 def init_token(token: str, minutes: int) -> dict[str, Any]:
-    """The token of an InitConfiguration: without one kubeadm makes its own, which lives for a day."""
+    """Return the token of an InitConfiguration. Without one, kubeadm creates its own, which is valid for a day."""
     return {
         "token": token,
         "ttl": f"{minutes}m0s",
         "description": DESCRIPTION,
-        "groups": ["system:bootstrappers:kubeadm:default-node-token"],
+        "groups": [TOKEN_GROUP],
         "usages": ["signing", "authentication"],
     }
 
 
-def ours(tokens: Iterable[Mapping[str, Any]], certificates: Mapping[str, Any], encoded_description: str) -> list[str]:
-    """Names of the Secrets in kube-system that runs of this collection have left: tokens by their description, and the
-    uploaded certificates, with the token that limits their life, by our mark.
+def credential_secrets(tokens: Iterable[Mapping[str, Any]], certificates: Mapping[str, Any]) -> list[str]:
+    """Return the names of the Secrets in kube-system with credentials that this collection issued.
 
-    :param tokens: Secrets of the type bootstrap.kubernetes.io/token.
+    Tokens are recognized by their description. The uploaded certificates, and the token that limits their lifetime, are recognized by the
+    annotation :data:`UPLOADED`.
+
+    :param tokens: Secrets of the type :data:`TOKEN_TYPE`.
     :param certificates: the Secret kubeadm-certs, or {}.
-    :param encoded_description: :data:`DESCRIPTION` in base64, as the API shows it.
     """
-    names = [
-        item["metadata"]["name"]
-        for item in tokens
-        if (item.get("data") or {}).get("description") == encoded_description
-    ]
-    if MARK in (certificates.get("metadata", {}).get("annotations") or {}):
-        names.append(CERTIFICATES)
-        names += [
-            owner["name"]
-            for owner in certificates["metadata"].get("ownerReferences") or []
-            if owner.get("kind") == "Secret"
-        ]
+    description = _encode(DESCRIPTION)
+    names = [one["metadata"]["name"] for one in tokens if (one.get("data") or {}).get("description") == description]
+    metadata = certificates.get("metadata", {})
+    if UPLOADED in (metadata.get("annotations") or {}):
+        owners = metadata.get("ownerReferences") or []
+        names += [CERTIFICATES, *(owner["name"] for owner in owners if owner.get("kind") == "Secret")]
     return list(dict.fromkeys(names))
 
 
-def stale_node(
+def reason_to_keep_node(
     node: Mapping[str, Any], lease: Mapping[str, Any], machine_id: str, now: float, seen: float = 0.0
 ) -> str:
-    """Why the Node that bears a joining host's name must be left alone; "" where it is a leftover that may be deleted.
+    """Return why the Node with the name of a joining host must not be deleted, "" if it is stale.
 
-    A host that is about to join is in no cluster. A Node of its name is then left over from an earlier life of that
-    host, unless another machine goes by that name and is alive.
+    A host that joins is not a member of a cluster. A Node with its name is therefore stale, unless it belongs to another machine that is
+    running.
 
-    :param machine_id: /etc/machine-id of the host that joins; "" where it is not known.
+    :param machine_id: /etc/machine-id of the joining host, "" if unknown.
     :param now: seconds since the epoch.
-    :param seen: when the host was seen to be in no cluster, likewise; 0 where that is not known. A Node that is younger was made by
-        another run, and its kubelet would not make it again.
+    :param seen: when the host was found not to be a member, in seconds since the epoch, 0 if unknown. A newer Node was created by another
+        run, and its kubelet would not create it again.
     """
-    created = node["metadata"].get("creationTimestamp", "")
+    name, created = node["metadata"].get("name"), node["metadata"].get("creationTimestamp", "")
     if seen and created and seconds_of(created) > seen:
         return (
-            f"Another run has joined this host in the meantime: node '{node['metadata']['name']}' was made at {created}, after this run had"
-            " looked at the host. Nothing was removed. Let the other run end, and run again."
+            f"Another run has joined this host in the meantime: node '{name}' was created at {created}, after this run had"
+            " inspected the host. Nothing was deleted. Wait until the other run has finished, then run again."
         )
-    info = node.get("status", {}).get("nodeInfo", {})
-    if machine_id and info.get("machineID") == machine_id:
-        return ""
-    ready = any(
-        item["type"] == "Ready" and item["status"] == "True" for item in node.get("status", {}).get("conditions") or []
-    )
+    status = node.get("status", {})
+    machine = status.get("nodeInfo", {}).get("machineID", "unknown")
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or [])
     renewed = (lease.get("spec") or {}).get("renewTime", "")
-    if not ready or not renewed:
-        return ""
     age = now - seconds_of(renewed)
-    if age > LEASE_SECONDS:
+    if machine_id and machine == machine_id or not ready or not renewed or age > LEASE_SECONDS:
         return ""
     return (
-        f"Another machine (machine-id {info.get('machineID', 'unknown')}) is alive as node '{node['metadata']['name']}':"
-        f" it is Ready and reported {max(age, 0):.0f} seconds ago. Give the joining host another kube_node_name; or, if that"
-        " machine was just replaced by this one, run again in a minute."
+        f"Another machine (machine-id {machine}) is running as node '{name}': it is Ready and renewed its lease {max(age, 0):.0f} seconds"
+        " ago. Set another kube_node_name for the joining host. If this host has just replaced that machine, run again in a minute."
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Members of the stacked etcd cluster, over etcd's JSON gateway: hosts need not have etcdctl.
+"""Members of the stacked etcd cluster, managed through etcd's JSON gateway: hosts need not have etcdctl.
 
 API: https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/ (``/v3/cluster/member/list``, ``/v3/cluster/member/remove``).
 """
@@ -20,27 +20,27 @@ from .._host.system import HostError
 
 PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
-# etcd lists from its leader, and removes once the change is committed; an election takes about a second.
 TIMEOUT = 15.0
 
 
 class EtcdError(HostError):
-    """etcd refused or did not answer."""
+    """etcd rejected a request or did not respond."""
 
 
 class LastMember(EtcdError):
-    """The member that was to go is the last one."""
+    """The only member of etcd cannot be removed."""
 
 
 def has_credentials(pki: str = PKI) -> bool:
-    """Whether this host can ask etcd at all: kubeadm makes these files before it adds a member."""
+    """Return whether this host has the client certificate for etcd. kubeadm creates it before it adds a member."""
     return all((Path(pki) / name).exists() for name in ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key"))
 
 
 def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI) -> dict[str, Any]:
-    """Answer of one etcd server (``https://ADDRESS:2379``).
+    """Return the response of an etcd server.
 
-    Raises EtcdError.
+    :param endpoint: ``https://ADDRESS:2379``.
+    :raises EtcdError: it does not respond, or rejects the request.
     """
     folder = Path(pki)
     parts = urlsplit(endpoint)
@@ -51,18 +51,18 @@ def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI) -> d
             parts.hostname or "", parts.port or CLIENT_PORT, timeout=TIMEOUT, context=context
         )
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
+        response = connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
         connection.close()
-        if answer.status != 200:
-            raise EtcdError(f"etcd at {endpoint} answered {answer.status} to {path}. Evidence: {text.strip()}")
+        if response.status != 200:
+            raise EtcdError(f"etcd at {endpoint} responded to {path} with {response.status}. Evidence: {text.strip()}")
         return json.loads(text)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise EtcdError(f"etcd at {endpoint} does not answer. Evidence: {error}") from error
+        raise EtcdError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
 
 
 def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Iterable[str]) -> list[dict[str, Any]]:
-    """Members that are, or were to be, the node of this name: a member that never started has no name, only a peer URL."""
+    """Return the members of a node. A member that never started has no name and is found by its peer URL."""
     hosts = set(addresses)
     return [
         dict(member)
@@ -81,13 +81,12 @@ def remove_member(
     patience: float = 30.0,
     pki: str = PKI,
 ) -> list[str]:
-    """Remove a node's member by way of the first endpoint that answers; what was (or with *dry* would be) removed, in words.
+    """Remove the etcd member of a node through the first endpoint that responds. The only member is never removed.
 
-    The last member is never removed.
-
-    :param patience: seconds for which a cluster without a majority, or one that elects a leader, is asked again.
-
-    Raises EtcdError where no endpoint answers or the removal is refused.
+    :param dry: remove nothing.
+    :param patience: seconds for which to retry while etcd has no quorum or no leader.
+    :returns: descriptions of the removed members.
+    :raises EtcdError: no endpoint responds, or the removal is rejected.
     """
     endpoints, addresses = list(endpoints), list(addresses)
     end = time.monotonic() + patience
@@ -95,22 +94,22 @@ def remove_member(
         problems = []
         for endpoint in endpoints:
             try:
-                return _remove_by(endpoint, name, addresses, dry, pki)
+                return _remove_through(endpoint, name, addresses, dry, pki)
             except LastMember:
                 raise
             except EtcdError as error:
                 problems.append(str(error))
         if time.monotonic() >= end:
-            raise EtcdError("The member of '" + name + "' could not be removed from etcd. " + " ".join(problems))
+            raise EtcdError(f"The etcd member '{name}' could not be removed. {' '.join(problems)}")
         time.sleep(3)
 
 
-def _remove_by(endpoint: str, name: str, addresses: list[str], dry: bool, pki: str) -> list[str]:
+def _remove_through(endpoint: str, name: str, addresses: list[str], dry: bool, pki: str) -> list[str]:
     members = call(endpoint, "/v3/cluster/member/list", {}, pki).get("members", [])
     found = find_members(members, name, addresses)
     if found and len(members) <= len(found):
         raise LastMember(
-            f"'{name}' is the only member of etcd: with it the whole cluster's state would go."
+            f"'{name}' is the only member of etcd: removing it would delete the state of the whole cluster."
             f" Evidence: {endpoint} lists {len(members)} member(s)."
         )
     for member in found:

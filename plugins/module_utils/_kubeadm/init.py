@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making a host the first control plane: what the module kubeadm_init does."""
+"""Creation of the first control plane: the core of the module kubeadm_init."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from .._host.record import Record
 from .._host.system import HostError
 from . import credentials, membership, recovery
 from .admin import API_ERRORS, SECRETS, connect
-from .config import check_patches, render, waived
-from .run import KubeadmError, config_folder, make_lasting, run_kubeadm
+from .config import check_patches, ignored_checks, render
+from .run import KubeadmError, config_folder, run_kubeadm, sync_kubeadm_files
 
-# The token serves no one: it only keeps kubeadm from making one that lives for a day.
+# Nobody uses the token: it only keeps kubeadm from creating one that is valid for a day.
 TOKEN_MINUTES = 15
 
 
 def wait_for_api(server: str, seconds: int) -> None:
-    """Wait until this host's API server is ready.
+    """Wait until the API server of this host is ready.
 
-    Raises KubeadmError with what it last said.
+    :param server: its URL, "" for the one in the administrator's kubeconfig.
+    :raises KubeadmError: it does not become ready in time.
     """
     client = connect(server=server)
     end = time.monotonic() + seconds
@@ -34,15 +35,15 @@ def wait_for_api(server: str, seconds: int) -> None:
             reason = str(error)
         if time.monotonic() > end:
             raise KubeadmError(
-                f"This host is a control plane, but its API server has not become ready within {seconds} seconds. Evidence: {reason}"
-                " Remedy: see 'journalctl -u kubelet' and the logs in /var/log/pods/kube-system_* on it; etcd needs more than half"
-                " of the control planes to be up."
+                f"This host is a control plane, but its API server did not become ready within {seconds} seconds. Evidence: {reason}"
+                " Remedy: see 'journalctl -u kubelet' and the logs in /var/log/pods/kube-system_* on it. etcd needs more than half"
+                " of the control planes to be running."
             )
         time.sleep(2)
 
 
-def init(params: Mapping[str, Any], token: str, lock: Any) -> float:
-    """Run kubeadm init; how long it took, in seconds."""
+def run_init(params: Mapping[str, Any], token: str, lock: Any) -> float:
+    """Run kubeadm init and return how many seconds it took."""
     documents = [
         {**document, "bootstrapTokens": [credentials.init_token(token, TOKEN_MINUTES)]}
         if document.get("kind") == "InitConfiguration"
@@ -57,61 +58,47 @@ def init(params: Mapping[str, Any], token: str, lock: Any) -> float:
 
 
 def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
-    """Bring the host to where it should be; the module's result."""
+    """Make this host the first control plane and return the result of the module.
+
+    :param lock: the lock of the host, None in check mode.
+    :raises HostError: the host cannot become one, or kubeadm fails.
+    """
     check_patches(params["patches"])
     record = Record.load(params["record_dir"])
-    host = membership.look(record)
-    action, why = membership.decide_init(host)
+    host = membership.read_membership(record)
+    action, reason = membership.decide_init(host)
     if action == membership.REFUSE:
-        raise HostError(why)
+        raise HostError(reason)
     if action == membership.NOTHING:
         if not check_mode:
             wait_for_api(params["server"], params["timeout"])
         return {"changed": False, "changes": [], "ca_cert_hash": host.ca_hash, "endpoint": host.endpoint}
 
+    changes = [f"Cleaned up: {reason}."] if action == membership.REPEAT else []
+    changes.append(f"kubeadm init creates '{params['node_name']}', the first control plane of '{params['cluster']}'.")
+    endpoints = [document.get("controlPlaneEndpoint") for document in params["config"]]
     result: dict[str, Any] = {
         "changed": True,
-        "changes": [],
+        "changes": changes,
         "ca_cert_hash": "",
-        "endpoint": next(
-            (
-                doc.get("controlPlaneEndpoint", "")
-                for doc in params["config"]
-                if doc.get("kind") == "ClusterConfiguration"
-            ),
-            "",
-        ),
+        "endpoint": next(filter(None, endpoints), ""),
         "diff": {"before": "", "after": render(params["config"]), "after_header": "configuration of kubeadm init"},
+        "warnings": [warning for document in params["config"] for warning in ignored_checks(document)],
     }
-    if action == membership.AGAIN:
-        result["changes"].append(f"What is half made is cleared away: {why}.")
-    result["changes"].append(
-        f"kubeadm init makes '{params['node_name']}' the first control plane of '{params['cluster']}'."
-    )
-    result["warnings"] = [words for document in params["config"] for words in waived(document)]
     if check_mode:
         return result
     record.mark(params["cluster"])
-    if action == membership.AGAIN:
-        recovery.clear(
-            host.operation,
-            params["node_name"],
-            params["node_addresses"],
-            lock,
-            params["record_dir"],
-            etcd_data=params["etcd_data_dir"],
-            cri_socket=params["cri_socket"],
-            log=params["log"],
-        )
+    if action == membership.REPEAT:
+        recovery.clean_up(params, host.operation, lock)
     else:
-        recovery.keep_authorities(params["record_dir"])
+        recovery.save_pki(params["record_dir"])
     record.begin("init")
     token = credentials.make_token()
-    result["seconds"] = init(params, token, lock)
-    make_lasting()
+    result["seconds"] = run_init(params, token, lock)
+    sync_kubeadm_files()
     record.finish()
-    recovery.forget_authorities(params["record_dir"])
-    # After the record: a finished control plane is not made again because this fails; the token ends by itself.
+    recovery.discard_saved_pki(params["record_dir"])
+    # After the record is finished: if this fails, the init is not repeated, and the token expires.
     connect(server=params["server"]).delete(f"{SECRETS}/bootstrap-token-{credentials.token_id(token)}")
-    result["ca_cert_hash"] = membership.look(record).ca_hash
+    result["ca_cert_hash"] = membership.read_membership(record).ca_hash
     return result

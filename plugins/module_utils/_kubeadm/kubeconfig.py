@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The administrator's kubeconfig for people: what it holds, and whose file it may replace.
+"""The administrator's kubeconfig for users: its content, and the rule which existing file it can replace.
 
-Form: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from typing import Any, Mapping
 from .._host.system import HostError
 from .._kube.x509 import ca_cert_hash
 
+MODE = 0o600
+
 
 class KubeconfigRefused(HostError):
-    """A file of another cluster is in the way."""
+    """The existing file is a kubeconfig for another cluster."""
 
 
-def _clusters(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [entry.get("cluster") or {} for entry in config.get("clusters") or []]
-
-
-def authorities(config: Mapping[str, Any]) -> dict[str, str]:
-    """Server to the hash of its CA (``sha256:HEX``, "" where it has none) of each cluster in a kubeconfig."""
+def ca_hashes(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return server and CA hash (``sha256:HEX``, "" if it has none) of each cluster in a kubeconfig."""
     result = {}
-    for cluster in _clusters(config):
+    for entry in config.get("clusters") or []:
+        cluster = entry.get("cluster") or {}
         try:
             pem = base64.b64decode(cluster.get("certificate-authority-data") or "").decode("ascii", "replace")
         except (ValueError, binascii.Error):
@@ -37,11 +36,11 @@ def authorities(config: Mapping[str, Any]) -> dict[str, str]:
     return result
 
 
-def make_kubeconfig(admin: Mapping[str, Any], namespace: str = "", server: str = "") -> dict[str, Any]:
-    """A person's kubeconfig, made of kubeadm's admin.conf.
+def user_kubeconfig(admin: Mapping[str, Any], namespace: str = "", server: str = "") -> dict[str, Any]:
+    """Return a user's kubeconfig, based on kubeadm's admin.conf.
 
-    :param namespace: namespace of its context; "" leaves the choice to Kubernetes (``default``).
-    :param server: URL of the API server; "" for the cluster's endpoint.
+    :param namespace: namespace of its context, "" for Kubernetes' default.
+    :param server: URL of the API server, "" for the endpoint of the cluster.
     """
     config = copy.deepcopy(dict(admin))
     for entry in config.get("contexts") or []:
@@ -55,7 +54,7 @@ def make_kubeconfig(admin: Mapping[str, Any], namespace: str = "", server: str =
 
 
 def normalize(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A kubeconfig as it is compared: without what tools add to it by themselves, order left aside."""
+    """Return a kubeconfig for comparison: sorted, and without the fields that tools add by themselves."""
     result = {key: value for key, value in (config or {}).items() if key != "preferences" and value}
     for section in ("clusters", "contexts", "users"):
         if section in result:
@@ -63,48 +62,44 @@ def normalize(config: Mapping[str, Any] | None) -> dict[str, Any]:
     return result
 
 
-def check(have: Mapping[str, Any] | None, want: Mapping[str, Any], path: str) -> bool:
-    """Whether a file has to be written.
+def needs_write(live: Mapping[str, Any] | None, desired: Mapping[str, Any], path: str) -> bool:
+    """Return whether a kubeconfig must be written.
 
-    Raises KubeconfigRefused where the file there is, also in part, another cluster's: it is never overwritten.
+    :raises KubeconfigRefused: the existing file contains another cluster. It is never overwritten.
     """
-    if not have or not _clusters(have):
+    if not live or not live.get("clusters"):
         return True
-    if normalize(have) == normalize(want):
+    if normalize(live) == normalize(desired):
         return False
-    ours = set(authorities(want).values())
-    others = {server: digest for server, digest in authorities(have).items() if digest not in ours}
-    if others:
-        raise KubeconfigRefused(refusal(path, others))
+    refused = refusal(path, live, set(ca_hashes(desired).values()))
+    if refused:
+        raise KubeconfigRefused(refused)
     return True
 
 
-def find_refusal(path: str, have: Mapping[str, Any] | None, ca_hash: str) -> str:
-    """Why a file may not become the kubeconfig of the cluster with this CA; "" where it may.
+def refusal(path: str, live: Mapping[str, Any] | None, own: set[str]) -> str:
+    """Return why a kubeconfig must not be overwritten, "" if it can be.
 
-    :param ca_hash: ``sha256:HEX``; "" for a cluster that is yet to be made: its CA will be like no other.
+    :param own: CA hashes of the cluster, empty if it does not exist yet: its CA will differ from all others.
     """
-    others = {server: digest for server, digest in authorities(have or {}).items() if not ca_hash or digest != ca_hash}
-    return refusal(path, others) if others else ""
-
-
-def refusal(path: str, others: Mapping[str, str]) -> str:
-    """The message about a file that is another cluster's."""
+    others = {server: digest for server, digest in ca_hashes(live or {}).items() if digest not in own}
+    if not others:
+        return ""
     shown = "; ".join(
         f"{server or 'no server'} (CA {digest[:19] + '...' if digest else 'unknown'})"
         for server, digest in sorted(others.items())
     )
     return (
-        f"{path} holds the way to another cluster: {shown}. It was left as it is. Move it away, or have the kubeconfig of this"
+        f"{path} is a kubeconfig for another cluster: {shown}. It was not changed. Move it to another place, or have the kubeconfig of this"
         " cluster written elsewhere (control_plane_kubeconfig_local for the control node)."
     )
 
 
 def describe(config: Mapping[str, Any] | None) -> str:
-    """A kubeconfig for a diff: servers, CA hashes and namespaces; credentials only as to whether they are there."""
+    """Return a kubeconfig for a diff: servers, CA hashes, contexts and names of users, without credentials."""
     if not config:
         return ""
-    lines = [f"cluster: {server} {digest}" for server, digest in sorted(authorities(config).items())]
+    lines = [f"cluster: {server} {digest}" for server, digest in sorted(ca_hashes(config).items())]
     for entry in config.get("contexts") or []:
         context = entry.get("context") or {}
         lines.append(
@@ -113,3 +108,13 @@ def describe(config: Mapping[str, Any] | None) -> str:
     lines += [f"user: {entry.get('name')}" for entry in config.get("users") or []]
     lines.append(f"current-context: {config.get('current-context', '')}")
     return "\n".join(lines) + "\n"
+
+
+def diff(path: str, live: Mapping[str, Any] | None, desired: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the diff of a kubeconfig as Ansible shows it."""
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": describe(live),
+        "after": describe(desired),
+    }

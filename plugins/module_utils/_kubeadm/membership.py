@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host is to a cluster, and what is to be done with it: the decision before kubeadm runs."""
+"""The membership of a host in a cluster, and the decision whether kubeadm runs on it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from .._host.record import Record
 from .._kube.x509 import ca_cert_hash
 
 KUBERNETES = "/etc/kubernetes"
-NOTHING, DO, AGAIN, REFUSE = "nothing", "do", "again", "refuse"
+KUBELET = "/var/lib/kubelet"
+# What to do: nothing, run kubeadm, clean up an interrupted operation and run it again, or fail.
+NOTHING, RUN, REPEAT, REFUSE = "nothing", "run", "repeat", "refuse"
 
 
 @dataclass
 class Membership:
-    """What a host's files and record say.
+    """The state of a host according to its files and its record.
 
-    ``joined``: the kubelet has a kubeconfig and its configuration; ``serves``: it has an API server's manifest and admin.conf.
+    :ivar joined: the kubelet has a kubeconfig and a configuration.
+    :ivar serves: the host has admin.conf and the static pod manifest of an API server.
+    :ivar operation: ``init`` or ``join`` if it was interrupted.
     """
 
     joined: bool = False
@@ -38,8 +42,8 @@ def _read(path: Path) -> str:
         return ""
 
 
-def look(record: Record, folder: str = KUBERNETES, kubelet: str = "/var/lib/kubelet") -> Membership:
-    """See what a host is."""
+def read_membership(record: Record, folder: str = KUBERNETES, kubelet: str = KUBELET) -> Membership:
+    """Return the membership of this host."""
     base = Path(folder)
     admin = _read(base / "admin.conf")
     config = parse_kubeconfig(admin or _read(base / "kubelet.conf"))
@@ -54,44 +58,47 @@ def look(record: Record, folder: str = KUBERNETES, kubelet: str = "/var/lib/kube
 
 
 def decide_init(host: Membership) -> tuple[str, str]:
-    """(what to do, why) for a host that is to be the first control plane."""
-    if host.operation:
-        return AGAIN, f"its {host.operation} was begun and not finished"
-    if not host.joined and not host.serves:
-        return DO, ""
-    if not host.cluster:
-        return REFUSE, _foreign(host)
+    """Return (what to do, why) for a host that becomes the first control plane."""
+    decision = _decide(host)
+    if decision:
+        return decision
     if not host.serves:
         return REFUSE, (
-            f"This host is a worker of the cluster at {host.endpoint or 'an unknown endpoint'}; it cannot be made a control plane."
-            " Reset it first, or put it into the group kube_worker."
+            f"This host is a worker of the cluster at {host.endpoint or 'an unknown endpoint'} and cannot become a control plane."
+            " Reset it first, or move it to the group kube_worker."
         )
     return NOTHING, ""
 
 
 def decide_join(host: Membership, control_plane: bool, ca_hashes: list[str]) -> tuple[str, str]:
-    """(what to do, why) for a host that is to join. ``ca_hashes``: of the cluster that it is to be in; [] where not known."""
-    if host.operation:
-        return AGAIN, f"its {host.operation} was begun and not finished"
-    if not host.joined and not host.serves:
-        return DO, ""
-    if not host.cluster:
-        return REFUSE, _foreign(host)
+    """Return (what to do, why) for a host that joins a cluster.
+
+    :param ca_hashes: CA hashes of the cluster to join, [] if unknown.
+    """
+    decision = _decide(host)
+    if decision:
+        return decision
     if ca_hashes and host.ca_hash not in ca_hashes:
         return REFUSE, (
-            f"This host is in another cluster: its CA is {host.ca_hash or 'unknown'}, and that of the cluster it is to join"
-            f" is {', '.join(ca_hashes)}. It was not touched. Reset it first, or take it out of the inventory."
+            f"This host belongs to another cluster: the hash of its CA is {host.ca_hash or 'unknown'}, that of the cluster to join"
+            f" is {', '.join(ca_hashes)}. It was not changed. Reset it first, or remove it from the inventory."
         )
     if control_plane and not host.serves:
         return REFUSE, (
-            "This host is in the cluster as a worker and is to be a control plane. Remove the node and reset the host, then run"
-            " again; or put it into the group kube_worker."
+            "This host is a worker of the cluster, but the inventory lists it as a control plane. Remove the node and reset the host, then"
+            " run again; or move it to the group kube_worker."
         )
     return NOTHING, ""
 
 
-def _foreign(host: Membership) -> str:
-    return (
-        f"This host is in a cluster that this collection did not make (endpoint {host.endpoint or 'unknown'}, CA"
-        f" {host.ca_hash or 'unknown'}); it was not touched. Reset it with the tool that made it, or take it out of the inventory."
+def _decide(host: Membership) -> tuple[str, str] | None:
+    if host.operation:
+        return REPEAT, f"kubeadm {host.operation} was interrupted"
+    if not host.joined and not host.serves:
+        return RUN, ""
+    if host.cluster:
+        return None
+    return REFUSE, (
+        f"This host belongs to a cluster that this collection did not create (endpoint {host.endpoint or 'unknown'}, CA"
+        f" {host.ca_hash or 'unknown'}). It was not changed. Reset it with the tool that created the cluster, or remove it from the inventory."
     )

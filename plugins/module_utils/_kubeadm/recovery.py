@@ -1,10 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clearing away what an init or join that was not finished has left, so that it can be done again.
+"""Clean-up after an interrupted kubeadm init or join, so that it can be repeated.
 
-Only a host whose record says that an operation was begun and not finished is cleared: nothing but that operation's own
-work can be there then, for others join and pods come only after it has ended.
+It runs only on a host whose record shows an interrupted operation. Nothing but the work of that operation can exist there, because other nodes
+join, and pods start, only after it has finished.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import contextlib
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Mapping
 
 from . import etcd
 from .admin import ADMIN, API_ERRORS, connect
-from .config import CRI_SOCKET
-from .run import LOG, KubeadmError, run_kubeadm
+from .run import POD_LOGS, KubeadmError, run_kubeadm
 
 PKI = "/etc/kubernetes/pki"
-KEPT_PKI = "pki"
-ETCD_DATA = "/var/lib/etcd"
-# The pod network starts on a node as soon as that has joined: a new node of that name gets other addresses.
+SAVED_PKI = "pki"
 NETWORK_FILES = (
     "/etc/cni/net.d/10-flannel.conflist",
     "/etc/cni/net.d/10-calico.conflist",
@@ -31,40 +28,37 @@ NETWORK_FILES = (
     "/run/flannel",
     "/var/lib/cni",
 )
-# The kubelet counts a static pod's restarts by the logs it finds.
-POD_LOGS = ("/var/log/containers", "/var/log/pods")
 INTERFACES = ("cni0", "flannel.1", "vxlan.calico")
 RESET_TIMEOUT = 300
-# A host that was just switched on brings its member up in about half a minute, and only then is there a majority.
 ETCD_PATIENCE = 90.0
 
 
-def keep_authorities(record_folder: str, pki: str = PKI) -> None:
-    """Put aside what is in kubeadm's certificate folder before an init: a site may have brought its own CA there."""
-    kept = Path(record_folder) / KEPT_PKI
-    if not kept.exists() and Path(pki).is_dir() and any(Path(pki).iterdir()):
-        copy = kept.with_suffix(".part")
+def save_pki(record_folder: str, pki: str = PKI) -> None:
+    """Save the content of kubeadm's certificate directory before an init: the site may have provided its own CA there."""
+    saved = Path(record_folder) / SAVED_PKI
+    if not saved.exists() and Path(pki).is_dir() and any(Path(pki).iterdir()):
+        copy = saved.with_suffix(".part")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(pki, copy)
         copy.chmod(0o700)
-        copy.rename(kept)
+        copy.rename(saved)
 
 
-def put_authorities_back(record_folder: str, pki: str = PKI) -> None:
-    """Put back what keep_authorities() put aside."""
-    kept = Path(record_folder) / KEPT_PKI
-    if kept.is_dir():
+def restore_pki(record_folder: str, pki: str = PKI) -> None:
+    """Restore what :func:`save_pki` saved."""
+    saved = Path(record_folder) / SAVED_PKI
+    if saved.is_dir():
         shutil.rmtree(pki, ignore_errors=True)
-        shutil.copytree(kept, pki)
+        shutil.copytree(saved, pki)
 
 
-def forget_authorities(record_folder: str) -> None:
-    """The init is finished: what was put aside is in use and need not lie about twice."""
-    shutil.rmtree(Path(record_folder) / KEPT_PKI, ignore_errors=True)
+def discard_saved_pki(record_folder: str) -> None:
+    """Delete what :func:`save_pki` saved, after the init has finished."""
+    shutil.rmtree(Path(record_folder) / SAVED_PKI, ignore_errors=True)
 
 
 def other_nodes(name: str, kubeconfig: str = ADMIN) -> list[str]:
-    """Names of other nodes in the cluster that this host's half-made control plane serves; [] where it serves none."""
+    """Return the names of other nodes in the cluster of this host's unfinished control plane, [] if it serves none."""
     if not Path(kubeconfig).exists():
         return []
     try:
@@ -75,54 +69,43 @@ def other_nodes(name: str, kubeconfig: str = ADMIN) -> list[str]:
 
 
 def empty_folder(path: str) -> None:
-    """Remove what is in a folder and leave the folder, which may be a mount."""
+    """Delete the content of a directory but not the directory, which may be a mount point."""
     folder = Path(path)
-    if not folder.is_dir():
-        return
-    for entry in folder.iterdir():
+    for entry in folder.iterdir() if folder.is_dir() else ():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
 
 
-def clear(
-    operation: str,
-    name: str,
-    addresses: Iterable[str],
-    lock: Any,
-    record_folder: str,
-    etcd_endpoints: Iterable[str] = (),
-    etcd_data: str = ETCD_DATA,
-    cri_socket: str = CRI_SOCKET,
-    log: str = LOG,
-) -> list[str]:
-    """Make the host as it was before an unfinished *operation* (``init`` or ``join``); what was done, in words.
+def clean_up(params: Mapping[str, Any], operation: str, lock: Any) -> None:
+    """Restore the state of the host before an interrupted operation.
 
-    A control plane that was joining may be a voting member of etcd already. It leaves while it still runs: were its data
-    removed first, two members would be one short of a majority.
+    A control plane that was joining may already be a voting member of etcd. It leaves etcd while it still runs: if its data were deleted
+    first, a cluster of two members would lose its quorum.
 
-    :param name: the node's name, :param addresses: its addresses.
-    :param etcd_endpoints: ``https://ADDRESS:2379`` of the other control planes.
-
-    Raises KubeadmError where the host cannot be cleared without harm.
+    :param params: of the module kubeadm_init or kubeadm_join: ``node_name``, ``node_addresses``, ``record_dir``, ``etcd_data_dir``,
+        ``cri_socket``, ``log`` and, for a join, ``etcd_endpoints`` (``https://ADDRESS:2379`` of the other control planes).
+    :param operation: ``init`` or ``join``.
+    :raises KubeadmError: the host cannot be cleaned up safely.
     """
-    done: list[str] = []
-    endpoints = list(etcd_endpoints)
+    name = params["node_name"]
+    endpoints = list(params.get("etcd_endpoints") or [])
     if operation == "init":
         others = other_nodes(name)
         if others:
             raise KubeadmError(
-                f"The init of this host was not finished, and yet its cluster has other nodes: {', '.join(others)}. It is left as it is."
-                ' If that cluster is wanted, finish it by hand (\'kubeadm init phase ...\') and set "operation" to "" in the host\'s record;'
-                " if not, reset these hosts."
+                f"kubeadm init was interrupted on this host, but its cluster has other nodes: {', '.join(others)}. Nothing was changed. To keep"
+                ' this cluster, finish it manually (\'kubeadm init phase ...\') and set "operation" to "" in the record of the host.'
+                " Otherwise, reset these hosts."
             )
     elif endpoints and etcd.has_credentials():
-        done += etcd.remove_member(endpoints, name, addresses, patience=ETCD_PATIENCE)
-    # Without a kubeconfig kubeadm does not ask a cluster that may be silent; its own member was seen to above.
+        etcd.remove_member(endpoints, name, params["node_addresses"], patience=ETCD_PATIENCE)
+    # Without a kubeconfig, kubeadm does not contact a cluster that may not respond. The etcd member was removed above.
     arguments = ["reset", "--force", "--skip-phases", "remove-etcd-member", "--cleanup-tmp-dir"]
-    run_kubeadm([*arguments, "--kubeconfig", "/nonexistent", "--cri-socket", cri_socket], RESET_TIMEOUT, lock, log)
-    for folder in (etcd_data, *POD_LOGS):
+    arguments += ["--kubeconfig", "/nonexistent", "--cri-socket", params["cri_socket"]]
+    run_kubeadm(arguments, RESET_TIMEOUT, lock, params["log"])
+    for folder in (params["etcd_data_dir"], "/var/log/containers", POD_LOGS):
         empty_folder(folder)
     for path in NETWORK_FILES:
         if Path(path).is_dir():
@@ -132,10 +115,6 @@ def clear(
                 Path(path).unlink()
     for interface in INTERFACES:
         if Path("/sys/class/net", interface).exists():
-            subprocess.run(
-                ["ip", "link", "delete", interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-            )
+            subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)
     if operation == "init":
-        put_authorities_back(record_folder)
-    done.append(f"what an unfinished {operation} left")
-    return done
+        restore_pki(params["record_dir"])

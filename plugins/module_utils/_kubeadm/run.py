@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running kubeadm on a host: its files, its log, its evidence."""
+"""Running kubeadm on a host: its configuration files, its log, and the evidence if it fails."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ from typing import Any, Iterable, Iterator, Mapping
 
 from .._host.system import HostError, sync
 from .config import render
-from .failures import Evidence, explain
+from .failures import Evidence, explain_failure
 
 LOG = "/var/log/slipway-kubeadm.log"
 LOG_LIMIT = 4 << 20
 POD_LOGS = "/var/log/pods"
-# Where kubeadm and the kubelet of a new node write: with all that is below, and what lies there itself (below are pods' volumes).
-WRITTEN = ("/etc/kubernetes", "/var/lib/kubelet/pki")
-WRITTEN_FLAT = ("/var/lib/kubelet",)
+CONTROL_PLANE_CONTAINERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+# Where kubeadm writes: trees, and directories without their subdirectories.
+TREES = ("/etc/kubernetes", "/var/lib/kubelet/pki")
+FOLDERS = ("/var/lib/kubelet",)
 
 
 class KubeadmError(HostError):
-    """kubeadm failed; the message explains it."""
+    """kubeadm failed. The message explains the failure."""
 
 
-def make_lasting(deep: Iterable[str] = WRITTEN, flat: Iterable[str] = WRITTEN_FLAT) -> None:
-    """Have on the disk what kubeadm wrote, which leaves that to the file system: a record that says "finished" must not outlive it."""
-    folders = [folder for top in deep for folder, _names, _leaves in os.walk(top)] + list(flat)
-    for folder in folders:
+def sync_kubeadm_files(trees: Iterable[str] = TREES, folders: Iterable[str] = FOLDERS) -> None:
+    """Sync the files that kubeadm wrote to disk. kubeadm does not, and the record of a finished operation must not survive without them."""
+    found = [folder for tree in trees for folder, _names, _files in os.walk(tree)] + list(folders)
+    for folder in found:
         with contextlib.suppress(FileNotFoundError):
             sync([*filter(os.path.isfile, (entry.path for entry in os.scandir(folder))), folder])
 
 
 @contextlib.contextmanager
 def config_folder(documents: list[Mapping[str, Any]], patches: Mapping[str, Any]) -> Iterator[str]:
-    """A private folder with kubeadm's configuration (config.yaml, 0600) and its patches, removed at the end; its path.
+    """Provide a private directory with kubeadm's configuration (``config.yaml``, mode 0600) and its patches, and delete it at the end.
 
-    It is on /run: a memory file system, so that secrets neither reach a disk nor outlive a power cut.
+    It is in /run, a memory file system, so that secrets are not written to disk and do not survive a power failure.
+
+    :returns: its path.
     """
     base = "/run" if os.access("/run", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="slipway-kubeadm.", dir=base))
@@ -68,7 +71,7 @@ def config_folder(documents: list[Mapping[str, Any]], patches: Mapping[str, Any]
 
 @contextlib.contextmanager
 def open_log(path: str, title: str) -> Iterator[Any]:
-    """The log (0600), at its end, begun anew where it has grown beyond 4 MiB."""
+    """Open the log (mode 0600) for appending. It is rotated when it exceeds 4 MiB."""
     log = Path(path)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.rename(log.with_suffix(".log.1"))
@@ -79,18 +82,16 @@ def open_log(path: str, title: str) -> Iterator[Any]:
 
 
 def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -> None:
-    """Run kubeadm to its end, its output going straight into the log.
+    """Run kubeadm and append its output to the log.
 
-    It holds the host's lock itself: if this process is killed, the next run still waits until kubeadm has ended.
+    kubeadm inherits the lock of the host: if this process is killed, the next run still waits until kubeadm has exited.
 
-    :param timeout: seconds after which it is ended.
-    :param lock: what host_lock() gave.
-
-    Raises KubeadmError, with the cause explained.
+    :param timeout: seconds after which kubeadm is terminated.
+    :param lock: the result of ``host_lock()``.
+    :raises KubeadmError: kubeadm is not installed, or it fails.
     """
-    operation = " ".join(["kubeadm", *arguments[:1]])
+    operation = f"kubeadm {arguments[0]}"
     started = time.time()
-    timed_out = 0
     with open_log(log, operation) as handle:
         begin = handle.tell()
         try:
@@ -109,46 +110,36 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
             )
         except FileNotFoundError:
             raise KubeadmError(
-                "kubeadm is not installed on this host. Run the role slipway.kube.kubernetes on it first."
+                "kubeadm is not installed on this host. Apply the role slipway.kube.kubernetes to it first."
             ) from None
-        try:
-            code = process.wait(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = timeout
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                code = process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                code = process.wait()
+        code = _wait(process, timeout)
         handle.seek(begin)
         output = handle.read().decode("utf-8", "replace")
-    if code != 0 or timed_out:
-        raise KubeadmError(explain(operation, gather(output, started), log, timed_out))
+    if code != 0:
+        evidence = Evidence(output, kubelet_lines(started), static_pod_lines(started))
+        raise KubeadmError(explain_failure(operation, evidence, log, timeout if code is None else 0))
 
 
-def gather(output: str, since: float) -> Evidence:
-    """What else the host can tell: the kubelet's last complaints and those of the static pods.
-
-    :param since: seconds since the epoch; older lines are of another run.
-    """
-    return Evidence(output, kubelet_lines(since), static_pod_lines(since))
+def _wait(process: subprocess.Popen[bytes], timeout: int) -> int | None:
+    """Return the exit status of a process, None if it was terminated after the timeout with all processes that it started."""
+    try:
+        return process.wait(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return None
 
 
 def kubelet_lines(since: float, count: int = 8) -> str:
-    """The kubelet's last errors from the journal, else its last lines."""
-    command = [
-        "journalctl",
-        "--unit",
-        "kubelet",
-        "--no-pager",
-        "--output",
-        "cat",
-        "--since",
-        f"@{int(since)}",
-        "--lines",
-        "400",
-    ]
+    """Return the last error lines of the kubelet from the journal, or its last lines if there are no errors.
+
+    :param since: start of the run, in seconds since the epoch; earlier lines are not relevant.
+    """
+    command = f"journalctl --unit kubelet --no-pager --output cat --since @{int(since)} --lines 400".split()
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -159,18 +150,16 @@ def kubelet_lines(since: float, count: int = 8) -> str:
 
 
 def static_pod_lines(since: float, count: int = 4, folder: str = POD_LOGS) -> str:
-    """The last lines of each static pod's newest log, each with its container's name."""
+    """Return the last lines of the newest log of each static pod, prefixed with the name of the container."""
     lines = []
     for container in sorted(Path(folder).glob("kube-system_*/*")):
-        if container.name not in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+        logs = [(log.stat().st_mtime, log) for log in container.glob("*.log")]
+        if container.name not in CONTROL_PLANE_CONTAINERS or not logs or max(logs)[0] < since:
             continue
-        logs = [log for log in container.glob("*.log") if log.stat().st_mtime >= since]
-        if not logs:
-            continue
-        newest = max(logs, key=lambda log: log.stat().st_mtime)
-        with newest.open("rb") as handle:
-            handle.seek(max(newest.stat().st_size - 8192, 0))
+        with max(logs)[1].open("rb") as handle:
+            handle.seek(0, os.SEEK_END)
+            handle.seek(max(handle.tell() - 8192, 0))
             text = handle.read().decode("utf-8", "replace")
-        # containerd writes each line as "TIME STREAM TAG TEXT" (CRI logging format)
+        # containerd writes each line as "TIME STREAM TAG TEXT" (CRI logging format).
         lines += [f"{container.name}: {line.split(' ', 3)[-1]}" for line in text.splitlines()[-count:]]
     return "\n".join(lines)

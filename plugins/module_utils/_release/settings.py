@@ -46,7 +46,7 @@ OPTIONS: dict[str, Any] = dict(
 INTERNAL_OPTIONS: dict[str, Any] = dict(
     _payload=dict(type="str", no_log=True),
     _run_id=dict(type="str"),
-    _chart_view=dict(type="bool", default=False),
+    _chart_view=dict(type="bool"),
 )
 
 # The action plugin reads the sources and passes the objects to the module; none of these values reaches a host.

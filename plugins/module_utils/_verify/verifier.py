@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verifying a cluster: nodes, API servers and system pods by looking, the network by pods that ask each other."""
+"""Verification of a cluster: nodes, API servers and system pods by their status, the network with test pods."""
 
 from __future__ import annotations
 
@@ -13,42 +13,48 @@ from typing import Any, Callable, NamedTuple, Sequence
 from .._diagnosis.system import CONTROL_PLANE, api_addresses, network_of, node_problems, node_summary, system_problems
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, Resource, reference, stages
-from . import probes
-from .conversation import Conversation, Trial
-from .probes import MANAGER, NAMESPACE, Result
+from . import agnhost
+from .agnhost import MANAGER, NAMESPACE, Result, shorten
+from .connectivity import Connectivity, NetworkTest
 
 NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
 WORKLOAD_PATHS = tuple(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("daemonsets", "deployments"))
 RUN = "slipway.kube/run"
 POLL = 0.5
-# How long what seems hopeless must seem so: a container on a slow disk may end twice, and a registry may refuse once.
+# Seconds for which pods must look unable to become ready before the wait ends: a container on a slow disk may crash twice, and a registry may fail once.
 HOPELESS = 30
-CLEAN_UP = 90
-# How long the answers may take to become right once all pods are ready: rules and endpoints reach the nodes in this time.
+CLEANUP = 90
+# Seconds for which network tests are repeated after all pods are ready: endpoints and rules take some time to reach every node.
 SETTLE = 20
 
 
-class Seen(NamedTuple):
-    """What a look says. C(final): looking again seems to be of no use."""
+class Observation(NamedTuple):
+    """The outcome of a check.
+
+    :ivar hopeless: waiting is unlikely to help.
+    """
 
     ok: bool
     evidence: str
-    final: bool = False
+    hopeless: bool = False
 
 
-class Foreign(Exception):
-    """The namespace of the test is someone else's."""
+class NamespaceInUse(Exception):
+    """The namespace of the test objects belongs to somebody else, or to another verification."""
 
 
 class Verifier:
-    """One verification of one cluster. C(results) grows as it goes."""
+    """Verifies one cluster.
+
+    :ivar results: the tests so far, in order.
+    """
 
     def __init__(self, client: Client, expected: Sequence[str], namespaces: Sequence[str], timeout: float) -> None:
-        """Prepare.
+        """Prepare the verification.
 
-        :param expected: names of the nodes that must be there; further ones are looked at too.
-        :param namespaces: where the system's own pods live.
-        :param timeout: seconds that all waiting together may take.
+        :param expected: names of the nodes that must be in the cluster; other nodes are verified as well.
+        :param namespaces: namespaces of the system pods.
+        :param timeout: seconds to wait in total.
         """
         self.client = client
         self.expected = list(expected)
@@ -56,111 +62,108 @@ class Verifier:
         self.deadline = time.monotonic() + timeout
         self.results: list[Result] = []
         self.nodes: list[dict[str, Any]] = []
-        self._last = False
+        self._final = False
         self.network: dict[str, Any] = {"name": "", "network_policy": None}
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has failed so far."""
+        """Whether all tests so far have passed."""
         return all(result.ok for result in self.results)
 
     def light(self, wait: bool = True) -> None:
-        """Look at nodes, API servers and the system's pods."""
-        self._until("nodes", self._nodes, wait)
-        self._until("API servers", self._api_servers, wait)
-        self._until("system pods", self._system_pods, wait)
+        """Verify nodes, API servers and system pods."""
+        self._wait_for("nodes", self._nodes, wait)
+        self._wait_for("API servers", self._api_servers, wait)
+        self._wait_for("system pods", self._system_pods, wait)
 
     def full(self, image: str, domain: str, host_port: int) -> None:
-        """Look as :meth:`light` does, then let real pods ask each other; they are taken away again whatever happens.
+        """Verify what :meth:`light` verifies, and the network with test pods, which are removed in any case.
 
         :param image: image of agnhost.
         :param domain: DNS domain of the cluster.
-        :param host_port: port on the nodes that is free for the time of the test.
+        :param host_port: port that is free on all nodes.
         """
         self._remove_leftovers()
-        self._until("nodes", self._nodes)
-        self._until("API servers", self._api_servers)
+        self._wait_for("nodes", self._nodes)
+        self._wait_for("API servers", self._api_servers)
         if not self.ok:
             return
         uid = self._create_namespace()
         try:
-            # The test pods start while the system's are still settling.
-            self._create(image, host_port)
-            self._until("system pods", self._system_pods)
-            self._until("test pods", self._test_pods)
+            # The test pods start while the system pods are still becoming ready.
+            self._create_objects(image, host_port)
+            self._wait_for("system pods", self._system_pods)
+            self._wait_for("test pods", self._test_pods)
             if self.ok:
-                self._ask(domain, host_port)
+                self._test_network(domain, host_port)
         finally:
-            self._remove("clean-up", self._pods_gone, uid)
+            self._remove("cleanup", self._pods_gone, uid)
 
-    def _until(self, test: str, look: Callable[[], Seen], wait: bool = True, deadline: float | None = None) -> None:
-        started = hoped = time.monotonic()
+    def _wait_for(
+        self, test: str, check: Callable[[], Observation], wait: bool = True, deadline: float | None = None
+    ) -> None:
+        started = hopeful = time.monotonic()
         while True:
-            self._last = not wait or time.monotonic() > (deadline or self.deadline)
+            self._final = not wait or time.monotonic() > (deadline or self.deadline)
             try:
-                seen = look()
+                seen = check()
             except Unreachable as error:
-                seen = Seen(False, str(error))
+                seen = Observation(False, str(error))
             except ApiError as error:
                 if not error.transient:
                     raise
-                seen = Seen(False, str(error))
-            if not seen.final:
-                hoped = time.monotonic()
-            if seen.ok or self._last or time.monotonic() - hoped > HOPELESS:
+                seen = Observation(False, str(error))
+            if not seen.hopeless:
+                hopeful = time.monotonic()
+            if seen.ok or self._final or time.monotonic() - hopeful > HOPELESS:
                 break
             time.sleep(POLL)
         self.results.append(Result(test, seen.ok, seen.evidence, time.monotonic() - started))
 
-    def _nodes(self) -> Seen:
+    def _nodes(self) -> Observation:
         nodes = self.client.items("/api/v1/nodes")
         self.nodes = sorted((node_summary(node) for node in nodes), key=lambda node: (not node["roles"], node["name"]))
         problems = node_problems(nodes, self.expected)
-        return Seen(not problems, probes.shorten(problems) or f"{len(nodes)} of {len(nodes)} Ready")
+        return Observation(not problems, shorten(problems) or f"{len(nodes)} of {len(nodes)} Ready")
 
-    def _api_servers(self) -> Seen:
+    def _api_servers(self) -> Observation:
         query = {"labelSelector": "kubernetes.io/service-name=kubernetes"}
         addresses = api_addresses(
             self.client.items("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", query)
         )
-        said = self.client.each(self._readyz, addresses)
-        bad = ["{}: {}".format(*pair) for pair in zip(addresses, said) if pair[1] != "ok"]
-        wanted = sum("control-plane" in node["roles"] for node in self.nodes)
-        if len(addresses) < wanted:
-            bad.append(
-                "%d of %d control planes (label %s) have told their address" % (len(addresses), wanted, CONTROL_PLANE)
+        answers = zip(addresses, self.client.each(self._readyz, addresses))
+        failed = [f"{address}: {answer}" for address, answer in answers if answer != "ok"]
+        expected = sum("control-plane" in node["roles"] for node in self.nodes)
+        if len(addresses) < expected:
+            failed.append(
+                f"Service kubernetes has {len(addresses)} endpoints for {expected} control plane nodes (label {CONTROL_PLANE})"
             )
-        return Seen(
-            not bad and bool(addresses), probes.shorten(bad) or f"{len(addresses)} ready: {', '.join(addresses)}"
-        )
+        evidence = shorten(failed) or f"{len(addresses)} ready: {', '.join(addresses)}"
+        return Observation(not failed and bool(addresses), evidence)
 
     def _readyz(self, address: str) -> str:
         try:
-            one = Client(
-                dataclasses.replace(self.client.credentials, server="https://" + address, server_name=""),
-                timeout=5,
-                patience=0,
-            )
-            return one.text("/readyz").strip()
+            credentials = dataclasses.replace(self.client.credentials, server=f"https://{address}", server_name="")
+            return Client(credentials, timeout=5, patience=0).text("/readyz").strip()
         except (ApiError, Unreachable) as error:
             return " ".join(str(error).split())
 
-    def _system_pods(self) -> Seen:
+    def _system_pods(self) -> Observation:
         workloads, pods, events = self._list(self.namespaces)
         self.network = network_of(workloads)
-        return self._judge(workloads, pods, events)
+        return self._pods_ready(workloads, pods, events)
 
-    def _test_pods(self) -> Seen:
-        return self._judge(*self._list([NAMESPACE]))
+    def _test_pods(self) -> Observation:
+        return self._pods_ready(*self._list([NAMESPACE]))
 
-    def _judge(self, workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]) -> Seen:
+    def _pods_ready(self, workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]) -> Observation:
         problems, hopeless = system_problems(workloads, pods, events)
-        return Seen(not problems, probes.shorten(problems) or f"{len(pods)} of {len(pods)} Ready", hopeless)
+        return Observation(not problems, shorten(problems) or f"{len(pods)} of {len(pods)} Ready", hopeless)
 
     def _list(self, namespaces: Sequence[str]) -> tuple[list[Object], list[Object], list[Object]]:
-        """List workloads, pods and, when it is the last look, the events that may explain them."""
+        """Return workloads, pods and, in the final check, the events that may explain why they are not ready."""
         kinds = [("apps/v1", kind) for kind in ("deployments", "daemonsets", "statefulsets")] + [("v1", "pods")]
-        kinds += [("v1", "events")] if self._last else []
+        kinds += [("v1", "events")] if self._final else []
         found: dict[str, list[Object]] = {}
         wanted = [
             (kind, Resource(kind, True).collection(version, namespace))
@@ -177,14 +180,14 @@ class Verifier:
         if live is None:
             return
         if (live["metadata"].get("labels") or {}).get("app.kubernetes.io/managed-by") != MANAGER:
-            raise Foreign(
-                f"Namespace {NAMESPACE} is in the cluster, and this module did not make it (no label app.kubernetes.io/managed-by={MANAGER}). "
-                "Nothing was touched. Rename or delete it, or verify with mode light."
+            raise NamespaceInUse(
+                f"Namespace {NAMESPACE} exists and was not created by this module (it has no label app.kubernetes.io/managed-by={MANAGER}). "
+                "It was not changed. Delete it, or verify with mode light."
             )
-        self._remove("leftovers of an earlier run", self._namespace_gone, live["metadata"]["uid"])
+        self._remove("leftovers of an interrupted run", self._namespace_gone, live["metadata"]["uid"])
 
-    def _create(self, image: str, host_port: int) -> None:
-        for stage in stages(probes.objects(image, host_port)):
+    def _create_objects(self, image: str, host_port: int) -> None:
+        for stage in stages(agnhost.objects(image, host_port)):
             self.client.each(self._apply, stage)
 
     def _apply(self, content: Object) -> None:
@@ -192,12 +195,12 @@ class Verifier:
         self.client.apply(resource.path(reference(content)), content, MANAGER, force=True, dry_run=False)
 
     def _create_namespace(self) -> str:
-        """Make the test's namespace and return its uid; one that another verification works in is waited for.
+        """Create the namespace of the test objects and return its UID; wait if another verification uses it.
 
-        Two that shared it would take away each other's pods: the module of a playbook that was ended goes on on its host.
+        Two verifications in one namespace would delete each other's pods. A module continues on its host after its playbook was killed.
         """
         run = uuid.uuid4().hex
-        content = probes.namespace({RUN: run})
+        content = agnhost.namespace({RUN: run})
         while True:
             try:
                 return self.client.create("/api/v1/namespaces", content, MANAGER)["metadata"]["uid"]
@@ -206,57 +209,59 @@ class Verifier:
                     raise
             live = self.client.find(NAMESPACE_PATH) or {"metadata": {}}
             if (live["metadata"].get("annotations") or {}).get(RUN) == run:
-                return live["metadata"]["uid"]  # the answer to a request that was repeated
+                return live["metadata"]["uid"]  # the first response was lost, and the request was repeated
             if time.monotonic() > self.deadline:
-                raise Foreign(
-                    f"Another verification is at work: it made namespace {NAMESPACE} after this one had looked, and it is still there. Nothing of it was "
-                    "touched. Run again when it has ended."
+                raise NamespaceInUse(
+                    f"Another verification is running: its namespace {NAMESPACE} still exists. It was not changed. "
+                    "Run this again when the other verification has ended."
                 )
             time.sleep(POLL)
 
-    def _ask(self, domain: str, host_port: int) -> None:
+    def _test_network(self, domain: str, host_port: int) -> None:
         pods, services = (self.client.items(NAMESPACE_PATH + kind) for kind in ("/pods", "/services"))
-        conversation = Conversation(self.client, pods, services, domain, host_port)
-        for trial in conversation.between_pods():
-            self._try(trial)
+        connectivity = Connectivity(self.client, pods, services, domain, host_port)
+        for test in connectivity.pod_tests():
+            self._run(test)
         if not self.ok:
-            # All that follows would fail for the same reason.
-            self.results.append(Result("Services and DNS", False, "not tried, as pods do not reach each other"))
+            # The remaining tests would fail for the same reason.
+            self.results.append(Result("Services and DNS", False, "skipped, because pods cannot reach each other"))
             return
-        for trial in conversation.services():
-            self._try(trial)
+        for test in connectivity.service_tests():
+            self._run(test)
 
-    def _try(self, trial: Trial) -> None:
+    def _run(self, test: NetworkTest) -> None:
         started = time.monotonic()
         while True:
-            bad = trial.attempt()
-            if not bad or time.monotonic() - started > SETTLE:
+            failed = test.run()
+            if not failed or time.monotonic() - started > SETTLE:
                 break
             time.sleep(POLL)
-        evidence = "\n".join([f"{len(bad)} failed:", probes.shorten(bad), trial.hint]) if bad else trial.fine
-        self.results.append(Result(trial.test, not bad, evidence, time.monotonic() - started))
+        evidence = "\n".join([f"{len(failed)} failed:", shorten(failed), test.advice]) if failed else test.success
+        self.results.append(Result(test.name, not failed, evidence, time.monotonic() - started))
 
-    def _remove(self, test: str, gone: Callable[[], Seen], uid: str) -> None:
-        """Take the test's namespace away, unless another run has made it anew in the meantime."""
+    def _remove(self, test: str, gone: Callable[[], Observation], uid: str) -> None:
+        """Delete the namespace of the test objects, unless another run has replaced it in the meantime."""
         if self.client.delete(NAMESPACE_PATH, uid):
-            # The namespace goes some seconds after it is told to; the pods are told here, so that they go at once.
+            # Deleting a namespace takes some seconds; its pods are deleted here, so that they terminate immediately.
             for path in (*WORKLOAD_PATHS, NAMESPACE_PATH + "/pods"):
                 self.client.delete(path)
         else:
-            gone = self._not_mine
-        self._until(test, gone, deadline=time.monotonic() + CLEAN_UP)
+            gone = self._replaced
+        self._wait_for(test, gone, deadline=time.monotonic() + CLEANUP)
 
-    def _not_mine(self) -> Seen:
-        return Seen(True, "there was nothing left of this run")
+    def _replaced(self) -> Observation:
+        return Observation(True, "nothing to remove: the namespace of this run no longer exists")
 
-    def _pods_gone(self) -> Seen:
+    def _pods_gone(self) -> Observation:
         left = [pod["metadata"]["name"] for pod in self.client.items(NAMESPACE_PATH + "/pods")]
         if not left:
-            return Seen(True, f"all test pods are gone, and namespace {NAMESPACE} goes")
-        return Seen(False, f"pods of namespace {NAMESPACE} are still there: {', '.join(left)}")
+            return Observation(True, f"all test pods have been removed, and namespace {NAMESPACE} is terminating")
+        return Observation(False, f"pods of namespace {NAMESPACE} have not terminated: {', '.join(left)}")
 
-    def _namespace_gone(self) -> Seen:
+    def _namespace_gone(self) -> Observation:
         if self.client.find(NAMESPACE_PATH) is None:
-            return Seen(True, f"namespace {NAMESPACE} is gone")
-        look = f"kubectl get namespace {NAMESPACE} -o yaml"
-        return Seen(False, f"namespace {NAMESPACE} is still there: see {look} for what keeps it")
+            return Observation(True, f"namespace {NAMESPACE} has been removed")
+        command = f"kubectl get namespace {NAMESPACE} -o yaml"
+        return Observation(
+            False, f"namespace {NAMESPACE} has not been removed: run {command} to see what blocks its deletion"
+        )

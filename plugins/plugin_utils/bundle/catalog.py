@@ -10,6 +10,7 @@ Package revisions follow https://pkgs.k8s.io and https://download.docker.com, im
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...module_utils._kube.versions import minor_of
 from .names import BundleError
@@ -96,7 +97,7 @@ class Catalog:
 def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
     """Return the row of *table* for a Kubernetes version such as ``1.36.3``, with all values as strings.
 
-    :raises BundleError: there is no such row, or it lacks a component.
+    :raises BundleError: the row does not exist or lacks a component.
     """
     minor = minor_of(version)
     row = {name: str(value) for name, value in table.get(minor, {}).items()}
@@ -211,21 +212,17 @@ def packages(version: str, minor: str, row: dict[str, str], debian: str) -> list
 
 def images(version: str, row: dict[str, str]) -> list[Image]:
     """Return the images of one Kubernetes version (``kubeadm config images list``), flannel, metrics-server and agnhost."""
-    kubernetes, etcd, metrics = (
-        f"kubernetes-{version}",
-        f"etcd-{row['etcd']}",
-        f"metrics-server-{row['metrics_server']}",
-    )
-    upstream = "registry.k8s.io"
+    upstream, kubernetes = "registry.k8s.io", f"kubernetes-{version}"
 
     def control_plane(name: str, tools: tuple[str, ...] = ()) -> Image:
-        return Image(
-            f"{upstream}/{name}:v{version}",
-            version,
-            ((kubernetes, name, f"/usr/local/bin/{name}"),),
-            tools=tools,
-            entrypoint=(f"/usr/local/bin/{name}",),
-        )
+        target = f"/usr/local/bin/{name}"
+        programs = ((kubernetes, name, target),)
+        return Image(f"{upstream}/{name}:v{version}", version, programs, tools=tools, entrypoint=(target,))
+
+    def single(name: str, component: str, target: str, **more: Any) -> Image:
+        program = component.replace("_", "-")
+        programs = ((f"{program}-{row[component]}", program, target),)
+        return Image(f"{name}{row[component]}", row[component], programs, entrypoint=(target,), **more)
 
     return [
         control_plane("kube-apiserver"),
@@ -235,38 +232,13 @@ def images(version: str, row: dict[str, str]) -> list[Image]:
         Image(
             f"{upstream}/etcd:{row['etcd']}-0",
             row["etcd"],
-            tuple((etcd, program, f"/usr/local/bin/{program}") for program in ("etcd", "etcdctl", "etcdutl")),
+            tuple((f"etcd-{row['etcd']}", name, f"/usr/local/bin/{name}") for name in ("etcd", "etcdctl", "etcdutl")),
             command=("/usr/local/bin/etcd",),
         ),
-        Image(
-            f"{upstream}/coredns/coredns:v{row['coredns']}",
-            row["coredns"],
-            ((f"coredns-{row['coredns']}", "coredns", "/coredns"),),
-            entrypoint=("/coredns",),
-            user="65532:65532",
-            bind_low_ports=True,
-        ),
-        Image(
-            f"{upstream}/pause:{row['pause']}",
-            row["pause"],
-            ((f"pause-{row['pause']}", "pause", "/pause"),),
-            entrypoint=("/pause",),
-            user="65535:65535",
-        ),
-        Image(
-            f"{upstream}/metrics-server/metrics-server:v{row['metrics_server']}",
-            row["metrics_server"],
-            ((metrics, "metrics-server", "/metrics-server"),),
-            entrypoint=("/metrics-server",),
-            user="65534",
-        ),
-        Image(
-            f"ghcr.io/flannel-io/flannel:v{row['flannel']}",
-            row["flannel"],
-            ((f"flannel-{row['flannel']}", "flannel", "/opt/bin/flanneld"),),
-            tools=NETWORK_TOOLS,
-            entrypoint=("/opt/bin/flanneld",),
-        ),
+        single(f"{upstream}/coredns/coredns:v", "coredns", "/coredns", user="65532:65532", bind_low_ports=True),
+        single(f"{upstream}/pause:", "pause", "/pause", user="65535:65535"),
+        single(f"{upstream}/metrics-server/metrics-server:v", "metrics_server", "/metrics-server", user="65534"),
+        single("ghcr.io/flannel-io/flannel:v", "flannel", "/opt/bin/flanneld", tools=NETWORK_TOOLS),
         Image(
             f"{upstream}/e2e-test-images/agnhost:{row['agnhost']}",
             row["agnhost"],

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from .names import BundleError
 
@@ -76,34 +77,46 @@ class Runner:
                 raise BundleError(
                     f"{what} failed: {command[0]} cannot be started ({error.strerror}). {remedy}".strip()
                 ) from error
-
-            def errors() -> list[str]:
-                return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(errors="replace").splitlines()
-
-            began = reported = time.monotonic()
-            note = ""
-            try:
-                while True:
-                    try:
-                        output = process.communicate(stdin, timeout=min(1.0, self.interval))[0].decode(errors="replace")
-                        break
-                    except subprocess.TimeoutExpired:
-                        stdin = None  # communicate() takes it once
-                    now = time.monotonic()
-                    if now - began >= timeout:
-                        process.kill()
-                        note = f"killed after {timeout:.0f} seconds without a result"
-                    if now - reported >= self.interval:
-                        reported = now
-                        self.report(progress(len(errors())))
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
+            output, note = self._wait(process, stdin, log, progress, timeout)
             if process.returncode:
-                lines = (errors() or output.strip().splitlines()) + ([note] if note else [])
+                lines = (_lines(log) or output.strip().splitlines()) + ([note] if note else [])
                 said = "\n".join(lines[-12:])
                 raise BundleError(
                     f"{what} failed: `{shlex.join(command)}` exited with status {process.returncode}:\n{said}\n{remedy}".strip()
                 )
         return output
+
+    def _wait(
+        self,
+        process: subprocess.Popen[bytes],
+        stdin: bytes | None,
+        log: BinaryIO,
+        progress: Callable[[int], str],
+        timeout: float,
+    ) -> tuple[str, str]:
+        """Wait until the program ends; return its output, and a note if it was killed after *timeout* seconds."""
+        began = reported = time.monotonic()
+        note = ""
+        try:
+            while True:
+                try:
+                    output = process.communicate(stdin, timeout=min(1.0, self.interval))[0]
+                    return output.decode(errors="replace"), note
+                except subprocess.TimeoutExpired:
+                    stdin = None  # communicate() accepts the input once
+                now = time.monotonic()
+                if now - began >= timeout:
+                    process.kill()
+                    note = f"killed after {timeout:.0f} seconds without a result"
+                if now - reported >= self.interval:
+                    reported = now
+                    self.report(progress(len(_lines(log))))
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+
+
+def _lines(log: BinaryIO) -> list[str]:
+    """Return what has been written to *log* so far, without moving its position, which the program shares."""
+    return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(errors="replace").splitlines()

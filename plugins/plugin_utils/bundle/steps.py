@@ -111,7 +111,7 @@ def go_steps(request: BundleRequest, catalog: Catalog) -> list[BuildStep]:
     return steps
 
 
-def unique_archives(archives: Iterable[ArchivedImage], made: Iterable[str]) -> list[ArchivedImage]:
+def unique_archives(archives: Iterable[ArchivedImage], built: Iterable[str]) -> list[ArchivedImage]:
     """Return one archive for each image name.
 
     :raises BundleError: two archives contain the same image with different content, or one contains an image that the
@@ -120,7 +120,7 @@ def unique_archives(archives: Iterable[ArchivedImage], made: Iterable[str]) -> l
     unique: dict[str, ArchivedImage] = {}
     for archive in archives:
         name = str(archive.name)
-        if name in made:
+        if name in built:
             raise BundleError(
                 f"{archive.path} contains {name}, which the bundle builds itself. Remove it from bundle_image_archives."
             )

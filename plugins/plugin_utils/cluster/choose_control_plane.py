@@ -8,7 +8,8 @@ It is chosen by the state of the hosts, not by their order in the inventory.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ...module_utils._kubeadm.config import join_endpoint
 

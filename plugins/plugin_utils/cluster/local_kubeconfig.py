@@ -1,34 +1,29 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kubeconfig on the control node, where YAML can be read. Not for managed hosts."""
+"""The kubeconfig on the control node."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
+
+import yaml
 
 from ...module_utils._host.system import HostError, write_atomic
-from ...module_utils._kubeadm import kubeconfig as core
-
-yaml: Any
-try:
-    import yaml
-except ImportError:  # on managed hosts, which do not come here
-    yaml = None
-
-MODE = 0o600
+from ...module_utils._kubeadm import kubeconfig
 
 
 def resolve(path: str) -> Path:
-    """The file that a path means."""
+    """Return the absolute path; a relative one starts in the working directory."""
     return Path(path).expanduser().absolute()
 
 
 def read_local(path: str) -> dict[str, Any] | None:
-    """A kubeconfig of the control node, or None where there is none.
+    """Return the content of a kubeconfig on the control node, None if it does not exist or is empty.
 
-    Raises HostError where the file is something else: it is not overwritten.
+    :raises HostError: the file is not a kubeconfig. It is never overwritten.
     """
     place = resolve(path)
     try:
@@ -40,7 +35,7 @@ def read_local(path: str) -> dict[str, Any] | None:
         return None
     if not isinstance(config, dict) or config.get("kind") != "Config":
         raise HostError(
-            f"{place} on the control node is no kubeconfig. Set control_plane_kubeconfig_local to another path."
+            f"{place} on the control node is not a kubeconfig. Set control_plane_kubeconfig_local to another path."
         )
     return config
 
@@ -48,38 +43,30 @@ def read_local(path: str) -> dict[str, Any] | None:
 def converge_local(
     path: str, admin: Mapping[str, Any] | None, namespace: str, server: str, check_mode: bool
 ) -> tuple[bool, dict[str, str]]:
-    """Write the file on the control node; whether it changed, and the diff.
+    """Write the kubeconfig on the control node, and return whether it changed and the diff.
 
-    :param admin: the kubeconfig from the host; None in check mode where there is no cluster yet.
-
-    Raises HostError where the file is another cluster's, or cannot be written.
+    :param admin: the kubeconfig from the host, None in check mode if the cluster does not exist yet.
+    :raises HostError: the file is a kubeconfig for another cluster, or cannot be written.
     """
     place = resolve(path)
-    have = read_local(path)
+    live = read_local(path)
     if admin is None:
-        refused = core.find_refusal(str(place), have, "")
+        refused = kubeconfig.refusal(str(place), live, set())
         if refused:
-            raise core.KubeconfigRefused(refused)
-        return True, {
-            "before": "",
-            "after": "kubeconfig of a cluster that is yet to be made\n",
-            "after_header": str(place),
-        }
-    want = core.make_kubeconfig(admin, namespace, server)
-    differs = core.check(have, want, str(place))
-    wrong = place.exists() and place.stat().st_mode & 0o7777 != MODE
+            raise kubeconfig.KubeconfigRefused(refused)
+        after = "kubeconfig of a cluster that does not exist yet\n"
+        return True, {"before": "", "after": after, "after_header": str(place)}
+    desired = kubeconfig.user_kubeconfig(admin, namespace, server)
+    differs = kubeconfig.needs_write(live, desired, str(place))
+    wrong_mode = place.exists() and place.stat().st_mode & 0o7777 != kubeconfig.MODE
     if differs and not check_mode:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HostError(f"{place.parent} on the control node cannot be made: {error.strerror}.") from error
+            raise HostError(f"{place.parent} on the control node cannot be created: {error.strerror}.") from error
         owner = place.parent.stat()
-        write_atomic(str(place), yaml.safe_dump(want, sort_keys=False).encode(), MODE, owner.st_uid, owner.st_gid)
-    elif wrong and not check_mode:
-        place.chmod(MODE)
-    return differs or wrong, {
-        "before_header": str(place),
-        "after_header": str(place),
-        "before": core.describe(have),
-        "after": core.describe(want),
-    }
+        content = yaml.safe_dump(desired, sort_keys=False).encode()
+        write_atomic(str(place), content, kubeconfig.MODE, owner.st_uid, owner.st_gid)
+    elif wrong_mode and not check_mode:
+        place.chmod(kubeconfig.MODE)
+    return differs or wrong_mode, kubeconfig.diff(str(place), live, desired)

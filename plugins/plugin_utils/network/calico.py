@@ -1,25 +1,23 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calico's published manifest, set to what a cluster wants: objects in, objects out, no text edited.
+"""Configuration of Calico's published manifest, as objects.
 
-The settings and what they mean: https://docs.tigera.io/calico/latest/reference/configure-calico-node and
+Settings: https://docs.tigera.io/calico/latest/reference/configure-calico-node and
 https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/config-options.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import ipaddress
-import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Mapping
-from urllib.parse import urlsplit
+from typing import Any, ClassVar
 
-Object = Dict[str, Any]
+from ...module_utils._kube.objects import mapping
+from .settings import NetworkError, NetworkSettings, Object, settings_annotation
 
-# Encapsulation: (mode of IP-in-IP, mode of VXLAN) of the pool of pod addresses.
+# Encapsulation: (IP-in-IP mode, VXLAN mode) of the IP pool.
 ENCAPSULATIONS: dict[str, tuple[str, str]] = {
     "VXLAN": ("Never", "Always"),
     "VXLANCrossSubnet": ("Never", "CrossSubnet"),
@@ -27,243 +25,144 @@ ENCAPSULATIONS: dict[str, tuple[str, str]] = {
     "IPIPCrossSubnet": ("CrossSubnet", "Never"),
     "None": ("Never", "Never"),
 }
-BIRD_PROBES = ("-bird-live", "-bird-ready")
-# Set by options of their own, so that two places never disagree.
-OWN_ENV = (
+BIRD_PROBES = {"livenessProbe": "-bird-live", "readinessProbe": "-bird-ready"}
+# Set through options, so that there are no conflicting values.
+RESERVED_ENV = (
     "CALICO_IPV4POOL_CIDR",
     "CALICO_IPV4POOL_IPIP",
     "CALICO_IPV4POOL_VXLAN",
     "CALICO_NETWORKING_BACKEND",
     "FELIX_WIREGUARDENABLED",
 )
-
-
-class NetworkError(Exception):
-    """A pod network cannot be what is asked for; the message says why and what to do."""
+REMEDY = (
+    "This is not Calico's manifest (calico.yaml), or that of a version with a different structure: use the manifest of the pinned version, or set"
+    " kube_calico_manifest."
+)
 
 
 @dataclass(frozen=True)
-class Calico:
-    """What is wanted of Calico.
+class Calico(NetworkSettings):
+    """Settings of Calico. ``mtu`` applies to pod interfaces and tunnels.
 
-    :ivar pod_subnet: IPv4 network of the pods, in CIDR notation.
     :ivar encapsulation: one of :data:`ENCAPSULATIONS`.
-    :ivar bgp: whether BIRD runs on the nodes and tells routes by BGP.
-    :ivar mtu: MTU of pod interfaces and tunnels in bytes; 0 lets Calico find it.
+    :ivar bgp: whether BIRD runs on the nodes and distributes routes with BGP.
     :ivar wireguard: whether traffic between nodes is encrypted with WireGuard.
-    :ivar node_env: further environment of calico-node; a value of None takes a variable away.
-    :ivar image_registry: registry to take the images from instead of the manifest's.
-    :ivar api_server: HOST or HOST:PORT at which nodes reach the API server; empty for the Service's address.
-    :ivar api_port: port of the API server where C(api_server) names none.
+    :ivar node_env: additional environment variables of calico-node; the value None removes a variable.
     """
 
-    pod_subnet: str
+    NODE_PREFIX: ClassVar[int] = 26
+
     encapsulation: str = "VXLAN"
     bgp: bool = False
-    mtu: int = 0
     wireguard: bool = False
     node_env: Mapping[str, Any] = field(default_factory=dict)
-    image_registry: str = ""
-    api_server: str = ""
-    api_port: int = 6443
 
     @property
     def backend(self) -> str:
-        """What carries routes between nodes, C(calico_backend) in the manifest."""
+        """Return the routing backend, ``calico_backend`` in the manifest."""
         if self.bgp:
             return "bird"
         return "none" if self.encapsulation == "None" else "vxlan"
 
     def problems(self) -> list[str]:
-        """Say what cannot work about these settings, each with its remedy."""
-        found = (
-            pod_subnet_problems(self.pod_subnet, 26)
-            + mtu_problems(self.mtu)
-            + api_server_problems(self.api_server, self.api_port)
-        )
+        """Return what is wrong with the settings, with remedies."""
+        found = super().problems()
         if self.encapsulation not in ENCAPSULATIONS:
             found.append(
                 f"Calico has no encapsulation {self.encapsulation!r}; choose one of {', '.join(ENCAPSULATIONS)}."
             )
         elif self.encapsulation.startswith("IPIP") and not self.bgp:
             found.append(
-                f"Encapsulation {self.encapsulation} needs BGP, which tells the nodes each other's pods. Set BGP on, or use VXLAN."
+                f"Encapsulation {self.encapsulation} needs BGP, which distributes the routes to the pods. Enable BGP, or use VXLAN."
             )
-        for name in self.node_env:
-            if name in OWN_ENV:
-                found.append(f"Environment {name} of calico-node has an option of its own; set that one instead.")
-        return found
+        return found + [
+            f"The environment variable {name} of calico-node is set through an option; use that option."
+            for name in self.node_env
+            if name in RESERVED_ENV
+        ]
 
 
-def pod_subnet_problems(subnet: str, block: int) -> list[str]:
-    """Say why a network cannot be that of the pods.
+def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
+    """Return a copy of the manifest's objects with the settings.
 
-    :param block: prefix length of what each node gets of it.
+    :param objects: the parsed objects of Calico's manifest (``calico.yaml``).
+    :raises NetworkError: the settings are not valid, or the manifest does not have the structure of Calico's.
     """
-    try:
-        network = ipaddress.ip_network(subnet, strict=True)
-    except ValueError as error:
-        return [f"The pod network {subnet!r} is no network in CIDR notation: {error}."]
-    if network.version != 4:
-        return [f"The pod network {subnet} is IPv6; this role sets up IPv4 pod networks."]
-    if network.prefixlen > block:
-        return ["The pod network %s is too small: each node takes a /%d of it." % (subnet, block)]
-    return []
-
-
-def mtu_problems(mtu: int) -> list[str]:
-    """Say why a number of bytes cannot be the MTU of a pod network; 0 means to find it."""
-    if mtu == 0 or 576 <= mtu <= 65535:
-        return []
-    return ["An MTU of %d bytes is not usable: give 576 to 65535, or 0 to have it found." % mtu]
-
-
-def api_server_problems(api_server: str, port: int) -> list[str]:
-    """Say why a text does not tell where the API server is."""
-    try:
-        api_server_env(api_server, port)
-    except ValueError:
-        return [f"The API server's address {api_server!r} is not HOST or HOST:PORT."]
-    return []
-
-
-def api_server_env(api_server: str, port: int) -> dict[str, str]:
-    """Tell pods on the nodes' network where the API server is, so that they need no kube-proxy to begin.
-
-    Without it a pod network that starts before kube-proxy fails on the Service's address, and waits before it tries again.
-
-    :param api_server: HOST, HOST:PORT or [ADDRESS]:PORT; empty to leave it to the Service.
-    :param port: the port where C(api_server) names none.
-    :raises ValueError: it is none of these.
-    """
-    if not api_server:
-        return {}
-    parts = urlsplit(f"//[{api_server}]" if api_server.count(":") > 1 and "[" not in api_server else "//" + api_server)
-    if not parts.hostname or parts.path or parts.query or parts.username:
-        raise ValueError(api_server)
-    return {"KUBERNETES_SERVICE_HOST": parts.hostname, "KUBERNETES_SERVICE_PORT": str(parts.port or port)}
-
-
-def configure(objects: Iterable[Any], wanted: Calico) -> list[Object]:
-    """Give the manifest's objects with the wanted settings; what is passed in stays as it is.
-
-    :param objects: the objects of Calico's manifest (C(calico.yaml)) of one version, parsed.
-    :raises NetworkError: the settings cannot work, or the manifest is not shaped as Calico's.
-    """
-    problems = wanted.problems()
-    if problems:
-        raise NetworkError(" ".join(problems))
+    settings.check()
     result: list[Object] = [copy.deepcopy(content) for content in objects if content]
-    config = _find(result, "ConfigMap", "calico-config")
+    data = _find(result, "ConfigMap", "calico-config").get("data") or {}
     node = _find(result, "DaemonSet", "calico-node")
     _find(result, "Deployment", "calico-kube-controllers")
     for key in ("calico_backend", "veth_mtu"):
-        if key not in (config.get("data") or {}):
-            raise NetworkError(f"ConfigMap calico-config of the manifest has no key {key}. {_REMEDY}")
-    config["data"].update(calico_backend=wanted.backend, veth_mtu=str(wanted.mtu))
-    container = _container(node, "calico-node")
-    ipip, vxlan = ENCAPSULATIONS[wanted.encapsulation]
-    env = {"CALICO_IPV4POOL_CIDR": wanted.pod_subnet, "CALICO_IPV4POOL_IPIP": ipip, "CALICO_IPV4POOL_VXLAN": vxlan}
-    if wanted.wireguard:
+        if key not in data:
+            raise NetworkError(f"ConfigMap calico-config of the manifest has no key {key}. {REMEDY}")
+    data.update(calico_backend=settings.backend, veth_mtu=str(settings.mtu))
+    container = _node_container(node)
+    ipip, vxlan = ENCAPSULATIONS[settings.encapsulation]
+    env = {"CALICO_IPV4POOL_CIDR": settings.pod_subnet, "CALICO_IPV4POOL_IPIP": ipip, "CALICO_IPV4POOL_VXLAN": vxlan}
+    if settings.wireguard:
         env["FELIX_WIREGUARDENABLED"] = "true"
-    container["env"] = merge_env(container.get("env") or [], dict(env, **wanted.node_env))
-    for probe in ("livenessProbe", "readinessProbe"):
-        _set_bird_probe(container, probe, wanted.bgp)
+    container["env"] = merge_env(container.get("env") or [], {**env, **settings.node_env})
+    for probe in BIRD_PROBES:
+        _set_bird_probe(container, probe, settings.bgp)
     metadata = node["spec"]["template"].setdefault("metadata", {})
-    told = [config["data"], api_server_env(wanted.api_server, wanted.api_port)]
-    metadata["annotations"] = dict(metadata.get("annotations") or {}, **fingerprint(told))
-    if wanted.image_registry:
+    api_server = settings.api_server_env()
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), **settings_annotation([data, api_server])}
+    if settings.image_registry:
         for content in result:
-            _move_images(content, wanted.image_registry.rstrip("/"))
-    if wanted.api_server:
-        # The manifest reads it where it is there.
+            _move_images(content, settings.image_registry.rstrip("/"))
+    if api_server:
+        # The manifest reads this optional ConfigMap.
         named = {"name": "kubernetes-services-endpoint", "namespace": "kube-system"}
-        result.append(
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": named,
-                "data": api_server_env(wanted.api_server, wanted.api_port),
-            }
-        )
+        result.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": named, "data": api_server})
     return result
 
 
-def fingerprint(settings: Any) -> dict[str, str]:
-    """Make the annotation of a pod template by which pods are made anew when settings change that they read at their start."""
-    text = json.dumps(settings, sort_keys=True)
-    return {"slipway.kube/settings": hashlib.sha256(text.encode()).hexdigest()[:16]}
-
-
 def merge_env(env: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[Object]:
-    """Set variables of a container's environment where they are, add new ones at the end, take away those that are None."""
+    """Set environment variables of a container in place, append new ones, and remove those with the value None."""
     merged: list[Object] = []
     left = dict(values)
     for variable in env:
         name = variable["name"]
         if name not in left:
             merged.append(dict(variable))
-            continue
-        value = left.pop(name)
-        if value is not None:
+        elif (value := left.pop(name)) is not None:
             merged.append({"name": name, "value": _env_text(value)})
     return merged + [{"name": name, "value": _env_text(value)} for name, value in left.items() if value is not None]
 
 
-def images(objects: Iterable[Any]) -> list[str]:
-    """List the images that a manifest's workloads use, each once, in order of appearance."""
-    found: dict[str, None] = {}
-    for content in objects:
-        for container in _containers(content or {}):
-            found[container.get("image", "")] = None
-    return [image for image in found if image]
-
-
-_REMEDY = "This is not Calico's manifest (calico.yaml), or one of a version with another shape: take the pinned version's, or set kube_calico_manifest."
-
-
 def _find(objects: list[Object], kind: str, name: str) -> Object:
     for content in objects:
-        if (
-            isinstance(content, dict)
-            and content.get("kind") == kind
-            and (content.get("metadata") or {}).get("name") == name
-        ):
+        if mapping(content).get("kind") == kind and mapping(content.get("metadata")).get("name") == name:
             return content
-    raise NetworkError(f"The manifest has no {kind} named {name}. {_REMEDY}")
+    raise NetworkError(f"The manifest has no {kind} named {name}. {REMEDY}")
 
 
-def _pod_spec(content: Mapping[str, Any]) -> Object:
-    return ((content.get("spec") or {}).get("template") or {}).get("spec") or {}
+def _pod_spec(content: Any) -> Mapping[str, Any]:
+    return mapping(mapping(mapping(mapping(content).get("spec")).get("template")).get("spec"))
 
 
-def _containers(content: Mapping[str, Any]) -> list[Object]:
-    spec = _pod_spec(content) if isinstance(content, dict) else {}
-    return (spec.get("initContainers") or []) + (spec.get("containers") or [])
-
-
-def _container(workload: Object, name: str) -> Object:
-    for container in _pod_spec(workload).get("containers") or []:
-        if container.get("name") == name:
+def _node_container(daemon_set: Object) -> Object:
+    for container in _pod_spec(daemon_set).get("containers") or []:
+        if container.get("name") == "calico-node":
             return container
-    raise NetworkError(f"DaemonSet calico-node of the manifest has no container {name}. {_REMEDY}")
+    raise NetworkError(f"DaemonSet calico-node of the manifest has no container calico-node. {REMEDY}")
 
 
 def _set_bird_probe(container: Object, probe: str, bgp: bool) -> None:
     command = ((container.get(probe) or {}).get("exec") or {}).get("command")
     if not command:
-        raise NetworkError(f"Container calico-node of the manifest has no command in its {probe}. {_REMEDY}")
-    kept = [part for part in command if part not in BIRD_PROBES]
-    container[probe]["exec"]["command"] = kept + (
-        ["-bird-live" if probe == "livenessProbe" else "-bird-ready"] if bgp else []
-    )
+        raise NetworkError(f"Container calico-node of the manifest has no command in its {probe}. {REMEDY}")
+    kept = [part for part in command if part not in BIRD_PROBES.values()]
+    container[probe]["exec"]["command"] = kept + ([BIRD_PROBES[probe]] if bgp else [])
 
 
 def _move_images(content: Object, registry: str) -> None:
-    for container in _containers(content):
+    spec = _pod_spec(content)
+    for container in (spec.get("initContainers") or []) + (spec.get("containers") or []):
         first, slash, rest = container["image"].partition("/")
-        named = slash and ("." in first or ":" in first or first == "localhost")
-        container["image"] = f"{registry}/{rest if named else container['image']}"
+        has_registry = slash and ("." in first or ":" in first or first == "localhost")
+        container["image"] = f"{registry}/{rest if has_registry else container['image']}"
 
 
 def _env_text(value: Any) -> str:

@@ -1,21 +1,18 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The objects of a Flannel pod network, made from what a cluster wants.
+"""The objects of a Flannel pod network.
 
-The settings and what they mean: https://github.com/flannel-io/flannel/blob/master/Documentation/configuration.md. Flannel carries
-packets between nodes and enforces no NetworkPolicy.
+Settings: https://github.com/flannel-io/flannel/blob/master/Documentation/configuration.md. Flannel does not enforce NetworkPolicy.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, ClassVar
 
-from .calico import NetworkError, api_server_env, api_server_problems, fingerprint, mtu_problems, pod_subnet_problems
-
-Object = Dict[str, Any]
+from .settings import NetworkSettings, Object, settings_annotation
 
 NAMESPACE = "kube-flannel"
 BACKENDS = ("vxlan", "host-gw")
@@ -23,15 +20,15 @@ IMAGE = "ghcr.io/flannel-io/flannel"
 PLUGIN_IMAGE = "ghcr.io/flannel-io/flannel-cni-plugin"
 CONFLIST = "/etc/cni/net.d/10-flannel.conflist"
 
-# Flannel tells its part of the network in a file. This waits for it, writes a list of plugins that do without flannel's own,
-# and writes again when the file says something else. A rename makes the list appear as a whole.
+# Flannel writes the subnet of the node to a file. This script waits for it, writes a CNI configuration without flannel's plugin, and updates it
+# when the subnet changes. The rename makes each update atomic.
 WRITE_CONFLIST = r"""
 set -eu
 trap 'exit 0' TERM INT
 while :; do
   if [ -s /run/flannel/subnet.env ]; then
     . /run/flannel/subnet.env
-    # FLANNEL_SUBNET is the node's own address in it, the first one: host-local wants the network.
+    # FLANNEL_SUBNET contains the first address of the subnet, that of the node: host-local expects the network.
     address=${FLANNEL_SUBNET%/*}
     subnet=${address%.*}.$((${address##*.} - 1))/${FLANNEL_SUBNET#*/}
     wanted=$(printf "$CONFLIST_FORMAT" "${POD_MTU:-$FLANNEL_MTU}" "$subnet" "$FLANNEL_NETWORK")
@@ -51,56 +48,42 @@ done
 
 
 @dataclass(frozen=True)
-class Flannel:
-    """What is wanted of Flannel.
+class Flannel(NetworkSettings):
+    """Settings of Flannel. ``mtu`` applies to the interface of the nodes for vxlan, and to pods for host-gw.
 
-    :ivar pod_subnet: IPv4 network of the pods, in CIDR notation.
     :ivar version: Flannel's version, without the v.
-    :ivar backend: one of :data:`BACKENDS`; host-gw needs all nodes in one layer 2 network.
-    :ivar mtu: MTU in bytes, of the nodes' interface for vxlan; 0 lets Flannel find it.
-    :ivar nftables: whether packet rules are made with nftables instead of iptables.
-    :ivar cni_plugin: whether flannel's own CNI plugin is used; otherwise bridge and host-local serve.
-    :ivar plugin_version: tag of the plugin's image without the v.
-    :ivar image_registry: registry to take the images from instead of ghcr.io.
-    :ivar api_server: HOST or HOST:PORT at which nodes reach the API server; empty for the Service's address.
-    :ivar api_port: port of the API server where C(api_server) names none.
+    :ivar backend: one of :data:`BACKENDS`; host-gw requires all nodes in one layer 2 network.
+    :ivar nftables: whether packet rules are set with nftables instead of iptables.
+    :ivar cni_plugin: whether Flannel's CNI plugin is used; otherwise bridge and host-local are used.
+    :ivar plugin_version: tag of the plugin's image, without the v.
     """
 
-    pod_subnet: str
+    NODE_PREFIX: ClassVar[int] = 24
+
     version: str
     backend: str = "vxlan"
-    mtu: int = 0
     nftables: bool = True
     cni_plugin: bool = True
     plugin_version: str = ""
-    image_registry: str = ""
-    api_server: str = ""
-    api_port: int = 6443
 
     def problems(self) -> list[str]:
-        """Say what cannot work about these settings, each with its remedy."""
-        found = (
-            pod_subnet_problems(self.pod_subnet, 24)
-            + mtu_problems(self.mtu)
-            + api_server_problems(self.api_server, self.api_port)
-        )
+        """Return what is wrong with the settings, with remedies."""
+        found = super().problems()
         if self.backend not in BACKENDS:
             found.append(f"Flannel's backend {self.backend!r} is not supported; choose one of {', '.join(BACKENDS)}.")
         if not self.version:
-            found.append("Flannel's version is not given.")
+            found.append("Flannel's version is not set.")
         if self.cni_plugin and not self.plugin_version:
-            found.append("The version of flannel's CNI plugin is not given.")
+            found.append("The version of Flannel's CNI plugin is not set.")
         return found
 
 
-def objects(wanted: Flannel) -> list[Object]:
-    """Make the objects, in the order in which they are to be applied.
+def objects(settings: Flannel) -> list[Object]:
+    """Return the objects in the order in which they are applied.
 
-    :raises NetworkError: the settings cannot work.
+    :raises NetworkError: the settings are not valid.
     """
-    problems = wanted.problems()
-    if problems:
-        raise NetworkError(" ".join(problems))
+    settings.check()
     cluster = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "metadata": {"name": "flannel", "labels": {"k8s-app": "flannel"}},
@@ -125,29 +108,31 @@ def objects(wanted: Flannel) -> list[Object]:
             roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "flannel"},
             subjects=[{"kind": "ServiceAccount", "name": "flannel", "namespace": NAMESPACE}],
         ),
-        dict(_object("v1", "ConfigMap", "kube-flannel-cfg"), data=settings(wanted)),
-        dict(_object("apps/v1", "DaemonSet", "kube-flannel-ds"), spec=_daemon_set(wanted)),
+        dict(_object("v1", "ConfigMap", "kube-flannel-cfg"), data=config_data(settings)),
+        dict(_object("apps/v1", "DaemonSet", "kube-flannel-ds"), spec=_daemon_set(settings)),
     ]
 
 
-def settings(wanted: Flannel) -> dict[str, str]:
-    """Make the data of Flannel's ConfigMap: its own settings, and the CNI configuration for its own plugin."""
-    backend: Object = {"Type": wanted.backend}
-    if wanted.mtu and wanted.backend == "vxlan":
-        backend["MTU"] = wanted.mtu
+def config_data(settings: Flannel) -> dict[str, str]:
+    """Return the data of Flannel's ConfigMap: its configuration, and the CNI configuration for its plugin."""
+    backend: Object = {"Type": settings.backend}
+    if settings.mtu and settings.backend == "vxlan":
+        backend["MTU"] = settings.mtu
     data = {
-        "net-conf.json": _json({"Network": wanted.pod_subnet, "EnableNFTables": wanted.nftables, "Backend": backend})
+        "net-conf.json": _json(
+            {"Network": settings.pod_subnet, "EnableNFTables": settings.nftables, "Backend": backend}
+        )
     }
-    if wanted.cni_plugin:
+    if settings.cni_plugin:
         delegate: Object = {"hairpinMode": True, "isDefaultGateway": True}
-        if wanted.mtu and wanted.backend == "host-gw":
-            delegate["mtu"] = wanted.mtu
+        if settings.mtu and settings.backend == "host-gw":
+            delegate["mtu"] = settings.mtu
         data["cni-conf.json"] = _json(_plugins({"type": "flannel", "delegate": delegate}))
     return data
 
 
-def conflist_format(wanted: Flannel) -> str:
-    """Make the CNI configuration without flannel's plugin, with places for the MTU, the node's subnet and the pod network."""
+def conflist_format(settings: Flannel) -> str:
+    """Return the CNI configuration without flannel's plugin, a format string for the MTU, the subnet of the node and the pod network."""
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
@@ -170,8 +155,8 @@ def _plugins(first: Object) -> Object:
     }
 
 
-def _daemon_set(wanted: Flannel) -> Object:
-    image = f"{_image(IMAGE, wanted)}:v{wanted.version}"
+def _daemon_set(settings: Flannel) -> Object:
+    image = f"{_image(IMAGE, settings)}:v{settings.version}"
     labels = {"app": "flannel", "k8s-app": "flannel", "tier": "node"}
     spec: Object = {
         "hostNetwork": True,
@@ -179,7 +164,7 @@ def _daemon_set(wanted: Flannel) -> Object:
         "serviceAccountName": "flannel",
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}, {"operator": "Exists", "effect": "NoExecute"}],
-        "containers": [_flanneld(image, wanted)],
+        "containers": [_flanneld(image, settings)],
         "volumes": [
             _host_path("run", "/run/flannel", "DirectoryOrCreate"),
             _host_path("cni", "/etc/cni/net.d", "DirectoryOrCreate"),
@@ -187,22 +172,23 @@ def _daemon_set(wanted: Flannel) -> Object:
             {"name": "flannel-cfg", "configMap": {"name": "kube-flannel-cfg"}},
         ],
     }
-    if wanted.cni_plugin:
-        spec["initContainers"] = _plugin_installers(image, wanted)
+    if settings.cni_plugin:
+        spec["initContainers"] = _plugin_installers(image, settings)
         spec["volumes"].append(_host_path("cni-plugin", "/opt/cni/bin", "DirectoryOrCreate"))
     else:
-        spec["containers"].append(_conflist_writer(image, wanted))
+        spec["containers"].append(_conflist_writer(image, settings))
     return {
         "selector": {"matchLabels": {"app": "flannel"}},
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
-        "template": {"metadata": {"labels": labels, "annotations": fingerprint(settings(wanted))}, "spec": spec},
+        "template": {
+            "metadata": {"labels": labels, "annotations": settings_annotation(config_data(settings))},
+            "spec": spec,
+        },
     }
 
 
-def _flanneld(image: str, wanted: Flannel) -> Object:
-    api_server = [
-        {"name": name, "value": value} for name, value in api_server_env(wanted.api_server, wanted.api_port).items()
-    ]
+def _flanneld(image: str, settings: Flannel) -> Object:
+    api_server = [{"name": name, "value": value} for name, value in settings.api_server_env().items()]
     return {
         "name": "kube-flannel",
         "image": image,
@@ -224,8 +210,8 @@ def _flanneld(image: str, wanted: Flannel) -> Object:
     }
 
 
-def _plugin_installers(image: str, wanted: Flannel) -> list[Object]:
-    plugin = f"{_image(PLUGIN_IMAGE, wanted)}:v{wanted.plugin_version}"
+def _plugin_installers(image: str, settings: Flannel) -> list[Object]:
+    plugin = f"{_image(PLUGIN_IMAGE, settings)}:v{settings.plugin_version}"
     return [
         {
             "name": "install-cni-plugin",
@@ -244,10 +230,10 @@ def _plugin_installers(image: str, wanted: Flannel) -> list[Object]:
     ]
 
 
-def _conflist_writer(image: str, wanted: Flannel) -> Object:
-    env = [{"name": "CONFLIST", "value": CONFLIST}, {"name": "CONFLIST_FORMAT", "value": conflist_format(wanted)}]
-    if wanted.mtu and wanted.backend == "host-gw":
-        env.append({"name": "POD_MTU", "value": str(wanted.mtu)})
+def _conflist_writer(image: str, settings: Flannel) -> Object:
+    env = [{"name": "CONFLIST", "value": CONFLIST}, {"name": "CONFLIST_FORMAT", "value": conflist_format(settings)}]
+    if settings.mtu and settings.backend == "host-gw":
+        env.append({"name": "POD_MTU", "value": str(settings.mtu)})
     return {
         "name": "cni-conflist",
         "image": image,
@@ -278,8 +264,8 @@ def _mount(name: str, path: str) -> Object:
     return {"name": name, "mountPath": path}
 
 
-def _image(name: str, wanted: Flannel) -> str:
-    return name.replace("ghcr.io", wanted.image_registry.rstrip("/"), 1) if wanted.image_registry else name
+def _image(name: str, settings: Flannel) -> str:
+    return name.replace("ghcr.io", settings.image_registry.rstrip("/"), 1) if settings.image_registry else name
 
 
 def _json(content: Any) -> str:

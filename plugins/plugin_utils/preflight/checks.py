@@ -2,79 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All of preflight: which checks there are, and what they need to know."""
+"""All preflight checks by stage, and the variables that they read."""
 
 from __future__ import annotations
 
-from . import fleet, hosts, inventory, membership, sources
+from . import fleet, hosts, inventory, kernel, membership, networks, sources
 from .problem import Cluster, Problem
 
-# By these names a check is waived; the argument specification of the role and the module's documentation list the same.
-NAMES = (
-    # the inventory
-    "variables",
-    "variable_names",
-    "groups",
-    "groups_disjoint",
-    "etcd_quorum",
-    "addresses",
-    "node_names",
-    "host_names",
-    "networks",
-    "service_dns",
-    "dns_domain",
-    "endpoint",
-    "version",
-    "version_skew",
-    "cluster_variables",
-    "choices",
-    "registry_mirrors",
-    "labels_taints",
-    # each host
-    "reachable",
-    "privileges",
-    "os",
-    "architecture",
-    "cpus",
-    "memory",
-    "disk",
-    "ports",
-    "swap",
-    "cgroup",
-    "kernel",
-    "resolver",
-    "selinux",
-    "firewall",
-    "capabilities",
-    "runtimes",
-    "installed",
-    # hosts among each other
-    "machine_id",
-    "mac_address",
-    "product_uuid",
-    "node_address",
-    "clock",
-    "mtu",
-    "gateway",
-    # the cluster they are in
-    "record",
-    "other_cluster",
-    "unmarked_member",
-    "leftovers",
-    "role",
-    "version_change",
-    "unhealthy",
-    "endpoint_change",
-    "user_kubeconfig",
-    # the sources
-    "repository",
-    "source_version",
-    "registry",
-    "mirror_image",
-    "endpoint_reach",
-)
+INVENTORY = (inventory.CHECKS, networks.CHECKS)
+HOSTS = (hosts.CHECKS, kernel.CHECKS, fleet.CHECKS, membership.CHECKS, sources.CHECKS)
 
-# Variables of the collection whose values the checks judge by.
+# Names by which checks are waived. The documentation of role and module lists the same ones.
+NAMES = tuple(dict.fromkeys(name for checks in (*INVENTORY, *HOSTS) for name, _check in checks.registered))
+
+# Variables of the collection that the checks read.
 VARIABLES = (
     "ansible_port",
     "containerd_package",
@@ -114,14 +55,11 @@ VARIABLES = (
 )
 
 
-def judge_inventory(cluster: Cluster) -> list[Problem]:
-    """All problems that can be told without touching a host."""
-    return [problem for check in inventory.CHECKS.values() for problem in check(cluster)]
+def check_inventory(cluster: Cluster) -> list[Problem]:
+    """Return all problems that can be found without contacting a host."""
+    return [problem for checks in INVENTORY for problem in checks.run(cluster)]
 
 
-def judge_hosts(cluster: Cluster) -> list[Problem]:
-    """All problems of the hosts that were looked at, and of those that could not be."""
-    problems = list(hosts.check_host(cluster))
-    for check in (*fleet.CHECKS.values(), *membership.CHECKS.values(), sources.check_sources):
-        problems.extend(check(cluster))
-    return problems
+def check_hosts(cluster: Cluster) -> list[Problem]:
+    """Return all problems of the inspected hosts, and the hosts that could not be inspected."""
+    return [problem for checks in HOSTS for problem in checks.run(cluster)]

@@ -2,24 +2,24 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each host must be to become a node. Pure functions from one look at a host to problems.
+"""Requirements that each host must meet to become a node.
 
-A host that is a member of the wanted cluster has proved most of it: for it, only what can go wrong later is judged.
+A host that is already a member of the desired cluster is only checked for problems that can still occur later.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Callable
 
 from ...module_utils._kube.quantities import parse_quantity
 from ...module_utils._kube.versions import parse_version
-from . import kernel
-from .problem import Cluster, Host, Problem
+from .problem import Checks, Finding, Host
 
-# Lowest supported release, by os-release's ID; relatives of RHEL count by their own version.
-LOWEST_RELEASE = {
+CHECKS = Checks()
+
+# Oldest supported release, by the ID in os-release. Distributions derived from RHEL that are not listed count as RHEL.
+OLDEST_RELEASE = {
     "debian": (12,),
     "ubuntu": (22, 4),
     "rhel": (9,),
@@ -29,12 +29,12 @@ LOWEST_RELEASE = {
     "ol": (9,),
 }
 ARCHITECTURES = ("amd64", "arm64")
-# kubeadm's own limits: NumCPU and Mem of its preflight checks.
-LEAST_CPUS = 2
-LEAST_MEMORY_MB = 1700
-# Room for packages and images of one node.
-LEAST_FREE_MB = 3072
-# "Node-pressure Eviction", hard eviction thresholds: the kubelet's defaults. The values that are set replace all of them.
+# kubeadm's own minimums: the preflight checks NumCPU and Mem.
+MINIMUM_CPUS = 2
+MINIMUM_MEMORY_MB = 1700
+# Disk space for the packages and images of one node.
+MINIMUM_FREE_MB = 3072
+# "Node-pressure Eviction", hard eviction thresholds: the kubelet's defaults. Configured values replace all of them.
 EVICTION_HARD = {
     "nodefs.available": "10%",
     "nodefs.inodesFree": "5%",
@@ -45,296 +45,221 @@ EVICTION_PATHS = {"nodefs": "/var/lib/kubelet", "imagefs": "/var/lib/containerd"
 # "Ports and Protocols" of the Kubernetes documentation.
 PORTS_CONTROL_PLANE = (2379, 2380, 10250, 10257, 10259)
 PORTS_WORKER = (10250, 10256)
-# First 15 characters, as the kernel keeps a process's name.
-OWN_PROCESSES = ("kube-apiserver", "etcd", "kubelet", "kube-controller", "kube-scheduler", "kube-proxy")
+# The kernel truncates names of processes to 15 characters.
+NODE_PROCESSES = ("kube-apiserver", "etcd", "kubelet", "kube-controller", "kube-scheduler", "kube-proxy")
 OTHER_RUNTIMES = ("docker-ce", "docker.io", "moby-engine", "podman-docker", "cri-o", "k3s", "rke2-server")
-OTHER_UNITS = (
-    "docker.service",
-    "crio.service",
-    "k3s.service",
-    "k3s-agent.service",
-    "rke2-server.service",
-    "rke2-agent.service",
-)
+OTHER_UNITS = tuple(f"{name}.service" for name in ("docker", "crio", "k3s", "k3s-agent", "rke2-server", "rke2-agent"))
 
 
-def check_reachable(host: Host) -> Iterator[Problem]:
-    """The look at the host worked."""
+def node_ports(host: Host) -> tuple[int, ...]:
+    """Return the TCP ports on which the components of the node listen."""
+    return (host.api_port, *PORTS_CONTROL_PLANE) if host.control_plane else PORTS_WORKER
+
+
+@CHECKS.host("reachable", facts=False)
+def check_reachable(host: Host) -> Iterator[Finding]:
+    """The host could be inspected."""
     if host.failure:
-        yield Problem(
-            "reachable",
-            host.name,
-            "The host could not be looked at.",
+        yield (
+            "The host could not be inspected, so an existing cluster cannot be ruled out.",
             host.failure,
-            "Make `ansible HOST -m ansible.builtin.ping --become` work; check address, SSH key, sudo password and Python.",
+            "Check the address, SSH key, sudo password and Python with `ansible HOST -m ansible.builtin.ping --become`.",
         )
 
 
-def check_privileges(host: Host) -> Iterator[Problem]:
-    """The look was root's, so what follows can be done."""
-    if host.look.get("privileged") is False:
-        yield Problem(
-            "privileges",
-            host.name,
-            "Ansible is not root on the host.",
-            "no become",
-            "Set become: true on the play or host.",
-        )
+@CHECKS.host("privileges")
+def check_privileges(host: Host) -> Iterator[Finding]:
+    """Ansible has root privileges, so that it can prepare the host."""
+    if host.facts.get("privileged") is False:
+        evidence = "privilege escalation is not enabled"
+        yield "Ansible does not run as root on the host.", evidence, "Set become: true for the play or the host."
 
 
-def check_os(host: Host) -> Iterator[Problem]:
-    """The operating system is one that the roles are written for."""
-    system = host.look["os"]
-    lowest = LOWEST_RELEASE.get(system["id"]) or (LOWEST_RELEASE["rhel"] if system["family"] == "rhel" else None)
+@CHECKS.host("os")
+def check_os(host: Host) -> Iterator[Finding]:
+    """The roles support the operating system."""
+    system = host.facts["os"]
+    oldest = OLDEST_RELEASE.get(system["id"]) or (OLDEST_RELEASE["rhel"] if system["family"] == "rhel" else None)
     release = tuple(int(number) for number in re.findall(r"\d+", system["version_id"]))
-    if not lowest or system["id"] == "fedora" or release < lowest:
-        yield Problem(
-            "os",
-            host.name,
+    if not oldest or system["id"] == "fedora" or release < oldest:
+        yield (
             "The operating system is not supported.",
             f"{system['name'] or 'no os-release'} (ID={system['id']}, VERSION_ID={system['version_id']})",
-            "Use Debian 12, Ubuntu 22.04, RHEL 9 or one of its rebuilds, or a later release of them.",
+            "Use Debian 12, Ubuntu 22.04, RHEL 9 (or a distribution that is built from RHEL 9), or a later release.",
         )
-    if host.look["init"] != "systemd":
-        evidence = f"the first process is '{host.look['init']}'"
-        yield Problem(
-            "os", host.name, "The host does not run systemd.", evidence, "Use a host that boots with systemd."
-        )
+    if host.facts["init"] != "systemd":
+        evidence = f"the first process is '{host.facts['init']}'"
+        yield "The host does not run systemd.", evidence, "Use a host that boots with systemd."
 
 
-def check_architecture(host: Host) -> Iterator[Problem]:
-    """There are packages and images for the processor."""
-    if host.look["architecture"] not in ARCHITECTURES:
-        yield Problem(
-            "architecture",
-            host.name,
-            "The processor's architecture is not supported.",
-            host.look["architecture"],
-            f"Use hosts of {' or '.join(ARCHITECTURES)}.",
-        )
+@CHECKS.host("architecture")
+def check_architecture(host: Host) -> Iterator[Finding]:
+    """Packages and images exist for the processor."""
+    architecture = host.facts["architecture"]
+    if architecture not in ARCHITECTURES:
+        remedy = f"Use hosts with the architecture {' or '.join(ARCHITECTURES)}."
+        yield "The processor architecture is not supported.", architecture, remedy
 
 
-def check_cpus(host: Host) -> Iterator[Problem]:
-    """A control plane has the processors that kubeadm asks for."""
-    if host.control_plane and not host.settled and host.look["cpus"] < LEAST_CPUS:
-        yield Problem(
-            "cpus",
-            host.name,
-            "A control plane has too few CPUs.",
-            "%d; kubeadm wants %d" % (host.look["cpus"], LEAST_CPUS),
-            "Give the host more CPUs.",
-        )
+@CHECKS.host("cpus", settled=False)
+def check_cpus(host: Host) -> Iterator[Finding]:
+    """A control plane has the number of CPUs that kubeadm requires."""
+    if host.control_plane and host.facts["cpus"] < MINIMUM_CPUS:
+        evidence = f"{host.facts['cpus']}; kubeadm requires {MINIMUM_CPUS}"
+        yield "A control plane has too few CPUs.", evidence, "Give the host more CPUs."
 
 
-def check_memory(host: Host) -> Iterator[Problem]:
-    """The host has the memory that kubeadm asks for."""
-    if not host.settled and host.look["memory_mb"] < LEAST_MEMORY_MB:
-        yield Problem(
-            "memory",
-            host.name,
-            "The host has too little memory.",
-            "%d MiB; kubeadm wants %d" % (host.look["memory_mb"], LEAST_MEMORY_MB),
-            "Give the host more memory.",
-            "error" if host.control_plane else "warning",
-        )
+@CHECKS.host("memory", settled=False)
+def check_memory(host: Host) -> Iterator[Finding]:
+    """The host has the memory that kubeadm requires."""
+    if host.facts["memory_mb"] < MINIMUM_MEMORY_MB:
+        evidence = f"{host.facts['memory_mb']} MiB; kubeadm requires {MINIMUM_MEMORY_MB} MiB"
+        severity = "error" if host.control_plane else "warning"
+        yield "The host has too little memory.", evidence, "Give the host more memory.", severity
 
 
 def parse_threshold(threshold: str, total_mb: float) -> float | None:
-    """MiB of a share ("10%") or quantity ("1Gi") of a size; None where it is neither."""
-    share = re.match(r"^(\d+(?:\.\d+)?)%$", threshold.strip())
-    if share:
-        return total_mb * float(share.group(1)) / 100
+    """Return an eviction threshold in MiB, or None if it is neither a percentage ("10%") nor a quantity ("1Gi").
+
+    :param total_mb: size that a percentage refers to, in MiB.
+    """
+    percentage = re.match(r"^(\d+(?:\.\d+)?)%$", threshold.strip())
+    if percentage:
+        return total_mb * float(percentage.group(1)) / 100
     quantity = parse_quantity(threshold.strip())
     return None if quantity is None else quantity / (1 << 20)
 
 
-def check_disk(host: Host) -> Iterator[Problem]:
-    """There is room, and the kubelet will not see DiskPressure from the start: a taint, Pending pods, images deleted."""
-    wanted = host.want.get("kubernetes_eviction_hard") or EVICTION_HARD
-    disks = {disk["path"]: disk for disk in host.look["disks"]}
-    severity = "warning" if host.settled else "error"
-    for signal, threshold in wanted.items():
-        kind, _dot, resource = signal.partition(".")
-        disk = disks.get(EVICTION_PATHS.get(kind, ""))
+@CHECKS.host("disk")
+def check_disk(host: Host) -> Iterator[Finding]:
+    """The disks have enough space, also by the kubelet's thresholds: DiskPressure taints the node and deletes images."""
+    disks = {disk["path"]: disk for disk in host.facts["disks"]}
+    for signal, threshold in (host.variables.get("kubernetes_eviction_hard") or EVICTION_HARD).items():
+        filesystem, _dot, resource = signal.partition(".")
+        disk = disks.get(EVICTION_PATHS.get(filesystem, ""))
         if not disk:
             continue
         if resource == "available":
             least = parse_threshold(str(threshold), disk["total_mb"])
             free, unit = disk["available_mb"], "MiB"
         else:
-            # A number of inodes cannot be held against a share: only shares are judged.
+            # Facts have the share of free inodes but not their number, so only percentages can be compared.
             least = parse_threshold(str(threshold), 100.0) if str(threshold).endswith("%") else None
             free, unit = disk["inodes_free_percent"], "% of inodes"
-        if least is None or free > least:
-            continue
-        yield Problem(
-            "disk",
-            host.name,
-            f"The kubelet would see DiskPressure: it evicts pods and deletes images below {signal} {threshold}.",
-            "%s has %s %s free (%.1f %% of %d MiB), the threshold is %.0f"
-            % (disk["path"], free, unit, disk["available_percent"], disk["total_mb"], least),
-            "Free or add disk space, or set absolute values that fit this disk in kubernetes_eviction_hard.",
-            severity,
-        )
+        if least is not None and free <= least:
+            yield (
+                f"The node would report DiskPressure: the kubelet evicts pods and deletes images below {signal} {threshold}.",
+                f"{disk['path']} has {free} {unit} free ({disk['available_percent']:.1f} % of {disk['total_mb']} MiB),"
+                f" the threshold is {least:.0f}",
+                "Free or add disk space, or set absolute values that fit this disk in kubernetes_eviction_hard.",
+                "warning" if host.settled else "error",
+            )
     for path in () if host.settled else EVICTION_PATHS.values():
         disk = disks.get(path)
-        if disk and disk["available_mb"] < LEAST_FREE_MB:
-            yield Problem(
-                "disk",
-                host.name,
-                "The disk is full or nearly so.",
-                "%s has %d MiB free; packages and images of a node take up to %d"
-                % (path, disk["available_mb"], LEAST_FREE_MB),
+        if disk and disk["available_mb"] < MINIMUM_FREE_MB:
+            yield (
+                "The disk is full or almost full.",
+                f"{path} has {disk['available_mb']} MiB free; packages and images of a node need up to {MINIMUM_FREE_MB} MiB",
                 "Free or add disk space.",
             )
 
 
-def check_ports(host: Host) -> Iterator[Problem]:
-    """Nobody else listens where the node's parts will."""
-    if host.settled:
-        return
-    wanted = (host.want.get("kube_api_port") or 6443, *PORTS_CONTROL_PLANE) if host.control_plane else PORTS_WORKER
-    for port, process in host.look["ports"].items():
-        own = process.split("(")[0] in OWN_PROCESSES and (host.ours or host.member)
-        if int(port) in wanted and not own:
-            yield Problem(
-                "ports",
-                host.name,
-                "A port that Kubernetes needs is taken.",
+@CHECKS.host("ports", settled=False)
+def check_ports(host: Host) -> Iterator[Finding]:
+    """The ports of the node's components are free."""
+    for port, process in host.facts["ports"].items():
+        expected = process.split("(")[0] in NODE_PROCESSES and (host.prepared or host.member)
+        if int(port) in node_ports(host) and not expected:
+            yield (
+                "A port that Kubernetes needs is in use.",
                 f"{process} listens on TCP port {port}",
-                "Stop what listens there, or move it to another port.",
+                "Stop this process, or configure it to use another port.",
             )
 
 
-def check_swap(host: Host) -> Iterator[Problem]:
-    """Swap is what it should be: off, or kept on purpose."""
-    active = host.look["swap"]["active"]
-    if active and not host.settled and (host.want.get("swap_state") or "absent") == "absent":
-        evidence = ", ".join("%s (%d MiB)" % (area["device"], area["size_mb"]) for area in active)
-        yield Problem(
-            "swap",
-            host.name,
-            "Swap is on; the role swap turns it off, now and at boot.",
-            evidence,
+@CHECKS.host("swap", settled=False)
+def check_swap(host: Host) -> Iterator[Finding]:
+    """Swap is off, or kept on purpose."""
+    active = host.facts["swap"]["active"]
+    if active and (host.variables.get("swap_state") or "absent") == "absent":
+        yield (
+            "Swap is on. The role swap turns it off, now and at boot.",
+            ", ".join(f"{area['device']} ({area['size_mb']} MiB)" for area in active),
             "Set swap_state: kept to keep it.",
             "info",
         )
 
 
-def check_resolver(host: Host) -> Iterator[Problem]:
-    """Pods can resolve: a loopback name server makes CoreDNS ask itself and stop."""
-    network, resolver = host.look["network"], host.look["network"]["resolver"]
-    if host.settled or resolver["usable_path"] or host.want.get("kubernetes_nameservers"):
-        return
-    yield Problem(
-        "resolver",
-        host.name,
-        "No resolver configuration of the host works in a pod; pods will ask the gateway for names outside the cluster.",
-        "{} names {}; the gateway is {}".format(
-            resolver["path"], ", ".join(resolver["nameservers"]) or "no server", network["gateway"] or "not there"
-        ),
-        "Name a server in kubernetes_nameservers, or run systemd-resolved on the host.",
-        "warning",
-    )
-
-
-def check_selinux(host: Host) -> Iterator[Problem]:
-    """SELinux stays enforcing where there is one."""
-    if host.look["selinux"] == "disabled" and not host.settled:
-        yield Problem(
-            "selinux",
-            host.name,
-            "SELinux is turned off.",
-            "no policy is loaded",
-            "Nothing needs it to be off; turn it on.",
-            "info",
-        )
-
-
-def check_firewall(host: Host) -> Iterator[Problem]:
-    """A firewall that filters lets the cluster's traffic through."""
-    firewall = host.look["firewall"]
-    ports = ", ".join(str(port) for port in (PORTS_CONTROL_PLANE if host.control_plane else PORTS_WORKER))
-    if host.control_plane:
-        ports = f"{host.want.get('kube_api_port') or 6443}, {ports}"
-    for name, active in firewall.items():
-        # The role kubernetes opens them in firewalld, unless it is told not to.
-        if active and not host.settled and not (name == "firewalld" and host.want.get("kubernetes_firewalld")):
-            yield Problem(
-                "firewall",
-                host.name,
-                "A firewall is active: it must let nodes, pods and Services talk.",
-                f"{name} filters",
-                f"Open TCP {ports} and the NodePorts 30000-32767, and let the pod network through.",
-                "warning",
-            )
-
-
-def check_runtimes(host: Host) -> Iterator[Problem]:
-    """No other container runtime or Kubernetes distribution is in the way."""
-    if host.settled:
-        return
-    units: dict[str, Any] = host.look["units"]
-    found = [name for name in OTHER_UNITS if units.get(name, {}).get("active")]
-    packages = [name for name in OTHER_RUNTIMES if name in host.look["packages"]]
-    if any(name.startswith(("k3s", "rke2")) for name in found + packages):
-        yield Problem(
-            "runtimes",
-            host.name,
-            "The host runs another Kubernetes distribution.",
-            ", ".join(found + packages),
-            "Remove it with its own uninstaller, or use another host.",
-        )
-    elif found or packages:
-        yield Problem(
-            "runtimes",
-            host.name,
-            "Another container runtime is installed; it will share containerd and the packet filter with the cluster.",
-            ", ".join(found + packages),
-            "Remove it unless you need it there.",
+@CHECKS.host("resolver", settled=False)
+def check_resolver(host: Host) -> Iterator[Finding]:
+    """Pods can resolve names. With a loopback name server CoreDNS forwards queries to itself and stops."""
+    network, resolver = host.facts["network"], host.facts["network"]["resolver"]
+    if not resolver["usable_path"] and not host.variables.get("kubernetes_nameservers"):
+        servers = ", ".join(resolver["nameservers"]) or "no name server"
+        yield (
+            "The host's resolver configuration does not work in pods; pods will resolve external names with the gateway.",
+            f"{resolver['path']} has {servers}; {'the gateway is ' + network['gateway'] if network['gateway'] else 'there is no gateway'}",
+            "Set a name server in kubernetes_nameservers, or run systemd-resolved on the host.",
             "warning",
         )
 
 
-def check_installed(host: Host) -> Iterator[Problem]:
-    """Packages of another version on a host that is in no cluster are replaced, and that is said."""
-    wanted = parse_version(host.want.get("kube_version"))
-    for name in ("kubeadm", "kubelet"):
-        installed = host.look["packages"].get(name)
-        if installed and not host.member and not host.ours and parse_version(re.split("[-+]", installed)[0]) != wanted:
-            yield Problem(
-                "installed",
-                host.name,
-                "Another version of Kubernetes is installed and will be replaced.",
-                f"{name} {installed}",
-                "Remove it first if that is not what you want.",
-                "info",
+@CHECKS.host("selinux", settled=False)
+def check_selinux(host: Host) -> Iterator[Finding]:
+    """SELinux is not disabled on a host that has it."""
+    if host.facts["selinux"] == "disabled":
+        remedy = "Enable SELinux; the cluster does not need it to be disabled."
+        yield "SELinux is disabled.", "no policy is loaded", remedy, "info"
+
+
+@CHECKS.host("firewall", settled=False)
+def check_firewall(host: Host) -> Iterator[Finding]:
+    """An active firewall allows the cluster's traffic."""
+    for name, active in host.facts["firewall"].items():
+        # The role kubernetes opens the ports in firewalld unless kubernetes_firewalld is false.
+        if active and not (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
+            yield (
+                "A firewall is active. It must allow the traffic between nodes, pods and Services.",
+                f"{name} is active",
+                f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
+                "warning",
             )
 
 
-CHECKS: dict[str, Callable[[Host], Iterator[Problem]]] = {
-    "privileges": check_privileges,
-    "os": check_os,
-    "architecture": check_architecture,
-    "cpus": check_cpus,
-    "memory": check_memory,
-    "disk": check_disk,
-    "ports": check_ports,
-    "swap": check_swap,
-    "cgroup": kernel.check_cgroup,
-    "kernel": kernel.check_kernel,
-    "resolver": check_resolver,
-    "selinux": check_selinux,
-    "firewall": check_firewall,
-    "capabilities": kernel.check_capabilities,
-    "runtimes": check_runtimes,
-    "installed": check_installed,
-}
+@CHECKS.host("runtimes", settled=False)
+def check_runtimes(host: Host) -> Iterator[Finding]:
+    """The host has no other container runtime or Kubernetes distribution."""
+    found = [name for name in OTHER_UNITS if host.facts["units"].get(name, {}).get("active")]
+    found += [name for name in OTHER_RUNTIMES if name in host.facts["packages"]]
+    if any(name.startswith(("k3s", "rke2")) for name in found):
+        yield (
+            "The host runs another Kubernetes distribution.",
+            ", ".join(found),
+            "Remove it with its uninstaller, or use another host.",
+        )
+    elif found:
+        yield (
+            "Another container runtime is installed. It shares containerd and the packet filter with the cluster.",
+            ", ".join(found),
+            "Remove it unless you need it on this host.",
+            "warning",
+        )
 
 
-def check_host(cluster: Cluster) -> Iterator[Problem]:
-    """All checks of this file on all hosts that were looked at."""
-    for host in cluster.hosts.values():
-        yield from check_reachable(host)
-        for check in CHECKS.values() if host.look else ():
-            yield from check(host)
+@CHECKS.host("installed")
+def check_installed(host: Host) -> Iterator[Finding]:
+    """On a host outside any cluster, installed packages of another version are replaced."""
+    desired = parse_version(host.variables.get("kube_version"))
+    for name in ("kubeadm", "kubelet"):
+        installed = host.facts["packages"].get(name)
+        if (
+            installed
+            and not (host.member or host.prepared)
+            and parse_version(re.split("[-+]", installed)[0]) != desired
+        ):
+            yield (
+                "Another version of Kubernetes is installed and will be replaced.",
+                f"{name} {installed}",
+                "Use another host if the installed version is still needed.",
+                "info",
+            )

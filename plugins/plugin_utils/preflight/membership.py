@@ -2,213 +2,174 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which cluster a host is in, and at which version: nothing that belongs to somebody else is ever taken over or reset.
-
-Pure functions from a Cluster to problems.
-"""
+"""Checks that no host is taken from another cluster and that no member changes its role, version or endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Callable
 
 from ...module_utils._kube.versions import parse_version
-from .problem import Cluster, Host, Problem
+from .problem import Checks, Cluster, Finding, Host
 from .syntax import split_endpoint
 
-
-def reference(cluster: Cluster) -> Host | None:
-    """The control plane whose authority is the cluster's: one that this collection made and that answers, before others."""
-    members = [host for host in cluster.control_planes if host.member and host.look["cluster"]["ca_hash"]]
-    ranked = sorted(members, key=lambda host: (not host.ours, not host.look["cluster"]["healthy"]))
-    return ranked[0] if ranked else None
+CHECKS = Checks()
 
 
-def check_record(cluster: Cluster) -> Iterator[Problem]:
-    """The record of what a host was can be read and is this cluster's."""
-    for host in cluster.seen:
-        record, name = host.look["record"], host.want.get("kube_cluster_name")
-        if not record["readable"]:
-            yield Problem(
-                "record",
-                host.name,
-                "The record of what the host was before it became a node is damaged.",
-                f"{host.want.get('kube_record_dir')}/host.json cannot be understood",
-                "Restore it from a backup, or set the host up anew.",
-            )
-        elif record["marked"] and record["cluster"] != name:
-            yield Problem(
-                "other_cluster",
+def reference_control_plane(cluster: Cluster) -> Host | None:
+    """Return the control plane whose CA is the cluster's, preferring one that this collection set up and that is healthy."""
+    members = [host for host in cluster.control_planes if host.member and host.facts["cluster"]["ca_hash"]]
+    return min(members, key=lambda host: (not host.prepared, not host.facts["cluster"]["healthy"]), default=None)
+
+
+@CHECKS.host("record")
+def check_record(host: Host) -> Iterator[Finding]:
+    """The record of the host's previous state is readable."""
+    if not host.facts["record"]["readable"]:
+        yield (
+            "The record of the host's state before it became a node is damaged.",
+            f"{host.variables.get('kube_record_dir')}/host.json cannot be parsed",
+            "Restore the file from a backup, or reinstall the host.",
+        )
+
+
+@CHECKS.host("other_cluster")
+def check_marked(host: Host) -> Iterator[Finding]:
+    """The record of the host's previous state belongs to this cluster."""
+    record, name = host.facts["record"], host.variables.get("kube_cluster_name")
+    if record["readable"] and record["marked"] and record["cluster"] != name:
+        yield (
+            "The host belongs to another cluster.",
+            f"it was prepared for cluster '{record['cluster']}'; kube_cluster_name is '{name}'",
+            f"Remove it from this inventory, or first reset it with the inventory of '{record['cluster']}'.",
+        )
+
+
+@CHECKS.cluster("other_cluster")
+def check_other_cluster(cluster: Cluster) -> Iterator[Finding]:
+    """Every member trusts the CA of this cluster's control plane."""
+    reference = reference_control_plane(cluster)
+    for host in cluster.inspected:
+        if not host.member or host is reference:
+            continue
+        ca_hash, endpoint = host.facts["cluster"]["ca_hash"], host.facts["cluster"]["endpoint"] or "unknown"
+        if reference and ca_hash != reference.facts["cluster"]["ca_hash"]:
+            yield (
                 host.name,
                 "The host belongs to another cluster.",
-                f"it was made ready for '{record['cluster']}'; kube_cluster_name is '{name}'",
-                f"Remove it from this inventory, or reset it with the inventory of '{record['cluster']}' first.",
+                f"its CA is {ca_hash or 'unknown'} (API at {endpoint}), the CA of {reference.name} is"
+                f" {reference.facts['cluster']['ca_hash']}",
+                "Remove it from this inventory, or first remove it from its cluster and reset it.",
             )
-
-
-def check_other_cluster(cluster: Cluster) -> Iterator[Problem]:
-    """Every member trusts the authority of this cluster's control plane."""
-    source = reference(cluster)
-    for host in cluster.seen:
-        if not host.member or (source and host.name == source.name):
-            continue
-        theirs = host.look["cluster"]["ca_hash"]
-        if source and theirs != source.look["cluster"]["ca_hash"]:
-            where = host.look["cluster"]["endpoint"]
-            yield Problem(
-                "other_cluster",
+        elif not reference and all(plane.facts for plane in cluster.control_planes):
+            yield (
                 host.name,
-                "The host belongs to another cluster.",
-                "its CA is {} (API at {}), that of {} is {}".format(
-                    theirs or "unknown", where or "unknown", source.name, source.look["cluster"]["ca_hash"]
-                ),
-                "Remove it from this inventory, or take it out of its cluster and reset it on purpose first.",
-            )
-        elif not source and all(plane.look for plane in cluster.control_planes):
-            yield Problem(
-                "other_cluster",
-                host.name,
-                "The host is in a cluster of which no control plane is in this inventory.",
-                f"its API is at {host.look['cluster']['endpoint'] or 'unknown'}, its CA is {theirs or 'unknown'}",
-                "Add that cluster's control planes to the inventory, or reset this host on purpose first.",
+                "The host is a member of a cluster whose control planes are not in this inventory.",
+                f"its API is at {endpoint}, its CA is {ca_hash or 'unknown'}",
+                "Add the control planes of that cluster to the inventory, or first reset this host.",
             )
 
 
-def check_unmarked(cluster: Cluster) -> Iterator[Problem]:
-    """A cluster that something else made is not taken over unasked."""
-    for host in cluster.seen:
-        if host.member and not host.look["record"]["marked"] and host.look["record"]["readable"]:
-            yield Problem(
-                "unmarked_member",
-                host.name,
-                "The host is in a cluster that this collection did not make.",
-                "there is no record in {}; its API is at {}".format(
-                    host.want.get("kube_record_dir"), host.look["cluster"]["endpoint"]
-                ),
-                "Use another host, or reset this one with the tool that made it a node.",
-            )
+@CHECKS.host("unmarked_member")
+def check_unmarked(host: Host) -> Iterator[Finding]:
+    """The host is not a member of a cluster that other tools created."""
+    if host.member and not host.facts["record"]["marked"] and host.facts["record"]["readable"]:
+        yield (
+            "The host is a member of a cluster that was not created by this collection.",
+            f"there is no record in {host.variables.get('kube_record_dir')}; its API is at {host.facts['cluster']['endpoint']}",
+            "Use another host, or reset this one with the tool that was used to join it.",
+        )
 
 
-def check_leftovers(cluster: Cluster) -> Iterator[Problem]:
-    """A host that is in no cluster has no remains of one that this collection did not begin to make."""
-    for host in cluster.seen:
-        seen = host.look["cluster"]
-        remains = [f"static pod {name}" for name in seen["manifests"]]
-        remains += ["data of an etcd member"] if seen["etcd_data"] else []
-        remains += ["credentials of a join that has begun"] if seen["bootstrapping"] else []
-        if remains and not host.member and not host.look["record"]["marked"]:
-            yield Problem(
-                "leftovers",
-                host.name,
-                "The host has remains of another cluster.",
-                ", ".join(remains),
-                "Save what is needed, then run `kubeadm reset` there.",
-            )
+@CHECKS.host("leftovers")
+def check_leftovers(host: Host) -> Iterator[Finding]:
+    """A host outside any cluster has no files of a cluster that this collection did not begin to set up."""
+    facts = host.facts["cluster"]
+    leftovers = [f"static pod {name}" for name in facts["manifests"]]
+    leftovers += ["data of an etcd member"] if facts["etcd_data"] else []
+    leftovers += ["credentials of an incomplete join"] if facts["bootstrapping"] else []
+    if leftovers and not host.member and not host.facts["record"]["marked"]:
+        remedy = "Back up any data that you need, then run `kubeadm reset` on the host."
+        yield "The host has leftovers of another cluster.", ", ".join(leftovers), remedy
 
 
-def check_role(cluster: Cluster) -> Iterator[Problem]:
-    """A node stays what it is: kubeadm turns no worker into a control plane, nor back."""
-    for host in cluster.seen:
-        has, wants = host.look["cluster"]["role"], "control_plane" if host.control_plane else "worker"
-        if host.settled and has != wants:
-            yield Problem(
-                "role",
-                host.name,
-                "The host has another role in the cluster than in the inventory.",
-                f"it is a {has.replace('_', ' ')}, the inventory makes it a {wants.replace('_', ' ')}",
-                "Put it back into its group, or remove and reset the node and let it join anew.",
-            )
+@CHECKS.host("role")
+def check_role(host: Host) -> Iterator[Finding]:
+    """A node keeps its role: kubeadm cannot turn a worker into a control plane or the reverse."""
+    current, desired = host.facts["cluster"]["role"], "control_plane" if host.control_plane else "worker"
+    if host.settled and current != desired:
+        yield (
+            "The host's role in the cluster differs from its role in the inventory.",
+            f"it is a {current.replace('_', ' ')}; in the inventory it is a {desired.replace('_', ' ')}",
+            "Move it back to its group, or remove and reset the node before it joins with the new role.",
+        )
 
 
-def check_version_change(cluster: Cluster) -> Iterator[Problem]:
-    """A run never changes the version of a node that is in a cluster ("Version Skew Policy": upgrades have an order)."""
-    running = {}
-    for host in cluster.seen:
-        installed, wanted = host.look["cluster"]["version"], str(host.want.get("kube_version"))
-        have, want = parse_version(installed), parse_version(wanted)
-        if not host.member or not have or not want:
-            continue
-        running[host.name] = have
-        if want < have:
-            yield Problem(
-                "version_change",
-                host.name,
-                "The wanted version is older than the one that runs; Kubernetes cannot go back.",
-                f"{installed} runs, kube_version is {wanted}",
-                f"Set kube_version to {installed} or later.",
-            )
-        elif want > have:
-            yield Problem(
-                "version_change",
-                host.name,
-                "The wanted version is newer than the one that runs; this run changes no node's version.",
-                f"{installed} runs, kube_version is {wanted}",
-                f"Set kube_version to {installed}, or upgrade on purpose with the playbook slipway.kube.upgrade.",
-            )
+@CHECKS.host("version_change")
+def check_version_change(host: Host) -> Iterator[Finding]:
+    """A run never changes the version of a member ("Version Skew Policy": upgrades have an order)."""
+    running, configured = host.facts["cluster"]["version"], str(host.variables.get("kube_version"))
+    current, desired = parse_version(running), parse_version(configured)
+    if not host.member or not current or not desired:
+        return
+    evidence = f"the node runs {running}; kube_version is {configured}"
+    if desired < current:
+        remedy = f"Set kube_version to {running} or later."
+        yield (
+            "kube_version is older than the running version; Kubernetes does not support downgrades.",
+            evidence,
+            remedy,
+        )
+    elif desired > current:
+        yield (
+            "kube_version is newer than the running version; this playbook does not upgrade nodes.",
+            evidence,
+            f"Set kube_version to {running}. To upgrade the cluster, use the procedure of kubeadm (`kubeadm upgrade`), then set kube_version.",
+        )
 
 
-def check_unhealthy(cluster: Cluster) -> Iterator[Problem]:
-    """A member answers that it lives; one that does not is told, for the run may be what repairs it."""
-    for host in cluster.seen:
-        if host.settled and not host.look["cluster"]["healthy"] and not host.look["record"]["operation"]:
-            part = "API server" if host.control_plane else "kubelet"
-            yield Problem(
-                "unhealthy",
-                host.name,
-                "A node of the cluster does not answer.",
-                f"its local {part} does not say that it lives",
-                "Look at `journalctl -u kubelet` and `crictl ps -a` there.",
-                "warning",
-            )
+@CHECKS.host("unhealthy")
+def check_unhealthy(host: Host) -> Iterator[Finding]:
+    """A member is healthy. If it is not, this is only a warning, because the run may repair it."""
+    if host.settled and not host.facts["cluster"]["healthy"] and not host.facts["record"]["operation"]:
+        yield (
+            "A node of the cluster is not healthy.",
+            f"the health check of its {'API server' if host.control_plane else 'kubelet'} fails",
+            "Check `journalctl -u kubelet` and `crictl ps -a` on the host.",
+            "warning",
+        )
 
 
-def check_endpoint_change(cluster: Cluster) -> Iterator[Problem]:
-    """The endpoint is in every certificate and kubeconfig: it does not change by a variable."""
-    for host in cluster.control_planes:
-        wanted = str(host.want.get("kube_control_plane_endpoint") or "")
-        if not host.look or not host.settled or not wanted or not host.look["cluster"]["endpoint"]:
-            continue
-        port = int(host.want.get("kube_api_port") or 6443)
-        want, have = split_endpoint(wanted), split_endpoint(host.look["cluster"]["endpoint"])
-        if (want[0], want[1] or port) != (have[0], have[1] or port):
-            yield Problem(
-                "endpoint_change",
-                host.name,
-                "The cluster has another endpoint than is wanted.",
-                f"it has {host.look['cluster']['endpoint']}, kube_control_plane_endpoint is {wanted}",
-                "Set kube_control_plane_endpoint to what the cluster has.",
-            )
+@CHECKS.host("endpoint_change")
+def check_endpoint_change(host: Host) -> Iterator[Finding]:
+    """The endpoint stays the same, because every certificate and kubeconfig contains it."""
+    desired, current = str(host.variables.get("kube_control_plane_endpoint") or ""), host.facts["cluster"]["endpoint"]
+    if not host.control_plane or not host.settled or not desired or not current:
+        return
+    (new, new_port, _error), (old, old_port, _error) = split_endpoint(desired), split_endpoint(current)
+    if (new, new_port or host.api_port) != (old, old_port or host.api_port):
+        yield (
+            "kube_control_plane_endpoint differs from the endpoint of the cluster.",
+            f"the cluster has {current}; kube_control_plane_endpoint is {desired}",
+            "Set kube_control_plane_endpoint to the endpoint of the cluster.",
+        )
 
 
-def check_user_kubeconfig(cluster: Cluster) -> Iterator[Problem]:
-    """A user who is to get this cluster's kubeconfig has none of another cluster: that is never overwritten."""
-    source = reference(cluster)
-    ours = source.look["cluster"]["ca_hash"] if source else ""
-    for host in cluster.seen:
-        for user in ["root", *(host.want.get("control_plane_kubeconfig_users") or [])] if host.control_plane else []:
-            theirs = host.look["kubeconfigs"].get(user)
-            others = [one for one in theirs["clusters"] if not ours or one["ca_hash"] != ours] if theirs else []
+@CHECKS.cluster("user_kubeconfig")
+def check_user_kubeconfig(cluster: Cluster) -> Iterator[Finding]:
+    """A user who receives this cluster's kubeconfig has none for another cluster, which is never overwritten."""
+    reference = reference_control_plane(cluster)
+    ca_hash = reference.facts["cluster"]["ca_hash"] if reference else ""
+    for host in cluster.inspected:
+        for user in (
+            ["root", *(host.variables.get("control_plane_kubeconfig_users") or [])] if host.control_plane else []
+        ):
+            kubeconfig = host.facts["kubeconfigs"].get(user) or {"clusters": []}
+            others = [entry for entry in kubeconfig["clusters"] if not ca_hash or entry["ca_hash"] != ca_hash]
             if others:
-                shown = "; ".join(
-                    f"{one['server'] or 'no server'} (CA {one['ca_hash'] or 'unknown'})" for one in others
-                )
-                yield Problem(
-                    "user_kubeconfig",
+                servers = [f"{one['server'] or 'no server'} (CA {one['ca_hash'] or 'unknown'})" for one in others]
+                yield (
                     host.name,
-                    f"The kubeconfig of user {user} leads to another cluster, and would have to be overwritten.",
-                    f"{theirs['path']}: {shown}",
-                    "Move the file away.",
+                    f"The kubeconfig of user {user} is for another cluster and would be overwritten.",
+                    f"{kubeconfig['path']}: {'; '.join(servers)}",
+                    "Move the file to another path.",
                 )
-
-
-CHECKS: dict[str, Callable[[Cluster], Iterator[Problem]]] = {
-    "record": check_record,
-    "other_cluster": check_other_cluster,
-    "unmarked_member": check_unmarked,
-    "leftovers": check_leftovers,
-    "role": check_role,
-    "version_change": check_version_change,
-    "unhealthy": check_unhealthy,
-    "endpoint_change": check_endpoint_change,
-    "user_kubeconfig": check_user_kubeconfig,
-}

@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a preflight check finds, what it judges by, and how a list of findings reads."""
+"""The data of the preflight checks: hosts, cluster and problems, the registry of checks, and the text of a report."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
 
-# Groups of the inventory; groups of other names become their children there.
+# Groups of the inventory; existing groups with other names can be added to them as children.
 CONTROL_PLANE = "kube_control_plane"
 WORKER = "kube_worker"
 
@@ -21,11 +23,11 @@ class Problem:
     """One finding.
 
     :param check: name of the check, by which it can be waived.
-    :param host: inventory name; "" for the cluster as a whole.
+    :param host: inventory name; empty for the cluster as a whole.
     :param what: what is wrong, a sentence.
-    :param evidence: what was seen on this host.
-    :param remedy: what to do, a sentence.
-    :param severity: ``error`` refuses the run, ``warning`` and ``info`` are told.
+    :param evidence: what was observed on this host.
+    :param remedy: how to fix it, a sentence.
+    :param severity: ``error`` fails the run, ``warning`` and ``info`` are only reported.
     """
 
     check: str
@@ -38,71 +40,77 @@ class Problem:
 
 @dataclass
 class Host:
-    """A host of the cluster: what is wanted of it and what was seen on it.
+    """A host of the cluster: its variables and its facts.
 
     :param name: inventory name.
-    :param address: where it is reached (``ansible_host``).
-    :param want: values of the collection's variables on this host, by name.
-    :param look: result of host_info; {} before the look and where it failed.
-    :param failure: why there is no look, "" where there is one or none was tried.
-    :param control_plane: whether it is in that group.
+    :param address: address of the connection (``ansible_host``).
+    :param variables: values of the collection's variables on this host, by name.
+    :param facts: result of module host_info; empty before the inspection and if it failed.
+    :param failure: why the inspection failed; empty if it succeeded or was not attempted.
+    :param control_plane: whether it is in the group of the control plane.
+    :param worker: whether it is in the group of the workers.
     """
 
     name: str
     address: str = ""
-    want: dict[str, Any] = field(default_factory=dict)
-    look: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     failure: str = ""
     control_plane: bool = False
     worker: bool = False
 
     @property
     def member(self) -> bool:
-        """Whether it is in a cluster already."""
-        return bool(self.look.get("cluster", {}).get("member"))
+        """Whether it is already a member of a cluster."""
+        return bool(self.facts.get("cluster", {}).get("member"))
 
     @property
-    def ours(self) -> bool:
-        """Whether this collection made it ready for the cluster that is wanted, in an earlier (perhaps unfinished) run."""
-        record = self.look.get("record", {})
-        return bool(record.get("marked")) and record.get("cluster") == self.want.get("kube_cluster_name")
+    def prepared(self) -> bool:
+        """Whether an earlier, possibly interrupted run of this collection prepared it for the desired cluster."""
+        record = self.facts.get("record", {})
+        return bool(record.get("marked")) and record.get("cluster") == self.variables.get("kube_cluster_name")
 
     @property
     def settled(self) -> bool:
-        """Whether it is a member of the wanted cluster: what matters before an installation matters no more."""
-        return self.member and self.ours
+        """Whether it is a member of the desired cluster, so that the requirements of an installation no longer apply."""
+        return self.member and self.prepared
+
+    @property
+    def api_port(self) -> int:
+        """The port of the API server."""
+        return int(self.variables.get("kube_api_port") or 6443)
 
     @property
     def node_address(self) -> str:
-        """Address of the node as far as it is known: as set, else the default route's, else where it is reached."""
-        return str(self.want.get("kube_node_ip") or self.look.get("network", {}).get("default_address") or self.address)
+        """The node's address: the configured one, or the one of the default route, or the one of the connection."""
+        return str(
+            self.variables.get("kube_node_ip") or self.facts.get("network", {}).get("default_address") or self.address
+        )
 
 
 @dataclass
 class Cluster:
-    """All that preflight judges.
+    """The input of the checks.
 
     :param hosts: every host of both groups, by inventory name and in inventory order.
     :param groups: names of all groups of the inventory.
-    :param variables: names of the variables that each host has, for the search of misspelt ones.
-    :param known: names of all variables of the collection's roles, and the role each belongs to.
+    :param variable_names: names of the variables of each host, to find misspelled ones.
+    :param known: names of all variables of the collection's roles, and the role that each belongs to.
     :param broken: (host, variable, error) of variables that cannot be evaluated.
-    :param now: the control node's time when the last look was back, in seconds since 1970.
+    :param now: the control node's time after the last inspection, in seconds since 1970.
     """
 
     hosts: dict[str, Host]
     groups: tuple[str, ...] = ()
-    variables: dict[str, list[str]] = field(default_factory=dict)
+    variable_names: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     broken: list[tuple[str, str, str]] = field(default_factory=list)
     now: float = 0.0
 
     @property
-    def want(self) -> dict[str, Any]:
-        """Values of variables of which a cluster has one, as its first host has them; {} without hosts."""
-        for host in self.hosts.values():
-            return host.want
-        return {}
+    def variables(self) -> dict[str, Any]:
+        """The variables of the first host, for those that have one value per cluster; empty without hosts."""
+        return next((host.variables for host in self.hosts.values()), {})
 
     @property
     def control_planes(self) -> list[Host]:
@@ -115,29 +123,83 @@ class Cluster:
         return [host for host in self.hosts.values() if host.worker]
 
     @property
-    def seen(self) -> list[Host]:
-        """Hosts that were looked at."""
-        return [host for host in self.hosts.values() if host.look]
+    def inspected(self) -> list[Host]:
+        """Hosts whose facts are known."""
+        return [host for host in self.hosts.values() if host.facts]
 
 
-def sort_out(cluster: Cluster, problems: list[Problem], waived: list[str]) -> list[Problem]:
-    """The problems that are waived neither by name nor by ``preflight_waive`` of their host, each once, errors first.
+# (what, evidence, remedy[, severity]) of a host; a check of the whole cluster yields the host's name before them.
+Finding = tuple[str, ...]
+Check = Callable[[Cluster], list[Problem]]
 
-    What concerns the cluster as a whole is waived by any host's variable.
+
+class Checks:
+    """A registry of checks. Each check is a function that returns the problems of a cluster."""
+
+    def __init__(self) -> None:
+        self.registered: list[tuple[str, Check]] = []
+
+    def cluster(self, name: str) -> Callable[[Callable[[Cluster], Iterator[Finding]]], Check]:
+        """Register a check of the whole cluster.
+
+        :param name: name of the check. Several functions may share one.
+        """
+
+        def register(function: Callable[[Cluster], Iterator[Finding]]) -> Check:
+            @functools.wraps(function)
+            def check(cluster: Cluster) -> list[Problem]:
+                return [Problem(name, *finding) for finding in function(cluster)]
+
+            self.registered.append((name, check))
+            return check
+
+        return register
+
+    def host(
+        self, name: str, *, facts: bool = True, settled: bool = True
+    ) -> Callable[[Callable[[Host], Iterator[Finding]]], Check]:
+        """Register a check of each host.
+
+        :param name: name of the check.
+        :param facts: whether the check needs the facts of the host, so that other hosts are skipped.
+        :param settled: whether the check also applies to members of the desired cluster.
+        """
+
+        def register(function: Callable[[Host], Iterator[Finding]]) -> Check:
+            @functools.wraps(function)
+            def check(cluster: Cluster) -> Iterator[Finding]:
+                for host in cluster.inspected if facts else cluster.hosts.values():
+                    if settled or not host.settled:
+                        yield from ((host.name, *finding) for finding in function(host))
+
+            return self.cluster(name)(check)
+
+        return register
+
+    def run(self, cluster: Cluster) -> list[Problem]:
+        """Run all checks."""
+        return [problem for _name, check in self.registered for problem in check(cluster)]
+
+
+def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) -> list[Problem]:
+    """Return the problems that are not waived, each once, errors first.
+
+    :param waived: names of checks that are waived for all hosts. The variable ``preflight_waive`` of a host waives for this host
+        and for problems of the cluster as a whole.
     """
-    by_host = {host.name: list(host.want.get("preflight_waive") or []) for host in cluster.hosts.values()}
+    by_host = {host.name: list(host.variables.get("preflight_waive") or []) for host in cluster.hosts.values()}
     by_host[""] = [check for checks in by_host.values() for check in checks]
     kept = dict.fromkeys(p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, []))
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
 def count(problems: list[Problem], severity: str) -> int:
-    """How many entries of a severity the list has: the same problem of several hosts is one."""
+    """Return the number of problems of a severity, where the same problem of several hosts counts once."""
     return len({(problem.check, problem.what, problem.remedy) for problem in problems if problem.severity == severity})
 
 
 def render(problems: list[Problem]) -> str:
-    """The list as a person reads it: the same problem of several hosts once, with the evidence of each."""
+    """Return the report: the same problem of several hosts once, with the evidence of each."""
     grouped: dict[tuple[str, str, str, str], list[Problem]] = {}
     for problem in problems:
         grouped.setdefault((problem.severity, problem.check, problem.what, problem.remedy), []).append(problem)
@@ -146,6 +208,6 @@ def render(problems: list[Problem]) -> str:
         lines.append(f"{severity.upper()} [{check}] {what}")
         for evidence in dict.fromkeys(problem.evidence for problem in members):
             names = ", ".join(problem.host for problem in members if problem.evidence == evidence and problem.host)
-            lines.append(f"    {names or 'seen'}: {evidence}")
-        lines.append("    remedy: " + remedy)
+            lines.append(f"    {names or 'evidence'}: {evidence}")
+        lines.append(f"    remedy: {remedy}")
     return "\n".join(lines)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where packages and images come from: which addresses a host must reach, and what their answers mean.
+"""Checks of the package repositories, image registries and the endpoint, which every host must be able to reach.
 
-``requests_for`` is what look_at_host asks host_info for; the checks read its key ``reach``.
+Module host_info sends the requests that :func:`requests_for` returns; the checks read the responses from its key ``reach``.
 """
 
 from __future__ import annotations
@@ -12,42 +12,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._kube.versions import parse_version
-from .problem import Cluster, Host, Problem
+from .problem import Checks, Cluster, Finding, Host
 from .syntax import split_endpoint
+
+CHECKS = Checks()
 
 KUBERNETES_PACKAGES = ["kubeadm", "kubelet", "kubectl"]
 CONTAINERD_PACKAGE = "containerd.io"
 
 
-def requests_for(want: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a host is to reach, as the option ``urls`` of host_info.
+def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the requests that a host must be able to make, as the option ``urls`` of host_info.
 
-    :param want: values of the collection's variables on the host.
+    :param variables: values of the collection's variables on the host.
     """
-    requests = repository_requests(want.get("kube_kubernetes_repository") or {}, KUBERNETES_PACKAGES)
-    package = str(want.get("containerd_package") or CONTAINERD_PACKAGE)
-    requests += repository_requests(want.get("kube_containerd_repository") or {}, [package])
-    requests += registry_requests(want)
-    name, port, error = split_endpoint(str(want.get("kube_control_plane_endpoint") or ""))
+    requests = repository_requests(variables.get("kube_kubernetes_repository") or {}, KUBERNETES_PACKAGES)
+    package = str(variables.get("containerd_package") or CONTAINERD_PACKAGE)
+    requests += repository_requests(variables.get("kube_containerd_repository") or {}, [package])
+    requests += registry_requests(variables)
+    name, port, error = split_endpoint(str(variables.get("kube_control_plane_endpoint") or ""))
     if name and not error:
-        requests.append({"url": endpoint_url(name, port or int(want.get("kube_api_port") or 6443)), "kind": "tcp"})
+        port = port or int(variables.get("kube_api_port") or 6443)
+        requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
     return list({request["url"]: request for request in requests}.values())
 
 
-def endpoint_url(name: str, port: int) -> str:
-    """Address of the endpoint for a probe of the kind tcp."""
-    return "tcp://%s:%d" % (f"[{name}]" if ":" in name else name, port)
-
-
 def repository_requests(repository: dict[str, Any], packages: list[str]) -> list[dict[str, Any]]:
-    """Index and key of a package repository.
+    """Return the requests for the index and the key of a package repository.
 
-    Of an apt repository only a flat one (its suite ends in a slash) has its index at a place that does not depend on the host, so
-    of others only the key is asked for.
+    Only the index of a flat apt repository (its suite ends with a slash) has a URL that does not depend on the host; for other apt
+    repositories only the key is requested.
     """
     requests = []
     suite = str(repository.get("suite") or "")
@@ -57,7 +55,7 @@ def repository_requests(repository: dict[str, Any], packages: list[str]) -> list
         )
     elif repository.get("deb_url") and repository.get("key_url"):
         requests.append({"url": repository["key_url"], "kind": "http", "family": "debian"})
-    # An address with dnf's own variables means nothing to others.
+    # Only dnf can resolve a URL that contains dnf variables.
     if repository.get("rpm_url") and "$" not in repository["rpm_url"]:
         requests.append({"url": repository["rpm_url"], "kind": "rpm", "packages": packages, "family": "rhel"})
     if repository.get("key_url") and suite.endswith("/"):
@@ -65,54 +63,54 @@ def repository_requests(repository: dict[str, Any], packages: list[str]) -> list
     return requests
 
 
-def needed_images(want: dict[str, Any]) -> list[str]:
-    """NAME:TAG of the images that kubeadm makes a node run, without their registry (``kubeadm config images list``).
+def needed_images(variables: dict[str, Any]) -> list[str]:
+    """Return NAME:TAG of the images that kubeadm runs on a node, without their registry (``kubeadm config images list``).
 
-    :param want: also has ``control_plane``, whether the node is one.
+    :param variables: also has ``control_plane``, whether the node is a control plane.
     """
-    version, row = want.get("kube_version"), want.get("kube_component_versions") or {}
+    version, row = variables.get("kube_version"), variables.get("kube_component_versions") or {}
     images = [f"pause:{row['pause']}"] if row.get("pause") else []
     images += [f"kube-proxy:v{version}", f"coredns/coredns:v{row.get('coredns')}"]
-    if want.get("control_plane"):
+    if variables.get("control_plane"):
         images += [f"kube-{part}:v{version}" for part in ("apiserver", "controller-manager", "scheduler")]
         images += [f"etcd:{row.get('etcd')}-0"]
     return images
 
 
-def manifest_urls(want: dict[str, Any]) -> list[str]:
-    """Addresses of the needed images' manifests in the first mirror of the control plane's registry; none without a mirror."""
-    registry, _slash, path = str(want.get("kube_image_registry") or "").partition("/")
-    mirrors = (want.get("kube_registry_mirrors") or {}).get(registry) or []
+def manifest_urls(variables: dict[str, Any]) -> list[str]:
+    """Return the URLs of the needed images' manifests in the first mirror of the control plane's registry, if it has a mirror."""
+    registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
+    mirrors = (variables.get("kube_registry_mirrors") or {}).get(registry) or []
     if not mirrors:
         return []
     base = str(mirrors[0]["url"]).rstrip("/") + ("" if mirrors[0].get("override_path") else "/v2")
     folder = "/".join(filter(None, (base, path)))
-    return ["{}/{}/manifests/{}".format(folder, *image.split(":")) for image in needed_images(want)]
+    return [f"{folder}/{image.replace(':', '/manifests/')}" for image in needed_images(variables)]
 
 
-def registry_requests(want: dict[str, Any]) -> list[dict[str, Any]]:
-    """The control plane's registry, or the first mirror of each mirrored one, and a manifest from it."""
+def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the requests for the control plane's registry, or for the first mirror of each registry, and for the needed manifests."""
     requests = []
-    mirrors = want.get("kube_registry_mirrors") or {}
-    registry = str(want.get("kube_image_registry") or "").partition("/")[0]
-    proxy = want.get("containerd_proxy") or {}
+    mirrors = variables.get("kube_registry_mirrors") or {}
+    registry = str(variables.get("kube_image_registry") or "").partition("/")[0]
+    proxy = variables.get("containerd_proxy") or {}
     if registry and not mirrors.get(registry):
         url = f"https://{registry}/v2/"
         requests.append({"url": url, "kind": "registry", "proxy": proxy_for(url, proxy)})
     for entries in mirrors.values():
         access = access_to(entries[0], proxy)
-        # Without a path of its own a mirror's API starts at /v2/ of the server.
+        # The API of a mirror starts at /v2/ of the server.
         root = re.sub(r"/v2(/.*)?$", "", str(entries[0]["url"]).rstrip("/"))
         requests.append(dict(access, url=root + "/v2/", kind="registry"))
-    for url in manifest_urls(want):
+    for url in manifest_urls(variables):
         requests.append(dict(access_to(mirrors[registry][0], proxy), url=url, kind="manifest"))
     return requests
 
 
 def proxy_for(url: str, proxy: dict[str, Any]) -> str:
-    """The proxy by which containerd reaches a URL; "" for none.
+    """Return the proxy that containerd uses for a URL; empty if it uses none.
 
-    :param proxy: the variable containerd_proxy: ``http``, ``https`` and ``no``, a list of names (that stand for all below them),
+    :param proxy: the variable containerd_proxy: ``http``, ``https`` and ``no``, a list of domains (which include their subdomains),
         addresses and networks.
     """
     parts = urlsplit(url)
@@ -130,124 +128,110 @@ def proxy_for(url: str, proxy: dict[str, Any]) -> str:
 
 
 def access_to(mirror: dict[str, Any], proxy: dict[str, Any]) -> dict[str, Any]:
-    """How to reach a mirror: its CA, whether to verify, headers, proxy."""
-    headers = {
-        name: value[0] if isinstance(value, list) else value for name, value in (mirror.get("header") or {}).items()
-    }
-    ca = mirror.get("ca") or ""
-    authority = ca[0] if isinstance(ca, list) else ca
+    """Return how to access a mirror: its CA, whether to verify it, headers and proxy."""
+
+    def first(value: Any) -> Any:
+        return value[0] if isinstance(value, list) else value
+
     return {
-        "ca": authority,
+        "ca": first(mirror.get("ca") or ""),
         "verify": not mirror.get("skip_verify", False),
-        "headers": headers,
+        "headers": {name: first(value) for name, value in (mirror.get("header") or {}).items()},
         "proxy": proxy_for(str(mirror["url"]), proxy),
     }
 
 
-def check_repository(host: Host) -> Iterator[Problem]:
-    """The package repositories can be reached and have what is wanted."""
-    reach = host.look["reach"]
-    package = str(host.want.get("containerd_package") or CONTAINERD_PACKAGE)
-    for variable, names in (
+def repository_answers(host: Host) -> Iterator[tuple[str, str, str, list[str], dict[str, Any]]]:
+    """Yield the variable, key, URL, needed packages and response of each package repository that the host requested."""
+    package = str(host.variables.get("containerd_package") or CONTAINERD_PACKAGE)
+    for variable, packages in (
         ("kube_kubernetes_repository", KUBERNETES_PACKAGES),
         ("kube_containerd_repository", [package]),
     ):
-        repository = host.want.get(variable) or {}
+        repository = host.variables.get(variable) or {}
         for key in ("deb_url", "rpm_url", "key_url"):
-            answer = reach.get(repository.get(key))
-            if answer and not answer["ok"]:
-                yield Problem(
-                    "repository",
-                    host.name,
-                    "A package repository cannot be reached.",
-                    f"{variable}.{key} {repository[key]}: {answer['error']}",
-                    f"Make the host reach it (network, proxy, DNS, server), or name another source in {variable}.",
-                )
-            if answer and answer["ok"] and "packages" in answer:
-                yield from judge_versions(
-                    host, variable, repository[key], {name: answer["packages"].get(name) or [] for name in names}
-                )
+            answer = host.facts["reach"].get(repository.get(key))
+            if answer:
+                yield variable, key, repository[key], packages, answer
 
 
-def judge_versions(host: Host, variable: str, url: str, offered: dict[str, list[str]]) -> Iterator[Problem]:
-    """The sources have the wanted version of each package; containerd's may be given by its beginning.
-
-    :param offered: versions by package.
-    """
-    missing: dict[tuple[str, ...], list[str]] = {}
-    wanted = ""
-    for package, versions in offered.items():
-        wanted = str(host.want.get("kube_version" if package in KUBERNETES_PACKAGES else "containerd_version") or "")
-        bare = [re.sub(r"^\d+:", "", version) for version in versions]
-        if wanted and not any(re.match(re.escape(wanted) + r"(?!\d)", version) for version in bare):
-            upstream = sorted({version.split("-")[0] for version in bare}, key=parse_version)
-            missing.setdefault(tuple(upstream), []).append(package)
-    for there, packages in missing.items():
-        yield Problem(
-            "source_version",
-            host.name,
-            f"The sources do not have {wanted} of {', '.join(packages)}.",
-            f"they have {', '.join(there[-6:]) or 'no version of it'} ({url})",
-            f"Choose a version that they have, or bring {wanted} into the repository that {variable} names.",
-        )
+@CHECKS.host("repository", settled=False)
+def check_repository(host: Host) -> Iterator[Finding]:
+    """The package repositories can be reached."""
+    for variable, key, url, _packages, answer in repository_answers(host):
+        if not answer["ok"]:
+            yield (
+                "A package repository cannot be reached.",
+                f"{variable}.{key} {url}: {answer['error']}",
+                f"Check the network, proxy, DNS and the server, or set another repository in {variable}.",
+            )
 
 
-def check_registry(host: Host) -> Iterator[Problem]:
-    """The registry or its mirrors answer, with manifests that containerd takes."""
-    for url, answer in host.look["reach"].items():
-        if answer["ok"] or answer["kind"] not in ("registry", "manifest"):
+@CHECKS.host("source_version", settled=False)
+def check_source_version(host: Host) -> Iterator[Finding]:
+    """The repositories have the desired version of each package. containerd's version may be a prefix, such as ``2.2``."""
+    for variable, _key, url, packages, answer in repository_answers(host):
+        if not answer["ok"] or "packages" not in answer:
             continue
-        if answer["kind"] == "registry":
-            yield Problem(
-                "registry",
-                host.name,
+        desired = str(
+            host.variables.get("kube_version" if packages is KUBERNETES_PACKAGES else "containerd_version") or ""
+        )
+        missing: dict[tuple[str, ...], list[str]] = {}
+        for package in packages if desired else ():
+            offered = [re.sub(r"^\d+:", "", version) for version in answer["packages"].get(package) or []]
+            if not any(re.match(re.escape(desired) + r"(?!\d)", version) for version in offered):
+                upstream = sorted({version.split("-")[0] for version in offered}, key=parse_version)
+                missing.setdefault(tuple(upstream), []).append(package)
+        for available, names in missing.items():
+            yield (
+                f"The package repository does not have version {desired} of {', '.join(names)}.",
+                f"{url} has {', '.join(available[-6:]) or 'no version of it'}",
+                f"Choose an available version, or add {desired} to the repository in {variable}.",
+            )
+
+
+@CHECKS.host("registry", settled=False)
+def check_registry(host: Host) -> Iterator[Finding]:
+    """The image registry or its mirrors can be reached."""
+    for url, answer in host.facts["reach"].items():
+        if not answer["ok"] and answer["kind"] == "registry":
+            yield (
                 "An image registry cannot be reached.",
                 f"{url}: {answer['error']}",
-                "Make the host reach it (network, proxy, DNS, server), or name mirrors in kube_registry_mirrors.",
+                "Check the network, proxy, DNS and the server, or set mirrors in kube_registry_mirrors.",
             )
-        elif answer["status"] == 404:
-            evidence, remedy = (
-                f"{url}: not found",
-                "Bring the image into the mirror (a bundle of this version has it).",
-            )
-            yield Problem("mirror_image", host.name, "The mirror lacks an image that the node needs.", evidence, remedy)
-        elif answer["status"]:
-            yield Problem(
-                "mirror_image",
-                host.name,
-                "The mirror does not serve images as containerd needs them.",
+
+
+@CHECKS.host("mirror_image", settled=False)
+def check_mirror_image(host: Host) -> Iterator[Finding]:
+    """The mirror serves the needed images in the form that containerd accepts."""
+    for url, answer in host.facts["reach"].items():
+        if answer["ok"] or answer["kind"] != "manifest":
+            continue
+        if answer["status"] == 404:
+            remedy = "Add the image to the mirror; a bundle of this version contains it."
+            yield "The mirror lacks an image that the node needs.", f"{url}: not found", remedy
+        elif answer["status"]:  # without a response at all, the registry is reported
+            yield (
+                "The mirror does not serve image manifests in the form that containerd requires.",
                 f"{url}: {answer['error']}",
-                "Serve manifests unchanged and with their own media type as Content-Type, as the role mirror does.",
+                "Serve manifests unmodified and with their media type as Content-Type, as the role mirror does.",
             )
 
 
-def check_endpoint_reach(cluster: Cluster) -> Iterator[Problem]:
-    """The endpoint's name resolves, and once there is a control plane, it answers."""
-    serving = [host.name for host in cluster.control_planes if host.settled and host.look["cluster"]["healthy"]]
-    for host in cluster.seen:
-        for url, answer in host.look["reach"].items():
+@CHECKS.cluster("endpoint_reach")
+def check_endpoint_reach(cluster: Cluster) -> Iterator[Finding]:
+    """The endpoint's name can be resolved, and if a control plane is running, the endpoint accepts connections."""
+    serving = [host.name for host in cluster.control_planes if host.settled and host.facts["cluster"]["healthy"]]
+    for host in cluster.inspected:
+        for url, answer in host.facts["reach"].items():
             if answer["kind"] != "tcp" or answer["ok"] or host.settled:
                 continue
             unresolved = "resolved" in answer["error"]
             if serving or unresolved:
-                yield Problem(
-                    "endpoint_reach",
+                yield (
                     host.name,
                     "The control plane's endpoint cannot be reached.",
-                    "{}: {}{}".format(url, answer["error"], "" if unresolved else f"; {serving[0]} serves the API"),
-                    "Make kube_control_plane_endpoint lead to the control planes, from every host (DNS, load balancer, firewall).",
+                    f"{url}: {answer['error']}{'' if unresolved else f'; the API server of {serving[0]} is healthy'}",
+                    "Check DNS, load balancer and firewall: every host must reach the control planes through kube_control_plane_endpoint.",
                 )
-
-
-HOST_CHECKS: dict[str, Callable[[Host], Iterator[Problem]]] = {
-    "repository": check_repository,
-    "registry": check_registry,
-}
-
-
-def check_sources(cluster: Cluster) -> Iterator[Problem]:
-    """All checks of this file; a member has its packages and images, so sources matter to it no more."""
-    for host in cluster.seen:
-        for check in () if host.settled else HOST_CHECKS.values():
-            yield from check(host)
-    yield from check_endpoint_reach(cluster)

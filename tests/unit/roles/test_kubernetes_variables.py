@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role kubernetes works out from a look at the host: rules that are written as variables."""
+"""What the role kubernetes derives from the facts of a host: rules that are written as variables."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_host_whose_resolver_is_a_loopback_gets_a_file_of_its_own():
     host = {"network": dict(HOST["network"], resolver={"usable_path": ""})}
     assert value("__kubernetes_kubelet_config", host)["resolvConf"] == "/etc/kubernetes/resolv.conf"
     assert value("__kubernetes_nameservers", host) == ["10.0.0.1"]
-    assert "DNS of pods asks 10.0.0.1" in value("__kubernetes_notes", host)[0]
+    assert "DNS of pods forwards names outside the cluster to 10.0.0.1" in value("__kubernetes_notes", host)[0]
     assert value("__kubernetes_nameservers", host, kubernetes_nameservers=["9.9.9.9"]) == ["9.9.9.9"]
     assert value("__kubernetes_notes", host, kubernetes_nameservers=["9.9.9.9"]) == []
 

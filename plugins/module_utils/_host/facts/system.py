@@ -37,10 +37,14 @@ CAPABILITIES = (
 
 DATA_DIRECTORIES = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")
 
-SWAP_UNIT_DIRECTORIES = (
-    "/etc/systemd/system",
+ADMIN_UNITS = "/etc/systemd/system/"
+UNIT_FOLDERS = (
+    ADMIN_UNITS,
     "/run/systemd/system",
     "/run/systemd/generator",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator.late",
+    "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
@@ -215,7 +219,7 @@ def gather_disks(files: Files) -> list[dict[str, Any]]:
 def gather_swap(files: Files) -> dict[str, Any]:
     """Return the active swap and what activates swap at boot (``fstab``, ``units``, ``zram``)."""
     units: set[str] = set()
-    for directory in SWAP_UNIT_DIRECTORIES:
+    for directory in UNIT_FOLDERS:
         units.update(name for name in files.names(directory) if name.endswith(".swap"))
     active = parse_swaps(files.read("/proc/swaps"))
     configured = any(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables of all hosts as preflight sees them: defaults, inventory, play, in the order in which Ansible ranks them."""
+"""The variables of all hosts: defaults, inventory and play, in the precedence of Ansible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ except ImportError:  # ansible-core before 2.19 trusts everything
 
 
 class HostVars(dict):
-    """What Ansible's object of this name does: the raw variables of a host."""
+    """Stands for the object of this name in Ansible, which returns the raw variables of a host."""
 
     def raw_get(self, host: str) -> dict[str, Any]:
         return self.get(host, {})
@@ -52,10 +52,10 @@ def make():
 def test_defaults_inventory_and_templates(make):
     cluster = make({"cp1": {"kube_version": "1.35.4", "ansible_host": "10.0.0.1"}, "w1": {}}).cluster()
     cp1, w1 = cluster.hosts["cp1"], cluster.hosts["w1"]
-    assert (cp1.want["kube_version"], w1.want["kube_version"]) == ("1.35.4", "1.36.3")
+    assert (cp1.variables["kube_version"], w1.variables["kube_version"]) == ("1.35.4", "1.36.3")
     assert (cp1.address, w1.address) == ("10.0.0.1", "w1")
-    assert (cp1.want["kube_node_name"], w1.want["kube_node_name"]) == ("cp1", "w1")
-    assert cp1.want["kube_component_versions"]["pause"] == "3.10.1"
+    assert (cp1.variables["kube_node_name"], w1.variables["kube_node_name"]) == ("cp1", "w1")
+    assert cp1.variables["kube_component_versions"]["pause"] == "3.10.1"
     assert (cp1.control_plane, cp1.worker, w1.control_plane, w1.worker) == (True, False, False, True)
     assert cluster.broken == []
 
@@ -65,20 +65,20 @@ def test_a_host_s_variable_may_refer_to_others(make):
     cluster = make(
         {"cp1": {"kube_pod_subnet": template, "site_network": "10.9.0"}, "w1": {"kube_pod_subnet": template}}
     ).cluster()
-    assert cluster.hosts["cp1"].want["kube_pod_subnet"] == "10.9.0.0/16"
+    assert cluster.hosts["cp1"].variables["kube_pod_subnet"] == "10.9.0.0/16"
     ((host, name, error),) = cluster.broken
     assert (host, name) == ("w1", "kube_pod_subnet")
     assert "site_network" in error
 
 
-def test_what_the_play_sets_goes_for_all_hosts(make):
+def test_variables_of_the_play_apply_to_all_hosts(make):
     cluster = make({"cp1": {"kube_version": "1.36.3"}, "w1": {}}, current="cp1", kube_version="1.36.1").cluster()
-    assert {host.want["kube_version"] for host in cluster.hosts.values()} == {"1.36.1"}
+    assert {host.variables["kube_version"] for host in cluster.hosts.values()} == {"1.36.1"}
 
 
 def test_the_current_host_s_own_variables_do_not_leak_to_others(make):
     cluster = make({"cp1": {"kube_node_ip": "10.0.0.1"}, "w1": {}}, current="cp1").cluster()
-    assert cluster.hosts["w1"].want["kube_node_ip"] == ""
+    assert cluster.hosts["w1"].variables["kube_node_ip"] == ""
 
 
 def test_an_empty_inventory(make):
@@ -86,22 +86,22 @@ def test_an_empty_inventory(make):
     assert cluster.hosts == {}
 
 
-def test_looks_and_failures(make):
-    looked = {"os": {"id": "debian"}, "cluster": {}}
+def test_facts_and_failures(make):
+    facts = {"os": {"id": "debian"}, "cluster": {}}
     failed = {"failed": True, "msg": "Task failed: Incorrect sudo password"}
-    cluster = make({"cp1": {"kube_host": looked}, "w1": {"kube_host": failed}}).cluster()
-    assert (cluster.hosts["cp1"].look, cluster.hosts["cp1"].failure) == (looked, "")
-    assert (cluster.hosts["w1"].look, cluster.hosts["w1"].failure) == ({}, "Incorrect sudo password")
+    cluster = make({"cp1": {"kube_host": facts}, "w1": {"kube_host": failed}}).cluster()
+    assert (cluster.hosts["cp1"].facts, cluster.hosts["cp1"].failure) == (facts, "")
+    assert (cluster.hosts["w1"].facts, cluster.hosts["w1"].failure) == ({}, "Incorrect sudo password")
 
 
-def test_roles_know_their_variables(make):
+def test_variables_of_the_roles_are_known(make):
     known = make({"cp1": {}, "w1": {}}).known
     assert known["kube_version"] == "cluster"
     assert known["preflight_waive"] == "preflight"
     assert "kube_host" not in known
 
 
-def test_the_closing_line_names_what_to_waive():
+def test_the_message_names_the_checks_to_waive():
     problems = [
         Problem("mtu", "w1", "M", "", "", "warning"),
         Problem("os", "w1", "O", "", ""),

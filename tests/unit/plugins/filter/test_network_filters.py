@@ -24,12 +24,12 @@ def test_calico_explains_a_manifest_that_is_none() -> None:
 def test_flannel_makes_objects_and_explains() -> None:
     flannel = Flannel().filters()["flannel"]
     assert [content["kind"] for content in flannel("10.244.0.0/16", "0.28.4", cni_plugin=False)][-1] == "DaemonSet"
-    with pytest.raises(AnsibleFilterError, match="Flannel: The pod network 'x' is no network"):
+    with pytest.raises(AnsibleFilterError, match="Flannel: The pod network 'x' is not a valid network"):
         flannel("x", "0.28.4", cni_plugin=False)
 
 
 def test_the_summary_is_lines() -> None:
     summary = Summary().filters()["cluster_summary"]
     assert summary({"nodes": [], "msg": "nothing"}, name="lab") == ["nothing"]
-    with pytest.raises(AnsibleFilterError, match=r"not what slipway.kube.cluster_verify returns"):
+    with pytest.raises(AnsibleFilterError, match=r"not a result of slipway.kube.cluster_verify"):
         summary({"nodes": [{}]})

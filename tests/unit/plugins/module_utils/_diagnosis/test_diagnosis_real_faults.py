@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults that were really caused: what the API server of Kubernetes 1.36.3 answered then, and what must be said of it.
+"""Recorded faults: the responses of a Kubernetes 1.36.3 API server, and the findings that they must lead to.
 
 The manifests are those of molecule/faults/cases.
 """
@@ -27,18 +27,18 @@ CASES = Path(__file__).parents[5] / "molecule" / "faults" / "cases"
 LISTED = yaml.safe_load((CASES / "cases.yml").read_text())["fault_cases"]
 SEEN = [case for case in LISTED if (FIXTURES / (case["name"] + ".json")).exists()]
 NODES = json.loads((FIXTURES / "nodes.json").read_text())
-# Looked at half a minute after the deletion; the scenario looks on until it is an error.
+# Recorded half a minute after the deletion; the scenario waits until it is an error.
 SEEN_EARLY = {"60_deletion_stuck": "warning"}
 
 
 class Refusing(Cluster):
-    """A cluster on whose pods nothing listens on the ports that are asked."""
+    """A cluster in which no pod listens on a tested port."""
 
     def text(self, path: str, query: Any = None, timeout: float | None = None) -> str:
         raise ApiError(503, "", "error trying to reach service: dial tcp 10.244.2.97:8081: connect: connection refused")
 
 
-def test_most_faults_were_seen() -> None:
+def test_most_faults_are_recorded() -> None:
     assert len(SEEN) >= 80, "fixtures are missing"
     assert sorted(path.name for path in CASES.glob("[0-9]*.yml.j2")) == sorted(
         case["name"] + ".yml.j2" for case in LISTED
@@ -46,7 +46,7 @@ def test_most_faults_were_seen() -> None:
 
 
 def found_in(seen: dict[str, Any], now: float, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The findings in what was ``seen``, ranked, at the time ``now`` (seconds since the epoch)."""
+    """The ranked findings in a recording, at the time ``now`` (seconds since the epoch)."""
     monkeypatch.setattr(explaining.time, "time", lambda: now)
     cluster = Refusing(dict(seen["lists"], Node=NODES))
     view = explaining.read_view(cluster, [], KINDS, WHOLE)
@@ -54,7 +54,7 @@ def found_in(seen: dict[str, Any], now: float, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("case", SEEN, ids=lambda case: case["name"])
-def test_a_real_fault_is_told_first_and_alone(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recorded_fault_is_reported_first_and_alone(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = json.loads((FIXTURES / (case["name"] + ".json")).read_text())
     found = found_in(seen, float(seen["now"]), monkeypatch)
     assert found, "nothing was found"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What counts as a fault, what does not, and what follows from what."""
+"""What is a fault, what is not, and which faults are consequences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .conftest import (
 
 
 def faults(lists: dict[str, list[dict[str, Any]]], least: str = "warning") -> list[tuple[str, str]]:
-    """The faults of a cluster and their objects, without those that are only good to know."""
+    """The faults of a cluster and their objects, without those of severity info."""
     levels = {"error": ["error"], "warning": ["error", "warning"]}[least]
     return [(finding.fault, str(finding.object)) for finding in findings_of(lists) if finding.severity in levels]
 
@@ -280,7 +280,7 @@ def test_a_job_that_tries_again_alarms_nobody_at_once(now: dict, restarts: int, 
     assert told and told <= most and (restarts == 1 or told != {"info"})
 
 
-def test_a_cron_job_that_has_succeeded_since_is_well() -> None:
+def test_a_cron_job_that_has_succeeded_since_is_not_reported() -> None:
     owner = [{"kind": "CronJob", "name": "c", "apiVersion": "batch/v1", "controller": True}]
 
     def job(name: str, age: float, kind: str) -> dict[str, Any]:
@@ -312,7 +312,7 @@ def test_a_cron_job_that_has_succeeded_since_is_well() -> None:
         ("0 0 x * *", False),
     ],
 )
-def test_schedules_that_never_come(schedule: str, is_never: bool) -> None:
+def test_schedules_that_never_match(schedule: str, is_never: bool) -> None:
     assert never_matches(schedule) == is_never
 
 
@@ -330,7 +330,7 @@ def test_the_reason_that_a_person_can_do_something_about() -> None:
 
 
 def unscheduled(message: str, **spec: Any) -> dict[str, Any]:
-    """A pod that no node takes."""
+    """A pod that cannot be scheduled."""
     found = pod(state={}, age=60, spec={"nodeName": "", **spec})
     found["status"].update(
         conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}],
@@ -374,7 +374,7 @@ def test_room_is_measured_in_what_pods_ask_for() -> None:
     }
     (finding,) = findings_of(lists)
     assert "the pod requests cpu 1500m, memory 1024Mi" in finding.evidence
-    assert "most free cpu: cpu 500m on node w1" in finding.evidence
+    assert "largest free amount on a node: cpu 500m (w1)" in finding.evidence
 
 
 def test_amounts() -> None:
@@ -390,7 +390,7 @@ def test_amounts() -> None:
     assert requests_of({"spec": spec}) == {"cpu": 3.0}
 
 
-def test_a_selector_is_held_against_the_nearest_labels() -> None:
+def test_a_selector_is_compared_with_the_most_similar_labels() -> None:
     lists = {
         **deployment(),
         "Pod": [pod()],
@@ -435,14 +435,14 @@ def test_a_quota_explains_a_service_without_pods() -> None:
         ("something new", "creation_fails"),
     ],
 )
-def test_why_no_pods_are_made(message: str, fault: str) -> None:
+def test_why_no_pods_are_created(message: str, fault: str) -> None:
     lists = deployment(0)
     lists["ReplicaSet"][0]["status"] = {"replicas": 0}
     refused = event("ReplicaSet", "web-1", "FailedCreate", message)
     assert faults({**lists, "Pod": [], "Event": [refused]}) == [(fault, "Deployment shop/web")]
 
 
-def test_a_refusal_before_the_newest_pod_is_over() -> None:
+def test_a_denial_before_the_newest_pod_is_resolved() -> None:
     old = event("ReplicaSet", "web-1", "FailedCreate", "exceeded quota: small", ago=900)
     lists = deployment(0, 2)
     lists["ReplicaSet"][0]["status"] = {"replicas": 1}
@@ -521,7 +521,7 @@ def test_dns_is_down_for_the_reason_that_its_pods_have() -> None:
     assert half.fault == "crash_loop"
 
 
-def test_what_lingers_is_told_with_what_keeps_it() -> None:
+def test_a_blocked_deletion_names_what_blocks_it() -> None:
     gone = meta("x", deletionTimestamp=stamp(120), finalizers=["example.com/keep"])
     left = "Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances"
     said = [{"type": "NamespaceFinalizersRemaining", "status": "True", "message": left}]
@@ -534,7 +534,7 @@ def test_what_lingers_is_told_with_what_keeps_it() -> None:
     assert findings_of({"ConfigMap": [{"metadata": dict(gone, deletionTimestamp=stamp(3))}]}) == []
 
 
-def test_a_policy_that_cuts_dns() -> None:
+def test_a_policy_that_blocks_dns() -> None:
     def policy(*ports: int) -> dict[str, Any]:
         rule = {"to": [{"podSelector": {}}], "ports": [{"port": port} for port in ports]}
         return {"metadata": meta("p"), "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [rule]}}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting: what is ready, what is not, and when waiting is of no use."""
+"""Waiting: which objects are ready, which are not, and when waiting cannot help."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ MISSING = waiting("ErrImagePull", "r/app:1: not found")
 
 
 def path(name: Reference) -> str:
-    """The path of an object of a kind that the rules know."""
+    """The path of an object in the API."""
     return f"{SOURCES[name.kind].path(name.namespace)}/{name.name}"
 
 
 def watch(cluster: Any, *names: Reference, grace: float = 60) -> Watch:
-    """Watch some objects, Deployment web where none is named."""
+    """Watch some objects, by default Deployment web."""
     return Watch(cluster, names or [WEB], path, grace)
 
 
-def test_what_is_ready_costs_one_look_at_itself() -> None:
+def test_a_ready_object_costs_one_request() -> None:
     cluster = Cluster(deployment())
     outlook = watch(cluster).look()
     assert outlook.ready == [WEB] and not outlook.waiting and not outlook.findings and not outlook.hopeless
     assert cluster.asked == []
 
 
-def test_several_of_a_kind_are_one_list() -> None:
+def test_several_objects_of_a_kind_are_read_as_a_list() -> None:
     second = dict(deployment()["Deployment"][0], metadata=meta("api", generation=1))
     cluster = Cluster({"Deployment": [*deployment()["Deployment"], second]})
     names = [WEB, Reference("apps/v1", "Deployment", "shop", "api")]
@@ -48,7 +48,7 @@ def test_several_of_a_kind_are_one_list() -> None:
     assert len(cluster.asked) == 1 and cluster.asked[0].startswith("/apis/apps/v1/namespaces/shop/deployments")
 
 
-def test_what_has_no_readiness_is_looked_at_once() -> None:
+def test_objects_without_readiness_are_read_once() -> None:
     cluster = Cluster({"ConfigMap": [{"metadata": meta("settings")}], "Service": [service()]})
     settings, web = Reference("v1", "ConfigMap", "shop", "settings"), Reference("v1", "Service", "shop", "web")
     waited = watch(cluster, settings, web)
@@ -58,14 +58,14 @@ def test_what_has_no_readiness_is_looked_at_once() -> None:
     assert watch(cluster, settings).look().waiting == [(settings, "it no longer exists")]
 
 
-def test_an_image_that_is_not_there_ends_the_wait_at_once() -> None:
+def test_a_missing_image_ends_the_wait_immediately() -> None:
     outlook = watch(Cluster({**deployment(0), "Pod": [pod(state=MISSING)]})).look()
     assert outlook.hopeless and outlook.waiting[0][0] == WEB
     (finding,) = outlook.findings
     assert finding.fault == "image_not_found" and finding.object == WEB and finding.hopeless
 
 
-def test_a_deployment_with_one_pod_that_may_still_come_is_not_hopeless() -> None:
+def test_a_deployment_with_one_pod_that_may_still_start_is_not_hopeless() -> None:
     lists = {**deployment(1, 2), "Pod": [pod(state=MISSING), pod("web-1-b")]}
     assert not watch(Cluster(lists)).look().hopeless
     lists["Pod"][1] = pod("web-1-b", state=waiting("ContainerCreating"), age=2)
@@ -91,7 +91,7 @@ def test_any_hopeless_pod_of_a_stateful_set_is_enough_and_old_ones_do_not_count(
     assert not outlook.hopeless and not outlook.findings
 
 
-def test_what_is_suspicious_gets_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suspicious_state_gets_a_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
     unreachable = waiting("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout")
@@ -104,7 +104,7 @@ def test_what_is_suspicious_gets_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert waited.look().hopeless and not patient.look().hopeless
 
 
-def test_a_state_that_passes_begins_its_grace_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_recurs_gets_a_new_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
     unreachable = pod(state=waiting("ErrImagePull", "i/o timeout"))
@@ -119,7 +119,7 @@ def test_a_state_that_passes_begins_its_grace_anew(monkeypatch: pytest.MonkeyPat
     assert not waited.look().hopeless
 
 
-def test_a_crash_may_be_the_wait_for_another_that_is_on_its_way() -> None:
+def test_a_crash_may_be_caused_by_a_dependency_that_is_still_starting() -> None:
     lists = {**deployment(0), "Pod": [pod(state=crashed(restarts=2))]}
     assert watch(Cluster(lists)).look().hopeless
     counts = {"observedGeneration": 1, "replicas": 1, "readyReplicas": 0}
@@ -131,13 +131,13 @@ def test_a_crash_may_be_the_wait_for_another_that_is_on_its_way() -> None:
 
 
 def ended(restarts: int) -> dict[str, Any]:
-    """The status of a container that waits to be started again, as Kubernetes 1.36 shows it."""
+    """The status of a container that waits for its restart, as Kubernetes 1.36 reports it."""
     over = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": stamp(3)}}
     return {"ready": False, "restartCount": restarts, "state": over, "lastState": over}
 
 
 @pytest.mark.parametrize(("restarts", "hopeless"), [(0, False), (1, True), (2, True)])
-def test_an_end_after_restarts_is_a_crash_loop_too(restarts: int, hopeless: bool) -> None:
+def test_a_termination_after_restarts_is_a_crash_loop_too(restarts: int, hopeless: bool) -> None:
     outlook = watch(Cluster({**deployment(0), "Pod": [pod(state=ended(restarts))]})).look()
     assert outlook.hopeless == hopeless and outlook.findings[0].fault == "crash_loop"
 
@@ -151,7 +151,7 @@ def test_an_end_after_restarts_is_a_crash_loop_too(restarts: int, hopeless: bool
         ({"ready": True, "restartCount": 1}, 30, True),
     ],
 )
-def test_what_has_only_just_been_started_is_not_ready_yet(
+def test_a_container_that_has_just_started_is_not_ready_yet(
     state: dict[str, Any] | None, age: float, steady: bool
 ) -> None:
     progressing = {"type": "Progressing", "status": "True", "lastUpdateTime": stamp(1)}
@@ -164,7 +164,7 @@ def test_what_has_only_just_been_started_is_not_ready_yet(
     assert watch(Cluster({**probed, "Pod": [pod(age=age)]})).look().ready == [WEB]
 
 
-def test_a_probe_that_is_only_slow_is_waited_for() -> None:
+def test_a_slow_probe_is_not_hopeless() -> None:
     probe = {"readinessProbe": {"httpGet": {"port": 8080, "path": "/ready"}, "periodSeconds": 2}}
     slow = pod(state={"ready": False}, container=probe, age=900)
     unhealthy = event("Pod", "web-1-a", "Unhealthy", "Readiness probe failed: connect: connection refused", count=40)
@@ -173,7 +173,7 @@ def test_a_probe_that_is_only_slow_is_waited_for() -> None:
     assert outlook.findings[0].fault == "readiness_fails" and "GET :8080/ready" in outlook.findings[0].evidence[1]
 
 
-def test_claims_wait_for_their_first_pod_and_a_lost_one_for_nothing() -> None:
+def test_a_claim_may_wait_for_its_first_consumer_and_a_lost_one_is_hopeless() -> None:
     claim = {"metadata": meta("data"), "spec": {"storageClassName": "local"}, "status": {"phase": "Pending"}}
     local = {"metadata": {"name": "local"}, "volumeBindingMode": "WaitForFirstConsumer"}
     name = Reference("v1", "PersistentVolumeClaim", "shop", "data")
@@ -185,7 +185,7 @@ def test_claims_wait_for_their_first_pod_and_a_lost_one_for_nothing() -> None:
     assert watch(Cluster({"PersistentVolumeClaim": [claim]}), name).look().hopeless
 
 
-def test_an_address_is_waited_for_only_where_something_gives_addresses() -> None:
+def test_an_address_is_awaited_only_if_a_controller_assigns_addresses() -> None:
     balanced, other = service(type="LoadBalancer"), service("other", type="LoadBalancer")
     name = Reference("v1", "Service", "shop", "web")
     assert watch(Cluster({"Service": [balanced, other]}), name).look().ready == [name]
@@ -210,13 +210,13 @@ def test_a_job_is_hopeless_when_it_has_failed_and_not_before() -> None:
     assert "terminates with exit code 1" in outlook.findings[0].title
 
 
-def test_what_may_not_be_listed_does_not_end_the_wait() -> None:
+def test_a_forbidden_list_does_not_end_the_wait() -> None:
     cluster = Cluster({**deployment(0), "Pod": [pod(state=MISSING)]})
     cluster.forbidden = {"Event", "ReplicaSet"}
     assert watch(cluster).look().hopeless
 
 
-def test_explaining_names_the_root_with_its_last_words_and_hides_secrets() -> None:
+def test_an_explanation_has_the_root_cause_with_its_log_and_hides_secrets() -> None:
     lists = {
         **deployment(0),
         "Pod": [pod(state=crashed())],
@@ -239,7 +239,7 @@ def test_explaining_names_the_root_with_its_last_words_and_hides_secrets() -> No
     assert explain_faults(cluster, [WEB])[0].logs == []
 
 
-def test_lists_are_read_page_by_page_and_trimmed() -> None:
+def test_lists_are_read_in_chunks_and_trimmed() -> None:
     managed = {"managedFields": [{"x": 1}], "annotations": {"note": "x" * 100}}
     pods = [pod(f"p-{number}", metadata=managed) for number in range(PAGE + 1)]
     cluster = Cluster({"Pod": pods})
@@ -252,7 +252,7 @@ def test_lists_are_read_page_by_page_and_trimmed() -> None:
     assert "hunter2" not in str(suspect)
 
 
-def test_a_list_that_expires_is_read_anew() -> None:
+def test_an_expired_list_is_read_again() -> None:
     class Expiring(Cluster):
         def get(self, path: str, query: Any = None, patience: Any = None, accept: str = "") -> Any:
             if "continue=" in path and not any("limit" not in asked for asked in self.asked):

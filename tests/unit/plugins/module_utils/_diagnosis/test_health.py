@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examination as a whole, and the reports that people read."""
+"""The examination as a whole, and its reports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUIET = ("control_plane", "dns")
 
 
 class Answering(Cluster):
-    """A cluster with the attributes of a client that the module's answer tells."""
+    """A cluster with the attributes of a client that the module returns."""
 
     requests = 7
 
@@ -39,7 +39,7 @@ class Answering(Cluster):
 
 
 def broken() -> Answering:
-    """A shop whose pods end, on one of two nodes."""
+    """A shop whose pods crash, on one of two nodes."""
     lists: dict[str, Any] = {
         **deployment(0),
         "Pod": [pod(state=crashed()), pod("other", owner="")],
@@ -72,7 +72,7 @@ def test_a_whole_cluster() -> None:
     assert not filters.at_least({"findings": result["findings"][1:]}, "warning")
 
 
-def test_only_what_is_severe_enough_and_only_where_it_is_asked_for() -> None:
+def test_findings_are_limited_by_severity_and_namespace() -> None:
     assert [finding["fault"] for finding in told(broken(), severity="error")["findings"]] == ["crash_loop"]
     assert told(broken(), namespaces=["other"])["findings"] == []
     inside = told(broken(), namespaces=["shop"])
@@ -81,7 +81,7 @@ def test_only_what_is_severe_enough_and_only_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("name", ALL_CHECKS)
-def test_every_check_can_be_left_out(name: str) -> None:
+def test_every_check_can_be_skipped(name: str) -> None:
     assert name in health_info.DOCUMENTATION
     found = examine(broken(), without=[*QUIET, name]).findings  # type: ignore[arg-type]
     assert ("crash_loop" in [finding.fault for finding in found]) == (name != "workloads")
@@ -96,17 +96,17 @@ def test_one_release_only() -> None:
     assert any("labelSelector=slipway.kube%2Frelease%3Dshop" in path for path in cluster.asked)
 
 
-def test_many_namespaces_are_read_as_one() -> None:
+def test_many_namespaces_are_read_as_one_list() -> None:
     many = ["shop", "a", "b", "c", "d"]
     cluster = broken()
-    cluster.lists["Pod"].append(dict(pod("stranger", state=crashed(), owner="")))
+    cluster.lists["Pod"].append(dict(pod("unrelated", state=crashed(), owner="")))
     cluster.lists["Pod"][-1]["metadata"]["namespace"] = "elsewhere"
     assert [finding["fault"] for finding in told(cluster, namespaces=many)["findings"]] == ["crash_loop"]
     assert sum("/pods" in path for path in cluster.asked) == 1
     assert [finding["fault"] for finding in told(broken(), namespaces=many[:1])["findings"]] == ["crash_loop"]
 
 
-def test_what_is_not_there_is_said() -> None:
+def test_a_missing_namespace_or_release_is_reported() -> None:
     class Without(Answering):
         def find(self, path: str) -> dict[str, Any] | None:
             return None
@@ -117,7 +117,7 @@ def test_what_is_not_there_is_said() -> None:
         examine(Answering(), release=("shop", "web"))  # type: ignore[arg-type]
 
 
-def test_what_may_not_be_read_is_named_and_nothing_follows_from_it() -> None:
+def test_forbidden_lists_are_reported_and_cause_no_findings() -> None:
     cluster = broken()
     cluster.forbidden = {"Secret", "Node", "EndpointSlice"}
     result = told(cluster)
@@ -125,7 +125,7 @@ def test_what_may_not_be_read_is_named_and_nothing_follows_from_it() -> None:
     assert [finding["fault"] for finding in result["findings"]] == ["crash_loop"]
 
 
-def test_the_look_deeper_is_part_of_a_whole_examination(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_checks_are_part_of_examining_a_whole_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = Finding("etcd_member", "error", Reference("v1", "Pod", "kube-system", "etcd-a"), "x")
     monkeypatch.setattr(examining.ControlPlane, "findings", lambda self: [extra])
     monkeypatch.setattr(examining, "check_dns", lambda client, view: ([], {"DNS lookup": "far away"}))
@@ -146,7 +146,7 @@ def test_the_report_for_a_terminal() -> None:
 
 
 class Strict(HTMLParser):
-    """Sees whether every element is closed in turn, and what is fetched from elsewhere."""
+    """Checks that every element is closed in turn, and collects external references."""
 
     VOID = ("meta", "br")
 
@@ -167,7 +167,7 @@ class Strict(HTMLParser):
 
 
 @pytest.mark.parametrize("nodes", [2, 200])
-def test_the_page_is_whole_and_needs_nothing_from_elsewhere(nodes: int) -> None:
+def test_the_page_is_well_formed_and_self_contained(nodes: int) -> None:
     cluster = broken()
     cluster.lists["Node"] = [node(f"w{number}") for number in range(1, nodes + 1)]
     page = filters.html(told(cluster), "<lab>")
@@ -179,7 +179,7 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(nodes: int) -> None:
     assert page.count('class="node') == nodes + 1 and "crash_loop" in page and page.count("<section") == 1
 
 
-def test_filters_refuse_what_is_not_theirs() -> None:
+def test_filters_reject_other_input() -> None:
     for function in (filters.text, filters.html):
         with pytest.raises(AnsibleFilterError, match=r"not a result of slipway\.kube\.health_info"):
             function({"findings": [{"fault": "x"}]})

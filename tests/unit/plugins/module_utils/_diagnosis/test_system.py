@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether nodes and system pods are well, and the summary that a person reads."""
+"""Problems of nodes and system pods, and the summary of a cluster."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def pod(name: str, app: str = "", ready: bool = True, phase: str = "Running", ow
     }
 
 
-def test_a_node_in_short() -> None:
+def test_the_summary_of_a_node() -> None:
     found = node_summary(node("cp1", node_role_kubernetes_io__control_plane=""))
     assert (
         found["roles"] == []
@@ -99,7 +99,7 @@ def test_nodes_that_are_missing_or_not_ready_are_explained() -> None:
     assert node_problems([node("a")], ["a"]) == []
 
 
-def test_system_pods_are_judged_by_their_workloads_and_by_themselves() -> None:
+def test_system_pods_are_judged_with_their_workloads_or_individually() -> None:
     well = [daemon_set("kube-proxy", 2)], [pod("kube-proxy-1", "kube-proxy"), pod("etcd-cp1")]
     assert system_problems(*well, []) == ([], False)
     late, hopeless = system_problems(
@@ -189,7 +189,7 @@ def test_what_needs_no_explanation() -> None:
     assert found == (["Deployment n/web: 1 of 1 replicas updated, 0 ready, 0 available."], False)
 
 
-def test_the_network_is_known_by_its_daemon_set() -> None:
+def test_the_pod_network_is_detected_by_its_daemon_set() -> None:
     assert network_of([daemon_set("kube-proxy", 2), daemon_set("calico-node", 2)]) == {
         "name": "Calico",
         "network_policy": True,
@@ -207,7 +207,7 @@ def test_addresses_of_api_servers() -> None:
     assert api_addresses([{"endpoints": None, "ports": None}]) == []
 
 
-def test_the_summary_says_what_a_person_needs() -> None:
+def test_the_summary_of_a_cluster() -> None:
     nodes = [
         {
             "name": "cp1",
@@ -253,4 +253,6 @@ def test_results_line_by_line() -> None:
         "  x",
     ]
     assert results_text([]) == []
-    assert network_text({"name": "", "network_policy": None}, "").startswith("unknown plugin; whether")
+    assert network_text({"name": "", "network_policy": None}, "").startswith(
+        "unknown pod network; NetworkPolicy may or may not be"
+    )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kubeadm's configuration is what kubeadm takes, and holds what the inventory wants."""
+"""kubeadm's configuration is what kubeadm takes, and holds what the inventory specifies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HASH = "sha256:" + "a" * 64
 
 
 @pytest.fixture
-def want():
+def settings():
     return {
         "cluster_name": "blue",
         "kubernetes_version": "1.36.3",
@@ -38,8 +38,8 @@ def by_kind(documents):
     return {document["kind"]: document for document in documents}
 
 
-def test_init_writes_the_endpoint_also_for_one_control_plane(want):
-    cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
+def test_init_writes_the_endpoint_also_for_one_control_plane(settings):
+    cluster = by_kind(config.build_init(settings))["ClusterConfiguration"]
     assert cluster["controlPlaneEndpoint"] == "192.0.2.11:6443"
     assert cluster["kubernetesVersion"] == "v1.36.3"
     assert cluster["networking"] == {
@@ -49,16 +49,16 @@ def test_init_writes_the_endpoint_also_for_one_control_plane(want):
     }
 
 
-def test_init_names_endpoint_and_extra_names_once_in_the_certificate(want):
-    want.update(endpoint="api.example.com:8443", cert_sans=["api.example.com", "2001:0db8::0001", "192.0.2.9"])
-    cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
+def test_init_names_endpoint_and_extra_names_once_in_the_certificate(settings):
+    settings.update(endpoint="api.example.com:8443", cert_sans=["api.example.com", "2001:0db8::0001", "192.0.2.9"])
+    cluster = by_kind(config.build_init(settings))["ClusterConfiguration"]
     assert cluster["apiServer"]["certSANs"] == ["api.example.com", "2001:db8::1", "192.0.2.9"]
     assert cluster["controlPlaneEndpoint"] == "api.example.com:8443"
 
 
-def test_extra_arguments_reach_their_component_only(want):
-    want["extra_args"] = {"api_server": {"profiling": False}, "etcd": {"quota-backend-bytes": 8589934592}}
-    cluster = by_kind(config.build_init(want))["ClusterConfiguration"]
+def test_extra_arguments_reach_their_component_only(settings):
+    settings["extra_args"] = {"api_server": {"profiling": False}, "etcd": {"quota-backend-bytes": 8589934592}}
+    cluster = by_kind(config.build_init(settings))["ClusterConfiguration"]
     assert cluster["apiServer"]["extraArgs"] == [{"name": "profiling", "value": "false"}]
     assert cluster["etcd"]["local"]["extraArgs"] == [{"name": "quota-backend-bytes", "value": "8589934592"}]
     assert cluster["controllerManager"] == {} and cluster["scheduler"] == {}
@@ -79,34 +79,34 @@ def test_arguments_that_no_flag_can_carry_are_refused(arguments):
         config.to_arguments(arguments)
 
 
-def test_a_control_plane_keeps_its_taint_beside_the_inventory_s(want):
-    want["taints"] = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
-    taints = by_kind(config.build_init(want))["InitConfiguration"]["nodeRegistration"]["taints"]
+def test_a_control_plane_keeps_its_taint_beside_the_inventory_s(settings):
+    settings["taints"] = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
+    taints = by_kind(config.build_init(settings))["InitConfiguration"]["nodeRegistration"]["taints"]
     assert taints == [config.CONTROL_PLANE_TAINT, {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
 
 
-def test_a_single_node_has_an_empty_list_of_taints_and_not_none(want):
-    want["schedulable"] = True
-    registration = by_kind(config.build_init(want))["InitConfiguration"]["nodeRegistration"]
+def test_a_single_node_has_an_empty_list_of_taints_and_not_none(settings):
+    settings["schedulable"] = True
+    registration = by_kind(config.build_init(settings))["InitConfiguration"]["nodeRegistration"]
     assert registration["taints"] == []
 
 
-def test_a_worker_has_no_control_plane_taint_and_no_local_endpoint(want):
-    join = config.build_join({**want, "control_plane": False})
+def test_a_worker_has_no_control_plane_taint_and_no_local_endpoint(settings):
+    join = config.build_join({**settings, "control_plane": False})
     assert join["nodeRegistration"]["taints"] == []
     assert "controlPlane" not in join
 
 
-def test_kube_proxy_leaves_conntrack_alone_only_where_it_may_not_write_it(want):
-    assert "conntrack" not in by_kind(config.build_init(want))["KubeProxyConfiguration"]
-    want.update(conntrack_read_only=True, proxy_mode="iptables")
-    proxy = by_kind(config.build_init(want))["KubeProxyConfiguration"]
+def test_kube_proxy_leaves_conntrack_alone_only_where_it_may_not_write_it(settings):
+    assert "conntrack" not in by_kind(config.build_init(settings))["KubeProxyConfiguration"]
+    settings.update(conntrack_read_only=True, proxy_mode="iptables")
+    proxy = by_kind(config.build_init(settings))["KubeProxyConfiguration"]
     assert proxy["conntrack"] == {"maxPerCore": 0} and proxy["mode"] == "iptables"
 
 
-def test_what_the_user_configures_wins_and_leaves_the_rest(want):
-    want["kubelet_configuration"] = {"maxPods": 50, "rotateCertificates": False}
-    kubelet = by_kind(config.build_init(want))["KubeletConfiguration"]
+def test_what_the_user_configures_wins_and_leaves_the_rest(settings):
+    settings["kubelet_configuration"] = {"maxPods": 50, "rotateCertificates": False}
+    kubelet = by_kind(config.build_init(settings))["KubeletConfiguration"]
     assert kubelet["maxPods"] == 50 and kubelet["rotateCertificates"] is False
     assert kubelet["serverTLSBootstrap"] is True and kubelet["cgroupDriver"] == "systemd"
 
@@ -122,10 +122,10 @@ def test_patch_names_that_kubeadm_applies_are_taken(name):
 @pytest.mark.parametrize(
     "name", ["apiserver.json", "kube-apiserver+strategy.json", "kube-apiserver.txt", "../etcd.json", "etcd"]
 )
-def test_patch_names_that_kubeadm_would_pass_over_are_refused(want, name):
-    want["patches"] = {name: {}}
+def test_patch_names_that_kubeadm_would_pass_over_are_refused(settings, name):
+    settings["patches"] = {name: {}}
     with pytest.raises(config.ConfigError, match="would not apply"):
-        config.build_init(want)
+        config.build_init(settings)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_an_endpoint_gets_a_port(endpoint, complete):
     assert config.complete_endpoint(endpoint, 6443) == complete
 
 
-def test_secrets_are_added_to_a_copy(want):
-    join = config.build_join({**want, "control_plane": True})
+def test_secrets_are_added_to_a_copy(settings):
+    join = config.build_join({**settings, "control_plane": True})
     before = json.dumps(join)
     whole = config.add_credentials(join, TOKEN, [HASH], "b" * 64)
     assert json.dumps(join) == before and TOKEN not in before
@@ -155,19 +155,19 @@ def test_secrets_are_added_to_a_copy(want):
     assert whole["controlPlane"]["certificateKey"] == "b" * 64
 
 
-def test_a_worker_gets_no_certificate_key(want):
-    assert "b" * 64 not in json.dumps(config.add_credentials(config.build_join(want), TOKEN, [HASH], "b" * 64))
+def test_a_worker_gets_no_certificate_key(settings):
+    assert "b" * 64 not in json.dumps(config.add_credentials(config.build_join(settings), TOKEN, [HASH], "b" * 64))
 
 
-def test_every_waived_check_is_told(want):
-    want["ignore_preflight_errors"] = ["Swap", "SystemVerification", "Mem"]
-    told = config.waived(config.build_join(want))
+def test_every_ignored_check_is_reported(settings):
+    settings["ignore_preflight_errors"] = ["Swap", "SystemVerification", "Mem"]
+    told = config.ignored_checks(config.build_join(settings))
     assert [words.split("'")[0] for words in told] and len(told) == 3
     assert any("cgroup v1" in words for words in told)
 
 
-def test_each_document_is_json_behind_a_yaml_separator(want):
-    text = config.render(config.build_init(want))
+def test_each_document_is_json_behind_a_yaml_separator(settings):
+    text = config.render(config.build_init(settings))
     assert [json.loads(part)["kind"] for part in text.split("---\n")[1:]] == [
         "InitConfiguration",
         "ClusterConfiguration",
@@ -179,9 +179,9 @@ def test_each_document_is_json_behind_a_yaml_separator(want):
 @pytest.mark.skipif(
     not (os.environ.get("KUBEADM") or shutil.which("kubeadm")), reason="no kubeadm here (set KUBEADM to its path)"
 )
-def test_the_real_kubeadm_takes_it(want, tmp_path):
+def test_the_real_kubeadm_takes_it(settings, tmp_path):
     kubeadm = os.environ.get("KUBEADM") or "kubeadm"
-    want.update(
+    settings.update(
         cert_sans=["api.example.com"],
         conntrack_read_only=True,
         extra_args={"api_server": {"profiling": False, "audit-log-maxage": 30}, "etcd": {"quota-backend-bytes": 1}},
@@ -189,8 +189,8 @@ def test_the_real_kubeadm_takes_it(want, tmp_path):
         ignore_preflight_errors=["SystemVerification"],
         control_plane=True,
     )
-    join = config.add_credentials(config.build_join(want), TOKEN, [HASH], "b" * 64)
-    for name, documents in (("init", config.build_init(want)), ("join", [join])):
+    join = config.add_credentials(config.build_join(settings), TOKEN, [HASH], "b" * 64)
+    for name, documents in (("init", config.build_init(settings)), ("join", [join])):
         path = tmp_path / name
         path.write_text(config.render(documents))
         done = subprocess.run(
@@ -200,15 +200,15 @@ def test_the_real_kubeadm_takes_it(want, tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [None, 60, 600])
-def test_kubeadms_own_waits_are_left_alone_on_usual_hosts(want, seconds):
-    want["timeout"] = seconds
-    assert "timeouts" not in by_kind(config.build_init(want))["InitConfiguration"]
-    assert config.build_join(want)["timeouts"] == {"discovery": "1m0s"}
+def test_kubeadms_own_waits_are_left_alone_on_usual_hosts(settings, seconds):
+    settings["timeout"] = seconds
+    assert "timeouts" not in by_kind(config.build_init(settings))["InitConfiguration"]
+    assert config.build_join(settings)["timeouts"] == {"discovery": "1m0s"}
 
 
-def test_a_slow_host_is_given_longer_waits_by_kubeadm_too(want):
-    want["timeout"] = 1800
-    waits = by_kind(config.build_init(want))["InitConfiguration"]["timeouts"]
+def test_a_slow_host_is_given_longer_waits_by_kubeadm_too(settings):
+    settings["timeout"] = 1800
+    waits = by_kind(config.build_init(settings))["InitConfiguration"]["timeouts"]
     assert waits["kubernetesAPICall"] == "180s"
     assert waits["kubeletHealthCheck"] == "720s"
-    assert config.build_join(want)["timeouts"] == waits
+    assert config.build_join(settings)["timeouts"] == waits

@@ -15,10 +15,10 @@ DESCRIPTION = base64.b64encode(credentials.DESCRIPTION.encode()).decode()
 NOW = 1_800_000_000.0
 
 
-def test_tokens_and_keys_have_kubeadm_s_form_and_differ():
+def test_tokens_have_kubeadm_s_form_and_differ():
     tokens = {credentials.make_token() for _number in range(50)}
     assert len(tokens) == 50 and all(credentials.TOKEN.match(token) for token in tokens)
-    assert credentials.KEY.match(credentials.make_certificate_key())
+    assert credentials.KEY.match("0" * 64) and not credentials.KEY.match("0" * 63)
 
 
 def test_a_token_s_secret_ends_by_itself():
@@ -45,19 +45,19 @@ def test_only_our_tokens_are_removed():
         token("bootstrap-token-bbbbbb", "c29tZW9uZQ=="),
         {"metadata": {"name": "x"}},
     ]
-    assert credentials.ours(tokens, {}, DESCRIPTION) == ["bootstrap-token-aaaaaa"]
+    assert credentials.credential_secrets(tokens, {}) == ["bootstrap-token-aaaaaa"]
 
 
 def test_uploaded_certificates_go_with_the_token_that_limits_them_and_only_if_ours():
     uploaded = {
         "metadata": {
-            "annotations": {credentials.MARK: "true"},
+            "annotations": {credentials.UPLOADED: "true"},
             "ownerReferences": [{"kind": "Secret", "name": "bootstrap-token-cccccc"}],
         }
     }
-    assert credentials.ours([], uploaded, DESCRIPTION) == ["kubeadm-certs", "bootstrap-token-cccccc"]
+    assert credentials.credential_secrets([], uploaded) == ["kubeadm-certs", "bootstrap-token-cccccc"]
     del uploaded["metadata"]["annotations"]
-    assert credentials.ours([], uploaded, DESCRIPTION) == []
+    assert credentials.credential_secrets([], uploaded) == []
 
 
 def node(ready="True", machine="old"):
@@ -74,8 +74,8 @@ def lease(seconds_ago):
 
 
 def test_another_machine_that_is_alive_is_never_removed():
-    refused = credentials.stale_node(node(), lease(5), "new", NOW)
-    assert "alive as node 'w1'" in refused and "5 seconds ago" in refused
+    refused = credentials.reason_to_keep_node(node(), lease(5), "new", NOW)
+    assert "running as node 'w1'" in refused and "5 seconds ago" in refused
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_another_machine_that_is_alive_is_never_removed():
     ids=["the host's own earlier life", "not ready", "silent for long", "no lease"],
 )
 def test_leftovers_may_go(have, renewed, machine):
-    assert credentials.stale_node(have, renewed, machine, NOW) == ""
+    assert credentials.reason_to_keep_node(have, renewed, machine, NOW) == ""

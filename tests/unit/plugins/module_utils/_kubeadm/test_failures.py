@@ -11,9 +11,9 @@ from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.failures imp
     CAUSES,
     Evidence,
     check_remedy,
-    explain,
-    redact,
-    telling_lines,
+    explain_failure,
+    hide_credentials,
+    relevant_lines,
 )
 
 PREFLIGHT = """[preflight] Running pre-flight checks
@@ -27,8 +27,7 @@ PREFLIGHT = """[preflight] Running pre-flight checks
 IDENTITY = "error execution phase preflight: couldn't validate the identity of the API Server: "
 WRONG_CA = (
     IDENTITY
-    + 'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:%s" are pinned'
-    % ("c" * 64)
+    + f'cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "sha256:{"c" * 64}" are pinned'
 )
 EXPIRED = IDENTITY + 'token id "abcdef" is invalid for this cluster or it has expired. Use "kubeadm token create"'
 SAME_NAME = (
@@ -47,8 +46,8 @@ APISERVER = "[control-plane-check] kube-apiserver is not healthy after 4m0s\nerr
 
 
 def test_every_failed_check_is_named_with_its_own_remedy():
-    text = explain("kubeadm init", Evidence(PREFLIGHT), "/log")
-    assert "- Port-6443: Port 6443 is in use. End what listens" in text
+    text = explain_failure("kubeadm init", Evidence(PREFLIGHT), "/log")
+    assert "- Port-6443: Port 6443 is in use. Stop the process that listens" in text
     assert "Reset it with the playbook" in text
     assert "WARNING" not in text and "If you know" not in text
 
@@ -58,19 +57,20 @@ def test_every_failed_check_is_named_with_its_own_remedy():
     [
         (WRONG_CA, "is not the one that was pinned"),
         (EXPIRED, "or it has expired"),
-        (SAME_NAME, "a node of this name is in the cluster"),
-        (NO_ROUTE, "endpoint could not be reached"),
-        (SLOW, "answers too slowly for kubeadm"),
-        (KUBELET, "the kubelet does not stay up"),
-        (APISERVER, "did not come up in time"),
+        (SAME_NAME, "already has a Ready node with this name"),
+        (NO_ROUTE, "could not reach the control plane endpoint"),
+        (SLOW, "responds too slowly for kubeadm"),
+        (KUBELET, "the kubelet does not keep running"),
+        (APISERVER, "did not start in time"),
     ],
     ids=["wrong CA", "expired token", "same name", "unreachable", "slow", "kubelet", "control plane"],
 )
 def test_known_causes_are_told_with_evidence_and_remedy(output, says):
-    text = explain("kubeadm join", Evidence(output, "E1 kubelet broke", "etcd: no space"), "/log")
+    text = explain_failure("kubeadm join", Evidence(output, "E1 kubelet broke", "etcd: no space"), "/log")
     assert says in text.splitlines()[0]
     order = [
-        text.index(part) for part in (says, "kubeadm says", "The kubelet says", "Static pods say", "Remedy: ", "/log")
+        text.index(part)
+        for part in (says, "Output of kubeadm", "Log of the kubelet", "Logs of the static pods", "Remedy: ", "/log")
     ]
     assert order == sorted(order)
     assert output.splitlines()[-1][:60] in text
@@ -78,22 +78,24 @@ def test_known_causes_are_told_with_evidence_and_remedy(output, says):
 
 
 def test_an_unknown_cause_shows_the_lines_all_the_same():
-    text = explain("kubeadm init", Evidence("something odd\nunable to fly"), "/log")
+    text = explain_failure("kubeadm init", Evidence("something odd\nunable to fly"), "/log")
     assert "unable to fly" in text and "Remedy" in text
 
 
 def test_a_run_that_was_ended_says_after_how_long():
-    assert "was ended after 600 seconds" in explain("kubeadm init", Evidence("[certs] Generating"), "/log", 600)
+    assert "was terminated after 600 seconds" in explain_failure(
+        "kubeadm init", Evidence("[certs] Generating"), "/log", 600
+    )
 
 
 def test_secrets_are_not_shown_and_ca_hashes_are():
-    text = redact(f"token abcdef.0123456789abcdef key {'b' * 64} hash sha256:{'c' * 64}")
+    text = hide_credentials(f"token abcdef.0123456789abcdef key {'b' * 64} hash sha256:{'c' * 64}")
     assert text == "token abcdef.*** key *** hash sha256:" + "c" * 64
 
 
 def test_errors_are_preferred_to_chatter_and_told_once():
-    assert telling_lines("a\nerror x\nb\nerror x\nc") == ["error x"]
-    assert telling_lines("a\nb\n\nc", 2) == ["b", "c"]
+    assert relevant_lines("a\nerror x\nb\nerror x\nc") == ["error x"]
+    assert relevant_lines("a\nb\n\nc", 2) == ["b", "c"]
 
 
 def test_each_cause_has_a_remedy_that_is_a_sentence():

@@ -65,7 +65,7 @@ def cluster(monkeypatch, tmp_path):
         }
         cluster.secrets["kubeadm-certs"] = {
             "metadata": {
-                "annotations": {credentials.MARK: "true"},
+                "annotations": {credentials.UPLOADED: "true"},
                 "ownerReferences": [{"kind": "Secret", "name": "bootstrap-token-proxy0"}],
             }
         }
@@ -125,9 +125,9 @@ def test_without_a_control_plane_it_is_refused(cluster):
 
 def test_a_node_of_the_joining_host_s_earlier_life_goes_with_its_etcd_member(cluster):
     cluster.node = {"metadata": {"name": "w1"}, "status": {"nodeInfo": {"machineID": "m1"}, "conditions": []}}
-    assert call(cluster, True, joining=joining())["changes"][0] == "Stale node w1 removed." and cluster.node
+    assert call(cluster, True, joining=joining())["changes"][0] == "Stale node w1 deleted." and cluster.node
     changes = call(cluster, joining=joining(control_plane=True))["changes"]
-    assert changes[:2] == ["Stale etcd member w1 removed.", "Stale node w1 removed."] and not cluster.node
+    assert changes[:2] == ["Stale etcd member w1 deleted.", "Stale node w1 deleted."] and not cluster.node
 
 
 def test_a_node_that_another_run_has_just_made_is_not_removed(cluster):
@@ -148,6 +148,6 @@ def test_another_machine_that_is_alive_stops_it_before_a_token_is_made(cluster):
         "metadata": {"name": "w1"},
         "status": {"nodeInfo": {"machineID": "other"}, "conditions": [{"type": "Ready", "status": "True"}]},
     }
-    with pytest.raises(HostError, match="alive as node 'w1'"):
+    with pytest.raises(HostError, match="running as node 'w1'"):
         call(cluster, joining=joining())
     assert cluster.ran == [] and cluster.secrets == {}

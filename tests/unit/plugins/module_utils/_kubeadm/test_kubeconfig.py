@@ -72,41 +72,41 @@ def admin(authority=CA, server="https://192.0.2.1:6443"):
 def test_namespace_and_server_are_a_person_s_and_the_original_stays():
     original = admin()
     before = copy.deepcopy(original)
-    made = kubeconfig.make_kubeconfig(original, "web", "https://api.example.com:6443")
+    made = kubeconfig.user_kubeconfig(original, "web", "https://api.example.com:6443")
     assert made["contexts"][0]["context"]["namespace"] == "web"
     assert made["clusters"][0]["cluster"]["server"] == "https://api.example.com:6443"
     assert original == before
 
 
 def test_our_own_file_is_renewed_and_an_equal_one_left_alone():
-    want = kubeconfig.make_kubeconfig(admin(), "default")
-    assert kubeconfig.check(None, want, "/c") and kubeconfig.check({"kind": "Config"}, want, "/c")
-    assert not kubeconfig.check({**want, "preferences": {}}, want, "/c")
-    assert kubeconfig.check(kubeconfig.make_kubeconfig(admin(server="https://old:6443")), want, "/c")
+    want = kubeconfig.user_kubeconfig(admin(), "default")
+    assert kubeconfig.needs_write(None, want, "/c") and kubeconfig.needs_write({"kind": "Config"}, want, "/c")
+    assert not kubeconfig.needs_write({**want, "preferences": {}}, want, "/c")
+    assert kubeconfig.needs_write(kubeconfig.user_kubeconfig(admin(server="https://old:6443")), want, "/c")
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["alone", "beside ours"])
 def test_another_cluster_s_file_is_refused_with_its_server_and_ca(mixed):
-    want = kubeconfig.make_kubeconfig(admin())
+    want = kubeconfig.user_kubeconfig(admin())
     have = admin(OTHER_CA, "https://other:6443")
     if mixed:
         have["clusters"] += admin()["clusters"]
     with pytest.raises(KubeconfigRefused) as error:
-        kubeconfig.check(have, want, "/home/me/config")
+        kubeconfig.needs_write(have, want, "/home/me/config")
     text = str(error.value)
     assert "/home/me/config" in text and "https://other:6443" in text and ca_cert_hash(OTHER_CA)[:19] in text
     assert "https://192.0.2.1:6443" not in text
 
 
 def test_before_a_cluster_is_there_every_file_is_another_s():
-    assert kubeconfig.find_refusal("/c", None, "") == ""
-    assert kubeconfig.find_refusal("/c", admin(), ca_cert_hash(CA)) == ""
-    assert "another cluster" in kubeconfig.find_refusal("/c", admin(), "")
-    assert "another cluster" in kubeconfig.find_refusal("/c", admin(OTHER_CA), ca_cert_hash(CA))
+    assert kubeconfig.refusal("/c", None, set()) == ""
+    assert kubeconfig.refusal("/c", admin(), {ca_cert_hash(CA)}) == ""
+    assert "another cluster" in kubeconfig.refusal("/c", admin(), set())
+    assert "another cluster" in kubeconfig.refusal("/c", admin(OTHER_CA), {ca_cert_hash(CA)})
 
 
 def test_a_diff_shows_no_credentials():
-    text = kubeconfig.describe(kubeconfig.make_kubeconfig(admin(), "default"))
+    text = kubeconfig.describe(kubeconfig.user_kubeconfig(admin(), "default"))
     assert "c2VjcmV0" not in text and "namespace=default" in text and ca_cert_hash(CA) in text
 
 
@@ -142,7 +142,7 @@ def test_what_is_no_kubeconfig_is_not_overwritten(tmp_path, text):
 def home(tmp_path, monkeypatch):
     me = pwd.getpwuid(os.getuid())
     entry = pwd.struct_passwd((me.pw_name, "x", me.pw_uid, me.pw_gid, "", str(tmp_path / "home"), ""))
-    monkeypatch.setattr(user_kubeconfigs, "find_home", lambda user: entry)
+    monkeypatch.setattr(user_kubeconfigs, "find_user", lambda user: entry)
 
     def view(_kubectl, path):
         with open(path) as handle:
@@ -178,4 +178,4 @@ def test_a_user_s_file_of_another_cluster_stays(home):
 
 def test_a_user_who_is_not_there_is_named():
     with pytest.raises(HostError, match="no user 'nobody-of-this-name'"):
-        user_kubeconfigs.find_home("nobody-of-this-name")
+        user_kubeconfigs.find_user("nobody-of-this-name")

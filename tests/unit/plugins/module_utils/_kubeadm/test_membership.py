@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import membership
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.membership import (
-    AGAIN,
-    DO,
     NOTHING,
     REFUSE,
+    REPEAT,
+    RUN,
     Membership,
 )
 
@@ -25,10 +25,10 @@ OURS = "sha256:aa"
 @pytest.mark.parametrize(
     ("host", "action"),
     [
-        (Membership(), DO),
-        (Membership(cluster="blue"), DO),
-        (Membership(cluster="blue", operation="init", joined=True, serves=True), AGAIN),
-        (Membership(cluster="blue", operation="join"), AGAIN),
+        (Membership(), RUN),
+        (Membership(cluster="blue"), RUN),
+        (Membership(cluster="blue", operation="init", joined=True, serves=True), REPEAT),
+        (Membership(cluster="blue", operation="join"), REPEAT),
         (Membership(cluster="blue", joined=True, serves=True), NOTHING),
         (Membership(joined=True, serves=True), REFUSE),
         (Membership(cluster="blue", joined=True), REFUSE),
@@ -41,9 +41,9 @@ def test_init(host, action):
 @pytest.mark.parametrize(
     ("host", "control_plane", "hashes", "action"),
     [
-        (Membership(), False, [OURS], DO),
-        (Membership(operation="join", joined=True, cluster="blue"), False, [OURS], AGAIN),
-        (Membership(operation="init", cluster="blue"), True, [], AGAIN),
+        (Membership(), False, [OURS], RUN),
+        (Membership(operation="join", joined=True, cluster="blue"), False, [OURS], REPEAT),
+        (Membership(operation="init", cluster="blue"), True, [], REPEAT),
         (Membership(joined=True, cluster="blue", ca_hash=OURS), False, [OURS], NOTHING),
         (Membership(joined=True, cluster="blue", ca_hash=OURS), False, [], NOTHING),
         (Membership(joined=True, cluster="blue", ca_hash="sha256:bb"), False, [OURS], REFUSE),
@@ -60,7 +60,7 @@ def test_a_refusal_says_that_nothing_was_touched_and_what_to_do():
     _action, why = membership.decide_join(
         Membership(joined=True, endpoint="192.0.2.9:6443", ca_hash="sha256:bb"), False, [OURS]
     )
-    assert "not touched" in why and "192.0.2.9:6443" in why and "sha256:bb" in why and "Reset" in why
+    assert "not changed" in why and "192.0.2.9:6443" in why and "sha256:bb" in why and "Reset" in why
 
 
 def test_a_host_is_read_from_its_files(tmp_path):
@@ -68,13 +68,15 @@ def test_a_host_is_read_from_its_files(tmp_path):
     for folder in (kubernetes / "manifests", kubernetes / "pki", kubelet):
         folder.mkdir(parents=True)
     record = Record(str(tmp_path / "record"), {"cluster": {"name": "blue"}, "operation": "join"})
-    assert membership.look(record, str(kubernetes), str(kubelet)) == Membership(cluster="blue", operation="join")
+    assert membership.read_membership(record, str(kubernetes), str(kubelet)) == Membership(
+        cluster="blue", operation="join"
+    )
     authority = base64.b64encode(b"no certificate").decode()
     text = f"apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\n    server: https://192.0.2.1:6443\n  name: k\n"
     (kubernetes / "kubelet.conf").write_text(text)
     (kubelet / "config.yaml").write_text("")
-    seen = membership.look(record, str(kubernetes), str(kubelet))
+    seen = membership.read_membership(record, str(kubernetes), str(kubelet))
     assert seen.joined and not seen.serves and seen.endpoint == "192.0.2.1:6443"
     (kubernetes / "admin.conf").write_text(text)
     (kubernetes / "manifests" / "kube-apiserver.yaml").write_text("")
-    assert membership.look(record, str(kubernetes), str(kubelet)).serves
+    assert membership.read_membership(record, str(kubernetes), str(kubelet)).serves

@@ -67,7 +67,7 @@ class Cluster:
             for request in self.requests:
                 if path == f"{serving_certificates.REQUESTS}/{request['metadata']['name']}/approval":
                     request["status"]["certificate"] = "x"
-                    self.serving.add(serving_certificates.requestor(request))
+                    self.serving.add(serving_certificates.requesting_node(request))
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def cluster(monkeypatch):
     addresses = {"192.0.2.1": "cp1", "192.0.2.2": "w1"}
     monkeypatch.setattr(
         nodes.serving_certificates,
-        "serves",
+        "kubelet_problem",
         lambda address, ca: "" if addresses[address] in cluster.serving else "no certificate",
     )
     monkeypatch.setattr(
-        nodes.serving_certificates, "refuse", lambda request, node: "" if node else "not in the inventory"
+        nodes.serving_certificates, "refusal", lambda request, node: "" if node else "not in the inventory"
     )
     monkeypatch.setattr(nodes, "connect", lambda *arguments, **more: cluster)
     monkeypatch.setattr(nodes.time, "sleep", lambda seconds: None)
@@ -124,9 +124,9 @@ def test_joining_ends_in_the_same_call(cluster, tmp_path, monkeypatch, dry):
     cluster.add("cp1", [CONTROL_PLANE_TAINT])
     cluster.serving.update(["cp1", "w1"])
     asked = []
-    monkeypatch.setattr(nodes, "remove_all", lambda client, dry: asked.append(dry) or ["bootstrap-token-abcdef"])
+    monkeypatch.setattr(nodes, "revoke", lambda client, dry: asked.append(dry) or ["bootstrap-token-abcdef"])
     told = nodes.converge(wanted(tmp_path, end_joining=True, nodes=wanted(tmp_path)["nodes"][:1]), dry)
-    assert told["changes"] == ["Secret bootstrap-token-abcdef removed."] and asked == [dry]
+    assert told["changes"] == ["Secret bootstrap-token-abcdef deleted."] and asked == [dry]
 
 
 def test_check_mode_predicts_what_the_run_then_does(cluster, tmp_path):

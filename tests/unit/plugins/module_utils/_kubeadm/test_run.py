@@ -65,7 +65,7 @@ def test_a_failure_is_explained_by_this_run_s_lines_only(kubeadm, tmp_path):
 
 def test_a_run_that_does_not_end_is_ended_with_all_it_started(kubeadm, tmp_path):
     kubeadm(f"sleep 60 & echo $! > {tmp_path}/child; echo waiting; wait")
-    with pytest.raises(run.KubeadmError, match="ended after 1 seconds"):
+    with pytest.raises(run.KubeadmError, match="terminated after 1 seconds"):
         run.run_kubeadm(["init"], 1, None, str(tmp_path / "log"))
     child = int((tmp_path / "child").read_text())
     status = Path(f"/proc/{child}/stat")
@@ -104,13 +104,13 @@ def test_a_ca_that_a_site_brought_survives_an_unfinished_init(tmp_path):
     pki.mkdir()
     record.mkdir()
     (pki / "ca.key").write_text("the site's own")
-    recovery.keep_authorities(str(record), str(pki))
+    recovery.save_pki(str(record), str(pki))
     (pki / "ca.key").unlink()
     (pki / "apiserver.crt").write_text("half made")
-    recovery.keep_authorities(str(record), str(pki))  # what is half made does not replace what was kept
-    recovery.put_authorities_back(str(record), str(pki))
+    recovery.save_pki(str(record), str(pki))  # what is half made does not replace what was kept
+    recovery.restore_pki(str(record), str(pki))
     assert [entry.name for entry in pki.iterdir()] == ["ca.key"] and (pki / "ca.key").read_text() == "the site's own"
-    recovery.forget_authorities(str(record))
+    recovery.discard_saved_pki(str(record))
     assert list(record.iterdir()) == []
 
 
@@ -126,7 +126,7 @@ def test_an_unfinished_init_that_serves_other_nodes_is_left_alone(monkeypatch):
     monkeypatch.setattr(recovery, "other_nodes", lambda name: ["w1"])
     monkeypatch.setattr(recovery, "run_kubeadm", lambda *a: pytest.fail("reset of a cluster that is in use"))
     with pytest.raises(run.KubeadmError, match="has other nodes: w1"):
-        recovery.clear("init", "cp1", [], None, "/nowhere")
+        recovery.clean_up({"node_name": "cp1", "node_addresses": [], "record_dir": "/nowhere"}, "init", None)
 
 
 @pytest.fixture
@@ -134,20 +134,20 @@ def host(tmp_path, monkeypatch):
     """A host that is what `seen` says; what was done to it is in `done`."""
     seen, done = membership.Membership(), []
 
-    def look(record):
+    def read(record):
         seen.operation, seen.cluster = record.operation, record.cluster_name
         return seen
 
     for module in (init, join):
-        monkeypatch.setattr(module.membership, "look", look)
-    monkeypatch.setattr(recovery, "clear", lambda operation, *a, **k: done.append("clear " + operation) or [])
-    monkeypatch.setattr(recovery, "keep_authorities", lambda folder: None)
-    monkeypatch.setattr(init, "init", lambda params, token, lock: done.append("init") or 1.0)
+        monkeypatch.setattr(module.membership, "read_membership", read)
+    monkeypatch.setattr(recovery, "clean_up", lambda params, operation, lock: done.append("clean up " + operation))
+    monkeypatch.setattr(recovery, "save_pki", lambda folder: None)
+    monkeypatch.setattr(init, "run_init", lambda params, token, lock: done.append("init") or 1.0)
     monkeypatch.setattr(init, "connect", lambda **access: SimpleNamespace(delete=lambda path: True))
     for module in (init, join):
-        monkeypatch.setattr(module, "make_lasting", lambda: None)
+        monkeypatch.setattr(module, "sync_kubeadm_files", lambda: None)
     monkeypatch.setattr(init, "wait_for_api", lambda server, seconds: done.append("wait"))
-    monkeypatch.setattr(join, "join", lambda params, lock: done.append("join") or 1.0)
+    monkeypatch.setattr(join, "run_join", lambda params, lock: done.append("join") or 1.0)
     monkeypatch.setattr(Record, "mark", lambda self, name: setattr(self, "cluster_name", name))
     params = {
         "cluster": "blue",
@@ -187,13 +187,13 @@ def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
         raise run.KubeadmError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(init, "init", fail)
+        patch.setattr(init, "run_init", fail)
         with pytest.raises(run.KubeadmError):
             init.converge({**params, "config": []}, False, None)
     assert operation(params) == "init"
     assert init.converge({**params, "config": []}, True, None)["changed"] and done == []
     init.converge({**params, "config": []}, False, None)
-    assert done == ["clear init", "init"] and operation(params) == ""
+    assert done == ["clean up init", "init"] and operation(params) == ""
 
 
 def test_an_init_is_finished_also_where_its_token_stays(host, monkeypatch):
@@ -222,7 +222,7 @@ def test_a_join_that_was_cut_off_is_cleared_and_done_again(host):
     _seen, done, params = host
     Record.load(params["record_dir"]).begin("join")
     result = join.converge({**params, "config": {"kind": "JoinConfiguration"}}, False, None)
-    assert done == ["clear join", "join"] and result["joined"] and operation(params) == ""
+    assert done == ["clean up join", "join"] and result["joined"] and operation(params) == ""
 
 
 def test_getting_ready_clears_and_does_not_join(host):
@@ -231,7 +231,7 @@ def test_getting_ready_clears_and_does_not_join(host):
     assert not join.converge(params, False, None)["changed"]
     Record.load(params["record_dir"]).begin("join")
     result = join.converge(params, False, None)
-    assert result["changed"] and not result["joined"] and done == ["clear join"] and operation(params) == ""
+    assert result["changed"] and not result["joined"] and done == ["clean up join"] and operation(params) == ""
 
 
 def test_a_member_is_left_alone_and_a_join_without_a_pinned_ca_refused(host):
@@ -252,7 +252,7 @@ def test_what_kubeadm_wrote_is_on_the_disk_before_it_counts_as_done(tmp_path, mo
         (tmp_path / name).write_text("")
     written = set()
     monkeypatch.setattr(os, "fsync", lambda descriptor: written.add(os.readlink(f"/proc/self/fd/{descriptor}")))
-    run.make_lasting([str(tmp_path / "kubernetes"), str(tmp_path / "missing")], [str(tmp_path / "kubelet")])
+    run.sync_kubeadm_files([str(tmp_path / "kubernetes"), str(tmp_path / "missing")], [str(tmp_path / "kubelet")])
     assert {path[len(str(tmp_path)) + 1 :] for path in written} == {
         "kubernetes",
         "kubernetes/admin.conf",

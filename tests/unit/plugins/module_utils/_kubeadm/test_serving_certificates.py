@@ -99,19 +99,19 @@ def test_no_cut_of_a_request_crashes_the_reader():
 
 def test_a_node_s_own_request_is_approved(request_of_w1):
     assert serving_certificates.is_pending(request_of_w1)
-    assert serving_certificates.refuse(request_of_w1, NODE) == ""
+    assert serving_certificates.refusal(request_of_w1, NODE) == ""
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"username": "system:node:w2"}, "subject"),
-        ({"username": "admin"}, "is no node"),
+        ({"username": "system:node:w2"}, "common name"),
+        ({"username": "admin"}, "is not a node"),
         ({"groups": ["system:authenticated"]}, "system:nodes"),
         ({"usages": ["digital signature", "client auth"]}, "usages"),
         ({"usages": []}, "usages"),
-        ({"request": base64.b64encode(EMAIL).decode()}, "more than DNS names"),
-        ({"request": base64.b64encode(MASTERS).decode()}, "subject"),
+        ({"request": base64.b64encode(EMAIL).decode()}, "other than DNS names"),
+        ({"request": base64.b64encode(MASTERS).decode()}, "common name"),
         ({"request": base64.b64encode(MASTERS).decode(), "username": "system:node:w2"}, "organization"),
         ({"request": "AAAA"}, "cannot be read"),
     ],
@@ -119,22 +119,22 @@ def test_a_node_s_own_request_is_approved(request_of_w1):
 def test_any_other_request_is_left_undecided(request_of_w1, change, why):
     request = copy.deepcopy(request_of_w1)
     request["spec"].update(change)
-    node = dict(NODE, name=serving_certificates.requestor(request))
-    assert why in serving_certificates.refuse(request, node)
+    node = dict(NODE, name=serving_certificates.requesting_node(request))
+    assert why in serving_certificates.refusal(request, node)
 
 
 @pytest.mark.parametrize("addresses", [[], ["192.0.2.21"], ["192.0.2.22", "2001:db8::21"]])
 def test_an_address_that_the_inventory_does_not_give_is_refused(request_of_w1, addresses):
-    assert "the inventory gives" in serving_certificates.refuse(request_of_w1, dict(NODE, addresses=addresses))
+    assert "the inventory gives" in serving_certificates.refusal(request_of_w1, dict(NODE, addresses=addresses))
 
 
 def test_another_node_s_name_is_refused(request_of_w1):
     request_of_w1["spec"]["username"] = "system:node:w3"
-    assert serving_certificates.refuse(request_of_w1, dict(NODE, name="w3"))
+    assert serving_certificates.refusal(request_of_w1, dict(NODE, name="w3"))
 
 
 def test_a_node_outside_the_inventory_gets_nothing(request_of_w1):
-    assert "not in the inventory" in serving_certificates.refuse(request_of_w1, None)
+    assert "not in the inventory" in serving_certificates.refusal(request_of_w1, None)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,9 @@ def test_a_silent_port_and_one_without_tls_are_told_apart(tmp_path):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
-        assert "does not answer" in serving_certificates.serves("127.0.0.1", str(tmp_path / "ca.crt"), port, 1)
+        assert "does not respond" in serving_certificates.kubelet_problem(
+            "127.0.0.1", str(tmp_path / "ca.crt"), port, 1
+        )
         server.listen()
 
         def speak():
@@ -165,7 +167,7 @@ def test_a_silent_port_and_one_without_tls_are_told_apart(tmp_path):
 
         thread = threading.Thread(target=speak)
         thread.start()
-        assert "no certificate" in serving_certificates.serves("127.0.0.1", str(tmp_path / "ca.crt"), port, 2)
+        assert "no certificate" in serving_certificates.kubelet_problem("127.0.0.1", str(tmp_path / "ca.crt"), port, 2)
         thread.join()
 
 
@@ -187,7 +189,7 @@ def test_a_certificate_of_another_ca_is_not_good(tmp_path):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert "not good for 127.0.0.1" in serving_certificates.serves(
+        assert "not valid for 127.0.0.1" in serving_certificates.kubelet_problem(
             "127.0.0.1", str(tmp_path / "ca.crt"), server.getsockname()[1], 2
         )
         thread.join()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole of a reset on a made-up host: whom it touches, in which order, and that it ends what was begun."""
+"""A whole reset on a simulated host: which hosts it changes, in which order, and that it resumes after an interruption."""
 
 from __future__ import annotations
 

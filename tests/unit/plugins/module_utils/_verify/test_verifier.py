@@ -13,9 +13,9 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._verify import verifier as course
-from ansible_collections.slipway.kube.plugins.module_utils._verify.conversation import Conversation
-from ansible_collections.slipway.kube.plugins.module_utils._verify.probes import NAMESPACE
-from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import Foreign, Verifier
+from ansible_collections.slipway.kube.plugins.module_utils._verify.agnhost import NAMESPACE
+from ansible_collections.slipway.kube.plugins.module_utils._verify.connectivity import Connectivity
+from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import NamespaceInUse, Verifier
 
 create_namespace = Verifier._create_namespace  # which the fixture replaces
 HERE = "/api/v1/namespaces/" + NAMESPACE
@@ -99,11 +99,11 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """A sound cluster of two nodes; nothing waits."""
     monkeypatch.setattr(course, "POLL", 0)
     monkeypatch.setattr(course, "SETTLE", -1)
-    monkeypatch.setattr(course, "CLEAN_UP", -1)
-    monkeypatch.setattr(Verifier, "_api_servers", lambda self: course.Seen(True, "1 ready"))
-    monkeypatch.setattr(Conversation, "_ask_here", lambda self, targets, path: [])
+    monkeypatch.setattr(course, "CLEANUP", -1)
+    monkeypatch.setattr(Verifier, "_api_servers", lambda self: course.Observation(True, "1 ready"))
+    monkeypatch.setattr(Connectivity, "_request_from_here", lambda self, targets, path: [])
     monkeypatch.setattr(Verifier, "_create_namespace", lambda self: self.client.made())
-    monkeypatch.setattr(Verifier, "_create", lambda self, image, host_port: None)
+    monkeypatch.setattr(Verifier, "_create_objects", lambda self, image, host_port: None)
     return Cluster()
 
 
@@ -133,8 +133,8 @@ def test_everything_is_tried_and_taken_away(cluster: Cluster) -> None:
         "short DNS name",
         "full DNS name",
         "NodePort",
-        "load spread",
-        "clean-up",
+        "load balancing",
+        "cleanup",
     ]
     assert HERE in cluster.deleted and HERE not in cluster.objects
 
@@ -157,7 +157,10 @@ def refused(source: str, query: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(
     ("dial", "says"),
-    [(silent, "no answer within 10 s"), (refused, "does not reach pod 192.168.0.1 on a: error trying")],
+    [
+        (silent, "no response through the API server within 10 s"),
+        (refused, "the API server cannot reach pod 192.168.0.1 on a: error trying"),
+    ],
 )
 def test_a_broken_network_is_said_once_and_cleaned_up(cluster: Cluster, dial: Any, says: str) -> None:
     cluster.dial = dial
@@ -166,7 +169,7 @@ def test_a_broken_network_is_said_once_and_cleaned_up(cluster: Cluster, dial: An
     evidence = next(result.evidence for result in verifier.results if result.test == "pod to pod")
     assert evidence.startswith("2 failed:\npod 192.168.0.1 on a to pod 192.168.1.1 on b: ") and says in evidence
     assert "UDP 8472" in evidence
-    assert verifier.results[-1].test == "clean-up" and verifier.results[-1].ok
+    assert verifier.results[-1].test == "cleanup" and verifier.results[-1].ok
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_a_broken_network_is_said_once_and_cleaned_up(cluster: Cluster, dial: An
         (lambda query: query["host"].endswith("cluster.local"), ["full DNS name"]),
         (lambda query: query["port"] == "30123", ["NodePort"]),
         (lambda query: query["host"] == "10.96.0.7" and query["tries"] == "1", ["ClusterIP"]),
-        (lambda query: query["tries"] != "1", ["load spread"]),
+        (lambda query: query["tries"] != "1", ["load balancing"]),
     ],
 )
 def test_each_part_is_told_apart(cluster: Cluster, wrong: Any, failed: list[str]) -> None:
@@ -190,7 +193,7 @@ def test_translation_and_a_lonely_replica_are_found(cluster: Cluster) -> None:
     )
     verifier = verified(cluster)
     assert "pod to pod" in names(verifier, False)
-    assert "source address 10.9.9.9, so it was translated" in verifier.results[4].evidence
+    assert "source address 10.9.9.9, so the address was translated" in verifier.results[4].evidence
 
     def lonely(source: str, query: dict[str, str]) -> str:
         if query["request"] == "clientip":
@@ -199,15 +202,15 @@ def test_translation_and_a_lonely_replica_are_found(cluster: Cluster) -> None:
 
     cluster.dial = lonely
     verifier = verified(cluster)
-    assert names(verifier, False) == ["load spread"]
-    assert "only web-1 answered of web-1, web-2" in verifier.results[-2].evidence
+    assert names(verifier, False) == ["load balancing"]
+    assert "only web-1 of web-1, web-2 responded" in verifier.results[-2].evidence
 
 
 def test_it_cleans_up_when_the_server_refuses_the_test_pods(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Verifier, image: str, host_port: int) -> None:
         raise ApiError(403, "Forbidden", "exceeded quota")
 
-    monkeypatch.setattr(Verifier, "_create", refuse)
+    monkeypatch.setattr(Verifier, "_create_objects", refuse)
     with pytest.raises(ApiError, match="exceeded quota"):
         verified(cluster)
     assert HERE in cluster.deleted
@@ -215,10 +218,10 @@ def test_it_cleans_up_when_the_server_refuses_the_test_pods(cluster: Cluster, mo
 
 def test_leftovers_go_first_and_what_is_foreign_stays(cluster: Cluster) -> None:
     cluster.made()
-    assert verified(cluster).results[0].test == "leftovers of an earlier run"
+    assert verified(cluster).results[0].test == "leftovers of an interrupted run"
     cluster.objects[HERE] = {"metadata": {"name": NAMESPACE}}
     del cluster.deleted[:]
-    with pytest.raises(Foreign, match="this module did not make it"):
+    with pytest.raises(NamespaceInUse, match="was not created by this module"):
         verified(cluster)
     assert cluster.deleted == []
 
@@ -227,10 +230,10 @@ def test_a_namespace_that_another_run_has_made_anew_stays(cluster: Cluster, monk
     def create(self: Verifier, image: str, host_port: int) -> None:
         cluster.objects[HERE]["metadata"]["uid"] = "of another run"
 
-    monkeypatch.setattr(Verifier, "_create", create)
+    monkeypatch.setattr(Verifier, "_create_objects", create)
     verifier = verified(cluster)
     assert cluster.deleted == [] and HERE in cluster.objects
-    assert verifier.results[-1].evidence == "there was nothing left of this run"
+    assert verifier.results[-1].evidence == "nothing to remove: the namespace of this run no longer exists"
 
 
 def test_light_puts_nothing_into_the_cluster(cluster: Cluster) -> None:
@@ -239,34 +242,38 @@ def test_light_puts_nothing_into_the_cluster(cluster: Cluster) -> None:
     assert names(verifier, True) == ["nodes", "API servers", "system pods"] and cluster.deleted == []
 
 
-def waited(cluster: Cluster, *looks: course.Seen | Exception) -> course.Result:
+def waited(cluster: Cluster, *looks: course.Observation | Exception) -> course.Result:
     """Let a test look until it is over; the last look is the one that goes on."""
     verifier = Verifier(cluster, [], ["kube-system"], timeout=1000)
     left = list(looks)
 
-    def look() -> course.Seen:
+    def look() -> course.Observation:
         seen = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(seen, Exception):
             raise seen
         return seen
 
-    verifier._until("system pods", look)
+    verifier._wait_for("system pods", look)
     return verifier.results[0]
 
 
 def test_what_seems_hopeless_once_may_be_right_a_moment_later(cluster: Cluster) -> None:
-    crashed = course.Seen(False, "web ends", True)
-    assert waited(cluster, crashed, course.Seen(False, "web starts"), crashed, course.Seen(True, "1 of 1 Ready")).ok
+    crashed = course.Observation(False, "web ends", True)
+    assert waited(
+        cluster, crashed, course.Observation(False, "web starts"), crashed, course.Observation(True, "1 of 1 Ready")
+    ).ok
 
 
 def test_what_stays_hopeless_is_not_waited_for_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course, "HOPELESS", 0.01)
-    result = waited(cluster, course.Seen(False, "no such image", True))
+    result = waited(cluster, course.Observation(False, "no such image", True))
     assert not result.ok and result.evidence == "no such image"
 
 
 def test_a_server_that_changes_its_leader_is_asked_again(cluster: Cluster) -> None:
-    assert waited(cluster, ApiError(503, "ServiceUnavailable", "etcdserver: leader changed"), course.Seen(True, "")).ok
+    assert waited(
+        cluster, ApiError(503, "ServiceUnavailable", "etcdserver: leader changed"), course.Observation(True, "")
+    ).ok
     with pytest.raises(ApiError):
         waited(cluster, ApiError(403, "Forbidden", "no"))
 
@@ -301,7 +308,7 @@ def test_another_verification_that_does_not_end_is_left_alone(
     shared = Shared(1000)
     monkeypatch.setattr(Verifier, "_create_namespace", create_namespace)
     monkeypatch.setattr(Verifier, "_remove_leftovers", lambda self: None)
-    with pytest.raises(course.Foreign, match="Another verification is at work"):
+    with pytest.raises(course.NamespaceInUse, match="Another verification is running"):
         Verifier(shared, [], ["kube-system"], timeout=-1).full("image", "cluster.local", 28080)
     assert shared.deleted == []
 
@@ -325,7 +332,7 @@ def test_the_test_objects_are_applied_in_order(cluster: Cluster, monkeypatch: py
 
     monkeypatch.undo()
     monkeypatch.setattr(cluster, "apply", apply, raising=False)
-    Verifier(cluster, [], [], timeout=0)._create("r/agnhost:1", 28080)
+    Verifier(cluster, [], [], timeout=0)._create_objects("r/agnhost:1", 28080)
     apps = f"/apis/apps/v1/namespaces/{NAMESPACE}"
     assert applied == [
         HERE + "/serviceaccounts/probe",

@@ -16,12 +16,10 @@ import yaml
 from ansible_collections.slipway.kube.plugins.plugin_utils.network.calico import (
     ENCAPSULATIONS,
     Calico,
-    NetworkError,
-    api_server_env,
     configure,
-    images,
     merge_env,
 )
+from ansible_collections.slipway.kube.plugins.plugin_utils.network.settings import NetworkError
 
 ROOT = Path(__file__).resolve().parents[5]
 PUBLISHED = sorted((ROOT.parent / "shared" / "calico").glob("calico-v*.yaml"))
@@ -84,6 +82,16 @@ def env(objects: list[dict[str, Any]]) -> dict[str, Any]:
     return {variable["name"]: variable.get("value") for variable in variables}
 
 
+def images(objects: list[dict[str, Any]]) -> list[str]:
+    """The images of a manifest's workloads, each once, in order of appearance."""
+    pods = [
+        content["spec"]["template"]["spec"] for content in objects if content["kind"] in ("DaemonSet", "Deployment")
+    ]
+    return list(
+        dict.fromkeys(one["image"] for pod in pods for one in pod.get("initContainers", []) + pod["containers"])
+    )
+
+
 def config(objects: list[dict[str, Any]]) -> dict[str, str]:
     """The data of calico-config."""
     return next(content for content in objects if content["kind"] == "ConfigMap")["data"]
@@ -92,7 +100,7 @@ def config(objects: list[dict[str, Any]]) -> dict[str, str]:
 @pytest.mark.parametrize("encapsulation", ENCAPSULATIONS)
 @pytest.mark.parametrize("bgp", [False, True])
 def test_settings_reach_pool_backend_and_probes(manifest: list[dict[str, Any]], encapsulation: str, bgp: bool) -> None:
-    wanted = Calico("172.20.0.0/16", encapsulation, bgp=bgp, mtu=1400)
+    wanted = Calico("172.20.0.0/16", encapsulation=encapsulation, bgp=bgp, mtu=1400)
     if encapsulation.startswith("IPIP") and not bgp:
         with pytest.raises(NetworkError, match="needs BGP"):
             configure(manifest, wanted)
@@ -157,13 +165,16 @@ def test_images_move_to_another_registry() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        (Calico("192.168.1.0/16"), "no network in CIDR notation"),
+        (Calico("192.168.1.0/16"), "not a valid network in CIDR notation"),
         (Calico("fd00::/48"), "IPv6"),
         (Calico("192.168.0.0/28"), "too small"),
         (Calico("192.168.0.0/16", "vxlan"), "no encapsulation 'vxlan'; choose one of VXLAN"),
         (Calico("192.168.0.0/16", api_server="https://10.0.0.1"), "not HOST or HOST:PORT"),
-        (Calico("192.168.0.0/16", mtu=100), "100 bytes is not usable"),
-        (Calico("192.168.0.0/16", node_env={"CALICO_IPV4POOL_CIDR": "x"}), "option of its own"),
+        (Calico("192.168.0.0/16", mtu=100), "100 bytes is not valid"),
+        (
+            Calico("192.168.0.0/16", node_env={"CALICO_IPV4POOL_CIDR": "x"}),
+            "CALICO_IPV4POOL_CIDR of calico-node is set through an option",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(wanted: Calico, says: str) -> None:
@@ -213,7 +224,7 @@ def test_merging_environment_keeps_order_and_replaces_sources() -> None:
 )
 def test_the_api_server_is_told_to_the_network(api_server: str, host: str, port: str) -> None:
     told = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-    assert api_server_env(api_server, 7443) == told
+    assert Calico("192.168.0.0/16", api_server=api_server, api_port=7443).api_server_env() == told
     (added,) = configure(small(), Calico("192.168.0.0/16", api_server=api_server, api_port=7443))[3:]
     assert (
         added["metadata"] == {"name": "kubernetes-services-endpoint", "namespace": "kube-system"}

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.network.calico import NetworkError
 from ansible_collections.slipway.kube.plugins.plugin_utils.network.flannel import (
     WRITE_CONFLIST,
     Flannel,
     conflist_format,
     objects,
 )
+from ansible_collections.slipway.kube.plugins.plugin_utils.network.settings import NetworkError
 
 OWN = Flannel("10.244.0.0/16", "0.28.4", plugin_version="1.9.1-flannel1")
 BRIDGE = Flannel("10.244.0.0/16", "0.28.4", cni_plugin=False)
@@ -82,7 +82,7 @@ def test_settings_reach_flannel() -> None:
     assert net_conf(OWN) == {"Network": "10.244.0.0/16", "EnableNFTables": True, "Backend": {"Type": "vxlan"}}
     other = Flannel(
         "10.1.0.0/16",
-        "0.28.4",
+        version="0.28.4",
         backend="host-gw",
         mtu=1400,
         nftables=False,
@@ -93,7 +93,7 @@ def test_settings_reach_flannel() -> None:
     writer = named(other, "DaemonSet")["spec"]["template"]["spec"]["containers"][1]
     assert {"name": "POD_MTU", "value": "1400"} in writer["env"]
     assert writer["image"] == "r.example.com/x/flannel-io/flannel:v0.28.4"
-    assert net_conf(Flannel("10.1.0.0/16", "1", mtu=1400, cni_plugin=False))["Backend"] == {
+    assert net_conf(Flannel("10.1.0.0/16", version="1", mtu=1400, cni_plugin=False))["Backend"] == {
         "Type": "vxlan",
         "MTU": 1400,
     }
@@ -120,8 +120,8 @@ def test_flannel_is_told_where_the_api_server_is() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        (Flannel("10.244.0.0/16", "0.28.4"), "CNI plugin is not given"),
-        (Flannel("10.244.0.0/16", "", cni_plugin=False), "version is not given"),
+        (Flannel("10.244.0.0/16", "0.28.4"), "CNI plugin is not set"),
+        (Flannel("10.244.0.0/16", "", cni_plugin=False), "version is not set"),
         (Flannel("10.244.0.0/25", "1", cni_plugin=False), "too small: each node takes a /24"),
         (Flannel("10.244.0.0/16", "1", backend="udp", cni_plugin=False), "choose one of vxlan, host-gw"),
     ],

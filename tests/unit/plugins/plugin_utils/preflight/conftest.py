@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A sound cluster of three hosts, which each test spoils in one place."""
+"""A valid cluster of three hosts, in which each test breaks one thing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Cluster, Host, Problem
 
-WANT: dict[str, Any] = {
+VARIABLES: dict[str, Any] = {
     "containerd_package": "containerd.io",
     "containerd_proxy": {},
     "containerd_version": "2.2.3",
@@ -58,8 +58,8 @@ WANT: dict[str, Any] = {
 }
 
 
-def make_look(number: int) -> dict[str, Any]:
-    """What host_info sees on a Debian 12 machine that is ready to become a node."""
+def make_facts(number: int) -> dict[str, Any]:
+    """Return the facts of a Debian 12 machine that is ready to become a node."""
     address = f"10.0.0.{10 + number}"
     disk = {
         "filesystem": "ext4",
@@ -160,8 +160,8 @@ def make_look(number: int) -> dict[str, Any]:
 
 
 def join(host: Host) -> None:
-    """Makes a host a sound member of the wanted cluster."""
-    host.look["cluster"].update(
+    """Make a host a healthy member of the desired cluster."""
+    host.facts["cluster"].update(
         member=True,
         role="control_plane" if host.control_plane else "worker",
         name="kubernetes",
@@ -170,25 +170,25 @@ def join(host: Host) -> None:
         version="1.36.3",
         healthy=True,
     )
-    host.look["record"].update(marked=True, cluster="kubernetes")
+    host.facts["record"].update(marked=True, cluster="kubernetes")
 
 
 def found(problems: Iterable[Problem]) -> list[tuple[str, str, str]]:
-    """(check, host, severity) of problems."""
+    """Return (check, host, severity) of each problem."""
     return [(problem.check, problem.host, problem.severity) for problem in problems]
 
 
 @pytest.fixture
 def cluster() -> Cluster:
-    """cp1, w1 and w2, none of them a member yet, nothing wrong with them."""
+    """cp1, w1 and w2, not yet members and without problems."""
     hosts = {}
     for number, name in enumerate(("cp1", "w1", "w2"), 1):
-        want = {**copy.deepcopy(WANT), "kube_node_name": name}
+        variables = {**copy.deepcopy(VARIABLES), "kube_node_name": name}
         plane = name == "cp1"
         hosts[name] = Host(
-            name, f"10.0.0.{10 + number}", want, make_look(number), control_plane=plane, worker=not plane
+            name, f"10.0.0.{10 + number}", variables, make_facts(number), control_plane=plane, worker=not plane
         )
-    known = {name: "cluster" for name in WANT if name.startswith("kube_")}
+    known = {name: "cluster" for name in VARIABLES if name.startswith("kube_")}
     known.update({"swap_state": "swap", "kubernetes_eviction_hard": "kubernetes", "kube_network_mtu": "network"})
     return Cluster(
         hosts=hosts, groups=("all", "kube_cluster", "kube_control_plane", "kube_worker"), known=known, now=1002.0
@@ -203,7 +203,7 @@ def findings() -> Callable[[Iterable[Problem]], list[tuple[str, str, str]]]:
 
 @pytest.fixture
 def members(cluster: Cluster) -> Cluster:
-    """The same three hosts as sound members of the cluster."""
+    """The same three hosts as healthy members of the cluster."""
     for host in cluster.hosts.values():
         join(host)
     return cluster

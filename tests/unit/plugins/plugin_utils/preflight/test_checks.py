@@ -14,32 +14,36 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.modules import preflight
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import checks
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Problem, count, render, sort_out
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Problem, count, drop_waived, render
 
 ROOT = Path(__file__).resolve().parents[5]
 
 
-def test_every_name_is_used_and_every_check_has_a_name():
+def test_every_registered_check_has_a_name_and_runs():
     text = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
-    used = re.findall(r'Problem\(\s*"(\w+)",', text)
+    used = re.findall(r'@CHECKS\.(?:host|cluster)\("(\w+)"', text)
     assert set(used) == set(checks.NAMES)
+    assert len(used) == len(
+        re.findall(r"^def check_\w+\((?:host: Host|cluster: Cluster)\) -> Iterator", text, re.MULTILINE)
+    )
     assert len(checks.NAMES) == len(set(checks.NAMES))
 
 
 def test_names_are_documented():
     specs = yaml.safe_load((ROOT / "roles/preflight/meta/argument_specs.yml").read_text())["argument_specs"]
+    choices = yaml.safe_load(preflight.DOCUMENTATION)["options"]["waive"]["choices"]
+    assert sorted(choices) == sorted(checks.NAMES)
     for entry in ("main", "check_inventory"):
-        assert specs[entry]["options"]["preflight_waive"]["choices"] == list(checks.NAMES)
-    assert yaml.safe_load(preflight.DOCUMENTATION)["options"]["waive"]["choices"] == list(checks.NAMES)
+        assert specs[entry]["options"]["preflight_waive"]["choices"] == choices
 
 
-def test_variables_that_the_checks_read_are_asked_for():
+def test_variables_that_the_checks_read_are_evaluated():
     text = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
-    read = set(re.findall(r'want(?:\.get\(|\[)"(\w+)"', text))
-    assert read - {"control_plane"} <= set(checks.VARIABLES)  # the one that only requests_for gets
+    read = set(re.findall(r'variables(?:\.get\(|\[)"(\w+)"', text))
+    assert read - {"control_plane"} <= set(checks.VARIABLES)  # only requests_for has this one
 
 
-def test_the_same_problem_of_several_hosts_is_told_once():
+def test_the_same_problem_of_several_hosts_is_reported_once():
     problems = [
         Problem("memory", "w1", "Too little.", "1 GiB", "More."),
         Problem("memory", "w2", "Too little.", "1 GiB", "More."),
@@ -48,14 +52,14 @@ def test_the_same_problem_of_several_hosts_is_told_once():
     ]
     assert render(problems) == (
         "ERROR [memory] Too little.\n    w1, w2: 1 GiB\n    w3: 2 GiB\n    remedy: More.\n"
-        "ERROR [groups] None.\n    seen: empty\n    remedy: Add."
+        "ERROR [groups] None.\n    evidence: empty\n    remedy: Add."
     )
     assert count(problems, "error") == 2
 
 
 def test_errors_come_first(cluster):
     warning, error = Problem("a", "w1", "A", "", "", "warning"), Problem("b", "w1", "B", "", "")
-    assert sort_out(cluster, [warning, error, error], []) == [error, warning]
+    assert drop_waived(cluster, [warning, error, error], []) == [error, warning]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,6 @@ def test_errors_come_first(cluster):
     [([], [], ["w1", "w2", ""]), (["mtu"], [], []), ([], ["mtu"], ["w2"]), ([], ["clock"], ["w1", "w2", ""])],
 )
 def test_waiving_by_name_for_all_or_for_one_host(cluster, names, of_w1, kept):
-    cluster.hosts["w1"].want["preflight_waive"] = of_w1
+    cluster.hosts["w1"].variables["preflight_waive"] = of_w1
     problems = [Problem("mtu", host, "M", "", "") for host in ("w1", "w2", "")]
-    assert [problem.host for problem in sort_out(cluster, problems, names)] == kept
+    assert [problem.host for problem in drop_waived(cluster, problems, names)] == kept

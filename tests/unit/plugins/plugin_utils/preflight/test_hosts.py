@@ -2,54 +2,54 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each host must be: every check fires on what it is for, is silent on a sound host, and quiet on a member."""
+"""Checks of each host: each reports its problem, and nothing on a suitable host or a member."""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import hosts, kernel
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_hosts
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
 
 
-def test_sound_hosts_have_no_problem(cluster):
-    assert judge_hosts(cluster) == []
+def test_suitable_hosts_have_no_problem(cluster):
+    assert check_hosts(cluster) == []
 
 
-def test_sound_members_have_no_problem(members):
+def test_healthy_members_have_no_problem(members):
     for host in members.hosts.values():
-        # What only matters before an installation, and what a member brings about itself.
-        host.look["ports"] = {"6443": "kube-apiserver(1)", "10250": "kubelet(2)"}
-        host.look["cgroup"] = {"version": 1, "controllers": ["cpu", "cpuset", "memory", "pids"]}
-        host.look["capabilities"] = {"sys_resource": False, "missing": ["sys_resource"]}
-        host.look["memory_mb"] = 900
-        host.look["reach"] = {
+        # Requirements of the installation only, and effects of being a member.
+        host.facts["ports"] = {"6443": "kube-apiserver(1)", "10250": "kubelet(2)"}
+        host.facts["cgroup"] = {"version": 1, "controllers": ["cpu", "cpuset", "memory", "pids"]}
+        host.facts["capabilities"] = {"sys_resource": False, "missing": ["sys_resource"]}
+        host.facts["memory_mb"] = 900
+        host.facts["reach"] = {
             "http://mirror/deb/kubernetes": {"kind": "deb", "ok": False, "status": 0, "error": "connection refused"}
         }
-    assert judge_hosts(members) == []
+    assert check_hosts(members) == []
 
 
-def test_a_host_without_a_look(cluster, findings):
-    cluster.hosts["w1"].look, cluster.hosts["w1"].failure = {}, "Incorrect sudo password"
-    problems = judge_hosts(cluster)
+def test_a_host_that_could_not_be_inspected(cluster, findings):
+    cluster.hosts["w1"].facts, cluster.hosts["w1"].failure = {}, "Incorrect sudo password"
+    problems = check_hosts(cluster)
     assert findings(problems) == [("reachable", "w1", "error")]
     assert problems[0].evidence == "Incorrect sudo password"
 
 
-def test_the_others_result_is_told_beside_a_host_without_a_look(cluster, findings):
-    cluster.hosts["w1"].look, cluster.hosts["w1"].failure = {}, "connection refused"
-    cluster.hosts["w2"].look["architecture"] = "riscv64"
-    assert findings(judge_hosts(cluster)) == [("reachable", "w1", "error"), ("architecture", "w2", "error")]
+def test_other_hosts_are_reported_beside_a_host_that_could_not_be_inspected(cluster, findings):
+    cluster.hosts["w1"].facts, cluster.hosts["w1"].failure = {}, "connection refused"
+    cluster.hosts["w2"].facts["architecture"] = "riscv64"
+    assert findings(check_hosts(cluster)) == [("reachable", "w1", "error"), ("architecture", "w2", "error")]
 
 
 def test_a_host_that_is_not_in_this_play_is_no_problem(cluster):
-    cluster.hosts["w1"].look = {}
-    assert judge_hosts(cluster) == []
+    cluster.hosts["w1"].facts = {}
+    assert check_hosts(cluster) == []
 
 
 def test_privileges(cluster, findings):
-    cluster.hosts["w1"].look["privileged"] = False
-    assert findings(hosts.check_host(cluster)) == [("privileges", "w1", "error")]
+    cluster.hosts["w1"].facts["privileged"] = False
+    assert findings(hosts.CHECKS.run(cluster)) == [("privileges", "w1", "error")]
 
 
 @pytest.mark.parametrize(
@@ -71,26 +71,26 @@ def test_privileges(cluster, findings):
 )
 def test_operating_systems(cluster, identifier, family, version, fires):
     host = cluster.hosts["w1"]
-    host.look["os"].update(id=identifier, family=family, version_id=version)
-    assert bool(list(hosts.check_os(host))) == fires
+    host.facts["os"].update(id=identifier, family=family, version_id=version)
+    assert bool(list(hosts.check_os(cluster))) == fires
 
 
 def test_no_systemd(cluster):
     host = cluster.hosts["w1"]
-    host.look["init"] = "sh"
-    assert [problem.what for problem in hosts.check_os(host)] == ["The host does not run systemd."]
+    host.facts["init"] = "sh"
+    assert [problem.what for problem in hosts.check_os(cluster)] == ["The host does not run systemd."]
 
 
 def test_cpus_count_for_control_planes_only(cluster, findings):
     for host in cluster.hosts.values():
-        host.look["cpus"] = 1
-    assert findings(hosts.check_host(cluster)) == [("cpus", "cp1", "error")]
+        host.facts["cpus"] = 1
+    assert findings(hosts.CHECKS.run(cluster)) == [("cpus", "cp1", "error")]
 
 
 def test_memory(cluster, findings):
     for host in cluster.hosts.values():
-        host.look["memory_mb"] = 1699
-    assert findings(hosts.check_host(cluster)) == [
+        host.facts["memory_mb"] = 1699
+    assert findings(hosts.CHECKS.run(cluster)) == [
         ("memory", "cp1", "error"),
         ("memory", "w1", "warning"),
         ("memory", "w2", "warning"),
@@ -109,12 +109,12 @@ def test_memory(cluster, findings):
         (2_000, {"nodefs.available": "1Gi"}, ["full", "full"]),
     ],
 )
-def test_disk_pressure_is_seen_coming(cluster, available_mb, eviction, fires):
+def test_disk_pressure_is_predicted(cluster, available_mb, eviction, fires):
     host = cluster.hosts["w1"]
-    host.want["kubernetes_eviction_hard"] = eviction
-    for disk in host.look["disks"]:
+    host.variables["kubernetes_eviction_hard"] = eviction
+    for disk in host.facts["disks"]:
         disk.update(available_mb=available_mb, available_percent=available_mb / 1000)
-    problems = list(hosts.check_disk(host))
+    problems = list(hosts.check_disk(cluster))
     assert len(problems) == len(fires)
     assert all(part in problem.what for part, problem in zip(fires, problems))
     assert all(problem.severity == "error" for problem in problems)
@@ -122,15 +122,15 @@ def test_disk_pressure_is_seen_coming(cluster, available_mb, eviction, fires):
 
 def test_inodes(cluster):
     host = cluster.hosts["w1"]
-    host.look["disks"][0]["inodes_free_percent"] = 4.0
-    (problem,) = hosts.check_disk(host)
+    host.facts["disks"][0]["inodes_free_percent"] = 4.0
+    (problem,) = hosts.check_disk(cluster)
     assert "nodefs.inodesFree" in problem.what
 
 
 def test_a_full_disk_of_a_member_is_warned(members, findings):
-    for disk in members.hosts["w1"].look["disks"]:
+    for disk in members.hosts["w1"].facts["disks"]:
         disk.update(available_mb=5_000, available_percent=5.0)
-    assert findings(judge_hosts(members)) == [("disk", "w1", "warning"), ("disk", "w1", "warning")]
+    assert findings(check_hosts(members)) == [("disk", "w1", "warning"), ("disk", "w1", "warning")]
 
 
 @pytest.mark.parametrize(
@@ -154,49 +154,49 @@ def test_thresholds(threshold, megabytes):
 )
 def test_taken_ports(cluster, name, port, fires):
     host = cluster.hosts[name]
-    host.look["ports"] = {port: "java(7)"}
-    assert bool(list(hosts.check_ports(host))) == fires
+    host.facts["ports"] = {port: "java(7)"}
+    assert bool(list(hosts.check_ports(cluster))) == fires
 
 
 def test_the_api_port_is_the_one_that_is_set(cluster):
     host = cluster.hosts["cp1"]
-    host.want["kube_api_port"] = 7443
-    host.look["ports"] = {"6443": "java(7)"}
-    assert not list(hosts.check_ports(host))
-    host.look["ports"] = {"7443": "java(7)"}
-    assert list(hosts.check_ports(host))
+    host.variables["kube_api_port"] = 7443
+    host.facts["ports"] = {"6443": "java(7)"}
+    assert not list(hosts.check_ports(cluster))
+    host.facts["ports"] = {"7443": "java(7)"}
+    assert list(hosts.check_ports(cluster))
 
 
 def test_ports_of_an_interrupted_run_are_its_own(cluster):
     host = cluster.hosts["cp1"]
-    host.look["ports"] = {"2379": "etcd(7)", "10257": "kube-controller(8)"}
-    assert len(list(hosts.check_ports(host))) == 2
-    host.look["record"].update(marked=True, cluster="kubernetes", operation="init")
-    assert not list(hosts.check_ports(host))
-    host.look["ports"] = {"2379": "java(7)"}
-    assert len(list(hosts.check_ports(host))) == 1
+    host.facts["ports"] = {"2379": "etcd(7)", "10257": "kube-controller(8)"}
+    assert len(list(hosts.check_ports(cluster))) == 2
+    host.facts["record"].update(marked=True, cluster="kubernetes", operation="init")
+    assert not list(hosts.check_ports(cluster))
+    host.facts["ports"] = {"2379": "java(7)"}
+    assert len(list(hosts.check_ports(cluster))) == 1
 
 
 def test_swap(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["swap"]["active"] = [{"device": "/dev/sda2", "type": "partition", "size_mb": 975}]
-    assert findings(hosts.check_swap(host)) == [("swap", "w1", "info")]
-    host.want["swap_state"] = "kept"
-    assert findings(hosts.check_swap(host)) == []
+    host.facts["swap"]["active"] = [{"device": "/dev/sda2", "type": "partition", "size_mb": 975}]
+    assert findings(hosts.check_swap(cluster)) == [("swap", "w1", "info")]
+    host.variables["swap_state"] = "kept"
+    assert findings(hosts.check_swap(cluster)) == []
 
 
-def test_cgroup_version_1_is_said_aloud(cluster, findings):
+def test_cgroup_version_1_is_warned(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["cgroup"]["version"] = 1
-    problems = list(kernel.check_cgroup(host))
+    host.facts["cgroup"]["version"] = 1
+    problems = list(kernel.check_cgroup(cluster))
     assert findings(problems) == [("cgroup", "w1", "warning")]
     assert "failCgroupV1" in problems[0].evidence
 
 
 def test_missing_controllers(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["cgroup"]["controllers"].remove("memory")
-    assert findings(kernel.check_cgroup(host)) == [("cgroup", "w1", "error")]
+    host.facts["cgroup"]["controllers"].remove("memory")
+    assert findings(kernel.check_cgroup(cluster)) == [("cgroup", "w1", "error")]
 
 
 @pytest.mark.parametrize(
@@ -220,51 +220,51 @@ def test_missing_controllers(cluster, findings):
 )
 def test_kernel_features(cluster, findings, want, feature, severity):
     host = cluster.hosts["w1"]
-    host.want.update(want)
-    host.look["kernel"]["features"][feature] = False
-    assert findings(kernel.check_kernel(host)) == ([("kernel", "w1", severity)] if severity else [])
+    host.variables.update(want)
+    host.facts["kernel"]["features"][feature] = False
+    assert findings(kernel.check_kernel(cluster)) == ([("kernel", "w1", severity)] if severity else [])
 
 
-def test_a_feature_that_nothing_tells_of_is_warned(cluster, findings):
+def test_an_undetermined_feature_is_warned(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["kernel"]["features"]["vxlan"] = None
-    assert findings(kernel.check_kernel(host)) == [("kernel", "w1", "warning")]
+    host.facts["kernel"]["features"]["vxlan"] = None
+    assert findings(kernel.check_kernel(cluster)) == [("kernel", "w1", "warning")]
 
 
 def test_kernel_too_old_for_nftables(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["kernel"]["release"] = "5.10.0-28-amd64"
-    assert findings(kernel.check_kernel(host)) == [("kernel", "w1", "error")]
-    host.want["kube_proxy_mode"] = "iptables"
-    assert findings(kernel.check_kernel(host)) == []
+    host.facts["kernel"]["release"] = "5.10.0-28-amd64"
+    assert findings(kernel.check_kernel(cluster)) == [("kernel", "w1", "error")]
+    host.variables["kube_proxy_mode"] = "iptables"
+    assert findings(kernel.check_kernel(cluster)) == []
 
 
 def test_resolver_loop(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["network"]["resolver"].update(
+    host.facts["network"]["resolver"].update(
         nameservers=["127.0.0.53"], loopback=True, usable_path="/run/systemd/resolve/resolv.conf"
     )
-    assert findings(hosts.check_resolver(host)) == []
-    host.look["network"]["resolver"]["usable_path"] = ""
-    assert findings(hosts.check_resolver(host)) == [("resolver", "w1", "warning")]
-    host.want["kubernetes_nameservers"] = ["10.0.0.1"]
-    assert findings(hosts.check_resolver(host)) == []
+    assert findings(hosts.check_resolver(cluster)) == []
+    host.facts["network"]["resolver"]["usable_path"] = ""
+    assert findings(hosts.check_resolver(cluster)) == [("resolver", "w1", "warning")]
+    host.variables["kubernetes_nameservers"] = ["10.0.0.1"]
+    assert findings(hosts.check_resolver(cluster)) == []
 
 
 def test_selinux(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["selinux"] = "enforcing"
-    assert findings(hosts.check_selinux(host)) == []
-    host.look["selinux"] = "disabled"
-    assert findings(hosts.check_selinux(host)) == [("selinux", "w1", "info")]
+    host.facts["selinux"] = "enforcing"
+    assert findings(hosts.check_selinux(cluster)) == []
+    host.facts["selinux"] = "disabled"
+    assert findings(hosts.check_selinux(cluster)) == [("selinux", "w1", "info")]
 
 
 @pytest.mark.parametrize("firewall", ["firewalld", "ufw"])
 def test_firewall(cluster, firewall):
     host = cluster.hosts["cp1"]
-    host.want["kubernetes_firewalld"] = False
-    host.look["firewall"][firewall] = True
-    (problem,) = hosts.check_firewall(host)
+    host.variables["kubernetes_firewalld"] = False
+    host.facts["firewall"][firewall] = True
+    (problem,) = hosts.check_firewall(cluster)
     assert problem.severity == "warning"
     assert firewall in problem.evidence
     assert "6443" in problem.remedy
@@ -272,31 +272,31 @@ def test_firewall(cluster, firewall):
 
 def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
     host = cluster.hosts["cp1"]
-    host.look["firewall"]["firewalld"] = True
-    assert list(hosts.check_firewall(host)) == []
+    host.facts["firewall"]["firewalld"] = True
+    assert list(hosts.check_firewall(cluster)) == []
 
 
 def test_capabilities(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["capabilities"]["missing"] = ["sys_resource"]
-    assert findings(kernel.check_capabilities(host)) == [("capabilities", "w1", "info")]
-    host.look["capabilities"]["missing"] = ["sys_resource", "sys_admin"]
-    problems = list(kernel.check_capabilities(host))
+    host.facts["capabilities"]["missing"] = ["sys_resource"]
+    assert findings(kernel.check_capabilities(cluster)) == [("capabilities", "w1", "info")]
+    host.facts["capabilities"]["missing"] = ["sys_resource", "sys_admin"]
+    problems = list(kernel.check_capabilities(cluster))
     assert findings(problems) == [("capabilities", "w1", "error")]
     assert "sys_resource" not in problems[0].evidence
 
 
 def test_other_runtimes(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["packages"]["docker-ce"] = "5:27.0"
-    assert findings(hosts.check_runtimes(host)) == [("runtimes", "w1", "warning")]
-    host.look["units"]["k3s.service"] = {"active": True, "enabled": True, "masked": False}
-    assert findings(hosts.check_runtimes(host)) == [("runtimes", "w1", "error")]
+    host.facts["packages"]["docker-ce"] = "5:27.0"
+    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "warning")]
+    host.facts["units"]["k3s.service"] = {"active": True, "enabled": True, "masked": False}
+    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "error")]
 
 
 def test_other_packages_installed(cluster, findings):
     host = cluster.hosts["w1"]
-    host.look["packages"]["kubelet"] = "1.36.3-1.1"
-    assert findings(hosts.check_installed(host)) == []
-    host.look["packages"]["kubelet"] = "1.34.1-1.1"
-    assert findings(hosts.check_installed(host)) == [("installed", "w1", "info")]
+    host.facts["packages"]["kubelet"] = "1.36.3-1.1"
+    assert findings(hosts.check_installed(cluster)) == []
+    host.facts["packages"]["kubelet"] = "1.34.1-1.1"
+    assert findings(hosts.check_installed(cluster)) == [("installed", "w1", "info")]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inventory rules: each fires on what it is for, and on nothing else."""
+"""Checks of the inventory: each reports its problem and nothing else."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import parse_version
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import inventory
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_inventory
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_inventory
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.syntax import (
-    explain_label_value,
-    explain_name,
-    explain_qualified_name,
+    dns_name_error,
+    label_value_error,
+    qualified_name_error,
     split_endpoint,
 )
 
 
 def for_all(cluster, name: str, value: Any) -> None:
     for host in cluster.hosts.values():
-        host.want[name] = value
+        host.variables[name] = value
 
 
-def test_a_sound_inventory_has_no_problem(cluster):
+def test_a_valid_inventory_has_no_problem(cluster):
     for host in cluster.hosts.values():
-        host.look = {}
-    assert judge_inventory(cluster) == []
+        host.facts = {}
+    assert check_inventory(cluster) == []
 
 
 def test_variables(cluster, findings):
@@ -39,9 +39,9 @@ def test_variables(cluster, findings):
     assert "kube_pod_subnet" in problems[0].what
 
 
-def test_variables_that_break_with_an_unsupported_version_are_not_told_besides(cluster, findings):
+def test_variables_that_break_with_an_unsupported_version_are_not_reported_besides(cluster, findings):
     cluster.broken.append(("w1", "containerd_version", "object of type 'dict' has no attribute '1.30'"))
-    cluster.hosts["w1"].want["kube_version"] = "1.30.1"
+    cluster.hosts["w1"].variables["kube_version"] = "1.30.1"
     assert findings(inventory.check_variables(cluster)) == []
 
 
@@ -57,7 +57,7 @@ def test_no_control_plane(cluster, findings, in_inventory):
 def test_nowhere_for_pods_to_run_is_warned(cluster, findings):
     del cluster.hosts["w1"], cluster.hosts["w2"]
     assert findings(inventory.check_groups(cluster)) == []
-    cluster.hosts["cp1"].want["control_plane_schedulable"] = False
+    cluster.hosts["cp1"].variables["control_plane_schedulable"] = False
     assert findings(inventory.check_groups(cluster)) == [("groups", "", "warning")]
 
 
@@ -80,22 +80,22 @@ def test_an_even_number_of_control_planes_is_warned(cluster, findings, planes, f
     ("name", "reason"),
     [
         ("cp-1.example.com", ""),
-        ("W_1", "lower case"),
+        ("W_1", "lowercase"),
         ("", "empty"),
         ("a" * 64, "63"),
-        ("-a", "lower case"),
+        ("-a", "lowercase"),
         ("a." * 130 + "a", "253"),
     ],
 )
 def test_dns_names(name, reason):
-    assert reason in explain_name(name)
-    assert bool(reason) == bool(explain_name(name))
+    assert reason in dns_name_error(name)
+    assert bool(reason) == bool(dns_name_error(name))
 
 
 def test_node_names(cluster, findings):
-    cluster.hosts["w1"].want["kube_node_name"] = "W_1"
+    cluster.hosts["w1"].variables["kube_node_name"] = "W_1"
     assert findings(inventory.check_node_names(cluster)) == [("node_names", "w1", "error")]
-    cluster.hosts["w1"].want["kube_node_name"] = "w2"
+    cluster.hosts["w1"].variables["kube_node_name"] = "w2"
     assert findings(inventory.check_node_names(cluster)) == [
         ("node_names", "w1", "error"),
         ("node_names", "w2", "error"),
@@ -112,11 +112,11 @@ def test_host_named_like_a_group(cluster, findings):
     [
         ("1.36.3", ""),
         ("1.35.0", ""),
-        ("1.30.1", "out of the supported range"),
-        ("1.37.0", "out of the supported range"),
-        (1.36, "no version"),
-        ("latest", "no version"),
-        (None, "no version"),
+        ("1.30.1", "not in the supported range"),
+        ("1.37.0", "not in the supported range"),
+        (1.36, "is not a valid version"),
+        ("latest", "is not a valid version"),
+        (None, "is not a valid version"),
     ],
 )
 def test_version(cluster, version, what):
@@ -128,13 +128,13 @@ def test_version(cluster, version, what):
 
 def test_hosts_of_different_versions(cluster, findings):
     assert findings(inventory.check_version_skew(cluster)) == []
-    cluster.hosts["w2"].want["kube_version"] = "1.35.4"
+    cluster.hosts["w2"].variables["kube_version"] = "1.35.4"
     assert {check for check, _host, _severity in findings(inventory.check_version_skew(cluster))} == {"version_skew"}
 
 
 def test_cluster_variables_that_differ(cluster, findings):
     assert findings(inventory.check_cluster_variables(cluster)) == []
-    cluster.hosts["w2"].want["kube_proxy_mode"] = "iptables"
+    cluster.hosts["w2"].variables["kube_proxy_mode"] = "iptables"
     assert len(findings(inventory.check_cluster_variables(cluster))) == 3
 
 
@@ -149,7 +149,7 @@ def test_cluster_variables_that_differ(cluster, findings):
     ],
 )
 def test_choices(cluster, findings, name, value, severity):
-    cluster.hosts["w1"].want[name] = value
+    cluster.hosts["w1"].variables[name] = value
     assert findings(inventory.check_choices(cluster)) == ([("choices", "w1", severity)] if severity else [])
 
 
@@ -167,23 +167,23 @@ def test_choices(cluster, findings, name, value, severity):
             "",
         ),
         ([], ""),
-        (["x"], "no mapping"),
+        (["x"], "not a mapping"),
         ({"docker.io": "http://m"}, "no list"),
         ({"docker.io": []}, "no list"),
         ({"docker.io": [{"url": "m"}]}, "no url"),
-        ({"docker.io/library": [{"url": "http://m"}]}, "no name of a registry"),
+        ({"docker.io/library": [{"url": "http://m"}]}, "not a valid registry name"),
         ({"docker.io": [{"url": "http://m", "user": "x"}]}, "unknown keys: user"),
     ],
 )
 def test_registry_mirrors(cluster, mirrors, part):
-    cluster.hosts["cp1"].want["kube_registry_mirrors"] = mirrors
+    cluster.hosts["cp1"].variables["kube_registry_mirrors"] = mirrors
     problems = list(inventory.check_registry_mirrors(cluster))
     assert len(problems) == (1 if part else 0)
     assert all(part in problem.evidence for problem in problems)
 
 
 def test_a_mirror_s_header_is_never_shown(cluster):
-    cluster.hosts["cp1"].want["kube_registry_mirrors"] = {
+    cluster.hosts["cp1"].variables["kube_registry_mirrors"] = {
         "docker.io": [{"url": "m", "header": {"Authorization": "Basic c2VjcmV0"}}]
     }
     assert "c2VjcmV0" not in str(list(inventory.check_registry_mirrors(cluster)))
@@ -205,16 +205,16 @@ def test_a_mirror_s_header_is_never_shown(cluster):
     ],
 )
 def test_labels_and_taints(cluster, findings, labels, taints, fires):
-    cluster.hosts["w1"].want.update(kube_node_labels=labels, kube_node_taints=taints)
+    cluster.hosts["w1"].variables.update(kube_node_labels=labels, kube_node_taints=taints)
     assert findings(inventory.check_labels_taints(cluster)) == ([("labels_taints", "w1", "error")] if fires else [])
 
 
 def test_label_syntax_limits():
-    assert not explain_label_value("a" * 63)
-    assert explain_label_value("a" * 64)
-    assert not explain_label_value(5)
-    assert not explain_qualified_name("example.com/" + "a" * 63)
-    assert explain_qualified_name("example.com/" + "a" * 64)
+    assert not label_value_error("a" * 63)
+    assert label_value_error("a" * 64)
+    assert not label_value_error(5)
+    assert not qualified_name_error("example.com/" + "a" * 63)
+    assert qualified_name_error("example.com/" + "a" * 64)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_label_syntax_limits():
     ],
 )
 def test_misspelt_variables(cluster, name, meant):
-    cluster.variables = {"w1": [name]}
+    cluster.variable_names = {"w1": [name]}
     (problem,) = inventory.check_variable_names(cluster)
     assert (problem.severity, problem.host) == ("error", "w1")
     assert name in problem.what
@@ -248,13 +248,13 @@ def test_misspelt_variables(cluster, name, meant):
         "groups",
     ],
 )
-def test_variables_that_are_no_mistake(cluster, name):
-    cluster.variables = {"w1": [name]}
+def test_variables_that_are_not_misspelled(cluster, name):
+    cluster.variable_names = {"w1": [name]}
     assert list(inventory.check_variable_names(cluster)) == []
 
 
 def test_an_unknown_kube_variable_is_warned(cluster, findings):
-    cluster.variables = {"w1": ["kube_team_of_mine"]}
+    cluster.variable_names = {"w1": ["kube_team_of_mine"]}
     assert findings(inventory.check_variable_names(cluster)) == [("variable_names", "w1", "warning")]
 
 

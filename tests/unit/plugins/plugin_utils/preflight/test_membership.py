@@ -2,25 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which cluster a host is in: nothing of somebody else's is taken over, and no version changes by accident."""
+"""Membership: no host is taken from another cluster, and no member changes its role, version or endpoint."""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import membership
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_hosts
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
 
 
 def test_a_host_marked_for_another_cluster(cluster, findings):
-    cluster.hosts["w1"].look["record"].update(marked=True, cluster="production")
-    problems = judge_hosts(cluster)
+    cluster.hosts["w1"].facts["record"].update(marked=True, cluster="production")
+    problems = check_hosts(cluster)
     assert findings(problems) == [("other_cluster", "w1", "error")]
     assert "production" in problems[0].evidence
 
 
 def test_a_member_with_another_authority(members, findings):
-    members.hosts["w1"].look["cluster"].update(ca_hash="sha256:bb", endpoint="other:6443")
+    members.hosts["w1"].facts["cluster"].update(ca_hash="sha256:bb", endpoint="other:6443")
     problems = list(membership.check_other_cluster(members))
     assert findings(problems) == [("other_cluster", "w1", "error")]
     assert all(part in problems[0].evidence for part in ("sha256:bb", "other:6443", "sha256:aa"))
@@ -28,44 +28,44 @@ def test_a_member_with_another_authority(members, findings):
 
 def test_a_control_plane_of_another_cluster(members, findings):
     members.hosts["w1"].control_plane = True
-    members.hosts["cp1"].look["cluster"]["ca_hash"] = "sha256:bb"
-    members.hosts["cp1"].look["record"].update(marked=False, cluster="")
-    checks = findings(judge_hosts(members))
+    members.hosts["cp1"].facts["cluster"]["ca_hash"] = "sha256:bb"
+    members.hosts["cp1"].facts["record"].update(marked=False, cluster="")
+    checks = findings(check_hosts(members))
     assert ("other_cluster", "cp1", "error") in checks
     assert ("unmarked_member", "cp1", "error") in checks
     assert ("other_cluster", "w2", "error") not in checks
 
 
 def test_a_worker_of_a_cluster_that_is_not_in_the_inventory(members, findings):
-    members.hosts["cp1"].look["cluster"].update(member=False, role="", ca_hash="")
+    members.hosts["cp1"].facts["cluster"].update(member=False, role="", ca_hash="")
     checks = findings(membership.check_other_cluster(members))
     assert checks == [("other_cluster", "w1", "error"), ("other_cluster", "w2", "error")]
 
 
-def test_a_worker_alone_in_a_limited_run_is_not_judged_by_a_control_plane_that_was_not_asked(members, findings):
-    members.hosts["cp1"].look = {}
-    assert findings(judge_hosts(members)) == []
+def test_a_limited_run_does_not_compare_a_worker_with_a_control_plane_that_was_not_inspected(members, findings):
+    members.hosts["cp1"].facts = {}
+    assert findings(check_hosts(members)) == []
 
 
 def test_a_cluster_that_something_else_made(members, findings):
     for host in members.hosts.values():
-        host.look["record"].update(marked=False, cluster="")
+        host.facts["record"].update(marked=False, cluster="")
     assert findings(membership.check_unmarked(members)) == [
         ("unmarked_member", name, "error") for name in ("cp1", "w1", "w2")
     ]
 
 
 def test_damaged_record(cluster, findings):
-    cluster.hosts["w1"].look["record"]["readable"] = False
+    cluster.hosts["w1"].facts["record"]["readable"] = False
     assert findings(membership.check_record(cluster)) == [("record", "w1", "error")]
 
 
 @pytest.mark.parametrize("remains", [{"etcd_data": True}, {"manifests": ["etcd.yaml"]}, {"bootstrapping": True}])
 def test_leftovers(cluster, findings, remains):
     host = cluster.hosts["w1"]
-    host.look["cluster"].update(remains)
+    host.facts["cluster"].update(remains)
     assert findings(membership.check_leftovers(cluster)) == [("leftovers", "w1", "error")]
-    host.look["record"].update(marked=True, cluster="kubernetes", operation="join")
+    host.facts["record"].update(marked=True, cluster="kubernetes", operation="join")
     assert findings(membership.check_leftovers(cluster)) == []
 
 
@@ -76,27 +76,28 @@ def test_a_worker_does_not_become_a_control_plane(members, findings):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "word"),
+    ("desired", "word"),
     [("1.36.3", ""), ("1.36.1", "older"), ("1.35.4", "older"), ("1.36.4", "newer"), ("1.37.0", "newer")],
 )
-def test_a_member_s_version_never_changes(members, wanted, word):
+def test_a_member_s_version_never_changes(members, desired, word):
     for host in members.hosts.values():
-        host.want["kube_version"] = wanted
+        host.variables["kube_version"] = desired
     problems = list(membership.check_version_change(members))
     assert len(problems) == (3 if word else 0)
     assert all(word in problem.what and problem.severity == "error" for problem in problems)
-    assert word != "newer" or "slipway.kube.upgrade" in problems[0].remedy
+    assert word != "newer" or "kubeadm upgrade" in problems[0].remedy
+    assert all("slipway.kube.upgrade" not in problem.remedy for problem in problems)
 
 
-def test_a_host_that_is_no_member_may_want_any_version(cluster, findings):
-    cluster.hosts["w1"].want["kube_version"] = "1.35.4"
+def test_a_host_outside_any_cluster_may_have_any_version(cluster, findings):
+    cluster.hosts["w1"].variables["kube_version"] = "1.35.4"
     assert findings(membership.check_version_change(cluster)) == []
 
 
 def test_unhealthy(members, findings):
-    members.hosts["w1"].look["cluster"]["healthy"] = False
+    members.hosts["w1"].facts["cluster"]["healthy"] = False
     assert findings(membership.check_unhealthy(members)) == [("unhealthy", "w1", "warning")]
-    members.hosts["w1"].look["record"]["operation"] = "join"
+    members.hosts["w1"].facts["record"]["operation"] = "join"
     assert findings(membership.check_unhealthy(members)) == []
 
 
@@ -111,25 +112,25 @@ def test_unhealthy(members, findings):
 )
 def test_user_kubeconfig(members, findings, user, ca_hash, fires):
     host = members.hosts["cp1"]
-    host.want["control_plane_kubeconfig_users"] = ["ops"]
-    theirs = host.look["cluster"]["ca_hash"] if ca_hash == "ours" else ca_hash
+    host.variables["control_plane_kubeconfig_users"] = ["ops"]
+    theirs = host.facts["cluster"]["ca_hash"] if ca_hash == "ours" else ca_hash
     cluster = {"server": "https://10.9.9.9:6443", "ca_hash": theirs}
-    host.look["kubeconfigs"] = {user: {"path": f"/home/{user}/.kube/config", "clusters": [cluster]}}
+    host.facts["kubeconfigs"] = {user: {"path": f"/home/{user}/.kube/config", "clusters": [cluster]}}
     assert findings(membership.check_user_kubeconfig(members)) == (
         [("user_kubeconfig", "cp1", "error")] if fires else []
     )
 
 
-def test_a_kubeconfig_is_in_the_way_of_a_cluster_that_is_not_there_yet(cluster, findings):
+def test_a_kubeconfig_of_another_cluster_fails_before_the_cluster_exists(cluster, findings):
     file = {"path": "/root/.kube/config", "clusters": [{"server": "https://10.9.9.9:6443", "ca_hash": "sha256:1"}]}
-    cluster.hosts["cp1"].look["kubeconfigs"] = {"root": file}
+    cluster.hosts["cp1"].facts["kubeconfigs"] = {"root": file}
     assert findings(membership.check_user_kubeconfig(cluster)) == [("user_kubeconfig", "cp1", "error")]
-    cluster.hosts["cp1"].look["kubeconfigs"] = {"root": dict(file, clusters=[])}
+    cluster.hosts["cp1"].facts["kubeconfigs"] = {"root": dict(file, clusters=[])}
     assert findings(membership.check_user_kubeconfig(cluster)) == []
 
 
 @pytest.mark.parametrize(
-    ("wanted", "has", "fires"),
+    ("desired", "has", "fires"),
     [
         ("api.example.com", "api.example.com:6443", False),
         ("api.example.com:6443", "api.example.com:6443", False),
@@ -138,10 +139,10 @@ def test_a_kubeconfig_is_in_the_way_of_a_cluster_that_is_not_there_yet(cluster, 
         ("api.example.com:443", "api.example.com:6443", True),
     ],
 )
-def test_endpoint_change(members, findings, wanted, has, fires):
+def test_endpoint_change(members, findings, desired, has, fires):
     host = members.hosts["cp1"]
-    host.want["kube_control_plane_endpoint"] = wanted
-    host.look["cluster"]["endpoint"] = has
+    host.variables["kube_control_plane_endpoint"] = desired
+    host.facts["cluster"]["endpoint"] = has
     assert findings(membership.check_endpoint_change(members)) == (
         [("endpoint_change", "cp1", "error")] if fires else []
     )

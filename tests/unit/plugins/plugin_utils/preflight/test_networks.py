@@ -13,7 +13,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import netw
 
 def for_all(cluster, name, value):
     for host in cluster.hosts.values():
-        host.want[name] = value
+        host.variables[name] = value
 
 
 def test_two_hosts_with_one_address(cluster, findings):
@@ -25,12 +25,12 @@ def test_two_hosts_with_one_address(cluster, findings):
 def test_one_address_with_a_port_for_each_host_is_fine(cluster, findings):
     for number, host in enumerate(cluster.hosts.values()):
         host.address = "127.0.0.1"
-        host.want["ansible_port"] = 2200 + number
+        host.variables["ansible_port"] = 2200 + number
     assert findings(networks.check_addresses(cluster)) == []
 
 
 def test_two_hosts_with_one_node_ip(cluster, findings):
-    cluster.hosts["w1"].want["kube_node_ip"] = cluster.hosts["w2"].want["kube_node_ip"] = "10.1.0.1"
+    cluster.hosts["w1"].variables["kube_node_ip"] = cluster.hosts["w2"].variables["kube_node_ip"] = "10.1.0.1"
     assert findings(networks.check_addresses(cluster)) == [("addresses", "w1", "error"), ("addresses", "w2", "error")]
 
 
@@ -38,7 +38,7 @@ def test_two_hosts_with_one_node_ip(cluster, findings):
     ("address", "fires"), [("10.1.0.1", False), ("10.1.0.1,fd00::1", False), ("w1.example.com", True)]
 )
 def test_a_node_ip_is_an_address(cluster, findings, address, fires):
-    cluster.hosts["w1"].want["kube_node_ip"] = address
+    cluster.hosts["w1"].variables["kube_node_ip"] = address
     assert findings(networks.check_addresses(cluster)) == ([("addresses", "w1", "error")] if fires else [])
 
 
@@ -48,10 +48,10 @@ def test_a_node_ip_is_an_address(cluster, findings, address, fires):
         ("192.168.0.0/16", "10.96.0.0/12", ""),
         ("192.168.0.0/16,fd01::/48", "10.96.0.0/12,fd02::/112", ""),
         ("10.96.0.0/16", "10.96.0.0/12", "overlap"),
-        ("192.168.1.1/16", "10.96.0.0/12", "kube_pod_subnet is no network"),
-        ("pods", "10.96.0.0/12", "kube_pod_subnet is no network"),
-        ("", "10.96.0.0/12", "kube_pod_subnet is no network"),
-        ("192.168.0.0/16", None, "kube_service_subnet is no network"),
+        ("192.168.1.1/16", "10.96.0.0/12", "kube_pod_subnet is not a valid network"),
+        ("pods", "10.96.0.0/12", "kube_pod_subnet is not a valid network"),
+        ("", "10.96.0.0/12", "kube_pod_subnet is not a valid network"),
+        ("192.168.0.0/16", None, "kube_service_subnet is not a valid network"),
         ("192.168.0.0/23", "10.96.0.0/12", "too small"),
         ("192.168.0.0/26", "10.96.0.0/12", "too small"),
         ("192.168.0.0/22", "10.96.0.0/12", ""),
@@ -70,21 +70,21 @@ def test_pod_and_service_networks(cluster, pods, services, what):
 )
 def test_a_host_inside_the_cluster_s_networks(cluster, findings, variable, value):
     for host in cluster.hosts.values():
-        host.look = {}
+        host.facts = {}
     for_all(cluster, variable, value)
     assert findings(networks.check_networks(cluster)) == [("networks", name, "error") for name in ("cp1", "w1", "w2")]
 
 
 def test_pod_network_inside_the_hosts_network(cluster, findings):
-    cluster.hosts["w1"].look["network"]["addresses"][0].update(address="192.168.0.5", prefix=16)
-    cluster.hosts["w1"].look["network"]["default_address"] = "192.168.0.5"
+    cluster.hosts["w1"].facts["network"]["addresses"][0].update(address="192.168.0.5", prefix=16)
+    cluster.hosts["w1"].facts["network"]["default_address"] = "192.168.0.5"
     for_all(cluster, "kube_pod_subnet", "192.168.128.0/17")
     assert findings(networks.check_networks(cluster)) == [("networks", "w1", "error")]
 
 
 def test_another_interface_of_a_host_is_warned_and_the_cluster_s_own_are_not(cluster, findings):
     other = {"interface": "eth1", "address": "192.168.7.7", "prefix": 24, "family": "ipv4", "mac": "", "mtu": 1500}
-    cluster.hosts["w1"].look["network"]["addresses"] += [
+    cluster.hosts["w1"].facts["network"]["addresses"] += [
         other,
         dict(other, interface="cni0"),
         dict(other, interface="flannel.1"),

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sources: what is asked for, and what the answers mean."""
+"""Sources: the requests, and the problems that follow from the responses."""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import sources
-from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import judge_hosts
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
 
 DEB = "http://mirror/deb/kubernetes"
 MIRRORS = {
@@ -20,13 +20,13 @@ MIRRORS = {
 }
 
 
-def kinds(want):
-    return {(request["kind"], request["url"]) for request in sources.requests_for(want)}
+def kinds(variables):
+    return {(request["kind"], request["url"]) for request in sources.requests_for(variables)}
 
 
 def test_requests_of_a_mirror(cluster):
-    want = {**cluster.hosts["w1"].want, "kube_registry_mirrors": MIRRORS}
-    assert kinds(want) == {
+    variables = {**cluster.hosts["w1"].variables, "kube_registry_mirrors": MIRRORS}
+    assert kinds(variables) == {
         ("deb", DEB),
         ("deb", "http://mirror/deb/containerd"),
         ("http", "http://mirror/deb/key.asc"),
@@ -37,7 +37,7 @@ def test_requests_of_a_mirror(cluster):
         ("manifest", "http://mirror/v2/registry.k8s.io/coredns/coredns/manifests/v1.14.2"),
         ("tcp", "tcp://api.example.com:6443"),
     }
-    by_url = {request["url"]: request for request in sources.requests_for(want)}
+    by_url = {request["url"]: request for request in sources.requests_for(variables)}
     assert by_url[DEB]["packages"] == ["kubeadm", "kubelet", "kubectl"]
     assert by_url["http://mirror/v2/"]["headers"] == {"Authorization": "Basic x"}
     assert by_url["https://hub.example.com/v2/"]["ca"] == "/etc/ca.pem"
@@ -45,8 +45,8 @@ def test_requests_of_a_mirror(cluster):
 
 
 def test_requests_of_upstream_s_sources(cluster):
-    want = {
-        **cluster.hosts["w1"].want,
+    variables = {
+        **cluster.hosts["w1"].variables,
         "kube_containerd_repository": {
             "deb_url": "https://download.docker.com/linux/debian",
             "rpm_url": "https://download.docker.com/linux/centos/$releasever/$basearch/stable",
@@ -56,7 +56,7 @@ def test_requests_of_upstream_s_sources(cluster):
         "kube_kubernetes_repository": {"rpm_url": "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/"},
         "kube_control_plane_endpoint": "",
     }
-    assert kinds(want) == {
+    assert kinds(variables) == {
         ("http", "https://download.docker.com/linux/debian/gpg"),
         ("rpm", "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/"),
         ("registry", "https://registry.k8s.io/v2/"),
@@ -64,16 +64,16 @@ def test_requests_of_upstream_s_sources(cluster):
 
 
 def test_a_registry_below_a_path_and_a_mirror_without_override(cluster):
-    want = {
-        **cluster.hosts["w1"].want,
+    variables = {
+        **cluster.hosts["w1"].variables,
         "kube_image_registry": "hub.example.com/k8s",
         "kube_registry_mirrors": {"hub.example.com": [{"url": "https://mirror"}]},
     }
-    assert sources.manifest_urls(want)[0] == "https://mirror/v2/k8s/pause/manifests/3.10.2"
+    assert sources.manifest_urls(variables)[0] == "https://mirror/v2/k8s/pause/manifests/3.10.2"
 
 
 def test_images_of_a_control_plane(cluster):
-    images = sources.needed_images({**cluster.hosts["cp1"].want, "control_plane": True})
+    images = sources.needed_images({**cluster.hosts["cp1"].variables, "control_plane": True})
     assert images == [
         "pause:3.10.2",
         "kube-proxy:v1.36.3",
@@ -86,28 +86,34 @@ def test_images_of_a_control_plane(cluster):
 
 
 def offer(host, versions):
-    host.look["reach"][DEB] = {"kind": "deb", "ok": True, "status": 200, "error": "", "packages": {"kubeadm": versions}}
+    host.facts["reach"][DEB] = {
+        "kind": "deb",
+        "ok": True,
+        "status": 200,
+        "error": "",
+        "packages": {"kubeadm": versions},
+    }
     for name in ("kubelet", "kubectl"):
-        host.look["reach"][DEB]["packages"][name] = ["1.36.3-1.1", *versions]
+        host.facts["reach"][DEB]["packages"][name] = ["1.36.3-1.1", *versions]
 
 
-def test_sources_that_have_the_version(cluster):
+def test_repository_with_the_version(cluster):
     offer(cluster.hosts["w1"], ["1.36.2-1.1", "1.36.3-1.1"])
-    assert judge_hosts(cluster) == []
+    assert check_hosts(cluster) == []
 
 
-def test_sources_that_do_not_have_the_version(cluster, findings):
+def test_repository_without_the_version(cluster, findings):
     offer(cluster.hosts["w1"], ["1.36.10-1.1", "1.36.2-1.1", "1.36.2-1.2"])
-    problems = judge_hosts(cluster)
+    problems = check_hosts(cluster)
     assert findings(problems) == [("source_version", "w1", "error")]
-    assert "1.36.3 of kubeadm." in problems[0].what
-    assert "they have 1.36.2, 1.36.10 " in problems[0].evidence
+    assert "version 1.36.3 of kubeadm." in problems[0].what
+    assert problems[0].evidence == f"{DEB} has 1.36.2, 1.36.10"
 
 
 @pytest.mark.parametrize("url", [DEB, "http://mirror/deb/key.asc"])
 def test_repository_out_of_reach(cluster, url):
-    cluster.hosts["w1"].look["reach"][url] = {"kind": "deb", "ok": False, "status": 0, "error": "connection refused"}
-    problems = judge_hosts(cluster)
+    cluster.hosts["w1"].facts["reach"][url] = {"kind": "deb", "ok": False, "status": 0, "error": "connection refused"}
+    problems = check_hosts(cluster)
     assert {problem.check for problem in problems} == {"repository"}
     assert "connection refused" in problems[0].evidence
 
@@ -122,34 +128,34 @@ def test_repository_out_of_reach(cluster, url):
     ],
 )
 def test_registries(cluster, findings, kind, status, check):
-    # A manifest that could not be asked for at all is the registry's problem, told once.
-    cluster.hosts["w1"].look["reach"]["http://mirror/x"] = {
+    # Without a response, the registry is reported, not its manifests.
+    cluster.hosts["w1"].facts["reach"]["http://mirror/x"] = {
         "kind": kind,
         "ok": False,
         "status": status,
         "error": "wrong media type",
     }
-    assert findings(judge_hosts(cluster)) == ([(check, "w1", "error")] if check else [])
+    assert findings(check_hosts(cluster)) == ([(check, "w1", "error")] if check else [])
 
 
 def test_endpoint_before_there_is_a_control_plane(cluster, findings):
-    reach = cluster.hosts["w1"].look["reach"]
+    reach = cluster.hosts["w1"].facts["reach"]
     reach["tcp://api.example.com:6443"] = {"kind": "tcp", "ok": False, "status": 0, "error": "connection refused"}
-    assert findings(judge_hosts(cluster)) == []
+    assert findings(check_hosts(cluster)) == []
     reach["tcp://api.example.com:6443"]["error"] = "the name cannot be resolved (Name or service not known)"
-    assert findings(judge_hosts(cluster)) == [("endpoint_reach", "w1", "error")]
+    assert findings(check_hosts(cluster)) == [("endpoint_reach", "w1", "error")]
 
 
 def test_endpoint_of_a_cluster_that_runs(members, cluster, findings):
-    reach = members.hosts["w2"].look["reach"]
+    reach = members.hosts["w2"].facts["reach"]
     reach["tcp://api.example.com:6443"] = {"kind": "tcp", "ok": False, "status": 0, "error": "no answer in time"}
-    assert findings(judge_hosts(members)) == []
-    members.hosts["w2"].look["cluster"].update(member=False, role="", ca_hash="", version="")
-    assert findings(judge_hosts(members)) == [("endpoint_reach", "w2", "error")]
+    assert findings(check_hosts(members)) == []
+    members.hosts["w2"].facts["cluster"].update(member=False, role="", ca_hash="", version="")
+    assert findings(check_hosts(members)) == [("endpoint_reach", "w2", "error")]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "offered", "fires"),
+    ("desired", "offered", "fires"),
     [
         ("2.2.3", ["2.2.3-1~debian.12~bookworm"], False),
         ("2.2", ["2.1.9-1", "2.2.3-1"], False),
@@ -158,18 +164,18 @@ def test_endpoint_of_a_cluster_that_runs(members, cluster, findings):
         ("2.2.3", [], True),
     ],
 )
-def test_containerd_by_its_version_or_the_beginning_of_it(cluster, findings, wanted, offered, fires):
+def test_containerd_by_its_version_or_a_prefix_of_it(cluster, findings, desired, offered, fires):
     host = cluster.hosts["w1"]
-    host.want["containerd_version"] = wanted
+    host.variables["containerd_version"] = desired
     url = "http://mirror/deb/containerd"
-    host.look["reach"][url] = {
+    host.facts["reach"][url] = {
         "kind": "deb",
         "ok": True,
         "status": 200,
         "error": "",
         "packages": {"containerd.io": offered},
     }
-    assert findings(judge_hosts(cluster)) == ([("source_version", "w1", "error")] if fires else [])
+    assert findings(check_hosts(cluster)) == ([("source_version", "w1", "error")] if fires else [])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The whole look, at this machine: it takes a moment, changes nothing and returns what is documented."""
+"""All facts of this machine: gathering them is fast, changes nothing and returns what is documented."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a kernel can do, told from whatever evidence a host gives."""
+"""Features of a kernel, from the evidence that a host provides."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is installed, out of the package databases of Debian and Rocky and systemd's answers."""
+"""Installed software, from the package databases of Debian and Rocky and the output of systemd."""
 
 from __future__ import annotations
 

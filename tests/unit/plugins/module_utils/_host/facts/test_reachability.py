@@ -22,7 +22,7 @@ PACKAGES = "Package: kubeadm\nVersion: 1.36.3-1.1\n\nPackage: kubelet\nVersion: 
 PRIMARY = """<metadata><package type="rpm"><name>kubeadm</name><arch>x86_64</arch>
 <version epoch="0" ver="1.36.3" rel="150500.1.1"/></package><package type="rpm"><name>other</name>
 <version epoch="0" ver="9" rel="9"/></package></metadata>"""
-REPOMD = '<repomd><data type="filelists"><location href="x"/></data><data type="primary"><location href="repodata/p.xml.%s"/></data></repomd>'
+REPOMD = '<repomd><data type="filelists"><location href="x"/></data><data type="primary"><location href="repodata/p.xml.EXT"/></data></repomd>'
 INDEX, MANIFEST = reachability.INDEX_TYPES[0], reachability.MANIFEST_TYPES[0]
 
 config = b"{}"
@@ -46,11 +46,11 @@ PAGES = {
     "/deb/Packages.gz": ("application/gzip", gzip.compress(PACKAGES.encode())),
     "/plain/Packages": ("text/plain", PACKAGES.encode()),
     "/torn/Packages.gz": ("application/gzip", gzip.compress(PACKAGES.encode())[:40]),
-    "/rpm/repodata/repomd.xml": ("text/xml", (REPOMD % "gz").encode()),
+    "/rpm/repodata/repomd.xml": ("text/xml", REPOMD.replace("EXT", "gz").encode()),
     "/rpm/repodata/p.xml.gz": ("application/gzip", gzip.compress(PRIMARY.encode())),
-    "/rpmxz/repodata/repomd.xml": ("text/xml", (REPOMD % "xz").encode()),
+    "/rpmxz/repodata/repomd.xml": ("text/xml", REPOMD.replace("EXT", "xz").encode()),
     "/rpmxz/repodata/p.xml.xz": ("application/xz", lzma.compress(PRIMARY.encode())),
-    "/rpmzst/repodata/repomd.xml": ("text/xml", (REPOMD % "zst").encode()),
+    "/rpmzst/repodata/repomd.xml": ("text/xml", REPOMD.replace("EXT", "zst").encode()),
     "/rpmnone/repodata/repomd.xml": ("text/xml", b"<repomd/>"),
     "/img/manifests/good": (INDEX, index()),
     "/img/manifests/single": (MANIFEST + "; charset=utf-8", child),

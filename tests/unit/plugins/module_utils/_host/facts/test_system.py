@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What machine a host is, out of the texts of Debian 12, Ubuntu 24.04 and Rocky 9."""
+"""System of a host, from files of Debian 12, Ubuntu 24.04 and Rocky 9."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is looked at beside the lists: certificates, DNS, ports, leaders, etcd; and what is taken out of texts."""
+"""Checks that send requests of their own (certificates, DNS, ports, leaders, etcd), and the redaction of texts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ O+RxrAIgBFrrFqg+7oF6xUt1s3BQn/r8FZWZSvY7Dwl1uZPaWK4=
 ENDS = 2110623389
 
 
-def test_the_end_of_a_certificate_is_read() -> None:
+def test_the_expiration_of_a_certificate_is_read() -> None:
     assert certificate_end(b"key first\n" + CERTIFICATE.encode()) == ENDS
     assert certificate_end(b"") is None and certificate_end(CERTIFICATE.replace("MI", "!!").encode()) is None
     whole = base64.b64decode("".join(CERTIFICATE.splitlines()[1:-1]))
@@ -52,7 +52,7 @@ def test_the_end_of_a_certificate_is_read() -> None:
 
 
 @pytest.mark.parametrize(("days", "severity"), [(-1, "error"), (3, "error"), (20, "warning"), (31, None), (300, None)])
-def test_certificates_near_their_end(days: float, severity: str | None) -> None:
+def test_certificates_that_expire_soon(days: float, severity: str | None) -> None:
     found = certificate_findings(
         Reference("v1", "Node", "", "w1"), "the kubelet of node w1", NOW + days * DAY + 60, NOW
     )
@@ -62,7 +62,7 @@ def test_certificates_near_their_end(days: float, severity: str | None) -> None:
 
 
 def answering(code: int, count: int) -> tuple[Any, int]:
-    """A DNS server on this host that answers one question."""
+    """A DNS server on this host that answers one query."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
 
@@ -74,7 +74,7 @@ def answering(code: int, count: int) -> tuple[Any, int]:
     return server, server.getsockname()[1]
 
 
-def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_queried_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
     server, port = answering(3, 0)
     real = socket.socket.connect
 
@@ -91,16 +91,14 @@ def test_a_name_is_asked_for_over_udp(monkeypatch: pytest.MonkeyPatch) -> None:
     ("answer", "domain", "wrong"),
     [((0, 1), "cluster.local", False), ((3, 0), "cluster.local", True), ((3, 0), "", False), ((2, 0), "", True)],
 )
-def test_what_an_answer_means(
-    answer: tuple[int, int], domain: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dns_responses(answer: tuple[int, int], domain: str, wrong: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coredns, "is_coredns", lambda address: None)
     monkeypatch.setattr(coredns, "query", lambda address, name: answer)
     problem, dark = coredns.check_coredns(Cluster(), pod(), "10.244.0.2", domain)  # type: ignore[arg-type]
     assert bool(problem) == wrong and dark == ""
 
 
-def test_where_dns_is_not_reached_coredns_is_asked_through_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_coredns_is_queried_through_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreached(address: str) -> None:
         raise OSError("timed out")
 
@@ -128,7 +126,7 @@ def test_the_domain_is_read_from_the_corefile() -> None:
     assert cluster_domain(Cluster()) == ""  # type: ignore[arg-type]
 
 
-def test_a_port_that_nothing_declares_is_asked() -> None:
+def test_an_undeclared_port_is_tested() -> None:
     declared = {"ports": [{"containerPort": 9090}]}
     lists = {**deployment(), "Pod": [pod(container=declared)], "Service": [service()], "EndpointSlice": [endpoints()]}
     path = "/api/v1/namespaces/shop/pods/web-1-a:8080/proxy/"
@@ -147,7 +145,7 @@ def test_a_port_that_nothing_declares_is_asked() -> None:
 
 
 class Led(Cluster):
-    """A cluster whose scheduler renewed its lease so many seconds ago."""
+    """A cluster whose scheduler renewed its lease *ago* seconds ago."""
 
     def __init__(self, ago: float, **more: Any) -> None:
         super().__init__(more)
@@ -158,7 +156,7 @@ class Led(Cluster):
 
 
 @pytest.mark.parametrize(("ago", "faults"), [(3, []), (300, ["control_plane_down"])])
-def test_a_scheduler_that_leads_no_more(ago: float, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_whose_lease_has_expired(ago: float, faults: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_plane.time, "time", lambda: NOW)
     part = ControlPlane(Led(ago), view_of({}))  # type: ignore[arg-type]
     assert [finding.fault for finding in part._leaders()] == faults
@@ -177,7 +175,7 @@ def test_members_of_etcd_are_counted() -> None:
     assert outside._etcd() == [] and "etcd members" in outside.unseen
 
 
-def test_an_api_server_that_is_not_ready_names_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_server_that_is_not_ready_names_the_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\nreadyz check failed"
     monkeypatch.setattr(ControlPlane, "_readyz", lambda self, address: (said, True))
     slices = endpoints("kubernetes", 1, "default")

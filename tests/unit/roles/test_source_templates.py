@@ -1,18 +1,55 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repositories and registry mirrors as files of a host."""
+"""Package repositories and registry mirrors as files of a host, and what the roles refuse."""
 
 from __future__ import annotations
 
+import json
 import tomllib
+from pathlib import Path
 
+import jinja2
 import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.host_files import (
-    package_repository,
-    registry_mirrors,
-)
+ROLES = Path(__file__).parents[3] / "roles"
+
+
+def render(role, template, **variables):
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLES / role / "templates"), trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["to_json"] = json.dumps
+    return yaml.safe_load(environment.get_template(template).render(**variables))
+
+
+def package_repository(repository, name, family):
+    values = {"repository": repository, "name": name, "family": family}
+    return render("cluster", "package-repository.yml.j2", **values)
+
+
+def registry_mirrors(mirrors):
+    return render("containerd", "registry-mirrors.yml.j2", kube_registry_mirrors=mirrors)
+
+
+def refusals(role, family="debian", **variables):
+    """What the role's checks say, by the name of the task."""
+    loader = DataLoader()
+    known = {"kube_host": {"os": {"family": family}}}
+    known.update(loader.load_from_file(str(ROLES / role / "vars/main.yml"), trusted_as_template=True))
+    templar = Templar(loader=loader, variables={**known, **variables})
+    said = {}
+    for task in loader.load_from_file(str(ROLES / role / "tasks/main.yml"), trusted_as_template=True):
+        check = task.get("ansible.builtin.assert")
+        if check and "URL" in task["name"]:
+            that = check["that"] if isinstance(check["that"], list) else [check["that"]]
+            if not all(templar.template(trust_as_template("{{ " + one + " }}")) for one in that):
+                said[task["name"]] = templar.template(check["fail_msg"])
+    return said
+
 
 UPSTREAM = {
     "deb_url": "https://pkgs.k8s.io/core:/stable:/v1.36/deb/",
@@ -70,9 +107,12 @@ def test_an_rpm_repository_is_checked_with_its_own_key():
     assert f"gpgkey={UPSTREAM['key_url']}" in package_repository(UPSTREAM, "x", "rhel")[0]["content"]
 
 
-def test_a_bundle_without_rpms_is_refused_on_a_rhel_host():
-    with pytest.raises(ValueError, match="no rpm_url, which hosts of family 'rhel' need"):
-        package_repository(dict(UPSTREAM, rpm_url=""), "slipway-kubernetes", "rhel")
+@pytest.mark.parametrize("role", ["containerd", "kubernetes"])
+def test_a_bundle_without_rpms_is_refused_on_a_rhel_host(role):
+    variables = {f"kube_{role}_repository": dict(UPSTREAM, rpm_url=""), "kube_registry_mirrors": {}}
+    [said] = list(refusals(role, "rhel", **variables).values())
+    assert f"kube_{role}_repository has no rpm_url, which hosts of family 'rhel' need. Evidence: it has deb_url" in said
+    assert refusals(role, "debian", **variables) == {}
 
 
 def parsed(files, registry):
@@ -126,11 +166,20 @@ def test_no_mirrors_still_remove_what_is_left_over():
     assert registry_mirrors({}) == [{"path": "/etc/containerd/certs.d", "state": "directory", "purge": True}]
 
 
-def test_what_is_incomplete_is_refused_without_showing_secrets():
-    with pytest.raises(ValueError, match=r"registry 'docker\.io' with no mirror"):
-        registry_mirrors({"docker.io": []})
-    with pytest.raises(
-        ValueError, match=r"kube_registry_mirrors\['docker\.io'\]\[0\] has no url. Evidence: it has \['header'\]"
-    ) as error:
-        registry_mirrors({"docker.io": [{"header": {"Authorization": "hunter2"}}]})
-    assert "hunter2" not in str(error.value)
+@pytest.mark.parametrize(
+    ("mirrors", "evidence"),
+    [
+        ({"docker.io": []}, "docker.io []"),
+        ({"docker.io": [{"header": {"Authorization": "hunter2"}}]}, "docker.io [['header']]"),
+        ({"docker.io": [{"url": "https://a.test"}, {"url": ""}]}, "docker.io [['url'], ['url']]"),
+    ],
+)
+def test_what_is_incomplete_is_refused_without_showing_secrets(mirrors, evidence):
+    [said] = list(refusals("containerd", kube_containerd_repository=UPSTREAM, kube_registry_mirrors=mirrors).values())
+    assert "kube_registry_mirrors has a registry without mirrors, or a mirror without a url" in said
+    assert evidence in said and "hunter2" not in said
+
+
+def test_what_is_complete_is_not_refused():
+    mirrors = {"docker.io": [{"url": "https://a.test"}], "ghcr.io": [{"url": "https://b.test", "header": {"a": "b"}}]}
+    assert refusals("containerd", kube_containerd_repository=UPSTREAM, kube_registry_mirrors=mirrors) == {}

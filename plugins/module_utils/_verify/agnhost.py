@@ -1,7 +1,10 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pods with which a cluster is verified, who asks whom, and what the answers mean: pure functions."""
+"""The pods that verify a cluster, the requests between them and the evaluation of the responses. Pure functions.
+
+The pods run agnhost, a test program of Kubernetes (https://pkg.go.dev/k8s.io/kubernetes/test/images/agnhost).
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ MANAGER = "slipway.kube"
 PORT = 8080
 WEB_PORT = 80
 REPLICAS = 2
-# Asking every pod from every node grows with the square of the nodes: above this, each asks so many of the next ones.
+# The number of pairs of nodes grows quadratically: in larger clusters, each pod contacts this many of the next ones.
 NEIGHBOURS = 12
 TRIES = 8
 
 
 @dataclass(frozen=True)
-class Probe:
-    """A pod that answers and asks. C(host): it uses its node's own network, so it stands for the node."""
+class AgnhostPod:
+    """A test pod.
+
+    :ivar host: it runs on the host network, so it represents its node.
+    """
 
     name: str
     node: str
@@ -37,9 +43,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Call:
-    """One question: who asks which address for what, and how often."""
+    """A request that a test pod sends.
 
-    source: Probe
+    :ivar request: path of the request: ``clientip`` or ``hostname``.
+    :ivar tries: number of times to send it.
+    :ivar target: description of the target for messages.
+    """
+
+    source: AgnhostPod
     host: str
     port: int
     request: str
@@ -47,7 +58,7 @@ class Call:
     target: str = ""
 
     def query(self) -> dict[str, str]:
-        """Give the query of agnhost's C(/dial)."""
+        """Return the query parameters for the path ``/dial`` of agnhost."""
         return {
             "host": self.host,
             "port": str(self.port),
@@ -57,12 +68,12 @@ class Call:
         }
 
     def __str__(self) -> str:
-        return f"{self.source} to {self.target or '%s:%d' % (self.host, self.port)}"
+        return f"{self.source} to {self.target or f'{self.host}:{self.port}'}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a call: what the target said, and what went wrong."""
+    """The responses to a call, and its errors."""
 
     call: Call
     responses: tuple[str, ...] = ()
@@ -71,7 +82,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """One thing that was verified, and the evidence."""
+    """The result of one test, with its evidence."""
 
     test: str
     ok: bool
@@ -79,7 +90,7 @@ class Result:
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as the module returns it."""
+        """Return the result as the module returns it."""
         return {"test": self.test, "ok": self.ok, "evidence": self.evidence, "seconds": round(self.seconds, 1)}
 
 
@@ -96,13 +107,13 @@ def namespace(annotations: Mapping[str, str]) -> Object:
 
 
 def objects(image: str, host_port: int) -> list[Object]:
-    """Make what is put into the cluster for the time of the test.
+    """Return the test objects, without their namespace.
 
-    :param image: image of agnhost, Kubernetes' own test program (https://pkg.go.dev/k8s.io/kubernetes/test/images/agnhost).
-    :param host_port: TCP port on which the pods of the nodes' network answer.
+    :param image: image of agnhost.
+    :param host_port: TCP port on which the pods on the host network listen.
     """
     return [
-        # Made here so that the first pods need not wait for the one that a controller makes.
+        # Without it, the first pods would wait for a controller to create the default one.
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "probe", "namespace": NAMESPACE}},
         _service("web", "ClusterIP"),
         _service("web-node-port", "NodePort"),
@@ -155,23 +166,23 @@ def _workload(kind: str, app: str, image: str, port: int) -> Object:
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": app, "namespace": NAMESPACE}, "spec": content}
 
 
-def probes(pods: Iterable[Mapping[str, Any]], host_port: int) -> dict[str, list[Probe]]:
-    """Sort the running test pods by what they are for: C(pods), C(nodes) and C(web)."""
-    found: dict[str, list[Probe]] = {"pods": [], "nodes": [], "web": []}
+def running_pods(pods: Iterable[Mapping[str, Any]], host_port: int) -> dict[str, list[AgnhostPod]]:
+    """Return the running test pods by their label app: ``pods``, ``nodes`` and ``web``."""
+    found: dict[str, list[AgnhostPod]] = {"pods": [], "nodes": [], "web": []}
     for pod in pods:
         app, address = (pod["metadata"].get("labels") or {}).get("app"), (pod.get("status") or {}).get("podIP")
         if app in found and address and not pod["metadata"].get("deletionTimestamp"):
             host = app == "nodes"
             found[app].append(
-                Probe(
+                AgnhostPod(
                     pod["metadata"]["name"], pod["spec"].get("nodeName", ""), address, host_port if host else PORT, host
                 )
             )
-    return {app: sorted(some, key=lambda probe: probe.node) for app, some in found.items()}
+    return {app: sorted(some, key=lambda pod: pod.node) for app, some in found.items()}
 
 
-def neighbours(sources: list[Probe], targets: list[Probe]) -> list[tuple[Probe, Probe]]:
-    """Pair each source with all targets but itself, or with the next ones where there are many."""
+def pairs_of(sources: list[AgnhostPod], targets: list[AgnhostPod]) -> list[tuple[AgnhostPod, AgnhostPod]]:
+    """Pair each source with all other targets, or with the next :data:`NEIGHBOURS` ones if there are more."""
     pairs = []
     for index, source in enumerate(sources):
         others = [target for target in targets[index + 1 :] + targets[: index + 1] if target.name != source.name]
@@ -179,71 +190,69 @@ def neighbours(sources: list[Probe], targets: list[Probe]) -> list[tuple[Probe, 
     return pairs
 
 
-def pod_calls(found: Mapping[str, list[Probe]], from_nodes: bool) -> list[Call]:
-    """Ask from every pod (or node) the pods of the others who is asking them."""
+def pod_calls(found: Mapping[str, list[AgnhostPod]], from_nodes: bool) -> list[Call]:
+    """Return the calls from every pod (or node) to the pods of other nodes, which respond with the source address."""
     sources = found["nodes"] if from_nodes else found["pods"]
-    # On a single node, pods of another kind are the others.
+    # On a single node, the replicas of web are the only other pods.
     targets = found["pods"] if len(found["pods"]) > 1 else found["pods"] + found["web"]
     return [
         Call(source, target.address, target.port, "clientip", target=str(target))
-        for source, target in neighbours(sources, targets)
+        for source, target in pairs_of(sources, targets)
     ]
 
 
 def service_calls(
-    found: Mapping[str, list[Probe]], host: str, port: int, target: str, apps: Sequence[str], tries: int = 1
+    found: Mapping[str, list[AgnhostPod]], host: str, port: int, target: str, apps: Sequence[str], tries: int = 1
 ) -> list[Call]:
-    """Ask a Service from every pod and node for the name of the pod that answers."""
+    """Return the calls from every pod of some apps to a Service, which responds with the name of a pod."""
     return [Call(source, host, port, "hostname", tries, target) for app in apps for source in found[app]]
 
 
-def node_port_calls(found: Mapping[str, list[Probe]], node_port: int) -> list[Call]:
-    """Ask from nodes the NodePort of every other node, or its own where there is one."""
+def node_port_calls(found: Mapping[str, list[AgnhostPod]], node_port: int) -> list[Call]:
+    """Return the calls from every node to the NodePort of every other node, or to its own in a cluster of one node."""
     nodes = found["nodes"]
-    pairs = neighbours(nodes, nodes) or [(node, node) for node in nodes]
+    pairs = pairs_of(nodes, nodes) or [(node, node) for node in nodes]
     return [
-        Call(source, target.address, node_port, "hostname", target="port %d of node %s" % (node_port, target.node))
+        Call(source, target.address, node_port, "hostname", target=f"port {node_port} of node {target.node}")
         for source, target in pairs
     ]
 
 
 def read_answer(call: Call, text: str) -> Answer:
-    """Read what agnhost's C(/dial) says: JSON with responses and errors."""
+    """Read a response of ``/dial``: JSON with responses and errors."""
     try:
-        said = json.loads(text)
-        return Answer(call, tuple(said.get("responses") or ()), tuple(said.get("errors") or ()))
+        answer = json.loads(text)
+        return Answer(call, tuple(answer.get("responses") or ()), tuple(answer.get("errors") or ()))
     except (ValueError, AttributeError):
-        return Answer(call, errors=(text.strip()[:200] or "no answer",))
+        return Answer(call, errors=(text.strip()[:200] or "no response",))
 
 
 def failures(answers: Iterable[Answer], names: Sequence[str] = ()) -> list[str]:
-    """Say which calls failed. C(names): who may answer; an answer from someone else is a failure."""
+    """Return the calls that failed.
+
+    :param names: the pods that may respond; a response from any other pod is a failure.
+    """
     found = []
     for answer in answers:
-        strangers = [said for said in answer.responses if names and said not in names]
+        unexpected = [response for response in answer.responses if names and response not in names]
         if answer.errors or not answer.responses:
-            found.append(f"{answer.call}: {answer.errors[0] if answer.errors else 'no answer'}")
-        elif strangers:
-            found.append(f"{answer.call}: answered by {strangers[0]}, which is none of {', '.join(names)}")
+            found.append(f"{answer.call}: {answer.errors[0] if answer.errors else 'no response'}")
+        elif unexpected:
+            found.append(f"{answer.call}: {unexpected[0]} responded, which is not one of {', '.join(names)}")
     return found
 
 
 def translated(answers: Iterable[Answer]) -> list[str]:
-    """Say which calls between pods arrived with another address than the sender's own."""
+    """Return the calls between pods that failed or arrived with another source address than that of the sender."""
     found = failures(answers)
     for answer in answers:
-        for said in answer.responses:
-            seen = said.strip().rpartition(":")[0].strip("[]")
-            if seen != answer.call.source.address:
-                found.append(f"{answer.call}: arrived with the source address {seen}, so it was translated")
+        for response in answer.responses:
+            source = response.strip().rpartition(":")[0].strip("[]")
+            if source != answer.call.source.address:
+                found.append(f"{answer.call}: arrived with source address {source}, so the address was translated")
     return found
 
 
-def distinct(answers: Iterable[Answer]) -> list[str]:
-    """List who answered, each once."""
-    return sorted({said for answer in answers for said in answer.responses})
-
-
 def shorten(lines: Sequence[str], most: int = 5) -> str:
-    """Join some lines, with a count of those left out."""
+    """Join the first lines, and add the number of the others."""
     return "\n".join(list(lines[:most]) + ([f"and {len(lines) - most} more"] if len(lines) > most else []))

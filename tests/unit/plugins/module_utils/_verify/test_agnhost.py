@@ -10,39 +10,38 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._verify.probes import (
+from ansible_collections.slipway.kube.plugins.module_utils._verify.agnhost import (
     NAMESPACE,
     NEIGHBOURS,
+    AgnhostPod,
     Answer,
     Call,
-    Probe,
-    distinct,
     failures,
     namespace,
-    neighbours,
     node_port_calls,
     objects,
+    pairs_of,
     pod_calls,
-    probes,
     read_answer,
+    running_pods,
     service_calls,
     shorten,
     translated,
 )
 
 
-def probe(node: str, number: int, app: str = "pods") -> Probe:
+def probe(node: str, number: int, app: str = "pods") -> AgnhostPod:
     """A probe on a node."""
     host = app == "nodes"
-    return Probe(
+    return AgnhostPod(
         f"{app}-{node}", node, ("10.0.0.%d" if host else "192.168.0.%d") % number, 28080 if host else 8080, host
     )
 
 
-def found(count: int) -> dict[str, list[Probe]]:
+def found(count: int) -> dict[str, list[AgnhostPod]]:
     """The probes of a cluster of some nodes."""
     apps = {app: [probe(f"n{number}", number, app) for number in range(count)] for app in ("pods", "nodes")}
-    return dict(apps, web=[probe("n0", 101, "web"), Probe("web-b", "n0", "192.168.0.102", 8080)])
+    return dict(apps, web=[probe("n0", 101, "web"), AgnhostPod("web-b", "n0", "192.168.0.102", 8080)])
 
 
 def test_the_test_pods_go_everywhere_and_into_one_namespace() -> None:
@@ -56,6 +55,7 @@ def test_the_test_pods_go_everywhere_and_into_one_namespace() -> None:
         spec = content["spec"]["template"]["spec"]
         assert spec["tolerations"] == [{"operator": "Exists"}]
         assert spec["containers"][0]["image"] == "r/agnhost:1"
+        assert spec["containers"][0]["readinessProbe"]["httpGet"]["port"] in (8080, 28080)
         assert content["spec"]["selector"]["matchLabels"] == content["spec"]["template"]["metadata"]["labels"]
     assert [bool(content["spec"]["template"]["spec"].get("hostNetwork")) for content in workloads] == [
         False,
@@ -79,7 +79,7 @@ def test_running_pods_are_sorted_by_what_they_are_for() -> None:
         pod("nodes", "a", "10.0.0.1"),
         pod("web", "a", None),
     ]
-    sorted_pods = probes(
+    sorted_pods = running_pods(
         [*pods, pod("web", "b", "1.1.1.9", deletionTimestamp="now"), pod("other", "a", "1.1.1.3")], 28080
     )
     assert [(one.node, one.port, one.host) for one in sorted_pods["pods"]] == [("a", 8080, False), ("b", 8080, False)]
@@ -97,7 +97,7 @@ def test_every_pair_of_nodes_is_asked_in_both_directions(count: int) -> None:
 
 def test_in_a_large_cluster_each_asks_the_next_ones() -> None:
     some = found(40)
-    pairs = neighbours(some["pods"], some["pods"])
+    pairs = pairs_of(some["pods"], some["pods"])
     assert len(pairs) == 40 * NEIGHBOURS
     assert all(sum(target is one for _source, target in pairs) == NEIGHBOURS for one in some["pods"])
     assert all(source.name != target.name for source, target in pairs)
@@ -134,7 +134,7 @@ def test_answers_are_read() -> None:
     assert read_answer(CALL, json.dumps({"responses": ["x"]})) == Answer(CALL, ("x",))
     assert read_answer(CALL, json.dumps({"errors": ["y"]})) == Answer(CALL, (), ("y",))
     assert read_answer(CALL, "no such host") == Answer(CALL, (), ("no such host",))
-    assert read_answer(CALL, "") == Answer(CALL, (), ("no answer",))
+    assert read_answer(CALL, "") == Answer(CALL, (), ("no response",))
 
 
 def test_a_call_fails_by_error_by_silence_and_by_the_wrong_one_answering() -> None:
@@ -147,8 +147,8 @@ def test_a_call_fails_by_error_by_silence_and_by_the_wrong_one_answering() -> No
     ]
     assert failures(answers, ["web-1"]) == [
         "pod 192.168.0.1 on a to pod 192.168.0.2 on b: timeout",
-        "pod 192.168.0.1 on a to pod 192.168.0.2 on b: no answer",
-        "pod 192.168.0.1 on a to pod 192.168.0.2 on b: answered by stranger, which is none of web-1",
+        "pod 192.168.0.1 on a to pod 192.168.0.2 on b: no response",
+        "pod 192.168.0.1 on a to pod 192.168.0.2 on b: stranger responded, which is not one of web-1",
         "pod 192.168.0.1 on a to pod 192.168.0.2 on b: once",
     ]
 
@@ -156,13 +156,12 @@ def test_a_call_fails_by_error_by_silence_and_by_the_wrong_one_answering() -> No
 def test_a_translated_address_is_found() -> None:
     assert translated([Answer(CALL, ("192.168.0.1:4242",))]) == []
     (said,) = translated([Answer(CALL, ("10.0.0.5:4242",))])
-    assert "arrived with the source address 10.0.0.5, so it was translated" in said
-    six = Call(Probe("p", "a", "fd00::1", 8080), "fd00::2", 8080, "clientip")
+    assert "arrived with source address 10.0.0.5, so the address was translated" in said
+    six = Call(AgnhostPod("p", "a", "fd00::1", 8080), "fd00::2", 8080, "clientip")
     assert translated([Answer(six, ("[fd00::1]:4242",))]) == []
     assert len(translated([Answer(CALL, (), ("timeout",))])) == 1
 
 
 def test_small_things() -> None:
-    assert distinct([Answer(CALL, ("b", "a")), Answer(CALL, ("a",))]) == ["a", "b"]
     assert shorten(list("abcdefg"), 2) == "a\nb\nand 5 more"
     assert shorten(["a"]) == "a" and shorten([]) == ""

@@ -1,0 +1,96 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings that all pod networks share."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+Object = dict[str, Any]
+
+
+class NetworkError(Exception):
+    """The settings of a pod network are not valid. The message includes the remedy."""
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Settings of a pod network.
+
+    :ivar pod_subnet: IPv4 network of the pods in CIDR notation.
+    :ivar mtu: MTU in bytes, 0 to detect it.
+    :ivar image_registry: registry for the images, "" for the upstream registry.
+    :ivar api_server: HOST or HOST:PORT at which the nodes reach the API server, "" for the address of the Service.
+    :ivar api_port: port of the API server if ``api_server`` has none.
+    :cvar NODE_PREFIX: prefix length of the part of the pod network that each node gets.
+    """
+
+    NODE_PREFIX: ClassVar[int]
+
+    pod_subnet: str
+    keyword_only: KW_ONLY
+    mtu: int = 0
+    image_registry: str = ""
+    api_server: str = ""
+    api_port: int = 6443
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the settings, with remedies."""
+        found = []
+        try:
+            network = ipaddress.ip_network(self.pod_subnet, strict=True)
+        except ValueError as error:
+            found.append(f"The pod network {self.pod_subnet!r} is not a valid network in CIDR notation: {error}.")
+        else:
+            if network.version != 4:
+                found.append(f"The pod network {self.pod_subnet} is IPv6, but this role supports only IPv4.")
+            elif network.prefixlen > self.NODE_PREFIX:
+                found.append(
+                    f"The pod network {self.pod_subnet} is too small: each node takes a /{self.NODE_PREFIX} of it."
+                )
+        if self.mtu and not 576 <= self.mtu <= 65535:
+            found.append(f"An MTU of {self.mtu} bytes is not valid: set 576 to 65535, or 0 to detect it.")
+        try:
+            self.api_server_env()
+        except ValueError:
+            found.append(f"The API server address {self.api_server!r} is not HOST or HOST:PORT.")
+        return found
+
+    def check(self) -> None:
+        """Check the settings.
+
+        :raises NetworkError: they are not valid.
+        """
+        problems = self.problems()
+        if problems:
+            raise NetworkError(" ".join(problems))
+
+    def api_server_env(self) -> dict[str, str]:
+        """Return environment variables with the address of the API server, so that the pods of the network do not need kube-proxy to start.
+
+        Otherwise, a pod that starts before kube-proxy fails to connect to the address of the Service, and waits before it tries again.
+
+        :raises ValueError: ``api_server`` is not HOST, HOST:PORT or [ADDRESS]:PORT.
+        """
+        text = self.api_server
+        if not text:
+            return {}
+        parts = urlsplit(f"//[{text}]" if text.count(":") > 1 and "[" not in text else "//" + text)
+        if not parts.hostname or parts.path or parts.query or parts.username:
+            raise ValueError(text)
+        return {
+            "KUBERNETES_SERVICE_HOST": parts.hostname,
+            "KUBERNETES_SERVICE_PORT": str(parts.port or self.api_port),
+        }
+
+
+def settings_annotation(settings: Any) -> dict[str, str]:
+    """Return a pod template annotation that changes with the settings, so that pods that read them at their start are replaced."""
+    text = json.dumps(settings, sort_keys=True)
+    return {"slipway.kube/settings": hashlib.sha256(text.encode()).hexdigest()[:16]}
