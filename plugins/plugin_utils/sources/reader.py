@@ -55,7 +55,7 @@ class Reader:
     def read(self, options: Mapping[str, Any]) -> Sources:
         """Read all of them.
 
-        :param options: the options of :data:`source_options.SOURCE_OPTIONS`.
+        :param options: the options of the doc fragment C(slipway.kube.sources).
         :raises InputError: a source cannot be read, or objects are invalid; all problems are reported.
         """
         for position, manifest in enumerate(options.get("manifests") or [], 1):
