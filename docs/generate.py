@@ -61,6 +61,8 @@ def literal(value: Any) -> str:
 def rows(options: dict[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield a table row per option; suboptions are prefixed with the name of their parent."""
     for name, option in options.items():
+        if name.startswith("_"):
+            continue  # internal: set by the action plugin of the module
         kind = option.get("type", "str")
         if kind == "list":
             kind = f"list of {option.get('elements', 'raw')}"

@@ -67,6 +67,15 @@ options:
       - The action plugin uses this to show progress. With V(0), a call runs to the end.
     type: int
     default: 0
+  _payload:
+    description: Internal. Set by the action plugin.
+    type: str
+  _run_id:
+    description: Internal. Set by the action plugin.
+    type: str
+  _chart_view:
+    description: Internal. Set by the action plugin.
+    type: bool
 notes:
   - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration and services; workloads;
     ingresses, autoscalers, webhooks and custom resources), and in parallel within a stage. All objects are applied before the module waits for any.
