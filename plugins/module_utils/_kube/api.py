@@ -87,7 +87,7 @@ def view_kubeconfig(kubectl: str, kubeconfig: str) -> dict[str, Any]:
     """
     command = [kubectl, "config", "view", "--raw", "--flatten", "--output", "json", "--kubeconfig", kubeconfig]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # pylint: disable=ansible-bad-function
     except FileNotFoundError:
         raise KubeconfigError(
             f"kubectl, which is needed to read {kubeconfig}, is not installed on this host."

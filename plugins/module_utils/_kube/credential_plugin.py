@@ -40,7 +40,7 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
             environment[entry["name"]] = entry.get("value") or ""
     place = os.path.join(folder, command) if os.sep in command else command
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             [place, *[str(argument) for argument in program.get("args") or []]],
             stdin=subprocess.DEVNULL,
             capture_output=True,

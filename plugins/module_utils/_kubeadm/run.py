@@ -95,7 +95,7 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
     with open_log(log, operation) as handle:
         begin = handle.tell()
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 ["kubeadm", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=handle,
@@ -141,7 +141,7 @@ def kubelet_lines(since: float, count: int = 8) -> str:
     """
     command = f"journalctl --unit kubelet --no-pager --output cat --since @{int(since)} --lines 400".split()
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)  # pylint: disable=ansible-bad-function
     except (OSError, subprocess.TimeoutExpired):
         return ""
     lines = done.stdout.decode("utf-8", "replace").splitlines()

@@ -53,7 +53,7 @@ def run(command: list[str], timeout: float = 60) -> str:
     :param timeout: in seconds.
     """
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout, check=False)  # pylint: disable=ansible-bad-function
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.decode("utf-8", "replace")
