@@ -153,7 +153,7 @@ class ActionModule(ActionBase):
                 "\n".join([f"The bundle in {root} has missing or corrupt files:", *problems, pack.REPAIR])
             )
         items = [vars(item) for item in index.all_items()]
-        return {"changed": False, "path": str(root), "items": items, "files": len(index.files)}
+        return {"changed": False, "path": str(root), "contents": items, "files": len(index.files)}
 
     def _packed(self, options: dict[str, Any]) -> dict[str, Any]:
         root, archive = Path(options["path"]), Path(options["archive"])
@@ -252,7 +252,7 @@ class ActionModule(ActionBase):
             "removed": found.pending.remove,
             "broken": [f"{path} {what}" for path, what in found.broken.items()],
             "done": done,
-            "items": [vars(item) for item in found.index.all_items()],
+            "contents": [vars(item) for item in found.index.all_items()],
             "size": sum(entry.size for entry in found.index.files.values()),
             "network_plugin": values["kube_network_plugin"],
         }

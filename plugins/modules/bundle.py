@@ -166,7 +166,7 @@ broken:
   type: list
   elements: str
   sample: ["deb/key.asc is missing"]
-items:
+contents:
   description: Everything in the bundle, with name, kind, version, architecture, digest, size (bytes), origin and path.
   returned: when state is present, planned or verified
   type: list
