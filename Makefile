@@ -1,4 +1,4 @@
-# What people type here. Everything runs from .venv; SCENARIO, KILLS and PAIRS can be set on the command line.
+# Targets for development. Everything runs from .venv; SCENARIO, KILLS and PAIRS can be set on the command line.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -18,7 +18,7 @@ help:  ## this list
 
 venv: .venv/.made  ## the virtual environment, with this checkout as the collection slipway.kube
 .venv/.made: requirements.txt
-	python3 -m venv .venv || { echo 'Python cannot make a virtual environment here: install python3-venv.' >&2; exit 1; }
+	python3 -m venv .venv || { echo 'python3 cannot create a virtual environment: install python3-venv.' >&2; exit 1; }
 	.venv/bin/pip install --quiet --requirement requirements.txt
 	mkdir -p .cache/collections/ansible_collections/slipway
 	ln -sfn ../../../.. .cache/collections/ansible_collections/slipway/kube
@@ -27,10 +27,10 @@ venv: .venv/.made  ## the virtual environment, with this checkout as the collect
 bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minutes the first time)
 	ansible-playbook slipway.kube.bundle
 
-programs: bundle  ## kubectl, helm and a database's image in the bundle, as examples and benchmarks want them
+programs: bundle  ## add kubectl, helm and a PostgreSQL image to the bundle, for examples and benchmarks
 	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": [$(PROGRAMS)], "bundle_debian_images": ["docker.io/library/postgres:15-bookworm"]}'
 
-lab: venv  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: with kernels of their own)
+lab: venv  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: on virtual machines)
 	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": ["kubectl"]}'
 	install -m 0755 "$(BUNDLE)"/bin/linux-*/kubectl .venv/bin/kubectl
 	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
@@ -39,7 +39,7 @@ lab: venv  ## a cluster of three hosts on this machine, with a sample applicatio
 	@printf '%s\n' 'The cluster is ready. Run "make lab-down" to remove it. To use it, run:' '  source .venv/bin/activate' \
 	  '  export KUBECONFIG=$(CURDIR)/$(LAB_KUBECONFIG)' '  kubectl get nodes'
 
-lab-down: venv  ## remove every trace of the lab
+lab-down: venv  ## remove the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
 
 test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## everything that fits into an hour (KILLS=3)
@@ -54,7 +54,7 @@ test-all:  ## everything: ten kills, all versions of ansible-core, scenario defa
 test-unit: venv  ## unit tests: no network, no hosts
 	pytest --numprocesses auto
 
-test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the collection as its own artefact
+test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the built artifact
 	ruff check .
 	ruff format --check .
 	mypy
@@ -76,13 +76,13 @@ molecule-%: bundle
 	molecule test --no-command-borders --scenario-name $*
 
 bench: PROGRAMS += , "kwok"
-bench: programs  ## the raw script and other tools against the collection: PAIRS=3 LIGHT_HOSTS="1 10 30" OBJECTS="10 100 500"; docs/benchmarks
+bench: programs  ## compare with a kubeadm script and with other tools: PAIRS=3 LIGHT_HOSTS="1 10 30" OBJECTS="10 100 500"; docs/benchmarks
 	python tests/benchmarks/run.py --pairs $(PAIRS) --light-hosts $(LIGHT_HOSTS) --objects $(OBJECTS)
 
 docs: venv  ## the pages under docs/, from the specifications of roles and modules
 	python docs/generate.py
 
-clean:  ## what tests and builds left in the tree (neither the lab nor the bundle)
+clean:  ## remove what tests and builds created in the tree (neither the lab nor the bundle)
 	rm -rf .cache .venv tests/output slipway-kube-*.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
