@@ -152,7 +152,7 @@ options:
       - "Ports by name. The value is a number, or a mapping: C(port) of the Service; C(target_port) of the container, if it differs;
         C(protocol), by default TCP; C(node_port), which makes the Service a NodePort; C(host_port); C(app_protocol);
         C(service: false) to leave the port out of the Service."
-      - If there are any, a Service with the name of the application is created.
+      - If any are set, a Service with the name of the application is created.
     type: dict
     default: {}
   service:

@@ -138,7 +138,7 @@ path:
   type: str
   sample: /home/me/.cache/slipway/bundle
 vars_file:
-  description: The file of variables with which the roles use the bundle.
+  description: The variables file that makes the roles use the bundle.
   returned: when state is present or planned
   type: str
   sample: /home/me/.cache/slipway/bundle/vars.yml

@@ -91,7 +91,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: Seconds that one answer may take.
+    description: Timeout of each request in seconds.
     type: float
     default: 4
   controller_time:
@@ -175,7 +175,7 @@ disks:
     filesystem: {description: Type of the file system., type: str}
     total_mb: {description: Size in MiB., type: int}
     available_mb: {description: Space in MiB that users other than root can use., type: int}
-    available_percent: {description: The same as a percentage of the size., type: float}
+    available_percent: {description: Available space as a percentage of the size., type: float}
     inodes_free_percent: {description: Percentage of free inodes., type: float}
 cgroup:
   description: Control groups.

@@ -249,7 +249,7 @@ restarted:
   elements: str
   sample: [containerd.service]
 notes:
-  description: Notes on things that were not changed.
+  description: Notes about settings that were not changed.
   returned: success
   type: list
   elements: str

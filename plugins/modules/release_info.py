@@ -146,7 +146,7 @@ def show(module: KubeModule) -> dict[str, Any]:
         raise ReleaseError("revision and compare_to require name and namespace.")
     if revision is None:
         if not answer["releases"]:
-            raise ReleaseError(f"There is no release {name} in namespace {namespace}.")
+            raise ReleaseError(f"Release {name} does not exist in namespace {namespace}.")
         revision = answer["releases"][0]["revision"]
     found = read_revision(client, namespace, name, revision)
     answer["objects"] = contents(found)

@@ -148,7 +148,7 @@ class ControlPlane:
                         "control_plane_down",
                         "error",
                         Reference("coordination.k8s.io/v1", "Lease", SYSTEM, name),
-                        f"no {name} is active: its leader lease was not renewed for {late:.0f} s",
+                        f"no {name} is active: its leader lease has not been renewed for {late:.0f} s",
                         evidence=[
                             f"Lease {SYSTEM}/{name}: renewTime {renewed}",
                             f"its pods: {', '.join(map(named, pods)) or 'none'}",

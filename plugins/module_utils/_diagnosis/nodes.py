@@ -145,7 +145,7 @@ def readiness_advice(message: str, status: str) -> str:
         return "Its kubelet does not report: check that the host is up and reaches the API server, then run systemctl status kubelet there."
     if re.search(r"container runtime|PLEG", message):
         return "Its container runtime does not respond: run systemctl status containerd there."
-    return "Run journalctl -u kubelet there."
+    return "Run journalctl -u kubelet on that host."
 
 
 def _not_ready(view: View, node: Object) -> Finding:

@@ -51,7 +51,7 @@ def node_problems(nodes: Sequence[Object], expected: Sequence[str]) -> list[str]
     """
     names = {name_of(node) for node in nodes}
     found = [
-        f"node {name} is not in the cluster: its kubelet has not registered it. Run journalctl -u kubelet there."
+        f"node {name} is not in the cluster: its kubelet has not registered it. Run journalctl -u kubelet on that host."
         for name in expected
         if name not in names
     ]

@@ -167,6 +167,6 @@ def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
                 if time.monotonic() > end:
                     raise HostError(
                         f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
-                        " Wait for it (unattended-upgrades, apt-daily) or end it, then run again."
+                        " Wait for it (unattended-upgrades, apt-daily) or stop it, then run the playbook again."
                     ) from None
                 time.sleep(1)

@@ -92,7 +92,7 @@ def plan_sysctls(system: System, file: str, values: dict[str, object], modules_p
     overrides = conflicts(values, file, boot_files(system))
     if overrides:
         raise HostError(
-            f"Kernel parameters of {file} would be undone at the next boot. Evidence: {'; '.join(overrides)}."
+            f"Kernel parameters of {file} would be overridden at the next boot. Evidence: {'; '.join(overrides)}."
             " Remove or correct that line; the files are read in the order of their names."
         )
     steps = []

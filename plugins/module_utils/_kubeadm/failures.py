@@ -19,7 +19,7 @@ NOISE = (
     "[WARNING",
     "[preflight] The system verification",
 )
-IGNORE_CHECK = "ignore the check by its name in control_plane_ignore_preflight_errors"
+IGNORE_CHECK = "add the name of the check to control_plane_ignore_preflight_errors"
 
 CHECKS: Sequence[tuple[str, str]] = (
     (

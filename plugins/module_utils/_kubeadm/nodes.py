@@ -151,7 +151,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise HostError(
-            f"The name {', '.join(duplicates)} is used for more than one node. Set a unique kube_node_name for each host."
+            f"Several nodes have the same name: {', '.join(duplicates)}. Set a unique kube_node_name for each host."
         )
     nodes = NodeReconciler(params, check_mode)
     if not has_kubeconfig(params["kubeconfig"], check_mode):

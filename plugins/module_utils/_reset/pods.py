@@ -62,7 +62,7 @@ def plan_processes(system: System) -> list[Step]:
     found = pod_processes(system)
     if found:
         before = "\n".join(found[pid] for pid in sorted(found))
-        sentence = f"processes of pods ended: {len(found)}"
+        sentence = f"pod processes terminated: {len(found)}"
         steps.append(Step("processes of pods", sentence, partial(_end_processes, system), before))
     steps += plan_stop(system, "kubepods.slice")
     groups = pod_groups(system)

@@ -164,8 +164,8 @@ def reset(system: System, record_dir: str, options: ResetOptions, check: bool) -
         left = [step for step in plan_reset(system, record, options, []) if step.subject not in skipped]
         if left:
             raise HostError(
-                f"The reset left {len(left)} things undone, so the record is kept. Evidence: {'; '.join(_evidence(step) for step in left[:8])}."
-                " Find out what uses them on the host (a reboot often helps) and run the reset again."
+                f"The reset could not revert everything ({len(left)} left), so the record is kept. Evidence: {'; '.join(_evidence(step) for step in left[:8])}."
+                " Find out which process uses them (a reboot often helps) and run the reset again."
             )
     last = record_step(system, record)
     if not check:

@@ -48,7 +48,7 @@ def _images(spec: Spec) -> Iterator[str]:
 def _replicas(spec: Spec) -> Iterator[str]:
     most = most_replicas(spec)
     if spec["scaling"] and spec["replicas"] is not None:
-        yield "replicas: is ignored, because scaling controls the number of pods."
+        yield "replicas: is ignored, because the autoscaler (scaling) sets the number of pods."
     shared = shared_claims(spec) if spec["kind"] == "Deployment" else []
     if shared and most > 1:
         yield (

@@ -299,7 +299,7 @@ def _hooks(spec: Spec) -> Iterator[str]:
                 yield f"{where}: requires command or args; without them it would start the application itself."
             length = len(f"{spec['name']}-{name}")
             if length > 54:
-                yield f"{where}: the name has {length} characters with that of the application; at most 54 are allowed."
+                yield f"{where}: the name has {length} characters, including the name of the application; at most 54 are allowed."
             for other in hook["after"]:
                 if other not in hooks:
                     yield unknown_name(f"{where}.after", "hook", other, list(hooks))

@@ -144,6 +144,6 @@ def check_gateway(host: Host) -> Iterator[Finding]:
         yield (
             "The host has no default route, so Service addresses cannot be reached from it.",
             "no default route in /proc/net/route or ipv6_route",
-            "Add a default route; its gateway does not need to exist.",
+            "Add a default route; its gateway does not need to be reachable.",
             "warning",
         )

@@ -252,7 +252,7 @@ def separate_hooks(
         # Helm's order: by weight, and Jobs after the objects that they need. The sort is stable.
         rows = sorted(weighted[when], key=lambda row: (row[0], row[1]["kind"] == JOB))
         hooks[when] += [content for _weight_of_row, content in rows]
-    warnings = [f"Hooks of the chart that a release does not support are left out: {'; '.join(left_out)}."]
+    warnings = [f"Hooks of the chart that a release does not support are ignored: {'; '.join(left_out)}."]
     return objects, hooks, warnings if left_out else []
 
 

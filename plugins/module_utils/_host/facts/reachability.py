@@ -186,7 +186,7 @@ def probe_manifest(fetcher: Fetcher, url: str, architecture: str) -> dict[str, A
     if "manifests" in manifest:
         matching = [m for m in manifest["manifests"] if m.get("platform", {}).get("architecture") == architecture]
         if not matching:
-            raise FetchError(f"the image index has nothing for {architecture}", status)
+            raise FetchError(f"the image index has no manifest for {architecture}", status)
         digest = matching[0]["digest"]
         _status, headers, body = fetcher.fetch(folder + "/manifests/" + digest, accept)
         manifest = check_manifest(url, headers.get("Content-Type", ""), body, digest)

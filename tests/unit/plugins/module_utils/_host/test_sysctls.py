@@ -147,7 +147,7 @@ def test_a_file_that_undoes_a_value_is_an_error_before_anything_is_set(tmp_path)
     host.write("etc/sysctl.d/zz-hardening.conf", "# no routing\nnet.ipv4.ip_forward = 0\n")
     with pytest.raises(
         HostError,
-        match=r"undone at the next boot. Evidence: /etc/sysctl.d/zz-hardening.conf line 2 sets net.ipv4.ip_forward = 0",
+        match=r"overridden at the next boot. Evidence: /etc/sysctl.d/zz-hardening.conf line 2 sets net.ipv4.ip_forward = 0",
     ):
         plan_sysctls(host.system, OURS, WANT, False)
     assert host.live() == "0\n"

@@ -198,5 +198,5 @@ def test_a_single_node_loses_the_control_plane_s_taint(cluster, tmp_path):
 def test_one_name_for_two_nodes_is_refused(cluster, tmp_path):
     params = wanted(tmp_path)
     params["nodes"][1]["name"] = "cp1"
-    with pytest.raises(HostError, match="more than one node"):
+    with pytest.raises(HostError, match="Several nodes have the same name: "):
         nodes.converge(params, False)

@@ -196,7 +196,8 @@ def test_what_does_not_go_is_named_and_the_record_stays(host: Host, monkeypatch)
     stubborn = Step("mounts", "mounts of pods unmounted: 1", lambda: None, before="/var/lib/kubelet/pods/x")
     monkeypatch.setattr(core.mounts, "plan_mounts", always(stubborn))
     with pytest.raises(
-        HostError, match=r"left 1 things undone, so the record is kept\. Evidence: mounts \(/var/lib/kubelet/pods/x\)"
+        HostError,
+        match=r"could not revert everything \(1 left\), so the record is kept\. Evidence: mounts \(/var/lib/kubelet/pods/x\)",
     ):
         reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
     assert host.marked

@@ -135,7 +135,7 @@ def test_values_of_the_mysql_example(make) -> None:
 def test_replicas_are_left_out_where_an_autoscaler_decides(make) -> None:
     made = make(replicas=3, scaling={"max": 10})
     assert "replicas" not in made.workload["spec"]
-    assert made.warnings[-1] == "replicas: is ignored, because scaling controls the number of pods."
+    assert made.warnings[-1] == "replicas: is ignored, because the autoscaler (scaling) sets the number of pods."
     body = made.one("HorizontalPodAutoscaler")["spec"]
     assert body["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     assert (body["minReplicas"], body["maxReplicas"]) == (1, 10)

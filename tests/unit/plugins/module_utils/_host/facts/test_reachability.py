@@ -153,7 +153,7 @@ def test_registries(mirror):
         ("octet", "wrong media type: Content-Type is application/octet-stream"),
         ("mixed", "wrong media type"),
         ("garbage", "not valid JSON"),
-        ("arm", "nothing for amd64"),
+        ("arm", "has no manifest for amd64"),
         ("wrong", "wrong digest"),
         ("corrupt", "wrong digest"),
         ("lost", "HTTP status 404"),
