@@ -157,12 +157,14 @@ def _local_endpoint(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"localAPIEndpoint": {"advertiseAddress": settings["node_ip"], "bindPort": int(settings["api_port"])}}
 
 
-def _component(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    component: dict[str, Any] = {}
+def _arguments(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     arguments = to_arguments((settings.get("extra_args") or {}).get(name) or {}, f"extra arguments of {name}")
+    return {"extraArgs": arguments} if arguments else {}
+
+
+def _component(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    component = _arguments(settings, name)
     volumes = (settings.get("extra_volumes") or {}).get(name) or []
-    if arguments:
-        component["extraArgs"] = arguments
     if volumes:
         component["extraVolumes"] = [dict(volume) for volume in volumes]
     return component
@@ -212,7 +214,7 @@ def build_cluster(settings: Mapping[str, Any]) -> dict[str, Any]:
         "controllerManager": _component(settings, "controller_manager"),
         "scheduler": _component(settings, "scheduler"),
         "etcd": {
-            "local": {"dataDir": settings.get("etcd_data_dir") or "/var/lib/etcd", **_component(settings, "etcd")}
+            "local": {"dataDir": settings.get("etcd_data_dir") or "/var/lib/etcd", **_arguments(settings, "etcd")}
         },
     }
     if settings.get("feature_gates"):

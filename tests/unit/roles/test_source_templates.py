@@ -13,7 +13,9 @@ import jinja2
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
+
+from harness.core import load_variables, trust_as_template
 
 ROLES = Path(__file__).parents[3] / "roles"
 
@@ -39,10 +41,10 @@ def refusals(role, family="debian", **variables):
     """What the role's checks say, by the name of the task."""
     loader = DataLoader()
     known = {"kube_host": {"os": {"family": family}}}
-    known.update(loader.load_from_file(str(ROLES / role / "vars/main.yml"), trusted_as_template=True))
+    known.update(load_variables(ROLES / role / "vars/main.yml"))
     templar = Templar(loader=loader, variables={**known, **variables})
     said = {}
-    for task in loader.load_from_file(str(ROLES / role / "tasks/main.yml"), trusted_as_template=True):
+    for task in load_variables(ROLES / role / "tasks/main.yml"):
         check = task.get("ansible.builtin.assert")
         if check and "URL" in task["name"]:
             that = check["that"] if isinstance(check["that"], list) else [check["that"]]
@@ -170,6 +172,7 @@ def test_no_mirrors_still_remove_what_is_left_over():
     ("mirrors", "evidence"),
     [
         ({"docker.io": []}, "docker.io []"),
+        ({"docker.io": None}, "docker.io []"),
         ({"docker.io": [{"header": {"Authorization": "hunter2"}}]}, "docker.io [['header']]"),
         ({"docker.io": [{"url": "https://a.test"}, {"url": ""}]}, "docker.io [['url'], ['url']]"),
     ],

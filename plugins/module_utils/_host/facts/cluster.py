@@ -33,7 +33,7 @@ def parse_clusters(text: str) -> list[dict[str, str]]:
     a file in another form has no clusters.
     """
     try:
-        found = [(one["cluster"], one.get("name", "")) for one in json.loads(text).get("clusters") or []]
+        found = [(one["cluster"] or {}, one.get("name", "")) for one in json.loads(text).get("clusters") or []]
     except (ValueError, KeyError, TypeError, AttributeError):
         block = re.search(r"^clusters:\s*\n((?:[ -].*\n?)+)", text, re.M)
         lines = block.group(1) if block else ""
@@ -46,7 +46,7 @@ def parse_clusters(text: str) -> list[dict[str, str]]:
     clusters = []
     for values, name in found:
         try:
-            authority = base64.b64decode(values.get("certificate-authority-data", "")).decode("ascii", "replace")
+            authority = base64.b64decode(values.get("certificate-authority-data") or "").decode("ascii", "replace")
         except (ValueError, binascii.Error):
             authority = ""
         clusters.append({"server": values.get("server", ""), "ca": authority, "name": name})
