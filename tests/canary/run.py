@@ -36,7 +36,7 @@ NAMES = ("literal", "file", "encoded", "changed", "logged", "chart", "token", "a
 # What the run must have said: else it did not come to the place where a value could be shown.
 EXPECTED = {
     "a Secret that is not base64": r"Secret encoded: data.key is not base64",
-    "a key that comes twice": r"line 6: the key 'a' is already in line 5",
+    "a key that comes twice": r"line 6: duplicate key 'a', already in line 5",
     "a Secret that the server refuses": r"data\[.dockerconfigjson\]: Invalid value",
     "an option that is not known": r"did you mean manifests\?",
     "a log with a password": r"unknown command .*\*{8}",
