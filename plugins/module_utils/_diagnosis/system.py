@@ -82,7 +82,9 @@ def system_problems(
         if not ready:
             found = [finding for finding in workload_findings(view, workload) if finding.fault != "not_ready"]
             lines = [f"{reference(workload)}: {why}.", *reasons(grouped(found))]
-            problems.append((is_hopeless(view, workload, found), "\n".join(lines)))
+            # Only pods decide: a rollout that is late, or pods that are rejected, recover when the cluster does.
+            of_pods = [finding for finding in found if finding.pods]
+            problems.append((is_hopeless(view, workload, of_pods), "\n".join(lines)))
             explained.add(reference(workload))
     for pod in pods:
         replaced = is_finished(pod) and controller(pod) is not None

@@ -182,6 +182,21 @@ def test_only_pods_of_the_newest_revision_count() -> None:
     )
 
 
+def test_a_rollout_that_is_late_is_waited_for_unless_its_pods_cannot_start() -> None:
+    """CoreDNS exceeds its progress deadline while the pod network is still missing, and becomes ready afterwards."""
+    progressing = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "late"}
+    late = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "coredns", "namespace": "kube-system", "generation": 1},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "coredns"}}},
+        "status": {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "conditions": [progressing]},
+    }
+    problems, hopeless = system_problems([late], [], [])
+    assert len(problems) == 1 and "kube-system/coredns" in problems[0]
+    assert not hopeless
+
+
 def test_what_needs_no_explanation() -> None:
     gone = pod_of("Deployment", "a")
     gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
