@@ -187,8 +187,9 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
 
 def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
     """Return title, advice and group if the message names a missing ConfigMap, Secret or key."""
+    # "secrets" in the plural is the API's own word, in which a storage driver reports a Secret of its own.
     what = missing_object(message, namespace_of(pod))
-    if what:
+    if what and re.search(r"(configmap|secret) \S+ not found", message):
         title = f"{what}, which a volume references, does not exist"
         return title, f"Create {what}, or correct its name in the volumes of the pod.", what
     absent = re.search(r"references non-existent (?:config|secret) key: ([^\s,\]]+)", message)

@@ -96,6 +96,15 @@ def test_a_key_that_a_volume_asks_for() -> None:
     assert found.title == "key app.cnf, which volume settings references, does not exist in ConfigMap shop/settings"
 
 
+def test_the_secret_of_a_storage_driver_is_not_taken_for_one_of_the_pod() -> None:
+    said = (
+        'MountVolume.MountDevice failed for volume "data" : rpc error: code = Internal desc = secrets "ceph" not found'
+    )
+    made = pod(state=waiting("ContainerCreating"))
+    found = first({**deployment(0), "Pod": [made], "Event": [event("Pod", "web-1-a", "FailedMount", said)]})
+    assert found.fault == "mount_fails" and "Secret" not in found.title and not found.hopeless
+
+
 def test_a_folder_that_is_mounted_over_a_file() -> None:
     said = (
         'failed to create containerd task: error mounting "/var/lib/kubelet/x" to rootfs at "/etc/passwd": not a directory: '
