@@ -27,7 +27,7 @@ def wait_until_ready(
     """Poll until everything is ready, can no longer become ready, or the deadline has passed.
 
     :param deadline: time.monotonic() at which to give up.
-    :param on_poll: called after each poll while something is not ready; returns whether it intervened, which postpones the end.
+    :param on_poll: called after each poll while something is not ready; returns whether it intervened, so that the outlook may improve before the deadline.
     :param confirm: seconds for which the outlook must stay hopeless before waiting ends.
     :param sleep: called instead of time.sleep() between two polls.
     :returns: the last outlook; C(waiting) is empty when everything is ready.
@@ -41,7 +41,7 @@ def wait_until_ready(
         intervened = on_poll is not None and on_poll(outlook)
         hopeless_since = (hopeless_since or now) if outlook.hopeless and not intervened else 0.0
         hopeless = hopeless_since > 0 and now - hopeless_since >= confirm
-        if not intervened and (hopeless or now >= deadline):
+        if hopeless or now >= deadline:
             return outlook
         (sleep or time.sleep)(min(pause, max(0.05, deadline - now)))
         pause = min(pause * 1.4, LONGEST_PAUSE)
