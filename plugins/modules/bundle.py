@@ -120,7 +120,7 @@ EXAMPLES = r"""
   slipway.kube.bundle:
     path: ~/.cache/slipway/bundle
     cache: ~/.cache/slipway
-    kubernetes_versions: [1.36.3]
+    kubernetes_versions: [1.37.2]
     component_versions: "{{ kube_versions }}"
 
 - name: Pack the bundle into one file
@@ -128,7 +128,7 @@ EXAMPLES = r"""
     state: packed
     path: ~/.cache/slipway/bundle
     cache: ~/.cache/slipway
-    archive: /media/stick/slipway-1.36.3.tar.zst
+    archive: /media/stick/slipway-1.37.2.tar.zst
 """
 
 RETURN = r"""
@@ -147,13 +147,13 @@ steps:
   returned: when state is present or planned
   type: list
   elements: dict
-  sample: [{"title": "building package kubeadm 1.36.3-1.1", "reason": "does not exist yet"}]
+  sample: [{"title": "building package kubeadm 1.37.2-1.1", "reason": "does not exist yet"}]
 done:
   description: The completed steps, with their duration in seconds.
   returned: when state is present
   type: list
   elements: dict
-  sample: [{"title": "building package kubeadm 1.36.3-1.1", "seconds": 1.2}]
+  sample: [{"title": "building package kubeadm 1.37.2-1.1", "seconds": 1.2}]
 removed:
   description: Obsolete files.
   returned: when state is present or planned
@@ -171,7 +171,7 @@ contents:
   returned: when state is present, planned or verified
   type: list
   elements: dict
-  sample: [{"name": "kubeadm", "kind": "package", "version": "1.36.3-1.1", "architecture": "amd64", "size": 19000000}]
+  sample: [{"name": "kubeadm", "kind": "package", "version": "1.37.2-1.1", "architecture": "amd64", "size": 19000000}]
 size:
   description: Size of all files in bytes. A layer that several images share is counted for each of them.
   returned: when state is present or planned
@@ -198,7 +198,7 @@ archive:
   description: The compressed file.
   returned: when state is packed
   type: str
-  sample: /media/stick/slipway-1.36.3.tar.zst
+  sample: /media/stick/slipway-1.37.2.tar.zst
 digest:
   description: Digest of the compressed file.
   returned: when state is packed

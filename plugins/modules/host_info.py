@@ -108,7 +108,7 @@ EXAMPLES = r"""
 - name: Gather host facts and check that a package repository can be reached
   slipway.kube.host_info:
     urls:
-      - url: https://pkgs.k8s.io/core:/stable:/v1.36/deb/
+      - url: https://pkgs.k8s.io/core:/stable:/v1.37/deb/
         kind: deb
         packages: [kubeadm]
   register: kube_host
@@ -267,7 +267,7 @@ packages:
   description: Versions of installed packages by name, of those that are relevant for a node.
   returned: always
   type: dict
-  sample: {kubelet: 1.36.3-1.1}
+  sample: {kubelet: 1.37.2-1.1}
 held:
   description: Names of these packages that are held at their version.
   returned: always
@@ -288,7 +288,7 @@ cluster:
     name: {description: Name of the cluster. Empty if unknown., type: str}
     endpoint: {description: Address of the API server as HOST:PORT., type: str}
     ca_hash: {description: Hash of the CA's public key as kubeadm pins it., type: str, sample: "sha256:0123"}
-    version: {description: Version of the API server or on a worker of the kubelet., type: str, sample: 1.36.3}
+    version: {description: Version of the API server or on a worker of the kubelet., type: str, sample: 1.37.2}
     kubelet_version: {description: Version of the kubelet., type: str}
     healthy: {description: Whether the health check of the local API server (or on a worker of the kubelet) succeeds., type: bool}
     bootstrapping: {description: Whether a join has started and not finished., type: bool}

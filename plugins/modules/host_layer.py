@@ -130,7 +130,7 @@ options:
         type: str
         required: true
       version:
-        description: The version or its prefix; V(1.36.3) matches V(1.36.3-1.1). Empty for any version.
+        description: The version or its prefix; V(1.37.2) matches V(1.37.2-1.1). Empty for any version.
         type: str
         default: ""
       hold:

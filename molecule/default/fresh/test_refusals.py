@@ -83,7 +83,7 @@ def test_two_hosts_with_one_address() -> None:
     [
         ("pod_network", {"kube_pod_subnet": f"{MACHINE}/16"}, "kube_pod_subnet"),
         ("unsupported_version", {"kube_version": "1.29.0"}, "1.29.0"),
-        ("version_not_in_the_sources", {"kube_version": "1.36.99"}, "1.36.99"),
+        ("version_not_in_the_sources", {"kube_version": "1.37.99"}, "1.37.99"),
         ("misspelt_variable", {"kube_pod_subnett": "10.244.0.0/16"}, "kube_pod_subnet"),
         ("mirror_down", {"kube_mirror_url": f"http://{MACHINE}:9"}, f"http://{MACHINE}:9"),
         ("full_disk", {"kubernetes_eviction_hard": {"nodefs.available": "99%"}}, "nodefs"),
