@@ -142,7 +142,15 @@ class Folder:
             return
         with open(paths["cnf"] + ".part", "w", encoding="utf-8") as stream:
             stream.write(text)
-        command = [self.module.get_bin_path("openssl", required=True), "req", "-x509", "-new", "-nodes", "-days", "3650"]
+        command = [
+            self.module.get_bin_path("openssl", required=True),
+            "req",
+            "-x509",
+            "-new",
+            "-nodes",
+            "-days",
+            "3650",
+        ]
         command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-config", paths["cnf"] + ".part"]
         for option, suffix in (("-CA", "crt"), ("-CAkey", "key")) if issuer else ():
             command += [option, os.path.join(self.path, f"{issuer}.{suffix}")]

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from benchmarks.objects import application, fleet, nodes
-from harness.bundle import versions
+from harness.origin import versions
 from harness.kube import Kube
 from harness.playbook import ROOT, output_of, run
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.bundle import versions
+from harness.origin import versions
 from harness.hosts import hosts_of
 from harness.playbook import ROOT, Run, inventory_of, start
 

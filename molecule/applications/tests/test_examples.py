@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.bundle import programs
+from harness.origin import programs
 from harness.kube import Kube
 from harness.playbook import ROOT, Run, run
 

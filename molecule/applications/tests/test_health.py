@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.bundle import programs
+from harness.origin import programs
 from harness.kube import Kube, workload
 from harness.playbook import ROOT, run
 

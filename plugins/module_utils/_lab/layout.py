@@ -157,9 +157,11 @@ def _network_problems(want: dict, have: dict) -> list[str]:
             f"Lab {want['name']} already uses {have['network_subnet']}, but lab_subnet is {want['subnet']}: remove the lab first "
             "(lab_state: absent), or keep its subnet."
         ]
+    # What an engine that does not run has left behind may be the lab's own network; it is checked again once the engine runs.
+    routes = [route for route in have["routes"] if have["running"] or not route["interface"].startswith("br-")]
     return [
         f"lab_subnet {sentence}. Set lab_subnet to an unused network, for example {free_subnet(have['routes']) or 'another private /24'}."
-        for sentence in overlaps(want["subnet"], have["routes"], have["own_routes"])
+        for sentence in overlaps(want["subnet"], routes, have["own_routes"])
     ]
 
 

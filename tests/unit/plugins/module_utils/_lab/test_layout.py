@@ -70,7 +70,13 @@ def have(**changed):
 def test_a_host_keeps_its_address_whatever_is_added():
     few = {host["name"]: host["address"] for host in layout.hosts(1, 2, True, SUBNET)}
     many = {host["name"]: host["address"] for host in layout.hosts(3, 30, True, SUBNET)}
-    assert few == {"services": "10.123.0.2", "mirror": "10.123.0.3", "cp1": "10.123.0.11", "w1": "10.123.0.21", "w2": "10.123.0.22"}
+    assert few == {
+        "services": "10.123.0.2",
+        "mirror": "10.123.0.3",
+        "cp1": "10.123.0.11",
+        "w1": "10.123.0.21",
+        "w2": "10.123.0.22",
+    }
     assert few.items() <= many.items()
     assert len(set(many.values())) == len(many) == 35
 
@@ -178,6 +184,12 @@ def test_all_problems_come_out_together():
 
 def test_an_engine_that_can_be_installed_is_no_problem():
     assert layout.problems(want(), have(running=False, missing_programs={"dockerd": "docker.io"})) == []
+
+
+def test_the_network_of_an_engine_that_does_not_run_may_be_the_labs_own():
+    routes = layout.parse_routes(ROUTES)
+    assert layout.problems(want(), have(routes=routes, running=False)) == []
+    assert len(layout.problems(want(), have(routes=routes))) == 1
 
 
 def test_a_lab_without_a_mirror_needs_no_bundle():

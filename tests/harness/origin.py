@@ -1,10 +1,11 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the bundle has for this machine, and the table of versions from which it is made."""
+"""What stands in for upstream on this machine, programs for the control node, and the table of versions."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,24 @@ DEFAULTS = ROOT / "roles" / "cluster" / "defaults" / "main.yml"
 
 
 def cache() -> Path:
-    """Return the folder that keeps the bundle, where role bundle puts it."""
+    """Return the folder that keeps what is built and collected."""
     return Path(os.environ.get("SLIPWAY_CACHE") or Path.home() / ".cache" / "slipway")
 
 
-def programs() -> Path:
-    """Return the folder with the bundle's programs for the control node (kubectl, helm, kwok), as this machine runs them.
+def origin() -> dict[str, Any]:
+    """Return the index of the origin; empty where the lab uses upstream and has none."""
+    path = cache() / "origin" / "origin.json"
+    index: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return index
 
-    :raises AssertionError: the bundle has none.
+
+def programs() -> Path:
+    """Return the folder with kubectl, helm and kwok for this machine.
+
+    :raises AssertionError: there are none.
     """
-    machine = "arm64" if os.uname().machine == "aarch64" else "amd64"
-    folder = cache() / "bundle" / "bin" / f"linux-{machine}"
-    assert folder.is_dir(), f"the bundle has no programs for the control node in {folder}: make programs"
+    folder = cache() / "programs"
+    assert folder.is_dir(), f"there are no programs for the control node in {folder}: make programs"
     return folder
 
 
