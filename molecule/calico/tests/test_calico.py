@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness.origin import origin, versions
 from harness.hosts import Host, hosts_of, unready
+from harness.origin import origin, versions
 from harness.playbook import ROOT, Run, inventory_of, run
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"

@@ -22,17 +22,19 @@ FOLDER = output_of(LAB)
 VARIABLES = ROOT / "molecule" / "lab" / "vars.yml"
 ARCHIVE = FOLDER / "bundle.tar.zst"
 REGISTRIES = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
-DEFAULTS = ROOT / "roles" / "bundle" / "defaults" / "main.yml"
 
 
 def by_address(address: str) -> dict[str, Any]:
     """Return the variables with which the bundle is collected from an origin by its address, where no name leads to it."""
-    upstream = yaml.safe_load(DEFAULTS.read_text())["bundle_upstream"]
+    kubernetes = f"https://{address}/pkgs.k8s.io/core:/stable:/v{{minor}}/deb/"
+    docker = f"https://{address}/download.docker.com/linux/debian"
     servers = {"docker.io": "registry-1.docker.io"}
     return {
         "bundle_upstream": {
-            name: value.replace("https://", f"https://{address}/") if isinstance(value, str) else value
-            for name, value in upstream.items()
+            "kubernetes": kubernetes,
+            "kubernetes_key": f"{kubernetes}Release.key",
+            "containerd": docker,
+            "containerd_key": f"{docker}/gpg",
         },
         "bundle_registries": {name: f"{address}/{servers.get(name, name)}" for name in REGISTRIES},
         "bundle_ca": str(ROOT / ".lab" / LAB / "tls" / "ca.crt"),

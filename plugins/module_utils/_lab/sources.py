@@ -49,7 +49,7 @@ def choose(wanted: str, folder: str) -> dict:
     :returns: used (upstream, origin, none), reason, names (servers that the origin stands in for), variables (of the group
         kube_cluster), problem (empty if the sources are available).
     """
-    chosen = {"used": wanted, "reason": "lab_sources", "names": [], "variables": {}, "problem": ""}
+    chosen: dict = {"used": wanted, "reason": "lab_sources", "names": [], "variables": {}, "problem": ""}
     if wanted == "auto":
         why = unreachable()
         chosen["used"] = "origin" if why else "upstream"

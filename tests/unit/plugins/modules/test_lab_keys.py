@@ -101,7 +101,7 @@ def verify(folder, name):
     kind = "-verify_ip" if name[0].isdigit() else "-verify_hostname"
     command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", kind, name]
     command += ["-CAfile", str(hosts / "cp1/ca.crt"), str(hosts / "services/server.crt")]
-    return subprocess.run(command, capture_output=True).returncode == 0
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def test_the_hosts_trust_the_server_that_stands_in_for_upstream(keys):
