@@ -284,19 +284,3 @@ def test_capabilities(cluster, findings):
     problems = list(kernel.check_capabilities(cluster))
     assert findings(problems) == [("capabilities", "w1", "error")]
     assert "sys_resource" not in problems[0].evidence
-
-
-def test_other_runtimes(cluster, findings):
-    host = cluster.hosts["w1"]
-    host.facts["packages"]["docker-ce"] = "5:27.0"
-    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "warning")]
-    host.facts["units"]["k3s.service"] = {"active": True, "enabled": True, "masked": False}
-    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "error")]
-
-
-def test_other_packages_installed(cluster, findings):
-    host = cluster.hosts["w1"]
-    host.facts["packages"]["kubelet"] = "1.36.3-1.1"
-    assert findings(hosts.check_installed(cluster)) == []
-    host.facts["packages"]["kubelet"] = "1.34.1-1.1"
-    assert findings(hosts.check_installed(cluster)) == [("installed", "w1", "info")]
