@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of the software that is installed on a host: container runtimes and packages."""
+"""Checks of the software that is installed on a host: container runtimes, packages and CNI configurations."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from ...module_utils._host.facts.cni import ENGINES
 from ...module_utils._kube.versions import parse_version
 from .problem import Checks, Finding, Host
 
@@ -19,6 +20,9 @@ OTHER_UNITS = tuple(f"{name}.service" for name in ("docker", "crio", "k3s", "k3s
 # Packages that exclude each other (fields Conflicts of Docker's containerd.io, in its deb and in its rpm), and what needs those of Debian.
 EXCLUDED = {"containerd.io": ("containerd", "runc"), "containerd": ("containerd.io",)}
 DEPENDENTS = ("docker.io",)
+
+# The file that each pod network writes into /etc/cni/net.d.
+OWN_CNI = {"calico": "10-calico.conflist", "flannel": "10-flannel.conflist"}
 
 
 def containerd_package(host: Host) -> str:
@@ -121,3 +125,40 @@ def check_containerd_version(host: Host) -> Iterator[Finding]:
             evidence,
             f"{keep} To upgrade it, remove the hold with `{command} {name}`.",
         )
+
+
+@CHECKS.host("cni", settled=False)
+def check_cni(host: Host) -> Iterator[Finding]:
+    """No other network is configured: containerd uses the first file of the folder, and the node is Ready once there is one.
+
+    Pods that start before the pod network has written its file, such as CoreDNS, would stay in the other network.
+    """
+    plugin = str(host.variables.get("kube_network_plugin"))
+    own = OWN_CNI.get(plugin, "")
+    leftovers = []
+    for found in host.facts["cni"] if not host.member else ():
+        path, owner = found["path"], found["owner"]
+        if owner in ENGINES:
+            when = f"until {own} is there" if own else "unless the pod network's file sorts before it"
+            if own and path.rsplit("/", 1)[1] < own:
+                when = f"before {own}"
+            yield (
+                f"containerd would connect pods to a network of {owner}, which is no pod network.",
+                f"{path} (network {found['network']}); containerd uses it {when}",
+                f"If {owner} does not need the file (Podman with netavark does not, see networkBackend in `podman info`),"
+                " move it out of /etc/cni/net.d; otherwise use another host.",
+            )
+        elif not host.prepared or (own and owner.lower() != plugin):
+            leftovers.append(found)
+    if leftovers:
+        yield (
+            "The CNI configuration has leftovers of another pod network, which pods would be connected to.",
+            ", ".join(f"{one['path']} ({describe_network(one)})" for one in leftovers),
+            f"Remove them with `rm {' '.join(one['path'] for one in leftovers)}`, or move them out of /etc/cni/net.d.",
+        )
+
+
+def describe_network(found: dict[str, str]) -> str:
+    """Return the network of a CNI configuration and its owner, for a message."""
+    owner = f" of {found['owner']}" if found["owner"] else ""
+    return f"network {found['network']}{owner}" if found["network"] else f"no valid configuration{owner}"

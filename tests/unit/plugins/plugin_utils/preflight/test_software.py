@@ -101,3 +101,57 @@ def test_a_hold_of_somebody_else_is_not_broken(cluster):
     assert "dnf versionlock delete containerd.io" in problem.remedy
     host.facts["record"].update(marked=True, cluster="kubernetes")
     assert software.check_containerd_version(cluster) == [], "the hold of an earlier run"
+
+
+def cni(name, network="k8s-pod-network", owner="Calico"):
+    return {"path": f"/etc/cni/net.d/{name}", "network": network, "owner": owner}
+
+
+@pytest.mark.parametrize(
+    ("found", "named"),
+    [
+        (cni("05-cilium.conflist", "cilium", "Cilium"), "05-cilium.conflist (network cilium of Cilium)"),
+        (cni("10-calico.conflist"), "10-calico.conflist (network k8s-pod-network of Calico)"),
+        (cni("99-own.conf", "own", ""), "99-own.conf (network own)"),
+        (cni("99-broken.conf", "", ""), "99-broken.conf (no valid configuration)"),
+    ],
+)
+def test_the_cni_configuration_of_another_network_is_refused(cluster, found, named):
+    cluster.hosts["w1"].facts["cni"] = [found]
+    (problem,) = software.check_cni(cluster)
+    assert (problem.check, problem.host, problem.severity) == ("cni", "w1", "error")
+    assert problem.evidence == f"/etc/cni/net.d/{named}"
+    assert f"rm {found['path']}" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "plugin", "effect"),
+    [
+        ("87-podman-bridge.conflist", "calico", "until 10-calico.conflist is there"),
+        ("05-podman.conflist", "flannel", "before 10-flannel.conflist"),
+        ("87-podman-bridge.conflist", "none", "unless the pod network's file sorts before it"),
+    ],
+)
+def test_a_container_engines_configuration_is_no_cluster_network_but_containerd_would_use_it(
+    cluster, name, plugin, effect
+):
+    host = cluster.hosts["w1"]
+    host.variables["kube_network_plugin"] = plugin
+    host.facts["cni"] = [cni(name, "podman", "Podman")]
+    (problem,) = software.check_cni(cluster)
+    assert problem.severity == "error"
+    assert "Podman" in problem.what
+    assert "leftover" not in problem.what
+    assert effect in problem.evidence
+    assert "rm " not in problem.remedy
+
+
+def test_the_configuration_of_this_cluster_stays(cluster):
+    host = cluster.hosts["w1"]
+    host.facts["record"].update(marked=True, cluster="kubernetes")
+    host.facts["cni"] = [cni("10-calico.conflist")]
+    assert software.check_cni(cluster) == []
+    host.facts["cni"] = [cni("05-cilium.conflist", "cilium", "Cilium")]
+    assert len(software.check_cni(cluster)) == 1
+    host.variables["kube_network_plugin"] = "none"
+    assert software.check_cni(cluster) == []
