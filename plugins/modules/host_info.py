@@ -221,6 +221,10 @@ firewall:
   contains:
     firewalld: {description: Whether firewalld is running., type: bool}
     ufw: {description: Whether ufw is enabled., type: bool}
+    ufw_rules:
+      description: What an enabled ufw allows, as rules with route (whether it is forwarded), protocol, ports, destination and source.
+      type: list
+      elements: dict
 network:
   description: Network configuration of the host.
   returned: always

@@ -207,17 +207,3 @@ def check_selinux(host: Host) -> Iterator[Finding]:
     if host.facts["selinux"] == "disabled":
         remedy = "Enable SELinux; the cluster does not need it to be disabled."
         yield "SELinux is disabled.", "no policy is loaded", remedy, "info"
-
-
-@CHECKS.host("firewall", settled=False)
-def check_firewall(host: Host) -> Iterator[Finding]:
-    """An active firewall allows the cluster's traffic."""
-    for name, active in host.facts["firewall"].items():
-        # The role kubernetes opens the ports in firewalld unless kubernetes_firewalld is false.
-        if active and not (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
-            yield (
-                "A firewall is active. It must allow the traffic between nodes, pods and Services.",
-                f"{name} is active",
-                f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
-                "warning",
-            )

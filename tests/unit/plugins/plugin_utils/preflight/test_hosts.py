@@ -259,23 +259,6 @@ def test_selinux(cluster, findings):
     assert findings(hosts.check_selinux(cluster)) == [("selinux", "w1", "info")]
 
 
-@pytest.mark.parametrize("firewall", ["firewalld", "ufw"])
-def test_firewall(cluster, firewall):
-    host = cluster.hosts["cp1"]
-    host.variables["kubernetes_firewalld"] = False
-    host.facts["firewall"][firewall] = True
-    (problem,) = hosts.check_firewall(cluster)
-    assert problem.severity == "warning"
-    assert firewall in problem.evidence
-    assert "6443" in problem.remedy
-
-
-def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
-    host = cluster.hosts["cp1"]
-    host.facts["firewall"]["firewalld"] = True
-    assert list(hosts.check_firewall(cluster)) == []
-
-
 def test_capabilities(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["capabilities"]["missing"] = ["sys_resource"]
