@@ -221,6 +221,10 @@ firewall:
   contains:
     firewalld: {description: Whether firewalld is running., type: bool}
     ufw: {description: Whether ufw is enabled., type: bool}
+    ufw_rules:
+      description: What an enabled ufw allows, as rules with route (whether it is forwarded), protocol, ports, destination and source.
+      type: list
+      elements: dict
 network:
   description: Network configuration of the host.
   returned: always
@@ -238,6 +242,14 @@ network:
         - The resolver, with path, nameservers and loopback (whether one of them is a loopback address).
         - The key usable_path is the first resolver file without a loopback address. Empty if there is none.
       type: dict
+cni:
+  description:
+    - Files in C(/etc/cni/net.d) that a container runtime reads, in its order, with path, network (its name) and owner (the pod network or
+      container engine that it belongs to). The last two are empty if unknown.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{path: /etc/cni/net.d/10-calico.conflist, network: k8s-pod-network, owner: Calico}]
 privileged:
   description: Whether the facts were gathered as root. Otherwise they are not complete.
   returned: always

@@ -14,6 +14,7 @@ author:
 description:
   - Internal module, which the roles use. Its options can change in any release.
   - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the desired state, in this order.
+  - Packages are downloaded before files other than those of repositories are written, so that no configuration is replaced if they cannot be installed.
   - The original state is written to the host's record before the first change, so that P(slipway.kube.reset#role) can restore it.
   - An interrupted run resumes with the next one. Whether a unit is restarted follows from the times of its files and of its start.
   - In check mode, it predicts the changes from the state of the host and contacts no repository.

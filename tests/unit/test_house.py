@@ -202,6 +202,14 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
             assert not found, f"{path.relative_to(ROOT)} names {found and found.group(0)}"
 
 
+def test_no_advice_needs_a_program_that_a_node_lacks() -> None:
+    """kubeadm's packages do not bring crictl (package cri-tools); a node always has ctr, journalctl and /var/log/pods."""
+    naming = [path for path in files() if "crictl" in path.read_text(errors="ignore")]
+    assert [
+        path for path in naming if path.is_relative_to(ROOT / "plugins") or path.is_relative_to(ROOT / "roles")
+    ] == []
+
+
 def test_the_action_group_has_the_modules_that_take_the_options_of_kubernetes_core() -> None:
     (members,) = load(ROOT / "meta" / "runtime.yml")["action_groups"].values()
     taking = {module.stem for module in MODULES if "  - slipway.kube.auth" in module.read_text().splitlines()}

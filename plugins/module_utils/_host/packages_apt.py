@@ -66,6 +66,7 @@ class Apt:
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.reduced = False  # whether only installing without recommended packages has worked
 
     def installed(self, names: list[str]) -> dict[str, Installed]:
         """Return those of the packages that are installed; dpkg-query exits with 1 where some are not."""
@@ -110,24 +111,26 @@ class Apt:
         """Do nothing: apt can change held packages, and they stay held."""
         return []
 
-    def install(self, versions: dict[str, str]) -> None:
+    def install(self, versions: dict[str, str], download_only: bool = False) -> None:
         """Install exact versions in one transaction that never removes another package.
 
+        :param download_only: whether to stop after the dependencies are resolved and everything is downloaded.
         :raises HostError: apt cannot install them.
         """
         wanted = [f"{name}={version}" for name, version in versions.items()]
-        command = ["apt-get", "install", "-y", "-qq", "--no-remove"]
+        command = ["apt-get", "install", "-y", "-qq", "--no-remove", *(["--download-only"] if download_only else [])]
         command += ["--allow-downgrades", "--allow-change-held-packages", *OPTIONS]
-        result = self.system.run(*command, *wanted, env=ENVIRONMENT)
-        if result.code == 0:
-            return
-        # Stale or missing lists of the system's repositories look like missing dependencies or files, and recommended packages
-        # (kubelet: conntrack, socat) may be unavailable in a closed network.
-        self.system.run("apt-get", "update", "-qq", *OPTIONS, env=ENVIRONMENT)
-        again = self.system.run(*command, "--no-install-recommends", "--fix-broken", *wanted, env=ENVIRONMENT)
-        if again.code != 0:
+        if not self.reduced:
+            if self.system.run(*command, *wanted, env=ENVIRONMENT).code == 0:
+                return
+            # Stale or missing lists of the system's repositories look like missing dependencies or files, and recommended packages
+            # (kubelet: conntrack, socat) may be unavailable in a closed network.
+            self.system.run("apt-get", "update", "-qq", *OPTIONS, env=ENVIRONMENT)
+        result = self.system.run(*command, "--no-install-recommends", "--fix-broken", *wanted, env=ENVIRONMENT)
+        self.reduced = result.code == 0
+        if result.code != 0:
             raise HostError(
-                f"apt could not install {', '.join(wanted)}. Evidence: {again.tail}."
+                f"apt could not install {', '.join(wanted)}. Evidence: {result.tail}."
                 " Resolve what it reports first: packages that would have to be removed (another container runtime),"
                 " dependencies that no repository of this host has, or a full disk."
             )

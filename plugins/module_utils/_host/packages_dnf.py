@@ -64,15 +64,17 @@ class Dnf:
         self.unhold(locked)
         return locked
 
-    def install(self, versions: dict[str, str]) -> None:
+    def install(self, versions: dict[str, str], download_only: bool = False) -> None:
         """Install exact versions, also lower ones, in one transaction that never removes another package.
 
+        :param download_only: whether to stop after the dependencies are resolved and everything is downloaded.
         :raises HostError: dnf cannot install them.
         """
         wanted = [f"{name}-{version}" for name, version in versions.items()]
-        result = self.system.run("dnf", "-y", "-q", "install", *wanted)
+        options = ["-y", "-q", *(["--downloadonly"] if download_only else [])]
+        result = self.system.run("dnf", *options, "install", *wanted)
         if result.code != 0 and self.installed(list(versions)):
-            result = self.system.run("dnf", "-y", "-q", "downgrade", *wanted)
+            result = self.system.run("dnf", *options, "downgrade", *wanted)
         if result.code != 0:
             raise HostError(
                 f"dnf could not install {', '.join(wanted)}. Evidence: {result.tail}."

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 
 from ...module_utils._kube.quantities import parse_quantity
-from ...module_utils._kube.versions import parse_version
 from .problem import Checks, Finding, Host
 
 CHECKS = Checks()
@@ -47,8 +46,6 @@ PORTS_CONTROL_PLANE = (2379, 2380, 10250, 10257, 10259)
 PORTS_WORKER = (10250, 10256)
 # The kernel truncates names of processes to 15 characters.
 NODE_PROCESSES = ("kube-apiserver", "etcd", "kubelet", "kube-controller", "kube-scheduler", "kube-proxy")
-OTHER_RUNTIMES = ("docker-ce", "docker.io", "moby-engine", "podman-docker", "cri-o", "k3s", "rke2-server")
-OTHER_UNITS = tuple(f"{name}.service" for name in ("docker", "crio", "k3s", "k3s-agent", "rke2-server", "rke2-agent"))
 
 
 def node_ports(host: Host) -> tuple[int, ...]:
@@ -210,56 +207,3 @@ def check_selinux(host: Host) -> Iterator[Finding]:
     if host.facts["selinux"] == "disabled":
         remedy = "Enable SELinux; the cluster does not need it to be disabled."
         yield "SELinux is disabled.", "no policy is loaded", remedy, "info"
-
-
-@CHECKS.host("firewall", settled=False)
-def check_firewall(host: Host) -> Iterator[Finding]:
-    """An active firewall allows the cluster's traffic."""
-    for name, active in host.facts["firewall"].items():
-        # The role kubernetes opens the ports in firewalld unless kubernetes_firewalld is false.
-        if active and not (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
-            yield (
-                "A firewall is active. It must allow the traffic between nodes, pods and Services.",
-                f"{name} is active",
-                f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
-                "warning",
-            )
-
-
-@CHECKS.host("runtimes", settled=False)
-def check_runtimes(host: Host) -> Iterator[Finding]:
-    """The host has no other container runtime or Kubernetes distribution."""
-    found = [name for name in OTHER_UNITS if host.facts["units"].get(name, {}).get("active")]
-    found += [name for name in OTHER_RUNTIMES if name in host.facts["packages"]]
-    if any(name.startswith(("k3s", "rke2")) for name in found):
-        yield (
-            "The host runs another Kubernetes distribution.",
-            ", ".join(found),
-            "Remove it with its uninstaller, or use another host.",
-        )
-    elif found:
-        yield (
-            "Another container runtime is installed. It shares containerd and the packet filter with the cluster.",
-            ", ".join(found),
-            "Remove it unless you need it on this host.",
-            "warning",
-        )
-
-
-@CHECKS.host("installed")
-def check_installed(host: Host) -> Iterator[Finding]:
-    """On a host outside any cluster, installed packages of another version are replaced."""
-    desired = parse_version(host.variables.get("kube_version"))
-    for name in ("kubeadm", "kubelet"):
-        installed = host.facts["packages"].get(name)
-        if (
-            installed
-            and not (host.member or host.prepared)
-            and parse_version(re.split("[-+]", installed)[0]) != desired
-        ):
-            yield (
-                "Another version of Kubernetes is installed and will be replaced.",
-                f"{name} {installed}",
-                "Use another host if the installed version is still needed.",
-                "info",
-            )

@@ -117,6 +117,19 @@ def test_a_bundle_without_rpms_is_refused_on_a_rhel_host(role):
     assert refusals(role, "debian", **variables) == {}
 
 
+def test_without_a_repository_containerd_comes_from_those_of_the_host():
+    assert refusals("containerd", kube_containerd_repository={}, kube_registry_mirrors={}) == {}
+    known = load_variables(ROLES / "containerd/vars/main.yml")
+    templar = Templar(loader=DataLoader(), variables={**known, "kube_containerd_repository": {}})
+    assert templar.template(trust_as_template("{{ __containerd_repository }}")) == []
+    [layer] = [task["slipway.kube.host_layer"] for task in containerd_tasks() if "slipway.kube.host_layer" in task]
+    assert templar.template(layer["package_sources"]) == []
+
+
+def containerd_tasks():
+    return load_variables(ROLES / "containerd/tasks/main.yml")
+
+
 def parsed(files, registry):
     item = next(item for item in files if item["path"] == f"/etc/containerd/certs.d/{registry}/hosts.toml")
     return item, tomllib.loads(item.get("content") or item["secret_content"])

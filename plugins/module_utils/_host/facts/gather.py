@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .cluster import gather_cluster, gather_kubeconfigs, parse_record
+from .cni import gather_cni
 from .files import Files
 from .kernel import gather_kernel
 from .network import gather_network, gather_ports
@@ -48,6 +49,7 @@ def gather_facts(
         kernel=gather_kernel(files),
         firewall=gather_firewall(files, units),
         network=gather_network(files),
+        cni=gather_cni(files),
         ports=gather_ports(files, ports),
         packages=installed["packages"],
         held=installed["held"],

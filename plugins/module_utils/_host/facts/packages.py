@@ -151,7 +151,33 @@ def gather_units() -> dict[str, dict[str, Any]]:
     return parse_units(run(["systemctl", "show", "--property", properties] + list(UNITS)))
 
 
-def gather_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, bool]:
-    """Return the key ``firewall`` of host_info: which firewalls are active."""
-    ufw = re.search(r"^\s*ENABLED\s*=\s*yes", files.read("/etc/ufw/ufw.conf"), re.M | re.I)
-    return {"firewalld": units.get("firewalld.service", {}).get("active", False), "ufw": bool(ufw)}
+def parse_ufw_rules(rules: str, defaults: str = "") -> list[dict[str, Any]]:
+    """Return what ufw allows to enter or to be forwarded; a policy ACCEPT is a rule that allows everything.
+
+    A rule is a line "### tuple ### ACTION PROTOCOL PORTS DESTINATION PORTS SOURCE [APPLICATIONS] DIRECTION_INTERFACE".
+
+    :param rules: text of /etc/ufw/user.rules and user6.rules.
+    :param defaults: text of /etc/default/ufw.
+    """
+    found = []
+    for line in rules.splitlines():
+        match = re.match(r"### tuple ### (route:)?allow(?:_\S+)? (\S+) (\S+) (\S+) \S+ (\S+)(.*)", line)
+        if match:
+            route, protocol, ports, destination, source, rest = match.groups()
+            if route or not re.search(r" out(_\S+)?( comment=|$)", rest.rstrip()):
+                found.append((bool(route), protocol, ports, destination, source))
+    for chain, routed in (("INPUT", False), ("FORWARD", True)):
+        if re.search(rf'^\s*DEFAULT_{chain}_POLICY="?ACCEPT', defaults, re.M):
+            found += [(routed, "any", "any", network, network) for network in ("0.0.0.0/0", "::/0")]
+    return [dict(zip(("route", "protocol", "ports", "destination", "source"), rule)) for rule in found]
+
+
+def gather_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the key ``firewall`` of host_info: which firewalls are active, and what ufw allows if it is."""
+    ufw = bool(re.search(r"^\s*ENABLED\s*=\s*yes", files.read("/etc/ufw/ufw.conf"), re.M | re.I))
+    rules = files.read("/etc/ufw/user.rules") + "\n" + files.read("/etc/ufw/user6.rules")
+    return {
+        "firewalld": units.get("firewalld.service", {}).get("active", False),
+        "ufw": ufw,
+        "ufw_rules": parse_ufw_rules(rules, files.read("/etc/default/ufw")) if ufw else [],
+    }

@@ -125,7 +125,7 @@ class AptHost:
         return [command for command in self.ran if tuple(command[: len(beginning)]) == beginning]
 
     def plan(self, *wanted):
-        return plan_packages(self.system, [WantedPackage(**item) for item in wanted], ["/own.sources"])
+        return plan_packages(backend(self.system), [WantedPackage(**item) for item in wanted], ["/own.sources"])
 
 
 KUBELET = {"name": "kubelet", "version": "1.36.3", "hold": True}
@@ -214,6 +214,17 @@ def test_an_install_that_fails_once_is_tried_with_fresh_lists(tmp_path):
     assert "--no-install-recommends" in host.did("apt-get", "install")[1]
 
 
+def test_what_was_downloaded_in_a_closed_network_is_installed_the_same_way(tmp_path):
+    host = AptHost(tmp_path, known=LISTED, repository=LISTED, install=(100, 0, 0))
+    manager = backend(host.system)
+    for download_only in (True, False):
+        plan_packages(manager, [WantedPackage(**KUBELET)], [], download_only)[0].apply()
+    commands = host.did("apt-get", "install")
+    assert ["--download-only" in command for command in commands] == [True, True, False]
+    assert ["--no-install-recommends" in command for command in commands] == [False, True, True]
+    assert len(host.did("apt-mark", "hold")) == 1, "a download holds nothing"
+
+
 def test_an_install_that_would_remove_something_is_explained(tmp_path):
     host = AptHost(tmp_path, known=LISTED, repository=LISTED, install=(100, 100))
     with pytest.raises(
@@ -297,29 +308,37 @@ class DnfHost:
 
 def test_dnf_installs_exactly_and_locks(tmp_path):
     host = DnfHost(tmp_path, known="1.36.2-150500.1.1\n1.36.3-150500.1.1\n")
-    plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     assert host.verbs()[-2:] == ["dnf install kubelet-1.36.3-150500.1.1", "dnf versionlock add kubelet"]
 
 
 def test_dnf_unlocks_to_change_a_version(tmp_path):
     host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.3-150500.1.1\n")
-    step = plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0]
+    step = plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0]
     assert step.before == "1.36.2-150500.1.1 held"
     step.apply()
     assert host.verbs()[0] == "dnf versionlock delete kubelet"
     assert host.verbs()[-2:] == ["dnf install kubelet-1.36.3-150500.1.1", "dnf versionlock add kubelet"]
 
 
+def test_dnf_downloads_and_leaves_the_lock(tmp_path):
+    host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.3-150500.1.1\n")
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [], download_only=True)[0].apply()
+    (install,) = [command for command in host.ran if "install" in command]
+    assert "--downloadonly" in install
+    assert host.verbs()[-1] == "dnf versionlock add kubelet"
+
+
 def test_a_failed_change_leaves_the_lock(tmp_path):
     host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.9-150500.1.1\n")
     with pytest.raises(HostError, match=r"they have 1\.36\.9"):
-        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     assert host.verbs()[-1] == "dnf versionlock add kubelet"
 
 
 def test_a_right_and_locked_rpm_needs_nothing(tmp_path):
     host = DnfHost(tmp_path, "kubelet\t1.36.3-150500.1.1\n", "kubelet-0:1.36.3-150500.1.1.*\n")
-    assert plan_packages(host.system, [WantedPackage(**KUBELET)], []) == []
+    assert plan_packages(backend(host.system), [WantedPackage(**KUBELET)], []) == []
     assert host.verbs() == []
 
 
@@ -329,7 +348,7 @@ def test_dnfs_refusal_is_explained(tmp_path):
         HostError,
         match=r"dnf could not install kubelet-1\.36\.3-150500\.1\.1\. Evidence: problem with installed package runc",
     ):
-        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
 
 
 def test_a_host_without_a_known_package_manager_is_refused(tmp_path):

@@ -259,23 +259,6 @@ def test_selinux(cluster, findings):
     assert findings(hosts.check_selinux(cluster)) == [("selinux", "w1", "info")]
 
 
-@pytest.mark.parametrize("firewall", ["firewalld", "ufw"])
-def test_firewall(cluster, firewall):
-    host = cluster.hosts["cp1"]
-    host.variables["kubernetes_firewalld"] = False
-    host.facts["firewall"][firewall] = True
-    (problem,) = hosts.check_firewall(cluster)
-    assert problem.severity == "warning"
-    assert firewall in problem.evidence
-    assert "6443" in problem.remedy
-
-
-def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
-    host = cluster.hosts["cp1"]
-    host.facts["firewall"]["firewalld"] = True
-    assert list(hosts.check_firewall(cluster)) == []
-
-
 def test_capabilities(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["capabilities"]["missing"] = ["sys_resource"]
@@ -284,19 +267,3 @@ def test_capabilities(cluster, findings):
     problems = list(kernel.check_capabilities(cluster))
     assert findings(problems) == [("capabilities", "w1", "error")]
     assert "sys_resource" not in problems[0].evidence
-
-
-def test_other_runtimes(cluster, findings):
-    host = cluster.hosts["w1"]
-    host.facts["packages"]["docker-ce"] = "5:27.0"
-    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "warning")]
-    host.facts["units"]["k3s.service"] = {"active": True, "enabled": True, "masked": False}
-    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "error")]
-
-
-def test_other_packages_installed(cluster, findings):
-    host = cluster.hosts["w1"]
-    host.facts["packages"]["kubelet"] = "1.36.3-1.1"
-    assert findings(hosts.check_installed(cluster)) == []
-    host.facts["packages"]["kubelet"] = "1.34.1-1.1"
-    assert findings(hosts.check_installed(cluster)) == [("installed", "w1", "info")]

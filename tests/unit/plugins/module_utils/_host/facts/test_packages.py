@@ -97,12 +97,28 @@ def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
 
 
 def test_firewalls(tmp_path):
-    (tmp_path / "etc/ufw").mkdir(parents=True)
-    (tmp_path / "etc/ufw/ufw.conf").write_text("# on at boot\nENABLED=yes\nLOGLEVEL=low\n")
+    for path, text in {
+        "ufw/ufw.conf": "# on at boot\nENABLED=yes\nLOGLEVEL=low\n",
+        "ufw/user.rules": "*filter\n### RULES ###\n\n### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A ufw-user-input -j ACCEPT\n",
+        "ufw/user6.rules": "### tuple ### route:allow any any ::/0 any fd00::/64 in\n",
+        "default/ufw": 'DEFAULT_FORWARD_POLICY="ACCEPT"\n',
+    }.items():
+        (tmp_path / "etc" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "etc" / path).write_text(text)
     units = {"firewalld.service": {"active": True, "enabled": True, "masked": False}}
-    assert packages.gather_firewall(Files(str(tmp_path)), units) == {"firewalld": True, "ufw": True}
+    everything = {"route": True, "protocol": "any", "ports": "any"}
+    assert packages.gather_firewall(Files(str(tmp_path)), units) == {
+        "firewalld": True,
+        "ufw": True,
+        "ufw_rules": [
+            {"route": False, "protocol": "tcp", "ports": "22", "destination": "0.0.0.0/0", "source": "0.0.0.0/0"},
+            dict(everything, destination="::/0", source="fd00::/64"),
+            dict(everything, destination="0.0.0.0/0", source="0.0.0.0/0"),
+            dict(everything, destination="::/0", source="::/0"),
+        ],
+    }
     (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=no\n")
-    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False}
+    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False, "ufw_rules": []}
 
 
 def test_a_program_that_is_not_there_says_nothing():
