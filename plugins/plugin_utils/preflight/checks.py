@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from . import fleet, hosts, inventory, kernel, membership, networks, sources
+from . import fleet, hosts, inventory, kernel, membership, networks, repositories, sources
 from .problem import Cluster, Problem
 
 INVENTORY = (inventory.CHECKS, networks.CHECKS)
-HOSTS = (hosts.CHECKS, kernel.CHECKS, fleet.CHECKS, membership.CHECKS, sources.CHECKS)
+HOSTS = (hosts.CHECKS, kernel.CHECKS, fleet.CHECKS, membership.CHECKS, repositories.CHECKS, sources.CHECKS)
 
 # Names by which checks are waived. The documentation of role and module lists the same ones.
 NAMES = tuple(dict.fromkeys(name for checks in (*INVENTORY, *HOSTS) for name, _check in checks.registered))
