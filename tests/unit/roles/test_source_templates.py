@@ -222,3 +222,17 @@ def test_what_is_incomplete_is_refused_without_showing_secrets(mirrors, evidence
 def test_what_is_complete_is_not_refused():
     mirrors = {"docker.io": [{"url": "https://a.test"}], "ghcr.io": [{"url": "https://b.test", "header": {"a": "b"}}]}
     assert refusals("containerd", kube_containerd_repository=UPSTREAM, kube_registry_mirrors=mirrors) == {}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "version", "path"),
+    [("rhel", "9.4", "rhel/9"), ("rocky", "9.4", "centos/9"), ("centos", "10", "centos/10"), ("ol", "9.6", "centos/9")],
+)
+def test_docker_s_repository_for_rhel_and_its_rebuilds(identifier, version, path):
+    # $releasever of a host that is pinned to a minor release is 9.4, for which Docker has no repository.
+    host = {"os": {"id": identifier, "family": "rhel", "version_id": version, "codename": ""}}
+    defaults = load_variables(ROLES / "cluster/defaults/main.yml")
+    templar = Templar(loader=DataLoader(), variables={**defaults, "kube_host": host})
+    repository = templar.template(defaults["kube_containerd_repository"])
+    assert repository["rpm_url"] == f"https://download.docker.com/linux/{path}/$basearch/stable"
+    assert repository["key_url"] == f"https://download.docker.com/linux/{path.split('/')[0]}/gpg"
