@@ -187,7 +187,8 @@ def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) ->
     :param waived: names of checks that are waived for all hosts. The variable ``preflight_waive`` of a host waives for this host
         and for problems of the cluster as a whole.
     """
-    by_host = {host.name: list(host.variables.get("preflight_waive") or []) for host in cluster.hosts.values()}
+    by_host = {host.name: host.variables.get("preflight_waive") for host in cluster.hosts.values()}
+    by_host = {name: checks if isinstance(checks, list) else [] for name, checks in by_host.items()}
     by_host[""] = [check for checks in by_host.values() for check in checks]
     kept = dict.fromkeys(p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, []))
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))

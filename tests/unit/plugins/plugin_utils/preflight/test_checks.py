@@ -70,3 +70,22 @@ def test_waiving_by_name_for_all_or_for_one_host(cluster, names, of_w1, kept):
     cluster.hosts["w1"].variables["preflight_waive"] = of_w1
     problems = [Problem("mtu", host, "M", "", "") for host in ("w1", "w2", "")]
     assert [problem.host for problem in drop_waived(cluster, problems, names)] == kept
+
+
+@pytest.mark.parametrize(
+    ("waived", "evidence"),
+    [
+        ([], None),
+        (["clock", "etcd_quorum"], None),
+        (["clok"], "clok (the most similar name is clock)"),
+        (["clock", "xyzzy"], "xyzzy"),
+        ("clock", "it is not a list"),
+        (3, "it is not a list"),
+        ([["clock"]], "['clock']"),
+    ],
+)
+def test_a_misspelt_name_in_preflight_waive_is_refused_in_the_inventory(cluster, findings, waived, evidence):
+    cluster.hosts["w1"].variables["preflight_waive"] = waived
+    problems = drop_waived(cluster, checks.check_inventory(cluster), [])
+    assert findings(problems) == ([("waived_names", "w1", "error")] if evidence else [])
+    assert not evidence or problems[0].evidence == evidence
