@@ -281,7 +281,8 @@ held:
 repositories:
   description:
     - Enabled binary repositories in the source files of apt, one for each URL and suite, with the path and line of the entry, url (without
-      a password and a slash at its end), suite, components, architectures and signed_by. Empty on hosts with dnf.
+      a password and a slash at its end), suite, components, architectures, signed_by and key_missing (whether a key file does not exist).
+    - Empty on hosts with dnf.
   returned: always
   type: list
   elements: dict
@@ -293,6 +294,7 @@ repositories:
       components: [stable]
       architectures: [amd64]
       signed_by: /etc/apt/keyrings/docker.asc
+      key_missing: false
 units:
   description: State of the units that are relevant for a node and exist, by name, with active, enabled and masked.
   returned: always

@@ -150,10 +150,12 @@ def check_repository_entry(host: Host) -> Iterator[Finding]:
 
 
 def fault_of(entry: dict[str, Any], components: list[str], architecture: str) -> str:
-    """Return why an entry does not provide these components for an architecture; empty if it does."""
+    """Return why an entry cannot provide these components for an architecture; empty if it can."""
     lacking = [name for name in components if name not in entry["components"]]
     if lacking:
         return f"{place(entry)} lacks the component {', '.join(lacking)}"
+    if entry["key_missing"]:
+        return f"{place(entry)} names the key {entry['signed_by']}, which does not exist"
     if entry["architectures"] and architecture not in entry["architectures"]:
         return f"{place(entry)} is for {', '.join(entry['architectures'])} only"
     return ""

@@ -19,7 +19,7 @@ PARTS = "/etc/apt/sources.list.d"
 
 
 def describe(path: str, line: int, url: str, suite: str, fields: dict[str, str]) -> dict[str, Any]:
-    """Return one entry of the key ``repositories`` of host_info.
+    """Return one entry of the key ``repositories`` of host_info, without ``key_missing``.
 
     :param fields: its ``components``, ``architectures`` and ``signed-by``, as written.
     """
@@ -86,4 +86,7 @@ def gather_repositories(files: Files) -> list[dict[str, Any]]:
             entries += parse_list(path, files.read(path))
         elif name.endswith(".sources"):
             entries += parse_sources(path, files.read(path))
+    for entry in entries:
+        keyrings = [word for word in re.split(r"[\s,]+", entry["signed_by"]) if word.startswith("/")]
+        entry["key_missing"] = not all(files.exists(path) for path in keyrings)
     return entries

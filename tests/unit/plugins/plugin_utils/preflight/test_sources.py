@@ -96,6 +96,7 @@ def entry(**fields):
         "components": ["stable"],
         "architectures": ["amd64"],
         "signed_by": "/etc/apt/keyrings/docker.asc",
+        "key_missing": False,
         **fields,
     }
 
@@ -116,6 +117,10 @@ def test_an_entry_of_the_host_has_its_own_key(variables):
         ([entry(path="/etc/apt/sources.list.d/slipway-containerd.sources", signed_by="/x"), entry()], None),
         ([entry(suite="trixie", components=[]), entry(url="https://other.test")], None),
         ([entry(components=["stable", "test"], architectures=[])], None),
+        (
+            [entry(key_missing=True)],
+            "docker.list line 1 names the key /etc/apt/keyrings/docker.asc, which does not exist",
+        ),
         ([entry(components=["test"])], "/etc/apt/sources.list.d/docker.list line 1 lacks the component stable"),
         ([entry(architectures=["arm64"])], "/etc/apt/sources.list.d/docker.list line 1 is for arm64 only"),
         (

@@ -81,13 +81,14 @@ def test_the_files_that_apt_reads(tmp_path):
     parts = tmp_path / "etc/apt/sources.list.d"
     parts.mkdir(parents=True)
     (tmp_path / "etc/apt/sources.list").write_text("deb https://main.test ./\n")
-    (parts / "docker.list").write_text("deb https://docker.test ./\n")
-    (parts / "k8s.sources").write_text("Types: deb\nURIs: https://k8s.test\nSuites: /\n")
+    (parts / "docker.list").write_text("deb [signed-by=/etc/apt/docker.asc] https://docker.test ./\n")
+    (tmp_path / "etc/apt/docker.asc").touch()
+    (parts / "k8s.sources").write_text("Types: deb\nURIs: https://k8s.test\nSuites: /\nSigned-By: /etc/apt/k8s.gpg\n")
     (parts / "old.list.save").write_text("deb https://ignored.test ./\n")
     found = repositories.gather_repositories(Files(str(tmp_path)))
-    assert [(entry["path"], entry["url"]) for entry in found] == [
-        ("/etc/apt/sources.list", "https://main.test"),
-        ("/etc/apt/sources.list.d/docker.list", "https://docker.test"),
-        ("/etc/apt/sources.list.d/k8s.sources", "https://k8s.test"),
+    assert [(entry["path"], entry["url"], entry["key_missing"]) for entry in found] == [
+        ("/etc/apt/sources.list", "https://main.test", False),
+        ("/etc/apt/sources.list.d/docker.list", "https://docker.test", False),
+        ("/etc/apt/sources.list.d/k8s.sources", "https://k8s.test", True),
     ]
     assert repositories.gather_repositories(Files(str(tmp_path / "none"))) == []
