@@ -49,17 +49,31 @@ options:
       kind:
         description:
           - V(http) expects an answer with a status below 400.
-          - V(deb) expects the index of a flat apt repository, V(rpm) that of an rpm repository; package versions are read from it.
-          - V(registry) expects C(/v2/) of a registry, also of one that requires a login.
+          - V(deb) expects the index of an apt repository, V(rpm) that of an rpm repository; package versions are read from it. Variables of
+            dnf in the URL (C($releasever), C($basearch) and those in C(/etc/dnf/vars)) are replaced.
+          - V(registry) expects C(/v2/) of a registry from which images can be pulled without a login, or with O(urls[].headers).
           - V(manifest) expects the manifest of an image with the correct media type and, where a digest is known, the correct content.
           - V(tcp) expects a connection.
         type: str
         choices: [http, deb, rpm, registry, manifest, tcp]
         default: http
       suite:
-        description: Directory of the index below the URL, for O(urls[].kind=deb).
+        description: Suite, for O(urls[].kind=deb). It ends with a slash if the repository is flat.
         type: str
         default: /
+      components:
+        description: Components, for O(urls[].kind=deb) with a suite that is not flat.
+        type: list
+        elements: str
+        default: []
+      key_url:
+        description: URL of the key that must have signed the repository, for O(urls[].kind=deb). It is checked where the host has C(gpgv).
+        type: str
+        default: ""
+      image:
+        description: Image as C(NAME:TAG), for O(urls[].kind=registry), to find out whether it can be pulled without a login.
+        type: str
+        default: ""
       packages:
         description: Packages whose versions are returned, for O(urls[].kind=deb) and O(urls[].kind=rpm).
         type: list
@@ -81,15 +95,6 @@ options:
         description: URL of an HTTP proxy. Empty for the proxy of the environment.
         type: str
         default: ""
-      family:
-        description: Family of operating systems whose hosts probe this URL. Empty for all.
-        type: str
-        choices: ["", debian, rhel]
-        default: ""
-  urls_for_members:
-    description: Whether a host that already belongs to a cluster probes O(urls) too.
-    type: bool
-    default: true
   timeout:
     description: Timeout of each request in seconds.
     type: float
@@ -285,6 +290,23 @@ held:
   returned: always
   type: list
   elements: str
+repositories:
+  description:
+    - Enabled binary repositories in the source files of apt, one for each URL and suite, with the path and line of the entry, url (without
+      a password and a slash at its end), suite, components, architectures, signed_by and key_missing (whether a key file does not exist).
+    - Empty on hosts with dnf.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - path: /etc/apt/sources.list.d/docker.list
+      line: 1
+      url: https://download.docker.com/linux/debian
+      suite: bookworm
+      components: [stable]
+      architectures: [amd64]
+      signed_by: /etc/apt/keyrings/docker.asc
+      key_missing: false
 units:
   description: State of the units that are relevant for a node and exist, by name, with active, enabled and masked.
   returned: always
@@ -322,10 +344,13 @@ record:
     operation: {description: Operation that has started and not finished. One of init join reset or empty., type: str}
     readable: {description: Whether the record is valid. True if there is none., type: bool}
 reach:
-  description: Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages.
+  description:
+    - Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages.
+    - The key clock is by how many seconds the host's clock is ahead of the server's. Null if the server did not tell its time.
+    - The key signature tells why the signature of an apt repository is not valid.
   returned: always
   type: dict
-  sample: {"https://registry.k8s.io/v2/": {kind: registry, ok: true, status: 200, error: ""}}
+  sample: {"https://registry.k8s.io/v2/": {kind: registry, ok: true, status: 200, error: "", clock: 0.4}}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -338,28 +363,27 @@ def main() -> None:
         url=dict(type="str", required=True),
         kind=dict(type="str", choices=["http", "deb", "rpm", "registry", "manifest", "tcp"], default="http"),
         suite=dict(type="str", default="/"),
+        components=dict(type="list", elements="str", default=[]),
+        key_url=dict(type="str", default="", no_log=False),
+        image=dict(type="str", default=""),
         packages=dict(type="list", elements="str", default=[]),
         ca=dict(type="str", default=""),
         verify=dict(type="bool", default=True),
         headers=dict(type="dict", default={}, no_log=True),
         proxy=dict(type="str", default="", no_log=True),
-        family=dict(type="str", choices=["", "debian", "rhel"], default=""),
     )
     module = AnsibleModule(
         argument_spec=dict(
             ports=dict(type="list", elements="int", default=[2379, 2380, 6443, 10250, 10256, 10257, 10259]),
             record_dir=dict(type="path", default="/var/lib/slipway"),
             urls=dict(type="list", elements="dict", default=[], options=urls),
-            urls_for_members=dict(type="bool", default=True),
             timeout=dict(type="float", default=4),
             controller_time=dict(type="float", default=0),
         ),
         supports_check_mode=True,
     )
     params = module.params
-    facts = gather_facts(
-        params["ports"], params["urls"], params["timeout"], params["record_dir"], params["urls_for_members"]
-    )
+    facts = gather_facts(params["ports"], params["urls"], params["timeout"], params["record_dir"])
     module.exit_json(changed=False, controller_time=params["controller_time"], **facts)
 
 

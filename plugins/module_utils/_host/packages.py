@@ -164,14 +164,14 @@ def _resolve(manager, install: dict[str, str], sources: list[str]) -> dict[str, 
 
     :raises HostError: no repository has the version; the message names the available ones.
     """
-    exact = {name: newest(manager.known(name), version) for name, version in install.items()}
+    exact = {name: newest(manager.known(name, sources), version) for name, version in install.items()}
     if not all(exact.values()):
         manager.refresh([path for path in sources if os.path.exists(manager.system.path(path))])
-        exact = {name: newest(manager.known(name), version) for name, version in install.items()}
+        exact = {name: newest(manager.known(name, sources), version) for name, version in install.items()}
     lacking = [name for name, version in exact.items() if not version]
     if lacking:
         name, *others = lacking
-        available = ", ".join(manager.known(name)[:5]) or "no version of it"
+        available = ", ".join(manager.known(name, sources)[:5]) or "no version of it"
         raise HostError(
             f"Package {name} {install[name]} is not in the repositories of this host. Evidence: they have {available}"
             f" (searched: {', '.join(sources) or 'the repositories of the system'})."

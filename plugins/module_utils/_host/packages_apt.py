@@ -77,8 +77,8 @@ class Apt:
         )
         return parse_query(result.out)
 
-    def known(self, name: str) -> list[str]:
-        """Return the versions in the package lists on the host, newest first."""
+    def known(self, name: str, sources: list[str]) -> list[str]:
+        """Return the versions in the package lists on the host, newest first; they are read from all ``sources``."""
         return parse_madison(self.system.run("apt-cache", "madison", name).out)
 
     def refresh(self, sources: list[str]) -> None:
@@ -170,6 +170,6 @@ def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
                 if time.monotonic() > end:
                     raise HostError(
                         f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
-                        " Wait for it (unattended-upgrades, apt-daily) or stop it, then run the playbook again."
+                        " Wait for it (automatic upgrades, for example) or stop it, then run the playbook again."
                     ) from None
                 time.sleep(1)

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ...module_utils._kube.quantities import parse_quantity
 from .problem import Checks, Finding, Host
 
 CHECKS = Checks()
 
-# Oldest supported release, by the ID in os-release. Distributions derived from RHEL that are not listed count as RHEL.
-OLDEST_RELEASE = {
-    "debian": (12,),
-    "ubuntu": (22, 4),
-    "rhel": (9,),
-    "rocky": (9,),
-    "almalinux": (9,),
-    "centos": (9,),
-    "ol": (9,),
+# Supported releases, oldest first, by the ID in os-release.
+ENTERPRISE_LINUX = ((9,), (10,))
+RELEASES = {
+    "debian": ((12,), (13,)),
+    "ubuntu": ((22, 4), (24, 4)),
+    **dict.fromkeys(("rhel", "rocky", "almalinux", "centos", "ol"), ENTERPRISE_LINUX),
 }
 ARCHITECTURES = ("amd64", "arm64")
 # kubeadm's own minimums: the preflight checks NumCPU and Mem.
@@ -76,17 +74,50 @@ def check_privileges(host: Host) -> Iterator[Finding]:
 def check_os(host: Host) -> Iterator[Finding]:
     """The roles support the operating system."""
     system = host.facts["os"]
-    oldest = OLDEST_RELEASE.get(system["id"]) or (OLDEST_RELEASE["rhel"] if system["family"] == "rhel" else None)
-    release = tuple(int(number) for number in re.findall(r"\d+", system["version_id"]))
-    if not oldest or system["id"] == "fedora" or release < oldest:
+    releases = supported_releases(system)
+    if system["family"] == "other" or (releases and release_of(system) < releases[0]):
         yield (
             "The operating system is not supported.",
-            f"{system['name'] or 'no os-release'} (ID={system['id']}, VERSION_ID={system['version_id']})",
-            "Use Debian 12, Ubuntu 22.04, RHEL 9 (or a distribution that is built from RHEL 9), or a later release.",
+            describe_os(system),
+            "Use Debian 12, Ubuntu 22.04, RHEL 9 or a rebuild of it (Rocky Linux, AlmaLinux, CentOS Stream, Oracle Linux), or a later release.",
         )
     if host.facts["init"] != "systemd":
         evidence = f"the first process is '{host.facts['init']}'"
         yield "The host does not run systemd.", evidence, "Use a host that boots with systemd."
+
+
+@CHECKS.host("untested_os", settled=False)
+def check_untested_os(host: Host) -> Iterator[Finding]:
+    """The operating system is a release that is supported, and not a later one or only a relative."""
+    system = host.facts["os"]
+    releases, release = supported_releases(system), release_of(system)
+    known = system["id"] in RELEASES and any(release[: len(supported)] == supported for supported in releases)
+    if known or system["family"] == "other" or (releases and release < releases[0]):
+        return
+    related = f", related to {' '.join(system['id_like'])}" if system["id_like"] else ""
+    yield (
+        "The roles were not made for this operating system.",
+        f"{describe_os(system)}{related}",
+        "Try it on a host that you can do without, with a kube_containerd_repository that has packages for it;"
+        " waive untested_os to accept it, or use another host.",
+        "warning" if releases else "error",
+    )
+
+
+def supported_releases(system: dict[str, Any]) -> tuple[tuple[int, ...], ...]:
+    """Return the supported releases of a distribution; those of RHEL for its rebuilds, and none for other relatives."""
+    rebuild = ENTERPRISE_LINUX if "rhel" in system["id_like"] else ()
+    return RELEASES.get(system["id"], rebuild)
+
+
+def release_of(system: dict[str, Any]) -> tuple[int, ...]:
+    """Return the numbers in VERSION_ID."""
+    return tuple(int(number) for number in re.findall(r"\d+", system["version_id"]))
+
+
+def describe_os(system: dict[str, Any]) -> str:
+    """Return the operating system for an evidence."""
+    return f"{system['name'] or 'no os-release'} (ID={system['id']}, VERSION_ID={system['version_id']})"
 
 
 @CHECKS.host("architecture")

@@ -187,7 +187,10 @@ def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) ->
     :param waived: names of checks that are waived for all hosts. The variable ``preflight_waive`` of a host waives for this host
         and for problems of the cluster as a whole.
     """
-    by_host = {host.name: list(host.variables.get("preflight_waive") or []) for host in cluster.hosts.values()}
+    by_host: dict[str, list[str]] = {}
+    for host in cluster.hosts.values():
+        own = host.variables.get("preflight_waive")
+        by_host[host.name] = own if isinstance(own, list) else []
     by_host[""] = [check for checks in by_host.values() for check in checks]
     kept = dict.fromkeys(p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, []))
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))

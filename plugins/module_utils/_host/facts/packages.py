@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from typing import Any
 
@@ -42,6 +43,9 @@ PACKAGES = (
     "container-selinux",
 )
 """Packages that a node needs, and packages that conflict with it or provide another container runtime."""
+
+LOCK_FILES = ("/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml")
+"""Lists of the versionlock of dnf 4 and dnf 5."""
 
 UNITS = (
     "kubelet.service",
@@ -94,19 +98,30 @@ def parse_rpm(text: str) -> dict[str, str]:
     return versions
 
 
-def parse_locks(text: str) -> set[str]:
-    """Return the names in the list of dnf's versionlock.
+def parse_locks(text: str) -> dict[str, list[str]]:
+    """Return what dnf's versionlock locks: the entries of its list by the name in them, which can be a pattern.
 
-    dnf 4 writes NAME-EPOCH:VERSION-RELEASE.ARCH with wildcards, where a leading "!" excludes a version and locks nothing; dnf 5 writes
-    TOML (name = "…").
+    dnf 4 writes NAME-EPOCH:VERSION-RELEASE.ARCH with wildcards (people also write it without the epoch, or with the epoch in front), where
+    a leading "!" excludes a version and locks nothing. dnf 5 writes TOML, whose conditions with "!=" lock nothing; it has no entries.
     """
-    found = set(re.findall(r'^\s*name\s*=\s*"([^"]+)"', text, re.M))
+    found: dict[str, list[str]] = {}
+    for block in re.split(r"^\s*\[\[packages\]\]\s*$", text, flags=re.M)[1:]:
+        name = re.search(r'^\s*name\s*=\s*"([^"]+)"', block, re.M)
+        comparators = re.findall(r'^\s*comparator\s*=\s*"([^"]+)"', block, re.M)
+        if name and not (comparators and set(comparators) == {"!="}):
+            found.setdefault(name.group(1), [])
     for line in text.splitlines():
         entry = line.strip()
-        match = re.match(r"([A-Za-z0-9][^\s:]*?)-(?:\d+|\*):", entry) or re.match(r"([A-Za-z0-9][^\s:]*?)-\d", entry)
+        match = re.match(r"(?:\d+:)?([A-Za-z0-9*?][^\s:]*?)-(?:(?:\d+|\*):|\d)", entry)
         if match:
-            found.add(match.group(1))
+            found.setdefault(match.group(1), []).append(entry)
     return found
+
+
+def entries_of(name: str, locks: dict[str, list[str]]) -> list[str] | None:
+    """Return the entries that lock a package, or None where nothing does."""
+    matching = [entries for pattern, entries in locks.items() if fnmatch.fnmatchcase(name, pattern)]
+    return [entry for entries in matching for entry in entries] if matching else None
 
 
 def parse_show(text: str) -> list[dict[str, str]]:
@@ -141,8 +156,8 @@ def gather_packages(files: Files) -> dict[str, Any]:
         versions, held = parse_dpkg_status(status, PACKAGES)
         return {"packages": versions, "held": held}
     versions = parse_rpm(run(["rpm", "-q", "--queryformat", "%{NAME} %{EVR}\\n"] + list(PACKAGES)))
-    locked = parse_locks(files.read("/etc/dnf/plugins/versionlock.list"))
-    return {"packages": versions, "held": sorted(locked.intersection(PACKAGES))}
+    locks = parse_locks("\n".join(files.read(path) for path in LOCK_FILES))
+    return {"packages": versions, "held": sorted(name for name in PACKAGES if entries_of(name, locks) is not None)}
 
 
 def gather_units() -> dict[str, dict[str, Any]]:

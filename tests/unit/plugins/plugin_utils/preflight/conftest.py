@@ -140,6 +140,7 @@ def make_facts(number: int) -> dict[str, Any]:
         "ports": {},
         "packages": {"iproute2": "6.1.0-3"},
         "held": [],
+        "repositories": [],
         "units": {},
         "cluster": {
             "member": False,

@@ -67,7 +67,8 @@ def test_rpm():
 
 def test_versionlock():
     text = "# Added lock on Tue\nkubeadm-0:1.36.3-150500.1.1.*\n!kubectl-0:1.30.0-1.*\nkubernetes-cni-0:1.9.1-1.*\nother-0:1-1.*\nkubelet-1.36.*\n"
-    assert sorted(packages.parse_locks(text)) == ["kubeadm", "kubelet", "kubernetes-cni", "other"]
+    text += "1:socat-1.7-1.*\n"
+    assert sorted(packages.parse_locks(text)) == ["kubeadm", "kubelet", "kubernetes-cni", "other", "socat"]
 
 
 def test_units():
@@ -88,11 +89,12 @@ def test_packages_of_a_debian_host(tmp_path):
 
 def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
     (tmp_path / "etc/dnf/plugins").mkdir(parents=True)
-    (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("kubelet-0:1.36.3-150500.1.1.*\n")
+    (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("kubelet-0:1.36.3-150500.1.1.*\n*tools-0:1.*\n")
+    (tmp_path / "etc/dnf/versionlock.toml").write_text('[[packages]]\nname = "kubeadm"\n')
     monkeypatch.setattr(packages, "run", lambda command: "kubelet 1.36.3-150500.1.1\n" if command[0] == "rpm" else "")
     assert packages.gather_packages(Files(str(tmp_path))) == {
         "packages": {"kubelet": "1.36.3-150500.1.1"},
-        "held": ["kubelet"],
+        "held": ["conntrack-tools", "cri-tools", "kubeadm", "kubelet"],
     }
 
 
