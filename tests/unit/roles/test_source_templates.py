@@ -157,7 +157,7 @@ def test_without_a_repository_containerd_comes_from_those_of_the_host():
     assert refusals("containerd", kube_containerd_repository={}, kube_registry_mirrors={}) == {}
     known = load_variables(ROLES / "containerd/vars/main.yml")
     templar = Templar(loader=DataLoader(), variables={**known, "kube_containerd_repository": {}})
-    assert templar.template(trust_as_template("{{ __containerd_repository }}")) == []
+    assert templar.template(trust_as_template("{{ __containerd_repository }}")) == {"sources": [], "files": []}
     [layer] = [task["slipway.kube.host_layer"] for task in containerd_tasks() if "slipway.kube.host_layer" in task]
     assert templar.template(layer["package_sources"]) == []
 
