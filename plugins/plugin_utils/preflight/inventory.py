@@ -32,6 +32,7 @@ CHOICES = {
     "kube_proxy_mode": ("nftables", "iptables", "ipvs"),
 }
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+PROXY_KEYS = {"http", "https", "no_proxy"}
 MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "header", "client"}
 
 
@@ -206,6 +207,26 @@ def mirror_errors(mirrors: Any) -> Iterator[str]:
                 yield f"a mirror of {registry} has no url that starts with http:// or https://"
             elif set(entry) - MIRROR_KEYS:
                 yield f"a mirror of {registry} has unknown keys: {', '.join(sorted(set(entry) - MIRROR_KEYS))}"
+
+
+@CHECKS.host("containerd_proxy", facts=False)
+def check_containerd_proxy(host: Host) -> Iterator[Finding]:
+    """containerd_proxy has known keys only. Its URLs may hold a password and are not shown."""
+    proxy = host.variables.get("containerd_proxy") or {}
+    # YAML reads the key "no" as false.
+    unknown = (
+        sorted("no" if key is False else str(key) for key in set(proxy) - PROXY_KEYS) if isinstance(proxy, dict) else []
+    )
+    error = ""
+    if not isinstance(proxy, dict):
+        error = "it is not a mapping"
+    elif unknown:
+        error = f"unknown keys: {', '.join(unknown)}"
+    elif not isinstance(proxy.get("no_proxy") or [], list):
+        error = "no_proxy is not a list"
+    if error:
+        remedy = 'Use the form {"http": "http://proxy:3128", "https": "http://proxy:3128", "no_proxy": ["mirror.example.com"]}.'
+        yield "containerd_proxy is invalid.", error, remedy
 
 
 @CHECKS.host("labels_taints", facts=False)

@@ -89,12 +89,12 @@ def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
 def proxy_for(url: str, proxy: dict[str, Any]) -> str:
     """Return the proxy that containerd uses for a URL; empty if it uses none.
 
-    :param proxy: the variable containerd_proxy: ``http``, ``https`` and ``no``, a list of domains (which include their subdomains),
+    :param proxy: the variable containerd_proxy: ``http``, ``https`` and ``no_proxy``, a list of domains (which include their subdomains),
         addresses and networks.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    for entry in map(str, proxy.get("no") or []):
+    for entry in map(str, proxy.get("no_proxy") or []):
         try:
             if ip_address(host) in ip_network(entry, strict=False):
                 return ""

@@ -162,6 +162,15 @@ def test_without_a_repository_containerd_comes_from_those_of_the_host():
     assert templar.template(layer["package_sources"]) == []
 
 
+def test_what_containerd_reaches_without_its_proxy():
+    proxy = yaml.safe_load("{http: 'http://p:3128', no_proxy: [mirror.example.com]}")
+    known = {**load_variables(ROLES / "containerd/vars/main.yml"), "containerd_proxy": proxy}
+    known.update(kube_service_subnet="10.96.0.0/12", kube_pod_subnet="10.244.0.0/16", kube_dns_domain="cluster.local")
+    known.update(kube_control_plane_endpoint="api.example.com:6443", kube_node_ip="10.0.0.5")
+    direct = Templar(loader=DataLoader(), variables=known).template(trust_as_template("{{ __containerd_direct }}"))
+    assert direct[-3:] == ["api.example.com", "10.0.0.5", "mirror.example.com"]
+
+
 def containerd_tasks():
     return load_variables(ROLES / "containerd/tasks/main.yml")
 

@@ -329,6 +329,10 @@ def test_containerd_by_its_version_or_a_prefix_of_it(cluster, findings, desired,
     ],
 )
 def test_containerd_s_proxy(url, expected):
-    proxy = {"http": "http://proxy:3128", "https": "http://proxy:3129", "no": ["mirror", ".example.com", "10.0.0.0/24"]}
+    proxy = {
+        "http": "http://proxy:3128",
+        "https": "http://proxy:3129",
+        "no_proxy": ["mirror", ".example.com", "10.0.0.0/24"],
+    }
     assert sources.proxy_for(url, proxy) == expected
     assert sources.proxy_for(url, {}) == ""
