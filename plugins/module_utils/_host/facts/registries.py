@@ -89,18 +89,39 @@ def fetch_as_containerd(fetcher: Fetcher, url: str, accept: str) -> tuple[int, A
         if error.status != 401:
             raise
         refused = error
+    token = anonymous_token(fetcher, refused)
+    if token:
+        fetcher.headers = dict(fetcher.headers, Authorization=f"Bearer {token}")
+        try:
+            return fetcher.fetch(url, accept)
+        except FetchError as error:
+            if error.status not in (401, 403):
+                raise
+    raise login_required(fetcher, refused) from refused
+
+
+def anonymous_token(fetcher: Fetcher, refused: FetchError) -> str:
+    """Return the token that a registry gives to anyone, or "" where it gives none. The headers of a mirror are not sent.
+
+    :raises FetchError: there is no answer.
+    """
     challenge = dict(re.findall(r'(\w+)="([^"]*)"', refused.challenge))
-    if "Authorization" in fetcher.headers or not offers_token(refused) or not challenge.get("realm"):
-        raise login_required(fetcher, refused) from refused
+    realm = challenge.get("realm", "")
+    if "Authorization" in fetcher.headers or not offers_token(refused) or not realm.startswith(("http://", "https://")):
+        return ""
     query = urllib.parse.urlencode({key: challenge[key] for key in ("service", "scope") if key in challenge})
+    headers, fetcher.headers = fetcher.headers, {}
     try:
-        answer = json.loads(fetcher.fetch(f"{challenge['realm']}?{query}")[2].decode("utf-8"))
-        fetcher.headers = dict(fetcher.headers, Authorization=f"Bearer {answer.get('token') or answer['access_token']}")
-        return fetcher.fetch(url, accept)
-    except (FetchError, ValueError, KeyError, AttributeError) as error:
-        if isinstance(error, FetchError) and error.status not in (400, 401, 403):
-            raise
-        raise login_required(fetcher, refused) from error
+        answer = json.loads(fetcher.fetch(f"{realm}?{query}")[2].decode("utf-8"))
+        return str(answer.get("token") or answer.get("access_token") or "")
+    except FetchError as error:
+        if error.status in (400, 401, 403):
+            return ""
+        raise
+    except (ValueError, AttributeError):
+        return ""
+    finally:
+        fetcher.headers = headers
 
 
 def offers_token(refused: FetchError) -> bool:

@@ -95,7 +95,11 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         token = self.headers.get("Authorization") == "Bearer anyone"
         if path == "/token":
             self.answer(
-                *((200, "application/json", b'{"token": "anyone"}') if "open" in query else (401, "text/plain", b""))
+                *(
+                    (200, "application/json", b'{"token": "anyone"}')
+                    if "open" in query and not self.headers.get("X-Key")
+                    else (401, "text/plain", b"")
+                )
             )
         elif path.startswith(("/open/", "/closed/")) and not token:
             name = path.split("/")[1]
@@ -279,6 +283,8 @@ def test_registries_that_give_tokens(mirror, name, ok):
     assert ok or answer["error"].startswith("it requires credentials (Bearer realm=")
     answer = reach(f"{mirror}/{name}/v2/k8s/pause/manifests/1", "manifest")
     assert (answer["status"], answer["ok"]) == ((200, True) if ok else (401, False))
+    # The headers of a mirror may be secret: they are for the mirror only.
+    assert reach(f"{mirror}/{name}/v2/k8s/pause/manifests/1", "manifest", headers={"X-Key": "secret"})["ok"] is ok
     # Without an image nothing is known about tokens.
     assert reach(f"{mirror}/{name}/v2/", "registry")["ok"]
 
