@@ -99,7 +99,13 @@ def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
     data.update(calico_backend=settings.backend, veth_mtu=str(settings.mtu))
     container = _node_container(node)
     ipip, vxlan = ENCAPSULATIONS[settings.encapsulation]
-    env = {"CALICO_IPV4POOL_CIDR": settings.pod_subnet, "CALICO_IPV4POOL_IPIP": ipip, "CALICO_IPV4POOL_VXLAN": vxlan}
+    env = {
+        # The kubelet's --node-ip. Calico's own default, first-found, moves a node to an interface that appears later.
+        "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
+        "CALICO_IPV4POOL_CIDR": settings.pod_subnet,
+        "CALICO_IPV4POOL_IPIP": ipip,
+        "CALICO_IPV4POOL_VXLAN": vxlan,
+    }
     if settings.wireguard:
         env["FELIX_WIREGUARDENABLED"] = "true"
     container["env"] = merge_env(container.get("env") or [], {**env, **settings.node_env})

@@ -193,8 +193,10 @@ def _flanneld(image: str, settings: Flannel) -> Object:
         "name": "kube-flannel",
         "image": image,
         "command": ["/opt/bin/flanneld"],
-        "args": ["--ip-masq", "--kube-subnet-mgr"],
+        # The interface with the kubelet's --node-ip, instead of that of the default route.
+        "args": ["--ip-masq", "--kube-subnet-mgr", "--iface=$(HOST_IP)"],
         "env": [
+            {"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}},
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": "EVENT_QUEUE_DEPTH", "value": "5000"},

@@ -78,6 +78,17 @@ def test_everything_lives_in_its_namespace_and_is_bound_to_its_account() -> None
     assert objects(OWN)[0]["kind"] == "Namespace"
 
 
+def flanneld(wanted: Flannel) -> dict[str, Any]:
+    """The container of flanneld."""
+    return named(wanted, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_the_interface_is_the_one_with_the_address_of_the_node() -> None:
+    container = flanneld(OWN)
+    assert "--iface=$(HOST_IP)" in container["args"]
+    assert {"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}} in container["env"]
+
+
 def test_settings_reach_flannel() -> None:
     assert net_conf(OWN) == {"Network": "10.244.0.0/16", "EnableNFTables": True, "Backend": {"Type": "vxlan"}}
     other = Flannel(
