@@ -96,7 +96,7 @@ class Cluster:
     :param groups: names of all groups of the inventory.
     :param variable_names: names of the variables of each host, to find misspelled ones.
     :param known: names of all variables of the collection's roles, and the role that each belongs to.
-    :param broken: (host, variable, error) of variables that cannot be evaluated.
+    :param broken: (host, variable, error) of variables that cannot be evaluated or have another type.
     :param now: the control node's time after the last inspection, in seconds since 1970.
     """
 

@@ -143,7 +143,7 @@ def test_the_published_manifest_is_tried() -> None:
 def test_the_address_of_the_node_is_the_one_that_kubernetes_knows(manifest: list[dict[str, Any]]) -> None:
     # Calico's default, first-found, takes another interface as soon as one with a higher index appears.
     found = env(configure(manifest, Calico("192.168.0.0/16")))
-    assert (found["IP"] if "IP" in found else "autodetect") == "autodetect"
+    assert found.get("IP", "autodetect") == "autodetect"
     assert found["IP_AUTODETECTION_METHOD"] == "kubernetes-internal-ip"
 
 
