@@ -26,6 +26,11 @@ ENCAPSULATIONS: dict[str, tuple[str, str]] = {
     "None": ("Never", "Never"),
 }
 BIRD_PROBES = {"livenessProbe": "-bird-live", "readinessProbe": "-bird-ready"}
+# Plugins of package kubernetes-cni (github.com/containernetworking/plugins). Calico's installer would replace the files of the package.
+PACKAGED_PLUGINS = (
+    *("bandwidth", "bridge", "dhcp", "dummy", "firewall", "host-device", "host-local", "ipvlan", "loopback", "macvlan"),
+    *("portmap", "ptp", "sbr", "static", "tap", "tuning", "vlan", "vrf"),
+)
 # Set through options, so that there are no conflicting values.
 RESERVED_ENV = (
     "CALICO_IPV4POOL_CIDR",
@@ -97,7 +102,9 @@ def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
         if key not in data:
             raise NetworkError(f"ConfigMap calico-config of the manifest has no key {key}. {REMEDY}")
     data.update(calico_backend=settings.backend, veth_mtu=str(settings.mtu))
-    container = _node_container(node)
+    container = _container(node, "containers", "calico-node")
+    installer = _container(node, "initContainers", "install-cni")
+    installer["env"] = merge_env(installer.get("env") or [], {"SKIP_CNI_BINARIES": ",".join(PACKAGED_PLUGINS)})
     ipip, vxlan = ENCAPSULATIONS[settings.encapsulation]
     env = {
         # The kubelet's --node-ip. Calico's own default, first-found, moves a node to an interface that appears later.
@@ -148,11 +155,11 @@ def _pod_spec(content: Any) -> Mapping[str, Any]:
     return mapping(mapping(mapping(mapping(content).get("spec")).get("template")).get("spec"))
 
 
-def _node_container(daemon_set: Object) -> Object:
-    for container in _pod_spec(daemon_set).get("containers") or []:
-        if container.get("name") == "calico-node":
+def _container(daemon_set: Object, kind: str, name: str) -> Object:
+    for container in _pod_spec(daemon_set).get(kind) or []:
+        if container.get("name") == name:
             return container
-    raise NetworkError(f"DaemonSet calico-node of the manifest has no container calico-node. {REMEDY}")
+    raise NetworkError(f"DaemonSet calico-node of the manifest has no container {name}. {REMEDY}")
 
 
 def _set_bird_probe(container: Object, probe: str, bgp: bool) -> None:

@@ -147,6 +147,14 @@ def test_the_address_of_the_node_is_the_one_that_kubernetes_knows(manifest: list
     assert found["IP_AUTODETECTION_METHOD"] == "kubernetes-internal-ip"
 
 
+def test_the_plugins_of_package_kubernetes_cni_are_not_replaced(manifest: list[dict[str, Any]]) -> None:
+    pod = next(item for item in configure(manifest, Calico("192.168.0.0/16")) if item["kind"] == "DaemonSet")["spec"]
+    (installer,) = [one for one in pod["template"]["spec"]["initContainers"] if one["name"] == "install-cni"]
+    (skipped,) = [item["value"].split(",") for item in installer["env"] if item["name"] == "SKIP_CNI_BINARIES"]
+    assert {"bandwidth", "host-local", "loopback", "portmap", "tuning"} <= set(skipped)
+    assert not {"calico", "calico-ipam"} & set(skipped)
+
+
 def test_wireguard_and_further_environment() -> None:
     wanted = Calico(
         "192.168.0.0/16",
@@ -200,6 +208,10 @@ def test_another_manifest_is_refused_with_what_it_lacks() -> None:
     objects = small()
     del objects[0]["data"]["veth_mtu"]
     with pytest.raises(NetworkError, match="no key veth_mtu"):
+        configure(objects, wanted)
+    objects = small()
+    del objects[1]["spec"]["template"]["spec"]["initContainers"]
+    with pytest.raises(NetworkError, match="no container install-cni"):
         configure(objects, wanted)
     objects = small()
     container(objects)["name"] = "node"
