@@ -221,6 +221,11 @@ firewall:
   contains:
     firewalld: {description: Whether firewalld is running., type: bool}
     ufw: {description: Whether ufw is enabled., type: bool}
+    zones:
+      description: >-
+        Active zones of firewalld, each with C(zone), C(target) and the lists C(interfaces), C(sources), C(ports) and C(protocols).
+      type: list
+      elements: dict
 network:
   description: Network configuration of the host.
   returned: always

@@ -44,6 +44,8 @@ class WantedLayer:
     package_sources: list[str] = field(default_factory=list)
     firewall_ports: list[str] = field(default_factory=list)
     firewall_trusted: list[str] = field(default_factory=list)
+    firewall_protocols: list[str] = field(default_factory=list)
+    firewall_zone: str = ""
     units: list[WantedUnit] = field(default_factory=list)
 
     @property
@@ -138,7 +140,13 @@ class Layer:
             lambda: plan_sysctls(system, wanted.sysctls_file, wanted.sysctls, planned("kernel module ")),
             lambda: plan_files(system, self.record, wanted.all_files, self.fetch),
             lambda: plan_packages(system, wanted.packages, wanted.package_sources),
-            lambda: plan_firewall(system, wanted.firewall_ports, wanted.firewall_trusted),
+            lambda: plan_firewall(
+                system,
+                wanted.firewall_ports,
+                wanted.firewall_trusted,
+                wanted.firewall_protocols,
+                wanted.firewall_zone,
+            ),
             lambda: plan_units(
                 system, wanted.units, {path for step in ahead for path in step.paths}, planned("package ")
             ),

@@ -201,15 +201,24 @@ def _swap_on(system: System, devices: list[str]) -> None:
 
 
 def plan_firewall(system: System, record: Record) -> list[Step]:
-    """Return the steps that close what was opened in firewalld, in the configuration that did not have it before."""
+    """Return the steps that close what was opened in firewalld, in the configuration that did not have it before.
+
+    If firewalld does not run, only its permanent configuration is left.
+    """
     steps: list[Step] = []
-    if not record.before["firewall"] or system.run("firewall-cmd", "--state").code != 0:
+    if not record.before["firewall"]:
         return steps
+    runs = system.run("firewall-cmd", "--state").code == 0
+    commands = {"runtime": ["firewall-cmd"], "permanent": ["firewall-cmd", "--permanent"]} if runs else {}
+    if not runs and system.has("firewall-offline-cmd"):
+        commands = {"permanent": ["firewall-offline-cmd"]}
     for rule, where in record.before["firewall"].items():
-        option, _blank, item = rule.partition(" ")
-        zone = ["--zone=trusted"] if option == "source" else []
+        option, item, *named = rule.split(" ")
+        zone = [f"--zone={name}" for name in (["trusted"] if option == "source" else named)]
         for place in where if isinstance(where, list) else ["runtime", "permanent"]:
-            command = ["firewall-cmd", *(["--permanent"] if place == "permanent" else []), *zone]
+            if place not in commands:
+                continue
+            command = [*commands[place], *zone]
             if system.run(*command, f"--query-{option}={item}").code == 0:
                 sentence = f"firewalld: {option} {item} removed from its {place} configuration"
                 apply = partial(system.must, *command, f"--remove-{option}={item}")

@@ -12,9 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...module_utils._host.firewall import missing
 from ...module_utils._kube.quantities import parse_quantity
 from ...module_utils._kube.versions import parse_version
+from .fleet import node_interface
+from .kernel import needed_features
 from .problem import Checks, Finding, Host
+from .syntax import parse_networks
 
 CHECKS = Checks()
 
@@ -212,15 +216,47 @@ def check_selinux(host: Host) -> Iterator[Finding]:
         yield "SELinux is disabled.", "no policy is loaded", remedy, "info"
 
 
+def firewall_rules(host: Host) -> tuple[list[str], list[str]]:
+    """Return (ports, names of one IP protocol) that the other nodes and users must reach on the host."""
+    ports = [f"{port}/tcp" for port in node_ports(host)] + ["30000-32767/tcp", "30000-32767/udp"]
+    features = needed_features(host)
+    if "vxlan" in features:
+        ports.append("8472/udp" if host.variables.get("kube_network_plugin") == "flannel" else "4789/udp")
+    if "wireguard" in features:
+        ports.append("51820-51821/udp")
+    return ports, ["4", "ipencap"] if "ipip" in features else []
+
+
+def closed_in_zone(host: Host) -> str:
+    """Return what firewalld does not allow on the interface with the node's address, a text; "" if nothing is missing."""
+    interface, zones = node_interface(host).get("interface", ""), host.facts["firewall"]["zones"]
+    zone = next((zone for zone in zones if interface in zone["interfaces"]), None)
+    if zone is None:
+        return "firewalld is active"
+    ports, protocol = firewall_rules(host)
+    lacking = []
+    if zone["target"] != "ACCEPT":
+        open_ports = " ".join(zone["ports"])
+        lacking = [port for port, _where in missing(ports, open_ports, open_ports)]
+        lacking += [f"IP protocol {protocol[0]}"] if protocol and not {*protocol} & {*zone["protocols"]} else []
+    trusted = {source for zone in zones if zone["target"] == "ACCEPT" for source in zone["sources"]}
+    networks = parse_networks(host.variables.get("kube_pod_subnet"))[0]
+    lacking += [f"{network} in the zone trusted" for network in networks if str(network) not in trusted]
+    return f"zone {zone['zone']} of {interface} lacks {', '.join(lacking)}" if lacking else ""
+
+
 @CHECKS.host("firewall", settled=False)
 def check_firewall(host: Host) -> Iterator[Finding]:
     """An active firewall allows the cluster's traffic."""
-    for name, active in host.facts["firewall"].items():
+    for name in ("firewalld", "ufw"):
         # The role kubernetes opens the ports in firewalld unless kubernetes_firewalld is false.
-        if active and not (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
+        if not host.facts["firewall"][name] or (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
+            continue
+        evidence = closed_in_zone(host) if name == "firewalld" else "ufw is active"
+        if evidence:
             yield (
                 "A firewall is active. It must allow the traffic between nodes, pods and Services.",
-                f"{name} is active",
+                evidence,
                 f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
                 "warning",
             )

@@ -23,7 +23,7 @@ HOST = {
     "packages": {},
     "container": "",
     "swap": {"active": [], "fstab": [], "units": [], "zram": False},
-    "firewall": {"firewalld": False, "ufw": False},
+    "firewall": {"firewalld": False, "ufw": False, "zones": []},
     "disks": [
         {"path": path, "available_percent": 60.0, "available_mb": 60000}
         for path in ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")
@@ -31,6 +31,10 @@ HOST = {
     "network": {
         "gateway": "10.0.0.1",
         "default_address": "10.0.0.5",
+        "addresses": [
+            {"interface": "eth0", "address": "10.0.0.5", "prefix": 24},
+            {"interface": "eth1", "address": "10.9.0.5", "prefix": 24},
+        ],
         "resolver": {"usable_path": "/run/systemd/resolve/resolv.conf"},
     },
 }
@@ -153,3 +157,21 @@ def test_firewalld_opens_what_the_node_has(host, control_plane):
     assert ({"2379-2380/tcp", "6443/tcp"} <= set(firewall["ports"])) is control_plane
     assert {"10250/tcp", "30000-32767/tcp", "4789/udp", "9100/tcp"} <= set(firewall["ports"])
     assert firewall["trusted"] == ["192.168.0.0/16"]
+    assert firewall["protocols"] == []
+
+
+def test_firewalld_uses_the_zone_of_the_interface_with_the_node_s_address():
+    zones = [{"zone": "public", "interfaces": ["eth0"]}, {"zone": "internal", "interfaces": ["eth1"]}]
+    host = {"firewall": {"firewalld": True, "ufw": False, "zones": zones}}
+    assert value("__kubernetes_firewall", host)["zone"] == "public"
+    assert value("__kubernetes_firewall", host, kube_node_ip="10.9.0.5,fd00::5")["zone"] == "internal"
+    host["firewall"]["zones"] = zones[:1]
+    assert value("__kubernetes_firewall", host, kube_node_ip="10.9.0.5")["zone"] == ""
+
+
+def test_firewalld_lets_ip_in_ip_pass():
+    assert value("__kubernetes_firewall", kube_network_calico_encapsulation="IPIPCrossSubnet")["protocols"] == ["4"]
+    firewall = value(
+        "__kubernetes_firewall", kube_network_plugin="flannel", kube_network_calico_encapsulation="IPIPCrossSubnet"
+    )
+    assert firewall["protocols"] == []

@@ -151,7 +151,20 @@ def gather_units() -> dict[str, dict[str, Any]]:
     return parse_units(run(["systemctl", "show", "--property", properties] + list(UNITS)))
 
 
-def gather_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, bool]:
-    """Return the key ``firewall`` of host_info: which firewalls are active."""
+def parse_zones(text: str) -> list[dict[str, Any]]:
+    """Return the active zones in the output of ``firewall-cmd --list-all-zones``."""
+    zones = []
+    for match in re.finditer(r"^(\S+) \((?:[^)]*, )?active\)\n((?:[ \t]+.*\n?)*)", text, re.M):
+        fields = dict(re.findall(r"^  (\S+): *(.*)$", match.group(2), re.M))
+        zone: dict[str, Any] = {"zone": match.group(1), "target": fields.get("target", "default")}
+        zone.update({key: fields.get(key, "").split() for key in ("interfaces", "sources", "ports", "protocols")})
+        zones.append(zone)
+    return zones
+
+
+def gather_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the key ``firewall`` of host_info: which firewalls are active, and the active zones of firewalld."""
     ufw = re.search(r"^\s*ENABLED\s*=\s*yes", files.read("/etc/ufw/ufw.conf"), re.M | re.I)
-    return {"firewalld": units.get("firewalld.service", {}).get("active", False), "ufw": bool(ufw)}
+    firewalld = units.get("firewalld.service", {}).get("active", False)
+    zones = parse_zones(run(["firewall-cmd", "--list-all-zones"])) if firewalld else []
+    return {"firewalld": firewalld, "ufw": bool(ufw), "zones": zones}

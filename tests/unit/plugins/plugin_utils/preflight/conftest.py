@@ -109,7 +109,7 @@ def make_facts(number: int) -> dict[str, Any]:
         "init": "systemd",
         "swap": {"active": [], "fstab": [], "units": [], "zram": False},
         "selinux": "absent",
-        "firewall": {"firewalld": False, "ufw": False},
+        "firewall": {"firewalld": False, "ufw": False, "zones": []},
         "network": {
             "default_address": address,
             "default_interface": "eth0",

@@ -96,13 +96,58 @@ def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
     }
 
 
-def test_firewalls(tmp_path):
+ZONES = """\
+internal
+  target: default
+  interfaces: 
+  sources: 
+  ports: 
+
+public (default, active)
+  target: default
+  ingress-priority: 0
+  interfaces: eth0 eth1
+  sources: 
+  services: dhcpv6-client ssh
+  ports: 6443/tcp 10250/tcp
+  protocols: 4
+  rich rules: 
+\trule priority="1" family="ipv4" accept
+
+trusted (active)
+  target: ACCEPT
+  interfaces: 
+  sources: 10.244.0.0/16
+  ports: 
+"""
+
+
+def test_zones_with_interfaces_or_sources_are_read():
+    public, trusted = packages.parse_zones(ZONES)
+    assert public == {
+        "zone": "public",
+        "target": "default",
+        "interfaces": ["eth0", "eth1"],
+        "sources": [],
+        "ports": ["6443/tcp", "10250/tcp"],
+        "protocols": ["4"],
+    }
+    assert (trusted["zone"], trusted["target"], trusted["sources"]) == ("trusted", "ACCEPT", ["10.244.0.0/16"])
+    assert packages.parse_zones("") == []
+
+
+def test_firewalls(tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "run", lambda command, **_options: ZONES if "--list-all-zones" in command else "")
     (tmp_path / "etc/ufw").mkdir(parents=True)
     (tmp_path / "etc/ufw/ufw.conf").write_text("# on at boot\nENABLED=yes\nLOGLEVEL=low\n")
     units = {"firewalld.service": {"active": True, "enabled": True, "masked": False}}
-    assert packages.gather_firewall(Files(str(tmp_path)), units) == {"firewalld": True, "ufw": True}
+    assert packages.gather_firewall(Files(str(tmp_path)), units) == {
+        "firewalld": True,
+        "ufw": True,
+        "zones": packages.parse_zones(ZONES),
+    }
     (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=no\n")
-    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False}
+    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False, "zones": []}
 
 
 def test_a_program_that_is_not_there_says_nothing():
