@@ -21,6 +21,7 @@ HOST = {
     "cgroup": {"version": 2},
     "cluster": {"member": False, "name": ""},
     "packages": {},
+    "units": {},
     "container": "",
     "swap": {"active": [], "fstab": [], "units": [], "zram": False},
     "firewall": {"firewalld": False, "ufw": False, "zones": []},
@@ -175,3 +176,31 @@ def test_firewalld_lets_ip_in_ip_pass():
         "__kubernetes_firewall", kube_network_plugin="flannel", kube_network_calico_encapsulation="IPIPCrossSubnet"
     )
     assert firewall["protocols"] == []
+
+
+@pytest.mark.parametrize(
+    ("plugin", "interfaces"),
+    [
+        ("calico", {"cali*", "tunl*", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "wg-v6.cali"}),
+        ("flannel", {"flannel*", "cni*", "veth*"}),
+    ],
+)
+def test_networkmanager_leaves_the_interfaces_of_pods_alone(plugin, interfaces):
+    host = {"units": {"NetworkManager.service": {"active": True, "enabled": True, "masked": False}}}
+    (file,) = value("__kubernetes_network_manager", host, kube_network_plugin=plugin)
+    section, setting = file["content"].strip().splitlines()[-2:]
+    # With += the file adds to the devices that other files list.
+    name, equals, devices = setting.partition("+=")
+    assert (section, name, equals) == ("[keyfile]", "unmanaged-devices", "+=")
+    assert set(devices.split(";")) == {f"interface-name:{interface}" for interface in interfaces}
+    assert "+ __kubernetes_network_manager" in load_variables(ROLES / "kubernetes/vars/main.yml")["__kubernetes_files"]
+    (unit,) = [item for item in value("__kubernetes_units", host) if item["name"] == "NetworkManager.service"]
+    assert unit["restart_when_newer"] == [file["path"]] and "state" not in unit
+
+
+@pytest.mark.parametrize("host", [{}, {"units": {"NetworkManager.service": {"masked": True}}}])
+def test_networkmanager_is_configured_only_where_it_can_run(host):
+    assert value("__kubernetes_network_manager", host) == []
+    assert [unit["name"] for unit in value("__kubernetes_units", host)] == ["kubelet.service"]
+    running = {"units": {"NetworkManager.service": {"masked": False}}}
+    assert value("__kubernetes_network_manager", running, kube_network_plugin="none") == []

@@ -52,6 +52,7 @@ UNITS = (
     "k3s-agent.service",
     "rke2-server.service",
     "rke2-agent.service",
+    "NetworkManager.service",
     "firewalld.service",
     "ufw.service",
     "nftables.service",

@@ -58,13 +58,19 @@ def test_a_runtime_that_was_there_reads_its_own_configuration_again(tmp_path) ->
 
     before = {"units": {"containerd.service": {"enabled": "enabled", "active": "active"}}}
     system = System(str(tmp_path), run)
-    assert host.plan_runtime_restart(system, record_of(before)) == []
+    assert host.plan_restarts(system, record_of(before)) == []
     before["files"] = {"/etc/containerd/config.toml": {"state": "file"}}
-    (step,) = host.plan_runtime_restart(system, record_of(before))
+    (step,) = host.plan_restarts(system, record_of(before))
     step.apply()
     assert called[-1] == ["systemctl", "restart", "containerd.service"]
     before["units"]["containerd.service"]["active"] = "absent"
-    assert host.plan_runtime_restart(system, record_of(before)) == []
+    assert host.plan_restarts(system, record_of(before)) == []
+    # A removed file shows in the time of its folder.
+    put(tmp_path, "/etc/NetworkManager/conf.d/own.conf")
+    before["units"]["NetworkManager.service"] = {"enabled": "enabled", "active": "active"}
+    (step,) = host.plan_restarts(system, record_of(before))
+    step.apply()
+    assert called[-1] == ["systemctl", "restart", "NetworkManager.service"]
 
 
 def test_sysctls_go_back_those_of_the_roles_before_those_of_the_cluster(tmp_path) -> None:

@@ -99,26 +99,26 @@ def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
 ZONES = """\
 internal
   target: default
-  interfaces: 
-  sources: 
-  ports: 
+  interfaces:
+  sources:
+  ports:
 
 public (default, active)
   target: default
   ingress-priority: 0
   interfaces: eth0 eth1
-  sources: 
+  sources:
   services: dhcpv6-client ssh
   ports: 6443/tcp 10250/tcp
   protocols: 4
-  rich rules: 
+  rich rules:
 \trule priority="1" family="ipv4" accept
 
 trusted (active)
   target: ACCEPT
-  interfaces: 
+  interfaces:
   sources: 10.244.0.0/16
-  ports: 
+  ports:
 """
 
 
