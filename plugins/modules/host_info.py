@@ -231,6 +231,7 @@ network:
   returned: always
   type: dict
   contains:
+    ipv6: {description: Whether the kernel has IPv6 and it is not disabled., type: bool}
     default_address: {description: Address on the interface of the default route., type: str}
     default_interface: {description: Interface of the default route., type: str}
     gateway: {description: Gateway of the default route., type: str}

@@ -61,7 +61,7 @@ options:
         service_dns, dns_domain, endpoint, version, version_skew, cluster_variables, choices, registry_mirrors,
         labels_taints, reachable, privileges, os, architecture, cpus, memory, disk, ports, swap, cgroup, kernel,
         resolver, selinux, firewall, capabilities, runtimes, installed, machine_id, mac_address, product_uuid,
-        node_address, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, role, version_change,
+        node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, role, version_change,
         unhealthy, endpoint_change, user_kubeconfig, repository, source_version, registry, mirror_image, endpoint_reach
       ]
 """

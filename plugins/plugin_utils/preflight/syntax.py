@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible.module_utils.common.validation import (
@@ -128,6 +128,11 @@ def parse_networks(value: Any) -> tuple[list[Network], list[str]]:
             except ValueError as error:
                 errors.append(str(error))
     return networks, errors
+
+
+def families(texts: Iterable[Any]) -> list[str]:
+    """Return the address families ("IPv4", "IPv6") of addresses or networks, in their order."""
+    return ["IPv6" if ":" in str(text) else "IPv4" for text in texts]
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int, str]:

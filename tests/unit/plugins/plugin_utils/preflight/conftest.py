@@ -111,6 +111,7 @@ def make_facts(number: int) -> dict[str, Any]:
         "selinux": "absent",
         "firewall": {"firewalld": False, "ufw": False, "zones": []},
         "network": {
+            "ipv6": True,
             "default_address": address,
             "default_interface": "eth0",
             "gateway": "10.0.0.1",
