@@ -228,6 +228,9 @@ firewall:
     ufw: {description: Whether ufw is enabled., type: bool}
     ufw_rules:
       description: What an enabled ufw allows, as rules with route (whether it is forwarded), protocol, ports, destination and source.
+    zones:
+      description: >-
+        Active zones of firewalld, each with C(zone), C(target) and the lists C(interfaces), C(sources), C(ports) and C(protocols).
       type: list
       elements: dict
 network:
@@ -235,6 +238,7 @@ network:
   returned: always
   type: dict
   contains:
+    ipv6: {description: Whether the kernel has IPv6 and it is not disabled., type: bool}
     default_address: {description: Address on the interface of the default route., type: str}
     default_interface: {description: Interface of the default route., type: str}
     gateway: {description: Gateway of the default route., type: str}

@@ -148,14 +148,23 @@ options:
     elements: path
     default: []
   firewall:
-    description: Ports and networks that firewalld allows, now and after a reload. firewalld must run on the host.
+    description: Ports, IP protocols and networks that firewalld allows, now and after a reload. firewalld must run on the host.
     type: dict
     suboptions:
       ports:
-        description: Ports opened in the default zone, such as V(6443/tcp) or V(30000-32767/tcp).
+        description: Ports opened in the zone, such as V(6443/tcp) or V(30000-32767/tcp).
         type: list
         elements: str
         default: []
+      protocols:
+        description: IP protocols allowed in the zone, by number or name, such as V(4) for IP in IP.
+        type: list
+        elements: str
+        default: []
+      zone:
+        description: Zone of the ports and protocols. If empty, the default zone.
+        type: str
+        default: ""
       trusted:
         description: Networks in the zone C(trusted), such as the pod network.
         type: list
@@ -327,6 +336,8 @@ ARGUMENTS = {
         "type": "dict",
         "options": {
             "ports": {"type": "list", "elements": "str", "default": []},
+            "protocols": {"type": "list", "elements": "str", "default": []},
+            "zone": {"type": "str", "default": ""},
             "trusted": {"type": "list", "elements": "str", "default": []},
         },
     },
@@ -350,6 +361,8 @@ def wanted_layer(params):
         package_sources=params["package_sources"],
         firewall_ports=firewall.get("ports", []),
         firewall_trusted=firewall.get("trusted", []),
+        firewall_protocols=firewall.get("protocols", []),
+        firewall_zone=firewall.get("zone", ""),
         units=[WantedUnit(**item) for item in params["units"]],
     )
 

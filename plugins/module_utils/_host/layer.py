@@ -48,6 +48,8 @@ class WantedLayer:
     package_sources: list[str] = field(default_factory=list)
     firewall_ports: list[str] = field(default_factory=list)
     firewall_trusted: list[str] = field(default_factory=list)
+    firewall_protocols: list[str] = field(default_factory=list)
+    firewall_zone: str = ""
     units: list[WantedUnit] = field(default_factory=list)
 
     @property
@@ -151,7 +153,13 @@ class Layer:
             lambda: packages(download_only=True) if download else [],
             lambda: plan_files(system, self.record, others, self.fetch),
             packages,
-            lambda: plan_firewall(system, wanted.firewall_ports, wanted.firewall_trusted),
+            lambda: plan_firewall(
+                system,
+                wanted.firewall_ports,
+                wanted.firewall_trusted,
+                wanted.firewall_protocols,
+                wanted.firewall_zone,
+            ),
             lambda: plan_units(
                 system, wanted.units, {path for step in ahead for path in step.paths}, planned("package ")
             ),

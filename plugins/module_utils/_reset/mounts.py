@@ -19,6 +19,8 @@ from .._host.system import System
 from .cluster import bounded
 
 UNMOUNT_SECONDS = 20
+SHOWN_BY_KERNEL = {"maps.debug", "progs.debug"}
+"""Files that the kernel shows in every BPF file system (kernel/bpf/inode.c)."""
 
 
 def parse_mounts(mountinfo: str) -> list[str]:
@@ -71,7 +73,7 @@ def fstab_mounts(system: System) -> list[str]:
 def mounts_to_remove(system: System, folders: Collection[str], record: Record) -> list[str]:
     """Return the mount points of pods, of their runtime and of their network, inner ones first."""
     before = record.footprint.get("mounts", MOUNTS)
-    unused = [point for point in MOUNTS if point not in before and not system.names(point)]
+    unused = [point for point in MOUNTS if point not in before and not set(system.names(point)) - SHOWN_BY_KERNEL]
     return choose_mounts(current_mounts(system), folders, fstab_mounts(system), unused)
 
 

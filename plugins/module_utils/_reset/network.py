@@ -26,7 +26,9 @@ LEFTOVER_VETH = re.compile(r"veth[0-9a-f]{8}")
 """The host's end of a pod's veth pair, as the CNI plugin bridge names it (Docker's names have seven digits)."""
 
 TUNNEL = "tunl0"
-CLUSTER_TABLES = re.compile(r"kube-proxy|flannel-ipv[46]|calico|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*")
+CLUSTER_TABLES = re.compile(
+    r"kube-proxy|flannel-ipv[46]|calico(-arp)?|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*"
+)
 IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 CLUSTER_CHAINS = re.compile(r"(KUBE|CNI|FLANNEL)-|cali-")
 SHARED_CHAINS = re.compile(r"CNI-(HOSTPORT-.*|FORWARD|ADMIN)")

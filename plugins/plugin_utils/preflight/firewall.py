@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from ...module_utils._host.firewall import missing
+from .fleet import node_interface
 from .hosts import node_ports
+from .kernel import needed_features
 from .problem import Checks, Cluster, Finding, Host
 from .syntax import Network, parse_networks
 
@@ -19,13 +22,45 @@ CHECKS = Checks()
 Port = tuple[int, str]
 
 
+def firewall_rules(host: Host) -> tuple[list[str], list[str]]:
+    """Return (ports, names of one IP protocol) that the other nodes and users must reach on the host."""
+    ports = [f"{port}/tcp" for port in node_ports(host)] + ["30000-32767/tcp", "30000-32767/udp"]
+    features = needed_features(host)
+    if "vxlan" in features:
+        ports.append("8472/udp" if host.variables.get("kube_network_plugin") == "flannel" else "4789/udp")
+    if "wireguard" in features:
+        ports.append("51820-51821/udp")
+    return ports, ["4", "ipencap"] if "ipip" in features else []
+
+
+def closed_in_zone(host: Host) -> str:
+    """Return what firewalld does not allow on the interface with the node's address, a text; "" if nothing is missing."""
+    interface, zones = node_interface(host).get("interface", ""), host.facts["firewall"]["zones"]
+    zone = next((zone for zone in zones if interface in zone["interfaces"]), None)
+    if zone is None:
+        return "firewalld is active"
+    ports, protocol = firewall_rules(host)
+    lacking = []
+    if zone["target"] != "ACCEPT":
+        open_ports = " ".join(zone["ports"])
+        lacking = [port for port, _where in missing(ports, open_ports, open_ports)]
+        lacking += [f"IP protocol {protocol[0]}"] if protocol and not {*protocol} & {*zone["protocols"]} else []
+    trusted = {source for zone in zones if zone["target"] == "ACCEPT" for source in zone["sources"]}
+    networks = parse_networks(host.variables.get("kube_pod_subnet"))[0]
+    lacking += [f"{network} in the zone trusted" for network in networks if str(network) not in trusted]
+    return f"zone {zone['zone']} of {interface} lacks {', '.join(lacking)}" if lacking else ""
+
+
 @CHECKS.host("firewall", settled=False)
 def check_firewall(host: Host) -> Iterator[Finding]:
     """firewalld allows the cluster's traffic: the role kubernetes opens its ports unless kubernetes_firewalld is false."""
-    if host.facts["firewall"]["firewalld"] and not host.variables.get("kubernetes_firewalld"):
+    if not host.facts["firewall"]["firewalld"] or host.variables.get("kubernetes_firewalld"):
+        return
+    evidence = closed_in_zone(host)
+    if evidence:
         yield (
             "A firewall is active. It must allow the traffic between nodes, pods and Services.",
-            "firewalld is active",
+            evidence,
             f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
             "warning",
         )
@@ -122,12 +157,12 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
 def check_ufw(cluster: Cluster) -> Iterator[Finding]:
     """ufw, which drops what no rule allows, allows the traffic between nodes and of pods."""
     for host in cluster.inspected:
-        missing = list(missing_rules(cluster, host)) if host.facts["firewall"]["ufw"] and not host.settled else []
-        if missing:
+        lacking = list(missing_rules(cluster, host)) if host.facts["firewall"]["ufw"] and not host.settled else []
+        if lacking:
             api = f" Also open port {host.api_port}/tcp to those who use the API." if host.control_plane else ""
             yield (
                 host.name,
                 "The firewall ufw is active and blocks traffic of the cluster.",
-                f"blocked: {'; '.join(blocked for blocked, _command in missing)}",
-                f"Run on the host: {', '.join(f'`{command}`' for _blocked, command in missing)}.{api}",
+                f"blocked: {'; '.join(blocked for blocked, _command in lacking)}",
+                f"Run on the host: {', '.join(f'`{command}`' for _blocked, command in lacking)}.{api}",
             )

@@ -38,12 +38,12 @@ MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "hea
 
 @CHECKS.cluster("variables")
 def check_variables(cluster: Cluster) -> Iterator[Finding]:
-    """Every variable of the collection can be evaluated."""
+    """Every variable of the collection can be evaluated and has the type that its role declares."""
     # Variables that refer to the row of an unsupported version are not reported besides the version itself.
     unsupported = {problem.host for problem in check_version(cluster)}
     for host, name, error in cluster.broken:
         if host not in unsupported:
-            yield host, f"The variable {name} cannot be evaluated.", error, "Correct its value in the inventory."
+            yield host, f"The value of the variable {name} is not valid.", error, "Correct its value in the inventory."
 
 
 @CHECKS.cluster("groups")
@@ -57,7 +57,7 @@ def check_groups(cluster: Cluster) -> Iterator[Finding]:
             f"Add at least one host, or an existing group as a child, to the group {CONTROL_PLANE}.",
         )
     elif not cluster.workers and all(
-        str(host.variables.get("control_plane_schedulable")) == "False" for host in cluster.control_planes
+        str(host.variables.get("control_plane_schedulable")).lower() == "false" for host in cluster.control_planes
     ):
         yield (
             "",

@@ -56,6 +56,7 @@ UNITS = (
     "k3s-agent.service",
     "rke2-server.service",
     "rke2-agent.service",
+    "NetworkManager.service",
     "firewalld.service",
     "ufw.service",
     "nftables.service",
@@ -166,6 +167,17 @@ def gather_units() -> dict[str, dict[str, Any]]:
     return parse_units(run(["systemctl", "show", "--property", properties] + list(UNITS)))
 
 
+def parse_zones(text: str) -> list[dict[str, Any]]:
+    """Return the active zones in the output of ``firewall-cmd --list-all-zones``."""
+    zones = []
+    for match in re.finditer(r"^(\S+) \((?:[^)]*, )?active\)\n((?:[ \t]+.*\n?)*)", text, re.M):
+        fields = dict(re.findall(r"^  (\S+): *(.*)$", match.group(2), re.M))
+        zone: dict[str, Any] = {"zone": match.group(1), "target": fields.get("target", "default")}
+        zone.update({key: fields.get(key, "").split() for key in ("interfaces", "sources", "ports", "protocols")})
+        zones.append(zone)
+    return zones
+
+
 def parse_ufw_rules(rules: str, defaults: str = "") -> list[dict[str, Any]]:
     """Return what ufw allows to enter or to be forwarded; a policy ACCEPT is a rule that allows everything.
 
@@ -188,11 +200,13 @@ def parse_ufw_rules(rules: str, defaults: str = "") -> list[dict[str, Any]]:
 
 
 def gather_firewall(files: Files, units: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the key ``firewall`` of host_info: which firewalls are active, and what ufw allows if it is."""
+    """Return the key ``firewall`` of host_info: which firewalls are active, the active zones of firewalld, and what ufw allows."""
     ufw = bool(re.search(r"^\s*ENABLED\s*=\s*yes", files.read("/etc/ufw/ufw.conf"), re.M | re.I))
+    firewalld = units.get("firewalld.service", {}).get("active", False)
     rules = files.read("/etc/ufw/user.rules") + "\n" + files.read("/etc/ufw/user6.rules")
     return {
-        "firewalld": units.get("firewalld.service", {}).get("active", False),
+        "firewalld": firewalld,
+        "zones": parse_zones(run(["firewall-cmd", "--list-all-zones"])) if firewalld else [],
         "ufw": ufw,
         "ufw_rules": parse_ufw_rules(rules, files.read("/etc/default/ufw")) if ufw else [],
     }

@@ -202,6 +202,8 @@ def test_a_file_system_that_calico_mounted_goes_if_it_was_not_there_and_nobody_u
     tmp_path, footprint: dict, pinned: bool, goes: bool
 ) -> None:
     put(tmp_path, "/proc/self/mountinfo", "30 22 0:40 / /sys/fs/bpf rw - bpf bpffs rw\n")
+    put(tmp_path, "/sys/fs/bpf/maps.debug")  # by the kernel, always
+    put(tmp_path, "/sys/fs/bpf/progs.debug")
     if pinned:
         put(tmp_path, "/sys/fs/bpf/program")
     steps = plan_mounts(System(str(tmp_path)), ["/var/lib/kubelet"], Record(str(tmp_path), {"footprint": footprint}))

@@ -118,6 +118,8 @@ def test_tables_of_the_cluster_go_and_foreign_ones_stay() -> None:
         table("ip6", "kube-proxy"),
         table("ip", "flannel-ipv4"),
         table("inet", "cni_hostport"),
+        table("ip6", "calico"),
+        table("arp", "calico-arp"),
     ]
     foreign = [table("inet", "filter"), table("inet", "firewalld", IDLE), table("ip", "my-kube-proxy")]
     assert choose_tables(ours + foreign, []) == ours

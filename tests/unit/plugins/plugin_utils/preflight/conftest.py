@@ -109,8 +109,9 @@ def make_facts(number: int) -> dict[str, Any]:
         "init": "systemd",
         "swap": {"active": [], "fstab": [], "units": [], "zram": False},
         "selinux": "absent",
-        "firewall": {"firewalld": False, "ufw": False, "ufw_rules": []},
+        "firewall": {"firewalld": False, "ufw": False, "ufw_rules": [], "zones": []},
         "network": {
+            "ipv6": True,
             "default_address": address,
             "default_interface": "eth0",
             "gateway": "10.0.0.1",

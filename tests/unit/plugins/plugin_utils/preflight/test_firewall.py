@@ -29,6 +29,37 @@ def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
     assert check_firewall(cluster) == []
 
 
+@pytest.mark.parametrize(
+    ("zone", "variables", "missing"),
+    [
+        ({}, {}, "4789/udp"),
+        ({"ports": ["4789/udp"]}, {}, ""),
+        ({"target": "ACCEPT", "ports": []}, {}, ""),
+        ({}, {"kube_network_calico_encapsulation": "IPIP"}, "IP protocol 4"),
+        ({"protocols": ["ipencap"]}, {"kube_network_calico_encapsulation": "IPIP"}, ""),
+        ({}, {"kube_network_plugin": "flannel"}, "8472/udp"),
+    ],
+)
+def test_rules_that_the_zone_of_the_node_lacks_are_listed(cluster, zone, variables, missing):
+    host = cluster.hosts["w1"]
+    host.variables.update(variables, kubernetes_firewalld=False)
+    ports = ["10250/tcp", "10256/tcp", "30000-32767/tcp", "30000-32767/udp", *zone.pop("ports", [])]
+    public = {"zone": "public", "interfaces": ["eth0"], "sources": [], "target": "default", "protocols": [], **zone}
+    trusted = {"zone": "trusted", "interfaces": [], "sources": ["192.168.0.0/16"], "target": "ACCEPT"}
+    host.facts["firewall"] = {
+        "firewalld": True,
+        "ufw": False,
+        "zones": [{**public, "ports": ports}, {**trusted, "ports": [], "protocols": []}],
+    }
+    problems = list(check_firewall(cluster))
+    assert len(problems) == bool(missing)
+    if missing:
+        assert problems[0].evidence == f"zone public of eth0 lacks {missing}"
+    host.facts["firewall"]["zones"].pop()
+    (problem,) = check_firewall(cluster)
+    assert "192.168.0.0/16 in the zone trusted" in problem.evidence
+
+
 def allow(host, *rules):
     """Turn ufw on with the rules of /etc/ufw/user.rules."""
     text = "".join(f"### tuple ### {rule}\n" for rule in rules)

@@ -98,7 +98,48 @@ def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
     }
 
 
-def test_firewalls(tmp_path):
+ZONES = """\
+internal
+  target: default
+  interfaces:
+  sources:
+  ports:
+
+public (default, active)
+  target: default
+  ingress-priority: 0
+  interfaces: eth0 eth1
+  sources:
+  services: dhcpv6-client ssh
+  ports: 6443/tcp 10250/tcp
+  protocols: 4
+  rich rules:
+\trule priority="1" family="ipv4" accept
+
+trusted (active)
+  target: ACCEPT
+  interfaces:
+  sources: 10.244.0.0/16
+  ports:
+"""
+
+
+def test_zones_with_interfaces_or_sources_are_read():
+    public, trusted = packages.parse_zones(ZONES)
+    assert public == {
+        "zone": "public",
+        "target": "default",
+        "interfaces": ["eth0", "eth1"],
+        "sources": [],
+        "ports": ["6443/tcp", "10250/tcp"],
+        "protocols": ["4"],
+    }
+    assert (trusted["zone"], trusted["target"], trusted["sources"]) == ("trusted", "ACCEPT", ["10.244.0.0/16"])
+    assert packages.parse_zones("") == []
+
+
+def test_firewalls(tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "run", lambda command, **_options: ZONES if "--list-all-zones" in command else "")
     for path, text in {
         "ufw/ufw.conf": "# on at boot\nENABLED=yes\nLOGLEVEL=low\n",
         "ufw/user.rules": "*filter\n### RULES ###\n\n### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A ufw-user-input -j ACCEPT\n",
@@ -111,6 +152,7 @@ def test_firewalls(tmp_path):
     everything = {"route": True, "protocol": "any", "ports": "any"}
     assert packages.gather_firewall(Files(str(tmp_path)), units) == {
         "firewalld": True,
+        "zones": packages.parse_zones(ZONES),
         "ufw": True,
         "ufw_rules": [
             {"route": False, "protocol": "tcp", "ports": "22", "destination": "0.0.0.0/0", "source": "0.0.0.0/0"},
@@ -120,7 +162,12 @@ def test_firewalls(tmp_path):
         ],
     }
     (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=no\n")
-    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False, "ufw_rules": []}
+    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {
+        "firewalld": False,
+        "zones": [],
+        "ufw": False,
+        "ufw_rules": [],
+    }
 
 
 def test_a_program_that_is_not_there_says_nothing():
