@@ -323,7 +323,7 @@ ONLY_OWN = ["--disablerepo=*", "--enablerepo=slipway-kubernetes", "--enablerepo=
 def test_dnf_asks_our_repositories_only(tmp_path):
     # A repository of someone else that is broken does not matter.
     host = DnfHost(tmp_path, known="0:1.36.3-150500.1.1\n", own=True)
-    plan_packages(host.system, [WantedPackage(**KUBELET)], ["/own.repo"])[0].apply()
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], ["/own.repo"])[0].apply()
     queries = [command for command in host.ran if "repoquery" in command]
     assert len(queries) == 1
     assert set(ONLY_OWN) <= set(queries[0])
@@ -336,7 +336,7 @@ def test_dnf_asks_our_repositories_only(tmp_path):
 def test_dnf_refreshes_our_repositories_only(tmp_path):
     host = DnfHost(tmp_path, known="0:1.36.9-150500.1.1\n", own=True)
     with pytest.raises(HostError, match=r"they have 1\.36\.9"):
-        plan_packages(host.system, [WantedPackage(**KUBELET)], ["/own.repo"])[0].apply()
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], ["/own.repo"])[0].apply()
     refreshes = [command for command in host.ran if "makecache" in command]
     assert len(refreshes) == 1
     assert set(ONLY_OWN) <= set(refreshes[0])
@@ -357,10 +357,10 @@ def test_dnf_does_not_wait_forever(tmp_path, monkeypatch):
     (tmp_path / "proc/1").mkdir(parents=True)
     monkeypatch.setattr(packages_dnf, "LOCK_SECONDS", 0)
     with pytest.raises(HostError, match=r"metadata_lock\.pid is that of process 1"):
-        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     assert host.verbs() == []
     (tmp_path / "proc/1").rmdir()
-    plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     commands = [command for command in host.ran if command[0] == "dnf"]
     assert len(commands) == 3
     assert all({"--setopt=timeout=30", "--setopt=retries=2"} <= set(command) for command in commands)
@@ -370,7 +370,7 @@ def test_a_lock_without_an_epoch_is_removed_by_its_entry(tmp_path):
     # dnf versionlock finds such an entry only by its whole text.
     locks = "kubelet-1.36.*\n0:kubelet-1.36.2-1.*\n"
     host = DnfHost(tmp_path, "kubelet\t0:1.36.2-150500.1.1\n", locks, "0:1.36.3-150500.1.1\n")
-    plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     delete = next(command for command in host.ran if "delete" in command)
     assert delete[-3:] == ["kubelet", "kubelet-1.36.*", "0:kubelet-1.36.2-1.*"]
 
