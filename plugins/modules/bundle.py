@@ -104,7 +104,7 @@ options:
     type: dict
     default: {}
   registries:
-    description: Addresses to copy images from instead of their registries, such as C({registry.k8s.io: 10.0.0.2:5000/registry.k8s.io}).
+    description: "Addresses to copy images from instead of their registries, such as C({registry.k8s.io: 10.0.0.2:5000/registry.k8s.io})."
     type: dict
     default: {}
   ca:

@@ -330,7 +330,7 @@ def build_rpm(
     options = [f"--define={key} {value}" for key, value in settings.items()]
     what = f"packing {name} {version}"
     run(["rpmbuild", "-bb", f"--target={machine}", *options, str(work / "package.spec")], what=what)
-    identity = ["--define=_gpg_name slipway.kube", f"--define=_gpg_path {sign.home}"]
+    identity = ["--define=_gpg_name slipway.kube", f"--define=_gpg_path {sign.home}", f"--define=__gpg {shutil.which('gpg')}"]
     run(["rpmsign", *identity, "--addsign", str(work / "package.rpm")], what=f"signing {name} {version}", env={"GNUPGHOME": str(sign.home)})
     with replacing(target) as draft:
         shutil.copyfile(work / "package.rpm", draft)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[3] / "roles" / "bundle" / "files" / "postgres-entrypoint.sh"
+SCRIPT = Path(__file__).resolve().parents[4] / "tools" / "origin" / "postgres-entrypoint.sh"
 PASSWORD = 'it\'s a $ecret \\ "x"'
 # Each notes its arguments; initdb makes what the real one makes, and keeps the password that it was given.
 PROGRAMS = {

@@ -42,12 +42,11 @@ def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
 
 
 def test_the_variables_of_the_roles() -> None:
-    flannel = BundledManifest("flannel/v0.28.4/kube-flannel.yml", "/f", "sha256:2")
     values = vars_of(
         ["1.36.3"],
         {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}},
         ["ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"],
-        [flannel],
+        [],
     )
     assert values["kube_versions"] == {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}}
     assert values["kube_kubernetes_repository"]["deb_url"] == "{{ kube_mirror_url }}/deb/kubernetes/v{{ kube_minor }}/"
@@ -58,6 +57,5 @@ def test_the_variables_of_the_roles() -> None:
         "components": "",
         "key_url": "{{ kube_mirror_url }}/deb/key.asc",
     }
-    assert values["kube_flannel_manifest"] == "{{ kube_mirror_url }}/manifests/flannel/v0.28.4/kube-flannel.yml"
     assert values["kube_flannel_cni_plugin"] is True
     assert "kube_calico_manifest" not in values
