@@ -43,7 +43,12 @@ ARGUMENTS = {
     "image_archives": {"type": "list", "elements": "raw", "default": []},
     "manifests": {"type": "dict", "default": {}},
     "package_formats": {"type": "list", "elements": "str", "choices": list(build_plan.FORMATS), "default": ["deb"]},
-    "network_plugins": {"type": "list", "elements": "str", "choices": list(NETWORK_PLUGINS), "default": list(NETWORK_PLUGINS)},
+    "network_plugins": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(NETWORK_PLUGINS),
+        "default": list(NETWORK_PLUGINS),
+    },
     "flannel_cni_plugin": {"type": "bool", "default": True},
     "images": {"type": "list", "elements": "str", "default": []},
     "upstream": {"type": "dict", "default": {}},
@@ -72,7 +77,9 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(argument_spec=ARGUMENTS, required_if=REQUIRED_IF)
         options = json.loads(json.dumps(options))  # plain values, without Ansible's data tags
         end_with_parent()  # the parent is Ansible's worker: when the playbook is killed, the build stops
-        options.update({name: os.path.abspath(options[name]) for name in ("path", "cache", "archive", "ca") if options[name]})
+        options.update(
+            {name: os.path.abspath(options[name]) for name in ("path", "cache", "archive", "ca") if options[name]}
+        )
         os.umask(0o022)  # a web server must be able to read the bundle
         self.progress = Progress(lambda text: display.display(text.removesuffix("\n"), newline=text.endswith("\n")))
         self.runner = Runner(self.progress.report)
@@ -95,9 +102,7 @@ class ActionModule(ActionBase):
             return self._result(options, found, found.pending.changes, [])
         problems = self._missing(executor, found).problems
         if problems:
-            raise BundleError(
-                "\n".join(["The bundle cannot be collected:", *(f"- {problem}" for problem in problems)])
-            )
+            raise BundleError("\n".join(["The bundle cannot be collected:", *(f"- {problem}" for problem in problems)]))
         if found.interrupted:
             display.display("An earlier run was interrupted. Resuming it.")
         for path, what in found.broken.items():

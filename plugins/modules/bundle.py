@@ -57,7 +57,8 @@ options:
     type: dict
   image_archives:
     description:
-      - Image archives to add, also in place of images from their registries. Each is the path of a file written by C(docker save), of an OCI archive, or of an OCI folder.
+      - Image archives to add, also in place of images from their registries. Each is the path of a file written by C(docker save), of an
+        OCI archive, or of an OCI folder.
       - A dictionary with C(path) and C(name) sets the image name of an archive that does not contain one.
     type: list
     elements: raw

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,15 +58,23 @@ def arguments() -> argparse.ArgumentParser:
     def several(option: str, meaning: str, **more: Any) -> None:
         make.add_argument(option, action="append", default=[], help=f"{meaning}; can be repeated", **more)
 
-    several("--kubernetes", "a Kubernetes version; the first is the main one (default: kube_version)", metavar="VERSION")
+    several(
+        "--kubernetes", "a Kubernetes version; the first is the main one (default: kube_version)", metavar="VERSION"
+    )
     several("--program", "a program for the control node; kubectl is always published", choices=list(PROGRAMS))
-    several("--debian-image", "an image to build from Debian packages (docker.io/library/postgres:15-bookworm)", metavar="IMAGE")
+    several(
+        "--debian-image",
+        "an image to build from Debian packages (docker.io/library/postgres:15-bookworm)",
+        metavar="IMAGE",
+    )
     several("--image-archive", "an image archive (docker save, OCI), if it has no name as NAME=FILE", metavar="FILE")
     several("--manifest", "a manifest to publish; NAME is its address without https://, or calico", metavar="NAME=FILE")
     several("--debian-source", "a line of sources.list from which images take Debian packages", metavar="LINE")
     make.add_argument("--architecture", choices=ARCHITECTURES, help="of the hosts (default: of this machine)")
     make.add_argument("--rpm", action="store_true", help="also build rpms and their repositories")
-    make.add_argument("--prune", action="store_true", help="remove what earlier builds added and this one does not list")
+    make.add_argument(
+        "--prune", action="store_true", help="remove what earlier builds added and this one does not list"
+    )
     make.add_argument("--plan", action="store_true", help="only show the pending steps and what this machine lacks")
     return parser
 
@@ -149,7 +156,9 @@ def request_of(options: argparse.Namespace) -> OriginRequest:
     defaults: dict[str, Any] = {}
     for role in ("cluster", "bundle"):
         defaults.update(yaml.safe_load((ROLES / role / "defaults" / "main.yml").read_text(encoding="utf-8")))
-    table = {minor: {name: str(value) for name, value in row.items()} for minor, row in defaults["kube_versions"].items()}
+    table = {
+        minor: {name: str(value) for name, value in row.items()} for minor, row in defaults["kube_versions"].items()
+    }
     versions = list(dict.fromkeys(options.kubernetes)) or [str(defaults["kube_version"])]
     request = OriginRequest(
         architecture=options.architecture or architecture(),

@@ -260,18 +260,14 @@ class OriginExecutor(StepExecutor):
             place(self.root / path, link)
         return links
 
-    def _index_flat(
-        self, one: Mapping[str, Any], architecture: str, staging: Path, sign: repository.Signer
-    ) -> None:
+    def _index_flat(self, one: Mapping[str, Any], architecture: str, staging: Path, sign: repository.Signer) -> None:
         links = self._stage(one["packages"], one["base"], staging)
         repository.write_listing(staging, ".", staging, self.run)
         for link in links:
             link.unlink()
         repository.write_release(staging, {"Architectures": architecture}, sign, self.run)
 
-    def _index_suite(
-        self, one: Mapping[str, Any], architecture: str, staging: Path, sign: repository.Signer
-    ) -> None:
+    def _index_suite(self, one: Mapping[str, Any], architecture: str, staging: Path, sign: repository.Signer) -> None:
         links = self._stage(one["packages"], one["base"], staging)
         suite = staging / "dists" / one["suite"]
         repository.write_listing(

@@ -21,7 +21,12 @@ from typing import Any, BinaryIO, cast
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.files import sha256_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.images import digest_of_bytes
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import MEDIA_CONFIG, MEDIA_LAYER, MEDIA_MANIFEST, BundleError
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import (
+    MEDIA_CONFIG,
+    MEDIA_LAYER,
+    MEDIA_MANIFEST,
+    BundleError,
+)
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import EPOCH
 
 CREATED = "2026-01-01T00:00:00Z"

@@ -252,7 +252,9 @@ def spec_of(name: str, version: str, release: str, tree: str, paths: Sequence[st
     if contents.unit:
         reload = "[ ! -d /run/systemd/system ] || systemctl daemon-reload || :"
         lines += ["%post", reload, "%preun"]
-        lines += [f'[ "$1" != 0 ] || [ ! -d /run/systemd/system ] || systemctl --no-reload disable --now {contents.unit} || :']
+        lines += [
+            f'[ "$1" != 0 ] || [ ! -d /run/systemd/system ] || systemctl --no-reload disable --now {contents.unit} || :'
+        ]
         lines += ["%postun", reload]
     return "\n".join(lines) + "\n"
 
@@ -275,7 +277,14 @@ def write_tree(name: str, form: str, programs: Mapping[str, Path], tree: Path) -
 
 
 def build_deb(
-    name: str, version: str, architecture: str, programs: Mapping[str, Path], built_from: str, work: Path, target: Path, run: Runner
+    name: str,
+    version: str,
+    architecture: str,
+    programs: Mapping[str, Path],
+    built_from: str,
+    work: Path,
+    target: Path,
+    run: Runner,
 ) -> None:
     """Build a deb with dpkg-deb; the same input yields the same bytes.
 
@@ -304,7 +313,16 @@ def build_deb(
 
 
 def build_rpm(
-    name: str, version: str, release: str, machine: str, programs: Mapping[str, Path], built_from: str, work: Path, target: Path, sign: Signer, run: Runner
+    name: str,
+    version: str,
+    release: str,
+    machine: str,
+    programs: Mapping[str, Path],
+    built_from: str,
+    work: Path,
+    target: Path,
+    sign: Signer,
+    run: Runner,
 ) -> None:
     """Build and sign an rpm with rpmbuild and rpmsign.
 
@@ -330,7 +348,15 @@ def build_rpm(
     options = [f"--define={key} {value}" for key, value in settings.items()]
     what = f"packing {name} {version}"
     run(["rpmbuild", "-bb", f"--target={machine}", *options, str(work / "package.spec")], what=what)
-    identity = ["--define=_gpg_name slipway.kube", f"--define=_gpg_path {sign.home}", f"--define=__gpg {shutil.which('gpg')}"]
-    run(["rpmsign", *identity, "--addsign", str(work / "package.rpm")], what=f"signing {name} {version}", env={"GNUPGHOME": str(sign.home)})
+    identity = [
+        "--define=_gpg_name slipway.kube",
+        f"--define=_gpg_path {sign.home}",
+        f"--define=__gpg {shutil.which('gpg')}",
+    ]
+    run(
+        ["rpmsign", *identity, "--addsign", str(work / "package.rpm")],
+        what=f"signing {name} {version}",
+        env={"GNUPGHOME": str(sign.home)},
+    )
     with replacing(target) as draft:
         shutil.copyfile(work / "package.rpm", draft)

@@ -133,9 +133,7 @@ def _check_go(
     wanted = max(golang.needed_go((locks / _name(step) / "go.mod").read_text(encoding="utf-8")) for step in builds)
     text = ".".join(str(part) for part in wanted)
     if not shutil.which("go"):
-        missing.problems.append(
-            f"Go is not installed: Go {text} or later must be in PATH (https://go.dev/dl/)."
-        )
+        missing.problems.append(f"Go is not installed: Go {text} or later must be in PATH (https://go.dev/dl/).")
         return [], None, None
     environment = run(
         ["go", "env", "GOVERSION", "GOMODCACHE", "GOCACHE", "GOPROXY"],

@@ -13,13 +13,18 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import I
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError, ImageName
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import carry_over, describe
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import archive_step, check_images, image_names, unique_archives
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import (
+    archive_step,
+    check_images,
+    image_names,
+    unique_archives,
+)
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 
 from . import extras
 from .build_steps import c_build, go_build, image_step, package_step, tools_step
 from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
-from .layout import image_folder, path_of, repositories
+from .layout import Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 
 
@@ -73,7 +78,8 @@ def steps_of(request: OriginRequest) -> list[BuildStep]:
 
 def package_steps(catalog: Catalog, request: OriginRequest) -> tuple[list[BuildStep], BuildStep]:
     """Return the steps that build packages, and the one that indexes and signs their repositories."""
-    steps, found = [], {}
+    steps: list[BuildStep] = []
+    found: dict[Repository, list[str]] = {}
     for package in catalog.packages.values():
         for file in repositories(package, request.architecture, request.rpm):
             steps.append(package_step(package, file, request))
@@ -106,7 +112,9 @@ def manifest_path(name: str, table: Mapping[str, Mapping[str, str]], version: st
         return path_of(ADDRESSES["calico"].format(version=row["calico"]))
     path = path_of(name)
     if "/" not in path or "." not in path.split("/")[0] or any(part in ("", ".", "..") for part in path.split("/")):
-        raise BundleError(f"--manifest {name}: the name must be calico, or an address such as https://example.com/a.yaml.")
+        raise BundleError(
+            f"--manifest {name}: the name must be calico, or an address such as https://example.com/a.yaml."
+        )
     return path
 
 

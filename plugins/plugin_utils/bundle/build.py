@@ -103,7 +103,9 @@ def verify(root: Path, kind: Kind = BUNDLE) -> tuple[Index, list[str]]:
                 f"{root} contains no finished {kind.name}: {kind.index} does not exist. The run that builds it was interrupted. "
                 f"Run {kind.command} again to resume it."
             )
-        raise BundleError(f"{root} contains no {kind.name}: {kind.index} does not exist. Build one with {kind.command}.")
+        raise BundleError(
+            f"{root} contains no {kind.name}: {kind.index} does not exist. Build one with {kind.command}."
+        )
     index = Index.from_text(path.read_text(encoding="utf-8"), str(path))
     return index, index_file.describe_broken(index_file.check(root, index.files), index)
 

@@ -153,7 +153,9 @@ class Source:
             if name in release:
                 content = self.download(source["release"] + name, release[name][0])
                 return read_packages((gzip.decompress(content) if name.endswith(".gz") else content).decode())
-        raise BundleError(f"{url} does not list {source['packages']}: the repository has no packages for this architecture.")
+        raise BundleError(
+            f"{url} does not list {source['packages']}: the repository has no packages for this architecture."
+        )
 
     def _rpm_listing(self, source: Mapping[str, str], work: Path) -> list[dict[str, str]]:
         url = f"{source['base']}repodata/repomd.xml"
@@ -218,9 +220,11 @@ class Source:
                 write(Path(folder) / "ca.crt", Path(self.ca).read_bytes())
                 options = ["--cert-dir", folder]
             command = ["skopeo", "--insecure-policy", "inspect", "--raw", *options, step.hints["source"]]
-            result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if result.returncode == 0:
             return []
-        said = re.sub(r'^time="[^"]*" level=fatal msg="|"$', "", (result.stderr.strip().splitlines() or ["no output"])[-1])
+        said = re.sub(
+            r'^time="[^"]*" level=fatal msg="|"$', "", (result.stderr.strip().splitlines() or ["no output"])[-1]
+        )
         said = said.replace('\\"', '"')
         return [f"The image {step.inputs['name']} is not available from {step.hints['source']}: {said}"]

@@ -69,7 +69,9 @@ class Index:
 
     architecture: str = ""
     kubernetes_versions: list[str] = field(default_factory=list)
-    brought: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # additions, and files that the user supplied
+    brought: dict[str, list[dict[str, Any]]] = field(
+        default_factory=dict
+    )  # additions, and files that the user supplied
     more: dict[str, Any] = field(default_factory=dict)  # further descriptions, for whoever reads the index
     items: dict[str, list[Item]] = field(default_factory=dict)  # by the key of the step that created them
     steps: dict[str, StepResult] = field(default_factory=dict)
@@ -126,7 +128,8 @@ class Index:
             value: Any = json.loads(text)
             if value["format"] != FORMAT:
                 raise BundleError(
-                    f"{where} has format {value['format']}, but this version of the collection reads format {FORMAT}. Remove it; the next run builds everything again."
+                    f"{where} has format {value['format']}, but this version of the collection reads format {FORMAT}. Remove it; the next run "
+                    "builds everything again."
                 )
             items: dict[str, list[Item]] = {}
             for entry in value["items"]:

@@ -175,9 +175,7 @@ def write_repodata(folder: Path, run: Runner) -> None:
     run(["createrepo_c", *options, str(folder)], what=f"indexing {folder}")
 
 
-def index_rpms(
-    root: Path, folder: str, packages: Sequence[str], key: bytes, work: Path, run: Runner
-) -> list[str]:
+def index_rpms(root: Path, folder: str, packages: Sequence[str], key: bytes, work: Path, run: Runner) -> list[str]:
     """Write the repodata of an rpm repository, and the key with which upstream signed its packages.
 
     :param folder: the repository, relative to *root*.

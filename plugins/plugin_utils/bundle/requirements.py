@@ -63,7 +63,9 @@ def architecture() -> str:
     for name, known in MACHINES.items():
         if machine == known:
             return name
-    raise BundleError(f"The architecture of this machine is {machine}: name that of the hosts, {' or '.join(MACHINES)}.")
+    raise BundleError(
+        f"The architecture of this machine is {machine}: name that of the hosts, {' or '.join(MACHINES)}."
+    )
 
 
 def programs_for(steps: Iterable[BuildStep]) -> list[str]:

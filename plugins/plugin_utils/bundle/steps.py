@@ -39,7 +39,9 @@ def check_request(request: BundleRequest) -> None:
         for value in values or [""]:
             if value not in known:
                 raise BundleError(
-                    f"{variable} contains {value!r}: it must be {' or '.join(known)}." if values else f"{variable} is empty: list {' or '.join(known)}."
+                    f"{variable} contains {value!r}: it must be {' or '.join(known)}."
+                    if values
+                    else f"{variable} is empty: list {' or '.join(known)}."
                 )
     check_registries(request.registries)
 
@@ -58,7 +60,8 @@ def steps_of(request: BundleRequest) -> list[BuildStep]:
         wanted.update(network_images(row, request.network_plugins, request.flannel_cni_plugin))
         for form in request.package_formats:
             found += [
-                package_step(package, form, request.architecture, request.upstream) for package in packages(version, row)
+                package_step(package, form, request.architecture, request.upstream)
+                for package in packages(version, row)
             ]
     for name in request.images:
         wanted.setdefault(str(ImageName.parse(name)), ImageName.parse(name).tag)

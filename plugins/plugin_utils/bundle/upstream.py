@@ -149,9 +149,7 @@ def program_steps(programs: Mapping[str, str], architecture: str, addresses: Map
     steps = []
     for name, version in sorted(programs.items()):
         if name not in PROGRAMS:
-            raise BundleError(
-                f"bundle_programs lists {name!r}, which is not available.{_did_you_mean(name, PROGRAMS)}"
-            )
+            raise BundleError(f"bundle_programs lists {name!r}, which is not available.{_did_you_mean(name, PROGRAMS)}")
         if not version:
             raise BundleError(f"bundle_program_versions has no version of {name}. Add one, such as {name}: 1.2.3.")
         url = addresses[name].format(version=version, architecture=architecture)

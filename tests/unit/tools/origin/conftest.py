@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from origin.command import arguments, request_of
-from origin.executor import HERE
-from origin.request import OriginRequest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import repository
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
+from origin.command import arguments, request_of
+from origin.executor import HERE
+from origin.request import OriginRequest
 
 
 @pytest.fixture

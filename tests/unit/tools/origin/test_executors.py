@@ -11,10 +11,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from origin import layers
-from origin.executor import ORIGIN, OriginExecutor
-from origin.request import OriginRequest
-from origin.steps import description_of, steps_of
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import build
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as index_file
@@ -25,6 +21,10 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.images import 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import MEDIA_MANIFEST
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
+from origin import layers
+from origin.executor import ORIGIN, OriginExecutor
+from origin.request import OriginRequest
+from origin.steps import description_of, steps_of
 
 TOOLS = ("dpkg-deb", "apt-ftparchive", "gpg", "skopeo", "zstd")
 pytestmark = pytest.mark.skipif(not all(shutil.which(tool) for tool in TOOLS), reason=f"needs {', '.join(TOOLS)}")
@@ -56,7 +56,11 @@ def made(want: OriginRequest, cache: Path, secret: Path) -> tuple[build.BuildRes
     steps = steps_of(want)
     found = build.inspect(steps, index_file.load(executor.root, ORIGIN), executor)
     return build.build(
-        found, executor, description_of(want, steps), lambda number, total, step: done.append(step.key), lambda step, seconds: None
+        found,
+        executor,
+        description_of(want, steps),
+        lambda number, total, step: done.append(step.key),
+        lambda step, seconds: None,
     ), done
 
 
@@ -87,9 +91,7 @@ def test_an_origin_from_programs_to_signatures(want: OriginRequest, secret: Path
     assert made(want, tmp_path, secret)[1] == []
 
 
-def test_a_lost_layer_brings_back_only_what_needs_it(
-    want: OriginRequest, secret: Path, tmp_path: Path
-) -> None:
+def test_a_lost_layer_brings_back_only_what_needs_it(want: OriginRequest, secret: Path, tmp_path: Path) -> None:
     made(want, tmp_path, secret)
     folder = tmp_path / "origin/registry.k8s.io/v2/pause/blobs"
     shutil.rmtree(folder)
@@ -97,9 +99,7 @@ def test_a_lost_layer_brings_back_only_what_needs_it(
     assert build.verify(tmp_path / "origin", ORIGIN)[1] == []
 
 
-def test_an_images_digest_does_not_depend_on_when_it_is_made(
-    want: OriginRequest, secret: Path, tmp_path: Path
-) -> None:
+def test_an_images_digest_does_not_depend_on_when_it_is_made(want: OriginRequest, secret: Path, tmp_path: Path) -> None:
     digests = []
     for cache in (tmp_path / "one", tmp_path / "two"):
         index = made(want, cache, secret)[0].index
@@ -188,9 +188,13 @@ def test_rpms_are_signed_and_listed(want: OriginRequest, secret: Path, tmp_path:
     root = tmp_path / "origin"
     kubernetes = root / "pkgs.k8s.io/core:/stable:/v1.36/rpm"
     assert {path.name for path in kubernetes.iterdir()} == {"repodata", "x86_64"}
-    assert {"repomd.xml", "repomd.xml.asc", "repomd.xml.key"} < {path.name for path in (kubernetes / "repodata").iterdir()}
+    assert {"repomd.xml", "repomd.xml.asc", "repomd.xml.key"} < {
+        path.name for path in (kubernetes / "repodata").iterdir()
+    }
     database = tmp_path / "rpmdb"
-    Runner()(["rpmkeys", f"--dbpath={database}", "--import", str(kubernetes / "repodata/repomd.xml.key")], what="importing")
+    Runner()(
+        ["rpmkeys", f"--dbpath={database}", "--import", str(kubernetes / "repodata/repomd.xml.key")], what="importing"
+    )
     for rpm in (kubernetes / "x86_64/kubelet-1.36.3-150500.1.1.x86_64.rpm", *root.rglob("containerd.io-*.rpm")):
         said = Runner()(["rpmkeys", f"--dbpath={database}", "--checksig", str(rpm)], what="checking")
         assert "digests signatures OK" in said

@@ -13,15 +13,15 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from origin import layers
-from origin.executor import OriginExecutor
-from origin.request import OriginRequest
-from origin.steps import steps_of
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep, fingerprints
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names
+from origin import layers
+from origin.executor import OriginExecutor
+from origin.request import OriginRequest
+from origin.steps import steps_of
 
 POSTGRES = "docker.io/library/postgres:15-bookworm"
 
@@ -81,7 +81,9 @@ def test_an_image_says_its_environment_and_how_it_is_stopped() -> None:
 
 @pytest.mark.skipif(not shutil.which("zstd"), reason="needs zstd")
 def test_paths_of_a_layer_can_be_left_out(tmp_path: Path) -> None:
-    shop = OriginExecutor(tmp_path / "origin", tmp_path / "work", tmp_path / "key", Runner(), layers=tmp_path / "layers")
+    shop = OriginExecutor(
+        tmp_path / "origin", tmp_path / "work", tmp_path / "key", Runner(), layers=tmp_path / "layers"
+    )
     tools = BuildStep(
         "tools:x",
         "tools",

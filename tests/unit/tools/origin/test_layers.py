@@ -13,7 +13,6 @@ from pathlib import Path
 from origin import layers
 
 
-
 def unpacked(layer: Path) -> tarfile.TarFile:
     content = subprocess.run(["zstd", "-dcq", str(layer)], check=True, stdout=subprocess.PIPE).stdout
     return tarfile.open(fileobj=BytesIO(content))

@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from origin import packages
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
+from origin import packages
 
 pytestmark = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb")
 DEB = "kubelet_1.36.3-1.1_amd64.deb"
@@ -68,9 +68,13 @@ def test_units_and_packages_say_what_hosts_need() -> None:
 
 
 def test_an_rpm_is_described_as_the_deb_is() -> None:
-    spec = packages.spec_of("kubelet", "1.36.3", "150500.1.1", "/tree", ["/usr/bin/kubelet"], "k8s.io/kubernetes@v1.36.3")
+    spec = packages.spec_of(
+        "kubelet", "1.36.3", "150500.1.1", "/tree", ["/usr/bin/kubelet"], "k8s.io/kubernetes@v1.36.3"
+    )
     lines = spec.splitlines()
-    assert {"Name: kubelet", "Version: 1.36.3", "Release: 150500.1.1", "Requires: kubernetes-cni >= 1.2.0"} <= set(lines)
+    assert {"Name: kubelet", "Version: 1.36.3", "Release: 150500.1.1", "Requires: kubernetes-cni >= 1.2.0"} <= set(
+        lines
+    )
     assert "cp -a '/tree/.' %{buildroot}/" in lines and "/usr/bin/kubelet" in lines
     assert "disable --now kubelet.service" in spec
     assert "%post" not in packages.spec_of("kubeadm", "1", "1", "/tree", [], "")

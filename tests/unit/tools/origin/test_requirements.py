@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from origin import golang, requirements
-from origin.request import OriginRequest
-from origin.steps import steps_of
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
+from origin import golang, requirements
+from origin.request import OriginRequest
+from origin.steps import steps_of
 
 MOD = """\
 module slipway.kube/origin/x
@@ -84,10 +84,9 @@ def test_missing_headers(
 
 def test_no_go(want: OriginRequest, files: Path, tools: Path, tmp_path: Path) -> None:
     (tools / "go").unlink()
-    assert (
-        problems(want, files, tmp_path).problems
-        == ["Go is not installed: Go 1.26.6 or later must be in PATH (https://go.dev/dl/)."]
-    )
+    assert problems(want, files, tmp_path).problems == [
+        "Go is not installed: Go 1.26.6 or later must be in PATH (https://go.dev/dl/)."
+    ]
 
 
 @pytest.mark.parametrize(

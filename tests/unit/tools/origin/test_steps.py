@@ -8,12 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from origin import golang, layout
-from origin.catalog import Component
-from origin.command import arguments, main, request_of
-from origin.extras import program_component
-from origin.request import OriginRequest
-from origin.steps import catalog_of, description_of, inherit, manifest_path, steps_of
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import steps as bundle_steps
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.catalog import calico_images
@@ -23,6 +17,12 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import fingerprints
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
+from origin import golang, layout
+from origin.catalog import Component
+from origin.command import arguments, main, request_of
+from origin.extras import program_component
+from origin.request import OriginRequest
+from origin.steps import catalog_of, description_of, inherit, manifest_path, steps_of
 
 CALICO = calico_images({"calico": "3.32.1"})
 MANIFEST_PATH = "raw.githubusercontent.com/projectcalico/calico/v3.32.1/manifests/calico.yaml"
@@ -232,5 +232,8 @@ def test_the_command_line_refuses_what_it_cannot_read(capsys: pytest.CaptureFixt
     assert main([*common, "build", "--manifest", "calico"]) == 1
     assert "write NAME=FILE" in capsys.readouterr().err
     assert main([*common, "verify"]) == 1
-    assert "contains no origin: origin.json does not exist. Build one with `python tools/origin build`." in capsys.readouterr().err
+    assert (
+        "contains no origin: origin.json does not exist. Build one with `python tools/origin build`."
+        in capsys.readouterr().err
+    )
     assert not list(tmp_path.iterdir())

@@ -85,9 +85,7 @@ def upstream(tmp_path: Path, secret: Path) -> Iterator[Upstream]:
 
 
 def fetched(upstream: Upstream, tmp_path: Path) -> StepOutput:
-    executor = BundleExecutor(
-        tmp_path / "bundle", tmp_path / "work", upstream.secret, Runner(), source=fetch.Source()
-    )
+    executor = BundleExecutor(tmp_path / "bundle", tmp_path / "work", upstream.secret, Runner(), source=fetch.Source())
     step = BuildStep("package:kubelet", "fetch_package", "fetching", upstream.inputs)
     executor.prepare([step], Index())
     return executor.execute(step)

@@ -10,7 +10,12 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError, ImageName
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import ArchivedImage, BundleRequest, carry_over, describe
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import (
+    ArchivedImage,
+    BundleRequest,
+    carry_over,
+    describe,
+)
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep, fingerprints
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names, steps_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
@@ -115,7 +120,10 @@ def test_inputs_are_plain_values(want: BundleRequest) -> None:
         ({"package_formats": ["apk"]}, "bundle_package_formats contains 'apk': it must be deb or rpm"),
         ({"package_formats": []}, "bundle_package_formats is empty"),
         ({"network_plugins": ["weave"]}, "bundle_network_plugins contains 'weave'"),
-        ({"registries": {"docker.io": "https://10.0.0.2"}}, "bundle_registries has the address 'https://10.0.0.2' for docker.io"),
+        (
+            {"registries": {"docker.io": "https://10.0.0.2"}},
+            "bundle_registries has the address 'https://10.0.0.2' for docker.io",
+        ),
         ({"programs": {"hlem": "1"}}, r"lists 'hlem', which is not available\. Did you mean helm\?"),
         ({"programs": {"helm": ""}}, "no version of helm"),
         ({"images": ["Post gres"]}, "is not a valid image name"),

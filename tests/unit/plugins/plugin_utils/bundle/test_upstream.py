@@ -123,7 +123,7 @@ def test_where_packages_come_from(want: BundleRequest) -> None:
 def test_addresses_that_differ_are_added_to_the_others() -> None:
     found = check_addresses({"helm": "https://example.com/helm", "kwok": ""})
     assert found["helm"] == "https://example.com/helm" and found["kwok"] == ADDRESSES["kwok"]
-    with pytest.raises(BundleError, match="contains 'kubernets', which is unknown. Did you mean kubernetes?"):
+    with pytest.raises(BundleError, match=r"contains 'kubernets', which is unknown\. Did you mean kubernetes\?"):
         check_addresses({"kubernets": "https://example.com"})
 
 
