@@ -250,12 +250,13 @@ def spec_of(name: str, version: str, release: str, tree: str, paths: Sequence[st
         *paths,
     ]
     if contents.unit:
-        reload = "[ ! -d /run/systemd/system ] || systemctl daemon-reload || :"
-        lines += ["%post", reload, "%preun"]
-        lines += [
-            f'[ "$1" != 0 ] || [ ! -d /run/systemd/system ] || systemctl --no-reload disable --now {contents.unit} || :'
-        ]
-        lines += ["%postun", reload]
+        # In Lua, which rpm runs by itself: scripts of a shell would make the package require /bin/sh from another one.
+        running = 'posix.stat("/run/systemd/system")'
+        reload = f'if {running} then rpm.execute("systemctl", "daemon-reload") end'
+        stop = f'rpm.execute("systemctl", "--no-reload", "disable", "--now", "{contents.unit}")'
+        lines += ["%post -p <lua>", reload]
+        lines += ["%preun -p <lua>", f"if tonumber(arg[2]) == 0 and {running} then {stop} end"]
+        lines += ["%postun -p <lua>", reload]
     return "\n".join(lines) + "\n"
 
 

@@ -146,7 +146,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         except OSError as error:
             held.seek(0)
             raise BundleError(
-                f"Another run (process {held.read().strip() or 'unknown'}) is working on this bundle and holds {lock}. Wait until it has finished."
+                f"Another run (process {held.read().strip() or 'unknown'}) holds {lock}. Wait until it has finished."
             ) from error
         held.seek(0)
         held.truncate()

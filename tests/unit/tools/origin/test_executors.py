@@ -198,4 +198,6 @@ def test_rpms_are_signed_and_listed(want: OriginRequest, secret: Path, tmp_path:
     for rpm in (kubernetes / "x86_64/kubelet-1.36.3-150500.1.1.x86_64.rpm", *root.rglob("containerd.io-*.rpm")):
         said = Runner()(["rpmkeys", f"--dbpath={database}", "--checksig", str(rpm)], what="checking")
         assert "digests signatures OK" in said
+        requires = Runner()(["rpm", f"--dbpath={database}", "-qp", "--requires", str(rpm)], what="asking").split("\n")
+        assert not [name for name in requires if name.startswith("/")], "a host may not have it as an rpm"
     assert (root / "download.docker.com/linux/rhel/gpg").is_file()

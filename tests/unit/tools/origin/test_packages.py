@@ -76,7 +76,7 @@ def test_an_rpm_is_described_as_the_deb_is() -> None:
         lines
     )
     assert "cp -a '/tree/.' %{buildroot}/" in lines and "/usr/bin/kubelet" in lines
-    assert "disable --now kubelet.service" in spec
+    assert '"disable", "--now", "kubelet.service"' in spec
     assert "%post" not in packages.spec_of("kubeadm", "1", "1", "/tree", [], "")
     drop_in = "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
     assert "/etc/sysconfig/kubelet" in packages.files_of("kubelet", "rpm")[drop_in]
