@@ -85,9 +85,13 @@ def vars_of(
 
 def _repository(folder: str, formats: Sequence[str]) -> dict[str, str]:
     """Return the variable of a repository. Its rpms have upstream's signatures, its debs are signed by their index."""
-    values = {"deb_url": "", "rpm_url": "", "suite": "./", "components": "", "key_url": f"{MIRROR}/deb/key.asc"}
-    if "deb" in formats:
-        values["deb_url"] = f"{MIRROR}/deb/{folder}/"
-    if "rpm" in formats:
-        values.update(rpm_url=f"{MIRROR}/rpm/{folder}/", rpm_key_url=f"{MIRROR}/rpm/{folder}/key.asc")
-    return values
+    deb, rpm = ("deb" in formats), ("rpm" in formats)
+    key = f"{MIRROR}/rpm/{folder}/key.asc"
+    return {
+        "deb_url": f"{MIRROR}/deb/{folder}/" if deb else "",
+        "rpm_url": f"{MIRROR}/rpm/{folder}/" if rpm else "",
+        "suite": "./",
+        "components": "",
+        "key_url": f"{MIRROR}/deb/key.asc" if deb else key,
+        **({"rpm_key_url": key} if deb and rpm else {}),
+    }

@@ -3,6 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+import yaml
+
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file import (
     calico_manifest,
@@ -11,6 +16,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file impo
     vars_of,
 )
 
+ROOT = Path(__file__).resolve().parents[5]
 CALICO = BundledManifest("calico/v3.32.1/calico.yaml", "/m", "sha256:1", ("quay.io/calico/node:v3.32.1",))
 
 
@@ -59,3 +65,24 @@ def test_the_variables_of_the_roles() -> None:
     }
     assert values["kube_flannel_cni_plugin"] is True
     assert "kube_calico_manifest" not in values
+
+
+@pytest.mark.parametrize(
+    ("formats", "deb", "rpm"), [(["deb"], True, False), (["rpm"], False, True), (["deb", "rpm"], True, True)]
+)
+def test_repositories_are_those_of_the_formats(formats: list[str], deb: bool, rpm: bool) -> None:
+    """The roles accept only the keys that role cluster specifies; preflight requests key_url whatever the host is."""
+    spec = yaml.safe_load((ROOT / "roles/cluster/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    options = spec["argument_specs"]["main"]["options"]
+    values = vars_of(["1.36.3"], {"1.36": {}}, [], [], formats)
+    for name, folder in (
+        ("kube_kubernetes_repository", "kubernetes/v{{ kube_minor }}"),
+        ("kube_containerd_repository", "containerd"),
+    ):
+        repository = values[name]
+        assert set(repository) <= set(options[name]["options"])
+        assert repository["deb_url"] == (f"{{{{ kube_mirror_url }}}}/deb/{folder}/" if deb else "")
+        assert repository["rpm_url"] == (f"{{{{ kube_mirror_url }}}}/rpm/{folder}/" if rpm else "")
+        rpm_key = f"{{{{ kube_mirror_url }}}}/rpm/{folder}/key.asc"
+        assert repository["key_url"] == ("{{ kube_mirror_url }}/deb/key.asc" if deb else rpm_key)
+        assert repository.get("rpm_key_url", "") == (rpm_key if deb and rpm else "")
