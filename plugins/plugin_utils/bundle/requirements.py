@@ -127,7 +127,7 @@ def check_connection(steps: Iterable[BuildStep], source: Source, missing: Missin
             addresses.append(step.inputs["url"])
         elif str(step.hints.get("source", "")).startswith("docker://"):
             addresses.append(f"https://{step.hints['source'].removeprefix('docker://')}")
-    reached = True
+    failed = []
     for address in dict.fromkeys("/".join(address.split("/")[:3]) + "/" for address in addresses):
         try:
             with source.open(address, timeout=10):
@@ -135,12 +135,11 @@ def check_connection(steps: Iterable[BuildStep], source: Source, missing: Missin
         except urllib.error.HTTPError:
             pass
         except (OSError, ValueError) as error:
-            reached = False
-            missing.problems.append(
-                f"{address} cannot be reached ({getattr(error, 'reason', error)}). Check the connection, set https_proxy, bundle_upstream or "
-                "bundle_registries, or unpack a bundle that was built elsewhere."
-            )
-    return reached
+            failed.append(f"{address} cannot be reached ({getattr(error, 'reason', error)})")
+    if failed:
+        remedy = "Check the connection, set https_proxy, bundle_upstream or bundle_registries, or unpack a bundle that was built elsewhere."
+        missing.problems.append(f"{', '.join(failed)}. {remedy}")
+    return not failed
 
 
 def check_room(wanted: Mapping[Path, tuple[str, int]], missing: Missing) -> None:

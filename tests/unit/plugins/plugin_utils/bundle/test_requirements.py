@@ -83,8 +83,10 @@ def test_a_ca_that_is_not_there(want: BundleRequest, tools: Path, tmp_path: Path
 
 
 def test_a_server_that_does_not_answer(tools: Path, tmp_path: Path) -> None:
-    (problem,) = requirements.check([IMAGE], tmp_path / "bundle", Source()).problems
+    other = BuildStep("program:x", "fetch_program", "fetching", {"url": "http://127.0.0.1:7/x"})
+    (problem,) = requirements.check([IMAGE, other], tmp_path / "bundle", Source()).problems
     assert problem.startswith("https://127.0.0.1:9/ cannot be reached") and "bundle_registries" in problem
+    assert "http://127.0.0.1:7/ cannot be reached" in problem
 
 
 def test_images_that_a_registry_lacks_are_all_told(tools: Path, tmp_path: Path) -> None:
