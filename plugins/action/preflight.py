@@ -140,7 +140,7 @@ class Variables:
                 try:
                     value = templar.template(variables[variable]) if variable in variables else None
                     split = self.known.get(variable) == "preflight"
-                    host.variables[variable] = typed(value, self.types.get(variable, ""), split=split)
+                    host.variables[variable] = typed(variable, value, self.types.get(variable, ""), split=split)
                 except (AnsibleError, ValueError) as error:
                     host.variables[variable] = None
                     cluster.broken.append((name, variable, str(error)))

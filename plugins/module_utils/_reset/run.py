@@ -103,7 +103,7 @@ def plan_reset(system: System, record: Record, options: ResetOptions, notes: lis
     steps += cluster.plan_runtime(system, record)
     steps += pods.plan_processes(system)
     steps += host.plan_units(system, new_units)
-    steps += mounts.plan_mounts(system, [*folders, *cluster.RUNTIME_MOUNTS], record)
+    steps += mounts.plan_mounts(system, [*folders, *cluster.RUNTIME_MOUNTS], record, notes)
     steps += network_steps.plan_network(system, record, options.pod_subnets, notes)
     steps += packages.plan_packages(system, record, removed, notes)
     steps += files.plan_folders(system, record, removed)

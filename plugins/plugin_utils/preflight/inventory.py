@@ -43,7 +43,12 @@ def check_variables(cluster: Cluster) -> Iterator[Finding]:
     unsupported = {problem.host for problem in check_version(cluster)}
     for host, name, error in cluster.broken:
         if host not in unsupported:
-            yield host, f"The value of the variable {name} is not valid.", error, "Correct its value in the inventory."
+            yield (
+                host,
+                f"The value of the variable {name} is not valid.",
+                error,
+                "Correct its value in the inventory or on the command line.",
+            )
 
 
 @CHECKS.cluster("groups")

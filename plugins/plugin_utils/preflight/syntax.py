@@ -45,9 +45,10 @@ RUNTIME_VARIABLES = ("kube_host", "kube_reference_control_plane")
 SIMILARITY = 0.85
 
 
-def typed(value: Any, kind: str, *, split: bool = False) -> Any:
+def typed(name: str, value: Any, kind: str, *, split: bool = False) -> Any:
     """Return the value of a variable in its type: values of ``-e name=value`` and of INI inventories are strings.
 
+    :param name: name of the variable, for messages.
     :param kind: type in the argument specification of the role.
     :param split: whether a list may be a comma-separated string.
     :raises ValueError: a string cannot be converted. Lists and dictionaries are not, because the expressions of the roles read the string.
@@ -66,7 +67,7 @@ def typed(value: Any, kind: str, *, split: bool = False) -> Any:
     if isinstance(value, str) and kind in ("list", "dict"):
         example = '["…"]' if kind == "list" else '{"…": "…"}'
         raise ValueError(
-            f"it is a string instead of a {kind}; on the command line, use JSON: -e '{{\"NAME\": {example}}}'"
+            f"it is a string instead of a {kind}; on the command line, use JSON: -e '{{\"{name}\": {example}}}'"
         )
     return value
 

@@ -151,6 +151,7 @@ def test_preflight_refuses_what_has_another_type(preflight: Any) -> None:
     broken = [entry for entry in preflight(wrong).broken if entry[1] in wrong]
     assert sorted(name for _host, name, _error in broken) == sorted(wrong)
     assert all(host == "cp1" and OPTIONS[name] in error for host, name, error in broken)
+    assert all(f'{{"{name}": ' in error for _host, name, error in broken if OPTIONS[name] in COLLECTIONS)
     # The value may be secret: containerd_proxy can contain a password.
     assert not any("a,b" in error for _host, name, error in broken if OPTIONS[name] in COLLECTIONS)
 
