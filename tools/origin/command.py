@@ -9,24 +9,28 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ansible_collections.slipway.kube.plugins.module_utils._lab.sources import unreachable
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import archives, build, repository
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as index_file
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.files import sha256_of
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.fetch import TIMEOUT, Source
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.files import sha256_of, write
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.progress import Progress
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.requirements import Missing, architecture
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import ARCHITECTURES
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import PROGRAMS
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, PROGRAMS, program_steps
 
 from . import golang, requirements
 from .executor import HERE, ORIGIN, OriginExecutor
+from .layout import path_of
 from .request import OriginRequest
 from .steps import description_of, inherit, manifest_path, steps_of
 
@@ -47,8 +51,14 @@ def arguments() -> argparse.ArgumentParser:
         default=os.environ.get("SLIPWAY_CACHE") or CACHE,
         help=f"folder for the origin (in CACHE/origin), its signing key and work in progress; default: SLIPWAY_CACHE or {CACHE}",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build|verify")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|verify|programs")
     commands.add_parser("verify", help="compare every file with its digest")
+    get = commands.add_parser(
+        "programs",
+        help="put programs for this machine into CACHE/programs",
+        description="Put programs for this machine into CACHE/programs: from upstream, or from the origin where it cannot be reached.",
+    )
+    get.add_argument("names", nargs="+", choices=list(PROGRAMS), metavar="NAME", help=f"one of {', '.join(PROGRAMS)}")
     make = commands.add_parser(
         "build",
         help="build the origin, or bring it up to date",
@@ -75,6 +85,7 @@ def arguments() -> argparse.ArgumentParser:
     make.add_argument(
         "--prune", action="store_true", help="remove what earlier builds added and this one does not list"
     )
+    make.add_argument("--if-needed", action="store_true", help="do nothing where upstream can be reached")
     make.add_argument("--plan", action="store_true", help="only show the pending steps and what this machine lacks")
     return parser
 
@@ -85,7 +96,7 @@ def main(words: Sequence[str]) -> int:
     os.umask(0o022)  # a web server must be able to read the origin
     progress = Progress(show)
     try:
-        return (verify if options.command == "verify" else make_origin)(options, progress)
+        return {"verify": verify, "programs": programs, "build": make_origin}[options.command](options, progress)
     except (BundleError, KeyboardInterrupt) as error:
         progress.close()
         interrupted = isinstance(error, KeyboardInterrupt)
@@ -110,8 +121,48 @@ def verify(options: argparse.Namespace, progress: Progress) -> int:
     return 0
 
 
+@dataclass
+class OriginFiles(Source):
+    """Reads from the files of an origin what its address names at upstream."""
+
+    root: Path = Path()
+
+    def open(self, url: str, method: str = "GET", timeout: float = TIMEOUT) -> Any:
+        """Open the file of an address.
+
+        :raises OSError: the origin does not have it.
+        """
+        return open(self.root / path_of(url), "rb")
+
+
+def programs(options: argparse.Namespace, progress: Progress) -> int:
+    """Put programs for this machine into the folder for programs."""
+    cache = options.cache.expanduser().resolve()
+    why = unreachable()
+    source = OriginFiles(root=cache / "origin") if why else Source()
+    defaults = role_defaults()
+    versions = {"kubectl": str(defaults["kube_version"]), **defaults["bundle_program_versions"]}
+    wanted = {name: str(versions[name]) for name in options.names}
+    for step in program_steps(wanted, architecture(), ADDRESSES):
+        target, mark = cache / "programs" / step.inputs["name"], cache / "programs" / f".{step.inputs['name']}.version"
+        if target.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == step.inputs["version"]:
+            continue
+        write(target, source.program(step.inputs), 0o755)
+        write(mark, step.inputs["version"].encode())
+        show(
+            f"{target} is {step.inputs['name']} {step.inputs['version']}, from {'the origin' if why else 'upstream'}.\n"
+        )
+    return 0
+
+
 def make_origin(options: argparse.Namespace, progress: Progress) -> int:
     """Build the origin, or show what a build would do."""
+    why = unreachable() if options.if_needed else "--if-needed was not given"
+    if not why:
+        show("Upstream can be reached, so no origin is needed: the lab uses upstream.\n")
+        return 0
+    if options.if_needed:
+        show(f"Upstream cannot be reached ({why}), so the lab needs an origin.\n")
     cache = options.cache.expanduser().resolve()
     run = Runner(progress.report)
     executor = OriginExecutor(
@@ -148,14 +199,20 @@ def missing_programs(run: Runner) -> list[str]:
     return missing.packages
 
 
+def role_defaults() -> dict[str, Any]:
+    """Return the defaults of the roles that know what upstream is asked for."""
+    defaults: dict[str, Any] = {}
+    for role in ("cluster", "bundle"):
+        defaults.update(yaml.safe_load((ROLES / role / "defaults" / "main.yml").read_text(encoding="utf-8")))
+    return defaults
+
+
 def request_of(options: argparse.Namespace) -> OriginRequest:
     """Read everything that determines the result.
 
     :raises BundleError: a file cannot be read, or an option is not valid.
     """
-    defaults: dict[str, Any] = {}
-    for role in ("cluster", "bundle"):
-        defaults.update(yaml.safe_load((ROLES / role / "defaults" / "main.yml").read_text(encoding="utf-8")))
+    defaults = role_defaults()
     table = {
         minor: {name: str(value) for name, value in row.items()} for minor, row in defaults["kube_versions"].items()
     }

@@ -16,6 +16,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
 
 from .catalog import Package
 
+USUAL_REGISTRIES = {"ghcr.io", "quay.io", "registry-1.docker.io", "registry.k8s.io"}
 REGISTRIES = {"docker.io": "registry-1.docker.io"}  # registries that are served under another name
 # Distributions for which Docker publishes containerd.io: release and version, of deb and of rpm.
 DEBS = {

@@ -24,7 +24,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
 from . import extras
 from .build_steps import c_build, go_build, image_step, package_step, tools_step
 from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
-from .layout import Repository, image_folder, path_of, repositories
+from .layout import USUAL_REGISTRIES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 
 
@@ -145,7 +145,8 @@ def description_of(request: OriginRequest, steps: list[BuildStep]) -> Index:
     paths += [str(step.inputs["path"]) for step in steps if "path" in step.inputs]
     paths += [manifest.target for manifest in request.manifests]
     more = {
-        "names": sorted({path.split("/")[0] for path in paths}),
+        # All usual registries, so that an image which the origin does not have is "not found", as upstream answers.
+        "names": sorted({path.split("/")[0] for path in paths} | USUAL_REGISTRIES),
         "images": images,
         "package_formats": ["deb", "rpm"] if request.rpm else ["deb"],
         "cluster_variables": cluster_variables(request, images),
