@@ -223,8 +223,8 @@ class Source:
             result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if result.returncode == 0:
             return []
-        said = re.sub(
-            r'^time="[^"]*" level=fatal msg="|"$', "", (result.stderr.strip().splitlines() or ["no output"])[-1]
-        )
-        said = said.replace('\\"', '"')
-        return [f"The image {step.inputs['name']} is not available from {step.hints['source']}: {said}"]
+        name, source = step.inputs["name"], step.hints["source"].removeprefix("docker://")
+        if re.search(r"StatusCode: 404|manifest unknown|name unknown|not found", result.stderr):
+            return [f"The registry has no image {name}" + (f" ({source})." if source != name else ".")]
+        said = re.search(r'level=fatal msg="(?:Error parsing image name [^ ]*: )?(.*)"', result.stderr)
+        return [f"The image {name} cannot be read from {source}: {said.group(1) if said else result.stderr.strip()}"]

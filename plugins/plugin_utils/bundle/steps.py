@@ -156,7 +156,7 @@ def repository_step(steps: Iterable[BuildStep], architecture: str) -> BuildStep:
 
 
 def check_images(manifests: Iterable[BundledManifest], images: Iterable[str]) -> None:
-    """Check that the bundle has either all images of a manifest or none of them, which is a deliberate choice.
+    """Check that there are either all images of a manifest or none of them, which is a deliberate choice.
 
     :raises BundleError: some images of a manifest are missing.
     """
@@ -164,7 +164,8 @@ def check_images(manifests: Iterable[BundledManifest], images: Iterable[str]) ->
     for manifest in manifests:
         missing = [name for name in manifest.images if name not in available]
         if missing and len(missing) < len(manifest.images):
+            available_ones = ", ".join(sorted(set(manifest.images) & available))
             raise BundleError(
-                f"The bundle lacks {', '.join(missing)}, required by manifest {manifest.target} ({manifest.path}). It only has "
-                f"{', '.join(sorted(set(manifest.images) & available))}. Add the missing images to bundle_images or bundle_image_archives."
+                f"Manifest {manifest.target} ({manifest.path}) lacks {', '.join(missing)}: only {available_ones} is there. "
+                "Add the missing images as well."
             )

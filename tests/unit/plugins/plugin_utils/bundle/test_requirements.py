@@ -90,15 +90,18 @@ def test_a_server_that_does_not_answer(tools: Path, tmp_path: Path) -> None:
 
 
 def test_images_that_a_registry_lacks_are_all_told(tools: Path, tmp_path: Path) -> None:
-    script = 'for last; do :; done; case $last in *:1) exit 0 ;; esac\necho "time=\\"x\\" level=fatal msg=\\"reading manifest: manifest unknown\\"" >&2; exit 1'
+    said = 'time="x" level=fatal msg="reading manifest: %s"'
+    cases = f"*:1) exit 0 ;; *:4) echo '{said % 'unauthorized'}' >&2 ;; *) echo '{said % 'manifest unknown'}' >&2 ;;"
+    script = f"for last; do :; done; case $last in {cases} esac; exit 1"
     (tools / "skopeo").write_text(f"#!/bin/sh\n{script}\n")
     steps = [
         BuildStep(name, "copy_image", "fetching", {"name": name}, hints={"source": f"docker://{name}"})
-        for name in ("quay.io/a:1", "quay.io/b:2", "quay.io/c:3")
+        for name in ("quay.io/a:1", "quay.io/b:2", "quay.io/c:3", "quay.io/d:4")
     ]
     assert Source().unavailable(steps) == [
-        f"The image quay.io/{name} is not available from docker://quay.io/{name}: reading manifest: manifest unknown"
-        for name in ("b:2", "c:3")
+        "The registry has no image quay.io/b:2.",
+        "The registry has no image quay.io/c:3.",
+        "The image quay.io/d:4 cannot be read from quay.io/d:4: reading manifest: unauthorized",
     ]
 
 
