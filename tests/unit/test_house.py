@@ -137,7 +137,9 @@ def imports() -> dict[Path, set[Path]]:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             absolute = [name for name in names if name.startswith("ansible_collections")]
             assert not absolute, f"{path.relative_to(ROOT)} imports {absolute[0]}: make it relative"
-            assert "origin" not in {name.split(".")[0] for name in names}, f"{path.relative_to(ROOT)}: tools are not shipped"
+            assert "origin" not in {name.split(".")[0] for name in names}, (
+                f"{path.relative_to(ROOT)}: tools are not shipped"
+            )
             if isinstance(node, ast.ImportFrom) and node.level:
                 base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
                 for alias in node.names:
