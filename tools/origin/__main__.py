@@ -15,6 +15,9 @@ if not (COLLECTIONS / "ansible_collections" / "slipway" / "kube").is_dir():
     sys.exit(f"tools/origin: {COLLECTIONS} does not exist. Run `make venv` first, and use the Python of .venv.")
 sys.path[:1] = [str(ROOT / "tools"), str(COLLECTIONS)]
 
-from origin.command import main  # noqa: E402
+try:
+    from origin.command import main
+except ImportError as error:
+    sys.exit(f"tools/origin: {error}. Use the Python of .venv: .venv/bin/python tools/origin")
 
 sys.exit(main(sys.argv[1:]))

@@ -302,6 +302,7 @@ def summarize(root: Path, result: build.BuildResult) -> None:
     """Show what the origin contains."""
     size = sum({entry.digest: entry.size for entry in result.index.files.values()}.values()) // 1_000_000
     seconds = sum(seconds for _title, seconds in result.done)
-    took = f"built in {seconds:.0f} s" if result.done else "nothing to do"
+    took = "obsolete files were removed" if result.changed else "nothing to do"
+    took = f"built in {seconds:.0f} s" if result.done else took
     versions, names = ", ".join(result.index.kubernetes_versions), ", ".join(result.index.more["names"])
     show(f"{root} contains Kubernetes {versions} for {names}, {size} MB; {took}.\n")

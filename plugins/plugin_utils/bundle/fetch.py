@@ -67,7 +67,8 @@ class Source:
         if self.ca:
             context.load_verify_locations(self.ca)
         request = urllib.request.Request(url, method=method, headers={"User-Agent": "slipway.kube"})
-        return urllib.request.urlopen(request, timeout=timeout, context=context)
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        return opener.open(request, timeout=timeout)
 
     def download(self, url: str, digest: str = "", method: str = "GET") -> bytes:
         """Return the content of a URL.

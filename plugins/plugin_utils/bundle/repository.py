@@ -108,7 +108,11 @@ def _remove_home(home: Path, run: Runner) -> None:
             run(["gpgconf", "--homedir", str(home), "--kill", "all"], what="stopping gpg-agent")
         except BundleError:
             pass  # no agent is running; the folder is removed in any case
-        shutil.rmtree(home)
+        while home.is_dir():
+            try:
+                shutil.rmtree(home)
+            except FileNotFoundError:
+                continue  # the agent, as it ends, removes its sockets as well
 
 
 def index_and_sign(

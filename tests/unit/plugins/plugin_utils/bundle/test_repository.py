@@ -246,3 +246,21 @@ def test_everything_that_upstream_lacks_is_told_at_once(upstream: Upstream) -> N
     ]
     missing = fetch.Source().unavailable(steps)
     assert len(missing) == 2 and "has no kubeadm 1.36.3" in missing[0] and "/helm returned 404" in missing[1]
+
+
+def test_an_agent_that_removes_its_sockets_itself_is_no_failure(
+    secret: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """gpg-agent removes its sockets when it ends, which can be while its folder is being removed."""
+    real, calls = shutil.rmtree, []
+
+    def racing(path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise FileNotFoundError(2, "No such file or directory", "S.gpg-agent.extra")
+        real(path)
+
+    monkeypatch.setattr(repository.shutil, "rmtree", racing)
+    with repository.signer(secret, Runner()) as sign:
+        home = sign.home
+    assert len(calls) == 2 and not home.exists()
