@@ -62,7 +62,7 @@ options:
         labels_taints, reachable, privileges, os, architecture, cpus, memory, disk, ports, swap, cgroup, kernel,
         resolver, selinux, firewall, capabilities, runtimes, installed, machine_id, mac_address, product_uuid,
         node_address, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, role, version_change,
-        unhealthy, endpoint_change, user_kubeconfig, repository, source_version, registry, mirror_image, endpoint_reach
+        unhealthy, endpoint_change, user_kubeconfig, repository, source_version, registry, mirror_image, endpoint_reach, proxy
       ]
 """
 

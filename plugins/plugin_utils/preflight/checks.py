@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from . import fleet, hosts, inventory, kernel, membership, networks, sources
+from . import fleet, hosts, inventory, kernel, membership, networks, proxies, sources
 from .problem import Cluster, Problem
 
 INVENTORY = (inventory.CHECKS, networks.CHECKS)
-HOSTS = (hosts.CHECKS, kernel.CHECKS, fleet.CHECKS, membership.CHECKS, sources.CHECKS)
+HOSTS = (hosts.CHECKS, kernel.CHECKS, fleet.CHECKS, membership.CHECKS, sources.CHECKS, proxies.CHECKS)
 
 # Names by which checks are waived. The documentation of role and module lists the same ones.
 NAMES = tuple(dict.fromkeys(name for checks in (*INVENTORY, *HOSTS) for name, _check in checks.registered))
@@ -29,6 +29,8 @@ VARIABLES = (
     "kube_containerd_repository",
     "kube_control_plane_endpoint",
     "kube_dns_domain",
+    "kube_http_proxy",
+    "kube_https_proxy",
     "kube_image_registry",
     "kube_kubernetes_repository",
     "kube_network_calico_encapsulation",
@@ -39,6 +41,7 @@ VARIABLES = (
     "kube_node_labels",
     "kube_node_name",
     "kube_node_taints",
+    "kube_no_proxy",
     "kube_pod_subnet",
     "kube_proxy_mode",
     "kube_record_dir",

@@ -33,6 +33,12 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     requests = repository_requests(variables.get("kube_kubernetes_repository") or {}, KUBERNETES_PACKAGES)
     package = str(variables.get("containerd_package") or CONTAINERD_PACKAGE)
     requests += repository_requests(variables.get("kube_containerd_repository") or {}, [package])
+    proxy = {
+        "http": variables.get("kube_http_proxy"),
+        "https": variables.get("kube_https_proxy"),
+        "no": variables.get("kube_no_proxy"),
+    }
+    requests = [dict(request, proxy=proxy_for(request["url"], proxy)) for request in requests]
     requests += registry_requests(variables)
     name, port, error = split_endpoint(str(variables.get("kube_control_plane_endpoint") or ""))
     if name and not error:
@@ -93,7 +99,8 @@ def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
     requests = []
     mirrors = variables.get("kube_registry_mirrors") or {}
     registry = str(variables.get("kube_image_registry") or "").partition("/")[0]
-    proxy = variables.get("containerd_proxy") or {}
+    proxy = dict(variables.get("containerd_proxy") or {})
+    proxy["no"] = [*(proxy.get("no") or []), *(variables.get("kube_no_proxy") or [])]
     if registry and not mirrors.get(registry):
         url = f"https://{registry}/v2/"
         requests.append({"url": url, "kind": "registry", "proxy": proxy_for(url, proxy)})

@@ -13,6 +13,7 @@ from .files import Files
 from .kernel import gather_kernel
 from .network import gather_network, gather_ports
 from .packages import gather_firewall, gather_packages, gather_units
+from .proxies import gather_proxies, public, with_proxy
 from .reachability import probe_urls
 from .system import gather_system
 
@@ -43,6 +44,8 @@ def gather_facts(
     matching = [url for url in urls if url.get("family") in (None, "", system["os"]["family"])]
     if cluster["member"] and not urls_for_members:
         matching = []
+    proxies = gather_proxies(files)
+    matching = [with_proxy(url, proxies) for url in matching]
     return dict(
         system,
         kernel=gather_kernel(files),
@@ -55,5 +58,6 @@ def gather_facts(
         cluster=cluster,
         kubeconfigs=gather_kubeconfigs(files),
         record=record,
+        proxies=public(proxies),
         reach=probe_urls(matching, system["architecture"], timeout),
     )

@@ -4,8 +4,8 @@
 
 """URLs that a host must reach: whether they respond, and with the right content (repositories, registries, the cluster's endpoint).
 
-All probes run in parallel, each with a timeout, so that the slowest one determines how long it takes. Proxies come from the environment,
-as for any program (``https_proxy``, ``no_proxy``).
+All probes run in parallel, each with a timeout, so that the slowest one determines how long it takes. A request
+without a proxy of its own takes that of the environment, as any program does (``https_proxy``, ``no_proxy``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import urllib.parse
 import urllib.request
 import zlib
 from typing import Any
+
+from .proxies import LOGIN_NEEDED, hide_logins
 
 INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -78,7 +80,8 @@ class Fetcher:
             with self.opener.open(request, timeout=self.timeout) as answer:
                 return answer.status, answer.headers, answer.read(LIMIT)
         except urllib.error.HTTPError as error:
-            raise FetchError(f"HTTP status {error.code}", error.code) from error
+            text = LOGIN_NEEDED if error.code == 407 else f"HTTP status {error.code}"
+            raise FetchError(text, error.code) from error
         except urllib.error.URLError as error:
             raise FetchError(describe_error(error.reason)) from error
         except (OSError, ValueError) as error:
@@ -87,13 +90,15 @@ class Fetcher:
 
 def describe_error(reason: Any) -> str:
     """Return a network error as a text that does not depend on the platform's error numbers."""
+    if "Tunnel connection failed: 407" in str(reason):
+        return LOGIN_NEEDED
     if isinstance(reason, socket.timeout) or "timed out" in str(reason):
         return "no answer in time"
     if isinstance(reason, socket.gaierror):
         return f"the name cannot be resolved ({reason.strerror or reason})"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
-    return getattr(reason, "strerror", None) or str(reason)
+    return hide_logins(getattr(reason, "strerror", None) or str(reason))
 
 
 def parse_deb_packages(text: str, names: list[str]) -> dict[str, list[str]]:

@@ -72,6 +72,14 @@ def test_a_run_that_does_not_end_is_ended_with_all_it_started(kubeadm, tmp_path)
     assert not status.exists() or status.read_text().split()[2] == "Z"
 
 
+def test_kubeadm_gets_no_proxy_which_it_would_give_to_the_control_plane(kubeadm, tmp_path, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://squid:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://squid:1")
+    kubeadm("env")
+    run.run_kubeadm(["init"], 10, None, str(tmp_path / "log"))
+    assert "squid" not in (tmp_path / "log").read_text()
+
+
 def test_no_kubeadm_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(run.subprocess, "Popen", lambda *a, **k: (nothing for nothing in ()).throw(FileNotFoundError()))
