@@ -18,6 +18,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,6 +33,9 @@ MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd
 
 LIMIT = 64 * 1024 * 1024
 """Bytes of an answer that are read at most."""
+
+ATTEMPTS = 3
+"""How often a server that does not answer is asked."""
 
 LARGE = 4 * 1024 * 1024
 """Size in bytes from which on a layer is not downloaded to check it."""
@@ -279,19 +283,28 @@ def probe(request: dict[str, Any], architecture: str, timeout: float) -> dict[st
         return dict(result, ok=False, error=f"CA {request.get('ca')} cannot be used: {describe_error(error)}")
 
 
-def probe_urls(requests: list[dict[str, Any]], architecture: str, timeout: float) -> dict[str, dict[str, Any]]:
-    """Return the key ``reach`` of host_info: the result of each probe by URL; a probe that does not end in time has failed."""
+def probe_urls(
+    requests: list[dict[str, Any]], architecture: str, timeout: float, pause: float = 1.0
+) -> dict[str, dict[str, Any]]:
+    """Return the key ``reach`` of host_info: the result of each probe by URL; a probe that does not end in time has failed.
+
+    :param pause: seconds before a probe without any answer is repeated; one lost packet must not stop a run.
+    """
     results: dict[str, dict[str, Any]] = {}
     threads = []
     for request in requests:
 
         def work(request: dict[str, Any] = request) -> None:
-            results[request["url"]] = probe(request, architecture, timeout)
+            for attempt in range(ATTEMPTS):
+                time.sleep(pause if attempt else 0)
+                results[request["url"]] = found = probe(request, architecture, timeout)
+                if found["ok"] or found["status"]:
+                    break
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         threads.append(thread)
     for thread in threads:
-        thread.join(3 * timeout)
+        thread.join(ATTEMPTS * (3 * timeout + pause))
     late = {"ok": False, "status": 0, "error": "no answer in time"}
     return {request["url"]: results.get(request["url"], dict(late, kind=request["kind"])) for request in requests}
