@@ -44,7 +44,7 @@ def read_inventory(run: Kubectl) -> Mapping[str, Any]:
         raise RuntimeError(f"{INVENTORY} cannot be read; run the playbook slipway.kube.cluster: {error!r}") from error
 
 
-def approve_requests(run: Kubectl, tell: Callable[[str], None]) -> int:
+def approve_requests(run: Kubectl, tell: Callable[[str], Any]) -> int:
     """Approve the pending requests whose names and addresses are those of the requesting node; return how many were approved.
 
     :param run: runs kubectl.
@@ -69,9 +69,9 @@ def approve_requests(run: Kubectl, tell: Callable[[str], None]) -> int:
 def main() -> None:
     """Run once."""
     try:
-        approve_requests(kubectl, print)
+        approve_requests(kubectl, lambda line: sys.stdout.write(f"{line}\n"))
     except RuntimeError as error:
-        sys.exit(str(error))
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":
