@@ -4,10 +4,9 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
-BUNDLE := $(or $(SLIPWAY_CACHE),$(HOME)/.cache/slipway)/bundle
-SCENARIOS := default check_mode machine faults applications kill calico
+SCENARIOS := default check_mode closed machine faults applications kill calico
 CORES ?=
-PROGRAMS := "kubectl", "helm"
+PROGRAMS := kubectl helm
 PAIRS ?= 3
 LAB_KIND ?= container
 LIGHT_HOSTS ?= 1 10 30
@@ -24,17 +23,18 @@ venv: .venv/.made  ## the virtual environment, with this checkout as the collect
 	ln -sfn ../../../.. .cache/collections/ansible_collections/slipway/kube
 	touch $@
 
-bundle: venv  ## the software of a cluster as a folder of files (10 to 15 minutes the first time)
-	ansible-playbook slipway.kube.bundle
+origin: venv  ## where upstream cannot be reached: build its software from Go modules (10 to 15 minutes the first time)
+	python tools/origin build --if-needed
 
-programs: bundle  ## add kubectl, helm and a PostgreSQL image to the bundle, for examples and benchmarks
-	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": [$(PROGRAMS)], "bundle_debian_images": ["docker.io/library/postgres:15-bookworm"]}'
+programs: origin  ## kubectl and helm for this machine and an image of PostgreSQL for the lab, for examples and benchmarks
+	python tools/origin build --if-needed --debian-image docker.io/library/postgres:15-bookworm $(addprefix --program ,$(PROGRAMS))
+	python tools/origin programs $(PROGRAMS)
 
-lab: venv  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: on virtual machines)
-	ansible-playbook slipway.kube.bundle -e '{"bundle_programs": ["kubectl"]}'
-	install -m 0755 "$(BUNDLE)"/bin/linux-*/kubectl .venv/bin/kubectl
+lab: origin  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: on virtual machines)
 	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)
+	ansible cp1 -i $(LAB_INVENTORY) -m ansible.builtin.fetch -a 'src=/usr/bin/kubectl dest=.venv/bin/ flat=true' >/dev/null
+	chmod 0755 .venv/bin/kubectl
 	ansible-playbook examples/web/deploy.yml -i $(LAB_INVENTORY)
 	@printf '%s\n' 'The cluster is ready. Run "make lab-down" to remove it. To use it, run:' '  source .venv/bin/activate' \
 	  '  export KUBECONFIG=$(CURDIR)/$(LAB_KUBECONFIG)' '  kubectl get nodes'
@@ -47,7 +47,7 @@ test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## ev
 test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, virtual machines
 	$(MAKE) test KILLS=10
 	$(MAKE) test-matrix
-	$(MAKE) bundle
+	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
 	$(MAKE) test-vm
 
@@ -69,22 +69,22 @@ test-sanity: venv  ## ansible-test sanity
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, kill, calico, applications, faults, machine, vm or cloudimage
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, calico, applications, faults, machine, vm or cloudimage
 test-vm: molecule-vm molecule-cloudimage  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
-molecule-%: bundle
+molecule-%: origin
 	molecule test --no-command-borders --scenario-name $*
 
-bench: PROGRAMS += , "kwok"
+bench: PROGRAMS += kwok
 bench: programs  ## compare with a kubeadm script and with other tools: PAIRS=3 LIGHT_HOSTS="1 10 30" OBJECTS="10 100 500"; docs/benchmarks
 	python tests/benchmarks/run.py --pairs $(PAIRS) --light-hosts $(LIGHT_HOSTS) --objects $(OBJECTS)
 
 docs: venv  ## the pages under docs/, from the specifications of roles and modules
 	python docs/generate.py
 
-clean:  ## remove what tests and builds created in the tree (neither the lab nor the bundle)
+clean:  ## remove what tests and builds created in the tree (neither the lab nor the origin)
 	rm -rf .cache .venv tests/output slipway-kube-*.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .NOTPARALLEL:
-.PHONY: help bundle programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs clean venv
+.PHONY: help origin programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs clean venv

@@ -28,6 +28,7 @@ from ..plugin_utils.preflight.problem import (
     drop_waived,
     render,
 )
+from ..plugin_utils.preflight.syntax import typed
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 COLORS = {"error": C.COLOR_ERROR, "warning": C.COLOR_WARN, "info": C.COLOR_OK}
@@ -91,12 +92,14 @@ class Variables:
         self.hostvars = task_vars["hostvars"]
         self.defaults: dict[str, Any] = {}
         self.known: dict[str, str] = {}
+        self.types: dict[str, str] = {}
         for role in sorted(path for path in ROLES.iterdir() if path.is_dir()):
             defaults = self.load(role / "defaults" / "main.yml")
             self.defaults.update(defaults)
             names = set(defaults)
             for entry in self.load(role / "meta" / "argument_specs.yml").get("argument_specs", {}).values():
                 names.update(entry.get("options") or {})
+                self.types.update({name: option["type"] for name, option in (entry.get("options") or {}).items()})
             self.known.update({name: self.known.get(name, role.name) for name in names})
         current = self.hostvars.raw_get(task_vars["inventory_hostname"])
         self.play = {
@@ -131,10 +134,14 @@ class Variables:
             cluster.hosts[name] = host
             cluster.variable_names[name] = sorted(self.hostvars.raw_get(name))
             templar = Templar(loader=self.loader, variables=variables)
-            for variable in (*VARIABLES, "ansible_host"):
+            # Templates of other variables may use facts that are not known yet.
+            plain = [key for key in self.types if isinstance(variables.get(key), str) and "{" not in variables[key]]
+            for variable in dict.fromkeys((*VARIABLES, "ansible_host", *plain)):
                 try:
-                    host.variables[variable] = templar.template(variables[variable]) if variable in variables else None
-                except AnsibleError as error:
+                    value = templar.template(variables[variable]) if variable in variables else None
+                    split = self.known.get(variable) == "preflight"
+                    host.variables[variable] = typed(variable, value, self.types.get(variable, ""), split=split)
+                except (AnsibleError, ValueError) as error:
                     host.variables[variable] = None
                     cluster.broken.append((name, variable, str(error)))
             host.address = str(host.variables["ansible_host"] or name)

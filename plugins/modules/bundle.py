@@ -9,20 +9,23 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: bundle
-short_description: Build, verify, pack and unpack a bundle of everything a cluster needs
+short_description: Collect, verify, pack and unpack a bundle of everything a cluster needs
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
 description:
-  - A bundle is a folder of static files that any web server can serve as a mirror. It contains a signed apt repository, a read-only
+  - A bundle is a folder of static files that any web server can serve as a mirror. It contains package repositories, a read-only
     registry tree with the upstream image names, manifests, C(bundle.json) (every item with version, architecture, digest, size and
     origin) and C(vars.yml), the variables with which the roles use the bundle.
+  - Everything is fetched from upstream's addresses. Packages are verified against the signed index of their repository, programs against
+    their published SHA-256 digest. What upstream lacks is reported in one list before anything is fetched.
   - Runs on the control node and shows its progress. Every completed step is recorded, so an interrupted run resumes. The module is
-    idempotent. Files are verified by their digests; missing or corrupt files are reported and rebuilt.
+    idempotent. Files are verified by their digests; missing or corrupt files are reported and
+    fetched again.
 options:
   state:
     description:
-      - V(present) builds the bundle or brings it up to date.
+      - V(present) collects the bundle or brings it up to date.
       - V(planned) changes nothing. It returns what V(present) would do, and what this machine lacks for it.
       - V(verified) compares every file with its digest, and fails with a list of the missing or corrupt files.
       - V(packed) writes the bundle to one compressed file, and V(unpacked) extracts it. Both verify all digests.
@@ -35,20 +38,12 @@ options:
     type: path
     required: true
   cache:
-    description: Folder for the signing key, for layers of Debian packages, and for work in progress.
+    description: Folder for the signing key and for work in progress.
     type: path
     required: true
   archive:
     description: The compressed file of O(state=packed) and O(state=unpacked). The name must end in C(.tar.zst) or C(.tar.gz).
     type: path
-  origin:
-    description:
-      - The source of packages and images. With V(go_modules), programs are built from Go modules, which are pinned by the lock files
-        (C(go.mod), C(go.sum)) in the collection, and made into packages and images with the upstream names.
-      - With V(upstream), packages and images are downloaded from the upstream servers.
-    type: str
-    choices: [go_modules, upstream]
-    default: go_modules
   architecture:
     description: Architecture of the hosts. Defaults to that of the control node.
     type: str
@@ -62,7 +57,8 @@ options:
     type: dict
   image_archives:
     description:
-      - Image archives to add. Each is the path of a file written by C(docker save), of an OCI archive, or of an OCI folder.
+      - Image archives to add, also in place of images from their registries. Each is the path of a file written by C(docker save), of an
+        OCI archive, or of an OCI folder.
       - A dictionary with C(path) and C(name) sets the image name of an archive that does not contain one.
     type: list
     elements: raw
@@ -71,43 +67,56 @@ options:
     description: Manifests to add, as a dictionary of the name in the bundle, such as C(calico/v3.32.1/calico.yaml), and the path of the file.
     type: dict
     default: {}
-  debian_release:
-    description: Version and name of the Debian release that appear in the package version of containerd.io.
-    type: str
-    default: 12 bookworm
-  debian_sources:
-    description: Lines of C(sources.list) from which some images take Debian packages.
+  package_formats:
+    description: Formats of the packages, V(deb) for the Debian family and V(rpm) for the RHEL family. V(rpm) requires C(createrepo_c).
+    type: list
+    elements: str
+    choices: [deb, rpm]
+    default: [deb]
+  network_plugins:
+    description: Pod networks whose images and manifests are collected.
+    type: list
+    elements: str
+    choices: [calico, flannel]
+    default: [calico, flannel]
+  flannel_cni_plugin:
+    description: Whether to collect the image of Flannel's CNI plugin.
+    type: bool
+    default: true
+  images:
+    description: Names of additional images, such as C(docker.io/library/postgres:15-bookworm).
     type: list
     elements: str
     default: []
   programs:
     description:
       - Programs for the control node, stored in C(bin/linux-ARCHITECTURE) of the bundle. V(kubectl) has the version of the first of
-        O(kubernetes_versions). V(helm) and V(kwok) (simulated nodes and pods) are built from Go modules, also with O(origin=upstream).
+        O(kubernetes_versions). V(helm) renders charts, V(kwok) simulates nodes and pods.
     type: list
     elements: str
     default: []
   program_versions:
-    description: Versions of the programs that are built from Go modules, by name.
+    description: Versions of the programs other than V(kubectl), by name.
     type: dict
     default: {}
-  debian_images:
-    description:
-      - Names of images to build from Debian packages. The only recipe is for PostgreSQL, C(docker.io/library/postgres:15-bookworm); the
-        tag is the major version that the Debian release contains.
-      - With O(origin=upstream), the image of that name is downloaded.
-    type: list
-    elements: str
-    default: []
   upstream:
-    description: URLs for O(origin=upstream).
+    description:
+      - Addresses that differ from upstream's; the names are those of the variable C(bundle_upstream) of role C(bundle).
     type: dict
     default: {}
+  registries:
+    description: "Addresses to copy images from instead of their registries, such as C({registry.k8s.io: 10.0.0.2:5000/registry.k8s.io})."
+    type: dict
+    default: {}
+  ca:
+    description: A file with CA certificates to trust in addition to those of the control node.
+    type: path
+    default: ""
   prune:
     description:
       - Whether to remove Kubernetes versions, programs, images, image archives and manifests that an earlier run added and this one does
         not list.
-      - By default they are kept, because a build takes minutes and an archive may no longer be available.
+      - By default they are kept, because an archive may no longer be available.
     type: bool
     default: false
 notes:
@@ -116,11 +125,11 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Build a bundle from Go modules
+- name: Collect a bundle from upstream
   slipway.kube.bundle:
     path: ~/.cache/slipway/bundle
     cache: ~/.cache/slipway
-    kubernetes_versions: [1.36.3]
+    kubernetes_versions: [1.37.2]
     component_versions: "{{ kube_versions }}"
 
 - name: Pack the bundle into one file
@@ -128,7 +137,7 @@ EXAMPLES = r"""
     state: packed
     path: ~/.cache/slipway/bundle
     cache: ~/.cache/slipway
-    archive: /media/stick/slipway-1.36.3.tar.zst
+    archive: /media/stick/slipway-1.37.2.tar.zst
 """
 
 RETURN = r"""
@@ -147,13 +156,13 @@ steps:
   returned: when state is present or planned
   type: list
   elements: dict
-  sample: [{"title": "building package kubeadm 1.36.3-1.1", "reason": "does not exist yet"}]
+  sample: [{"title": "fetching kubeadm 1.37.2 (deb)", "reason": "does not exist yet"}]
 done:
   description: The completed steps, with their duration in seconds.
   returned: when state is present
   type: list
   elements: dict
-  sample: [{"title": "building package kubeadm 1.36.3-1.1", "seconds": 1.2}]
+  sample: [{"title": "fetching kubeadm 1.37.2 (deb)", "seconds": 1.2}]
 removed:
   description: Obsolete files.
   returned: when state is present or planned
@@ -171,7 +180,7 @@ contents:
   returned: when state is present, planned or verified
   type: list
   elements: dict
-  sample: [{"name": "kubeadm", "kind": "package", "version": "1.36.3-1.1", "architecture": "amd64", "size": 19000000}]
+  sample: [{"name": "kubeadm", "kind": "package", "version": "1.37.2-1.1", "architecture": "amd64", "size": 19000000}]
 size:
   description: Size of all files in bytes. A layer that several images share is counted for each of them.
   returned: when state is present or planned
@@ -187,18 +196,18 @@ missing_packages:
   returned: when state is planned
   type: list
   elements: str
-  sample: [mmdebstrap]
+  sample: [skopeo]
 problems:
   description: Everything that prevents the pending steps on this machine, with the remedy.
   returned: when state is planned
   type: list
   elements: str
-  sample: ["mmdebstrap is not installed: apt-get install mmdebstrap."]
+  sample: ["skopeo is not installed: apt-get install skopeo."]
 archive:
   description: The compressed file.
   returned: when state is packed
   type: str
-  sample: /media/stick/slipway-1.36.3.tar.zst
+  sample: /media/stick/slipway-1.37.2.tar.zst
 digest:
   description: Digest of the compressed file.
   returned: when state is packed

@@ -107,7 +107,7 @@ nodes:
   type: list
   elements: dict
   sample:
-    - {name: cp1, ready: true, roles: [control-plane], version: 1.36.3, address: 10.0.0.11, schedulable: true}
+    - {name: cp1, ready: true, roles: [control-plane], version: 1.37.2, address: 10.0.0.11, schedulable: true}
 network:
   description: The pod network, and whether it enforces NetworkPolicy (null if that is unknown).
   returned: always

@@ -175,7 +175,7 @@ nodes:
   type: list
   elements: dict
   sample:
-    - {name: cp1, ready: true, roles: [control-plane], version: 1.36.3, address: 10.0.0.11, schedulable: true, pods: 9}
+    - {name: cp1, ready: true, roles: [control-plane], version: 1.37.2, address: 10.0.0.11, schedulable: true, pods: 9}
 not_looked_at:
   description: What could not be checked, and why.
   returned: success

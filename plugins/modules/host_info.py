@@ -49,17 +49,31 @@ options:
       kind:
         description:
           - V(http) expects an answer with a status below 400.
-          - V(deb) expects the index of a flat apt repository, V(rpm) that of an rpm repository; package versions are read from it.
-          - V(registry) expects C(/v2/) of a registry, also of one that requires a login.
+          - V(deb) expects the index of an apt repository, V(rpm) that of an rpm repository; package versions are read from it. Variables of
+            dnf in the URL (C($releasever), C($basearch) and those in C(/etc/dnf/vars)) are replaced.
+          - V(registry) expects C(/v2/) of a registry from which images can be pulled without a login, or with O(urls[].headers).
           - V(manifest) expects the manifest of an image with the correct media type and, where a digest is known, the correct content.
           - V(tcp) expects a connection.
         type: str
         choices: [http, deb, rpm, registry, manifest, tcp]
         default: http
       suite:
-        description: Directory of the index below the URL, for O(urls[].kind=deb).
+        description: Suite, for O(urls[].kind=deb). It ends with a slash if the repository is flat.
         type: str
         default: /
+      components:
+        description: Components, for O(urls[].kind=deb) with a suite that is not flat.
+        type: list
+        elements: str
+        default: []
+      key_url:
+        description: URL of the key that must have signed the repository, for O(urls[].kind=deb). It is checked where the host has C(gpgv).
+        type: str
+        default: ""
+      image:
+        description: Image as C(NAME:TAG), for O(urls[].kind=registry), to find out whether it can be pulled without a login.
+        type: str
+        default: ""
       packages:
         description: Packages whose versions are returned, for O(urls[].kind=deb) and O(urls[].kind=rpm).
         type: list
@@ -81,15 +95,6 @@ options:
         description: URL of an HTTP proxy. Empty for the proxy of the environment.
         type: str
         default: ""
-      family:
-        description: Family of operating systems whose hosts probe this URL. Empty for all.
-        type: str
-        choices: ["", debian, rhel]
-        default: ""
-  urls_for_members:
-    description: Whether a host that already belongs to a cluster probes O(urls) too.
-    type: bool
-    default: true
   timeout:
     description: Timeout of each request in seconds.
     type: float
@@ -108,7 +113,7 @@ EXAMPLES = r"""
 - name: Gather host facts and check that a package repository can be reached
   slipway.kube.host_info:
     urls:
-      - url: https://pkgs.k8s.io/core:/stable:/v1.36/deb/
+      - url: https://pkgs.k8s.io/core:/stable:/v1.37/deb/
         kind: deb
         packages: [kubeadm]
   register: kube_host
@@ -226,11 +231,19 @@ firewall:
   contains:
     firewalld: {description: Whether firewalld is running., type: bool}
     ufw: {description: Whether ufw is enabled., type: bool}
+    ufw_rules:
+      description: What an enabled ufw allows, as rules with route (whether it is forwarded), protocol, ports, destination and source.
+    zones:
+      description: >-
+        Active zones of firewalld, each with C(zone), C(target) and the lists C(interfaces), C(sources), C(ports) and C(protocols).
+      type: list
+      elements: dict
 network:
   description: Network configuration of the host.
   returned: always
   type: dict
   contains:
+    ipv6: {description: Whether the kernel has IPv6 and it is not disabled., type: bool}
     default_address: {description: Address on the interface of the default route., type: str}
     default_interface: {description: Interface of the default route., type: str}
     gateway: {description: Gateway of the default route., type: str}
@@ -243,6 +256,14 @@ network:
         - The resolver, with path, nameservers and loopback (whether one of them is a loopback address).
         - The key usable_path is the first resolver file without a loopback address. Empty if there is none.
       type: dict
+cni:
+  description:
+    - Files in C(/etc/cni/net.d) that a container runtime reads, in its order, with path, network (its name) and owner (the pod network or
+      container engine that it belongs to). The last two are empty if unknown.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{path: /etc/cni/net.d/10-calico.conflist, network: k8s-pod-network, owner: Calico}]
 privileged:
   description: Whether the facts were gathered as root. Otherwise they are not complete.
   returned: always
@@ -272,12 +293,29 @@ packages:
   description: Versions of installed packages by name, of those that are relevant for a node.
   returned: always
   type: dict
-  sample: {kubelet: 1.36.3-1.1}
+  sample: {kubelet: 1.37.2-1.1}
 held:
   description: Names of these packages that are held at their version.
   returned: always
   type: list
   elements: str
+repositories:
+  description:
+    - Enabled binary repositories in the source files of apt, one for each URL and suite, with the path and line of the entry, url (without
+      a password and a slash at its end), suite, components, architectures, signed_by and key_missing (whether a key file does not exist).
+    - Empty on hosts with dnf.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - path: /etc/apt/sources.list.d/docker.list
+      line: 1
+      url: https://download.docker.com/linux/debian
+      suite: bookworm
+      components: [stable]
+      architectures: [amd64]
+      signed_by: /etc/apt/keyrings/docker.asc
+      key_missing: false
 units:
   description: State of the units that are relevant for a node and exist, by name, with active, enabled and masked.
   returned: always
@@ -293,7 +331,7 @@ cluster:
     name: {description: Name of the cluster. Empty if unknown., type: str}
     endpoint: {description: Address of the API server as HOST:PORT., type: str}
     ca_hash: {description: Hash of the CA's public key as kubeadm pins it., type: str, sample: "sha256:0123"}
-    version: {description: Version of the API server or on a worker of the kubelet., type: str, sample: 1.36.3}
+    version: {description: Version of the API server or on a worker of the kubelet., type: str, sample: 1.37.2}
     kubelet_version: {description: Version of the kubelet., type: str}
     healthy: {description: Whether the health check of the local API server (or on a worker of the kubelet) succeeds., type: bool}
     bootstrapping: {description: Whether a join has started and not finished., type: bool}
@@ -321,10 +359,13 @@ proxies:
   type: dict
   sample: {apt: {http: "http://proxy.example.com:3128", https: "http://proxy.example.com:3128"}}
 reach:
-  description: Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages.
+  description:
+    - Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages.
+    - The key clock is by how many seconds the host's clock is ahead of the server's. Null if the server did not tell its time.
+    - The key signature tells why the signature of an apt repository is not valid.
   returned: always
   type: dict
-  sample: {"https://registry.k8s.io/v2/": {kind: registry, ok: true, status: 200, error: ""}}
+  sample: {"https://registry.k8s.io/v2/": {kind: registry, ok: true, status: 200, error: "", clock: 0.4}}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -337,28 +378,27 @@ def main() -> None:
         url=dict(type="str", required=True),
         kind=dict(type="str", choices=["http", "deb", "rpm", "registry", "manifest", "tcp"], default="http"),
         suite=dict(type="str", default="/"),
+        components=dict(type="list", elements="str", default=[]),
+        key_url=dict(type="str", default="", no_log=False),
+        image=dict(type="str", default=""),
         packages=dict(type="list", elements="str", default=[]),
         ca=dict(type="str", default=""),
         verify=dict(type="bool", default=True),
         headers=dict(type="dict", default={}, no_log=True),
         proxy=dict(type="str", default="", no_log=True),
-        family=dict(type="str", choices=["", "debian", "rhel"], default=""),
     )
     module = AnsibleModule(
         argument_spec=dict(
             ports=dict(type="list", elements="int", default=[2379, 2380, 6443, 10250, 10256, 10257, 10259]),
             record_dir=dict(type="path", default="/var/lib/slipway"),
             urls=dict(type="list", elements="dict", default=[], options=urls),
-            urls_for_members=dict(type="bool", default=True),
             timeout=dict(type="float", default=4),
             controller_time=dict(type="float", default=0),
         ),
         supports_check_mode=True,
     )
     params = module.params
-    facts = gather_facts(
-        params["ports"], params["urls"], params["timeout"], params["record_dir"], params["urls_for_members"]
-    )
+    facts = gather_facts(params["ports"], params["urls"], params["timeout"], params["record_dir"])
     module.exit_json(changed=False, controller_time=params["controller_time"], **facts)
 
 

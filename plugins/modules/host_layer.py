@@ -14,6 +14,7 @@ author:
 description:
   - Internal module, which the roles use. Its options can change in any release.
   - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the desired state, in this order.
+  - Packages are downloaded before files other than those of repositories are written, so that no configuration is replaced if they cannot be installed.
   - The original state is written to the host's record before the first change, so that P(slipway.kube.reset#role) can restore it.
   - An interrupted run resumes with the next one. Whether a unit is restarted follows from the times of its files and of its start.
   - In check mode, it predicts the changes from the state of the host and contacts no repository.
@@ -143,7 +144,7 @@ options:
         type: str
         required: true
       version:
-        description: The version or its prefix; V(1.36.3) matches V(1.36.3-1.1). Empty for any version.
+        description: The version or its prefix; V(1.37.2) matches V(1.37.2-1.1). Empty for any version.
         type: str
         default: ""
       hold:
@@ -160,14 +161,23 @@ options:
     elements: path
     default: []
   firewall:
-    description: Ports and networks that firewalld allows, now and after a reload. firewalld must run on the host.
+    description: Ports, IP protocols and networks that firewalld allows, now and after a reload. firewalld must run on the host.
     type: dict
     suboptions:
       ports:
-        description: Ports opened in the default zone, such as V(6443/tcp) or V(30000-32767/tcp).
+        description: Ports opened in the zone, such as V(6443/tcp) or V(30000-32767/tcp).
         type: list
         elements: str
         default: []
+      protocols:
+        description: IP protocols allowed in the zone, by number or name, such as V(4) for IP in IP.
+        type: list
+        elements: str
+        default: []
+      zone:
+        description: Zone of the ports and protocols. If empty, the default zone.
+        type: str
+        default: ""
       trusted:
         description: Networks in the zone C(trusted), such as the pod network.
         type: list
@@ -345,6 +355,8 @@ ARGUMENTS = {
         "type": "dict",
         "options": {
             "ports": {"type": "list", "elements": "str", "default": []},
+            "protocols": {"type": "list", "elements": "str", "default": []},
+            "zone": {"type": "str", "default": ""},
             "trusted": {"type": "list", "elements": "str", "default": []},
         },
     },
@@ -368,6 +380,8 @@ def wanted_layer(params):
         package_sources=params["package_sources"],
         firewall_ports=firewall.get("ports", []),
         firewall_trusted=firewall.get("trusted", []),
+        firewall_protocols=firewall.get("protocols", []),
+        firewall_zone=firewall.get("zone", ""),
         units=[WantedUnit(**item) for item in params["units"]],
     )
 

@@ -43,7 +43,7 @@ EXAMPLES = r"""
         localAPIEndpoint: {advertiseAddress: 192.0.2.11, bindPort: 6443}
       - apiVersion: kubeadm.k8s.io/v1beta4
         kind: ClusterConfiguration
-        kubernetesVersion: v1.36.3
+        kubernetesVersion: v1.37.2
         controlPlaneEndpoint: 192.0.2.11:6443
         networking: {podSubnet: 192.168.0.0/16}
 """

@@ -24,7 +24,7 @@ options:
     type: path
     required: true
   kind:
-    description: Whether hosts are containers or virtual machines. The mirror is always a container.
+    description: Whether the nodes are containers or virtual machines. Other hosts are always containers.
     type: str
     choices: [container, vm]
     default: container
@@ -59,13 +59,24 @@ options:
   mirror:
     description: Whether the lab has a host that serves the bundle.
     type: bool
-    default: true
+    default: false
   subnet:
     description: Network of the hosts, in CIDR notation.
     type: str
     required: true
   bundle:
     description: Folder of the bundle that the mirror serves.
+    type: path
+    required: true
+  sources:
+    description:
+      - Where the hosts get their software. With V(auto), from upstream if it can be reached from this machine, otherwise from the origin.
+      - With V(none), the names of upstream servers have no meaning on the hosts.
+    type: str
+    choices: [auto, upstream, origin, none]
+    default: auto
+  origin:
+    description: Folder of the origin, which stands in for upstream.
     type: path
     required: true
   disk_needed:
@@ -112,6 +123,7 @@ EXAMPLES = r"""
     folder: .lab/lab
     subnet: 10.123.0.0/24
     bundle: ~/.cache/slipway/bundle
+    origin: ~/.cache/slipway/origin
   register: lab
 """
 
@@ -147,10 +159,17 @@ network:
   description: Name, subnet and gateway of the lab's network.
   returned: always
   type: dict
-bundle_id:
-  description: Identifies the folder of the bundle. It changes when the folder is replaced, to which an existing bind mount does not react.
+sources:
+  description: The sources that the hosts use, the reason, and the names of the servers that the origin stands in for.
   returned: always
-  type: str
+  type: dict
+  sample: {"used": "upstream", "reason": "upstream can be reached", "names": []}
+folder_ids:
+  description:
+    - Identifies the folders that hosts serve, by the role of the host. It changes when a folder is replaced, to which an existing bind mount
+      does not react.
+  returned: always
+  type: dict
 name_servers:
   description: Name servers of the hosts.
   returned: always
@@ -192,7 +211,7 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._lab import layout, machines
+from ..module_utils._lab import layout, machines, sources
 from ..module_utils._lab.engine import LABEL, DockerEngine, free_megabytes, read_text, socket_path
 from ..module_utils._lab.inventory import connection, endpoint, inventory, mirror_url
 
@@ -201,6 +220,7 @@ PROGRAMS = {"dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "ssh-keygen": "o
 MACHINE_PROGRAMS = {"mkfs.ext4": "e2fsprogs"}
 # Disk space of a host with a cluster (unpacked images, etcd, logs), and of the image with its tar file or disk.
 HOST_MB = {"container": 2500, "vm": 5000}
+SERVICE_MB = 500
 IMAGE_MB = {"container": 1000, "vm": 3000}
 API_PORT = 6443
 
@@ -239,12 +259,16 @@ def identity(path: str) -> str:
     return f"{state.st_dev}-{state.st_ino}"
 
 
-def lab_inventory(params: dict, hosts: list[dict], slowness: float) -> dict:
-    """Return the complete inventory."""
+def lab_inventory(params: dict, hosts: list[dict], slowness: float, variables: dict) -> dict:
+    """Return the complete inventory.
+
+    :param variables: variables of the group kube_cluster that the sources require.
+    """
     waits = machines.stretched(params["waits"], slowness)
     shared = connection(params["folder"], params["user"])
     cluster = dict(
-        {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}, **dict(waits, **params["cluster_variables"])
+        {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)},
+        **dict(waits, **dict(variables, **params["cluster_variables"])),
     )
     mirrors = [host["address"] for host in hosts if host["role"] == "mirror"]
     if mirrors:
@@ -279,8 +303,9 @@ def gather(params: dict) -> dict:
     programs = dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {}))
     engine = inspect_engine(socket_path(os.environ.get("DOCKER_HOST")), programs)
     lab = existing(params["name"], network, engine)
+    chosen = sources.choose(params["sources"], params["origin"])
     count = params["control_planes"] + params["workers"]
-    estimate = IMAGE_MB[kind] + count * HOST_MB[kind] + params["mirror"] * HOST_MB["container"]
+    estimate = IMAGE_MB[kind] + count * HOST_MB[kind] + (1 + params["mirror"]) * SERVICE_MB
     have = dict(
         engine,
         kinds=lab["kinds"],
@@ -291,6 +316,7 @@ def gather(params: dict) -> dict:
         disk_path=engine["root"],
         # Existing hosts already use their share of the space.
         disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(lab["containers"]),
+        sources_problem=chosen["problem"],
         bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
     )
     want = dict(params, disk_needed_mb=params["disk_needed"] or estimate, machine=machines.described(params))
@@ -312,10 +338,11 @@ def gather(params: dict) -> dict:
         "containers": lab["containers"],
         "others": lab["others"],
         "network": {"name": network, "subnet": subnet, "gateway": "" if problems else layout.gateway(subnet)},
-        "bundle_id": identity(params["bundle"]),
+        "sources": {name: chosen[name] for name in ("used", "reason", "names")},
+        "folder_ids": {"mirror": identity(params["bundle"]), "services": identity(params["origin"])},
         "name_servers": params["name_servers"] or layout.name_servers(read_text("/etc/resolv.conf")),
         "endpoint": endpoint(hosts, API_PORT),
-        "inventory": lab_inventory(params, hosts, slowness),
+        "inventory": lab_inventory(params, hosts, slowness, chosen["variables"]),
         "machine": want["machine"],
         "trial": trial,
         "slowness": slowness,
@@ -338,9 +365,11 @@ def main() -> None:
             "cache": {"type": "path", "default": ""},
             "control_planes": {"type": "int", "default": 1},
             "workers": {"type": "int", "default": 2},
-            "mirror": {"type": "bool", "default": True},
+            "mirror": {"type": "bool", "default": False},
             "subnet": {"type": "str", "required": True},
             "bundle": {"type": "path", "required": True},
+            "sources": {"type": "str", "choices": ["auto", "upstream", "origin", "none"], "default": "auto"},
+            "origin": {"type": "path", "required": True},
             "disk_needed": {"type": "int", "default": 0},
             "name_servers": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "default": "ops"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_keys
-short_description: Create the SSH keys and known hosts of a lab
+short_description: Create the keys, certificates and known hosts of a lab
 version_added: 0.1.0
 author:
   - slipway.kube authors (@slipway)
@@ -15,6 +15,8 @@ description:
   - Creates a key pair for the user of the lab and a host key for every host, and writes C(known_hosts) and an C(ssh) configuration for
     interactive use.
   - The host keys are known before the hosts exist, so no key is accepted without verification. Hosts that are recreated keep their keys.
+  - If the lab stands in for servers on the internet (O(server_names)), it has its own certificate authority. All hosts trust it, and the host
+    C(services) gets a certificate for these names.
   - The files of each host are in a separate folder, which the lab mounts into the host's container at boot.
 options:
   folder:
@@ -28,6 +30,11 @@ options:
     required: true
   name_servers:
     description: Name servers in the file C(resolv.conf) of each host.
+    type: list
+    elements: str
+    default: []
+  server_names:
+    description: DNS names for which the host C(services) gets a certificate. If empty, there is neither a certificate nor an authority.
     type: list
     elements: str
     default: []
@@ -69,6 +76,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._lab.engine import read_text
 
 HOST_KEY = "ssh_host_ed25519_key"
+SERVICES = "services"
 
 
 class Folder:
@@ -119,6 +127,45 @@ class Folder:
                     stream.write(text)
                 os.replace(path + ".part", path)
 
+    def certificate(self, name: str, text: str, issuer: str = "") -> None:
+        """Create a certificate and its private key, and replace it if its configuration has changed.
+
+        :param name: the files without their suffixes (.cnf, .key, .crt).
+        :param text: the configuration of ``openssl req``.
+        :param issuer: the certificate that signs it, named alike; self-signed if empty.
+        """
+        paths = {suffix: os.path.join(self.path, f"{name}.{suffix}") for suffix in ("cnf", "key", "crt")}
+        if read_text(paths["cnf"]) == text and os.path.exists(paths["crt"]):
+            return
+        self.made.append(f"{name}.crt")
+        if self.module.check_mode:
+            return
+        with open(paths["cnf"] + ".part", "w", encoding="utf-8") as stream:
+            stream.write(text)
+        command = [
+            self.module.get_bin_path("openssl", required=True),
+            "req",
+            "-x509",
+            "-new",
+            "-nodes",
+            "-days",
+            "3650",
+        ]
+        command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-config", paths["cnf"] + ".part"]
+        for option, suffix in (("-CA", "crt"), ("-CAkey", "key")) if issuer else ():
+            command += [option, os.path.join(self.path, f"{issuer}.{suffix}")]
+        self.module.run_command([*command, "-keyout", paths["key"], "-out", paths["crt"]], check_rc=True)
+        # Last: if the configuration exists, key and certificate are complete.
+        os.replace(paths["cnf"] + ".part", paths["cnf"])
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it exists."""
+        path = os.path.join(self.path, name)
+        if os.path.exists(path):
+            self.made.append(f"{name} (removed)")
+            if not self.module.check_mode:
+                os.unlink(path)
+
     def keep_only(self, name: str, entries: set[str]) -> None:
         """Remove everything else from a folder."""
         path = os.path.join(self.path, name)
@@ -143,13 +190,68 @@ def ssh_config(folder: str, user: str, hosts: list[dict]) -> str:
     return places + "\n".join(lines) + "\n"
 
 
+def authority_configuration() -> str:
+    """Return the configuration of the lab's certificate authority (req(1), x509v3_config(5))."""
+    return """\
+[req]
+prompt = no
+distinguished_name = name
+x509_extensions = extensions
+[name]
+CN = slipway.kube lab
+[extensions]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+"""
+
+
+def server_configuration(names: list[str], addresses: list[str]) -> str:
+    """Return the configuration of a certificate for a server with these DNS names and IP addresses."""
+    alternatives = ", ".join([f"DNS:{name}" for name in names] + [f"IP:{address}" for address in addresses])
+    return f"""\
+[req]
+prompt = no
+distinguished_name = name
+x509_extensions = extensions
+[name]
+CN = {SERVICES}
+[extensions]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = {alternatives}
+"""
+
+
+def create_certificates(folder: Folder, names: list[str], hosts: list[dict]) -> None:
+    """Create the certificate of the host C(services), and make the authority known to all hosts."""
+    if names:
+        folder.directory("tls")
+        folder.certificate("tls/ca", authority_configuration())
+        addresses = [host["address"] for host in hosts if host["name"] == SERVICES]
+        folder.certificate("tls/server", server_configuration(names, addresses), issuer="tls/ca")
+    for host in hosts:
+        files = {"ca.crt": "tls/ca.crt"}
+        if host["name"] == SERVICES:
+            files.update({"server.crt": "tls/server.crt", "server.key": "tls/server.key"})
+        for name, source in files.items():
+            if names:
+                folder.file(f"hosts/{host['name']}/{name}", read_text(os.path.join(folder.path, source)))
+            else:
+                folder.remove(f"hosts/{host['name']}/{name}")
+
+
 def main() -> None:
-    """Create keys and known hosts."""
+    """Create keys, certificates and known hosts."""
     module = AnsibleModule(
         argument_spec={
             "folder": {"type": "path", "required": True},
             "hosts": {"type": "list", "elements": "dict", "required": True},
             "name_servers": {"type": "list", "elements": "str", "default": []},
+            "server_names": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "default": "ops"},
         },
         supports_check_mode=True,
@@ -167,6 +269,7 @@ def main() -> None:
         folder.file(place + "/authorized_keys", user_key + "\n")
         folder.file(place + "/resolv.conf", resolver)
         known.append(f"{host['address']},{host['name']} {' '.join(host_key)}\n")
+    create_certificates(folder, module.params["server_names"], module.params["hosts"])
     folder.file("ssh/config", ssh_config(folder.path, module.params["user"], module.params["hosts"]))
     folder.keep_only("hosts", {host["name"] for host in module.params["hosts"]})
     folder.file("ssh/known_hosts", "".join(known))

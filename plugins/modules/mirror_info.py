@@ -74,7 +74,7 @@ checked:
   returned: always
   type: dict
 bundle:
-  description: The description of the bundle (origin, architecture, kubernetes_versions).
+  description: The description of the bundle (architecture, kubernetes_versions).
   returned: always
   type: dict
 """

@@ -21,8 +21,8 @@ from typing import Any
 import yaml
 
 from benchmarks.objects import application, fleet, nodes
-from harness.bundle import versions
 from harness.kube import Kube
+from harness.origin import versions
 from harness.playbook import ROOT, output_of, run
 
 Times = dict[str, float]

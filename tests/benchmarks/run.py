@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from benchmarks.deploy import Bench
-from harness.bundle import programs
 from harness.hosts import hosts_of, unready
+from harness.origin import programs
 from harness.playbook import ROOT, Run, addresses, executions, inventory_of, phases, run
 
 LAB = "bench"

@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         if path in ("/api", "/apis"):
             return self.answer(200, discovery(self.server.served(), path))
         if path == "/version":
-            return self.answer(200, {"major": "1", "minor": "36", "gitVersion": "v1.36.3"})
+            return self.answer(200, {"major": "1", "minor": "37", "gitVersion": "v1.37.2"})
         if path == "/openapi/v3":
             return self.answer(200, {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1"}}})
         if path == "/openapi/v3/api/v1":

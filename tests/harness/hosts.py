@@ -86,17 +86,18 @@ class Machine(Host):
 
 
 def hosts_of(lab: str) -> list[Host]:
-    """Return the hosts of the lab of that name, by name and without the mirror.
+    """Return the nodes of the lab of that name, by name: no host that only serves them.
 
     :raises AssertionError: when there are none, so that no test passes on an empty lab.
     """
-    hosts = sorted((host for host in _everything_of(lab) if host.name != "mirror"), key=lambda host: host.name)
+    others = ("services", "mirror")
+    hosts = sorted((host for host in _everything_of(lab) if host.name not in others), key=lambda host: host.name)
     assert hosts, f"lab {lab} has no hosts"
     return hosts
 
 
 def any_host_of(lab: str, name: str) -> Host:
-    """Return one host of a lab, which may be its mirror."""
+    """Return any host of a lab by its name."""
     return next(host for host in _everything_of(lab) if host.name == name)
 
 

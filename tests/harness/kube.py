@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.bundle import versions
 from harness.hosts import hosts_of
+from harness.origin import versions
 from harness.playbook import ROOT, Run, inventory_of, start
 
 CALL = ROOT / "molecule" / "applications" / "call.yml"

@@ -137,6 +137,9 @@ def imports() -> dict[Path, set[Path]]:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             absolute = [name for name in names if name.startswith("ansible_collections")]
             assert not absolute, f"{path.relative_to(ROOT)} imports {absolute[0]}: make it relative"
+            assert "origin" not in {name.split(".")[0] for name in names}, (
+                f"{path.relative_to(ROOT)}: tools are not shipped"
+            )
             if isinstance(node, ast.ImportFrom) and node.level:
                 base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
                 for alias in node.names:
@@ -200,6 +203,14 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
         if path.suffix in {".py", ".yml", ".yaml", ".md", ".j2", ".sh", ".toml", ".cfg", ""} and path.name != "COPYING":
             found = elsewhere.search(path.read_text(errors="ignore"))
             assert not found, f"{path.relative_to(ROOT)} names {found and found.group(0)}"
+
+
+def test_no_advice_needs_a_program_that_a_node_lacks() -> None:
+    """kubeadm's packages do not bring crictl (package cri-tools); a node always has ctr, journalctl and /var/log/pods."""
+    naming = [path for path in files() if "crictl" in path.read_text(errors="ignore")]
+    assert [
+        path for path in naming if path.is_relative_to(ROOT / "plugins") or path.is_relative_to(ROOT / "roles")
+    ] == []
 
 
 def test_the_action_group_has_the_modules_that_take_the_options_of_kubernetes_core() -> None:

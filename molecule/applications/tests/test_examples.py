@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from harness.bundle import programs
 from harness.kube import Kube
+from harness.origin import programs
 from harness.playbook import ROOT, Run, run
 
 EXAMPLES = ROOT / "examples"

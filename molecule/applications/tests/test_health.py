@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.bundle import programs
 from harness.kube import Kube, workload
+from harness.origin import programs
 from harness.playbook import ROOT, run
 
 

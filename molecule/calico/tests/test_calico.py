@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calico's published manifest as data against a real API server; with the images in the bundle, a whole network."""
+"""Calico's published manifest as data against a real API server; with the images, a whole network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness.bundle import cache
 from harness.hosts import Host, hosts_of, unready
+from harness.origin import origin, versions
 from harness.playbook import ROOT, Run, inventory_of, run
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
@@ -25,13 +25,13 @@ IMAGES = ("quay.io/calico/cni", "quay.io/calico/node", "quay.io/calico/kube-cont
 
 
 def brought() -> bool:
-    """Whether the bundle has Calico's images."""
-    index = json.loads((cache() / "bundle" / "bundle.json").read_text())
-    return {item["name"] for item in index["items"]} >= set(IMAGES)
+    """Whether the hosts can pull Calico's images: from upstream, or because the origin was given them."""
+    found = origin()
+    return not found or {image.rpartition(":")[0] for image in found["images"]} >= set(IMAGES)
 
 
 def play(playbook: str, name: str, *arguments: str, **variables: Any) -> Run:
-    """Run a playbook with Calico chosen, and its manifest where the bundle has none."""
+    """Run a playbook with Calico chosen, and its published manifest where the images are not to be had."""
     chosen = {"kube_network_plugin": "calico", **variables}
     if not brought():
         chosen["kube_calico_manifest"] = str(PUBLISHED[-1])
@@ -48,7 +48,7 @@ def applied() -> Run:
     """The control plane with Calico's objects, images or not."""
     if not PUBLISHED and not brought():
         pytest.skip(
-            "left out: Calico's published manifest is neither beside this checkout (../shared/calico) nor in the bundle"
+            "left out: Calico's published manifest is neither beside this checkout (../shared/calico) nor in the origin"
         )
     return play(str(HERE / "converge.yml"), "applied").succeeded()
 
@@ -99,7 +99,7 @@ def test_another_network_is_refused(applied: Run) -> None:
 
 def test_missing_images_are_explained(applied: Run) -> None:
     if brought():
-        pytest.skip("the bundle has Calico's images")
+        pytest.skip("Calico's images can be pulled")
     seen = play("slipway.kube.verify", "verify", verify_mode="light", verify_timeout=20)
     assert seen.process.returncode != 0
     assert "node cp1 is not Ready" in seen.output and "No pod network is configured on it" in seen.output
@@ -124,14 +124,13 @@ def reaches(source: str, target: str) -> bool:
 
 def test_with_the_images_the_whole_network_works_and_enforces_policies(applied: Run) -> None:
     if not brought():
-        pytest.skip("left out: the bundle has none of Calico's images; bring them with bundle_image_archives")
+        pytest.skip("left out: the origin has none of Calico's images; give it their archives")
     play("slipway.kube.cluster", "whole").succeeded()
     assert not unready(hosts_of(LAB))
     assert not play("slipway.kube.cluster", "second").succeeded().changed()
     source = control_plane()
     admin = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
-    index = json.loads((cache() / "bundle" / "bundle.json").read_text())
-    tag = next(item["version"] for item in index["items"] if item["name"].endswith("/agnhost"))
+    tag = versions()["agnhost"]
     run_pod = ("--image", f"registry.k8s.io/e2e-test-images/agnhost:{tag}", "--", "/agnhost", "netexec")
     policy = {
         "apiVersion": "networking.k8s.io/v1",

@@ -54,7 +54,6 @@ class Lab:
             "lab_subnet": "10.123.11.0/24",
             "lab_kind": "vm",
             "lab_workers": 0,
-            "lab_mirror": False,
             **more,
         }
         # The inventory is there for the call only: the playbook is about this machine.

@@ -22,8 +22,9 @@ SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 ADDRESSES = addresses(INVENTORY)
-MACHINE = str(next(iter(ipaddress.ip_network(ADDRESSES["mirror"] + "/24", strict=False).hosts())))
+MACHINE = str(next(iter(ipaddress.ip_network(ADDRESSES["cp1"] + "/24", strict=False).hosts())))
 UNUSED_ADDRESS = MACHINE.rsplit(".", 1)[0] + ".250"
+REPOSITORY = {"deb_url": f"http://{MACHINE}:9/deb/", "suite": "/", "key_url": f"http://{MACHINE}:9/deb/Release.key"}
 KUBECONFIG = """apiVersion: v1
 kind: Config
 clusters: [{name: other, cluster: {server: "https://192.0.2.1:6443"}}]
@@ -83,9 +84,9 @@ def test_two_hosts_with_one_address() -> None:
     [
         ("pod_network", {"kube_pod_subnet": f"{MACHINE}/16"}, "kube_pod_subnet"),
         ("unsupported_version", {"kube_version": "1.29.0"}, "1.29.0"),
-        ("version_not_in_the_sources", {"kube_version": "1.36.99"}, "1.36.99"),
+        ("version_not_in_the_sources", {"kube_version": "1.37.99"}, "1.37.99"),
         ("misspelt_variable", {"kube_pod_subnett": "10.244.0.0/16"}, "kube_pod_subnet"),
-        ("mirror_down", {"kube_mirror_url": f"http://{MACHINE}:9"}, f"http://{MACHINE}:9"),
+        ("repository_down", {"kube_kubernetes_repository": REPOSITORY}, f"http://{MACHINE}:9"),
         ("full_disk", {"kubernetes_eviction_hard": {"nodefs.available": "99%"}}, "nodefs"),
     ],
 )

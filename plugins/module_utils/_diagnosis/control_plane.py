@@ -99,7 +99,7 @@ class ControlPlane:
                         evidence=[f"/readyz?verbose: {one_line(checks)}"],
                         advice="Check etcd on that host: its pod, its disk, and whether a majority of the members runs."
                         if etcd
-                        else "Check the log of the API server on that host (crictl logs).",
+                        else "Check the log of the API server on that host (/var/log/pods/kube-system_kube-apiserver-*).",
                     )
                 )
         return found
@@ -153,7 +153,7 @@ class ControlPlane:
                             f"Lease {SYSTEM}/{name}: renewTime {renewed}",
                             f"its pods: {', '.join(map(named, pods)) or 'none'}",
                         ],
-                        advice=f"Check its static pod on the control plane nodes: crictl ps -a, /etc/kubernetes/manifests/{name}.yaml, "
+                        advice=f"Check its static pod on the control plane nodes: /etc/kubernetes/manifests/{name}.yaml, its log in /var/log/pods, "
                         "journalctl -u kubelet.",
                         blames=tuple(Reference("v1", "Pod", SYSTEM, name_of(pod)) for pod in pods),
                     )
@@ -181,7 +181,7 @@ class ControlPlane:
                 Reference("v1", "Pod", SYSTEM, name_of(pod)),
                 f"this etcd member is not ready: {ready} of {len(members)} members are ready, {quorum} are required for quorum",
                 evidence=[f"pod {named(pod)} on {node_name(pod)} is not Ready"],
-                advice="Check its log (crictl logs) and the disk of /var/lib/etcd on that host.",
+                advice="Check its log (/var/log/pods/kube-system_etcd-*) and the disk of /var/lib/etcd on that host.",
                 pods=[named(pod)],
                 container="etcd",
                 blames=(Reference("v1", "Node", "", node_name(pod)),),

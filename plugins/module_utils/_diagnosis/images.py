@@ -69,7 +69,7 @@ UNREACHABLE = ImageFault(
 NO_SPACE = ImageFault(
     "image_no_space",
     "cannot be pulled: no space left on the node",
-    "Remove unused images on the node (crictl rmi --prune), or enlarge its disk.",
+    "Remove unused images on the node (ctr -n k8s.io images ls, images rm), or enlarge its disk.",
     SUSPICIOUS,
 )
 INVALID = ImageFault(
@@ -85,7 +85,7 @@ NEVER_PULLED = ImageFault(
 UNKNOWN = ImageFault(
     "image_pull_fails",
     "cannot be pulled",
-    "Read the message, and pull the image on the node: crictl pull IMAGE.",
+    "Read the message, and pull the image on the node: ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d IMAGE.",
     SUSPICIOUS,
 )
 

@@ -37,7 +37,7 @@ PRESSURES = {
     ),
     "DiskPressure": (
         "disk space",
-        "Free space on the file systems of /var/lib/kubelet and of the images (crictl rmi --prune, old logs), or enlarge them.",
+        "Free space on the file systems of /var/lib/kubelet and of the images (old logs, unused images: ctr -n k8s.io images ls), or enlarge them.",
     ),
     "PIDPressure": (
         "process IDs",

@@ -1,12 +1,14 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""firewalld: open ports in the default zone and trusted networks, both in its runtime and in its permanent configuration.
+"""firewalld: open ports and protocols in a zone, and trusted networks, both in its runtime and in its permanent configuration.
 
 Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
 """
 
 from __future__ import annotations
+
+from typing import Sequence
 
 from .step import Step
 from .system import System
@@ -48,29 +50,39 @@ def _range(text: str):
     return int(low), int(high or low), protocol
 
 
-def plan_firewall(system: System, ports: list[str], trusted: list[str]) -> list[Step]:
-    """Return the steps that open ports ("6443/tcp", "30000-32767/tcp") in the default zone and trust networks (CIDR)."""
+def plan_firewall(
+    system: System, ports: list[str], trusted: list[str], protocols: Sequence[str] = (), zone: str = ""
+) -> list[Step]:
+    """Return the steps that open ports ("6443/tcp", "30000-32767/tcp") and IP protocols ("4") in a zone, and trust networks (CIDR).
+
+    :param zone: name of the zone; "" for the default zone.
+    """
     steps = []
-    for zone, option, kind, wanted in ((), "port", "port", ports), (("--zone=trusted",), "source", "network", trusted):
+    flag, suffix = ([f"--zone={zone}"], f" {zone}") if zone else ([], "")
+    for place, option, kind, wanted, where_recorded in (
+        (flag, "port", "port", ports, suffix),
+        (flag, "protocol", "protocol", protocols, suffix),
+        (["--zone=trusted"], "source", "network", trusted, ""),
+    ):
         if not wanted:
             continue
-        runtime = system.must("firewall-cmd", *zone, f"--list-{option}s").out
-        permanent = system.must("firewall-cmd", "--permanent", *zone, f"--list-{option}s").out
-        for item, where in missing(wanted, runtime, permanent):
+        runtime = system.must("firewall-cmd", *place, f"--list-{option}s").out
+        permanent = system.must("firewall-cmd", "--permanent", *place, f"--list-{option}s").out
+        for item, where in missing(list(wanted), runtime, permanent):
 
-            def apply(item: str = item, where: list[str] = where, zone: tuple = zone, option: str = option) -> None:
+            def apply(item: str = item, where: list[str] = where, place: list = place, option: str = option) -> None:
                 for name in where:
                     flags = ["--permanent"] if name == "permanent" else []
-                    system.must("firewall-cmd", *flags, *zone, f"--add-{option}={item}")
+                    system.must("firewall-cmd", *flags, *place, f"--add-{option}={item}")
 
             steps.append(
                 Step(
                     f"firewalld {kind} {item}",
-                    f"firewalld: {kind} {item} {'opened' if option == 'port' else 'trusted'}",
+                    f"firewalld: {kind} {item} {'trusted' if option == 'source' else 'opened'}",
                     apply,
                     before=f"not in firewalld's {' and '.join(where)} configuration",
                     after="in force",
-                    remember=[("firewall", f"{option} {item}", where)],
+                    remember=[("firewall", f"{option} {item}{where_recorded}", where)],
                 )
             )
     return steps

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One layer of a host: swap, kernel modules, sysctls, files, packages, firewall and units, in this order.
 
+Packages are downloaded once their repositories are configured, before any other file is written: a file that replaces the configuration
+of an installed package is only written when it is certain that the layer's own packages can be installed.
+
 A run first plans all sections without changing anything, so that what cannot work fails early and check mode predicts the result.
 Then each section is planned again, from the state in which the previous sections left the host, and applied. The original state is
 written to the record before it is changed. After an interruption, the next run resumes where the last one stopped.
@@ -17,7 +20,7 @@ from .files import Fetch, WantedFile, plan_files
 from .firewall import plan_firewall
 from .footprint import take_footprint
 from .kernel_modules import plan_modules
-from .packages import WantedPackage, plan_packages
+from .packages import WantedPackage, backend, plan_packages
 from .record import Record
 from .step import Step
 from .swap import plan_swap
@@ -25,6 +28,7 @@ from .sysctls import plan_sysctls, render_file
 from .system import System
 from .units import WantedUnit, plan_units
 
+REPOSITORY_FOLDERS = ("/etc/apt/", "/etc/yum.repos.d/", "/etc/pki/rpm-gpg/")
 MANAGED = "# Written by slipway.kube; changes made here are lost with the next run.\n"
 
 
@@ -44,6 +48,8 @@ class WantedLayer:
     package_sources: list[str] = field(default_factory=list)
     firewall_ports: list[str] = field(default_factory=list)
     firewall_trusted: list[str] = field(default_factory=list)
+    firewall_protocols: list[str] = field(default_factory=list)
+    firewall_zone: str = ""
     units: list[WantedUnit] = field(default_factory=list)
 
     @property
@@ -105,7 +111,7 @@ class Layer:
         if marked:
             self.record.footprint = self.record.footprint or self.footprint()
         self._remember(result.steps)
-        for section in self._sections(notes=[], ahead=[]):
+        for section in self._sections(notes=[], ahead=[], download=True):
             steps = section()
             result.add(steps)
             self._remember(steps)
@@ -122,12 +128,19 @@ class Layer:
                 self.record.remember(kind, key, value)
         self.record.save()
 
-    def _sections(self, notes: list[str], ahead: list[Step]) -> list[Callable[[], list[Step]]]:
+    def _sections(self, notes: list[str], ahead: list[Step], download: bool = False) -> list[Callable[[], list[Step]]]:
         """Return the planners of all sections in their order.
 
         :param ahead: steps that are planned and not applied yet; later sections may rely on their result.
+        :param download: whether packages are downloaded first, as a section of its own.
         """
         system, wanted = self.system, self.wanted
+        manager = backend(system) if wanted.packages else None
+        repositories = [item for item in wanted.all_files if item.path.startswith(REPOSITORY_FOLDERS)]
+        others = [item for item in wanted.all_files if item not in repositories]
+
+        def packages(download_only: bool = False) -> list[Step]:
+            return plan_packages(manager, wanted.packages, wanted.package_sources, download_only) if manager else []
 
         def planned(prefix: str) -> bool:
             return any(step.subject.startswith(prefix) for step in ahead)
@@ -136,9 +149,17 @@ class Layer:
             lambda: plan_swap(system, wanted.swap, notes),
             lambda: plan_modules(system, wanted.modules),
             lambda: plan_sysctls(system, wanted.sysctls_file, wanted.sysctls, planned("kernel module ")),
-            lambda: plan_files(system, self.record, wanted.all_files, self.fetch),
-            lambda: plan_packages(system, wanted.packages, wanted.package_sources),
-            lambda: plan_firewall(system, wanted.firewall_ports, wanted.firewall_trusted),
+            lambda: plan_files(system, self.record, repositories, self.fetch),
+            lambda: packages(download_only=True) if download else [],
+            lambda: plan_files(system, self.record, others, self.fetch),
+            packages,
+            lambda: plan_firewall(
+                system,
+                wanted.firewall_ports,
+                wanted.firewall_trusted,
+                wanted.firewall_protocols,
+                wanted.firewall_zone,
+            ),
             lambda: plan_units(
                 system, wanted.units, {path for step in ahead for path in step.paths}, planned("package ")
             ),

@@ -68,14 +68,13 @@ def backend(system: System):
     )
 
 
-def plan_packages(system: System, wanted: list[WantedPackage], sources: list[str]) -> list[Step]:
+def plan_packages(manager, wanted: list[WantedPackage], sources: list[str], download_only: bool = False) -> list[Step]:
     """Return the steps that bring packages into their desired state: one for each package, in one transaction for all.
 
+    :param manager: result of :func:`backend`.
     :param sources: files that list this layer's own repositories.
+    :param download_only: whether the steps only download what is to be installed, which fails if it cannot be installed.
     """
-    if not wanted:
-        return []
-    manager = backend(system)
     have = manager.installed([item.name for item in wanted])
     install = {
         item.name: item.version for item in wanted if item.state == "present" and not _right(have.get(item.name), item)
@@ -94,7 +93,11 @@ def plan_packages(system: System, wanted: list[WantedPackage], sources: list[str
         hold = [item.name for item in wanted if item.hold and item.state == "present"]
         unhold = [item.name for item in wanted if item.hold is False]
         # One transaction, so that packages that belong together are never installed in different versions.
-        steps[0].apply = lambda: _converge(system, install, remove, hold, unhold, sources)
+        steps[0].apply = lambda: (
+            _install(manager, install, sources, download_only=True)
+            if download_only
+            else _converge(manager, install, remove, hold, unhold, sources)
+        )
     return steps
 
 
@@ -124,27 +127,33 @@ def _describe(item: WantedPackage, now, install: bool, remove: bool) -> tuple[st
     return None
 
 
-def _converge(
-    system: System, install: dict[str, str], remove: list[str], hold: list[str], unhold: list[str], sources: list[str]
-) -> None:
-    manager = backend(system)
+def _install(manager, install: dict[str, str], sources: list[str], download_only: bool = False) -> None:
+    """Install or download packages, after completing what an interrupted run left."""
     manager.repair()
-    # The repair may have completed the installation of an interrupted run.
     have = manager.installed(list(install))
     install = {
         name: version for name, version in install.items() if not _right(have.get(name), WantedPackage(name, version))
     }
-    if install:
-        released = manager.release(list(install))
-        try:
-            manager.install(_resolve(manager, install, sources))
-        except HostError:
-            manager.hold(released)
-            raise
+    if not install:
+        return
+    released = manager.release(list(install))
+    try:
+        manager.install(_resolve(manager, install, sources), download_only)
+    except HostError:
+        manager.hold(released)
+        raise
+    if download_only:
+        manager.hold(released)
+
+
+def _converge(
+    manager, install: dict[str, str], remove: list[str], hold: list[str], unhold: list[str], sources: list[str]
+) -> None:
+    _install(manager, install, sources)
     if remove:
         manager.remove(remove)
     held = {name for name, package in manager.installed(hold + unhold).items() if package.held}
-    if set(hold) - held or install:
+    if set(hold) - held:
         manager.hold(hold)
     if set(unhold) & held:
         manager.unhold(sorted(set(unhold) & held))
@@ -155,14 +164,14 @@ def _resolve(manager, install: dict[str, str], sources: list[str]) -> dict[str, 
 
     :raises HostError: no repository has the version; the message names the available ones.
     """
-    exact = {name: newest(manager.known(name), version) for name, version in install.items()}
+    exact = {name: newest(manager.known(name, sources), version) for name, version in install.items()}
     if not all(exact.values()):
         manager.refresh([path for path in sources if os.path.exists(manager.system.path(path))])
-        exact = {name: newest(manager.known(name), version) for name, version in install.items()}
+        exact = {name: newest(manager.known(name, sources), version) for name, version in install.items()}
     lacking = [name for name, version in exact.items() if not version]
     if lacking:
         name, *others = lacking
-        available = ", ".join(manager.known(name)[:5]) or "no version of it"
+        available = ", ".join(manager.known(name, sources)[:5]) or "no version of it"
         raise HostError(
             f"Package {name} {install[name]} is not in the repositories of this host. Evidence: they have {available}"
             f" (searched: {', '.join(sources) or 'the repositories of the system'})."

@@ -66,6 +66,7 @@ class Apt:
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.reduced = False  # whether only installing without recommended packages has worked
 
     def installed(self, names: list[str]) -> dict[str, Installed]:
         """Return those of the packages that are installed; dpkg-query exits with 1 where some are not."""
@@ -76,8 +77,8 @@ class Apt:
         )
         return parse_query(result.out)
 
-    def known(self, name: str) -> list[str]:
-        """Return the versions in the package lists on the host, newest first."""
+    def known(self, name: str, sources: list[str]) -> list[str]:
+        """Return the versions in the package lists on the host, newest first; they are read from all ``sources``."""
         return parse_madison(self.system.run("apt-cache", "madison", name).out)
 
     def refresh(self, sources: list[str]) -> None:
@@ -110,24 +111,26 @@ class Apt:
         """Do nothing: apt can change held packages, and they stay held."""
         return []
 
-    def install(self, versions: dict[str, str]) -> None:
+    def install(self, versions: dict[str, str], download_only: bool = False) -> None:
         """Install exact versions in one transaction that never removes another package.
 
+        :param download_only: whether to stop after the dependencies are resolved and everything is downloaded.
         :raises HostError: apt cannot install them.
         """
         wanted = [f"{name}={version}" for name, version in versions.items()]
-        command = ["apt-get", "install", "-y", "-qq", "--no-remove"]
+        command = ["apt-get", "install", "-y", "-qq", "--no-remove", *(["--download-only"] if download_only else [])]
         command += ["--allow-downgrades", "--allow-change-held-packages", *OPTIONS]
-        result = self.system.run(*command, *wanted, env=ENVIRONMENT)
-        if result.code == 0:
-            return
-        # Stale or missing lists of the system's repositories look like missing dependencies or files, and recommended packages
-        # (kubelet: conntrack, socat) may be unavailable in a closed network.
-        self.system.run("apt-get", "update", "-qq", *OPTIONS, env=ENVIRONMENT)
-        again = self.system.run(*command, "--no-install-recommends", "--fix-broken", *wanted, env=ENVIRONMENT)
-        if again.code != 0:
+        if not self.reduced:
+            if self.system.run(*command, *wanted, env=ENVIRONMENT).code == 0:
+                return
+            # Stale or missing lists of the system's repositories look like missing dependencies or files, and recommended packages
+            # (kubelet: conntrack, socat) may be unavailable in a closed network.
+            self.system.run("apt-get", "update", "-qq", *OPTIONS, env=ENVIRONMENT)
+        result = self.system.run(*command, "--no-install-recommends", "--fix-broken", *wanted, env=ENVIRONMENT)
+        self.reduced = result.code == 0
+        if result.code != 0:
             raise HostError(
-                f"apt could not install {', '.join(wanted)}. Evidence: {again.tail}."
+                f"apt could not install {', '.join(wanted)}. Evidence: {result.tail}."
                 " Resolve what it reports first: packages that would have to be removed (another container runtime),"
                 " dependencies that no repository of this host has, or a full disk."
             )
@@ -167,6 +170,6 @@ def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
                 if time.monotonic() > end:
                     raise HostError(
                         f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
-                        " Wait for it (unattended-upgrades, apt-daily) or stop it, then run the playbook again."
+                        " Wait for it (automatic upgrades, for example) or stop it, then run the playbook again."
                     ) from None
                 time.sleep(1)

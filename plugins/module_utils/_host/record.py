@@ -28,7 +28,8 @@ class Record:
 
     ``before`` holds, by kind: ``files`` {path: see :func:`describe_file`}, ``sysctls`` {key: value, or None where there was none},
     ``modules`` {name: False = was not loaded}, ``swap`` {"active" or unit name: state}, ``packages`` {name: {"version": str or None,
-    "held": bool}}, ``units`` {name: {"enabled": str, "active": str}; "absent" where there was none}, ``firewall`` {rule: False}.
+    "held": bool}}, ``units`` {name: {"enabled": str, "active": str}; "absent" where there was none}, ``firewall`` {"OPTION ITEM [ZONE]": list of
+    "runtime" and "permanent", the configurations that did not have it}.
     ``sources`` maps a path to the URL that the file was fetched from; ``footprint`` is the result of
     :func:`.footprint.take_footprint` before the host was marked.
 

@@ -14,7 +14,8 @@ import os
 import re
 from typing import Iterator
 
-from .facts.system import ADMIN_UNITS, UNIT_FOLDERS, parse_fstab_swap, parse_swaps
+from .facts.files import Files
+from .facts.system import ADMIN_UNITS, LATE_UNITS, UNIT_FOLDERS, parse_fstab_swap, parse_swaps, zram_swaps
 from .record import describe_file
 from .step import Step
 from .system import HostError, System
@@ -44,13 +45,16 @@ def active_swap(system: System) -> list[str]:
     return [area["device"] for area in parse_swaps(system.read("/proc/swaps") or "")]
 
 
-def unit_action(name: str, shown: dict[str, str]) -> str:
+def unit_action(name: str, shown: dict[str, str], at_boot: bool = False) -> str:
     """Return what prevents a unit from activating swap at boot: "mask", "disable" or "" (nothing has to be done).
 
     A unit file in /etc/systemd/system cannot be masked.
 
     :param shown: properties of the unit.
+    :param at_boot: whether a generator creates the unit at the next boot, even if it does not exist now, or comes from a line of fstab now.
     """
+    if at_boot and shown.get("LoadState") != "masked":
+        return "mask"
     if shown.get("LoadState") != "loaded" or shown.get("SourcePath") == "/etc/fstab":
         return ""
     pulled_in = bool(shown.get("WantedBy") or shown.get("RequiredBy"))
@@ -127,9 +131,12 @@ def _plan_fstab(system: System) -> Iterator[Step]:
 
 
 def _plan_units(system: System) -> Iterator[Step]:
-    names = unit_names(sorted({name for folder in UNIT_FOLDERS for name in system.names(folder)}))
-    for name, shown in show_units(system, names, PROPERTIES).items():
-        action = unit_action(name, shown)
+    zram = [] if system.in_container else zram_swaps(Files(system.root))  # zram-generator does nothing in a container
+    generated = {f"dev-{device}.swap" for device in zram}
+    generated.update(name for name in system.names(LATE_UNITS) if name.endswith(".swap"))
+    listed = {name for folder in UNIT_FOLDERS for name in system.names(folder)}
+    for name, shown in show_units(system, unit_names(sorted(listed | generated)), PROPERTIES).items():
+        action = unit_action(name, shown, name in generated)
         if not action:
             continue
 

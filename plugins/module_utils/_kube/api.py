@@ -356,7 +356,7 @@ class Client:
     def _unreachable_text(self, error: Exception) -> str:
         return (
             f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. Check that it runs "
-            "(crictl ps -a | grep kube-apiserver) and that the address is correct."
+            "(its log is in /var/log/pods/kube-system_kube-apiserver-* on the control plane) and that the address is correct."
         )
 
     def _untrusted_text(self, error: ssl.SSLCertVerificationError) -> str:

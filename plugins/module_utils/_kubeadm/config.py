@@ -198,8 +198,9 @@ def build_cluster(settings: Mapping[str, Any]) -> dict[str, Any]:
         "kubernetesVersion": "v" + str(settings["kubernetes_version"]).lstrip("v"),
         "controlPlaneEndpoint": complete_endpoint(settings["endpoint"], int(settings["api_port"])),
         "networking": {
-            "podSubnet": settings["pod_subnet"],
-            "serviceSubnet": settings["service_subnet"],
+            # Networks of two address families are separated by a comma without blanks.
+            "podSubnet": settings["pod_subnet"].replace(" ", ""),
+            "serviceSubnet": settings["service_subnet"].replace(" ", ""),
             "dnsDomain": settings["dns_domain"],
         },
         "imageRepository": settings["image_registry"],

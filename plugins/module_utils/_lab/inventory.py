@@ -20,10 +20,8 @@ def connection(folder: str, user: str) -> dict:
 
 
 def endpoint(hosts: list[dict], port: int) -> str:
-    """Return HOST:PORT of the API: the load balancer if there is one, so that control planes can be added later."""
-    addresses = {host["role"]: host["address"] for host in reversed(hosts)}
-    address = addresses.get("mirror") or addresses.get("control_plane")
-    return f"{address}:{port}" if address else ""
+    """Return HOST:PORT of the API: the load balancer, so that control planes can be added later."""
+    return next((f"{host['address']}:{port}" for host in hosts if host["role"] == "services"), "")
 
 
 def inventory(hosts: list[dict], shared: dict, cluster: dict, mirror: dict) -> dict:

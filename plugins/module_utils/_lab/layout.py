@@ -13,9 +13,11 @@ from .._host.facts.system import parse_capabilities
 from . import machines
 
 # Fixed positions in the subnet, so that adding a host changes no address.
-MIRROR_POSITION = 2
+SERVICES_POSITION = 2
+MIRROR_POSITION = 3
 CONTROL_PLANE_POSITION = 10
 WORKER_POSITION = 20
+NODES = ("control_plane", "worker")
 MAX_CONTROL_PLANES = WORKER_POSITION - CONTROL_PLANE_POSITION - 1
 
 NEW_CAPABILITIES = ("PERFMON", "BPF", "CHECKPOINT_RESTORE")
@@ -27,13 +29,14 @@ REQUIRED_CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE")
 def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: str = "container") -> list[dict]:
     """Return the hosts of the lab in inventory order.
 
-    :returns: for each host its name, address, role (mirror, control_plane, worker) and kind; the mirror is always a container.
+    :returns: for each host its name, address, role (services, mirror, control_plane, worker) and kind; only nodes can be machines.
     :raises ValueError: the subnet is not valid or too small; the message contains the reason.
     """
     network = ipaddress.ip_network(subnet)
     if control_planes > MAX_CONTROL_PLANES:
         raise ValueError(f"{control_planes} control planes were requested, but a lab has at most {MAX_CONTROL_PLANES}")
-    layout = [("mirror", "mirror", MIRROR_POSITION)] if mirror else []
+    layout = [("services", "services", SERVICES_POSITION)]
+    layout += [("mirror", "mirror", MIRROR_POSITION)] if mirror else []
     layout += [
         (f"cp{number}", "control_plane", CONTROL_PLANE_POSITION + number) for number in range(1, control_planes + 1)
     ]
@@ -46,7 +49,7 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
             "name": name,
             "role": role,
             "address": str(network[position]),
-            "kind": "container" if role == "mirror" else kind,
+            "kind": kind if role in NODES else "container",
         }
         for name, role, position in layout
     ]
@@ -124,7 +127,7 @@ def problems(want: dict, have: dict) -> list[str]:
     :param want: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb; of virtual machines also vm_cpus,
         vm_memory, vm_disk, vm_image, machine.
     :param have: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes, network_subnet, kinds
-        (of the existing hosts), disk_free_mb, disk_path, bundle_found; for virtual machines also :func:`machines.facts`.
+        (of the existing hosts), disk_free_mb, disk_path, bundle_found, sources_problem; for virtual machines also :func:`machines.facts`.
     """
     found = []
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
@@ -136,10 +139,6 @@ def problems(want: dict, have: dict) -> list[str]:
         found.append(f"lab_control_planes is {control_planes}: a lab has at least one control plane.")
     if want["workers"] < 0:
         found.append(f"lab_workers is {want['workers']}: it cannot be negative.")
-    if control_planes > 1 and not want["mirror"]:
-        found.append(
-            f"lab_control_planes is {control_planes}, but the mirror host, which balances the API servers, is disabled. Set lab_mirror: true."
-        )
     found += _network_problems(want, have) + _engine_problems(have) + _capacity_problems(want, have)
     found += [
         f"Lab {want['name']} has hosts of kind {other}, but lab_kind is {want['kind']}: remove the lab first (lab_state: absent), or use another lab_name."
@@ -158,9 +157,11 @@ def _network_problems(want: dict, have: dict) -> list[str]:
             f"Lab {want['name']} already uses {have['network_subnet']}, but lab_subnet is {want['subnet']}: remove the lab first "
             "(lab_state: absent), or keep its subnet."
         ]
+    # What an engine that does not run has left behind may be the lab's own network; it is checked again once the engine runs.
+    routes = [route for route in have["routes"] if have["running"] or not route["interface"].startswith("br-")]
     return [
         f"lab_subnet {sentence}. Set lab_subnet to an unused network, for example {free_subnet(have['routes']) or 'another private /24'}."
-        for sentence in overlaps(want["subnet"], have["routes"], have["own_routes"])
+        for sentence in overlaps(want["subnet"], routes, have["own_routes"])
     ]
 
 
@@ -192,16 +193,16 @@ def _engine_problems(have: dict) -> list[str]:
 
 
 def _capacity_problems(want: dict, have: dict) -> list[str]:
-    found = []
+    found = [have["sources_problem"]] if have["sources_problem"] else []
     if have["disk_free_mb"] < want["disk_needed_mb"]:
-        count = want["control_planes"] + want["workers"] + want["mirror"]
+        count = 1 + want["mirror"] + want["control_planes"] + want["workers"]
         found.append(
             f"{have['disk_path']} has {have['disk_free_mb']} MiB free and the lab needs about {want['disk_needed_mb']} (hosts: {count}). "
             "Free some space there, use fewer hosts, or override the estimate with lab_disk_needed."
         )
     if want["mirror"] and not have["bundle_found"]:
         found.append(
-            f"There is no bundle in {want['bundle']} (bundle.json is missing). Build one with `ansible-playbook slipway.kube.bundle`, set "
-            "lab_bundle, or set lab_mirror: false for hosts without a mirror."
+            f"There is no bundle in {want['bundle']} (bundle.json is missing), which the mirror would serve. Collect one with "
+            "`ansible-playbook slipway.kube.bundle`, set lab_bundle, or set lab_mirror: false."
         )
     return found

@@ -195,7 +195,7 @@ def probe(mirror: Mirror, everything: bool = False) -> dict[str, Any]:
         evidence = "is not the index of a bundle." if response.status == 200 else _status(response)
         result["problems"].append(problem("index", mirror.url + "/bundle.json", evidence))
         return result
-    result["bundle"] = {key: index.get(key) for key in ("origin", "architecture", "kubernetes_versions")}
+    result["bundle"] = {key: index.get(key) for key in ("architecture", "kubernetes_versions")}
 
     for path, want in index["files"].items():
         url = mirror.url + "/" + path

@@ -11,6 +11,8 @@ import shutil
 from functools import partial
 from typing import Collection
 
+from .._host.facts.cni import ENGINES, gather_cni
+from .._host.facts.files import Files
 from .._host.footprint import FOLDERS, PARENTS, SHARED
 from .._host.record import ABSENT, Record, describe_file, restore_file
 from .._host.step import Step
@@ -69,17 +71,23 @@ def paths_to_remove(system: System, path: str, trees: Collection[str], nodes: Co
 def plan_folders(system: System, record: Record, removed: Collection[str]) -> list[Step]:
     """Return the steps that remove what the cluster filled.
 
-    What existed before, what belongs to a package that is kept, and the host's own mount points are kept.
+    What existed before, what belongs to a package that is kept, networks of container engines, and the host's own mount points are kept.
 
     :param removed: packages that this run removes.
     """
     mounted = [point for point in current_mounts(system) if point in FOLDERS]
-    nodes = packaged_paths(system, record, removed).union(fstab_mounts(system), mounted)
+    nodes = packaged_paths(system, record, removed).union(fstab_mounts(system), mounted, engine_networks(system))
     return [
         Step(f"path {path}", f"{path} removed", partial(remove_tree, system, path), before="present", paths=[path])
         for top, kept in cluster_folders(record).items()
         for path in paths_to_remove(system, top, kept[1:], nodes.union(kept[:1]))
     ]
+
+
+def engine_networks(system: System) -> dict[str, str]:
+    """Return the name of each CNI network that belongs to a container engine, such as Podman, by the path of its file."""
+    found = gather_cni(Files(system.root))
+    return {one["path"]: one["network"] for one in found if one["owner"] in ENGINES}
 
 
 def remove_tree(system: System, path: str) -> None:

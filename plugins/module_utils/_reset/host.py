@@ -75,25 +75,28 @@ def plan_units(system: System, units: dict[str, dict[str, str]]) -> list[Step]:
     return steps
 
 
-def plan_runtime_restart(system: System, record: Record) -> list[Step]:
-    """Return the step that restarts a containerd that existed before, so that it reads its restored configuration."""
-    if record.before["units"].get(RUNTIME_UNIT, {}).get("active") != "active":
-        return []
-    shown = show_units(system, [RUNTIME_UNIT])[RUNTIME_UNIT]
-    newer = files_since_start(
-        system, shown, [path for path in record.before["files"] if path.startswith("/etc/containerd")]
-    )
-    if not newer or shown.get("ActiveState") != "active":
-        return []
-    return [
-        Step(
-            f"unit {RUNTIME_UNIT} restart",
-            f"unit {RUNTIME_UNIT} restarted with its original configuration",
-            partial(system.must, "systemctl", "restart", RUNTIME_UNIT),
-            before=f"started before {', '.join(newer)} changed",
-            after="runs with the current files",
-        )
-    ]
+def plan_restarts(system: System, record: Record) -> list[Step]:
+    """Return the steps that restart units that ran before, so that they read their restored configuration.
+
+    These are a containerd that existed before, and NetworkManager, whose removed file shows in the time of its folder.
+    """
+    containerd = [path for path in record.before["files"] if path.startswith("/etc/containerd")]
+    read = {RUNTIME_UNIT: containerd, "NetworkManager.service": ["/etc/NetworkManager/conf.d"]}
+    units = [name for name in read if record.before["units"].get(name, {}).get("active") == "active"]
+    steps = []
+    for name, shown in show_units(system, units).items():
+        newer = files_since_start(system, shown, read[name])
+        if newer and shown.get("ActiveState") == "active":
+            steps.append(
+                Step(
+                    f"unit {name} restart",
+                    f"unit {name} restarted with its original configuration",
+                    partial(system.must, "systemctl", "restart", name),
+                    before=f"started before {', '.join(newer)} changed",
+                    after="runs with the current files",
+                )
+            )
+    return steps
 
 
 def _unit_text(shown: dict[str, str]) -> str:
@@ -201,15 +204,24 @@ def _swap_on(system: System, devices: list[str]) -> None:
 
 
 def plan_firewall(system: System, record: Record) -> list[Step]:
-    """Return the steps that close what was opened in firewalld, in the configuration that did not have it before."""
+    """Return the steps that close what was opened in firewalld, in the configuration that did not have it before.
+
+    If firewalld does not run, only its permanent configuration is left.
+    """
     steps: list[Step] = []
-    if not record.before["firewall"] or system.run("firewall-cmd", "--state").code != 0:
+    if not record.before["firewall"]:
         return steps
+    runs = system.run("firewall-cmd", "--state").code == 0
+    commands = {"runtime": ["firewall-cmd"], "permanent": ["firewall-cmd", "--permanent"]} if runs else {}
+    if not runs and system.has("firewall-offline-cmd"):
+        commands = {"permanent": ["firewall-offline-cmd"]}
     for rule, where in record.before["firewall"].items():
-        option, _blank, item = rule.partition(" ")
-        zone = ["--zone=trusted"] if option == "source" else []
+        option, item, *named = rule.split(" ")
+        zone = [f"--zone={name}" for name in (["trusted"] if option == "source" else named)]
         for place in where if isinstance(where, list) else ["runtime", "permanent"]:
-            command = ["firewall-cmd", *(["--permanent"] if place == "permanent" else []), *zone]
+            if place not in commands:
+                continue
+            command = [*commands[place], *zone]
             if system.run(*command, f"--query-{option}={item}").code == 0:
                 sentence = f"firewalld: {option} {item} removed from its {place} configuration"
                 apply = partial(system.must, *command, f"--remove-{option}={item}")

@@ -19,6 +19,8 @@ from .._host.system import System
 from .cluster import bounded
 
 UNMOUNT_SECONDS = 20
+SHOWN_BY_KERNEL = {"maps.debug", "progs.debug"}
+"""Files that the kernel shows in every BPF file system (kernel/bpf/inode.c)."""
 
 
 def parse_mounts(mountinfo: str) -> list[str]:
@@ -71,14 +73,25 @@ def fstab_mounts(system: System) -> list[str]:
 def mounts_to_remove(system: System, folders: Collection[str], record: Record) -> list[str]:
     """Return the mount points of pods, of their runtime and of their network, inner ones first."""
     before = record.footprint.get("mounts", MOUNTS)
-    unused = [point for point in MOUNTS if point not in before and not system.names(point)]
+    unused = [point for point in MOUNTS if point not in before and not pinned(system, point)]
     return choose_mounts(current_mounts(system), folders, fstab_mounts(system), unused)
 
 
-def plan_mounts(system: System, folders: Collection[str], record: Record) -> list[Step]:
+def pinned(system: System, point: str) -> list[str]:
+    """Return the names that programs have created in a BPF file system."""
+    return sorted(set(system.names(point)) - SHOWN_BY_KERNEL)
+
+
+def plan_mounts(system: System, folders: Collection[str], record: Record, notes: list[str]) -> list[Step]:
     """Return the steps that unmount what is mounted below the folders, and remove the network namespaces of pods."""
     steps = []
     found = mounts_to_remove(system, folders, record)
+    mounted = current_mounts(system)
+    for point in MOUNTS:
+        if point in mounted and point not in record.footprint.get("mounts", MOUNTS) and pinned(system, point):
+            notes.append(
+                f"{point} stays mounted because other software uses it. Evidence: {', '.join(pinned(system, point))}."
+            )
     if found:
 
         def unmount() -> None:

@@ -26,10 +26,18 @@ LEFTOVER_VETH = re.compile(r"veth[0-9a-f]{8}")
 """The host's end of a pod's veth pair, as the CNI plugin bridge names it (Docker's names have seven digits)."""
 
 TUNNEL = "tunl0"
-CLUSTER_TABLES = re.compile(r"kube-proxy|flannel-ipv[46]|calico|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*")
+CLUSTER_TABLES = re.compile(
+    r"kube-proxy|flannel-ipv[46]|calico(-arp)?|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*"
+)
 IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 CLUSTER_CHAINS = re.compile(r"(KUBE|CNI|FLANNEL)-|cali-")
+SHARED_CHAINS = re.compile(r"CNI-(HOSTPORT-.*|FORWARD|ADMIN)")
+"""Chains that the CNI plugins portmap and firewall share between all networks."""
+
 CALICO_COMMENT = re.compile(r'--comment "?cali:')
+NETWORK_COMMENT = re.compile(r'name: \\?"([^"\\]+)')
+"""The network in a comment of the CNI plugins: ``name: "cbr0" id: "..."``, with its quotes escaped by iptables-save."""
+
 CLUSTER_IPSETS = re.compile(r"KUBE-|cali[46]0|cali[46]t")
 JUMP = re.compile(r"(?:^| )(?:-j|-g) (\S+)")
 
@@ -136,14 +144,34 @@ class RulesRemoval(NamedTuple):
         return "\n".join([*lines, "COMMIT", ""])
 
 
-def choose_rules(saved: str) -> list[RulesRemoval]:
+def chains_of(saved: str, networks: Collection[str]) -> set[str]:
+    """Return the chains that the CNI plugins created for some networks, and those that they share with others; none if they are not in use.
+
+    :param saved: output of ``iptables-save`` or ``ip6tables-save``.
+    """
+    used = set()
+    for line in saved.splitlines():
+        network, jump = NETWORK_COMMENT.search(line), JUMP.search(line)
+        if network and jump and network.group(1) in networks:
+            used.add(jump.group(1))
+    shared = {line[1:].split(" ")[0] for line in saved.splitlines() if line.startswith(":")}
+    return used | {name for name in shared if used and SHARED_CHAINS.fullmatch(name)}
+
+
+def choose_rules(saved: str, foreign: Collection[str] = ()) -> list[RulesRemoval]:
     """Return what to remove from each table.
 
     Selected are the chains with the prefixes of kube-proxy and the kubelet (KUBE-), the CNI plugins (CNI-), Flannel (FLANNEL-) and
     Calico (cali-), rules in other chains that jump to them, and rules with Calico's comment.
 
     :param saved: output of ``iptables-save`` or ``ip6tables-save``.
+    :param foreign: CNI networks of container engines, whose chains are kept.
     """
+    kept = chains_of(saved, foreign)
+
+    def ours(chain: str) -> bool:
+        return bool(CLUSTER_CHAINS.match(chain)) and chain not in kept
+
     chosen: list[RulesRemoval] = []
     chains: list[str] = []
     rules: list[str] = []
@@ -153,16 +181,16 @@ def choose_rules(saved: str) -> list[RulesRemoval]:
             table, chains, rules, emptied = line[1:].strip(), [], [], True
         elif line.startswith(":"):
             name, policy = line[1:].split(" ")[:2]
-            if CLUSTER_CHAINS.match(name):
+            if ours(name):
                 chains.append(name)
             else:
                 emptied = emptied and policy == "ACCEPT"
         elif line.startswith("-A "):
             chain = line.split(" ", 2)[1]
             jump = JUMP.search(line)
-            if CLUSTER_CHAINS.match(chain):
+            if ours(chain):
                 continue
-            if (jump and CLUSTER_CHAINS.match(jump.group(1))) or CALICO_COMMENT.search(line):
+            if (jump and ours(jump.group(1))) or CALICO_COMMENT.search(line):
                 rules.append(line)
             else:
                 emptied = False

@@ -14,6 +14,7 @@ from .._host.netlink import Netfilter, Table, list_ipsets, list_tables
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System
+from .files import engine_networks
 from .network import (
     TUNNEL,
     choose_ipsets,
@@ -93,8 +94,9 @@ def rule_commands(system: System) -> list[str]:
 
 def _plan_rules(system: System, emptied: list[str]) -> list[Step]:
     steps = []
+    foreign = list(engine_networks(system).values())
     for command in rule_commands(system):
-        for removal in choose_rules(system.run(f"{command}-save").out):
+        for removal in choose_rules(system.run(f"{command}-save").out, foreign):
             if removal.emptied and not command.endswith("-legacy"):
                 emptied.append(f"{'ip6' if command.startswith('ip6') else 'ip'} {removal.table}")
 

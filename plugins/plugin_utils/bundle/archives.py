@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image archives that the user supplies: the images in them, and the names by which skopeo reads them.
+"""Files that the user supplies: image archives with the names by which skopeo reads them, and manifests.
 
-Supported are docker-archive (``docker save``), OCI archive and OCI folder (``skopeo copy … oci:…``).
+Supported archives are docker-archive (``docker save``), OCI archive and OCI folder (``skopeo copy … oci:…``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from .files import sha256_of
 from .names import BundleError, ImageName
 from .request import ArchivedImage
+from .upstream import BundledManifest
 
 ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 
@@ -131,3 +134,39 @@ def images_in(objects: Any) -> list[str]:
 
     walk(objects, False)
     return list(dict.fromkeys(found))
+
+
+def read_entry(entry: Any) -> list[ArchivedImage]:
+    """Read an image archive.
+
+    :param entry: a path, or ``{path: …, name: …}``.
+    :raises BundleError: the entry is neither, or the file is not an image archive.
+    """
+    if isinstance(entry, str):
+        return read_archive(Path(entry).expanduser())
+    if isinstance(entry, dict) and entry.get("path") and set(entry) <= {"path", "name"}:
+        return read_archive(Path(entry["path"]).expanduser(), entry.get("name", ""))
+    raise BundleError(
+        f"bundle_image_archives contains {entry!r}: an entry must be a path, or a dictionary with path and name."
+    )
+
+
+def read_manifest(target: str, path: str) -> BundledManifest:
+    """Read a manifest that the user supplies, and find the images that it uses.
+
+    :raises BundleError: the file cannot be read or is not valid YAML.
+    """
+    where = Path(path).expanduser()
+    try:
+        images = images_in(
+            list(yaml.load_all(where.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        )
+        return BundledManifest(target, str(where), sha256_of(where), tuple(images))
+    except OSError as error:
+        raise BundleError(
+            f"The manifest {where} cannot be read ({error.strerror}). Correct bundle_manifests."
+        ) from error
+    except yaml.YAMLError as error:
+        raise BundleError(
+            f"The manifest {where} is not valid YAML ({error}). Supply the file as published upstream."
+        ) from error

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inspect, build, verify and remove a bundle."""
+"""Inspect, build, verify and remove a bundle, or another folder with an index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from . import index as index_file
 from .executors import StepExecutor
 from .files import prune
-from .index import Index
+from .index import BUNDLE, Index, Kind
 from .names import BundleError
 from .staleness import BuildStep, BundleState, PendingWork, StepResult, pending_work
 
@@ -46,8 +46,8 @@ def inspect(steps: list[BuildStep], index: Index, executor: StepExecutor) -> Ins
     """Compare the existing bundle with the requested steps. Reads every file and changes nothing."""
     broken = index_file.check(executor.root, index.files)
     executor.prepare(steps, index)
-    state = BundleState(index.steps, broken, index_file.listing(executor.root), executor.ready())
-    interrupted = (executor.root / index_file.UNFINISHED).is_file()
+    state = BundleState(index.steps, broken, index_file.listing(executor.root, executor.kind), executor.ready())
+    interrupted = (executor.root / executor.kind.unfinished).is_file()
     return Inspection(steps, index, broken, pending_work(steps, state), interrupted)
 
 
@@ -70,7 +70,7 @@ def build(
     index.describe(about)
     result = BuildResult(pending.changes, index)
     if not pending.changes:
-        result.changed = index_file.save(executor.root, index, finished=True)
+        result.changed = index_file.save(executor.root, index, True, executor.kind)
         return result
     executor.root.mkdir(parents=True, exist_ok=True)
     executor.clean(everything=False)
@@ -81,30 +81,30 @@ def build(
         if step.kept:
             finished = StepResult(executor.prints[step.key], tuple(sorted(output.files)))
             index.note(step.key, finished, output.items, output.files)
-            index_file.save(executor.root, index, finished=False)
+            index_file.save(executor.root, index, False, executor.kind)
         seconds = time.monotonic() - began
         result.done.append((step.title, round(seconds, 1)))
         done(step, seconds)
-    index_file.save(executor.root, index, finished=True)
-    prune(executor.root, sorted(index_file.listing(executor.root) - set(index.files)))
+    index_file.save(executor.root, index, True, executor.kind)
+    prune(executor.root, sorted(index_file.listing(executor.root, executor.kind) - set(index.files)))
     executor.clean(everything=True)
     return result
 
 
-def verify(root: Path) -> tuple[Index, list[str]]:
+def verify(root: Path, kind: Kind = BUNDLE) -> tuple[Index, list[str]]:
     """Return the index of a finished bundle, and a sentence for every file that differs from it.
 
     :raises BundleError: there is no finished bundle.
     """
-    path = root / index_file.NAME
+    path = root / kind.index
     if not path.is_file():
-        if (root / index_file.UNFINISHED).is_file():
+        if (root / kind.unfinished).is_file():
             raise BundleError(
-                f"{root} contains no finished bundle: {index_file.NAME} does not exist. The run that builds it was interrupted. "
-                "Run slipway.kube.bundle again to resume it."
+                f"{root} contains no finished {kind.name}: {kind.index} does not exist. The run that builds it was interrupted. "
+                f"Run {kind.command} again to resume it."
             )
         raise BundleError(
-            f"{root} contains no bundle: {index_file.NAME} does not exist. Build one with slipway.kube.bundle, or unpack one there."
+            f"{root} contains no {kind.name}: {kind.index} does not exist. Build one with {kind.command}."
         )
     index = Index.from_text(path.read_text(encoding="utf-8"), str(path))
     return index, index_file.describe_broken(index_file.check(root, index.files), index)
@@ -116,11 +116,11 @@ def remove(root: Path, dry_run: bool) -> bool:
     :returns: whether there was a bundle.
     :raises BundleError: the folder has a bundle's folders but no index.
     """
-    indexes = (index_file.NAME, index_file.UNFINISHED)
-    parts = [root / name for name in (*indexes, "vars.yml", *index_file.FOLDERS) if (root / name).exists()]
+    indexes = (BUNDLE.index, BUNDLE.unfinished)
+    parts = [root / name for name in (*indexes, "vars.yml", *BUNDLE.folders) if (root / name).exists()]
     if parts and not any((root / name).exists() for name in indexes):
         raise BundleError(
-            f"{root} was not removed: it contains no {index_file.NAME}, so it may not be a bundle. If it is one, remove it manually."
+            f"{root} was not removed: it contains no {BUNDLE.index}, so it may not be a bundle. If it is one, remove it manually."
         )
     if not dry_run:
         for part in parts:
@@ -146,7 +146,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         except OSError as error:
             held.seek(0)
             raise BundleError(
-                f"Another run (process {held.read().strip() or 'unknown'}) is working on this bundle and holds {lock}. Wait until it has finished."
+                f"Another run (process {held.read().strip() or 'unknown'}) holds {lock}. Wait until it has finished."
             ) from error
         held.seek(0)
         held.truncate()

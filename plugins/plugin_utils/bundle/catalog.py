@@ -1,34 +1,22 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs, packages and images of a Kubernetes version, as data.
+"""The packages and images of a Kubernetes version, as data, under their upstream names.
 
 Versions come from the caller's table (role ``cluster``, one row per Kubernetes minor version); none are defined here.
-Package revisions follow https://pkgs.k8s.io and https://download.docker.com, image names registry.k8s.io and ghcr.io.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ...module_utils._kube.versions import minor_of
-from .names import BundleError
+from .names import BundleError, check_kubernetes_version
 
+NEWEST = "newest"
+NETWORK_PLUGINS = ("calico", "flannel")
 # fmt: off
-KUBERNETES_PROGRAMS = (
-    "agnhost", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubeadm", "kubectl", "kubelet",
-)
-CNI_PROGRAMS = (
-    "bandwidth", "bridge", "dhcp", "dummy", "firewall", "host-device", "host-local", "ipvlan", "loopback", "macvlan",
-    "portmap", "ptp", "sbr", "static", "tap", "tuning", "vlan", "vrf",
-)
-NETWORK_TOOLS = ("conntrack", "coreutils", "dash", "ipset", "iproute2", "iptables", "kmod", "nftables")
-# The conformance tests run shell and name resolution tools in agnhost.
-TEST_TOOLS = (
-    "bash", "bind9-dnsutils", "coreutils", "curl", "dash", "findutils", "grep", "hostname", "iperf", "iproute2",
-    "netcat-openbsd", "procps", "sed", "util-linux", "wget",
-)
 NEEDED_VERSIONS = (
     "etcd", "coredns", "pause", "containerd", "runc", "cni_plugins", "flannel", "metrics_server", "agnhost",
 )
@@ -36,65 +24,15 @@ NEEDED_VERSIONS = (
 
 
 @dataclass(frozen=True)
-class Component:
-    """A set of programs that are built from the Go modules in ``files/go/NAME-VERSION/go.mod``."""
-
-    name: str
-    version: str
-    programs: tuple[str, ...]
-    cgo: bool = False
-    tags: str = ""
-    ldflags: str = "-s -w"
-    renamed: tuple[tuple[str, str], ...] = ()  # name of a program as Go builds it, and its final name
-
-    @property
-    def key(self) -> str:
-        """Return the name of the component's folder of lock files."""
-        return f"{self.name}-{self.version}"
-
-
-@dataclass(frozen=True)
 class Package:
-    """A Debian package with upstream's name and version; *repository* is its folder in the bundle."""
+    """A package and its upstream version; *repository* is the folder of its repository in the bundle, below deb or rpm."""
 
     name: str
     version: str
     repository: str
-    programs: tuple[tuple[str, str, str], ...]  # component key, program, path on the host
 
 
-@dataclass(frozen=True)
-class Image:
-    """An image under its upstream name: programs on top of an optional layer of Debian packages."""
-
-    name: str
-    version: str
-    programs: tuple[tuple[str, str, str], ...]
-    tools: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    user: str = ""
-    bind_low_ports: bool = False  # a file capability, with which CoreDNS runs as an unprivileged user
-    links: tuple[tuple[str, str], ...] = ()
-    users: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
-    texts: tuple[tuple[str, int, str], ...] = ()  # path, mode, and name of the file in the role
-    stop_signal: str = ""
-    left_out: tuple[str, ...] = ()  # patterns of paths to exclude from the Debian packages
-    origin: str = ""  # its source, for an image without programs
-
-
-@dataclass
-class Catalog:
-    """Everything for the requested Kubernetes versions, without duplicates."""
-
-    components: dict[str, Component] = field(default_factory=dict)
-    packages: dict[str, Package] = field(default_factory=dict)
-    images: dict[str, Image] = field(default_factory=dict)
-
-
-def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
+def component_versions(version: str, table: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Return the row of *table* for a Kubernetes version such as ``1.36.3``, with all values as strings.
 
     :raises BundleError: the row does not exist or lacks a component.
@@ -114,140 +52,68 @@ def component_versions(version: str, table: dict[str, dict[str, str]]) -> dict[s
     return row
 
 
-def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str], debian: str) -> None:
-    """Add the parts of Kubernetes *version* to the catalog.
+def rows_of(
+    versions: Iterable[str], table: Mapping[str, Mapping[str, str]], variable: str
+) -> dict[str, dict[str, str]]:
+    """Return the row of the table for every Kubernetes version, by minor version.
 
-    :param row: versions of the other components, from :func:`component_versions`.
-    :param debian: version and name of the Debian release in the revision of containerd.io, such as ``12 bookworm``.
+    :param variable: the setting that lists the versions, for error messages.
+    :raises BundleError: there is no version, two of one minor version, or one that the table does not have.
     """
-    minor = minor_of(version)
-    for component in components(version, row):
-        catalog.components.setdefault(component.key, component)
-    for package in packages(version, minor, row, debian):
-        catalog.packages.setdefault(f"{package.repository}/{package.name}_{package.version}", package)
-    for image in images(version, row):
-        catalog.images.setdefault(image.name, image)
+    rows: dict[str, dict[str, str]] = {}
+    seen: dict[str, str] = {}
+    for version in versions:
+        check_kubernetes_version(version)
+        minor = minor_of(version)
+        if minor in seen:
+            raise BundleError(
+                f"{variable} lists {seen[minor]} and {version}: there can be one release of each minor version. Remove one of them."
+            )
+        seen[minor] = version
+        rows[minor] = component_versions(version, table)
+    if not rows:
+        raise BundleError(f"{variable} is empty: list at least one Kubernetes version, such as 1.37.2.")
+    return rows
 
 
-def components(version: str, row: dict[str, str]) -> list[Component]:
-    """Return what is built from Go modules, slowest first."""
-    major, minor = version.split(".")[:2]
-    stamp = "k8s.io/component-base/version"
-    kubernetes = f"-s -w -X {stamp}.gitVersion=v{version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor} -X {stamp}.gitTreeState=clean"
+def packages(version: str, row: Mapping[str, str]) -> list[Package]:
+    """Return the packages of one Kubernetes version. cri-tools has a version of its own: the newest of the repository."""
+    kubernetes = f"kubernetes/v{minor_of(version)}"
     return [
-        Component("kubernetes", version, KUBERNETES_PROGRAMS, ldflags=kubernetes),
-        Component(
-            "metrics-server",
-            row["metrics_server"],
-            ("metrics-server",),
-            ldflags=f"-s -w -X k8s.io/client-go/pkg/version.gitVersion=v{row['metrics_server']}",
-        ),
-        Component("coredns", row["coredns"], ("coredns",)),
-        Component(
-            "containerd",
-            row["containerd"],
-            ("containerd", "containerd-shim-runc-v2", "ctr"),
-            ldflags=f"-s -w -X github.com/containerd/containerd/v2/version.Version=v{row['containerd']}",
-        ),
-        Component(
-            "flannel",
-            row["flannel"],
-            ("flannel",),
-            cgo=True,
-            ldflags=f'-s -w -X github.com/flannel-io/flannel/pkg/version.Version=v{row["flannel"]} -extldflags "-static"',
-        ),
-        Component("etcd", row["etcd"], ("etcd", "etcdctl", "etcdutl"), renamed=(("server", "etcd"),)),
-        Component(
-            "runc",
-            row["runc"],
-            ("runc",),
-            cgo=True,
-            tags="seccomp,netgo,osusergo",
-            ldflags=f'-s -w -X main.version={row["runc"]} -extldflags "-static"',
-        ),
-        Component(
-            "cni-plugins",
-            row["cni_plugins"],
-            CNI_PROGRAMS,
-            ldflags=f"-s -w -X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v{row['cni_plugins']}",
-        ),
+        *(Package(name, version, kubernetes) for name in ("kubeadm", "kubectl", "kubelet")),
+        Package("kubernetes-cni", row["cni_plugins"], kubernetes),
+        Package("cri-tools", NEWEST, kubernetes),
+        Package("containerd.io", row["containerd"], "containerd"),
     ]
 
 
-def packages(version: str, minor: str, row: dict[str, str], debian: str) -> list[Package]:
-    """Return the Debian packages of one Kubernetes version, in upstream's two repositories."""
-    kubernetes = f"kubernetes-{version}"
-    repository = f"deb/kubernetes/v{minor}"
-    number, name = debian.split()
-    containerd, runc, cni = (
-        f"containerd-{row['containerd']}",
-        f"runc-{row['runc']}",
-        f"cni-plugins-{row['cni_plugins']}",
-    )
-    return [
-        *(
-            Package(program, f"{version}-1.1", repository, ((kubernetes, program, f"/usr/bin/{program}"),))
-            for program in ("kubeadm", "kubectl", "kubelet")
-        ),
-        Package(
-            "kubernetes-cni",
-            f"{row['cni_plugins']}-1.1",
-            repository,
-            tuple((cni, program, f"/opt/cni/bin/{program}") for program in CNI_PROGRAMS),
-        ),
-        Package(
-            "containerd.io",
-            f"{row['containerd']}-1~debian.{number}~{name}",
-            "deb/containerd",
-            (
-                *(
-                    (containerd, program, f"/usr/bin/{program}")
-                    for program in ("containerd", "containerd-shim-runc-v2", "ctr")
-                ),
-                (runc, "runc", "/usr/bin/runc"),
-            ),
-        ),
-    ]
+def images(version: str, row: Mapping[str, str]) -> dict[str, str]:
+    """Return the name and version of the images that every cluster uses (``kubeadm config images list``) or may use."""
+    upstream = "registry.k8s.io"
+    control_plane = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+    return {
+        **{f"{upstream}/{name}:v{version}": version for name in control_plane},
+        f"{upstream}/etcd:{row['etcd']}-0": row["etcd"],
+        f"{upstream}/coredns/coredns:v{row['coredns']}": row["coredns"],
+        f"{upstream}/pause:{row['pause']}": row["pause"],
+        f"{upstream}/metrics-server/metrics-server:v{row['metrics_server']}": row["metrics_server"],
+        f"{upstream}/e2e-test-images/agnhost:{row['agnhost']}": row["agnhost"],
+    }
 
 
-def images(version: str, row: dict[str, str]) -> list[Image]:
-    """Return the images of one Kubernetes version (``kubeadm config images list``), flannel, metrics-server and agnhost."""
-    upstream, kubernetes = "registry.k8s.io", f"kubernetes-{version}"
+def network_images(row: Mapping[str, str], plugins: Iterable[str], flannel_cni_plugin: bool) -> dict[str, str]:
+    """Return the name and version of the images of the pod networks *plugins*."""
+    found: dict[str, str] = {}
+    if "calico" in plugins:
+        found.update(dict.fromkeys(calico_images(row), row.get("calico", "")))
+    if "flannel" in plugins:
+        found[f"ghcr.io/flannel-io/flannel:v{row['flannel']}"] = row["flannel"]
+        if flannel_cni_plugin and (version := row.get("flannel_cni_plugin")):
+            found[f"ghcr.io/flannel-io/flannel-cni-plugin:v{version}-flannel1"] = version
+    return found
 
-    def control_plane(name: str, tools: tuple[str, ...] = ()) -> Image:
-        target = f"/usr/local/bin/{name}"
-        programs = ((kubernetes, name, target),)
-        return Image(f"{upstream}/{name}:v{version}", version, programs, tools=tools, entrypoint=(target,))
 
-    def single(name: str, component: str, target: str, **more: Any) -> Image:
-        program = component.replace("_", "-")
-        programs = ((f"{program}-{row[component]}", program, target),)
-        return Image(f"{name}{row[component]}", row[component], programs, entrypoint=(target,), **more)
-
-    return [
-        control_plane("kube-apiserver"),
-        control_plane("kube-controller-manager"),
-        control_plane("kube-scheduler"),
-        control_plane("kube-proxy", NETWORK_TOOLS),
-        Image(
-            f"{upstream}/etcd:{row['etcd']}-0",
-            row["etcd"],
-            tuple((f"etcd-{row['etcd']}", name, f"/usr/local/bin/{name}") for name in ("etcd", "etcdctl", "etcdutl")),
-            command=("/usr/local/bin/etcd",),
-        ),
-        single(f"{upstream}/coredns/coredns:v", "coredns", "/coredns", user="65532:65532", bind_low_ports=True),
-        single(f"{upstream}/pause:", "pause", "/pause", user="65535:65535"),
-        single(f"{upstream}/metrics-server/metrics-server:v", "metrics_server", "/metrics-server", user="65534"),
-        single("ghcr.io/flannel-io/flannel:v", "flannel", "/opt/bin/flanneld", tools=NETWORK_TOOLS),
-        Image(
-            f"{upstream}/e2e-test-images/agnhost:{row['agnhost']}",
-            row["agnhost"],
-            ((kubernetes, "agnhost", "/agnhost"),),
-            tools=TEST_TOOLS,
-            entrypoint=("/agnhost",),
-            command=("pause",),
-            links=(("/agnhost-2", "agnhost"),),
-            users=("user-defined-in-image:1000:50000:group-defined-in-image",),
-            folders=("/uploads",),
-        ),
-    ]
+def calico_images(row: Mapping[str, str]) -> list[str]:
+    """Return the images that Calico's manifest uses; none if the table has no version of Calico."""
+    version = row.get("calico", "")
+    return [f"quay.io/calico/{part}:v{version}" for part in ("cni", "kube-controllers", "node")] if version else []

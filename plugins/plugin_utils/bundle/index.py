@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""bundle.json: the index of a bundle, file by file, and the check of the files against it."""
+"""The index of a folder of software (bundle.json), file by file, and the check of the files against it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,24 @@ from .names import BundleError
 from .staleness import StepResult
 
 FORMAT = 1
-NAME = "bundle.json"
-UNFINISHED = ".bundle.json.unfinished"  # the index while a run is in progress; an interrupted run resumes from it
 
-FOLDERS = ("bin", "deb", "manifests", "v2")
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of folder that has an index."""
+
+    name: str  # as messages call it
+    index: str  # name of the index
+    command: str  # what builds it
+    folders: tuple[str, ...] = ()  # the folders that belong to it; if empty, all
+
+    @property
+    def unfinished(self) -> str:
+        """Return the name of the index while a run is in progress; an interrupted run resumes from it."""
+        return f".{self.index}.unfinished"
+
+
+BUNDLE = Kind("bundle", "bundle.json", "slipway.kube.bundle", ("bin", "deb", "manifests", "rpm", "v2"))
 
 
 @dataclass(frozen=True)
@@ -46,16 +60,19 @@ class FileEntry:
     size: int
 
 
+_KEYS = {"format", "architecture", "kubernetes_versions", "brought", "items", "files", "steps"}
+
+
 @dataclass
 class Index:
-    """The content of bundle.json."""
+    """The content of the index."""
 
-    origin: str = ""
     architecture: str = ""
     kubernetes_versions: list[str] = field(default_factory=list)
     brought: dict[str, list[dict[str, Any]]] = field(
         default_factory=dict
     )  # additions, and files that the user supplied
+    more: dict[str, Any] = field(default_factory=dict)  # further descriptions, for whoever reads the index
     items: dict[str, list[Item]] = field(default_factory=dict)  # by the key of the step that created them
     steps: dict[str, StepResult] = field(default_factory=dict)
     files: dict[str, FileEntry] = field(default_factory=dict)
@@ -73,8 +90,8 @@ class Index:
 
     def describe(self, about: Index) -> None:
         """Copy from *about* what describes the bundle as a whole."""
-        self.origin, self.architecture = about.origin, about.architecture
-        self.kubernetes_versions, self.brought = about.kubernetes_versions, about.brought
+        self.architecture, self.kubernetes_versions = about.architecture, about.kubernetes_versions
+        self.brought, self.more = about.brought, about.more
 
     def keep_only(self, keys: Container[str], broken: Container[str] = ()) -> None:
         """Drop all steps except *keys*, the files that none of those owns, and *broken* files."""
@@ -87,9 +104,9 @@ class Index:
         """Return the index as JSON; equal indexes yield equal text."""
         value = {
             "format": FORMAT,
-            "origin": self.origin,
             "architecture": self.architecture,
             "kubernetes_versions": self.kubernetes_versions,
+            **self.more,
             "brought": self.brought,
             "items": [dict(asdict(item), made_by=key) for key in sorted(self.items) for item in self.items[key]],
             "files": {path: asdict(self.files[path]) for path in sorted(self.files)},
@@ -102,7 +119,7 @@ class Index:
 
     @classmethod
     def from_text(cls, text: str, where: str) -> Index:
-        """Parse the text of bundle.json.
+        """Parse the text of an index.
 
         :param where: the file, for error messages.
         :raises BundleError: the text is not valid JSON, has another format, or lacks a field.
@@ -111,61 +128,59 @@ class Index:
             value: Any = json.loads(text)
             if value["format"] != FORMAT:
                 raise BundleError(
-                    f"{where} has format {value['format']}, but this version of the collection reads format {FORMAT}. Rebuild the bundle with it."
+                    f"{where} has format {value['format']}, but this version of the collection reads format {FORMAT}. Remove it; the next run "
+                    "builds everything again."
                 )
             items: dict[str, list[Item]] = {}
             for entry in value["items"]:
                 items.setdefault(entry.pop("made_by"), []).append(Item(**entry))
             return cls(
-                origin=value["origin"],
                 architecture=value["architecture"],
                 kubernetes_versions=list(value["kubernetes_versions"]),
                 brought=dict(value.get("brought", {})),
+                more={key: value[key] for key in value if key not in _KEYS},
                 items=items,
                 files={path: FileEntry(**entry) for path, entry in value["files"].items()},
                 steps={key: StepResult(step["inputs"], tuple(step["files"])) for key, step in value["steps"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(
-                f"{where} is damaged ({type(error).__name__}: {error}). Remove it; the next run rebuilds the bundle."
+                f"{where} is damaged ({type(error).__name__}: {error}). Remove it; the next run builds everything again."
             ) from error
 
 
-def load(root: Path) -> Index:
-    """Return the index of the bundle in *root*: that of an interrupted run if there is one, else bundle.json, else an empty one.
+def load(root: Path, kind: Kind = BUNDLE) -> Index:
+    """Return the index in *root*: that of an interrupted run if there is one, else the finished one, else an empty one.
 
     :raises BundleError: the index exists but cannot be read.
     """
-    for name in (UNFINISHED, NAME):
+    for name in (kind.unfinished, kind.index):
         path = root / name
         if path.is_file():
             return Index.from_text(path.read_text(encoding="utf-8"), str(path))
     return Index()
 
 
-def save(root: Path, index: Index, finished: bool) -> bool:
+def save(root: Path, index: Index, finished: bool, kind: Kind = BUNDLE) -> bool:
     """Write the index; a finished one replaces the unfinished one.
 
     :returns: whether the file changed.
     """
     content = index.to_text().encode()
-    path = root / (NAME if finished else UNFINISHED)
+    path = root / (kind.index if finished else kind.unfinished)
     changed = not path.is_file() or path.read_bytes() != content
     if changed:
         write(path, content)
     if finished:
-        (root / UNFINISHED).unlink(missing_ok=True)
+        (root / kind.unfinished).unlink(missing_ok=True)
     return changed
 
 
-def listing(root: Path) -> frozenset[str]:
-    """Return every file in the bundle's folders, relative to *root*; other content of *root* does not belong to the bundle."""
-    return frozenset(
-        str(path.relative_to(root))
-        for folder in FOLDERS
-        for path in (root / folder).rglob("*")
-        if path.is_file() or path.is_symlink()
-    )
+def listing(root: Path, kind: Kind = BUNDLE) -> frozenset[str]:
+    """Return every file in the folders that belong to *kind*, relative to *root*; other content of *root* is the user's own."""
+    folders = [root / folder for folder in kind.folders] or [path for path in root.glob("*") if path.is_dir()]
+    found = (path for folder in folders for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    return frozenset(str(path.relative_to(root)) for path in found)
 
 
 def check(root: Path, files: Mapping[str, FileEntry]) -> dict[str, str]:

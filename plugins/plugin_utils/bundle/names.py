@@ -69,17 +69,6 @@ class ImageName:
         """Path of the image's repository, relative to the root of the bundle."""
         return f"v2/{self.registry}/{self.repository}"
 
-    def manifest_path(self, reference: str = "") -> str:
-        """Return the path of a manifest.
-
-        :param reference: a tag or a digest; the name's own tag when empty.
-        """
-        return f"{self.folder}/manifests/{reference or self.tag}"
-
-    def blob_path(self, digest: str) -> str:
-        """Return the path of the blob with this digest (``sha256:…``)."""
-        return f"{self.folder}/blobs/{digest}"
-
 
 def check_kubernetes_version(version: str) -> None:
     """Check that a version consists of three numbers.
@@ -90,8 +79,3 @@ def check_kubernetes_version(version: str) -> None:
         raise BundleError(
             f"{version!r} is not a valid Kubernetes version: expected three numbers without a leading v, such as 1.36.3."
         )
-
-
-def deb_name(name: str, version: str, architecture: str) -> str:
-    """Return the file name of a Debian package, which never contains the epoch (Debian policy 5.6.12)."""
-    return f"{name}_{version.partition(':')[2] or version}_{architecture}.deb"

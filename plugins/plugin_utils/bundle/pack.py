@@ -11,10 +11,9 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from . import index as index_file
 from .build import verify
 from .files import replacing, sha256_of, write
-from .index import Index
+from .index import BUNDLE, Index
 from .names import BundleError
 from .process import Runner
 
@@ -39,7 +38,7 @@ def pack(root: Path, archive: Path, run: Runner) -> bool:
         return False
     with replacing(archive) as draft:
         # bundle.json comes first, so that it can be read without reading the whole archive; hard links are stored once
-        names = [index_file.NAME, *sorted(index.files)]
+        names = [BUNDLE.index, *sorted(index.files)]
         run(
             ["tar", "--create", f"--file={draft}", f"--directory={root}", *_compressor(archive)]
             + ["--owner=0", "--group=0", "--numeric-owner", "--verbatim-files-from", "--files-from=-"],
@@ -83,7 +82,7 @@ def unpack(archive: Path, root: Path, run: Runner) -> bool:
         old = root.with_name(f".{root.name}.replaced")
         shutil.rmtree(old, ignore_errors=True)
         if root.exists():
-            if any(root.iterdir()) and not (root / index_file.NAME).exists():
+            if any(root.iterdir()) and not (root / BUNDLE.index).exists():
                 raise BundleError(
                     f"{root} is not empty and does not contain a bundle. Unpack to another folder, or empty this one."
                 )
@@ -108,9 +107,9 @@ def would_unpack(archive: Path, root: Path) -> bool:
     inside = _packed(archive)
     if inside is None:
         raise BundleError(
-            f"{archive} is not a bundle: its first entry is not {index_file.NAME}. Use a file written with `bundle_state: packed`."
+            f"{archive} is not a bundle: its first entry is not {BUNDLE.index}. Use a file written with `bundle_state: packed`."
         )
-    Index.from_text(inside, f"{index_file.NAME} in {archive}")
+    Index.from_text(inside, f"{BUNDLE.index} in {archive}")
     try:
         index, broken = verify(root)
     except BundleError:
@@ -134,7 +133,7 @@ def _packed(archive: Path) -> str | None:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
                 first = tar.next()
-                content = tar.extractfile(first) if first is not None and first.name == index_file.NAME else None
+                content = tar.extractfile(first) if first is not None and first.name == BUNDLE.index else None
                 return content.read().decode() if content else None
         except (tarfile.TarError, UnicodeDecodeError):
             return None

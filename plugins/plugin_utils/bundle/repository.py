@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build flat, signed apt repositories (https://wiki.debian.org/DebianRepository/Format) from packages.
+"""Build package repositories: signed ones of apt (https://wiki.debian.org/DebianRepository/Format), and those of rpm.
 
 The private key is stored in a file outside the bundle; gpg uses a temporary home folder.
 """
@@ -19,16 +19,15 @@ from pathlib import Path
 
 from .files import place, write
 from .names import BundleError
-from .process import Runner
+from .process import EPOCH, Runner
 
-SIGNER = "slipway.kube bundle"
 KEY = "deb/key.asc"
-_PARAMETERS = f"""\
+_PARAMETERS = """\
 %no-protection
 Key-Type: RSA
 Key-Length: 3072
 Key-Usage: sign
-Name-Real: {SIGNER}
+Name-Real: slipway.kube
 Expire-Date: 0
 %commit
 """
@@ -69,6 +68,12 @@ class Signer:
     def public_key(self) -> bytes:
         """Return the public key, ASCII-armored."""
         return self._gpg("--armor", "--export", what="reading the public key").encode()
+
+    def detach(self, path: Path) -> None:
+        """Write an ASCII-armored signature of *path* next to it, with the suffix ``.asc``."""
+        output = str(path.with_name(f"{path.name}.asc"))
+        options = ("--armor", "--digest-algo", "SHA512", "--output", output)
+        self._gpg(*options, "--detach-sign", str(path), what=f"signing {path.name}")
 
     def sign(self, release: Path) -> None:
         """Write InRelease and Release.gpg next to *release*."""
@@ -120,22 +125,72 @@ def index_and_sign(
     written = []
     for folder, packages in repositories.items():
         staging = work / folder
-        staging.mkdir(parents=True)
         for package in packages:
             place(root / folder / package, staging / package)
-        listing = run(["apt-ftparchive", "packages", "."], what=f"indexing {folder}", cwd=staging).encode()
+        write_listing(staging, ".", staging, run)
         for package in packages:
             (staging / package).unlink()
-        (staging / "Packages").write_bytes(listing)
-        (staging / "Packages.gz").write_bytes(gzip.compress(listing, mtime=0))
-        options = {"Origin": "slipway.kube", "Label": SIGNER, "Architectures": architecture}
-        options["Description"] = f"Packages of {folder}"
-        settings = [f"--option=APT::FTPArchive::Release::{name}={value}" for name, value in options.items()]
-        release = run(["apt-ftparchive", *settings, "release", "."], what=f"describing {folder}", cwd=staging)
-        (staging / "Release").write_text(release, encoding="utf-8")
-        sign.sign(staging / "Release")
+        write_release(staging, {"Architectures": architecture, "Description": f"Packages of {folder}"}, sign, run)
         for name in ("Packages", "Packages.gz", "Release", "Release.gpg", "InRelease"):
             write(root / folder / name, (staging / name).read_bytes())
             written.append(os.path.join(folder, name))
+    if not written:
+        return []
     write(root / KEY, sign.public_key())
     return [*written, KEY]
+
+
+def write_listing(base: Path, packages: str, target: Path, run: Runner) -> None:
+    """Write Packages and Packages.gz in the folder *target*.
+
+    :param base: the folder to which the names of packages are relative.
+    :param packages: the folder of the packages below *base*.
+    :raises BundleError: apt-ftparchive fails.
+    """
+    text = run(["apt-ftparchive", "packages", packages], what=f"indexing {base}", cwd=base)
+    listing = text.replace("\nFilename: ./", "\nFilename: ").encode()
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "Packages").write_bytes(listing)
+    (target / "Packages.gz").write_bytes(gzip.compress(listing, mtime=0))
+
+
+def write_release(folder: Path, fields: Mapping[str, str], sign: Signer, run: Runner) -> None:
+    """Write Release, Release.gpg and InRelease for the lists below *folder*.
+
+    :raises BundleError: apt-ftparchive or gpg fails.
+    """
+    fields = {"Origin": "slipway.kube", "Label": "slipway.kube", **fields}
+    settings = [f"--option=APT::FTPArchive::Release::{name}={value}" for name, value in fields.items()]
+    release = run(["apt-ftparchive", *settings, "release", "."], what=f"describing {folder}", cwd=folder)
+    (folder / "Release").write_text(release, encoding="utf-8")
+    sign.sign(folder / "Release")
+
+
+def write_repodata(folder: Path, run: Runner) -> None:
+    """Write repodata for the rpms below *folder*; the same packages yield the same bytes.
+
+    :raises BundleError: createrepo_c fails.
+    """
+    options = ["--quiet", "--no-database", f"--revision={EPOCH}", "--set-timestamp-to-revision"]
+    run(["createrepo_c", *options, str(folder)], what=f"indexing {folder}")
+
+
+def index_rpms(root: Path, folder: str, packages: Sequence[str], key: bytes, work: Path, run: Runner) -> list[str]:
+    """Write the repodata of an rpm repository, and the key with which upstream signed its packages.
+
+    :param folder: the repository, relative to *root*.
+    :param work: an empty folder.
+    :returns: the files written, relative to *root*.
+    :raises BundleError: createrepo_c fails.
+    """
+    staging = work / folder
+    for package in packages:
+        place(root / folder / package, staging / package)
+    write_repodata(staging, run)
+    shutil.rmtree(root / folder / "repodata", ignore_errors=True)
+    written = []
+    for path in sorted((staging / "repodata").iterdir()):
+        write(root / folder / "repodata" / path.name, path.read_bytes())
+        written.append(f"{folder}/repodata/{path.name}")
+    write(root / folder / "key.asc", key)
+    return [*written, f"{folder}/key.asc"]

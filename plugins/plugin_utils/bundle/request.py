@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils._kube.versions import minor_of
+from .catalog import NETWORK_PLUGINS
 from .index import Index
 from .names import ImageName
-from .upstream import BundledManifest
+from .upstream import ADDRESSES, BundledManifest
 
 
 @dataclass(frozen=True)
@@ -25,26 +26,32 @@ class ArchivedImage:
 
 
 @dataclass
-class BundleRequest:
-    """The bundle that the user requests."""
+class Request:
+    """What is requested of a bundle and of an origin alike."""
 
-    origin: str
     architecture: str
     kubernetes_versions: list[str]
     table: dict[str, dict[str, str]]  # component versions by Kubernetes minor version, from role `cluster`
-    debian: str = "12 bookworm"
-    debian_sources: list[str] = field(default_factory=list)
     archives: list[ArchivedImage] = field(default_factory=list)
     manifests: list[BundledManifest] = field(default_factory=list)
-    locks: dict[str, str] = field(default_factory=dict)  # digest of go.mod and go.sum by component
-    texts: dict[str, str] = field(default_factory=dict)  # the collection's own source files, such as pause.c
-    upstream: dict[str, str] = field(default_factory=dict)  # addresses, see role `bundle`
     programs: dict[str, str] = field(default_factory=dict)  # for the control node: name and version
-    debian_images: list[str] = field(default_factory=list)  # names of images built from Debian packages
+    images: list[str] = field(default_factory=list)  # names of additional images
 
 
-def carry_over(request: BundleRequest, index: Index) -> None:
-    """Add to the request what the existing bundle holds and the request does not replace.
+@dataclass
+class BundleRequest(Request):
+    """The bundle that the user requests."""
+
+    package_formats: list[str] = field(default_factory=lambda: ["deb"])
+    network_plugins: list[str] = field(default_factory=lambda: list(NETWORK_PLUGINS))
+    flannel_cni_plugin: bool = True
+    upstream: dict[str, str] = field(default_factory=lambda: dict(ADDRESSES))
+    registries: dict[str, str] = field(default_factory=dict)  # where images are copied from instead
+    ca: str = ""
+
+
+def carry_over(request: Request, index: Index) -> None:
+    """Add to the request what the existing folder holds and the request does not replace.
 
     These are other Kubernetes versions, additional programs and images, and files that the user supplied. A build takes
     minutes and an archive may no longer be at hand, so nothing is dropped only because it is not requested again.
@@ -67,13 +74,16 @@ def carry_over(request: BundleRequest, index: Index) -> None:
     ]
     for entry in index.brought.get("programs", []):
         request.programs.setdefault(entry["name"], entry["version"])
-    request.debian_images += [
-        entry["name"] for entry in index.brought.get("debian_images", []) if entry["name"] not in request.debian_images
+    request.images += [
+        entry["name"] for entry in index.brought.get("images", []) if entry["name"] not in request.images
     ]
 
 
-def describe(request: BundleRequest) -> Index:
-    """Return an index with what describes the requested bundle as a whole."""
+def describe(request: Request, more: dict[str, Any] | None = None) -> Index:
+    """Return an index with what describes the requested folder as a whole.
+
+    :param more: further descriptions.
+    """
     brought: dict[str, list[dict[str, Any]]] = {
         "archives": [
             {"name": str(one.name), "source": one.source, "path": one.path, "digest": one.digest}
@@ -83,10 +93,7 @@ def describe(request: BundleRequest) -> Index:
             {"target": one.target, "path": one.path, "digest": one.digest, "images": list(one.images)}
             for one in request.manifests
         ],
+        "programs": [{"name": name, "version": version} for name, version in sorted(request.programs.items())],
+        "images": [{"name": name} for name in sorted(request.images)],
     }
-    # Omitted when empty, so that the index of a bundle without additions does not change.
-    if request.programs:
-        brought["programs"] = [{"name": name, "version": version} for name, version in sorted(request.programs.items())]
-    if request.debian_images:
-        brought["debian_images"] = [{"name": name} for name in sorted(request.debian_images)]
-    return Index(request.origin, request.architecture, list(request.kubernetes_versions), brought)
+    return Index(request.architecture, list(request.kubernetes_versions), brought, more or {})

@@ -6,69 +6,38 @@
 from __future__ import annotations
 
 import os
-import re
+import platform
 import shutil
-import tempfile
 import urllib.error
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible.module_utils.urls import open_url
-
-from . import golang
+from .fetch import Source
 from .names import BundleError
-from .process import Runner
 from .staleness import BuildStep
+from .upstream import MACHINES
 
 MB = 1_000_000
 # Debian packages by the program that they provide
 PROGRAMS = {
     "apt-ftparchive": "apt-utils",
-    "dpkg-deb": "dpkg",
+    "createrepo_c": "createrepo-c",
     "gpg": "gnupg",
     "gpgconf": "gnupg",
     "gpgv": "gpgv",
-    "mmdebstrap": "mmdebstrap",
     "skopeo": "skopeo",
     "tar": "tar",
     "zstd": "zstd",
-    "gcc": "gcc",
-    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
-    "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu",
 }
+# Programs that a kind of step calls
 BY_KIND = {
-    "tools": ("mmdebstrap", "zstd"),
-    "package": ("dpkg-deb",),
-    "program": ("dpkg-deb",),
-    "image": ("zstd",),
     "copy_image": ("skopeo",),
     "fetch_package": ("gpg", "gpgv"),
     "repositories": ("apt-ftparchive", "gpg", "gpgconf"),
 }
-FILES = {"/usr/include/seccomp.h": "libseccomp-dev", "/usr/include/stdlib.h": "libc6-dev"}
-# Megabytes that a step writes to the bundle, to the work folder, and to empty Go caches.
-ROOM = {
-    "tools": (0, 250, 0),
-    "package": (45, 220, 0),
-    "program": (60, 60, 0),
-    "image": (25, 120, 0),
-    "copy_image": (120, 400, 0),
-    "fetch_package": (40, 0, 0),
-    "repositories": (1, 5, 0),
-}
-ROOM_GO = {
-    "kubernetes": (0, 700, 3900),
-    "metrics-server": (0, 80, 1100),
-    "coredns": (0, 80, 2200),
-    "containerd": (0, 90, 1100),
-    "flannel": (0, 60, 900),
-    "etcd": (0, 70, 500),
-    "runc": (0, 15, 200),
-    "cni-plugins": (0, 70, 250),
-    "helm": (0, 70, 1500),
-    "kwok": (0, 70, 1200),
-}
+# Megabytes that a kind of step writes to the bundle and to the work folder
+ROOM = {"copy_image": (120, 400), "fetch_package": (40, 0), "fetch_program": (60, 60), "repositories": (1, 5)}
 
 
 @dataclass
@@ -78,170 +47,116 @@ class Missing:
     packages: list[str] = field(default_factory=list)  # names of Debian packages
     problems: list[str] = field(default_factory=list)  # one sentence each, including the remedy
 
+    def require(self, package: str, what: str) -> None:
+        """Note a missing Debian package."""
+        if package not in self.packages:
+            self.packages.append(package)
+            self.problems.append(f"{what}: apt-get install {package}.")
 
-def programs_for(steps: Iterable[BuildStep], machine: str) -> list[str]:
-    """Return the programs that *steps* call. Pure.
 
-    :param machine: the architecture of this machine, as Go names it.
+def architecture() -> str:
+    """Return the architecture of this machine, as Go names it.
+
+    :raises BundleError: it is none of a supported host.
     """
-    found: list[str] = []
+    machine = platform.machine()
+    for name, known in MACHINES.items():
+        if machine == known:
+            return name
+    raise BundleError(
+        f"The architecture of this machine is {machine}: name that of the hosts, {' or '.join(MACHINES)}."
+    )
+
+
+def programs_for(steps: Iterable[BuildStep]) -> list[str]:
+    """Return the programs that *steps* call. Pure."""
+    found: set[str] = set()
     for step in steps:
-        found += BY_KIND.get(step.kind, ())
-        if step.kind == "c_build" or (step.kind == "go_build" and step.inputs["cgo"]):
-            architecture = step.inputs["architecture"]
-            found.append("gcc" if architecture == machine else golang.COMPILERS[architecture])
-    return sorted(set(found))
+        found.update(BY_KIND.get(step.kind, ()))
+        if step.kind == "repositories" and any(name.startswith("rpm/") for name in step.inputs["repositories"]):
+            found.add("createrepo_c")
+    return sorted(found)
 
 
-def room_for(steps: Iterable[BuildStep], cached: Container[str] = ()) -> tuple[int, int, int]:
-    """Return the megabytes that *steps* require in the bundle, in the work folder and in Go's caches. Pure.
-
-    :param cached: keys of builds whose modules are already in Go's cache.
-    """
-    bundle = work = go = scratch = 0
-    for step in steps:
-        if step.kind == "go_build":
-            in_bundle, in_work, in_go = ROOM_GO.get(step.inputs["name"], (0, 100, 500))
-            work += in_work  # programs are kept until packages and images are built from them
-            go += 0 if step.key in cached else in_go
-        else:
-            in_bundle, in_work, in_go = ROOM.get(step.kind, (0, 0, 0))
-            scratch = max(scratch, in_work)
-        bundle += in_bundle
-    return bundle, work + scratch, go
+def room_for(steps: Iterable[BuildStep]) -> tuple[int, int]:
+    """Return the megabytes that *steps* require in the bundle and in the work folder. Pure."""
+    rooms = [ROOM.get(step.kind, (0, 0)) for step in steps]
+    return sum(room[0] for room in rooms), max((room[1] for room in rooms), default=0)
 
 
-def check(steps: Sequence[BuildStep], root: Path, locks: Path, machine: str, run: Runner) -> Missing:
+def check(steps: Sequence[BuildStep], root: Path, source: Source) -> Missing:
     """Check everything that *steps* require. Changes nothing."""
     missing = Missing()
-    for program in programs_for(steps, machine):
+    check_programs(programs_for(steps), PROGRAMS, missing)
+    check_files(steps, "bundle_prune: true", missing)
+    check_room({root.parent: ("the bundle", sum(room_for(steps)))}, missing)
+    if source.ca and not Path(source.ca).is_file():
+        missing.problems.append(f"The CA file {source.ca} does not exist. Correct bundle_ca.")
+    if not missing.problems and check_connection(steps, source, missing):
+        missing.problems += source.unavailable(list(steps))
+    return missing
+
+
+def check_programs(programs: Iterable[str], packages: Mapping[str, str], missing: Missing) -> None:
+    """Check that *programs* are installed."""
+    for program in programs:
         if not shutil.which(program):
-            _require(missing, PROGRAMS[program], f"{program} is not installed")
-    if any(step.kind == "go_build" and step.inputs["cgo"] for step in steps):
-        for path, package in FILES.items():
-            if not Path(path).exists():
-                _require(missing, package, f"{path}, required to build runc and flannel, does not exist")
+            missing.require(packages[program], f"{program} is not installed")
+
+
+def check_files(steps: Iterable[BuildStep], prune: str, missing: Missing) -> None:
+    """Check that the files that the user supplied still exist.
+
+    :param prune: the setting that removes such a part instead.
+    """
     for step in steps:
         if step.hints.get("file") and not Path(step.hints["file"]).exists():
             missing.problems.append(
                 f"{step.inputs.get('target', step.inputs.get('name'))} must be copied again from {step.hints['file']}, which no longer exists. "
-                "Restore the file, or remove the item from the bundle with bundle_prune: true."
+                f"Restore the file, or remove the item with {prune}."
             )
-    builds = [step for step in steps if step.kind == "go_build"]
-    cached: list[str] = []
-    folders = {"the bundle": root.parent}
-    if builds:
-        cached = _check_go(builds, locks, missing, run, folders)
-    if any(
-        step.kind in ("fetch_package", "fetch_manifest") or str(step.hints.get("source", "")).startswith("docker://")
-        for step in steps
-    ):
-        _check_connection(steps, missing)
-    _check_room(room_for(list(steps), cached), folders, missing)
-    return missing
 
 
-def _require(missing: Missing, package: str, what: str) -> None:
-    if package not in missing.packages:
-        missing.packages.append(package)
-        missing.problems.append(f"{what}: apt-get install {package}.")
-
-
-def _check_go(
-    builds: Sequence[BuildStep], locks: Path, missing: Missing, run: Runner, folders: dict[str, Path]
-) -> list[str]:
-    """Check that Go is installed and recent enough, and that modules are cached or can be downloaded.
-
-    :returns: keys of the builds that require no download.
-    """
-    wanted = max(golang.needed_go((locks / _name(step) / "go.mod").read_text(encoding="utf-8")) for step in builds)
-    text = ".".join(str(part) for part in wanted)
-    if not shutil.which("go"):
-        missing.problems.append(
-            f"Go is not installed: bundle_origin go_modules requires Go {text} or later in PATH (https://go.dev/dl/)."
-        )
-        return []
-    environment = run(
-        ["go", "env", "GOVERSION", "GOMODCACHE", "GOCACHE", "GOPROXY"],
-        what="reading the settings of Go",
-        env={"GOTOOLCHAIN": "local"},
-    ).splitlines()
-    version, modules, cache, proxy = (environment + [""] * 4)[:4]
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < wanted:
-        missing.problems.append(
-            f"Go is too old: {version or 'unknown'} in {shutil.which('go')}, the builds require {text} or later (https://go.dev/dl/)."
-        )
-    folders["Go's modules"], folders["Go's build cache"] = Path(modules), Path(cache)
-    cached = [
-        step.key
-        for step in builds
-        if _is_cached(Path(modules), golang.origin_of((locks / _name(step) / "go.mod").read_text(encoding="utf-8")))
-    ]
-    fresh = next((step for step in builds if step.key not in cached), None)
-    if fresh is not None:
-        module = golang.origin_of((locks / _name(fresh) / "go.mod").read_text(encoding="utf-8"))
-        with tempfile.TemporaryDirectory(prefix="slipway-go-") as folder:
-            try:
-                run(
-                    ["go", "list", "-m", module],
-                    what=f"querying {proxy} for {module}",
-                    cwd=Path(folder),
-                    env={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"},
-                    timeout=60.0,
-                )
-            except BundleError as error:
-                missing.problems.append(
-                    f"Go modules cannot be fetched: {error}. Set GOPROXY to a proxy that can be reached, or unpack a bundle that was built elsewhere."
-                )
-    return cached
-
-
-def _name(step: BuildStep) -> str:
-    return f"{step.inputs['name']}-{step.inputs['version']}"
-
-
-def _is_cached(modules: Path, origin: str) -> bool:
-    """Return whether a module's archive is in Go's cache (an upper-case letter is stored as ! and its lower-case letter)."""
-    name, _at, version = origin.partition("@")
-    escaped = re.sub(r"[A-Z]", lambda letter: f"!{letter.group().lower()}", name)
-    return (modules / "cache" / "download" / escaped / "@v" / f"{version}.zip").is_file()
-
-
-def _check_connection(steps: Sequence[BuildStep], missing: Missing) -> None:
-    """Check that upstream's servers can be reached; any HTTP status counts."""
-    addresses = [step.inputs["source"]["key"] for step in steps if step.kind == "fetch_package"]
-    addresses += [
-        f"https://{step.inputs['name'].split('/')[0]}/v2/"
-        for step in steps
-        if str(step.hints.get("source", "")).startswith("docker://")
-    ]
+def check_connection(steps: Iterable[BuildStep], source: Source, missing: Missing) -> bool:
+    """Check that every server from which *steps* fetch can be reached; any HTTP status counts."""
+    addresses = []
+    for step in steps:
+        if step.kind == "fetch_package":
+            addresses.append(step.inputs["source"]["base"])
+        elif "url" in step.inputs:
+            addresses.append(step.inputs["url"])
+        elif str(step.hints.get("source", "")).startswith("docker://"):
+            addresses.append(f"https://{step.hints['source'].removeprefix('docker://')}")
+    failed = []
     for address in dict.fromkeys("/".join(address.split("/")[:3]) + "/" for address in addresses):
         try:
-            with open_url(address, timeout=10):
+            with source.open(address, timeout=10):
                 pass
         except urllib.error.HTTPError:
             pass
         except (OSError, ValueError) as error:
-            missing.problems.append(
-                f"{address} cannot be reached ({getattr(error, 'reason', error)}): bundle_origin upstream requires a connection. "
-                "Use bundle_origin: go_modules, set https_proxy, or unpack a bundle that was built elsewhere."
-            )
+            failed.append(f"{address} cannot be reached ({getattr(error, 'reason', error)})")
+    if failed:
+        remedy = "Check the connection, set https_proxy, bundle_upstream or bundle_registries, or unpack a bundle that was built elsewhere."
+        missing.problems.append(f"{', '.join(failed)}. {remedy}")
+    return not failed
 
 
-def _check_room(room: tuple[int, int, int], folders: dict[str, Path], missing: Missing) -> None:
-    """Check the free space of every file system, for the sum of what is required on it."""
-    bundle, work, go = room
-    wanted = {"the bundle": bundle + work, "Go's modules": go // 3, "Go's build cache": go * 2 // 3}
+def check_room(wanted: Mapping[Path, tuple[str, int]], missing: Missing) -> None:
+    """Check the free space of every file system, for the sum of what is required on it.
+
+    :param wanted: what a folder is for, and the megabytes that are required there.
+    """
     by_device: dict[int, tuple[int, list[str], Path]] = {}
-    for what, folder in folders.items():
+    for folder, (what, needed) in wanted.items():
         there = next(path for path in [folder, *folder.parents] if path.exists())
         device = os.stat(there).st_dev
         amount, names, _path = by_device.get(device, (0, [], there))
-        by_device[device] = (amount + wanted[what], [*names, f"{what} {wanted[what]} MB"], there)
+        by_device[device] = (amount + needed, [*names, f"{what} {needed} MB"], there)
     for amount, names, path in by_device.values():
         free = shutil.disk_usage(path).free // MB
         if free < amount:
             missing.problems.append(
-                f"The disk that holds {path} has {free} MB free, but the build requires {amount} MB there ({', '.join(names)}). "
+                f"The disk that holds {path} has {free} MB free, but {amount} MB are required there ({', '.join(names)}). "
                 "Free some space, or set SLIPWAY_CACHE to a folder on another disk."
             )

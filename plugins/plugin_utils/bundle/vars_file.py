@@ -58,17 +58,19 @@ def vars_of(
     rows: Mapping[str, Mapping[str, str]],
     images: Sequence[str],
     manifests: Sequence[BundledManifest],
+    formats: Sequence[str] = ("deb",),
 ) -> dict[str, Any]:
     """Return the content of vars.yml.
 
     :param versions: bundled Kubernetes versions; the first is the default for clusters.
     :param rows: versions of the other components by Kubernetes minor version.
+    :param formats: of the packages, ``deb`` and ``rpm``.
     """
     values: dict[str, Any] = {
         "kube_version": versions[0],
         "kube_versions": {minor: dict(rows[minor]) for minor in sorted(rows, reverse=True)},
-        "kube_kubernetes_repository": _repository(f"{MIRROR}/deb/kubernetes/v{{{{ kube_minor }}}}/"),
-        "kube_containerd_repository": _repository(f"{MIRROR}/deb/containerd/"),
+        "kube_kubernetes_repository": _repository("kubernetes/v{{ kube_minor }}", formats),
+        "kube_containerd_repository": _repository("containerd", formats),
         "kube_registry_mirrors": registry_mirrors(images),
         "kube_network_plugin": network_plugin(manifests, images),
         "kube_flannel_cni_plugin": any("/flannel-cni-plugin:" in image for image in images),
@@ -78,13 +80,18 @@ def vars_of(
         for row in values["kube_versions"].values():
             row["calico"] = calico.target.split("/")[1][1:]
         values["kube_calico_manifest"] = f"{MIRROR}/manifests/{calico.target}"
-    flannel = next(
-        (manifest for manifest in manifests if re.match(r"^flannel/v[^/]+/kube-flannel\.yml$", manifest.target)), None
-    )
-    if flannel:
-        values["kube_flannel_manifest"] = f"{MIRROR}/manifests/{flannel.target}"
     return values
 
 
-def _repository(deb_url: str) -> dict[str, str]:
-    return {"deb_url": deb_url, "rpm_url": "", "suite": "./", "components": "", "key_url": f"{MIRROR}/deb/key.asc"}
+def _repository(folder: str, formats: Sequence[str]) -> dict[str, str]:
+    """Return the variable of a repository. Its rpms have upstream's signatures, its debs are signed by their index."""
+    deb, rpm = ("deb" in formats), ("rpm" in formats)
+    key = f"{MIRROR}/rpm/{folder}/key.asc"
+    return {
+        "deb_url": f"{MIRROR}/deb/{folder}/" if deb else "",
+        "rpm_url": f"{MIRROR}/rpm/{folder}/" if rpm else "",
+        "suite": "./",
+        "components": "",
+        "key_url": f"{MIRROR}/deb/key.asc" if deb else key,
+        **({"rpm_key_url": key} if deb and rpm else {}),
+    }

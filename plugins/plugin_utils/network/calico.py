@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Configuration of Calico's published manifest, as objects.
 
-Settings: https://docs.tigera.io/calico/latest/reference/configure-calico-node and
+Settings: https://docs.tigera.io/calico/latest/reference/configure-calico-node,
+https://docs.tigera.io/calico/latest/networking/ipam/ipv6 and
 https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/config-options.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -26,13 +28,22 @@ ENCAPSULATIONS: dict[str, tuple[str, str]] = {
     "None": ("Never", "Never"),
 }
 BIRD_PROBES = {"livenessProbe": "-bird-live", "readinessProbe": "-bird-ready"}
+# Plugins of package kubernetes-cni (github.com/containernetworking/plugins). Calico's installer would replace the files of the package.
+PACKAGED_PLUGINS = (
+    *("bandwidth", "bridge", "dhcp", "dummy", "firewall", "host-device", "host-local", "ipvlan", "loopback", "macvlan"),
+    *("portmap", "ptp", "sbr", "static", "tap", "tuning", "vlan", "vrf"),
+)
 # Set through options, so that there are no conflicting values.
 RESERVED_ENV = (
     "CALICO_IPV4POOL_CIDR",
     "CALICO_IPV4POOL_IPIP",
     "CALICO_IPV4POOL_VXLAN",
+    "CALICO_IPV6POOL_CIDR",
+    "CALICO_IPV6POOL_VXLAN",
     "CALICO_NETWORKING_BACKEND",
+    "FELIX_IPV6SUPPORT",
     "FELIX_WIREGUARDENABLED",
+    "FELIX_WIREGUARDENABLEDV6",
 )
 REMEDY = (
     "This is not Calico's manifest (calico.yaml), or that of a version with a different structure: use the manifest of the pinned version, or set"
@@ -50,7 +61,7 @@ class Calico(NetworkSettings):
     :ivar node_env: additional environment variables of calico-node; the value None removes a variable.
     """
 
-    NODE_PREFIX: ClassVar[int] = 26
+    NODE_PREFIX: ClassVar[dict[int, int]] = {4: 26, 6: 122}
 
     encapsulation: str = "VXLAN"
     bgp: bool = False
@@ -75,6 +86,8 @@ class Calico(NetworkSettings):
             found.append(
                 f"Encapsulation {self.encapsulation} needs BGP, which distributes the routes to the pods. Enable BGP, or use VXLAN."
             )
+        if self.encapsulation.startswith("IPIP") and self.ipv6:
+            found.append(f"IP in IP carries only IPv4, but the pod network is {self.pod_subnet}. Use VXLAN.")
         return found + [
             f"The environment variable {name} of calico-node is set through an option; use that option."
             for name in self.node_env
@@ -97,12 +110,12 @@ def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
         if key not in data:
             raise NetworkError(f"ConfigMap calico-config of the manifest has no key {key}. {REMEDY}")
     data.update(calico_backend=settings.backend, veth_mtu=str(settings.mtu))
-    container = _node_container(node)
-    ipip, vxlan = ENCAPSULATIONS[settings.encapsulation]
-    env = {"CALICO_IPV4POOL_CIDR": settings.pod_subnet, "CALICO_IPV4POOL_IPIP": ipip, "CALICO_IPV4POOL_VXLAN": vxlan}
-    if settings.wireguard:
-        env["FELIX_WIREGUARDENABLED"] = "true"
-    container["env"] = merge_env(container.get("env") or [], {**env, **settings.node_env})
+    container = _container(node, "containers", "calico-node")
+    installer = _container(node, "initContainers", "install-cni")
+    installer["env"] = merge_env(installer.get("env") or [], {"SKIP_CNI_BINARIES": ",".join(PACKAGED_PLUGINS)})
+    if settings.ipv6:
+        data["cni_network_config"] = _assign(str(data.get("cni_network_config") or ""), settings)
+    container["env"] = merge_env(container.get("env") or [], {**node_env(settings), **settings.node_env})
     for probe in BIRD_PROBES:
         _set_bird_probe(container, probe, settings.bgp)
     metadata = node["spec"]["template"].setdefault("metadata", {})
@@ -116,6 +129,49 @@ def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
         named = {"name": "kubernetes-services-endpoint", "namespace": "kube-system"}
         result.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": named, "data": api_server})
     return result
+
+
+def node_env(settings: Calico) -> dict[str, str]:
+    """Return the environment variables of calico-node that follow from the settings."""
+    ipip, vxlan = ENCAPSULATIONS[settings.encapsulation]
+    env = {}
+    if settings.ipv4:
+        env = {
+            # The kubelet's --node-ip. Calico's own default, first-found, moves a node to an interface that appears later.
+            "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
+            "CALICO_IPV4POOL_CIDR": settings.ipv4,
+            "CALICO_IPV4POOL_IPIP": ipip,
+            "CALICO_IPV4POOL_VXLAN": vxlan,
+            **({"FELIX_WIREGUARDENABLED": "true"} if settings.wireguard else {}),
+        }
+    else:
+        # The manifest's IP in IP would set up a tunnel for a default pool that no pod uses.
+        env = {"IP": "none", "CALICO_IPV4POOL_IPIP": "Never", "CALICO_ROUTER_ID": "hash"}
+    if settings.ipv6:
+        env.update(
+            IP6="autodetect",
+            IP6_AUTODETECTION_METHOD="kubernetes-internal-ip",
+            CALICO_IPV6POOL_CIDR=settings.ipv6,
+            CALICO_IPV6POOL_VXLAN=vxlan,
+            # The default of IPv4, and not of IPv6: pods with private addresses reach other networks through their node.
+            CALICO_IPV6POOL_NAT_OUTGOING="true",
+            FELIX_IPV6SUPPORT="true",
+            **({"FELIX_WIREGUARDENABLEDV6": "true"} if settings.wireguard else {}),
+        )
+        if settings.mtu:
+            env.update(FELIX_VXLANMTUV6=str(settings.mtu), FELIX_WIREGUARDMTUV6=str(settings.mtu))
+    return env
+
+
+def _assign(network_config: str, settings: Calico) -> str:
+    """Return the CNI configuration, a text with placeholders, with the address families that pods get."""
+    if '"assign_ipv6"' in network_config:
+        return network_config
+    family = f'"assign_ipv4": "{str(bool(settings.ipv4)).lower()}", "assign_ipv6": "true"'
+    text, count = re.subn(r'("type": *"calico-ipam")', rf"\1, {family}", network_config)
+    if count != 1:
+        raise NetworkError(f"The CNI configuration of the manifest has no address management calico-ipam. {REMEDY}")
+    return text
 
 
 def merge_env(env: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> list[Object]:
@@ -142,11 +198,11 @@ def _pod_spec(content: Any) -> Mapping[str, Any]:
     return mapping(mapping(mapping(mapping(content).get("spec")).get("template")).get("spec"))
 
 
-def _node_container(daemon_set: Object) -> Object:
-    for container in _pod_spec(daemon_set).get("containers") or []:
-        if container.get("name") == "calico-node":
+def _container(daemon_set: Object, kind: str, name: str) -> Object:
+    for container in _pod_spec(daemon_set).get(kind) or []:
+        if container.get("name") == name:
             return container
-    raise NetworkError(f"DaemonSet calico-node of the manifest has no container calico-node. {REMEDY}")
+    raise NetworkError(f"DaemonSet calico-node of the manifest has no container {name}. {REMEDY}")
 
 
 def _set_bird_probe(container: Object, probe: str, bgp: bool) -> None:

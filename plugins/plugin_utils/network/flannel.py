@@ -28,14 +28,23 @@ trap 'exit 0' TERM INT
 while :; do
   if [ -s /run/flannel/subnet.env ]; then
     . /run/flannel/subnet.env
-    # FLANNEL_SUBNET contains the first address of the subnet, that of the node: host-local expects the network.
-    address=${FLANNEL_SUBNET%/*}
-    subnet=${address%.*}.$((${address##*.} - 1))/${FLANNEL_SUBNET#*/}
-    wanted=$(printf "$CONFLIST_FORMAT" "${POD_MTU:-$FLANNEL_MTU}" "$subnet" "$FLANNEL_NETWORK")
+    subnets= networks=
+    # The subnets contain their first address, that of the node: host-local expects the network.
+    if [ -n "${FLANNEL_SUBNET:-}" ]; then
+      address=${FLANNEL_SUBNET%/*}
+      subnets="${address%.*}.$((${address##*.} - 1))/${FLANNEL_SUBNET#*/}"
+      networks=$FLANNEL_NETWORK
+    fi
+    if [ -n "${FLANNEL_IPV6_SUBNET:-}" ]; then
+      address=${FLANNEL_IPV6_SUBNET%/*}
+      subnets="$subnets ${address%1}/${FLANNEL_IPV6_SUBNET#*/}"
+      networks="$networks $FLANNEL_IPV6_NETWORK"
+    fi
+    wanted=$(printf "$CONFLIST_FORMAT" "${POD_MTU:-$FLANNEL_MTU}" $subnets $networks)
     if [ "$(cat "$CONFLIST" 2>/dev/null)" != "$wanted" ]; then
       printf '%s\n' "$wanted" > "$CONFLIST.new"
       mv "$CONFLIST.new" "$CONFLIST"
-      echo "wrote $CONFLIST for $subnet"
+      echo "wrote $CONFLIST for $subnets"
     fi
     pause=15
   else
@@ -44,6 +53,18 @@ while :; do
   sleep "$pause" &
   wait $! || true
 done
+""".lstrip()
+
+
+# Flannel takes the first address of the interface for a second family unless it is told another one.
+START_WITH_BOTH_FAMILIES = r"""
+for address in $(echo "$HOST_IPS" | tr , ' '); do
+  case $address in
+    *:*) ipv6=$address ;;
+    *) ipv4=$address ;;
+  esac
+done
+exec /opt/bin/flanneld "$@" --iface="$ipv4" --public-ipv6="${ipv6:-}"
 """.lstrip()
 
 
@@ -58,7 +79,7 @@ class Flannel(NetworkSettings):
     :ivar plugin_version: tag of the plugin's image, without the v.
     """
 
-    NODE_PREFIX: ClassVar[int] = 24
+    NODE_PREFIX: ClassVar[dict[int, int]] = {4: 24, 6: 64}
 
     version: str
     backend: str = "vxlan"
@@ -118,11 +139,10 @@ def config_data(settings: Flannel) -> dict[str, str]:
     backend: Object = {"Type": settings.backend}
     if settings.mtu and settings.backend == "vxlan":
         backend["MTU"] = settings.mtu
-    data = {
-        "net-conf.json": _json(
-            {"Network": settings.pod_subnet, "EnableNFTables": settings.nftables, "Backend": backend}
-        )
-    }
+    networks: Object = {"Network": settings.ipv4} if settings.ipv4 else {"EnableIPv4": False}
+    if settings.ipv6:
+        networks.update(EnableIPv6=True, IPv6Network=settings.ipv6)
+    data = {"net-conf.json": _json({**networks, "EnableNFTables": settings.nftables, "Backend": backend})}
     if settings.cni_plugin:
         delegate: Object = {"hairpinMode": True, "isDefaultGateway": True}
         if settings.mtu and settings.backend == "host-gw":
@@ -132,7 +152,11 @@ def config_data(settings: Flannel) -> dict[str, str]:
 
 
 def conflist_format(settings: Flannel) -> str:
-    """Return the CNI configuration without flannel's plugin, a format string for the MTU, the subnet of the node and the pod network."""
+    """Return the CNI configuration without flannel's plugin.
+
+    It is a format string for the MTU, the subnets of the node and the pod networks (one of each for each address family).
+    """
+    families = range(len(settings.pod_subnets))
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
@@ -141,7 +165,11 @@ def conflist_format(settings: Flannel) -> str:
         "hairpinMode": True,
         "ipMasq": False,
         "mtu": "MTU",
-        "ipam": {"type": "host-local", "ranges": [[{"subnet": "SUBNET"}]], "routes": [{"dst": "NETWORK"}]},
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": "SUBNET"}] for _ in families],
+            "routes": [{"dst": "NETWORK"} for _ in families],
+        },
     }
     text = json.dumps(_plugins(bridge), separators=(",", ":"))
     return text.replace('"MTU"', "%s").replace("SUBNET", "%s").replace("NETWORK", "%s")
@@ -189,12 +217,18 @@ def _daemon_set(settings: Flannel) -> Object:
 
 def _flanneld(image: str, settings: Flannel) -> Object:
     api_server = [{"name": name, "value": value} for name, value in settings.api_server_env().items()]
+    # The interface with the kubelet's --node-ip, instead of that of the default route.
+    address, field, command, args = "HOST_IP", "status.hostIP", ["/opt/bin/flanneld"], ["--iface=$(HOST_IP)"]
+    if settings.ipv4 and settings.ipv6:
+        command, args = ["/bin/sh", "-euc", START_WITH_BOTH_FAMILIES, "flanneld"], []
+        address, field = "HOST_IPS", "status.hostIPs"
     return {
         "name": "kube-flannel",
         "image": image,
-        "command": ["/opt/bin/flanneld"],
-        "args": ["--ip-masq", "--kube-subnet-mgr"],
+        "command": command,
+        "args": ["--ip-masq", "--kube-subnet-mgr", *args],
         "env": [
+            {"name": address, "valueFrom": {"fieldRef": {"fieldPath": field}}},
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": "EVENT_QUEUE_DEPTH", "value": "5000"},

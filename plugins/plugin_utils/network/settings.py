@@ -23,15 +23,15 @@ class NetworkError(Exception):
 class NetworkSettings:
     """Settings of a pod network.
 
-    :ivar pod_subnet: IPv4 network of the pods in CIDR notation.
+    :ivar pod_subnet: network of the pods in CIDR notation; with two address families, one of each, separated by a comma.
     :ivar mtu: MTU in bytes, 0 to detect it.
     :ivar image_registry: registry for the images, "" for the upstream registry.
     :ivar api_server: HOST or HOST:PORT at which the nodes reach the API server, "" for the address of the Service.
     :ivar api_port: port of the API server if ``api_server`` has none.
-    :cvar NODE_PREFIX: prefix length of the part of the pod network that each node gets.
+    :cvar NODE_PREFIX: prefix length of the part of the pod network that each node gets, by IP version.
     """
 
-    NODE_PREFIX: ClassVar[int]
+    NODE_PREFIX: ClassVar[dict[int, int]]
 
     pod_subnet: str
     keyword_only: KW_ONLY
@@ -40,20 +40,37 @@ class NetworkSettings:
     api_server: str = ""
     api_port: int = 6443
 
+    @property
+    def pod_subnets(self) -> list[str]:
+        """Return the networks of the pods, one for each address family."""
+        return [text.strip() for text in self.pod_subnet.split(",")]
+
+    @property
+    def ipv4(self) -> str:
+        """Return the IPv4 network of the pods, "" if there is none."""
+        return next((text for text in self.pod_subnets if ":" not in text), "")
+
+    @property
+    def ipv6(self) -> str:
+        """Return the IPv6 network of the pods, "" if there is none."""
+        return next((text for text in self.pod_subnets if ":" in text), "")
+
     def problems(self) -> list[str]:
         """Return what is wrong with the settings, with remedies."""
         found = []
-        try:
-            network = ipaddress.ip_network(self.pod_subnet, strict=True)
-        except ValueError as error:
-            found.append(f"The pod network {self.pod_subnet!r} is not a valid network in CIDR notation: {error}.")
-        else:
-            if network.version != 4:
-                found.append(f"The pod network {self.pod_subnet} is IPv6, but this role supports only IPv4.")
-            elif network.prefixlen > self.NODE_PREFIX:
-                found.append(
-                    f"The pod network {self.pod_subnet} is too small: each node takes a /{self.NODE_PREFIX} of it."
-                )
+        versions = []
+        for text in self.pod_subnets:
+            try:
+                network = ipaddress.ip_network(text, strict=True)
+            except ValueError as error:
+                found.append(f"The pod network {text!r} is not a valid network in CIDR notation: {error}.")
+                continue
+            versions.append(network.version)
+            prefix = self.NODE_PREFIX[network.version]
+            if network.prefixlen > prefix:
+                found.append(f"The pod network {text} is too small: each node takes a /{prefix} of it.")
+        if len(set(versions)) < len(versions):
+            found.append(f"The pod network {self.pod_subnet} has two networks of one address family; use one of each.")
         if self.mtu and not 576 <= self.mtu <= 65535:
             found.append(f"An MTU of {self.mtu} bytes is not valid: set 576 to 65535, or 0 to detect it.")
         try:

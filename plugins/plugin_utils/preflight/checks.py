@@ -6,11 +6,41 @@
 
 from __future__ import annotations
 
-from . import fleet, hosts, inventory, kernel, membership, networks, proxies, sources
-from .problem import Cluster, Problem
+import difflib
+from collections.abc import Iterator
 
-INVENTORY = (inventory.CHECKS, networks.CHECKS)
-HOSTS = (hosts.CHECKS, kernel.CHECKS, fleet.CHECKS, membership.CHECKS, sources.CHECKS, proxies.CHECKS)
+from . import firewall, fleet, hosts, inventory, kernel, membership, networks, proxies, repositories, software, sources
+from .problem import Checks, Cluster, Finding, Host, Problem
+
+CHECKS = Checks()
+INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS)
+HOSTS = (
+    hosts.CHECKS,
+    kernel.CHECKS,
+    firewall.CHECKS,
+    software.CHECKS,
+    fleet.CHECKS,
+    membership.CHECKS,
+    repositories.CHECKS,
+    sources.CHECKS,
+    proxies.CHECKS,
+)
+
+
+@CHECKS.host("waived_names", facts=False)
+def check_waived_names(host: Host) -> Iterator[Finding]:
+    """preflight_waive has names of checks; a misspelt one would waive nothing."""
+    waived = host.variables.get("preflight_waive") or []
+    remedy = "Correct it. Each problem is reported with the name of its check, in brackets."
+    if not isinstance(waived, list):
+        yield "preflight_waive is invalid.", "it is not a list", remedy
+        return
+    for name in waived:
+        if name not in NAMES:
+            similar = difflib.get_close_matches(str(name), NAMES, 1)
+            hint = f" (the most similar name is {similar[0]})" if similar and isinstance(name, str) else ""
+            yield "preflight_waive has a name that no check has.", f"{name}{hint}", remedy
+
 
 # Names by which checks are waived. The documentation of role and module lists the same ones.
 NAMES = tuple(dict.fromkeys(name for checks in (*INVENTORY, *HOSTS) for name, _check in checks.registered))

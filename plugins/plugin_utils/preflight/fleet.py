@@ -11,15 +11,20 @@ from typing import Any
 
 from .networks import overlaps_of_host
 from .problem import Checks, Cluster, Finding, Host
-from .syntax import CLUSTER_INTERFACES, parse_networks, shared_values
+from .syntax import CLUSTER_INTERFACES, families, parse_networks, shared_values
 
 CHECKS = Checks()
 
 
 def node_interface(host: Host) -> dict[str, Any]:
     """Return the facts about the interface with the node's address; empty if no interface has it."""
+    return interface_of(host, host.node_address)
+
+
+def interface_of(host: Host, address: str) -> dict[str, Any]:
+    """Return the facts about the interface with an address; empty if no interface has it."""
     entries = host.facts["network"]["addresses"]
-    return next((dict(entry) for entry in entries if entry["address"] == host.node_address), {})
+    return next((dict(entry) for entry in entries if entry["address"] == address), {})
 
 
 @CHECKS.cluster("machine_id")
@@ -84,6 +89,39 @@ def check_node_address(cluster: Cluster) -> Iterator[Finding]:
             f"the node's address is {address}",
             "Set kube_node_ip on each of them to an address at which the other hosts can reach it.",
         )
+
+
+@CHECKS.host("address_family")
+def check_address_family(host: Host) -> Iterator[Finding]:
+    """The host has addresses of all address families of the pod network."""
+    wanted = families(parse_networks(host.variables.get("kube_pod_subnet"))[0])
+    pods = f"kube_pod_subnet has {', '.join(wanted)}"
+    if "IPv6" in wanted and not host.facts["network"]["ipv6"]:
+        yield (
+            "The kernel of the host has no IPv6, but pods get IPv6 addresses.",
+            f"{pods}; /proc/sys/net/ipv6/conf/all/disable_ipv6 does not exist or is not 0",
+            "Enable IPv6 (kernel command line without ipv6.disable=1, net.ipv6.conf.all.disable_ipv6 = 0), or use an IPv4 network for pods.",
+        )
+    elif not host.configured_addresses and families(host.node_addresses)[: len(wanted)] != wanted:
+        entries = host.facts["network"]["addresses"]
+        entries = [entry for entry in entries if not entry["interface"].startswith(CLUSTER_INTERFACES)]
+        own = [next((e["address"] for e in entries if e["family"] == name.lower()), "") for name in wanted]
+        missing = [name for name, address in zip(wanted, own) if not address]
+        yield (
+            "The node does not have the address families of the pod network.",
+            f"{pods}; the node's address is {', '.join(host.node_addresses)}",
+            f"Assign an {missing[0]} address to the host, and list one of each family in kube_node_ip."
+            if missing
+            else f"Set kube_node_ip: '{','.join(own)}', or other addresses of the host in the order of kube_pod_subnet.",
+        )
+    elif len(wanted) > 1 and host.variables.get("kube_network_plugin") == "flannel":
+        places = {address: interface_of(host, address).get("interface", "") for address in host.node_addresses}
+        if len(set(places.values())) > 1 and all(places.values()):
+            yield (
+                "Flannel needs both addresses of the node on one interface.",
+                ", ".join(f"{address} is on {place}" for address, place in places.items()),
+                "Set kube_node_ip to two addresses of one interface, or use Calico.",
+            )
 
 
 @CHECKS.host("networks")

@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ...module_utils._kube.quantities import parse_quantity
-from ...module_utils._kube.versions import parse_version
 from .problem import Checks, Finding, Host
 
 CHECKS = Checks()
 
-# Oldest supported release, by the ID in os-release. Distributions derived from RHEL that are not listed count as RHEL.
-OLDEST_RELEASE = {
-    "debian": (12,),
-    "ubuntu": (22, 4),
-    "rhel": (9,),
-    "rocky": (9,),
-    "almalinux": (9,),
-    "centos": (9,),
-    "ol": (9,),
+# Supported releases, oldest first, by the ID in os-release.
+ENTERPRISE_LINUX = ((9,), (10,))
+RELEASES = {
+    "debian": ((12,), (13,)),
+    "ubuntu": ((22, 4), (24, 4)),
+    **dict.fromkeys(("rhel", "rocky", "almalinux", "centos", "ol"), ENTERPRISE_LINUX),
 }
 ARCHITECTURES = ("amd64", "arm64")
 # kubeadm's own minimums: the preflight checks NumCPU and Mem.
@@ -47,8 +44,6 @@ PORTS_CONTROL_PLANE = (2379, 2380, 10250, 10257, 10259)
 PORTS_WORKER = (10250, 10256)
 # The kernel truncates names of processes to 15 characters.
 NODE_PROCESSES = ("kube-apiserver", "etcd", "kubelet", "kube-controller", "kube-scheduler", "kube-proxy")
-OTHER_RUNTIMES = ("docker-ce", "docker.io", "moby-engine", "podman-docker", "cri-o", "k3s", "rke2-server")
-OTHER_UNITS = tuple(f"{name}.service" for name in ("docker", "crio", "k3s", "k3s-agent", "rke2-server", "rke2-agent"))
 
 
 def node_ports(host: Host) -> tuple[int, ...]:
@@ -79,17 +74,50 @@ def check_privileges(host: Host) -> Iterator[Finding]:
 def check_os(host: Host) -> Iterator[Finding]:
     """The roles support the operating system."""
     system = host.facts["os"]
-    oldest = OLDEST_RELEASE.get(system["id"]) or (OLDEST_RELEASE["rhel"] if system["family"] == "rhel" else None)
-    release = tuple(int(number) for number in re.findall(r"\d+", system["version_id"]))
-    if not oldest or system["id"] == "fedora" or release < oldest:
+    releases = supported_releases(system)
+    if system["family"] == "other" or (releases and release_of(system) < releases[0]):
         yield (
             "The operating system is not supported.",
-            f"{system['name'] or 'no os-release'} (ID={system['id']}, VERSION_ID={system['version_id']})",
-            "Use Debian 12, Ubuntu 22.04, RHEL 9 (or a distribution that is built from RHEL 9), or a later release.",
+            describe_os(system),
+            "Use Debian 12, Ubuntu 22.04, RHEL 9 or a rebuild of it (Rocky Linux, AlmaLinux, CentOS Stream, Oracle Linux), or a later release.",
         )
     if host.facts["init"] != "systemd":
         evidence = f"the first process is '{host.facts['init']}'"
         yield "The host does not run systemd.", evidence, "Use a host that boots with systemd."
+
+
+@CHECKS.host("untested_os", settled=False)
+def check_untested_os(host: Host) -> Iterator[Finding]:
+    """The operating system is a release that is supported, and not a later one or only a relative."""
+    system = host.facts["os"]
+    releases, release = supported_releases(system), release_of(system)
+    known = system["id"] in RELEASES and any(release[: len(supported)] == supported for supported in releases)
+    if known or system["family"] == "other" or (releases and release < releases[0]):
+        return
+    related = f", related to {' '.join(system['id_like'])}" if system["id_like"] else ""
+    yield (
+        "The roles were not made for this operating system.",
+        f"{describe_os(system)}{related}",
+        "Try it on a host that you can do without, with a kube_containerd_repository that has packages for it;"
+        " waive untested_os to accept it, or use another host.",
+        "warning" if releases else "error",
+    )
+
+
+def supported_releases(system: dict[str, Any]) -> tuple[tuple[int, ...], ...]:
+    """Return the supported releases of a distribution; those of RHEL for its rebuilds, and none for other relatives."""
+    rebuild = ENTERPRISE_LINUX if "rhel" in system["id_like"] else ()
+    return RELEASES.get(system["id"], rebuild)
+
+
+def release_of(system: dict[str, Any]) -> tuple[int, ...]:
+    """Return the numbers in VERSION_ID."""
+    return tuple(int(number) for number in re.findall(r"\d+", system["version_id"]))
+
+
+def describe_os(system: dict[str, Any]) -> str:
+    """Return the operating system for an evidence."""
+    return f"{system['name'] or 'no os-release'} (ID={system['id']}, VERSION_ID={system['version_id']})"
 
 
 @CHECKS.host("architecture")
@@ -210,56 +238,3 @@ def check_selinux(host: Host) -> Iterator[Finding]:
     if host.facts["selinux"] == "disabled":
         remedy = "Enable SELinux; the cluster does not need it to be disabled."
         yield "SELinux is disabled.", "no policy is loaded", remedy, "info"
-
-
-@CHECKS.host("firewall", settled=False)
-def check_firewall(host: Host) -> Iterator[Finding]:
-    """An active firewall allows the cluster's traffic."""
-    for name, active in host.facts["firewall"].items():
-        # The role kubernetes opens the ports in firewalld unless kubernetes_firewalld is false.
-        if active and not (name == "firewalld" and host.variables.get("kubernetes_firewalld")):
-            yield (
-                "A firewall is active. It must allow the traffic between nodes, pods and Services.",
-                f"{name} is active",
-                f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
-                "warning",
-            )
-
-
-@CHECKS.host("runtimes", settled=False)
-def check_runtimes(host: Host) -> Iterator[Finding]:
-    """The host has no other container runtime or Kubernetes distribution."""
-    found = [name for name in OTHER_UNITS if host.facts["units"].get(name, {}).get("active")]
-    found += [name for name in OTHER_RUNTIMES if name in host.facts["packages"]]
-    if any(name.startswith(("k3s", "rke2")) for name in found):
-        yield (
-            "The host runs another Kubernetes distribution.",
-            ", ".join(found),
-            "Remove it with its uninstaller, or use another host.",
-        )
-    elif found:
-        yield (
-            "Another container runtime is installed. It shares containerd and the packet filter with the cluster.",
-            ", ".join(found),
-            "Remove it unless you need it on this host.",
-            "warning",
-        )
-
-
-@CHECKS.host("installed")
-def check_installed(host: Host) -> Iterator[Finding]:
-    """On a host outside any cluster, installed packages of another version are replaced."""
-    desired = parse_version(host.variables.get("kube_version"))
-    for name in ("kubeadm", "kubelet"):
-        installed = host.facts["packages"].get(name)
-        if (
-            installed
-            and not (host.member or host.prepared)
-            and parse_version(re.split("[-+]", installed)[0]) != desired
-        ):
-            yield (
-                "Another version of Kubernetes is installed and will be replaced.",
-                f"{name} {installed}",
-                "Use another host if the installed version is still needed.",
-                "info",
-            )

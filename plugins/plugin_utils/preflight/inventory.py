@@ -34,17 +34,23 @@ CHOICES = {
     "kube_proxy_mode": ("nftables", "iptables", "ipvs"),
 }
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+PROXY_KEYS = {"http", "https", "no_proxy"}
 MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "header", "client"}
 
 
 @CHECKS.cluster("variables")
 def check_variables(cluster: Cluster) -> Iterator[Finding]:
-    """Every variable of the collection can be evaluated."""
+    """Every variable of the collection can be evaluated and has the type that its role declares."""
     # Variables that refer to the row of an unsupported version are not reported besides the version itself.
     unsupported = {problem.host for problem in check_version(cluster)}
     for host, name, error in cluster.broken:
         if host not in unsupported:
-            yield host, f"The variable {name} cannot be evaluated.", error, "Correct its value in the inventory."
+            yield (
+                host,
+                f"The value of the variable {name} is not valid.",
+                error,
+                "Correct its value in the inventory or on the command line.",
+            )
 
 
 @CHECKS.cluster("groups")
@@ -58,7 +64,7 @@ def check_groups(cluster: Cluster) -> Iterator[Finding]:
             f"Add at least one host, or an existing group as a child, to the group {CONTROL_PLANE}.",
         )
     elif not cluster.workers and all(
-        str(host.variables.get("control_plane_schedulable")) == "False" for host in cluster.control_planes
+        str(host.variables.get("control_plane_schedulable")).lower() == "false" for host in cluster.control_planes
     ):
         yield (
             "",
@@ -228,6 +234,26 @@ def check_proxy(host: Host) -> Iterator[Finding]:
                 f"{variable} is {without_login(url)} (without its login)",
                 "Write http://[USER:PASSWORD@]HOST[:PORT], and special characters of user and password as %XX.",
             )
+
+
+@CHECKS.host("containerd_proxy", facts=False)
+def check_containerd_proxy(host: Host) -> Iterator[Finding]:
+    """containerd_proxy has known keys only. Its URLs may hold a password and are not shown."""
+    proxy = host.variables.get("containerd_proxy") or {}
+    # YAML reads the key "no" as false.
+    unknown = (
+        sorted("no" if key is False else str(key) for key in set(proxy) - PROXY_KEYS) if isinstance(proxy, dict) else []
+    )
+    error = ""
+    if not isinstance(proxy, dict):
+        error = "it is not a mapping"
+    elif unknown:
+        error = f"unknown keys: {', '.join(unknown)}"
+    elif not isinstance(proxy.get("no_proxy") or [], list):
+        error = "no_proxy is not a list"
+    if error:
+        remedy = 'Use the form {"http": "http://proxy:3128", "https": "http://proxy:3128", "no_proxy": ["mirror.example.com"]}.'
+        yield "containerd_proxy is invalid.", error, remedy
 
 
 @CHECKS.host("labels_taints", facts=False)

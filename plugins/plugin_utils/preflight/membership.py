@@ -134,7 +134,7 @@ def check_unhealthy(host: Host) -> Iterator[Finding]:
         yield (
             "A node of the cluster is not healthy.",
             f"the health check of its {'API server' if host.control_plane else 'kubelet'} fails",
-            "Check `journalctl -u kubelet` and `crictl ps -a` on the host.",
+            "Check `journalctl -u kubelet` and the logs in /var/log/pods on the host.",
             "warning",
         )
 

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from .problem import Checks, Cluster, Finding, Host
-from .syntax import dns_name_error, duplicates, node_networks, parse_networks, split_endpoint
+from .syntax import dns_name_error, duplicates, families, node_networks, parse_networks, split_endpoint
 
 CHECKS = Checks()
 
 # kube-controller-manager's --node-cidr-mask-size: prefix length of a node's share of the pod network, by IP version.
 NODE_PREFIX = {4: 24, 6: 64}
+# kubeadm's PodSubnetNodeMaskMaxDiff.
+NODE_BITS = 16
 
 
 @CHECKS.cluster("addresses")
@@ -68,6 +70,13 @@ def check_networks(cluster: Cluster) -> Iterator[Finding]:
                     "Choose networks that do not overlap.",
                 )
         prefix = NODE_PREFIX[pods.version]
+        if prefix - pods.prefixlen > NODE_BITS:
+            yield (
+                "",
+                "The pod network is too large.",
+                f"kube_pod_subnet is {pods}; kubeadm allows at most {NODE_BITS} bits for the number of nodes, each of which gets a /{prefix}",
+                f"Choose a prefix length from /{prefix - NODE_BITS} to /{prefix}.",
+            )
         if pods.prefixlen > prefix or 1 << (prefix - pods.prefixlen) < len(cluster.hosts):
             yield (
                 "",
@@ -75,9 +84,45 @@ def check_networks(cluster: Cluster) -> Iterator[Finding]:
                 f"each node needs a /{prefix} of {pods}; the number of nodes is {len(cluster.hosts)}",
                 "Choose a larger kube_pod_subnet; it cannot be changed later.",
             )
+    yield from compare_families({name: families(found) for name, found in networks.items()})
     for host in cluster.hosts.values():
         for finding in overlaps_of_host(host, networks):
             yield host.name, *finding
+
+
+def compare_families(found: dict[str, list[str]]) -> Iterator[Finding]:
+    """Yield a finding if pods and Services do not have the same address families in the same order.
+
+    :param found: address families by variable.
+    """
+    several = [name for name, names in found.items() if len(set(names)) < len(names)]
+    for name in several:
+        yield (
+            "",
+            f"{name} has several networks of one address family.",
+            f"its networks are {', '.join(found[name])}",
+            "Use one network, or one IPv4 and one IPv6 network.",
+        )
+    if not several and all(found.values()) and len({tuple(names) for names in found.values()}) > 1:
+        yield (
+            "",
+            "The address families of the pod network and the Service network differ.",
+            "; ".join(f"{name} has {', '.join(names)}" for name, names in found.items()),
+            "Use the same address families in the same order; the first one is that of Services by default.",
+        )
+
+
+@CHECKS.host("address_family", facts=False)
+def check_families(host: Host) -> Iterator[Finding]:
+    """The configured addresses of a node have the address families of the pod network, in the same order."""
+    wanted = families(parse_networks(host.variables.get("kube_pod_subnet"))[0])
+    configured = families(host.configured_addresses)
+    if configured and configured[: len(wanted)] != wanted:
+        yield (
+            "The node's addresses do not have the address families of the pod network.",
+            f"kube_node_ip is {', '.join(host.configured_addresses)}; kube_pod_subnet has {', '.join(wanted)}",
+            "List one address of each family in kube_node_ip, in the order of kube_pod_subnet, separated by a comma.",
+        )
 
 
 def overlaps_of_host(host: Host, networks: dict[str, list[Any]]) -> Iterator[Finding]:
@@ -145,7 +190,7 @@ def check_endpoint(cluster: Cluster) -> Iterator[Finding]:
             evidence,
             "Use for example api.example.com:6443.",
         )
-    owners = [host.name for host in planes if name in (host.address, host.variables.get("kube_node_ip"))]
+    owners = [host.name for host in planes if name in (host.address, *host.configured_addresses)]
     if owners and len(planes) > 1:
         yield (
             owners[0],

@@ -81,11 +81,22 @@ class Host:
         return int(self.variables.get("kube_api_port") or 6443)
 
     @property
+    def configured_addresses(self) -> list[str]:
+        """The addresses in kube_node_ip: at most one of each address family."""
+        texts = str(self.variables.get("kube_node_ip") or "").split(",")
+        return [text.strip() for text in texts if text.strip()]
+
+    @property
+    def node_addresses(self) -> list[str]:
+        """The node's addresses: the configured ones, or the one of the default route, or the one of the connection."""
+        return self.configured_addresses or [
+            str(self.facts.get("network", {}).get("default_address") or self.address),
+        ]
+
+    @property
     def node_address(self) -> str:
-        """The node's address: the configured one, or the one of the default route, or the one of the connection."""
-        return str(
-            self.variables.get("kube_node_ip") or self.facts.get("network", {}).get("default_address") or self.address
-        )
+        """The first of the node's addresses, at which the other nodes reach it."""
+        return self.node_addresses[0]
 
 
 @dataclass
@@ -96,7 +107,7 @@ class Cluster:
     :param groups: names of all groups of the inventory.
     :param variable_names: names of the variables of each host, to find misspelled ones.
     :param known: names of all variables of the collection's roles, and the role that each belongs to.
-    :param broken: (host, variable, error) of variables that cannot be evaluated.
+    :param broken: (host, variable, error) of variables that cannot be evaluated or have another type.
     :param now: the control node's time after the last inspection, in seconds since 1970.
     """
 
@@ -187,7 +198,10 @@ def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) ->
     :param waived: names of checks that are waived for all hosts. The variable ``preflight_waive`` of a host waives for this host
         and for problems of the cluster as a whole.
     """
-    by_host = {host.name: list(host.variables.get("preflight_waive") or []) for host in cluster.hosts.values()}
+    by_host: dict[str, list[str]] = {}
+    for host in cluster.hosts.values():
+        own = host.variables.get("preflight_waive")
+        by_host[host.name] = own if isinstance(own, list) else []
     by_host[""] = [check for checks in by_host.values() for check in checks]
     kept = dict.fromkeys(p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, []))
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))

@@ -33,6 +33,10 @@ def check_known_proxies(host: Host) -> Iterator[Finding]:
 @CHECKS.host("proxy", settled=False)
 def check_login(host: Host) -> Iterator[Finding]:
     """The proxy accepts the login."""
-    refused = sorted(url for url, answer in host.facts["reach"].items() if "407" in answer["error"])
+    refused = sorted(url for url, answer in host.facts["reach"].items() if answer["status"] == 407)
     if refused:
-        yield "The proxy requires a login.", f"it answers {', '.join(refused)} with HTTP status 407", PROXY_REMEDY
+        evidence = f"it answers {', '.join(refused)} with HTTP status 407"
+        remedy = (
+            f"{PROXY_REMEDY} A proxy of containerd_proxy, or of the configuration of apt or dnf, is corrected there."
+        )
+        yield "The proxy requires a login.", evidence, remedy

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of the package repositories, image registries and the endpoint, which every host must be able to reach.
+"""Checks of the image registries and the endpoint, which every host must be able to reach.
 
 Module host_info sends the requests that :func:`requests_for` returns; the checks read the responses from its key ``reach``.
 """
@@ -15,58 +15,37 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...module_utils._kube.versions import parse_version
 from .problem import Checks, Cluster, Finding, Host
+from .repositories import repositories_of
 from .syntax import split_endpoint
 
 CHECKS = Checks()
 
-KUBERNETES_PACKAGES = ["kubeadm", "kubelet", "kubectl"]
-CONTAINERD_PACKAGE = "containerd.io"
+# By how many seconds a host's clock may differ from that of the servers; more than it would take to notice an answer from a cache.
+MAXIMUM_SERVER_DIFFERENCE = 300
 
 
 def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests that a host must be able to make, as the option ``urls`` of host_info.
 
-    :param variables: values of the collection's variables on the host.
+    :param variables: values of the collection's variables on the host, and ``kube_host``, its facts.
     """
-    requests = repository_requests(variables.get("kube_kubernetes_repository") or {}, KUBERNETES_PACKAGES)
-    package = str(variables.get("containerd_package") or CONTAINERD_PACKAGE)
-    requests += repository_requests(variables.get("kube_containerd_repository") or {}, [package])
     proxy = {
         "http": variables.get("kube_http_proxy"),
         "https": variables.get("kube_https_proxy"),
-        "no": variables.get("kube_no_proxy"),
+        "no_proxy": variables.get("kube_no_proxy"),
     }
-    requests = [dict(request, proxy=proxy_for(request["url"], proxy)) for request in requests]
+    requests = [
+        dict(request, proxy=proxy_for(request["url"], proxy))
+        for repository in repositories_of(variables)
+        for request in repository.requests(variables["kube_host"])
+    ]
     requests += registry_requests(variables)
     name, port, error = split_endpoint(str(variables.get("kube_control_plane_endpoint") or ""))
     if name and not error:
         port = port or int(variables.get("kube_api_port") or 6443)
         requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
     return list({request["url"]: request for request in requests}.values())
-
-
-def repository_requests(repository: dict[str, Any], packages: list[str]) -> list[dict[str, Any]]:
-    """Return the requests for the index and the key of a package repository.
-
-    Only the index of a flat apt repository (its suite ends with a slash) has a URL that does not depend on the host; for other apt
-    repositories only the key is requested.
-    """
-    requests = []
-    suite = str(repository.get("suite") or "")
-    if repository.get("deb_url") and suite.endswith("/"):
-        requests.append(
-            {"url": repository["deb_url"], "kind": "deb", "suite": suite, "packages": packages, "family": "debian"}
-        )
-    elif repository.get("deb_url") and repository.get("key_url"):
-        requests.append({"url": repository["key_url"], "kind": "http", "family": "debian"})
-    # Only dnf can resolve a URL that contains dnf variables.
-    if repository.get("rpm_url") and "$" not in repository["rpm_url"]:
-        requests.append({"url": repository["rpm_url"], "kind": "rpm", "packages": packages, "family": "rhel"})
-    if repository.get("key_url") and suite.endswith("/"):
-        requests.append({"url": repository["key_url"], "kind": "http"})
-    return requests
 
 
 def needed_images(variables: dict[str, Any]) -> list[str]:
@@ -98,12 +77,13 @@ def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests for the control plane's registry, or for the first mirror of each registry, and for the needed manifests."""
     requests = []
     mirrors = variables.get("kube_registry_mirrors") or {}
-    registry = str(variables.get("kube_image_registry") or "").partition("/")[0]
+    registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
     proxy = dict(variables.get("containerd_proxy") or {})
-    proxy["no"] = [*(proxy.get("no") or []), *(variables.get("kube_no_proxy") or [])]
+    proxy["no_proxy"] = [*(proxy.get("no_proxy") or []), *(variables.get("kube_no_proxy") or [])]
     if registry and not mirrors.get(registry):
         url = f"https://{registry}/v2/"
-        requests.append({"url": url, "kind": "registry", "proxy": proxy_for(url, proxy)})
+        image = "/".join(filter(None, (path, needed_images(variables)[0])))
+        requests.append({"url": url, "kind": "registry", "image": image, "proxy": proxy_for(url, proxy)})
     for entries in mirrors.values():
         access = access_to(entries[0], proxy)
         # The API of a mirror starts at /v2/ of the server.
@@ -117,12 +97,12 @@ def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
 def proxy_for(url: str, proxy: dict[str, Any]) -> str:
     """Return the proxy that containerd uses for a URL; empty if it uses none.
 
-    :param proxy: the variable containerd_proxy: ``http``, ``https`` and ``no``, a list of domains (which include their subdomains),
+    :param proxy: the variable containerd_proxy: ``http``, ``https`` and ``no_proxy``, a list of domains (which include their subdomains),
         addresses and networks.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    for entry in map(str, proxy.get("no") or []):
+    for entry in map(str, proxy.get("no_proxy") or []):
         try:
             if ip_address(host) in ip_network(entry, strict=False):
                 return ""
@@ -148,72 +128,28 @@ def access_to(mirror: dict[str, Any], proxy: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def repository_answers(host: Host) -> Iterator[tuple[str, str, str, list[str], dict[str, Any]]]:
-    """Yield the variable, key, URL, needed packages and response of each package repository that the host requested."""
-    package = str(host.variables.get("containerd_package") or CONTAINERD_PACKAGE)
-    for variable, packages in (
-        ("kube_kubernetes_repository", KUBERNETES_PACKAGES),
-        ("kube_containerd_repository", [package]),
-    ):
-        repository = host.variables.get(variable) or {}
-        for key in ("deb_url", "rpm_url", "key_url"):
-            answer = host.facts["reach"].get(repository.get(key))
-            if answer:
-                yield variable, key, repository[key], packages, answer
-
-
-@CHECKS.host("repository", settled=False)
-def check_repository(host: Host) -> Iterator[Finding]:
-    """The package repositories can be reached."""
-    for variable, key, url, _packages, answer in repository_answers(host):
-        if not answer["ok"]:
-            yield (
-                "A package repository cannot be reached.",
-                f"{variable}.{key} {url}: {answer['error']}",
-                f"Check the network, proxy, DNS and the server, or set another repository in {variable}.",
-            )
-
-
-@CHECKS.host("source_version", settled=False)
-def check_source_version(host: Host) -> Iterator[Finding]:
-    """The repositories have the desired version of each package. containerd's version may be a prefix, such as ``2.2``."""
-    for variable, _key, url, packages, answer in repository_answers(host):
-        if not answer["ok"] or "packages" not in answer:
-            continue
-        desired = str(
-            host.variables.get("kube_version" if packages is KUBERNETES_PACKAGES else "containerd_version") or ""
-        )
-        missing: dict[tuple[str, ...], list[str]] = {}
-        for package in packages if desired else ():
-            offered = [re.sub(r"^\d+:", "", version) for version in answer["packages"].get(package) or []]
-            if not any(re.match(re.escape(desired) + r"(?!\d)", version) for version in offered):
-                upstream = sorted({version.split("-")[0] for version in offered}, key=parse_version)
-                missing.setdefault(tuple(upstream), []).append(package)
-        for available, names in missing.items():
-            yield (
-                f"The package repository does not have version {desired} of {', '.join(names)}.",
-                f"{url} has {', '.join(available[-6:]) or 'no version of it'}",
-                f"Choose an available version, or add {desired} to the repository in {variable}.",
-            )
-
-
 @CHECKS.host("registry", settled=False)
 def check_registry(host: Host) -> Iterator[Finding]:
-    """The image registry or its mirrors can be reached."""
+    """Images can be pulled from the image registry or its mirrors."""
     for url, answer in host.facts["reach"].items():
-        if not answer["ok"] and answer["kind"] == "registry":
+        if answer["ok"] or answer["kind"] not in ("registry", "manifest") or answer["status"] == 407:
+            continue  # status 407 is reported by the check "proxy"
+        if answer["status"] == 401:
             yield (
-                "An image registry cannot be reached.",
+                "An image registry requires credentials.",
                 f"{url}: {answer['error']}",
-                "Check the network, proxy, DNS and the server, or set mirrors in kube_registry_mirrors.",
+                "Set the header Authorization of a mirror of this registry in kube_registry_mirrors, or allow anonymous pulls.",
             )
+        elif answer["kind"] == "registry":
+            remedy = "Check the network, proxy, DNS and the server, or set mirrors in kube_registry_mirrors."
+            yield "An image registry cannot be reached.", f"{url}: {answer['error']}", remedy
 
 
 @CHECKS.host("mirror_image", settled=False)
 def check_mirror_image(host: Host) -> Iterator[Finding]:
     """The mirror serves the needed images in the form that containerd accepts."""
     for url, answer in host.facts["reach"].items():
-        if answer["ok"] or answer["kind"] != "manifest":
+        if answer["ok"] or answer["kind"] != "manifest" or answer["status"] in (401, 407):
             continue
         if answer["status"] == 404:
             remedy = "Add the image to the mirror; a bundle of this version contains it."
@@ -242,3 +178,17 @@ def check_endpoint_reach(cluster: Cluster) -> Iterator[Finding]:
                     f"{url}: {answer['error']}{'' if unresolved else f'; the API server of {serving[0]} is healthy'}",
                     "Check DNS, load balancer and firewall: every host must reach the control planes through kube_control_plane_endpoint.",
                 )
+
+
+@CHECKS.host("clock", settled=False)
+def check_clock_of_servers(host: Host) -> Iterator[Finding]:
+    """The host's clock agrees with at least one server: certificates of servers have a validity period."""
+    clocks = {url: answer.get("clock") for url, answer in host.facts["reach"].items()}
+    known = {url: clock for url, clock in clocks.items() if clock is not None}
+    url = min(known, key=lambda url: abs(known[url]), default="")
+    if url and abs(known[url]) > MAXIMUM_SERVER_DIFFERENCE:
+        yield (
+            "The host's clock differs from those of the servers that it reaches.",
+            f"it is {abs(known[url]):.0f} seconds {'ahead' if known[url] > 0 else 'behind'}, by the header Date of {url}",
+            "Run a time service (systemd-timesyncd, chrony) on the host, or correct the clock of the server.",
+        )

@@ -9,8 +9,15 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from ansible.module_utils.common.validation import (
+    check_type_bool,
+    check_type_float,
+    check_type_int,
+    check_type_list,
+)
 
 from .problem import Host
 
@@ -36,6 +43,33 @@ CLUSTER_INTERFACES = (
 RUNTIME_VARIABLES = ("kube_host", "kube_reference_control_plane")
 # Similarity (0 to 1) above which a name is regarded as misspelled.
 SIMILARITY = 0.85
+
+
+def typed(name: str, value: Any, kind: str, *, split: bool = False) -> Any:
+    """Return the value of a variable in its type: values of ``-e name=value`` and of INI inventories are strings.
+
+    :param name: name of the variable, for messages.
+    :param kind: type in the argument specification of the role.
+    :param split: whether a list may be a comma-separated string.
+    :raises ValueError: a string cannot be converted. Lists and dictionaries are not, because the expressions of the roles read the string.
+    """
+    converters: dict[str, Callable[[Any], Any]] = {
+        "bool": check_type_bool,
+        "int": check_type_int,
+        "float": check_type_float,
+        **({"list": check_type_list} if split else {}),
+    }
+    if isinstance(value, str) and kind in converters:
+        try:
+            return converters[kind](value)
+        except TypeError as error:
+            raise ValueError(f"'{value}' is not a value of type {kind}") from error
+    if isinstance(value, str) and kind in ("list", "dict"):
+        example = '["…"]' if kind == "list" else '{"…": "…"}'
+        raise ValueError(
+            f"it is a string instead of a {kind}; on the command line, use JSON: -e '{{\"{name}\": {example}}}'"
+        )
+    return value
 
 
 def duplicates(values: dict[str, str]) -> dict[str, list[str]]:
@@ -95,6 +129,11 @@ def parse_networks(value: Any) -> tuple[list[Network], list[str]]:
             except ValueError as error:
                 errors.append(str(error))
     return networks, errors
+
+
+def families(texts: Iterable[Any]) -> list[str]:
+    """Return the address families ("IPv4", "IPv6") of addresses or networks, in their order."""
+    return ["IPv6" if ":" in str(text) else "IPv4" for text in texts]
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int, str]:

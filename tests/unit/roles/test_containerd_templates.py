@@ -59,9 +59,15 @@ def test_the_settings_are_where_this_version_looks_for_them(version):
 @pytest.mark.parametrize("version", PLUGINS)
 def test_properties_of_the_host_are_respected(version):
     name, _images, runtime = PLUGINS[version]
-    settings = config(name, selinux="enforcing", sys_resource=False)["plugins"][runtime]
-    assert settings["enable_selinux"] is True
+    settings = config(name, sys_resource=False)["plugins"][runtime]
     assert settings["restrict_oom_score_adj"] is True
+
+
+@pytest.mark.parametrize("version", PLUGINS)
+@pytest.mark.parametrize("selinux", ["enforcing", "permissive"])
+def test_containers_are_not_confined_by_selinux_so_that_static_pods_can_use_the_paths_of_the_host(version, selinux):
+    name, _images, runtime = PLUGINS[version]
+    assert config(name, selinux=selinux)["plugins"][runtime]["enable_selinux"] is False
 
 
 def test_a_proxy_is_given_to_the_unit_with_what_is_reached_directly():

@@ -21,9 +21,10 @@ HOST = {
     "cgroup": {"version": 2},
     "cluster": {"member": False, "name": ""},
     "packages": {},
+    "units": {},
     "container": "",
     "swap": {"active": [], "fstab": [], "units": [], "zram": False},
-    "firewall": {"firewalld": False, "ufw": False},
+    "firewall": {"firewalld": False, "ufw": False, "zones": []},
     "disks": [
         {"path": path, "available_percent": 60.0, "available_mb": 60000}
         for path in ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")
@@ -31,6 +32,10 @@ HOST = {
     "network": {
         "gateway": "10.0.0.1",
         "default_address": "10.0.0.5",
+        "addresses": [
+            {"interface": "eth0", "address": "10.0.0.5", "prefix": 24},
+            {"interface": "eth1", "address": "10.9.0.5", "prefix": 24},
+        ],
         "resolver": {"usable_path": "/run/systemd/resolve/resolv.conf"},
     },
 }
@@ -153,3 +158,55 @@ def test_firewalld_opens_what_the_node_has(host, control_plane):
     assert ({"2379-2380/tcp", "6443/tcp"} <= set(firewall["ports"])) is control_plane
     assert {"10250/tcp", "30000-32767/tcp", "4789/udp", "9100/tcp"} <= set(firewall["ports"])
     assert firewall["trusted"] == ["192.168.0.0/16"]
+    assert firewall["protocols"] == []
+
+
+def test_firewalld_uses_the_zone_of_the_interface_with_the_node_s_address():
+    zones = [{"zone": "public", "interfaces": ["eth0"]}, {"zone": "internal", "interfaces": ["eth1"]}]
+    host = {"firewall": {"firewalld": True, "ufw": False, "zones": zones}}
+    assert value("__kubernetes_firewall", host)["zone"] == "public"
+    assert value("__kubernetes_firewall", host, kube_node_ip="10.9.0.5,fd00::5")["zone"] == "internal"
+    host["firewall"]["zones"] = zones[:1]
+    assert value("__kubernetes_firewall", host, kube_node_ip="10.9.0.5")["zone"] == ""
+
+
+def test_firewalld_lets_ip_in_ip_pass():
+    assert value("__kubernetes_firewall", kube_network_calico_encapsulation="IPIPCrossSubnet")["protocols"] == ["4"]
+    firewall = value(
+        "__kubernetes_firewall", kube_network_plugin="flannel", kube_network_calico_encapsulation="IPIPCrossSubnet"
+    )
+    assert firewall["protocols"] == []
+
+
+@pytest.mark.parametrize(
+    ("plugin", "interfaces"),
+    [
+        ("calico", {"cali*", "tunl*", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "wg-v6.cali"}),
+        ("flannel", {"flannel*", "cni*", "veth*"}),
+    ],
+)
+def test_networkmanager_leaves_the_interfaces_of_pods_alone(plugin, interfaces):
+    host = {"units": {"NetworkManager.service": {"active": True, "enabled": True, "masked": False}}}
+    (file,) = value("__kubernetes_network_manager", host, kube_network_plugin=plugin)
+    section, setting = file["content"].strip().splitlines()[-2:]
+    # With += the file adds to the devices that other files list.
+    name, equals, devices = setting.partition("+=")
+    assert (section, name, equals) == ("[keyfile]", "unmanaged-devices", "+=")
+    assert set(devices.split(";")) == {f"interface-name:{interface}" for interface in interfaces}
+    assert "+ __kubernetes_network_manager" in load_variables(ROLES / "kubernetes/vars/main.yml")["__kubernetes_files"]
+    (unit,) = [item for item in value("__kubernetes_units", host) if item["name"] == "NetworkManager.service"]
+    assert unit["restart_when_newer"] == [file["path"]] and "state" not in unit
+
+
+@pytest.mark.parametrize("host", [{}, {"units": {"NetworkManager.service": {"masked": True}}}])
+def test_networkmanager_is_configured_only_where_it_can_run(host):
+    assert value("__kubernetes_network_manager", host) == []
+    assert [unit["name"] for unit in value("__kubernetes_units", host)] == ["kubelet.service"]
+    running = {"units": {"NetworkManager.service": {"masked": False}}}
+    assert value("__kubernetes_network_manager", running, kube_network_plugin="none") == []
+
+
+def test_a_control_plane_has_the_timer_that_approves_serving_certificates():
+    units = value("__kubernetes_units", inventory_hostname="cp1", kubernetes_serving_certificates="false")
+    assert [unit["name"] for unit in units] == ["kubelet.service", "slipway-serving-certificates.timer"]
+    assert (units[1]["enabled"], units[1]["state"]) == (False, "stopped")

@@ -59,6 +59,23 @@ def test_the_seed_brings_name_keys_user_and_address(program, lab):
     assert card["mtu"] == 1400
 
 
+def test_a_machine_trusts_the_authority_of_its_lab_and_knows_its_names(program, lab, monkeypatch):
+    (lab / "lab" / "ca.crt").write_text("AUTHORITY")
+    known = "127.0.0.1 localhost\n10.123.7.2 pkgs.k8s.io\n10.123.7.11 cp1\n"
+    monkeypatch.setenv("LAB_NAMES", "pkgs.k8s.io registry.k8s.io")
+    monkeypatch.setattr(program, "read", lambda path: known if path == "/etc/hosts" else Path(path).read_text())
+    program.seed("cp1", "10.123.7.11/24", "", 1500)
+    user = json.loads((lab / "seed/user-data").read_text().split("\n", 1)[1])
+    assert user["ca_certs"] == {"trusted": ["AUTHORITY"]}
+    assert user["write_files"] == [{"path": "/etc/hosts", "append": True, "content": "10.123.7.2 pkgs.k8s.io\n"}]
+
+
+def test_a_machine_without_an_origin_trusts_nobody_else(program, lab):
+    program.seed("cp1", "10.123.7.11/24", "", 1500)
+    user = json.loads((lab / "seed/user-data").read_text().split("\n", 1)[1])
+    assert not set(user) & {"ca_certs", "write_files"}
+
+
 def test_nobody_else_reads_the_seed(program, lab):
     program.seed("cp1", "10.123.7.11/24", "", 1500)
     assert (lab / "seed").stat().st_mode & 0o077 == 0

@@ -28,9 +28,9 @@ def render(role, template, **variables):
     return yaml.safe_load(environment.get_template(template).render(**variables))
 
 
-def package_repository(repository, name, family):
-    values = {"repository": repository, "name": name, "family": family}
-    return render("cluster", "package-repository.yml.j2", **values)
+def package_repository(repository, name, family, *entries):
+    host = {"os": {"family": family}, "repositories": list(entries)}
+    return render("cluster", "package-repository.yml.j2", repository=repository, name=name, host=host)
 
 
 def registry_mirrors(mirrors):
@@ -40,7 +40,7 @@ def registry_mirrors(mirrors):
 def refusals(role, family="debian", **variables):
     """What the role's checks say, by the name of the task."""
     loader = DataLoader()
-    known = {"kube_host": {"os": {"family": family}}}
+    known = {"kube_host": {"os": {"family": family}, "repositories": []}}
     known.update(load_variables(ROLES / role / "vars/main.yml"))
     templar = Templar(loader=loader, variables={**known, **variables})
     said = {}
@@ -67,13 +67,15 @@ def fields(text):
 
 
 def test_a_flat_deb_repository_has_no_components():
-    key, listed = package_repository(UPSTREAM, "slipway-kubernetes", "debian")
+    written = package_repository(UPSTREAM, "slipway-kubernetes", "debian")
+    key, listed = written["files"]
     assert key == {
         "path": "/etc/apt/keyrings/slipway-kubernetes.asc",
         "url": UPSTREAM["key_url"],
         "contains": "BEGIN PGP PUBLIC KEY BLOCK",
     }
     assert listed["path"] == "/etc/apt/sources.list.d/slipway-kubernetes.sources"
+    assert written["sources"] == [listed["path"]]
     assert fields(listed["content"]) == {
         "Types": "deb",
         "URIs": UPSTREAM["deb_url"],
@@ -85,7 +87,7 @@ def test_a_flat_deb_repository_has_no_components():
 @pytest.mark.parametrize(("components", "written"), [("stable", "stable"), ("", "main")])
 def test_a_repository_with_suites_has_components(components, written):
     repository = {"deb_url": "https://a.test/debian", "suite": "bookworm", "components": components}
-    (listed,) = package_repository(repository, "x", "debian")
+    (listed,) = package_repository(repository, "x", "debian")["files"]
     assert fields(listed["content"]) == {
         "Types": "deb",
         "URIs": "https://a.test/debian",
@@ -95,7 +97,8 @@ def test_a_repository_with_suites_has_components(components, written):
 
 
 def test_an_rpm_repository_is_checked_with_its_own_key():
-    (listed,) = package_repository(dict(UPSTREAM, rpm_key_url="https://a.test/rpm.key"), "slipway-kubernetes", "rhel")
+    repository = dict(UPSTREAM, rpm_key_url="https://a.test/rpm.key")
+    (listed,) = package_repository(repository, "slipway-kubernetes", "rhel")["files"]
     assert listed["path"] == "/etc/yum.repos.d/slipway-kubernetes.repo"
     lines = listed["content"].splitlines()
     assert lines[1:] == [
@@ -106,7 +109,40 @@ def test_an_rpm_repository_is_checked_with_its_own_key():
         "gpgcheck=1",
         "gpgkey=https://a.test/rpm.key",
     ]
-    assert f"gpgkey={UPSTREAM['key_url']}" in package_repository(UPSTREAM, "x", "rhel")[0]["content"]
+    assert f"gpgkey={UPSTREAM['key_url']}" in package_repository(UPSTREAM, "x", "rhel")["files"][0]["content"]
+
+
+KEYRING = "/etc/apt/keyrings/kubernetes-apt-keyring.gpg"
+DOCUMENTED = {
+    "path": "/etc/apt/sources.list.d/kubernetes.list",
+    "url": "https://pkgs.k8s.io/core:/stable:/v1.36/deb",
+    "suite": "/",
+    "signed_by": KEYRING,
+}
+
+
+def test_an_entry_of_the_host_for_the_same_repository_is_used():
+    written = package_repository(UPSTREAM, "slipway-kubernetes", "debian", DOCUMENTED)
+    assert written == {
+        "sources": [DOCUMENTED["path"]],
+        "files": [
+            {"path": "/etc/apt/sources.list.d/slipway-kubernetes.sources", "state": "absent"},
+            {"path": "/etc/apt/keyrings/slipway-kubernetes.asc", "state": "absent"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        dict(DOCUMENTED, url="https://pkgs.k8s.io/core:/stable:/v1.35/deb"),
+        dict(DOCUMENTED, suite="./"),
+        dict(DOCUMENTED, path="/etc/apt/sources.list.d/slipway-kubernetes.sources"),
+    ],
+)
+def test_another_entry_of_the_host_is_not_used(entry):
+    written = package_repository(UPSTREAM, "slipway-kubernetes", "debian", entry)
+    assert written == package_repository(UPSTREAM, "slipway-kubernetes", "debian")
 
 
 @pytest.mark.parametrize("role", ["containerd", "kubernetes"])
@@ -115,6 +151,29 @@ def test_a_bundle_without_rpms_is_refused_on_a_rhel_host(role):
     [said] = list(refusals(role, "rhel", **variables).values())
     assert f"kube_{role}_repository has no rpm_url, which hosts of family 'rhel' need. Evidence: it has deb_url" in said
     assert refusals(role, "debian", **variables) == {}
+
+
+def test_without_a_repository_containerd_comes_from_those_of_the_host():
+    assert refusals("containerd", kube_containerd_repository={}, kube_registry_mirrors={}) == {}
+    known = load_variables(ROLES / "containerd/vars/main.yml")
+    templar = Templar(loader=DataLoader(), variables={**known, "kube_containerd_repository": {}})
+    assert templar.template(trust_as_template("{{ __containerd_repository }}")) == {"sources": [], "files": []}
+    [layer] = [task["slipway.kube.host_layer"] for task in containerd_tasks() if "slipway.kube.host_layer" in task]
+    assert templar.template(layer["package_sources"]) == []
+
+
+def test_what_containerd_reaches_without_its_proxy():
+    proxy = yaml.safe_load("{http: 'http://p:3128', no_proxy: [mirror.example.com]}")
+    known = {**load_variables(ROLES / "cluster/vars/main.yml"), **load_variables(ROLES / "containerd/vars/main.yml")}
+    known.update(containerd_proxy=proxy, kube_no_proxy=[".lan"], inventory_hostname="w1", kube_node_name="w1")
+    known.update(kube_service_subnet="10.96.0.0/12", kube_pod_subnet="10.244.0.0/16", kube_dns_domain="cluster.local")
+    known.update(kube_control_plane_endpoint="api.example.com:6443", kube_node_ip="10.0.0.5")
+    direct = Templar(loader=DataLoader(), variables=known).template(trust_as_template("{{ __containerd_direct }}"))
+    assert direct[-5:] == ["api.example.com", "10.0.0.5", "w1", ".lan", "mirror.example.com"]
+
+
+def containerd_tasks():
+    return load_variables(ROLES / "containerd/tasks/main.yml")
 
 
 def parsed(files, registry):
@@ -186,3 +245,17 @@ def test_what_is_incomplete_is_refused_without_showing_secrets(mirrors, evidence
 def test_what_is_complete_is_not_refused():
     mirrors = {"docker.io": [{"url": "https://a.test"}], "ghcr.io": [{"url": "https://b.test", "header": {"a": "b"}}]}
     assert refusals("containerd", kube_containerd_repository=UPSTREAM, kube_registry_mirrors=mirrors) == {}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "version", "path"),
+    [("rhel", "9.4", "rhel/9"), ("rocky", "9.4", "centos/9"), ("centos", "10", "centos/10"), ("ol", "9.6", "centos/9")],
+)
+def test_docker_s_repository_for_rhel_and_its_rebuilds(identifier, version, path):
+    # $releasever of a host that is pinned to a minor release is 9.4, for which Docker has no repository.
+    host = {"os": {"id": identifier, "family": "rhel", "version_id": version, "codename": ""}}
+    defaults = load_variables(ROLES / "cluster/defaults/main.yml")
+    templar = Templar(loader=DataLoader(), variables={**defaults, "kube_host": host})
+    repository = templar.template(defaults["kube_containerd_repository"])
+    assert repository["rpm_url"] == f"https://download.docker.com/linux/{path}/$basearch/stable"
+    assert repository["key_url"] == f"https://download.docker.com/linux/{path.split('/')[0]}/gpg"

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from .cluster import gather_cluster, gather_kubeconfigs, parse_record
+from .cni import gather_cni
 from .files import Files
 from .kernel import gather_kernel
 from .network import gather_network, gather_ports
 from .packages import gather_firewall, gather_packages, gather_units
 from .proxies import gather_proxies, public, with_proxy
 from .reachability import probe_urls
+from .repositories import gather_repositories
 from .system import gather_system
 
 
@@ -23,7 +25,6 @@ def gather_facts(
     urls: list[dict[str, Any]],
     timeout: float,
     record_dir: str,
-    urls_for_members: bool = True,
     files: Files | None = None,
 ) -> dict[str, Any]:
     """Return the return values of the module host_info, see its RETURN.
@@ -32,7 +33,6 @@ def gather_facts(
     :param urls: URLs to probe, each as in the module's option ``urls``.
     :param timeout: seconds that one answer may take.
     :param record_dir: folder of the host's record.
-    :param urls_for_members: whether a host that belongs to a cluster probes the URLs too.
     :param files: files of the host; None for the real ones.
     """
     files = files or Files()
@@ -40,24 +40,21 @@ def gather_facts(
     installed = gather_packages(files)
     units = gather_units()
     record = parse_record(files.read(record_dir + "/host.json"))
-    cluster = gather_cluster(files, installed["packages"], record)
-    matching = [url for url in urls if url.get("family") in (None, "", system["os"]["family"])]
-    if cluster["member"] and not urls_for_members:
-        matching = []
     proxies = gather_proxies(files)
-    matching = [with_proxy(url, proxies) for url in matching]
     return dict(
         system,
         kernel=gather_kernel(files),
         firewall=gather_firewall(files, units),
         network=gather_network(files),
+        cni=gather_cni(files),
         ports=gather_ports(files, ports),
         packages=installed["packages"],
         held=installed["held"],
+        repositories=gather_repositories(files),
         units=units,
-        cluster=cluster,
+        cluster=gather_cluster(files, installed["packages"], record),
         kubeconfigs=gather_kubeconfigs(files),
         record=record,
         proxies=public(proxies),
-        reach=probe_urls(matching, system["architecture"], timeout),
+        reach=probe_urls([with_proxy(url, proxies) for url in urls], system["architecture"], timeout),
     )

@@ -188,6 +188,7 @@ def gather_network(files: Files) -> dict[str, Any]:
     if not address and addresses:
         address, interface = addresses[0]["address"], addresses[0]["interface"]
     return {
+        "ipv6": files.read("/proc/sys/net/ipv6/conf/all/disable_ipv6").strip() == "0",
         "default_address": address,
         "default_interface": interface,
         "gateway": gateway,

@@ -38,13 +38,19 @@ CAPABILITIES = (
 
 DATA_DIRECTORIES = ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd")
 
+ZRAM_CONFIG = "zram-generator.conf"
+ZRAM_FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+
+LATE_UNITS = "/run/systemd/generator.late"
+"""Folder of the units that systemd-gpt-auto-generator creates from the partition table."""
+
 ADMIN_UNITS = "/etc/systemd/system/"
 UNIT_FOLDERS = (
     ADMIN_UNITS,
     "/run/systemd/system",
     "/run/systemd/generator",
     "/run/systemd/generator.early",
-    "/run/systemd/generator.late",
+    LATE_UNITS,
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
@@ -217,21 +223,44 @@ def gather_disks(files: Files) -> list[dict[str, Any]]:
     return disks
 
 
+def zram_swaps(files: Files) -> list[str]:
+    """Return the zram devices that zram-generator sets up as swap at boot, from zram-generator.conf(5).
+
+    The first of the main files counts, and drop-ins are merged into it in the order of their names.
+    """
+    mains = [f"{folder}/{ZRAM_CONFIG}" for folder in ZRAM_FOLDERS]
+    paths = [path for path in mains if files.exists(path)][:1]
+    drop_ins: dict[str, str] = {}
+    for folder in ZRAM_FOLDERS:
+        for name in files.names(f"{folder}/{ZRAM_CONFIG}.d"):
+            drop_ins.setdefault(name, f"{folder}/{ZRAM_CONFIG}.d/{name}")
+    paths += [drop_ins[name] for name in sorted(drop_ins) if name.endswith(".conf")]
+    devices: dict[str, dict[str, str]] = {}
+    for path in paths:
+        device = ""
+        for line in files.read(path).splitlines():
+            section, setting = re.match(r"\s*\[(.*)\]", line), re.match(r"\s*([\w-]+)\s*=\s*(.*)", line)
+            if section:
+                device = section.group(1)
+                devices.setdefault(device, {})
+            elif setting and device:
+                devices[device][setting.group(1)] = setting.group(2).strip()
+    return sorted(
+        device
+        for device, settings in devices.items()
+        if re.fullmatch(r"zram\d+", device)
+        and not settings.get("mount-point")
+        and settings.get("fs-type", "swap") == "swap"
+    )
+
+
 def gather_swap(files: Files) -> dict[str, Any]:
     """Return the active swap and what activates swap at boot (``fstab``, ``units``, ``zram``)."""
     units: set[str] = set()
     for directory in UNIT_FOLDERS:
         units.update(name for name in files.names(directory) if name.endswith(".swap"))
     active = parse_swaps(files.read("/proc/swaps"))
-    configured = any(
-        files.exists(path)
-        for path in (
-            "/etc/systemd/zram-generator.conf",
-            "/usr/lib/systemd/zram-generator.conf",
-            "/usr/local/lib/systemd/zram-generator.conf",
-            "/etc/default/zramswap",
-        )
-    )
+    configured = bool(zram_swaps(files)) or files.exists("/etc/default/zramswap")
     return {
         "active": active,
         "fstab": parse_fstab_swap(files.read("/etc/fstab")),

@@ -43,8 +43,12 @@ def mac_address(address: str) -> str:
     return "52:54:" + ":".join(f"{byte:02x}" for byte in ipaddress.ip_address(address).packed)
 
 
-def user_data(user: str, host_key: str, host_key_public: str, authorized_key: str) -> dict:
-    """Return cloud-init's #cloud-config (JSON is YAML): the user, and keys that the control node already knows."""
+def user_data(user: str, host_key: str, host_key_public: str, authorized_key: str, authority: str, hosts: str) -> dict:
+    """Return cloud-init's #cloud-config (JSON is YAML): the user, keys that the control node already knows, and trust.
+
+    :param authority: certificate authority that the machine trusts; empty for none.
+    :param hosts: additional lines of /etc/hosts.
+    """
     account = {
         "name": user,
         "ssh_authorized_keys": [authorized_key],
@@ -52,13 +56,23 @@ def user_data(user: str, host_key: str, host_key_public: str, authorized_key: st
         "shell": "/bin/bash",
         "lock_passwd": True,
     }
+    known = {"write_files": [{"path": "/etc/hosts", "append": True, "content": hosts}]} if hosts else {}
+    if authority:
+        known["ca_certs"] = {"trusted": [authority]}
     return {
+        **known,
         "users": [account],
         "ssh_deletekeys": True,
         "ssh_genkeytypes": ["ed25519"],
         "ssh_keys": {"ed25519_private": host_key, "ed25519_public": host_key_public},
         "manage_etc_hosts": "localhost",
     }
+
+
+def added_hosts(text: str, names: str) -> str:
+    """Return the lines of /etc/hosts for *names* (separated by spaces), which the Docker Engine has added."""
+    lines = [line for line in text.splitlines() if set(line.split()[1:]) & set(names.split())]
+    return "".join(line + "\n" for line in lines)
 
 
 def network_config(mac: str, address: str, gateway: str, name_servers: list[str], mtu: int) -> dict:
@@ -185,7 +199,12 @@ def seed(name: str, address: str, gateway: str, mtu: int) -> str:
     servers = [line.split()[1] for line in read(KEYS + "/resolv.conf").splitlines() if line.startswith("nameserver ")]
     key = KEYS + "/ssh_host_ed25519_key"
     user = user_data(
-        os.environ["LAB_USER"], read(key), read(key + ".pub").strip(), read(KEYS + "/authorized_keys").strip()
+        os.environ["LAB_USER"],
+        read(key),
+        read(key + ".pub").strip(),
+        read(KEYS + "/authorized_keys").strip(),
+        read(KEYS + "/ca.crt") if os.path.exists(KEYS + "/ca.crt") else "",
+        added_hosts(read("/etc/hosts"), os.environ.get("LAB_NAMES", "")),
     )
     mac = mac_address(address.split("/")[0])
     write(SEED + "/meta-data", json.dumps({"instance-id": f"{name}-{address}", "local-hostname": name}))

@@ -52,7 +52,7 @@ def make():
 def test_defaults_inventory_and_templates(make):
     cluster = make({"cp1": {"kube_version": "1.35.4", "ansible_host": "10.0.0.1"}, "w1": {}}).cluster()
     cp1, w1 = cluster.hosts["cp1"], cluster.hosts["w1"]
-    assert (cp1.variables["kube_version"], w1.variables["kube_version"]) == ("1.35.4", "1.36.3")
+    assert (cp1.variables["kube_version"], w1.variables["kube_version"]) == ("1.35.4", "1.37.2")
     assert (cp1.address, w1.address) == ("10.0.0.1", "w1")
     assert (cp1.variables["kube_node_name"], w1.variables["kube_node_name"]) == ("cp1", "w1")
     assert cp1.variables["kube_component_versions"]["pause"] == "3.10.1"

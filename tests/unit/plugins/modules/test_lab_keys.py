@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
@@ -21,11 +22,12 @@ pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-
 
 @pytest.fixture
 def keys(tmp_path, capsys):
-    def run(*hosts, check=False):
+    def run(*hosts, check=False, names=()):
         arguments = {
             "folder": str(tmp_path / "lab"),
             "hosts": list(hosts),
             "name_servers": ["192.0.2.53"],
+            "server_names": list(names),
             "_ansible_check_mode": check,
         }
         with patch_module_args(arguments), pytest.raises(SystemExit):
@@ -87,3 +89,39 @@ def test_the_ssh_configuration_checks_host_keys(keys):
     text = (keys.folder / "ssh/config").read_text()
     assert "Host cp1\n    HostName 10.123.0.11\n" in text
     assert "StrictHostKeyChecking yes" in text
+
+
+SERVICES = {"name": "services", "address": "10.123.0.2"}
+NAMES = ["pkgs.k8s.io", "registry.k8s.io"]
+
+
+def verify(folder, name):
+    """Return whether OpenSSL, as strict as Python 3.13, accepts the server's certificate for *name* with what hosts trust."""
+    hosts = folder / "hosts"
+    kind = "-verify_ip" if name[0].isdigit() else "-verify_hostname"
+    command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", kind, name]
+    command += ["-CAfile", str(hosts / "cp1/ca.crt"), str(hosts / "services/server.crt")]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_the_hosts_trust_the_server_that_stands_in_for_upstream(keys):
+    keys(SERVICES, CP1, names=NAMES)
+    assert all(verify(keys.folder, name) for name in [*NAMES, "10.123.0.2"])
+    assert not verify(keys.folder, "example.com")
+    assert not (keys.folder / "hosts/cp1/server.key").exists()
+    assert keys(SERVICES, CP1, names=NAMES)["changed"] is False
+
+
+def test_another_name_takes_another_certificate_of_the_same_authority(keys):
+    keys(SERVICES, CP1, names=NAMES)
+    authority = (keys.folder / "hosts/cp1/ca.crt").read_text()
+    assert "hosts/services/server.crt" in keys(SERVICES, CP1, names=[*NAMES, "quay.io"])["made"]
+    assert (keys.folder / "hosts/cp1/ca.crt").read_text() == authority
+    assert verify(keys.folder, "quay.io")
+
+
+def test_without_names_nothing_is_left_of_the_authority(keys):
+    keys(SERVICES, CP1, names=NAMES)
+    keys(SERVICES, CP1)
+    assert not list(keys.folder.glob("hosts/*/*.crt"))
+    assert keys(SERVICES, CP1)["changed"] is False

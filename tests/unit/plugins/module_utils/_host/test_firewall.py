@@ -52,5 +52,21 @@ def test_ports_are_opened_and_networks_trusted_where_they_are_missing():
     ]
 
 
+def test_ports_and_protocols_are_opened_in_the_zone_of_the_interface():
+    ran = []
+
+    def run(command, env):
+        ran.append(command)
+        return Result(0, "\n")
+
+    port, protocol = plan_firewall(System(run=run), ["6443/tcp"], [], ["4"], zone="internal")
+    assert all("--zone=internal" in command for command in ran)
+    assert port.remember == [("firewall", "port 6443/tcp internal", ["runtime", "permanent"])]
+    assert (protocol.sentence, protocol.remember[0][1]) == ("firewalld: protocol 4 opened", "protocol 4 internal")
+    ran.clear()
+    protocol.apply()
+    assert ran[0] == ["firewall-cmd", "--zone=internal", "--add-protocol=4"]
+
+
 def test_nothing_wanted_asks_nothing():
     assert plan_firewall(System(run=None), [], []) == []

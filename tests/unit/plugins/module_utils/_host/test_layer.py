@@ -35,6 +35,7 @@ class Host:
         self.unit = None
         self.ran = []
         self.end_at = None
+        self.installable = True
         self.write(FORWARD, "0\n")
         self.write("etc/fstab", "/swapfile none swap sw 0 0\n")
         for program in ("usr/bin/dpkg-query", "usr/bin/apt-get"):
@@ -62,6 +63,9 @@ class Host:
         return Result(0, f" {command[2]} | 2.2.3-1 | https://a.test Packages\n")
 
     def _apt_get(self, command):
+        if "--download-only" in command:
+            self.downloaded_before = {path.name for path in (self.root / "etc").rglob("*") if path.is_file()}
+            return Result(0) if self.installable else Result(100, "", "containerd conflicts with runc")
         assert (self.root / "etc/app/config.toml").exists(), (
             "the configuration is there before the package starts its unit"
         )
@@ -157,6 +161,25 @@ def test_a_check_run_changes_nothing_and_says_what_the_run_does(host):
     for check in (True, False):
         again = host.layer().run(check).as_dict()
         assert again == {"changed": False, "changes": [], "diff": [], "restarted": [], "notes": []}
+
+
+REPOSITORY = WantedFile(path="/etc/apt/sources.list.d/app.sources", content="Types: deb\n", **ME)
+CONFIG = WantedFile(path="/etc/app/config.toml", content="one\n", **ME)
+
+
+@pytest.mark.parametrize("files", [[REPOSITORY, CONFIG], [CONFIG, REPOSITORY]])
+def test_files_of_a_package_are_written_when_it_is_certain_that_it_can_be_installed(host, files):
+    predicted = host.layer(files=files).run(check=True).as_dict()
+    assert host.layer(files=files).run(check=False).as_dict() == predicted
+    assert host.downloaded_before == {"fstab", "app.sources"}
+
+
+def test_a_package_that_cannot_be_installed_leaves_the_configuration_of_others(host):
+    host.write("etc/app/config.toml", "of another package\n")
+    host.installable = False
+    with pytest.raises(HostError, match="conflicts with runc"):
+        host.layer(files=[REPOSITORY, CONFIG]).run(check=False)
+    assert (host.root / "etc/app/config.toml").read_text() == "of another package\n"
 
 
 def test_an_unchanged_host_is_looked_at_once(host):

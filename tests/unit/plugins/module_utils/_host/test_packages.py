@@ -68,23 +68,25 @@ def test_madisons_table_is_read_without_source_packages():
 
 
 def test_rpms_answers_are_read():
-    assert packages_dnf.parse_query("kubelet\t1.36.3-150500.1.1\npackage kubeadm is not installed\n") == {
-        "kubelet": "1.36.3-150500.1.1"
-    }
+    assert packages_dnf.parse_query(
+        "kubelet\t0:1.36.3-150500.1.1\npackage kubeadm is not installed\ncontainerd.io\t3:2.2.3-3.1.el9\n"
+    ) == {"kubelet": "1.36.3-150500.1.1", "containerd.io": "3:2.2.3-3.1.el9"}
+    # dnf 4 sorts the lines as texts.
     assert packages_dnf.parse_known(
-        "1.36.2-150500.1.1\n1.36.3-150500.1.1\nLast metadata expiration check\n1.36.3-150500.1.1\n"
-    ) == ["1.36.3-150500.1.1", "1.36.2-150500.1.1"]
+        "0:1.36.10-150500.1.1\n0:1.36.3-150500.1.1\n0:1.36.9-150500.1.1\nLast metadata expiration check\n0:1.36.3-150500.1.1\n1:1.0-1\n"
+    ) == ["1:1.0-1", "1.36.10-150500.1.1", "1.36.9-150500.1.1", "1.36.3-150500.1.1"]
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "# Added lock on Sat\nkubelet-0:1.36.3-150500.1.1.*\ncontainerd.io-0:2.2.3-3.1.el9.*\n!runc-0:1.1-1.*\n",
-        'version = "1.0"\n[[packages]]\nname = "kubelet"\n[[packages.conditions]]\nkey = "evr"\n[[packages]]\nname = "containerd.io"\n',
+        'version = "1.0"\n[[packages]]\nname = "kubelet"\n[[packages.conditions]]\nkey = "evr"\ncomparator = "="\n[[packages]]\nname = "containerd.io"\n'
+        '[[packages]]\nname = "runc"\n[[packages.conditions]]\nkey = "evr"\ncomparator = "!="\nvalue = "1"\n',
     ],
 )
 def test_versionlocks_of_dnf_4_and_5_are_read(text):
-    assert packages_dnf.parse_locks(text) == {"kubelet", "containerd.io"}
+    assert set(packages_dnf.parse_locks(text)) == {"kubelet", "containerd.io"}
 
 
 class AptHost:
@@ -125,7 +127,7 @@ class AptHost:
         return [command for command in self.ran if tuple(command[: len(beginning)]) == beginning]
 
     def plan(self, *wanted):
-        return plan_packages(self.system, [WantedPackage(**item) for item in wanted], ["/own.sources"])
+        return plan_packages(backend(self.system), [WantedPackage(**item) for item in wanted], ["/own.sources"])
 
 
 KUBELET = {"name": "kubelet", "version": "1.36.3", "hold": True}
@@ -214,6 +216,17 @@ def test_an_install_that_fails_once_is_tried_with_fresh_lists(tmp_path):
     assert "--no-install-recommends" in host.did("apt-get", "install")[1]
 
 
+def test_what_was_downloaded_in_a_closed_network_is_installed_the_same_way(tmp_path):
+    host = AptHost(tmp_path, known=LISTED, repository=LISTED, install=(100, 0, 0))
+    manager = backend(host.system)
+    for download_only in (True, False):
+        plan_packages(manager, [WantedPackage(**KUBELET)], [], download_only)[0].apply()
+    commands = host.did("apt-get", "install")
+    assert ["--download-only" in command for command in commands] == [True, True, False]
+    assert ["--no-install-recommends" in command for command in commands] == [False, True, True]
+    assert len(host.did("apt-mark", "hold")) == 1, "a download holds nothing"
+
+
 def test_an_install_that_would_remove_something_is_explained(tmp_path):
     host = AptHost(tmp_path, known=LISTED, repository=LISTED, install=(100, 100))
     with pytest.raises(
@@ -266,7 +279,9 @@ def test_absent_and_no_longer_held(tmp_path):
 class DnfHost:
     """A RHEL-like host."""
 
-    def __init__(self, root, database="", locks="", known="", install=0):
+    def __init__(self, root, database="", locks="", known="", install=0, own=False):
+        self.own = own
+        (root / "own.repo").write_text("# a comment\n[slipway-kubernetes]\nname=x\n[slipway-2]\n")
         for program in ("usr/bin/rpm", "usr/bin/dnf"):
             (root / program).parent.mkdir(parents=True, exist_ok=True)
             (root / program).touch(mode=0o755)
@@ -282,8 +297,9 @@ class DnfHost:
         if command[0] == "rpm":
             return Result(0, self.database)
         if "repoquery" in command:
-            return Result(0, self.known if not self.locked.read_text() else "")
-        if command[:4] == ["dnf", "-q", "versionlock", "delete"]:
+            own = any(word.startswith("--enablerepo=") for word in command)
+            return Result(0, (self.known if own or not self.own else "") if not self.locked.read_text() else "")
+        if "delete" in command:
             self.locked.write_text("")
         return Result(self.install if "install" in command else 0, "", "problem with installed package runc")
 
@@ -297,29 +313,95 @@ class DnfHost:
 
 def test_dnf_installs_exactly_and_locks(tmp_path):
     host = DnfHost(tmp_path, known="1.36.2-150500.1.1\n1.36.3-150500.1.1\n")
-    plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     assert host.verbs()[-2:] == ["dnf install kubelet-1.36.3-150500.1.1", "dnf versionlock add kubelet"]
+
+
+ONLY_OWN = ["--disablerepo=*", "--enablerepo=slipway-kubernetes", "--enablerepo=slipway-2"]
+
+
+def test_dnf_asks_our_repositories_only(tmp_path):
+    # A repository of someone else that is broken does not matter.
+    host = DnfHost(tmp_path, known="0:1.36.3-150500.1.1\n", own=True)
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], ["/own.repo"])[0].apply()
+    queries = [command for command in host.ran if "repoquery" in command]
+    assert len(queries) == 1
+    assert set(ONLY_OWN) <= set(queries[0])
+    install = next(command for command in host.ran if "install" in command)
+    assert "--setopt=*.skip_if_unavailable=1" in install
+    assert not set(ONLY_OWN) & set(install), "dependencies come from the repositories of the system"
+    assert install[-1] == "kubelet-1.36.3-150500.1.1"
+
+
+def test_dnf_refreshes_our_repositories_only(tmp_path):
+    host = DnfHost(tmp_path, known="0:1.36.9-150500.1.1\n", own=True)
+    with pytest.raises(HostError, match=r"they have 1\.36\.9"):
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], ["/own.repo"])[0].apply()
+    refreshes = [command for command in host.ran if "makecache" in command]
+    assert len(refreshes) == 1
+    assert set(ONLY_OWN) <= set(refreshes[0])
+
+
+def test_dnf_looks_elsewhere_for_what_our_repositories_do_not_have(tmp_path):
+    host = DnfHost(tmp_path)
+    host.system = System(
+        str(tmp_path), lambda command, env: Result(0, "" if "--disablerepo=*" in command else "0:4.3.1-1.el9\n")
+    )
+    assert packages_dnf.Dnf(host.system).known("container-selinux", ["/own.repo"]) == ["4.3.1-1.el9"]
+
+
+def test_dnf_does_not_wait_forever(tmp_path, monkeypatch):
+    host = DnfHost(tmp_path, known="1.36.3-150500.1.1\n")
+    (tmp_path / "var/cache/dnf").mkdir(parents=True)
+    (tmp_path / "var/cache/dnf/metadata_lock.pid").write_text("1")
+    (tmp_path / "proc/1").mkdir(parents=True)
+    monkeypatch.setattr(packages_dnf, "LOCK_SECONDS", 0)
+    with pytest.raises(HostError, match=r"metadata_lock\.pid is that of process 1"):
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
+    assert host.verbs() == []
+    (tmp_path / "proc/1").rmdir()
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
+    commands = [command for command in host.ran if command[0] == "dnf"]
+    assert len(commands) == 3
+    assert all({"--setopt=timeout=30", "--setopt=retries=2"} <= set(command) for command in commands)
+
+
+def test_a_lock_without_an_epoch_is_removed_by_its_entry(tmp_path):
+    # dnf versionlock finds such an entry only by its whole text.
+    locks = "kubelet-1.36.*\n0:kubelet-1.36.2-1.*\n"
+    host = DnfHost(tmp_path, "kubelet\t0:1.36.2-150500.1.1\n", locks, "0:1.36.3-150500.1.1\n")
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
+    delete = next(command for command in host.ran if "delete" in command)
+    assert delete[-3:] == ["kubelet", "kubelet-1.36.*", "0:kubelet-1.36.2-1.*"]
 
 
 def test_dnf_unlocks_to_change_a_version(tmp_path):
     host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.3-150500.1.1\n")
-    step = plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0]
+    step = plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0]
     assert step.before == "1.36.2-150500.1.1 held"
     step.apply()
-    assert host.verbs()[0] == "dnf versionlock delete kubelet"
+    assert host.verbs()[0] == "dnf versionlock delete kubelet kubelet-0:1.36.2-150500.1.1.*"
     assert host.verbs()[-2:] == ["dnf install kubelet-1.36.3-150500.1.1", "dnf versionlock add kubelet"]
+
+
+def test_dnf_downloads_and_leaves_the_lock(tmp_path):
+    host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.3-150500.1.1\n")
+    plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [], download_only=True)[0].apply()
+    (install,) = [command for command in host.ran if "install" in command]
+    assert "--downloadonly" in install
+    assert host.verbs()[-1] == "dnf versionlock add kubelet"
 
 
 def test_a_failed_change_leaves_the_lock(tmp_path):
     host = DnfHost(tmp_path, "kubelet\t1.36.2-150500.1.1\n", "kubelet-0:1.36.2-150500.1.1.*\n", "1.36.9-150500.1.1\n")
     with pytest.raises(HostError, match=r"they have 1\.36\.9"):
-        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
     assert host.verbs()[-1] == "dnf versionlock add kubelet"
 
 
 def test_a_right_and_locked_rpm_needs_nothing(tmp_path):
     host = DnfHost(tmp_path, "kubelet\t1.36.3-150500.1.1\n", "kubelet-0:1.36.3-150500.1.1.*\n")
-    assert plan_packages(host.system, [WantedPackage(**KUBELET)], []) == []
+    assert plan_packages(backend(host.system), [WantedPackage(**KUBELET)], []) == []
     assert host.verbs() == []
 
 
@@ -329,7 +411,7 @@ def test_dnfs_refusal_is_explained(tmp_path):
         HostError,
         match=r"dnf could not install kubelet-1\.36\.3-150500\.1\.1\. Evidence: problem with installed package runc",
     ):
-        plan_packages(host.system, [WantedPackage(**KUBELET)], [])[0].apply()
+        plan_packages(backend(host.system), [WantedPackage(**KUBELET)], [])[0].apply()
 
 
 def test_a_host_without_a_known_package_manager_is_refused(tmp_path):

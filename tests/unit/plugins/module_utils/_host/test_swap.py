@@ -159,6 +159,64 @@ def test_swap_is_switched_off_now_and_for_good(tmp_path):
     assert host.ran[-1] == ["swapoff", "/dev/sda2"]
 
 
+def show(properties):
+    """A systemctl that knows the properties of some units."""
+
+    def run(command, env):
+        if command[:2] != ["systemctl", "show"]:
+            return Result(0)
+        unknown = {"LoadState": "not-found", "ActiveState": "inactive"}
+        blocks = [properties.get(name, unknown) for name in command[3:]]
+        return Result(0, "\n\n".join("\n".join(f"{key}={one}" for key, one in block.items()) for block in blocks))
+
+    return run
+
+
+def put(root, path, text=""):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text)
+
+
+@pytest.mark.parametrize("found_by_partition_table", [True, False])
+def test_a_swap_partition_that_fstab_no_longer_lists_is_not_found_by_the_partition_table(
+    tmp_path, found_by_partition_table
+):
+    put(tmp_path, "etc/fstab", "/dev/sda3 none swap sw 0 0\n")
+    put(tmp_path, "run/systemd/generator/dev-sda3.swap")
+    if found_by_partition_table:
+        put(tmp_path, "run/systemd/generator.late/dev-sda3.swap")
+    fragment = "/run/systemd/generator/dev-sda3.swap"
+    listed = dict(LOADED, UnitFileState="generated", FragmentPath=fragment, SourcePath="/etc/fstab")
+    steps = plan_swap(System(str(tmp_path), show({"dev-sda3.swap": listed})), "absent", [])
+    units = [step.sentence for step in steps if step.subject.startswith("unit ")]
+    assert ["dev-sda3.swap masked" in sentence for sentence in units] == [True] * found_by_partition_table
+
+
+ZRAM = "usr/lib/systemd/zram-generator.conf"
+
+
+@pytest.mark.parametrize(
+    ("files", "masked"),
+    [
+        ({ZRAM: "[zram0]\nzram-size = ram / 2\n"}, ["dev-zram0.swap"]),
+        ({"etc/systemd/zram-generator.conf.d/a.conf": "[zram1]\n"}, ["dev-zram1.swap"]),
+        ({ZRAM: "[zram0]\n", "etc/systemd/zram-generator.conf": "# none\n"}, []),
+        ({ZRAM: "[zram0]\nmount-point = /tmp\n"}, []),
+        ({ZRAM: "[zram0]\nfs-type = ext4\n"}, []),
+        ({ZRAM: "[zram0]\n", "run/systemd/container": "lxc"}, []),
+        ({ZRAM: "zram-size=1\n[other]\n%%"}, []),
+        ({}, []),
+    ],
+)
+def test_zram_that_the_generator_sets_up_at_the_next_boot_is_prevented(tmp_path, files, masked):
+    for path, text in files.items():
+        put(tmp_path, path, text)
+    steps = plan_swap(System(str(tmp_path), show({})), "absent", [])
+    assert [step.subject for step in steps] == [f"unit {name}" for name in masked]
+    done = {name: {"LoadState": "masked", "ActiveState": "inactive"} for name in masked}
+    assert plan_swap(System(str(tmp_path), show(done)), "absent", []) == []
+
+
 def test_a_swap_that_does_not_fit_into_memory_is_explained(tmp_path):
     host = Host(tmp_path, swapoff=1)
     with pytest.raises(

@@ -49,6 +49,19 @@ def test_init_writes_the_endpoint_also_for_one_control_plane(settings):
     }
 
 
+def test_two_address_families(settings):
+    settings.update(pod_subnet="192.168.0.0/16, fd00:1::/56", service_subnet="10.96.0.0/12,fd00:2::/112")
+    settings.update(node_ip="2001:db8::11", endpoint="2001:db8::11")
+    documents = by_kind(config.build_init(settings))
+    networking = documents["ClusterConfiguration"]["networking"]
+    assert (networking["podSubnet"], networking["serviceSubnet"]) == (
+        "192.168.0.0/16,fd00:1::/56",
+        "10.96.0.0/12,fd00:2::/112",
+    )
+    assert documents["ClusterConfiguration"]["controlPlaneEndpoint"] == "[2001:db8::11]:6443"
+    assert documents["InitConfiguration"]["localAPIEndpoint"]["advertiseAddress"] == "2001:db8::11"
+
+
 def test_init_names_endpoint_and_extra_names_once_in_the_certificate(settings):
     settings.update(endpoint="api.example.com:8443", cert_sans=["api.example.com", "2001:0db8::0001", "192.0.2.9"])
     cluster = by_kind(config.build_init(settings))["ClusterConfiguration"]

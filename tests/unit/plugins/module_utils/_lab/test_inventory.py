@@ -23,7 +23,7 @@ def test_every_host_is_in_its_group_once():
         "w2": {"ansible_host": "10.123.0.22"},
     }
     assert cluster["vars"] == {"a": 1}
-    assert made["children"]["kube_mirror"] == {"hosts": {"mirror": {"ansible_host": "10.123.0.2"}}, "vars": {"b": 2}}
+    assert made["children"]["kube_mirror"] == {"hosts": {"mirror": {"ansible_host": "10.123.0.3"}}, "vars": {"b": 2}}
     assert made["vars"] == {"ansible_user": "ops"}
 
 
@@ -35,7 +35,7 @@ def test_without_a_mirror_there_is_no_group_of_it():
 
 def test_the_endpoint_is_the_balancer_also_for_one_control_plane():
     assert inventory.endpoint(layout.hosts(1, 0, True, SUBNET), 6443) == "10.123.0.2:6443"
-    assert inventory.endpoint(layout.hosts(1, 0, False, SUBNET), 6443) == "10.123.0.11:6443"
+    assert inventory.endpoint(layout.hosts(1, 0, False, SUBNET), 6443) == "10.123.0.2:6443"
     assert inventory.endpoint([], 6443) == ""
 
 

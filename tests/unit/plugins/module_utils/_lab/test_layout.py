@@ -54,6 +54,7 @@ def have(**changed):
         "disk_free_mb": 50000,
         "disk_path": "/var/lib/docker",
         "bundle_found": True,
+        "sources_problem": "",
         "kinds": [],
         "architecture": "x86_64",
         "tun": True,
@@ -69,9 +70,15 @@ def have(**changed):
 def test_a_host_keeps_its_address_whatever_is_added():
     few = {host["name"]: host["address"] for host in layout.hosts(1, 2, True, SUBNET)}
     many = {host["name"]: host["address"] for host in layout.hosts(3, 30, True, SUBNET)}
-    assert few == {"mirror": "10.123.0.2", "cp1": "10.123.0.11", "w1": "10.123.0.21", "w2": "10.123.0.22"}
+    assert few == {
+        "services": "10.123.0.2",
+        "mirror": "10.123.0.3",
+        "cp1": "10.123.0.11",
+        "w1": "10.123.0.21",
+        "w2": "10.123.0.22",
+    }
     assert few.items() <= many.items()
-    assert len(set(many.values())) == len(many) == 34
+    assert len(set(many.values())) == len(many) == 35
 
 
 def test_no_host_has_the_gateways_or_the_broadcast_address():
@@ -148,7 +155,6 @@ def test_nothing_speaks_against_a_good_machine():
         ({"name": "Lab_1"}, {}, "lab_name 'Lab_1'"),
         ({"control_planes": 0}, {}, "at least one control plane"),
         ({"workers": -1}, {}, "cannot be negative"),
-        ({"control_planes": 3, "mirror": False}, {}, "lab_mirror: true"),
         ({"control_planes": 10}, {}, "at most 9"),
         (
             {},
@@ -160,8 +166,9 @@ def test_nothing_speaks_against_a_good_machine():
         ({}, {"running": False, "installable": False}, "apt-get install docker.io"),
         ({}, {"installable": False, "missing_programs": {"mmdebstrap": "mmdebstrap"}}, "apt-get install mmdebstrap"),
         ({}, {"capabilities_missing": ["SYS_ADMIN"]}, "SYS_ADMIN"),
-        ({}, {"disk_free_mb": 900}, "900 MiB free and the lab needs about 11000 (hosts: 4)"),
+        ({}, {"disk_free_mb": 900}, "900 MiB free and the lab needs about 11000 (hosts: 5)"),
         ({}, {"bundle_found": False}, "bundle.json is missing"),
+        ({}, {"sources_problem": "no source of software"}, "no source of software"),
     ],
 )
 def test_what_cannot_work_is_named_with_its_remedy(wanted, machine, said):
@@ -177,6 +184,12 @@ def test_all_problems_come_out_together():
 
 def test_an_engine_that_can_be_installed_is_no_problem():
     assert layout.problems(want(), have(running=False, missing_programs={"dockerd": "docker.io"})) == []
+
+
+def test_the_network_of_an_engine_that_does_not_run_may_be_the_labs_own():
+    routes = layout.parse_routes(ROUTES)
+    assert layout.problems(want(), have(routes=routes, running=False)) == []
+    assert len(layout.problems(want(), have(routes=routes))) == 1
 
 
 def test_a_lab_without_a_mirror_needs_no_bundle():
@@ -226,8 +239,9 @@ def test_a_lab_of_machines_does_not_become_one_of_containers():
     assert "lab_kind is container" in found
 
 
-def test_the_mirror_is_a_container_beside_machines():
+def test_only_nodes_are_machines():
     assert {host["name"]: host["kind"] for host in layout.hosts(1, 1, True, SUBNET, "vm")} == {
+        "services": "container",
         "mirror": "container",
         "cp1": "vm",
         "w1": "vm",

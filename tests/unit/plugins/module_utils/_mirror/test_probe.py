@@ -34,7 +34,6 @@ class Site:
         }
         index = {
             "format": 1,
-            "origin": "go_modules",
             "architecture": "amd64",
             "kubernetes_versions": ["1.36.3"],
             "files": records,
@@ -93,7 +92,7 @@ def test_a_sound_mirror_has_no_problems(site, mirror):
     result = probe.probe(mirror)
     assert result["problems"] == []
     assert result["checked"]["manifests"] == 1 and result["checked"]["files"] == 2
-    assert result["bundle"] == {"origin": "go_modules", "architecture": "amd64", "kubernetes_versions": ["1.36.3"]}
+    assert result["bundle"] == {"architecture": "amd64", "kubernetes_versions": ["1.36.3"]}
     assert ("HEAD", site.blob) in site.asked and ("GET", site.blob) not in site.asked, "large files are not fetched"
 
 

@@ -15,7 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.desired impo
 
 def test_the_cluster_tells_its_version_and_what_it_serves(releases: Any, server: Any) -> None:
     answer = chart_view(releases.client())
-    assert answer["kube_version"] == "v1.36.3" and not answer["changed"]
+    assert answer["kube_version"] == "v1.37.2" and not answer["changed"]
     assert {"v1", "v1/Secret", "apps/v1", "apps/v1/Deployment", "batch/v1/Job"} < set(answer["api_versions"])
     assert answer["requests"] == 3 and server.writes == []
 

@@ -181,7 +181,7 @@ def test_a_mount_that_is_busy_leaves_the_tree_all_the_same(tmp_path) -> None:
         called.append(command[3:])
         return Result(32 if "--lazy" not in command else 0)
 
-    mounts, namespaces = plan_mounts(System(str(tmp_path), run), ["/var/lib/kubelet"], Record(str(tmp_path)))
+    mounts, namespaces = plan_mounts(System(str(tmp_path), run), ["/var/lib/kubelet"], Record(str(tmp_path)), [])
     mounts.apply()
     assert called == [["umount", "/var/lib/kubelet/pods/a"], ["umount", "--force", "--lazy", "/var/lib/kubelet/pods/a"]]
     assert namespaces.before == "/run/netns/cni-1"
@@ -202,7 +202,12 @@ def test_a_file_system_that_calico_mounted_goes_if_it_was_not_there_and_nobody_u
     tmp_path, footprint: dict, pinned: bool, goes: bool
 ) -> None:
     put(tmp_path, "/proc/self/mountinfo", "30 22 0:40 / /sys/fs/bpf rw - bpf bpffs rw\n")
+    put(tmp_path, "/sys/fs/bpf/maps.debug")  # by the kernel, always
+    put(tmp_path, "/sys/fs/bpf/progs.debug")
     if pinned:
         put(tmp_path, "/sys/fs/bpf/program")
-    steps = plan_mounts(System(str(tmp_path)), ["/var/lib/kubelet"], Record(str(tmp_path), {"footprint": footprint}))
+    notes: list[str] = []
+    record = Record(str(tmp_path), {"footprint": footprint})
+    steps = plan_mounts(System(str(tmp_path)), ["/var/lib/kubelet"], record, notes)
     assert [step.before for step in steps] == (["/sys/fs/bpf"] if goes else [])
+    assert len(notes) == pinned and all("/sys/fs/bpf stays mounted" in note and "program" in note for note in notes)

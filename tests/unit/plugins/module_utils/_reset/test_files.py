@@ -50,6 +50,16 @@ def test_of_a_folder_that_was_there_only_what_is_new_goes(tmp_path) -> None:
     assert doomed(tmp_path, before) == ["/etc/cni/net.d/10-flannel.conflist"]
 
 
+def test_a_network_of_podman_that_was_added_later_stays(tmp_path) -> None:
+    put(tmp_path, "/etc/cni/net.d/10-flannel.conflist")
+    put(
+        tmp_path,
+        "/etc/cni/net.d/own.conflist",
+        '{"name": "own", "plugins": [{"type": "bridge", "bridge": "cni-podman1"}]}',
+    )
+    assert doomed(tmp_path) == ["/etc/cni/net.d/10-flannel.conflist"]
+
+
 def test_nothing_of_a_shared_runtime_goes(tmp_path) -> None:
     put(tmp_path, "/var/lib/containerd/io.containerd.content.v1.content/blobs/new")
     put(tmp_path, "/etc/containerd/new.toml")

@@ -58,13 +58,19 @@ def test_a_runtime_that_was_there_reads_its_own_configuration_again(tmp_path) ->
 
     before = {"units": {"containerd.service": {"enabled": "enabled", "active": "active"}}}
     system = System(str(tmp_path), run)
-    assert host.plan_runtime_restart(system, record_of(before)) == []
+    assert host.plan_restarts(system, record_of(before)) == []
     before["files"] = {"/etc/containerd/config.toml": {"state": "file"}}
-    (step,) = host.plan_runtime_restart(system, record_of(before))
+    (step,) = host.plan_restarts(system, record_of(before))
     step.apply()
     assert called[-1] == ["systemctl", "restart", "containerd.service"]
     before["units"]["containerd.service"]["active"] = "absent"
-    assert host.plan_runtime_restart(system, record_of(before)) == []
+    assert host.plan_restarts(system, record_of(before)) == []
+    # A removed file shows in the time of its folder.
+    put(tmp_path, "/etc/NetworkManager/conf.d/own.conf")
+    before["units"]["NetworkManager.service"] = {"enabled": "enabled", "active": "active"}
+    (step,) = host.plan_restarts(system, record_of(before))
+    step.apply()
+    assert called[-1] == ["systemctl", "restart", "NetworkManager.service"]
 
 
 def test_sysctls_go_back_those_of_the_roles_before_those_of_the_cluster(tmp_path) -> None:
@@ -185,14 +191,37 @@ def test_what_was_opened_in_the_firewall_is_closed_where_it_was(tmp_path) -> Non
         called.append(command)
         return Result(0)
 
-    before = {"firewall": {"port 6443/tcp": ["permanent"], "source 10.244.0.0/16": ["runtime"]}}
+    before = {
+        "firewall": {
+            "port 6443/tcp": ["permanent"],
+            "source 10.244.0.0/16": ["runtime"],
+            "protocol 4 internal": ["runtime"],
+        }
+    }
     for step in host.plan_firewall(System(str(tmp_path), run), record_of(before)):
         step.apply()
     removed = [command for command in called if "--remove" in command[-1]]
     assert removed == [
         ["firewall-cmd", "--permanent", "--remove-port=6443/tcp"],
         ["firewall-cmd", "--zone=trusted", "--remove-source=10.244.0.0/16"],
+        ["firewall-cmd", "--zone=internal", "--remove-protocol=4"],
     ]
+
+
+def test_the_permanent_configuration_is_restored_while_firewalld_does_not_run(tmp_path) -> None:
+    put(tmp_path, "/usr/bin/firewall-offline-cmd")
+    (tmp_path / "usr/bin/firewall-offline-cmd").chmod(0o755)
+    called = []
+
+    def run(command: list[str], _environment: dict[str, str]) -> Result:
+        called.append(command)
+        return Result(0 if command[0] == "firewall-offline-cmd" else 252)
+
+    (step,) = host.plan_firewall(
+        System(str(tmp_path), run), record_of({"firewall": {"port 6443/tcp public": ["runtime", "permanent"]}})
+    )
+    step.apply()
+    assert called[-1] == ["firewall-offline-cmd", "--zone=public", "--remove-port=6443/tcp"]
 
 
 def test_a_firewall_that_does_not_run_is_not_asked(tmp_path) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.netlink import Chain, Table
+from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import Result, System
+from ansible_collections.slipway.kube.plugins.module_utils._reset import network_steps
 from ansible_collections.slipway.kube.plugins.module_utils._reset.mounts import (
     choose_mounts,
     is_pod_namespace,
@@ -23,6 +26,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._reset.network import
     parse_ipvs,
     tunnel_in_use,
 )
+from ansible_collections.slipway.kube.plugins.module_utils._reset.network_steps import plan_network
 
 
 def link(name: str, kind: str = "", master: str = "") -> dict:
@@ -114,6 +118,8 @@ def test_tables_of_the_cluster_go_and_foreign_ones_stay() -> None:
         table("ip6", "kube-proxy"),
         table("ip", "flannel-ipv4"),
         table("inet", "cni_hostport"),
+        table("ip6", "calico"),
+        table("arp", "calico-arp"),
     ]
     foreign = [table("inet", "filter"), table("inet", "firewalld", IDLE), table("ip", "my-kube-proxy")]
     assert choose_tables(ours + foreign, []) == ours
@@ -195,6 +201,58 @@ def test_the_script_deletes_jumps_then_contents_then_chains() -> None:
     assert lines[0] == "*nat" and lines[-1] == "COMMIT"
     assert [line[:2] for line in lines[1:-1]] == ["-D", "-D", "-F", "-F", "-X", "-X"]
     assert lines[1].startswith("-D PREROUTING -m comment")
+
+
+PODMAN = """\
+*nat
+:POSTROUTING ACCEPT [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+:CNI-HOSTPORT-SETMARK - [0:0]
+:CNI-aaaaaaaaaaaaaaaaaaaaaaaa - [0:0]
+:CNI-bbbbbbbbbbbbbbbbbbbbbbbb - [0:0]
+:CNI-DN-cccccccccccccccccccccc - [0:0]
+:CNI-DN-dddddddddddddddddddddd - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A POSTROUTING -s 10.88.0.2/32 -m comment --comment "name: \\"podman\\" id: \\"p\\"" -j CNI-aaaaaaaaaaaaaaaaaaaaaaaa
+-A POSTROUTING -s 10.244.0.2/32 -m comment --comment "name: \\"cbr0\\" id: \\"c\\"" -j CNI-bbbbbbbbbbbbbbbbbbbbbbbb
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \\"podman\\" id: \\"p\\"" -j CNI-DN-cccccccccccccccccccccc
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \\"cbr0\\" id: \\"c\\"" -j CNI-DN-dddddddddddddddddddddd
+-A CNI-DN-cccccccccccccccccccccc -j CNI-HOSTPORT-SETMARK
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+:CNI-FORWARD - [0:0]
+:CNI-ADMIN - [0:0]
+-A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD
+-A CNI-FORWARD -d 10.88.0.2/32 -j ACCEPT
+COMMIT
+"""
+
+
+def test_chains_of_podmans_networks_stay() -> None:
+    (nat,) = choose_rules(PODMAN, ["podman"])
+    assert nat.chains == ["CNI-bbbbbbbbbbbbbbbbbbbbbbbb", "CNI-DN-dddddddddddddddddddddd"]
+    assert [rule.rsplit(" ", 1)[1] for rule in nat.rules] == nat.chains
+    assert not nat.emptied
+
+
+def test_podmans_networks_are_those_in_its_files(tmp_path, monkeypatch) -> None:
+    for name in ("usr/sbin/iptables-nft-save", "etc/cni/net.d/87-podman-bridge.conflist"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch(mode=0o755)
+    (tmp_path / name).write_text('{"name": "podman", "plugins": [{"type": "bridge", "bridge": "cni-podman0"}]}')
+    monkeypatch.setattr(network_steps, "list_tables", list)
+    monkeypatch.setattr(network_steps, "list_ipsets", list)
+    system = System(str(tmp_path), lambda command, env: Result(0, PODMAN if command == ["iptables-nft-save"] else ""))
+    (step,) = plan_network(system, Record(str(tmp_path), {}), [], [])
+    assert "CNI-bbb" in step.before
+    assert "CNI-aaa" not in step.before
+
+
+def test_chains_that_podman_does_not_use_go() -> None:
+    unused = PODMAN.replace("podman", "cbr0")
+    assert choose_rules(unused, ["podman"]) == choose_rules(unused)
+    assert len(choose_rules(unused)) == 2
 
 
 def test_without_rules_of_the_cluster_nothing_is_touched() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the bundle share: a bundle as the role asks for it."""
+"""What the tests of the bundle share: a bundle as the role requests it, and a signing key."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import golang, repository
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import repository
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import BundleRequest
 
 ROOT = Path(__file__).resolve().parents[5]
-FILES = ROOT / "roles" / "bundle" / "files"
 
 
 @pytest.fixture
@@ -29,26 +28,16 @@ def defaults() -> dict:
 
 @pytest.fixture
 def want(defaults: dict) -> BundleRequest:
-    """What the role asks for when nothing is set."""
+    """What the role requests when nothing is set."""
     return BundleRequest(
-        origin="go_modules",
         architecture="amd64",
-        kubernetes_versions=list(defaults["bundle_kubernetes_versions"]),
+        kubernetes_versions=["1.36.3"],
         table={
             minor: {name: str(value) for name, value in row.items()} for minor, row in defaults["kube_versions"].items()
         },
-        debian=defaults["bundle_debian_release"],
-        debian_sources=defaults["bundle_debian_sources"],
-        locks=golang.read_locks(FILES / "go"),
-        texts={"pause.c": "int main(void) { return 0; }"},
-        upstream=dict(defaults["bundle_upstream"]),
+        package_formats=defaults["bundle_package_formats"],
+        network_plugins=defaults["bundle_network_plugins"],
     )
-
-
-@pytest.fixture
-def files() -> Path:
-    """The role's files."""
-    return FILES
 
 
 @pytest.fixture(scope="session")

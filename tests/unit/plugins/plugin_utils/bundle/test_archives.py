@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.archives import images_in, read_archive, references
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.archives import (
+    images_in,
+    read_archive,
+    read_entry,
+    read_manifest,
+    references,
+)
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
 
 
@@ -127,3 +133,20 @@ def test_images_that_pods_name() -> None:
         None,
     ]
     assert images_in(objects) == ["quay.io/calico/node:v1", "docker.io/calico/cni:v1"]
+
+
+@pytest.mark.parametrize("entry", [1, {"name": "x"}, {"path": "/a", "tag": "x"}, []])
+def test_an_archive_is_a_path_or_a_dictionary(entry: object) -> None:
+    with pytest.raises(BundleError, match="bundle_image_archives contains"):
+        read_entry(entry)
+
+
+def test_a_manifest_is_read_for_its_images(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text("spec: {containers: [{image: quay.io/a/b:1}]}\n---\nspec: {containers: [{image: quay.io/a/c:1}]}\n")
+    assert read_manifest("a/m.yaml", str(path)).images == ("quay.io/a/b:1", "quay.io/a/c:1")
+    path.write_text("a: [")
+    with pytest.raises(BundleError, match="is not valid YAML"):
+        read_manifest("a/m.yaml", str(path))
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_manifest("a/m.yaml", str(tmp_path / "none.yaml"))

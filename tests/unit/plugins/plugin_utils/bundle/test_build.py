@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import build, pack
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import index as index_file
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.executors import StepExecutor
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.executors import BundleExecutor
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.files import sha256_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
@@ -20,7 +20,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness impo
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import manifest_step
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
 
-ABOUT = Index("go_modules", "amd64", ["1.36.3"])
+ABOUT = Index("amd64", ["1.36.3"])
 
 
 class Site:
@@ -32,11 +32,9 @@ class Site:
         self.texts = {"a/one.yaml": "one", "b/two.yaml": "two"}
         self.started: list[str] = []
 
-    def executor(self) -> StepExecutor:
+    def executor(self) -> BundleExecutor:
         cache = self.root.parent
-        return StepExecutor(
-            self.root, cache / "work", cache / "layers", self.folder, self.folder, cache / "key", Runner(), dump=str
-        )
+        return BundleExecutor(self.root, cache / "work", cache / "key", Runner(), dump=str)
 
     def steps(self) -> list[BuildStep]:
         steps = []

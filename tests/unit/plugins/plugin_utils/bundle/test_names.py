@@ -9,7 +9,6 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import (
     BundleError,
     ImageName,
     check_kubernetes_version,
-    deb_name,
 )
 
 
@@ -37,11 +36,8 @@ def test_what_is_no_image_name_is_refused(text: str) -> None:
         ImageName.parse(text)
 
 
-def test_paths_in_the_registry_tree() -> None:
-    name = ImageName.parse("registry.k8s.io/coredns/coredns:v1.14.2")
-    assert name.manifest_path() == "v2/registry.k8s.io/coredns/coredns/manifests/v1.14.2"
-    assert name.manifest_path("sha256:ab") == "v2/registry.k8s.io/coredns/coredns/manifests/sha256:ab"
-    assert name.blob_path("sha256:ab") == "v2/registry.k8s.io/coredns/coredns/blobs/sha256:ab"
+def test_the_repository_of_an_image_in_the_registry_tree() -> None:
+    assert ImageName.parse("registry.k8s.io/coredns/coredns:v1.14.2").folder == "v2/registry.k8s.io/coredns/coredns"
 
 
 def test_a_kubernetes_version_is_three_numbers() -> None:
@@ -49,8 +45,3 @@ def test_a_kubernetes_version_is_three_numbers() -> None:
     for wrong in ("1.36", "v1.36.3", "1.36.3-rc.1", ""):
         with pytest.raises(BundleError, match="three numbers"):
             check_kubernetes_version(wrong)
-
-
-def test_an_epoch_never_shows_in_a_file_name() -> None:
-    assert deb_name("kubeadm", "1.36.3-1.1", "amd64") == "kubeadm_1.36.3-1.1_amd64.deb"
-    assert deb_name("docker-ce", "5:29.0-1", "arm64") == "docker-ce_29.0-1_arm64.deb"

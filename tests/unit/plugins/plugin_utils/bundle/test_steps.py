@@ -3,15 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import golang
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.catalog import Component
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.extras import program_component
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError, ImageName
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import (
@@ -21,9 +17,10 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.request import
     describe,
 )
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep, fingerprints
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import catalog_of, image_names, steps_of
-from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names, steps_of
+from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 
+ROOT = Path(__file__).resolve().parents[5]
 CALICO = ("quay.io/calico/cni:v3.32.1", "quay.io/calico/kube-controllers:v3.32.1", "quay.io/calico/node:v3.32.1")
 MANIFEST = BundledManifest("calico/v3.32.1/calico.yaml", "/site/calico.yaml", "sha256:1", CALICO)
 
@@ -68,60 +65,41 @@ def test_the_older_version_brings_its_own_neighbours(want: BundleRequest) -> Non
         "registry.k8s.io/coredns/coredns:v1.14.2",
     } <= set(names)
     assert names.count("ghcr.io/flannel-io/flannel:v0.28.4") == 1
+    assert names.count("ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1") == 1
     assert values(want)["kube_version"] == "1.36.3"
     assert list(values(want)["kube_versions"]) == ["1.36", "1.35"]
 
 
-def test_packages_carry_upstream_names_and_revisions(want: BundleRequest) -> None:
-    packages = {
-        (step.inputs["name"], step.inputs["version"], step.inputs["repository"])
-        for step in steps_of(want)
-        if step.kind == "package"
+def packages(want: BundleRequest) -> set[tuple[str, str, str]]:
+    fetched = [step.inputs for step in steps_of(want) if step.kind == "fetch_package"]
+    return {(inputs["name"], inputs["version"], inputs["repository"]) for inputs in fetched}
+
+
+def test_packages_of_one_format_or_of_both(want: BundleRequest) -> None:
+    debs = {
+        ("kubeadm", "1.36.3", "deb/kubernetes/v1.36"),
+        ("kubectl", "1.36.3", "deb/kubernetes/v1.36"),
+        ("kubelet", "1.36.3", "deb/kubernetes/v1.36"),
+        ("kubernetes-cni", "1.9.1", "deb/kubernetes/v1.36"),
+        ("cri-tools", "newest", "deb/kubernetes/v1.36"),
+        ("containerd.io", "2.2.3", "deb/containerd"),
     }
-    assert packages == {
-        ("kubeadm", "1.36.3-1.1", "deb/kubernetes/v1.36"),
-        ("kubectl", "1.36.3-1.1", "deb/kubernetes/v1.36"),
-        ("kubelet", "1.36.3-1.1", "deb/kubernetes/v1.36"),
-        ("kubernetes-cni", "1.9.1-1.1", "deb/kubernetes/v1.36"),
-        ("containerd.io", "2.2.3-1~debian.12~bookworm", "deb/containerd"),
-    }
+    assert packages(want) == debs
+    assert values(want)["kube_kubernetes_repository"]["rpm_url"] == ""
+    want.package_formats = ["deb", "rpm"]
+    assert packages(want) == debs | {(name, version, f"rpm{folder[3:]}") for name, version, folder in debs}
+    repository = values(want)["kube_containerd_repository"]
+    assert repository["rpm_url"] == "{{ kube_mirror_url }}/rpm/containerd/"
+    assert repository["rpm_key_url"] == "{{ kube_mirror_url }}/rpm/containerd/key.asc"
 
 
-def components_of(want: BundleRequest, defaults: dict) -> dict[str, Component]:
-    """Everything that can be built from Go modules, by its key."""
-    want.kubernetes_versions = ["1.36.3", "1.35.4"]
-    extra = [program_component(name, version) for name, version in defaults["bundle_program_versions"].items()]
-    return {**catalog_of(want).components, **{component.key: component for component in extra}}
-
-
-def test_every_component_has_lock_files(want: BundleRequest, defaults: dict) -> None:
-    assert set(components_of(want, defaults)) == set(want.locks)
-
-
-def test_lock_files_name_the_programs_that_are_expected(want: BundleRequest, files: Path, defaults: dict) -> None:
-    for component in components_of(want, defaults).values():
-        text = (files / "go" / component.key / "go.mod").read_text(encoding="utf-8")
-        tools = re.findall(r"^(?:tool )?\s*([\w.-]+\.[a-z]+/[\w./-]+)$", text, re.MULTILINE)
-        built = {re.sub(r"/v\d+$", "", tool).rsplit("/", 1)[-1] for tool in tools}
-        renamed = dict(component.renamed)
-        assert {renamed.get(name, name) for name in built} == set(component.programs), component.key
-        assert component.version in golang.origin_of(text)
-        assert f"\nmodule slipway.kube/bundle/{component.name}\n" in f"\n{text}"
-        assert "toolchain" not in text
-
-
-def test_steps_are_the_same_for_the_same_wish_and_other_for_another(want: BundleRequest) -> None:
-    first = fingerprints(steps_of(want))
-    assert fingerprints(steps_of(want)) == first
-    want.locks["etcd-3.6.8"] = "sha256:other"
-    second = fingerprints(steps_of(want))
-    assert {key for key in first if first[key] != second[key]} == {
-        "build:etcd-3.6.8",
-        "image:registry.k8s.io/etcd:3.6.8-0",
-    }
-    want.architecture = "arm64"
-    third = fingerprints(steps_of(want))
-    assert [key for key in first if first[key] == third[key]] == ["vars"]
+def test_pod_networks_can_be_chosen(want: BundleRequest) -> None:
+    assert set(CALICO) < set(image_names(steps_of(want))) and values(want)["kube_network_plugin"] == "calico"
+    want.network_plugins, want.flannel_cni_plugin = ["flannel"], False
+    found = steps_of(want)
+    assert not [name for name in image_names(found) if "calico" in name or "flannel-cni-plugin" in name]
+    assert {step.kind for step in found} == {"fetch_package", "copy_image", "repositories", "vars"}
+    assert values(want)["kube_network_plugin"] == "flannel" and values(want)["kube_flannel_cni_plugin"] is False
 
 
 def test_inputs_are_plain_values(want: BundleRequest) -> None:
@@ -136,13 +114,21 @@ def test_inputs_are_plain_values(want: BundleRequest) -> None:
         ({"kubernetes_versions": ["1.36.3", "1.36.1"]}, "one release of each minor"),
         ({"kubernetes_versions": ["1.30.1"]}, "no row '1.30'"),
         ({"kubernetes_versions": ["v1.36.3"]}, "three numbers"),
-        ({"kubernetes_versions": ["1.36.9"]}, "kubernetes-1.36.9 cannot be built from Go modules"),
-        ({"origin": "thin_air"}, "bundle_origin"),
         ({"architecture": "s390x"}, "bundle_architecture"),
+        ({"package_formats": ["apk"]}, "bundle_package_formats contains 'apk': it must be deb or rpm"),
+        ({"package_formats": []}, "bundle_package_formats is empty"),
+        ({"network_plugins": ["weave"]}, "bundle_network_plugins contains 'weave'"),
+        (
+            {"registries": {"docker.io": "https://10.0.0.2"}},
+            "bundle_registries has the address 'https://10.0.0.2' for docker.io",
+        ),
+        ({"programs": {"hlem": "1"}}, r"lists 'hlem', which is not available\. Did you mean helm\?"),
+        ({"programs": {"helm": ""}}, "no version of helm"),
+        ({"images": ["Post gres"]}, "is not a valid image name"),
         ({"table": {"1.36": {"etcd": "3.6.8"}}}, "has no version of coredns, pause"),
     ],
 )
-def test_bad_wishes_are_refused(want: BundleRequest, change: dict, told: str) -> None:
+def test_bad_requests_are_refused(want: BundleRequest, change: dict, told: str) -> None:
     for name, value in change.items():
         setattr(want, name, value)
     with pytest.raises(BundleError, match=told):
@@ -150,6 +136,7 @@ def test_bad_wishes_are_refused(want: BundleRequest, change: dict, told: str) ->
 
 
 def test_calico_is_used_once_its_images_are_there(want: BundleRequest) -> None:
+    want.network_plugins = ["flannel"]
     want.manifests = [MANIFEST]
     assert values(want)["kube_network_plugin"] == "flannel"
     want.archives = archives(*CALICO)
@@ -158,6 +145,7 @@ def test_calico_is_used_once_its_images_are_there(want: BundleRequest) -> None:
 
 
 def test_a_needed_image_that_is_missing_is_named(want: BundleRequest) -> None:
+    want.network_plugins = ["flannel"]
     want.manifests = [MANIFEST]
     want.archives = archives(CALICO[0], CALICO[2])
     with pytest.raises(BundleError, match=r"lacks quay\.io/calico/kube-controllers:v3\.32\.1"):
@@ -172,10 +160,10 @@ def test_two_archives_with_one_name(want: BundleRequest) -> None:
         steps_of(want)
 
 
-def test_an_archive_may_not_stand_in_for_what_is_made(want: BundleRequest) -> None:
+def test_an_archive_replaces_the_image_of_the_registry(want: BundleRequest) -> None:
     want.archives = archives("registry.k8s.io/pause:3.10.2")
-    with pytest.raises(BundleError, match="builds itself"):
-        steps_of(want)
+    (step,) = [step for step in steps_of(want) if step.inputs.get("name") == "registry.k8s.io/pause:3.10.2"]
+    assert step.hints["source"].startswith("docker-archive:")
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../x.yaml", "a/../../x", "", "a//b", "a/"])
@@ -192,6 +180,8 @@ def test_what_was_brought_or_built_before_stays(want: BundleRequest) -> None:
             "kubernetes_versions": ["1.36.3", "1.35.4"],
             "archives": archives("quay.io/a/b:1"),
             "manifests": [MANIFEST],
+            "programs": {"helm": "4.3.1"},
+            "images": ["docker.io/library/postgres:15"],
         }
     )
     index = Index.from_text(describe(earlier).to_text(), "here")
@@ -214,19 +204,41 @@ def test_nothing_is_taken_over_from_another_architecture(want: BundleRequest) ->
     assert want.archives == []
 
 
-def test_upstream_has_the_same_names_and_more(want: BundleRequest) -> None:
-    made = set(image_names(steps_of(want)))
-    want.origin = "upstream"
-    steps = steps_of(want)
-    assert made | set(CALICO) | {"ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"} == set(image_names(steps))
-    assert {step.kind for step in steps} == {"fetch_package", "copy_image", "fetch_manifest", "repositories", "vars"}
-    assert values(want)["kube_network_plugin"] == "calico"
-    assert values(want)["kube_flannel_cni_plugin"] is True
+def test_images_are_copied_from_another_address(want: BundleRequest) -> None:
+    want.images = ["postgres:15-bookworm"]
+    want.registries = {"registry.k8s.io": "10.0.0.2:5000/registry.k8s.io/", "docker.io": "10.0.0.2"}
+    want.ca = "/etc/ca.crt"
+    hints = {step.inputs["name"]: step.hints for step in steps_of(want) if step.kind == "copy_image"}
+    assert hints["registry.k8s.io/pause:3.10.2"] == {
+        "source": "docker://10.0.0.2:5000/registry.k8s.io/pause:3.10.2",
+        "ca": "/etc/ca.crt",
+    }
+    assert hints["docker.io/library/postgres:15-bookworm"]["source"] == "docker://10.0.0.2/library/postgres:15-bookworm"
+    assert hints["quay.io/calico/node:v3.32.1"]["source"] == "docker://quay.io/calico/node:v3.32.1"
 
 
-def test_repositories_are_signed_again_when_a_package_changes(want: BundleRequest) -> None:
+def test_programs_come_from_their_publishers(want: BundleRequest) -> None:
+    want.programs = {"helm": "4.3.1", "kubectl": "", "kwok": "0.8.0"}
+    found = {step.inputs["name"]: step.inputs for step in steps_of(want) if step.kind == "fetch_program"}
+    assert found["kubectl"]["url"] == "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubectl"
+    assert found["kubectl"]["digest_url"] == found["kubectl"]["url"] + ".sha256"
+    assert found["helm"]["url"] == "https://get.helm.sh/helm-v4.3.1-linux-amd64.tar.gz"
+    assert (found["helm"]["digest_url"], found["helm"]["member"]) == (
+        found["helm"]["url"] + ".sha256sum",
+        "linux-amd64/helm",
+    )
+    assert found["kwok"]["digest_url"] == ""
+
+
+def test_the_role_documents_upstreams_addresses() -> None:
+    spec = yaml.safe_load((ROOT / "roles/bundle/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    options = spec["argument_specs"]["main"]["options"]["bundle_upstream"]["options"]
+    assert {name: option["default"] for name, option in options.items()} == ADDRESSES
+
+
+def test_repositories_are_indexed_again_when_a_package_changes(want: BundleRequest) -> None:
     def repositories() -> BuildStep:
         return next(step for step in steps_of(want) if step.kind == "repositories")
 
     assert sorted(repositories().inputs["repositories"]) == ["deb/containerd", "deb/kubernetes/v1.36"]
-    assert len(repositories().after) == 5
+    assert len(repositories().after) == 6

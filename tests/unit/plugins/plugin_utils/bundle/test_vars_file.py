@@ -3,6 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+import yaml
+
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import BundledManifest
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file import (
     calico_manifest,
@@ -11,6 +16,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file impo
     vars_of,
 )
 
+ROOT = Path(__file__).resolve().parents[5]
 CALICO = BundledManifest("calico/v3.32.1/calico.yaml", "/m", "sha256:1", ("quay.io/calico/node:v3.32.1",))
 
 
@@ -42,12 +48,11 @@ def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
 
 
 def test_the_variables_of_the_roles() -> None:
-    flannel = BundledManifest("flannel/v0.28.4/kube-flannel.yml", "/f", "sha256:2")
     values = vars_of(
         ["1.36.3"],
         {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}},
         ["ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"],
-        [flannel],
+        [],
     )
     assert values["kube_versions"] == {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}}
     assert values["kube_kubernetes_repository"]["deb_url"] == "{{ kube_mirror_url }}/deb/kubernetes/v{{ kube_minor }}/"
@@ -58,6 +63,26 @@ def test_the_variables_of_the_roles() -> None:
         "components": "",
         "key_url": "{{ kube_mirror_url }}/deb/key.asc",
     }
-    assert values["kube_flannel_manifest"] == "{{ kube_mirror_url }}/manifests/flannel/v0.28.4/kube-flannel.yml"
     assert values["kube_flannel_cni_plugin"] is True
     assert "kube_calico_manifest" not in values
+
+
+@pytest.mark.parametrize(
+    ("formats", "deb", "rpm"), [(["deb"], True, False), (["rpm"], False, True), (["deb", "rpm"], True, True)]
+)
+def test_repositories_are_those_of_the_formats(formats: list[str], deb: bool, rpm: bool) -> None:
+    """The roles accept only the keys that role cluster specifies; preflight requests key_url whatever the host is."""
+    spec = yaml.safe_load((ROOT / "roles/cluster/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    options = spec["argument_specs"]["main"]["options"]
+    values = vars_of(["1.36.3"], {"1.36": {}}, [], [], formats)
+    for name, folder in (
+        ("kube_kubernetes_repository", "kubernetes/v{{ kube_minor }}"),
+        ("kube_containerd_repository", "containerd"),
+    ):
+        repository = values[name]
+        assert set(repository) <= set(options[name]["options"])
+        assert repository["deb_url"] == (f"{{{{ kube_mirror_url }}}}/deb/{folder}/" if deb else "")
+        assert repository["rpm_url"] == (f"{{{{ kube_mirror_url }}}}/rpm/{folder}/" if rpm else "")
+        rpm_key = f"{{{{ kube_mirror_url }}}}/rpm/{folder}/key.asc"
+        assert repository["key_url"] == ("{{ kube_mirror_url }}/deb/key.asc" if deb else rpm_key)
+        assert repository.get("rpm_key_url", "") == (rpm_key if deb and rpm else "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def small() -> list[dict[str, Any]]:
             {"name": "NODENAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
             {"name": "CALICO_IPV4POOL_IPIP", "value": "Always"},
             {"name": "CALICO_IPV4POOL_VXLAN", "value": "Never"},
+            {"name": "CALICO_IPV6POOL_VXLAN", "value": "Never"},
+            {"name": "FELIX_IPV6SUPPORT", "value": "false"},
         ],
         "livenessProbe": {"exec": {"command": ["/bin/calico-node", "-felix-live", "-bird-live"]}},
         "readinessProbe": {"exec": {"command": ["/bin/calico-node", "-felix-ready", "-bird-ready"]}},
@@ -44,7 +47,12 @@ def small() -> list[dict[str, Any]]:
         {
             "kind": "ConfigMap",
             "metadata": {"name": "calico-config"},
-            "data": {"calico_backend": "bird", "veth_mtu": "0", "other": "kept"},
+            "data": {
+                "calico_backend": "bird",
+                "veth_mtu": "0",
+                "other": "kept",
+                "cni_network_config": '{"plugins": [{"mtu": __CNI_MTU__, "ipam": {"type": "calico-ipam"}}]}',
+            },
         },
         {"kind": "DaemonSet", "metadata": {"name": "calico-node"}, "spec": {"template": {"spec": pod}}},
         {
@@ -140,6 +148,59 @@ def test_the_published_manifest_is_tried() -> None:
     ]
 
 
+def test_the_address_of_the_node_is_the_one_that_kubernetes_knows(manifest: list[dict[str, Any]]) -> None:
+    # Calico's default, first-found, takes another interface as soon as one with a higher index appears.
+    found = env(configure(manifest, Calico("192.168.0.0/16")))
+    assert found.get("IP", "autodetect") == "autodetect"
+    assert found["IP_AUTODETECTION_METHOD"] == "kubernetes-internal-ip"
+
+
+def ipam(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The address management of the CNI configuration, with the number that Calico fills in."""
+    return json.loads(config(objects)["cni_network_config"].replace("__CNI_MTU__", "0"))["plugins"][0]["ipam"]
+
+
+def test_two_address_families(manifest: list[dict[str, Any]]) -> None:
+    wanted = Calico("192.168.0.0/16,fd00:10:244::/56", encapsulation="VXLANCrossSubnet", wireguard=True, mtu=1400)
+    objects = configure(manifest, wanted)
+    found = env(objects)
+    assert found["CALICO_IPV4POOL_CIDR"] == "192.168.0.0/16"
+    assert found["CALICO_IPV6POOL_CIDR"] == "fd00:10:244::/56"
+    assert (found["CALICO_IPV4POOL_VXLAN"], found["CALICO_IPV6POOL_VXLAN"]) == ("CrossSubnet", "CrossSubnet")
+    assert (found["IP6"], found["FELIX_IPV6SUPPORT"]) == ("autodetect", "true")
+    assert found["IP_AUTODETECTION_METHOD"] == found["IP6_AUTODETECTION_METHOD"] == "kubernetes-internal-ip"
+    # Pods with private addresses reach other networks through their node, as with IPv4.
+    assert found["CALICO_IPV6POOL_NAT_OUTGOING"] == "true"
+    assert found["FELIX_WIREGUARDENABLED"] == found["FELIX_WIREGUARDENABLEDV6"] == "true"
+    assert found["FELIX_VXLANMTUV6"] == found["FELIX_WIREGUARDMTUV6"] == "1400"
+    assert ipam(objects) == {"type": "calico-ipam", "assign_ipv4": "true", "assign_ipv6": "true"}
+    assert configure(objects, wanted) == objects
+
+
+def test_ipv6_alone(manifest: list[dict[str, Any]]) -> None:
+    objects = configure(manifest, Calico("fd00:10:244::/56", wireguard=True))
+    found = env(objects)
+    assert (found["IP"], found["IP6"], found["CALICO_ROUTER_ID"]) == ("none", "autodetect", "hash")
+    assert {"CALICO_IPV4POOL_CIDR", "IP_AUTODETECTION_METHOD", "FELIX_WIREGUARDENABLED"}.isdisjoint(found)
+    assert (found["CALICO_IPV6POOL_VXLAN"], found["CALICO_IPV4POOL_IPIP"]) == ("Always", "Never")
+    assert ipam(objects) == {"type": "calico-ipam", "assign_ipv4": "false", "assign_ipv6": "true"}
+
+
+def test_ipv4_alone_stays_as_calico_publishes_it(manifest: list[dict[str, Any]]) -> None:
+    objects = configure(manifest, Calico("192.168.0.0/16"))
+    assert env(objects)["FELIX_IPV6SUPPORT"] == "false"
+    assert not any("IP6" in name or name.endswith("V6") for name in env(objects))
+    assert ipam(objects) == {"type": "calico-ipam"}
+
+
+def test_the_plugins_of_package_kubernetes_cni_are_not_replaced(manifest: list[dict[str, Any]]) -> None:
+    pod = next(item for item in configure(manifest, Calico("192.168.0.0/16")) if item["kind"] == "DaemonSet")["spec"]
+    (installer,) = [one for one in pod["template"]["spec"]["initContainers"] if one["name"] == "install-cni"]
+    (skipped,) = [item["value"].split(",") for item in installer["env"] if item["name"] == "SKIP_CNI_BINARIES"]
+    assert {"bandwidth", "host-local", "loopback", "portmap", "tuning"} <= set(skipped)
+    assert not {"calico", "calico-ipam"} & set(skipped)
+
+
 def test_wireguard_and_further_environment() -> None:
     wanted = Calico(
         "192.168.0.0/16",
@@ -166,7 +227,9 @@ def test_images_move_to_another_registry() -> None:
     ("wanted", "says"),
     [
         (Calico("192.168.1.0/16"), "not a valid network in CIDR notation"),
-        (Calico("fd00::/48"), "IPv6"),
+        (Calico("192.168.0.0/16,10.244.0.0/16"), "two networks of one address family"),
+        (Calico("192.168.0.0/16,fd00::/124"), "too small: each node takes a /122"),
+        (Calico("192.168.0.0/16,fd00::/56", encapsulation="IPIP", bgp=True), "IP in IP carries only IPv4"),
         (Calico("192.168.0.0/28"), "too small"),
         (Calico("192.168.0.0/16", "vxlan"), "no encapsulation 'vxlan'; choose one of VXLAN"),
         (Calico("192.168.0.0/16", api_server="https://10.0.0.1"), "not HOST or HOST:PORT"),
@@ -191,8 +254,16 @@ def test_another_manifest_is_refused_with_what_it_lacks() -> None:
     with pytest.raises(NetworkError, match="no DaemonSet named calico-node"):
         configure(objects, wanted)
     objects = small()
+    del objects[0]["data"]["cni_network_config"]
+    with pytest.raises(NetworkError, match="no address management calico-ipam"):
+        configure(objects, Calico("fd00::/56"))
+    objects = small()
     del objects[0]["data"]["veth_mtu"]
     with pytest.raises(NetworkError, match="no key veth_mtu"):
+        configure(objects, wanted)
+    objects = small()
+    del objects[1]["spec"]["template"]["spec"]["initContainers"]
+    with pytest.raises(NetworkError, match="no container install-cni"):
         configure(objects, wanted)
     objects = small()
     container(objects)["name"] = "node"

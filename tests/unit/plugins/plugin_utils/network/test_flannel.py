@@ -78,6 +78,17 @@ def test_everything_lives_in_its_namespace_and_is_bound_to_its_account() -> None
     assert objects(OWN)[0]["kind"] == "Namespace"
 
 
+def flanneld(wanted: Flannel) -> dict[str, Any]:
+    """The container of flanneld."""
+    return named(wanted, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_the_interface_is_the_one_with_the_address_of_the_node() -> None:
+    container = flanneld(OWN)
+    assert "--iface=$(HOST_IP)" in container["args"]
+    assert {"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}} in container["env"]
+
+
 def test_settings_reach_flannel() -> None:
     assert net_conf(OWN) == {"Network": "10.244.0.0/16", "EnableNFTables": True, "Backend": {"Type": "vxlan"}}
     other = Flannel(
@@ -97,6 +108,32 @@ def test_settings_reach_flannel() -> None:
         "Type": "vxlan",
         "MTU": 1400,
     }
+
+
+def test_two_address_families_and_ipv6_alone() -> None:
+    dual = Flannel("10.244.0.0/16, fd00:10:244::/56", "1", cni_plugin=False)
+    conf = net_conf(dual)
+    assert (conf["Network"], conf["EnableIPv6"], conf["IPv6Network"]) == ("10.244.0.0/16", True, "fd00:10:244::/56")
+    assert "EnableIPv4" not in conf
+    conf = net_conf(Flannel("fd00:10:244::/56", "1", cni_plugin=False))
+    assert (conf["EnableIPv4"], conf["EnableIPv6"], conf["IPv6Network"]) == (False, True, "fd00:10:244::/56")
+    assert "Network" not in conf
+    assert not {"EnableIPv4", "EnableIPv6"} & set(net_conf(OWN))
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="left out: there is no shell")
+@pytest.mark.parametrize("addresses", ["192.0.2.1,fd00::1", "fd00::1,192.0.2.1"])
+def test_with_two_families_flannel_gets_both_addresses_of_the_node(tmp_path: Path, addresses: str) -> None:
+    container = flanneld(Flannel("10.244.0.0/16,fd00:10:244::/56", "1", cni_plugin=False))
+    assert {"name": "HOST_IPS", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIPs"}}} in container["env"]
+    program = tmp_path / "flanneld"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    command = [part.replace("/opt/bin/flanneld", str(program)) for part in container["command"]] + container["args"]
+    done = subprocess.run(
+        command, env={**os.environ, "HOST_IPS": addresses}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["--ip-masq", "--kube-subnet-mgr", "--iface=192.0.2.1", "--public-ipv6=fd00::1"]
 
 
 def test_pods_are_made_anew_when_settings_change_that_they_read_once() -> None:
@@ -138,6 +175,27 @@ def wait_for(path: Path, text: str) -> dict[str, Any]:
             return json.loads(path.read_text())
         time.sleep(0.05)
     raise AssertionError(f"{path} never held {text}")
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="left out: there is no shell")
+@pytest.mark.parametrize("pods", ["10.244.0.0/16,fd00:10:244::/56", "fd00:10:244::/56"])
+def test_the_shell_writes_the_networks_of_every_family(tmp_path: Path, pods: str) -> None:
+    told, written = tmp_path / "subnet.env", tmp_path / "10-flannel.conflist"
+    script = WRITE_CONFLIST.replace("/run/flannel/subnet.env", str(told))
+    said = "FLANNEL_IPV6_NETWORK=fd00:10:244::/56\nFLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64\nFLANNEL_MTU=1430\n"
+    ranges, routes = [[{"subnet": "fd00:10:244:1::/64"}]], [{"dst": "fd00:10:244::/56"}]
+    if "," in pods:
+        said = "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\n" + said
+        ranges, routes = [[{"subnet": "10.244.1.0/24"}], *ranges], [{"dst": "10.244.0.0/16"}, *routes]
+    told.write_text(said)
+    wanted = Flannel(pods, "1", cni_plugin=False)
+    env = dict(os.environ, CONFLIST=str(written), CONFLIST_FORMAT=conflist_format(wanted))
+    with subprocess.Popen(["sh", "-c", script], env=env, stdout=subprocess.DEVNULL) as process:
+        try:
+            bridge = wait_for(written, "fd00")["plugins"][0]
+        finally:
+            process.send_signal(signal.SIGTERM)
+    assert (bridge["mtu"], bridge["ipam"]) == (1430, {"type": "host-local", "ranges": ranges, "routes": routes})
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="left out: there is no shell")

@@ -111,8 +111,9 @@ def make_facts(number: int) -> dict[str, Any]:
         "init": "systemd",
         "swap": {"active": [], "fstab": [], "units": [], "zram": False},
         "selinux": "absent",
-        "firewall": {"firewalld": False, "ufw": False},
+        "firewall": {"firewalld": False, "ufw": False, "ufw_rules": [], "zones": []},
         "network": {
+            "ipv6": True,
             "default_address": address,
             "default_interface": "eth0",
             "gateway": "10.0.0.1",
@@ -138,9 +139,11 @@ def make_facts(number: int) -> dict[str, Any]:
         "product_uuid": f"uuid-{number}",
         "time": 1001.0,
         "controller_time": 1000.0,
+        "cni": [],
         "ports": {},
         "packages": {"iproute2": "6.1.0-3"},
         "held": [],
+        "repositories": [],
         "units": {},
         "cluster": {
             "member": False,

@@ -40,7 +40,7 @@ def test_names_are_documented():
 def test_variables_that_the_checks_read_are_evaluated():
     text = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
     read = set(re.findall(r'variables(?:\.get\(|\[)"(\w+)"', text))
-    assert read - {"control_plane"} <= set(checks.VARIABLES)  # only requests_for has this one
+    assert read - {"control_plane", "kube_host"} <= set(checks.VARIABLES)  # only requests_for has these
 
 
 def test_the_same_problem_of_several_hosts_is_reported_once():
@@ -70,3 +70,22 @@ def test_waiving_by_name_for_all_or_for_one_host(cluster, names, of_w1, kept):
     cluster.hosts["w1"].variables["preflight_waive"] = of_w1
     problems = [Problem("mtu", host, "M", "", "") for host in ("w1", "w2", "")]
     assert [problem.host for problem in drop_waived(cluster, problems, names)] == kept
+
+
+@pytest.mark.parametrize(
+    ("waived", "evidence"),
+    [
+        ([], None),
+        (["clock", "etcd_quorum"], None),
+        (["clok"], "clok (the most similar name is clock)"),
+        (["clock", "xyzzy"], "xyzzy"),
+        ("clock", "it is not a list"),
+        (3, "it is not a list"),
+        ([["clock"]], "['clock']"),
+    ],
+)
+def test_a_misspelt_name_in_preflight_waive_is_refused_in_the_inventory(cluster, findings, waived, evidence):
+    cluster.hosts["w1"].variables["preflight_waive"] = waived
+    problems = drop_waived(cluster, checks.check_inventory(cluster), [])
+    assert findings(problems) == ([("waived_names", "w1", "error")] if evidence else [])
+    assert not evidence or problems[0].evidence == evidence

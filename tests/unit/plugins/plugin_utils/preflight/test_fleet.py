@@ -89,3 +89,47 @@ def test_gateway(cluster, findings):
     assert findings(fleet.check_gateway(cluster)) == []
     cluster.hosts["w1"].facts["network"]["default_interface"] = ""
     assert findings(fleet.check_gateway(cluster)) == [("gateway", "w1", "warning")]
+
+
+def test_a_host_without_ipv6_is_refused_if_pods_have_it(cluster, findings):
+    host = cluster.hosts["w1"]
+    host.facts["network"]["ipv6"] = False
+    assert findings(fleet.check_address_family(cluster)) == []
+    for each in cluster.hosts.values():
+        each.variables["kube_pod_subnet"] = "192.168.0.0/16,fd01::/48"
+        own = each.facts["network"]["addresses"]
+        own.append(dict(own[0], address=f"fd00::{own[0]['mac'][-1]}", family="ipv6", prefix=64))
+        each.variables["kube_node_ip"] = f"{own[0]['address']},{own[1]['address']}"
+    host.facts["network"]["ipv6"] = True
+    assert findings(fleet.check_address_family(cluster)) == []
+    host.facts["network"]["ipv6"] = False
+    (problem,) = fleet.check_address_family(cluster)
+    assert (problem.check, problem.host, problem.severity) == ("address_family", "w1", "error")
+    assert "IPv6" in problem.what
+
+
+def test_a_host_needs_addresses_of_the_families_of_pods(cluster, findings):
+    host = cluster.hosts["w1"]
+    host.variables["kube_pod_subnet"] = "192.168.0.0/16,fd01::/48"
+    own = host.facts["network"]["addresses"]
+    own.append(dict(own[0], address="fd00::1", family="ipv6", prefix=64))
+    (problem,) = fleet.check_address_family(cluster)
+    assert (problem.check, problem.host) == ("address_family", "w1")
+    assert f"Set kube_node_ip: '{own[0]['address']},fd00::1'" in problem.remedy
+
+
+def test_flannel_needs_both_addresses_on_one_interface(cluster, findings):
+    host = cluster.hosts["w1"]
+    own = host.facts["network"]["addresses"]
+    own.append(dict(own[0], interface="eth1", address="fd00::1", family="ipv6", prefix=64))
+    host.variables.update(kube_pod_subnet="192.168.0.0/16,fd01::/48", kube_node_ip=f"{own[0]['address']},fd00::1")
+    assert findings(fleet.check_address_family(cluster)) == []
+    host.variables["kube_network_plugin"] = "flannel"
+    (problem,) = fleet.check_address_family(cluster)
+    assert "eth0" in problem.evidence and "eth1" in problem.evidence
+
+
+def test_the_interface_of_a_node_with_two_addresses(cluster):
+    host = cluster.hosts["w1"]
+    host.variables["kube_node_ip"] = f"{host.facts['network']['default_address']}, fd00::1"
+    assert fleet.node_interface(host)["interface"] == "eth0"

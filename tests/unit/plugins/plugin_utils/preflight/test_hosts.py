@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts.system import describe_os
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import hosts, kernel
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
 
@@ -53,26 +54,36 @@ def test_privileges(cluster, findings):
 
 
 @pytest.mark.parametrize(
-    ("identifier", "family", "version", "fires"),
+    ("identifier", "like", "version", "problem"),
     [
-        ("debian", "debian", "12", False),
-        ("debian", "debian", "13", False),
-        ("debian", "debian", "11", True),
-        ("debian", "debian", "", True),
-        ("ubuntu", "debian", "24.04", False),
-        ("ubuntu", "debian", "22.04", False),
-        ("ubuntu", "debian", "20.04", True),
-        ("rocky", "rhel", "9.4", False),
-        ("rocky", "rhel", "8.10", True),
-        ("eurolinux", "rhel", "9.4", False),
-        ("fedora", "rhel", "41", True),
-        ("alpine", "other", "3.20", True),
+        ("debian", "", "12", None),
+        ("debian", "", "13", None),
+        ("debian", "", "14", ("untested_os", "warning")),
+        ("debian", "", "11", ("os", "error")),
+        ("debian", "", "", ("os", "error")),
+        ("ubuntu", "debian", "24.04", None),
+        ("ubuntu", "debian", "22.04", None),
+        ("ubuntu", "debian", "24.10", ("untested_os", "warning")),
+        ("ubuntu", "debian", "20.04", ("os", "error")),
+        ("rhel", "fedora", "9.4", None),
+        ("rocky", "rhel centos fedora", "9.4", None),
+        ("centos", "rhel fedora", "10", None),
+        ("almalinux", "rhel centos fedora", "11.0", ("untested_os", "warning")),
+        ("rocky", "rhel centos fedora", "8.10", ("os", "error")),
+        ("eurolinux", "rhel fedora centos", "9.4", ("untested_os", "warning")),
+        ("eurolinux", "rhel fedora centos", "8.4", ("os", "error")),
+        # Relatives whose releases are numbered in their own way.
+        ("linuxmint", "ubuntu debian", "22", ("untested_os", "error")),
+        ("amzn", "fedora", "2023", ("untested_os", "error")),
+        ("fedora", "", "41", ("untested_os", "error")),
+        ("alpine", "", "3.20", ("os", "error")),
     ],
 )
-def test_operating_systems(cluster, identifier, family, version, fires):
-    host = cluster.hosts["w1"]
-    host.facts["os"].update(id=identifier, family=family, version_id=version)
-    assert bool(list(hosts.check_os(cluster))) == fires
+def test_operating_systems(cluster, findings, identifier, like, version, problem):
+    fields = {"ID": identifier, "ID_LIKE": like, "VERSION_ID": version}
+    cluster.hosts["w1"].facts["os"] = describe_os(fields)
+    problems = [found for found in check_hosts(cluster) if found.check in ("os", "untested_os")]
+    assert findings(problems) == ([(problem[0], "w1", problem[1])] if problem else [])
 
 
 def test_no_systemd(cluster):
@@ -259,23 +270,6 @@ def test_selinux(cluster, findings):
     assert findings(hosts.check_selinux(cluster)) == [("selinux", "w1", "info")]
 
 
-@pytest.mark.parametrize("firewall", ["firewalld", "ufw"])
-def test_firewall(cluster, firewall):
-    host = cluster.hosts["cp1"]
-    host.variables["kubernetes_firewalld"] = False
-    host.facts["firewall"][firewall] = True
-    (problem,) = hosts.check_firewall(cluster)
-    assert problem.severity == "warning"
-    assert firewall in problem.evidence
-    assert "6443" in problem.remedy
-
-
-def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
-    host = cluster.hosts["cp1"]
-    host.facts["firewall"]["firewalld"] = True
-    assert list(hosts.check_firewall(cluster)) == []
-
-
 def test_capabilities(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["capabilities"]["missing"] = ["sys_resource"]
@@ -284,19 +278,3 @@ def test_capabilities(cluster, findings):
     problems = list(kernel.check_capabilities(cluster))
     assert findings(problems) == [("capabilities", "w1", "error")]
     assert "sys_resource" not in problems[0].evidence
-
-
-def test_other_runtimes(cluster, findings):
-    host = cluster.hosts["w1"]
-    host.facts["packages"]["docker-ce"] = "5:27.0"
-    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "warning")]
-    host.facts["units"]["k3s.service"] = {"active": True, "enabled": True, "masked": False}
-    assert findings(hosts.check_runtimes(cluster)) == [("runtimes", "w1", "error")]
-
-
-def test_other_packages_installed(cluster, findings):
-    host = cluster.hosts["w1"]
-    host.facts["packages"]["kubelet"] = "1.36.3-1.1"
-    assert findings(hosts.check_installed(cluster)) == []
-    host.facts["packages"]["kubelet"] = "1.34.1-1.1"
-    assert findings(hosts.check_installed(cluster)) == [("installed", "w1", "info")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import parse_version
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import inventory
@@ -180,6 +181,24 @@ def test_registry_mirrors(cluster, mirrors, part):
     problems = list(inventory.check_registry_mirrors(cluster))
     assert len(problems) == (1 if part else 0)
     assert all(part in problem.evidence for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ("{}", ""),
+        ("{http: 'http://p:3128', https: 'http://p:3128', no_proxy: [mirror]}", ""),
+        ("{http: 'http://p:3128', no: [mirror]}", "unknown keys: no"),
+        ("{http: 'http://p:3128', no_proxy: 'mirror,other'}", "no_proxy is not a list"),
+        ("'http://user:secret@p:3128'", "not a mapping"),
+    ],
+)
+def test_containerd_proxy(cluster, written, part):
+    cluster.hosts["cp1"].variables["containerd_proxy"] = yaml.safe_load(written)
+    problems = list(inventory.check_containerd_proxy(cluster))
+    assert len(problems) == (1 if part else 0)
+    assert all(part in problem.evidence for problem in problems)
+    assert "secret" not in str(problems)
 
 
 def test_a_mirror_s_header_is_never_shown(cluster):

@@ -55,6 +55,11 @@ def test_a_node_ip_is_an_address(cluster, findings, address, fires):
         ("192.168.0.0/23", "10.96.0.0/12", "too small"),
         ("192.168.0.0/26", "10.96.0.0/12", "too small"),
         ("192.168.0.0/22", "10.96.0.0/12", ""),
+        ("192.168.0.0/16,172.16.0.0/16", "10.96.0.0/12", "kube_pod_subnet has several networks of one address family"),
+        ("192.168.0.0/16,fd01::/48", "10.96.0.0/12", "The address families"),
+        ("192.168.0.0/16,fd01::/48", "fd02::/112,10.96.0.0/12", "The address families"),
+        ("fd01::/48", "fd02::/112", ""),
+        ("fd01::/47", "fd02::/112", "too large"),
     ],
 )
 def test_pod_and_service_networks(cluster, pods, services, what):
@@ -63,6 +68,24 @@ def test_pod_and_service_networks(cluster, pods, services, what):
     problems = list(networks.check_networks(cluster))
     assert len(problems) == (1 if what else 0)
     assert all(what in problem.what for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("pods", "address", "fires"),
+    [
+        ("192.168.0.0/16", "10.1.0.1", False),
+        ("192.168.0.0/16,fd01::/48", "10.1.0.1,fd00::1", False),
+        ("192.168.0.0/16,fd01::/48", "10.1.0.1", True),
+        ("192.168.0.0/16,fd01::/48", "fd00::1,10.1.0.1", True),
+        ("fd01::/48", "10.1.0.1", True),
+        ("fd01::/48", "fd00::1", False),
+        ("fd01::/48", "", False),
+    ],
+)
+def test_families_of_the_configured_addresses(cluster, findings, pods, address, fires):
+    for_all(cluster, "kube_pod_subnet", pods)
+    cluster.hosts["w1"].variables["kube_node_ip"] = address
+    assert findings(networks.check_families(cluster)) == ([("address_family", "w1", "error")] if fires else [])
 
 
 @pytest.mark.parametrize(
@@ -131,4 +154,6 @@ def test_an_endpoint_that_is_one_of_several_control_planes_is_warned(cluster, fi
     for_all(cluster, "kube_control_plane_endpoint", "10.0.0.11:6443")
     assert findings(networks.check_endpoint(cluster)) == []
     cluster.hosts["w1"].control_plane = True
+    assert findings(networks.check_endpoint(cluster)) == [("endpoint", "cp1", "warning")]
+    cluster.hosts["cp1"].address, cluster.hosts["cp1"].variables["kube_node_ip"] = "198.51.100.1", "10.0.0.11,fd00::1"
     assert findings(networks.check_endpoint(cluster)) == [("endpoint", "cp1", "warning")]

@@ -47,9 +47,8 @@ def test_a_proxy_that_wants_a_login(cluster) -> None:
 
 
 def test_sources_are_probed_through_the_proxy(cluster) -> None:
-    variables = dict(
-        next(iter(cluster.hosts.values())).variables, kube_http_proxy="http://p:1", kube_no_proxy=["mirror.lan"]
-    )
+    host = next(iter(cluster.hosts.values()))
+    variables = dict(host.variables, kube_host=host.facts, kube_http_proxy="http://p:1", kube_no_proxy=["mirror.lan"])
     variables["kube_containerd_repository"] = {"deb_url": "http://mirror.lan/deb", "suite": "/"}
     found = {request["url"]: request.get("proxy", "") for request in sources.requests_for(variables)}
     assert found["http://mirror/deb/kubernetes"] == found["http://mirror/deb/key.asc"] == "http://p:1"

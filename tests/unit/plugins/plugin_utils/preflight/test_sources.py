@@ -24,8 +24,15 @@ def kinds(variables):
     return {(request["kind"], request["url"]) for request in sources.requests_for(variables)}
 
 
-def test_requests_of_a_mirror(cluster):
-    variables = {**cluster.hosts["w1"].variables, "kube_registry_mirrors": MIRRORS}
+@pytest.fixture
+def variables(cluster):
+    """Variables of a worker on Debian, and its facts."""
+    host = cluster.hosts["w1"]
+    return {**host.variables, "kube_host": host.facts}
+
+
+def test_requests_of_a_mirror(variables):
+    variables["kube_registry_mirrors"] = MIRRORS
     assert kinds(variables) == {
         ("deb", DEB),
         ("deb", "http://mirror/deb/containerd"),
@@ -44,23 +51,155 @@ def test_requests_of_a_mirror(cluster):
     assert by_url["https://hub.example.com/v2/"]["verify"] is False
 
 
-def test_requests_of_upstream_s_sources(cluster):
-    variables = {
-        **cluster.hosts["w1"].variables,
-        "kube_containerd_repository": {
-            "deb_url": "https://download.docker.com/linux/debian",
-            "rpm_url": "https://download.docker.com/linux/centos/$releasever/$basearch/stable",
+DOCKER = {
+    "deb_url": "https://download.docker.com/linux/debian",
+    "rpm_url": "https://download.docker.com/linux/centos/9/$basearch/stable",
+    "suite": "bookworm",
+    "components": "stable",
+    "key_url": "https://download.docker.com/linux/debian/gpg",
+}
+KUBERNETES = {"rpm_url": "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/"}
+
+
+def test_requests_of_upstream_s_sources(variables):
+    variables.update(
+        kube_containerd_repository=DOCKER, kube_kubernetes_repository=KUBERNETES, kube_control_plane_endpoint=""
+    )
+    requests = sources.requests_for(variables)
+    assert requests == [
+        {
+            "url": DOCKER["deb_url"],
+            "kind": "deb",
             "suite": "bookworm",
-            "key_url": "https://download.docker.com/linux/debian/gpg",
+            "components": ["stable"],
+            "packages": ["containerd.io"],
+            "key_url": DOCKER["key_url"],
+            "proxy": "",
         },
-        "kube_kubernetes_repository": {"rpm_url": "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/"},
-        "kube_control_plane_endpoint": "",
-    }
+        {"url": DOCKER["key_url"], "kind": "http", "proxy": ""},
+        {"url": "https://registry.k8s.io/v2/", "kind": "registry", "image": "pause:3.10.2", "proxy": ""},
+    ]
+    variables["kube_host"]["os"].update(id="rocky", family="rhel", version_id="9.4")
     assert kinds(variables) == {
-        ("http", "https://download.docker.com/linux/debian/gpg"),
-        ("rpm", "https://pkgs.k8s.io/core:/stable:/v1.36/rpm/"),
+        ("rpm", DOCKER["rpm_url"]),
+        ("http", DOCKER["key_url"]),
+        ("rpm", KUBERNETES["rpm_url"]),
         ("registry", "https://registry.k8s.io/v2/"),
     }
+
+
+def entry(**fields):
+    return {
+        "path": "/etc/apt/sources.list.d/docker.list",
+        "line": 1,
+        "url": "https://download.docker.com/linux/debian",
+        "suite": "bookworm",
+        "components": ["stable"],
+        "architectures": ["amd64"],
+        "signed_by": "/etc/apt/keyrings/docker.asc",
+        "key_missing": False,
+        **fields,
+    }
+
+
+def test_an_entry_of_the_host_has_its_own_key(variables):
+    variables["kube_containerd_repository"] = DOCKER
+    variables["kube_host"]["repositories"] = [entry()]
+    requests = {request["url"]: request for request in sources.requests_for(variables)}
+    assert requests[DOCKER["deb_url"]]["key_url"] == ""
+    assert DOCKER["key_url"] not in requests
+
+
+@pytest.mark.parametrize(
+    ("entries", "evidence"),
+    [
+        ([], None),
+        ([entry()], None),
+        ([entry(path="/etc/apt/sources.list.d/slipway-containerd.sources", signed_by="/x"), entry()], None),
+        ([entry(suite="trixie", components=[]), entry(url="https://other.test")], None),
+        ([entry(components=["stable", "test"], architectures=[])], None),
+        (
+            [entry(key_missing=True)],
+            "docker.list line 1 names the key /etc/apt/keyrings/docker.asc, which does not exist",
+        ),
+        ([entry(components=["test"])], "/etc/apt/sources.list.d/docker.list line 1 lacks the component stable"),
+        ([entry(architectures=["arm64"])], "/etc/apt/sources.list.d/docker.list line 1 is for arm64 only"),
+        (
+            [entry(), entry(path="/etc/apt/sources.list", line=7, signed_by="")],
+            "docker.list line 1 has Signed-By /etc/apt/keyrings/docker.asc; /etc/apt/sources.list line 7 has none",
+        ),
+    ],
+)
+def test_entries_of_the_host_for_our_repository(cluster, findings, entries, evidence):
+    host = cluster.hosts["w1"]
+    host.variables["kube_containerd_repository"] = DOCKER
+    host.facts["repositories"] = entries
+    problems = check_hosts(cluster)
+    assert findings(problems) == ([("repository_entry", "w1", "error")] if evidence else [])
+    if evidence:
+        assert evidence in problems[0].evidence
+        assert "sources.list" in problems[0].evidence
+
+
+def test_a_repository_without_a_url_for_the_family(cluster, findings):
+    host = cluster.hosts["w1"]
+    host.facts["os"].update(id="rocky", family="rhel", version_id="9.4", codename="")
+    host.variables["kube_kubernetes_repository"] = dict(DOCKER)
+    problems = check_hosts(cluster)
+    assert findings(problems) == [("repository_url", "w1", "error")]
+    assert problems[0].what == "kube_containerd_repository has no rpm_url, which hosts of family 'rhel' need."
+
+
+def test_a_repository_signed_by_another_key(cluster, findings):
+    reach = cluster.hosts["w1"].facts["reach"]
+    reach[DEB] = {
+        "kind": "deb",
+        "ok": True,
+        "status": 200,
+        "error": "",
+        "signature": "InRelease is signed with the key X",
+    }
+    problems = check_hosts(cluster)
+    assert findings(problems) == [("repository", "w1", "error")]
+    assert problems[0].what == "The signature of a package repository is not valid."
+    assert "kube_kubernetes_repository" in problems[0].remedy
+
+
+@pytest.mark.parametrize("kind", ["deb", "registry", "manifest"])
+def test_a_proxy_that_requires_a_login_is_reported_once(cluster, findings, kind):
+    answer = {"kind": kind, "ok": False, "status": 407, "error": "the proxy requires a login (HTTP status 407)"}
+    cluster.hosts["w1"].facts["reach"][DEB if kind == "deb" else "http://hub/v2/"] = answer
+    problems = check_hosts(cluster)
+    assert findings(problems) == [("proxy", "w1", "error")]
+    assert "user and password" in problems[0].remedy
+
+
+@pytest.mark.parametrize("kind", ["registry", "manifest"])
+def test_a_registry_that_requires_credentials(cluster, findings, kind):
+    answer = {"kind": kind, "ok": False, "status": 401, "error": 'it requires credentials (Basic realm="x")'}
+    cluster.hosts["w1"].facts["reach"]["https://hub/v2/"] = answer
+    problems = check_hosts(cluster)
+    assert findings(problems) == [("registry", "w1", "error")]
+    assert problems[0].what == "An image registry requires credentials."
+    assert "header" in problems[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("clocks", "evidence"),
+    [
+        ([None, 2.0], None),
+        ([-3600.4, -3599.8], "3600 seconds behind"),
+        ([3700, 0.3], None),
+        ([7200], "7200 seconds ahead"),
+    ],
+)
+def test_the_clock_against_those_of_the_servers(cluster, findings, clocks, evidence):
+    for number, clock in enumerate(clocks):
+        answer = {"kind": "http", "ok": True, "status": 200, "error": "", "clock": clock}
+        cluster.hosts["w1"].facts["reach"][f"http://{number}"] = answer
+    problems = check_hosts(cluster)
+    assert findings(problems) == ([("clock", "w1", "error")] if evidence else [])
+    assert not evidence or evidence in problems[0].evidence
 
 
 def test_a_registry_below_a_path_and_a_mirror_without_override(cluster):
@@ -191,6 +330,10 @@ def test_containerd_by_its_version_or_a_prefix_of_it(cluster, findings, desired,
     ],
 )
 def test_containerd_s_proxy(url, expected):
-    proxy = {"http": "http://proxy:3128", "https": "http://proxy:3129", "no": ["mirror", ".example.com", "10.0.0.0/24"]}
+    proxy = {
+        "http": "http://proxy:3128",
+        "https": "http://proxy:3129",
+        "no_proxy": ["mirror", ".example.com", "10.0.0.0/24"],
+    }
     assert sources.proxy_for(url, proxy) == expected
     assert sources.proxy_for(url, {}) == ""

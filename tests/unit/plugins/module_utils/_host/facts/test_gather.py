@@ -24,10 +24,3 @@ def test_a_look_returns_what_is_documented():
         if described["type"] == "dict" and "contains" in described:
             assert set(described["contains"]) == set(seen[key]), key
     assert set(documented["disks"]["contains"]) == set(seen["disks"][0])
-
-
-def test_urls_of_another_family_of_operating_systems_are_not_asked():
-    family = gather_facts([], [], 1, "/nonexistent")["os"]["family"]
-    other = "rhel" if family == "debian" else "debian"
-    urls = [{"url": "http://name.invalid/" + name, "kind": "http", "family": name} for name in (family, other)]
-    assert list(gather_facts([], urls, 1, "/nonexistent")["reach"]) == ["http://name.invalid/" + family]

@@ -130,3 +130,12 @@ def test_network_without_the_program_ip(monkeypatch):
     assert network["default_interface"] == expected["default_interface"]
     for address in network["addresses"]:
         assert address in expected["addresses"]
+
+
+@pytest.mark.parametrize(("disabled", "ipv6"), [(None, False), ("0\n", True), ("1\n", False)])
+def test_whether_the_kernel_has_ipv6(tmp_path, disabled, ipv6):
+    if disabled is not None:
+        folder = tmp_path / "proc/sys/net/ipv6/conf/all"
+        folder.mkdir(parents=True)
+        (folder / "disable_ipv6").write_text(disabled)
+    assert look_network.gather_network(Files(str(tmp_path)))["ipv6"] is ipv6

@@ -67,7 +67,8 @@ def test_rpm():
 
 def test_versionlock():
     text = "# Added lock on Tue\nkubeadm-0:1.36.3-150500.1.1.*\n!kubectl-0:1.30.0-1.*\nkubernetes-cni-0:1.9.1-1.*\nother-0:1-1.*\nkubelet-1.36.*\n"
-    assert sorted(packages.parse_locks(text)) == ["kubeadm", "kubelet", "kubernetes-cni", "other"]
+    text += "1:socat-1.7-1.*\n"
+    assert sorted(packages.parse_locks(text)) == ["kubeadm", "kubelet", "kubernetes-cni", "other", "socat"]
 
 
 def test_units():
@@ -88,21 +89,85 @@ def test_packages_of_a_debian_host(tmp_path):
 
 def test_packages_of_a_rocky_host(tmp_path, monkeypatch):
     (tmp_path / "etc/dnf/plugins").mkdir(parents=True)
-    (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("kubelet-0:1.36.3-150500.1.1.*\n")
+    (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("kubelet-0:1.36.3-150500.1.1.*\n*tools-0:1.*\n")
+    (tmp_path / "etc/dnf/versionlock.toml").write_text('[[packages]]\nname = "kubeadm"\n')
     monkeypatch.setattr(packages, "run", lambda command: "kubelet 1.36.3-150500.1.1\n" if command[0] == "rpm" else "")
     assert packages.gather_packages(Files(str(tmp_path))) == {
         "packages": {"kubelet": "1.36.3-150500.1.1"},
-        "held": ["kubelet"],
+        "held": ["conntrack-tools", "cri-tools", "kubeadm", "kubelet"],
     }
 
 
-def test_firewalls(tmp_path):
-    (tmp_path / "etc/ufw").mkdir(parents=True)
-    (tmp_path / "etc/ufw/ufw.conf").write_text("# on at boot\nENABLED=yes\nLOGLEVEL=low\n")
+ZONES = """\
+internal
+  target: default
+  interfaces:
+  sources:
+  ports:
+
+public (default, active)
+  target: default
+  ingress-priority: 0
+  interfaces: eth0 eth1
+  sources:
+  services: dhcpv6-client ssh
+  ports: 6443/tcp 10250/tcp
+  protocols: 4
+  rich rules:
+\trule priority="1" family="ipv4" accept
+
+trusted (active)
+  target: ACCEPT
+  interfaces:
+  sources: 10.244.0.0/16
+  ports:
+"""
+
+
+def test_zones_with_interfaces_or_sources_are_read():
+    public, trusted = packages.parse_zones(ZONES)
+    assert public == {
+        "zone": "public",
+        "target": "default",
+        "interfaces": ["eth0", "eth1"],
+        "sources": [],
+        "ports": ["6443/tcp", "10250/tcp"],
+        "protocols": ["4"],
+    }
+    assert (trusted["zone"], trusted["target"], trusted["sources"]) == ("trusted", "ACCEPT", ["10.244.0.0/16"])
+    assert packages.parse_zones("") == []
+
+
+def test_firewalls(tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "run", lambda command, **_options: ZONES if "--list-all-zones" in command else "")
+    for path, text in {
+        "ufw/ufw.conf": "# on at boot\nENABLED=yes\nLOGLEVEL=low\n",
+        "ufw/user.rules": "*filter\n### RULES ###\n\n### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A ufw-user-input -j ACCEPT\n",
+        "ufw/user6.rules": "### tuple ### route:allow any any ::/0 any fd00::/64 in\n",
+        "default/ufw": 'DEFAULT_FORWARD_POLICY="ACCEPT"\n',
+    }.items():
+        (tmp_path / "etc" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "etc" / path).write_text(text)
     units = {"firewalld.service": {"active": True, "enabled": True, "masked": False}}
-    assert packages.gather_firewall(Files(str(tmp_path)), units) == {"firewalld": True, "ufw": True}
+    everything = {"route": True, "protocol": "any", "ports": "any"}
+    assert packages.gather_firewall(Files(str(tmp_path)), units) == {
+        "firewalld": True,
+        "zones": packages.parse_zones(ZONES),
+        "ufw": True,
+        "ufw_rules": [
+            {"route": False, "protocol": "tcp", "ports": "22", "destination": "0.0.0.0/0", "source": "0.0.0.0/0"},
+            dict(everything, destination="::/0", source="fd00::/64"),
+            dict(everything, destination="0.0.0.0/0", source="0.0.0.0/0"),
+            dict(everything, destination="::/0", source="::/0"),
+        ],
+    }
     (tmp_path / "etc/ufw/ufw.conf").write_text("ENABLED=no\n")
-    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {"firewalld": False, "ufw": False}
+    assert packages.gather_firewall(Files(str(tmp_path)), {}) == {
+        "firewalld": False,
+        "zones": [],
+        "ufw": False,
+        "ufw_rules": [],
+    }
 
 
 def test_a_program_that_is_not_there_says_nothing():

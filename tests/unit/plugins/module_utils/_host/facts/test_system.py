@@ -190,6 +190,19 @@ def test_swap_of_a_host(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("path", "text", "zram"),
+    [
+        ("/usr/lib/systemd/zram-generator.conf", "[zram0]\n", True),
+        ("/run/systemd/zram-generator.conf.d/swap.conf", "[zram0]\n", True),
+        ("/etc/systemd/zram-generator.conf", "", False),
+        ("/etc/default/zramswap", "", True),
+    ],
+)
+def test_zram_that_is_configured(tmp_path, path, text, zram):
+    assert system.gather_swap(tree(tmp_path, {path: text}))["zram"] is zram
+
+
+@pytest.mark.parametrize(
     ("files", "expected"),
     [
         ({"/sys/fs/selinux/enforce": "1"}, "enforcing"),
