@@ -37,7 +37,7 @@ options:
   urls:
     description:
       - URLs that the host must be able to reach. They are probed in parallel.
-      - The proxy is taken from the environment, see the keyword C(environment) of tasks.
+      - A request for a package repository uses the proxy that apt or dnf is configured with.
     type: list
     elements: dict
     default: []
@@ -162,6 +162,11 @@ kernel:
       description: Whether the kernel has a feature (built in, loaded or loadable). Null if that cannot be determined.
       type: dict
       sample: {overlay: true, br_netfilter: true, nf_tables: true, vxlan: true, ipip: false, wireguard: null, ip_vs: false}
+python:
+  description: Path of the Python interpreter that runs this module.
+  returned: always
+  type: str
+  sample: /usr/bin/python3.11
 cpus:
   description: Number of processors that the host can use.
   returned: always
@@ -347,6 +352,12 @@ record:
     cluster: {description: Name of that cluster., type: str}
     operation: {description: Operation that has started and not finished. One of init join reset or empty., type: str}
     readable: {description: Whether the record is valid. True if there is none., type: bool}
+proxies:
+  description:
+    - Proxies in C(/etc/environment) (V(environment)), in the configuration of V(apt) and in that of V(dnf), by scheme, without user and password.
+  returned: always
+  type: dict
+  sample: {apt: {http: "http://proxy.example.com:3128", https: "http://proxy.example.com:3128"}}
 reach:
   description:
     - Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages.

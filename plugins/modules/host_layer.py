@@ -34,6 +34,19 @@ options:
     description: Directory of the host's record.
     type: path
     default: /var/lib/slipway
+  http_proxy:
+    description: URL of the proxy for downloads and for the package manager. It may hold a password and is never shown.
+    type: str
+    default: ""
+  https_proxy:
+    description: The same for https URLs.
+    type: str
+    default: ""
+  no_proxy:
+    description: Names, addresses and networks that are contacted without it.
+    type: list
+    elements: str
+    default: []
   swap:
     description: Swap of the host. By default, it is not managed.
     type: dict
@@ -271,9 +284,12 @@ diff:
   elements: dict
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+from ..module_utils._host.facts.proxies import LOGIN_NEEDED, PROXY_REMEDY, hide_logins
 from ..module_utils._host.files import WantedFile
 from ..module_utils._host.layer import Layer, WantedLayer
 from ..module_utils._host.packages import WantedPackage
@@ -311,6 +327,9 @@ ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "cluster": {"type": "str", "default": ""},
     "record_dir": {"type": "path", "default": "/var/lib/slipway"},
+    "http_proxy": {"type": "str", "default": "", "no_log": True},
+    "https_proxy": {"type": "str", "default": "", "no_log": True},
+    "no_proxy": {"type": "list", "elements": "str", "default": []},
     "swap": {"type": "dict", "options": {"state": {"type": "str", "choices": ["absent", "kept"], "default": "absent"}}},
     "modules": {
         "type": "dict",
@@ -367,6 +386,15 @@ def wanted_layer(params):
     )
 
 
+def use_proxy(params):
+    """Set the proxy for this process and the package managers that it runs; the module's own environment counts without one."""
+    if params["http_proxy"] or params["https_proxy"]:
+        values = {name: params[name] for name in ("http_proxy", "https_proxy")}
+        values["no_proxy"] = ",".join(params["no_proxy"])
+        for name, value in values.items():
+            os.environ[name] = os.environ[name.upper()] = value
+
+
 def fetch(url):
     """Return the content of a URL.
 
@@ -375,13 +403,14 @@ def fetch(url):
     try:
         return open_url(url, timeout=60, use_proxy=True).read()
     except Exception as error:  # open_url raises what urllib, ssl and socket raise
-        raise HostError(
-            f"{url} cannot be downloaded: {error}. Correct the URL, or check that this host can reach it."
-        ) from error
+        reason = LOGIN_NEEDED if "407" in str(error) else hide_logins(str(error))
+        remedy = PROXY_REMEDY if reason == LOGIN_NEEDED else "Correct the URL, or check that this host can reach it."
+        raise HostError(f"{url} cannot be downloaded: {reason}. {remedy}") from error
 
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    use_proxy(module.params)
     try:
         with host_lock():
             record = Record.load(module.params["record_dir"])

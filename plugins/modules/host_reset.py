@@ -15,7 +15,8 @@ description:
     routes, nftables tables, iptables chains, ipsets and IPVS services of kube-proxy, the CNI plugins, Flannel and Calico, removes their folders, and
     restores files, units, sysctls, kernel modules, swap, firewall rules and holds of packages.
   - Only what has the names that a cluster uses is removed, and nothing that existed before. Rules of other software are never flushed.
-  - Only a host that is marked for O(cluster_name) is changed. A host without a mark is not changed; the module fails if it is a node of another cluster.
+  - Only a host that is marked for O(cluster_name) is changed. A host without a mark is not changed; the module fails if it is a node of another
+    cluster, by name or by the hash of its CA.
   - The record is removed last, so that the next run resumes an interrupted reset. Programs that are missing on a partly installed host (kubeadm, nft,
     ipset) are not required.
 options:
@@ -94,6 +95,31 @@ node:
   description: Whether the host was a node of the cluster before this reset, or before an interrupted one that this reset resumed.
   type: bool
   returned: success
+cluster:
+  description: The cluster that the host belongs to; empty for a host without a cluster.
+  type: dict
+  returned: success
+  contains:
+    name:
+      description: Its name.
+      type: str
+    ca_hash:
+      description: Hash of the public key of its CA, as kubeadm's C(discovery-token-ca-cert-hash).
+      type: str
+    id:
+      description: UID of its namespace C(kube-system). Empty if it is unknown.
+      type: str
+  sample: {name: kubernetes, ca_hash: "sha256:1f2e3d4c5b6a7988", id: 5d2c1b7e-8f8a-4b57-9f0d-6a1f0a1f2b3c}
+contents:
+  description:
+    - What the cluster contains, in check mode on a control plane whose API answers; otherwise empty. C(id), C(nodes) (names), and the numbers of
+      C(pods) and C(claims) (PersistentVolumeClaims).
+  type: dict
+  returned: success
+machine_id:
+  description: Content of C(/etc/machine-id), by which the Node of this host is recognized.
+  type: str
+  returned: success
 notes:
   description: What could not be restored, and why. Each note is also a warning.
   type: list
@@ -127,7 +153,15 @@ def main():
         module.fail_json(msg=f"Reset: {error}")
     for note in result.notes:
         module.warn(note)
-    returned = dict(changed=bool(result.changes), changes=result.changes, node=result.node, notes=result.notes)
+    returned = dict(
+        changed=bool(result.changes),
+        changes=result.changes,
+        node=result.node,
+        cluster=result.cluster,
+        contents=result.contents,
+        machine_id=(System().read("/etc/machine-id") or "").strip(),
+        notes=result.notes,
+    )
     if module._diff:
         returned["diff"] = result.diff
     module.exit_json(**returned)

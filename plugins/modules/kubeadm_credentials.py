@@ -98,6 +98,12 @@ endpoint:
   returned: success
   type: str
   sample: 192.0.2.11:6443
+cluster_id:
+  description:
+    - UID of the cluster's namespace C(kube-system). Empty with O(state=absent), and in check mode if the cluster does not exist yet.
+  returned: success
+  type: str
+  sample: 5d2c1b7e-8f8a-4b57-9f0d-6a1f0a1f2b3c
 changes:
   description: The changes that were made, or in check mode would be made, as sentences.
   returned: success

@@ -44,6 +44,10 @@ options:
     type: list
     elements: str
     default: []
+  cluster_id:
+    description: UID of the cluster's namespace C(kube-system), for the host's record. M(slipway.kube.kubeadm_credentials) returns it.
+    type: str
+    default: ""
   certificate_key:
     description: Key of the uploaded certificates, which joining control planes download.
     type: str
@@ -100,6 +104,7 @@ def main():
             config=dict(type="dict"),
             token=dict(type="str", no_log=True),
             ca_cert_hashes=dict(type="list", elements="str", default=[]),
+            cluster_id=dict(type="str", default=""),
             certificate_key=dict(type="str", default="", no_log=True),
             etcd_endpoints=dict(type="list", elements="str", default=[]),
         ),

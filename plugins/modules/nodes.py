@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Runs on a control plane. Waits until each node has registered, sets the labels and taints of the inventory, and approves the serving
     certificate of its kubelet.
+  - The names and addresses of the nodes are recorded in the ConfigMap C(slipway-nodes) of kube-system. A timer on the control planes approves
+    renewed serving certificates by it.
   - Labels and taints that an earlier run set are removed if they are no longer in the inventory. Those set by other tools are not changed. The
     annotations C(slipway.kube/managed-labels) and C(slipway.kube/managed-taints) of a Node list what was set.
   - A certificate signing request is approved only if the node itself created it, and only for names and addresses that the inventory gives the

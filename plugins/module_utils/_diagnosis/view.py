@@ -182,8 +182,16 @@ class View:
         return self.objects.get(kind, ())
 
     def alive(self, kind: str) -> list[Object]:
-        """Return the objects of a kind that are not being deleted."""
-        return [content for content in self.all(kind) if not is_deleted(content)]
+        """Return the objects of a kind that are not being deleted, neither alone nor with their namespace."""
+        ending = self.cache.get("ending")
+        if ending is None:
+            ending = {one["metadata"]["name"] for one in self.all("Namespace") if is_deleted(one)}
+            self.cache["ending"] = ending
+        return [
+            content
+            for content in self.all(kind)
+            if not is_deleted(content) and content["metadata"].get("namespace") not in ending
+        ]
 
     def known(self, kind: str, namespace: str = "") -> bool:
         """Return whether a kind was read (in a namespace), so that an object missing here does not exist."""

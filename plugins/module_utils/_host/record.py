@@ -32,12 +32,18 @@ class Record:
     "runtime" and "permanent", the configurations that did not have it}.
     ``sources`` maps a path to the URL that the file was fetched from; ``footprint`` is the result of
     :func:`.footprint.take_footprint` before the host was marked.
+
+    :ivar ca_hash: hash of the cluster's CA, see :func:`.._kube.x509.ca_cert_hash`; "" before the host is a node.
+    :ivar cluster_id: UID of the cluster's namespace kube-system, "" if unknown.
     """
 
     def __init__(self, folder: str, data: dict[str, Any] | None = None) -> None:
         self.folder = folder
         data = data or {}
-        self.cluster_name: str = data.get("cluster", {}).get("name", "")
+        cluster = data.get("cluster", {})
+        self.cluster_name: str = cluster.get("name", "")
+        self.ca_hash: str = cluster.get("ca_hash", "")
+        self.cluster_id: str = cluster.get("id", "")
         self.operation: str = data.get("operation", "")
         self.before: dict[str, dict[str, Any]] = {kind: dict(data.get("before", {}).get(kind, {})) for kind in KINDS}
         self.sources: dict[str, str] = dict(data.get("sources", {}))
@@ -114,6 +120,13 @@ class Record:
         self._dirty = True
         return True
 
+    def identify(self, ca_hash: str, cluster_id: str) -> None:
+        """Record which cluster of that name the host is a node of, and save it. Empty values keep what is recorded."""
+        known = (self.ca_hash, self.cluster_id)
+        self.ca_hash, self.cluster_id = ca_hash or self.ca_hash, cluster_id or self.cluster_id
+        self._dirty = self._dirty or (self.ca_hash, self.cluster_id) != known
+        self.save()
+
     def begin(self, operation: str) -> None:
         """Save that an operation starts ('init', 'join', 'reset') whose interruption could not be recognized otherwise."""
         self.operation = operation
@@ -128,7 +141,7 @@ class Record:
         """Return the content of the file."""
         return {
             "format": FORMAT,
-            "cluster": {"name": self.cluster_name},
+            "cluster": {"name": self.cluster_name, "ca_hash": self.ca_hash, "id": self.cluster_id},
             "operation": self.operation,
             "before": self.before,
             "sources": self.sources,

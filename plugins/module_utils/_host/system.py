@@ -10,6 +10,7 @@ import errno
 import fcntl
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Iterable
 
 from .facts.files import Root
+from .facts.proxies import LOGIN_NEEDED, PROXY_REMEDY, hide_logins
 
 LOCK_FILE = "/run/slipway-kube.lock"
 UNIT_LINKS = "/etc/systemd/system"
@@ -38,9 +40,12 @@ class Result:
 
     @property
     def tail(self) -> str:
-        """Return the last 15 lines of output, for an error message."""
+        """Return the last 15 lines of output, for an error message; URLs are shown without user and password."""
         text = "\n".join(part.strip() for part in (self.out, self.err) if part.strip())
-        return "\n".join(text.splitlines()[-15:])
+        lines = hide_logins(text).splitlines()[-15:]
+        if re.search(r"\b407\b.*proxy|proxy.*\b407\b|response 407", text, re.I):
+            lines.append(f"{LOGIN_NEEDED[0].upper()}{LOGIN_NEEDED[1:]}. {PROXY_REMEDY}")
+        return "\n".join(lines)
 
 
 class System(Root):

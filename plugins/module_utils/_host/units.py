@@ -84,7 +84,7 @@ def files_since_start(system: System, shown: dict[str, str], paths: list[str]) -
 def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], packages_planned: bool) -> list[Step]:
     """Return the steps that bring units into their desired state.
 
-    :param changing: files that earlier steps of this layer change; in check mode they have not been changed yet.
+    :param changing: files that earlier steps of this layer change, possibly the unit's own; in check mode they have not been changed yet.
     :param packages_planned: whether packages are about to be installed, which may provide a unit that does not exist yet.
     :raises HostError: a unit does not exist.
     """
@@ -92,7 +92,9 @@ def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], pac
     steps: list[Step] = []
     for item in wanted:
         have = shown.get(item.name, {})
-        if have.get("LoadState") in ("not-found", None) and not packages_planned:
+        own = f"/etc/systemd/system/{item.name}"
+        planned = packages_planned or own in changing or system.exists(own)
+        if have.get("LoadState") in ("not-found", None) and not planned:
             raise HostError(
                 f"There is no unit {item.name} on this host. Evidence: systemctl show reports LoadState=not-found. Install the package that provides it."
             )

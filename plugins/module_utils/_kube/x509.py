@@ -45,6 +45,14 @@ class CertificateRequest:
     others: int = 0
 
 
+def canonical_address(text: str) -> str:
+    """Return an IP address in its canonical form, and any other text unchanged."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
 def read_der(data: bytes, offset: int) -> tuple[int, int, int]:
     """Return tag, start of the content and end of the DER element at an offset.
 

@@ -31,6 +31,11 @@ def connect(kubeconfig: str = ADMIN, server: str = "", timeout: float = 30, pati
     return auth.connect({"kubeconfig": kubeconfig, "host": server}, shutil.which, patience=patience, timeout=timeout)
 
 
+def cluster_id(client: Client) -> str:
+    """Return the identity of a cluster: the UID of its namespace kube-system, which exists as long as the cluster does."""
+    return client.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+
+
 def has_kubeconfig(kubeconfig: str, check_mode: bool) -> bool:
     """Return whether the kubeconfig exists. It may be missing in check mode only, where the cluster is not created yet.
 

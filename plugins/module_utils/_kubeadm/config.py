@@ -10,10 +10,11 @@ https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from typing import Any, Iterable, Mapping
+
+from .._kube.x509 import canonical_address
 
 API = "kubeadm.k8s.io/v1beta4"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
@@ -63,14 +64,6 @@ def complete_endpoint(endpoint: str, default_port: int) -> str:
     """Return the endpoint with a port."""
     host, port = split_endpoint(endpoint)
     return join_endpoint(host, port or default_port)
-
-
-def canonical_address(text: str) -> str:
-    """Return an IP address in its canonical form, and any other text unchanged."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return text
 
 
 def unique_sans(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from .._host.record import Record
 from .._host.system import HostError
 from . import credentials, membership, recovery
-from .admin import API_ERRORS, SECRETS, connect
+from .admin import API_ERRORS, SECRETS, cluster_id, connect
 from .config import check_patches, ignored_checks, render
 from .run import KubeadmError, config_folder, run_kubeadm, sync_kubeadm_files
 
@@ -96,9 +96,12 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     token = credentials.make_token()
     result["seconds"] = run_init(params, token, lock)
     sync_kubeadm_files()
+    result["ca_cert_hash"] = membership.read_membership(record).ca_hash
+    record.identify(result["ca_cert_hash"], "")
     record.finish()
     recovery.discard_saved_pki(params["record_dir"])
     # After the record is finished: if this fails, the init is not repeated, and the token expires.
-    connect(server=params["server"]).delete(f"{SECRETS}/bootstrap-token-{credentials.token_id(token)}")
-    result["ca_cert_hash"] = membership.read_membership(record).ca_hash
+    client = connect(server=params["server"])
+    client.delete(f"{SECRETS}/bootstrap-token-{credentials.token_id(token)}")
+    record.identify("", cluster_id(client))
     return result

@@ -14,7 +14,7 @@ from .._host.system import HostError
 from .._kube.api import Client
 from .._kube.x509 import ca_cert_hash
 from . import credentials, etcd
-from .admin import SECRETS, connect, has_kubeconfig
+from .admin import SECRETS, cluster_id, connect, has_kubeconfig
 from .config import API
 from .run import LOG, config_folder, run_kubeadm
 
@@ -87,13 +87,14 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     present = params["state"] == "present"
     if not has_kubeconfig(params["kubeconfig"], check_mode):
         changes = ["Bootstrap token created." if present else "Bootstrap token deleted."]
-        return {"changed": True, "changes": changes, "ca_cert_hash": "", "endpoint": ""}
+        return {"changed": True, "changes": changes, "ca_cert_hash": "", "endpoint": "", "cluster_id": ""}
     client = connect(params["kubeconfig"], params["server"])
     config = parse_kubeconfig(Path(params["kubeconfig"]).read_text())
     ca_file = Path(CA)
     result = {
         "ca_cert_hash": ca_cert_hash(ca_file.read_text() if ca_file.exists() else config["ca"]),
         "endpoint": config["server"].replace("https://", ""),
+        "cluster_id": cluster_id(client) if present else "",
     }
     if not present:
         changes = [f"Secret {name} deleted." for name in revoke(client, check_mode)]

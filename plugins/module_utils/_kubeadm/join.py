@@ -70,6 +70,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     record.begin("join")
     result["seconds"] = run_join(params, lock)
     sync_kubeadm_files()
+    record.identify(membership.read_membership(record).ca_hash, params["cluster_id"])
     record.finish()
     result["joined"] = True
     return result

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Mapping
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
-from . import labels, serving_certificates
+from . import labels, serving_certificates, serving_requests
 from .admin import connect, has_kubeconfig
 from .config import CONTROL_PLANE_TAINT, node_taints
-from .issue_credentials import revoke
+from .issue_credentials import MANAGER, revoke
 
+INVENTORY_CHANGE = "names and addresses of the nodes recorded, for the approval of serving certificates"
+PARTS = ("name", "addresses", "host_names")
 OWNED_TAINTS = [labels.taint_key(CONTROL_PLANE_TAINT)]
 
 
@@ -57,6 +60,7 @@ class NodeReconciler:
             elif name not in self.labelled:
                 self._reconcile_labels(client, node, live[name])
         if self.params["serving_certificates"]:
+            self._record_inventory(client, live)
             self._approve_requests(client)
             self._check_kubelets([name for name in self.desired if name in live and name not in self.serving])
         return not self.waiting
@@ -78,12 +82,27 @@ class NodeReconciler:
         self.labelled.add(node["name"])
         self.changes += [f"{node['name']}: {change}" for change in changes]
 
+    def _record_inventory(self, client: Client, live: Mapping[str, Any]) -> None:
+        """Record the names and addresses of the nodes, by which renewed certificates are approved. A run may know only some of the nodes."""
+        path, key = serving_requests.INVENTORY, serving_requests.INVENTORY_KEY
+        recorded = ((client.find(path) or {}).get("data") or {}).get(key)
+        before = json.loads(recorded) if recorded else {}
+        after = {name: node for name, node in before.items() if name in live or name in self.desired}
+        after.update({name: {part: node[part] for part in PARTS} for name, node in self.desired.items()})
+        if after != before:
+            self.changes.append(INVENTORY_CHANGE)
+            metadata = {"name": path.rpartition("/")[2], "namespace": "kube-system"}
+            content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+            content["data"] = {key: json.dumps(after, indent=2, sort_keys=True) + "\n"}
+            if not self.dry:
+                client.apply(path, content, MANAGER, force=True, dry_run=False)
+
     def _approve_requests(self, client: Client) -> None:
         self.refused = {}
         acceptable: dict[str, str] = {}
-        for request in filter(serving_certificates.is_pending, client.items(serving_certificates.REQUESTS)):
-            name, node = request["metadata"]["name"], serving_certificates.requesting_node(request)
-            reason = serving_certificates.refusal(request, self.desired.get(node))
+        for request in filter(serving_requests.is_pending, client.items(serving_requests.REQUESTS)):
+            name, node = request["metadata"]["name"], serving_requests.requesting_node(request)
+            reason = serving_requests.refusal(request, self.desired.get(node))
             if reason:
                 self.refused[name] = (node, reason)
             else:
@@ -156,6 +175,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     nodes = NodeReconciler(params, check_mode)
     if not has_kubeconfig(params["kubeconfig"], check_mode):
         nodes.waiting = dict.fromkeys(nodes.desired, "")
+        nodes.changes += [INVENTORY_CHANGE] if params["serving_certificates"] else []
         nodes.predict()
         return nodes.result()
     client = connect(params["kubeconfig"], params["server"])

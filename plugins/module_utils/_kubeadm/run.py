@@ -81,6 +81,15 @@ def open_log(path: str, title: str) -> Iterator[Any]:
         yield handle
 
 
+def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without proxies: kubeadm talks to hosts of the cluster only, images are pulled by the container runtime.
+
+    kubeadm also copies such variables into the manifests of the control plane, whose requests to kubelets and webhooks would then go to
+    the proxy (https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/).
+    """
+    return {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+
+
 def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -> None:
     """Run kubeadm and append its output to the log.
 
@@ -103,7 +112,7 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
                 pass_fds=[lock.fileno()] if lock is not None else [],
                 start_new_session=True,
                 env={
-                    **os.environ,
+                    **without_proxies(os.environ),
                     "LC_ALL": "C.UTF-8",
                     "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin",
                 },

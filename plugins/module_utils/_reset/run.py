@@ -18,7 +18,7 @@ from typing import Any
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System, sync
-from . import cluster, files, host, mounts, network_steps, packages, pods
+from . import cluster, files, host, identity, mounts, network_steps, packages, pods
 
 KEPT = ("pki", "pki.part")
 """Copies that kubeadm_init keeps next to the record while it runs."""
@@ -48,10 +48,13 @@ class ResetOptions:
 class ResetResult:
     """What a reset did or, in check mode, would do: sentences, diffs, and notes on what cannot be restored.
 
-    ``node``: whether the host was a node when this reset, or an interrupted one before it, began.
+    ``node``: whether the host was a node when this reset, or an interrupted one before it, began. ``cluster``: which cluster it belongs to,
+    and ``contents``, in check mode, what that cluster contains, see :mod:`.identity`.
     """
 
     node: bool = False
+    cluster: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, Any] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -65,28 +68,6 @@ class ResetResult:
     def add_notes(self, notes: list[str]) -> None:
         """Add the notes that are new."""
         self.notes += [note for note in notes if note not in self.notes]
-
-
-def belongs_to(system: System, record: Record, cluster_name: str) -> bool:
-    """Return whether this host belongs to a cluster; False for a host without any cluster.
-
-    :raises HostError: it belongs to another cluster, or to one that this collection did not create.
-    """
-    if record.marked:
-        if record.cluster_name == cluster_name:
-            return True
-        raise HostError(
-            f"This host belongs to the cluster '{record.cluster_name}', not to '{cluster_name}'; nothing was changed. Evidence: {record.path}."
-            f" Reset it with the inventory of '{record.cluster_name}', or correct kube_cluster_name."
-        )
-    found = cluster.cluster_files(system)
-    if found:
-        raise HostError(
-            f"This host is a node of a cluster that slipway.kube did not create; nothing was changed. Evidence: {', '.join(found)} exist, but"
-            f" {record.path} does not mark the host. Remove the host from the inventory, or run 'kubeadm reset' on it if that cluster is"
-            " no longer needed."
-        )
-    return False
 
 
 def plan_reset(system: System, record: Record, options: ResetOptions, notes: list[str]) -> list[Step]:
@@ -145,8 +126,11 @@ def reset(system: System, record_dir: str, options: ResetOptions, check: bool) -
     """
     record = Record.load(record_dir)
     result = ResetResult()
-    if not belongs_to(system, record, options.cluster_name):
+    if not identity.belongs_to(system, record, options.cluster_name):
         return result
+    result.cluster = identity.identity(system, record)
+    if check:
+        result.contents = identity.contents(system)
     result.node = record.operation == "reset" or bool(cluster.cluster_files(system))
     skipped: set[str] = set()
     for number in range(ROUNDS):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from . import firewall, fleet, hosts, inventory, kernel, membership, networks, repositories, software, sources
+from . import firewall, fleet, hosts, inventory, kernel, membership, networks, proxies, repositories, software, sources
 from .problem import Checks, Cluster, Finding, Host, Problem
 
 CHECKS = Checks()
@@ -23,6 +23,7 @@ HOSTS = (
     membership.CHECKS,
     repositories.CHECKS,
     sources.CHECKS,
+    proxies.CHECKS,
 )
 
 
@@ -58,6 +59,8 @@ VARIABLES = (
     "kube_containerd_repository",
     "kube_control_plane_endpoint",
     "kube_dns_domain",
+    "kube_http_proxy",
+    "kube_https_proxy",
     "kube_image_registry",
     "kube_kubernetes_repository",
     "kube_network_calico_encapsulation",
@@ -68,6 +71,7 @@ VARIABLES = (
     "kube_node_labels",
     "kube_node_name",
     "kube_node_taints",
+    "kube_no_proxy",
     "kube_pod_subnet",
     "kube_proxy_mode",
     "kube_record_dir",

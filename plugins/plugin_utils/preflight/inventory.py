@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+from ...module_utils._host.facts.proxies import without_login
 from ...module_utils._kube.versions import minor_of, parse_version
 from .problem import CONTROL_PLANE, WORKER, Checks, Cluster, Finding, Host
 from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values, suggest_variable
@@ -212,6 +214,26 @@ def mirror_errors(mirrors: Any) -> Iterator[str]:
                 yield f"a mirror of {registry} has no url that starts with http:// or https://"
             elif set(entry) - MIRROR_KEYS:
                 yield f"a mirror of {registry} has unknown keys: {', '.join(sorted(set(entry) - MIRROR_KEYS))}"
+
+
+@CHECKS.host("proxy", facts=False)
+def check_proxy(host: Host) -> Iterator[Finding]:
+    """The URL of the proxy can be used by containerd, apt, dnf and Python: http://[USER:PASSWORD@]HOST[:PORT]."""
+    for variable in ("kube_http_proxy", "kube_https_proxy"):
+        url = str(host.variables.get(variable) or "")
+        try:
+            parts = urlsplit(url)
+            valid = (
+                parts.scheme == "http" and bool(parts.hostname) and not parts.path.strip("/") and (parts.port or 1) > 0
+            )
+        except ValueError:
+            valid = False
+        if url and (not valid or any(one.isspace() for one in url)):
+            yield (
+                "The URL of the proxy is not valid.",
+                f"{variable} is {without_login(url)} (without its login)",
+                "Write http://[USER:PASSWORD@]HOST[:PORT], and special characters of user and password as %XX.",
+            )
 
 
 @CHECKS.host("containerd_proxy", facts=False)

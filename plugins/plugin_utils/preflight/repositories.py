@@ -16,8 +16,6 @@ from .problem import Checks, Finding, Host
 
 CHECKS = Checks()
 
-CREDENTIALS_OF_PROXY = "Set user and password (http://USER:PASSWORD@PROXY) in the URL of the proxy"
-
 
 @dataclass(frozen=True)
 class Repository:
@@ -114,15 +112,13 @@ def check_repository(host: Host) -> Iterator[Finding]:
         url, key_url = repository.url(host.facts), repository.key_url(host.facts)
         for key, asked in ((repository.key(host.facts), url), ("key_url", key_url)):
             answer = host.facts["reach"].get(asked)
-            if not answer:
+            if not answer or answer["status"] == 407:  # which the check "proxy" reports
                 continue
             evidence = f"{repository.variable}.{key} {asked}: {answer['error'] or answer.get('signature')}"
             if not answer["ok"]:
                 remedy = (
                     f"Check the network, proxy, DNS and the server, or set another repository in {repository.variable}."
                 )
-                if answer["status"] == 407:
-                    remedy = f"{CREDENTIALS_OF_PROXY} in the environment of the play, and in the configuration of apt or dnf."
                 yield "A package repository cannot be reached.", evidence, remedy
             elif answer.get("signature"):
                 remedy = f"Correct key_url in {repository.variable}, or find out who changed the repository."

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .problem import Checks, Cluster, Finding, Host
-from .repositories import CREDENTIALS_OF_PROXY, repositories_of
+from .repositories import repositories_of
 from .syntax import split_endpoint
 
 CHECKS = Checks()
@@ -30,8 +30,15 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
 
     :param variables: values of the collection's variables on the host, and ``kube_host``, its facts.
     """
+    proxy = {
+        "http": variables.get("kube_http_proxy"),
+        "https": variables.get("kube_https_proxy"),
+        "no_proxy": variables.get("kube_no_proxy"),
+    }
     requests = [
-        request for repository in repositories_of(variables) for request in repository.requests(variables["kube_host"])
+        dict(request, proxy=proxy_for(request["url"], proxy))
+        for repository in repositories_of(variables)
+        for request in repository.requests(variables["kube_host"])
     ]
     requests += registry_requests(variables)
     name, port, error = split_endpoint(str(variables.get("kube_control_plane_endpoint") or ""))
@@ -71,7 +78,8 @@ def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
     requests = []
     mirrors = variables.get("kube_registry_mirrors") or {}
     registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
-    proxy = variables.get("containerd_proxy") or {}
+    proxy = dict(variables.get("containerd_proxy") or {})
+    proxy["no_proxy"] = [*(proxy.get("no_proxy") or []), *(variables.get("kube_no_proxy") or [])]
     if registry and not mirrors.get(registry):
         url = f"https://{registry}/v2/"
         image = "/".join(filter(None, (path, needed_images(variables)[0])))
@@ -124,8 +132,8 @@ def access_to(mirror: dict[str, Any], proxy: dict[str, Any]) -> dict[str, Any]:
 def check_registry(host: Host) -> Iterator[Finding]:
     """Images can be pulled from the image registry or its mirrors."""
     for url, answer in host.facts["reach"].items():
-        if answer["ok"] or answer["kind"] not in ("registry", "manifest"):
-            continue
+        if answer["ok"] or answer["kind"] not in ("registry", "manifest") or answer["status"] == 407:
+            continue  # status 407 is reported by the check "proxy"
         if answer["status"] == 401:
             yield (
                 "An image registry requires credentials.",
@@ -134,8 +142,6 @@ def check_registry(host: Host) -> Iterator[Finding]:
             )
         elif answer["kind"] == "registry":
             remedy = "Check the network, proxy, DNS and the server, or set mirrors in kube_registry_mirrors."
-            if answer["status"] == 407:
-                remedy = f"{CREDENTIALS_OF_PROXY} in containerd_proxy, or add the registry to containerd_proxy.no."
             yield "An image registry cannot be reached.", f"{url}: {answer['error']}", remedy
 
 
@@ -143,7 +149,7 @@ def check_registry(host: Host) -> Iterator[Finding]:
 def check_mirror_image(host: Host) -> Iterator[Finding]:
     """The mirror serves the needed images in the form that containerd accepts."""
     for url, answer in host.facts["reach"].items():
-        if answer["ok"] or answer["kind"] != "manifest" or answer["status"] == 401:
+        if answer["ok"] or answer["kind"] != "manifest" or answer["status"] in (401, 407):
             continue
         if answer["status"] == 404:
             remedy = "Add the image to the mirror; a bundle of this version contains it."

@@ -32,7 +32,12 @@ HOST = {
 def value(role: str, expression: str, **variables: Any) -> Any:
     """Return the value of an expression with the variables of a role."""
     known = {"inventory_hostname": "w1", "groups": {"kube_control_plane": ["cp1"]}, "kube_host": HOST}
-    for path in ("cluster/defaults/main.yml", f"{role}/defaults/main.yml", f"{role}/vars/main.yml"):
+    for path in (
+        "cluster/defaults/main.yml",
+        "cluster/vars/main.yml",
+        f"{role}/defaults/main.yml",
+        f"{role}/vars/main.yml",
+    ):
         if (ROLES / path).exists():
             known.update(load_variables(ROLES / path))
     known.update(variables)

@@ -204,3 +204,9 @@ def test_networkmanager_is_configured_only_where_it_can_run(host):
     assert [unit["name"] for unit in value("__kubernetes_units", host)] == ["kubelet.service"]
     running = {"units": {"NetworkManager.service": {"masked": False}}}
     assert value("__kubernetes_network_manager", running, kube_network_plugin="none") == []
+
+
+def test_a_control_plane_has_the_timer_that_approves_serving_certificates():
+    units = value("__kubernetes_units", inventory_hostname="cp1", kubernetes_serving_certificates="false")
+    assert [unit["name"] for unit in units] == ["kubelet.service", "slipway-serving-certificates.timer"]
+    assert (units[1]["enabled"], units[1]["state"]) == (False, "stopped")

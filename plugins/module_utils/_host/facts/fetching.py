@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests over HTTP with a timeout, and what their failures mean. Proxies come from the environment, as for any program."""
+"""Requests over HTTP with a timeout, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-PROXY_LOGIN = "the proxy requires credentials (HTTP status 407)"
+from .proxies import LOGIN_NEEDED, hide_logins
 
 LIMIT = 64 * 1024 * 1024
 """Bytes of an answer that are read at most."""
@@ -78,14 +78,14 @@ class Fetcher:
                 return answer.status, answer.headers, answer.read(LIMIT)
         except urllib.error.HTTPError as error:
             self._compare_clocks(error.headers)
-            message = PROXY_LOGIN if error.code == 407 else f"HTTP status {error.code}"
+            message = LOGIN_NEEDED if error.code == 407 else f"HTTP status {error.code}"
             raise FetchError(message, error.code, error.headers.get("WWW-Authenticate") or "") from error
         except (OSError, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             if isinstance(reason, ssl.SSLCertVerificationError):
                 self._ask_for_the_time(url)
             if "407" in str(reason) and "Tunnel connection failed" in str(reason):
-                raise FetchError(PROXY_LOGIN, 407) from error
+                raise FetchError(LOGIN_NEEDED, 407) from error
             raise FetchError(describe_error(reason)) from error
 
     def _compare_clocks(self, headers: Any) -> None:
@@ -119,4 +119,4 @@ def describe_error(reason: Any) -> str:
         return f"the name cannot be resolved ({reason.strerror or reason})"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
-    return getattr(reason, "strerror", None) or str(reason)
+    return hide_logins(getattr(reason, "strerror", None) or str(reason))

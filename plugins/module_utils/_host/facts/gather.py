@@ -14,6 +14,7 @@ from .files import Files
 from .kernel import gather_kernel
 from .network import gather_network, gather_ports
 from .packages import gather_firewall, gather_packages, gather_units
+from .proxies import gather_proxies, public, with_proxy
 from .reachability import probe_urls
 from .repositories import gather_repositories
 from .system import gather_system
@@ -39,6 +40,7 @@ def gather_facts(
     installed = gather_packages(files)
     units = gather_units()
     record = parse_record(files.read(record_dir + "/host.json"))
+    proxies = gather_proxies(files)
     return dict(
         system,
         kernel=gather_kernel(files),
@@ -53,5 +55,6 @@ def gather_facts(
         cluster=gather_cluster(files, installed["packages"], record),
         kubeconfigs=gather_kubeconfigs(files),
         record=record,
-        reach=probe_urls(urls, system["architecture"], timeout),
+        proxies=public(proxies),
+        reach=probe_urls([with_proxy(url, proxies) for url in urls], system["architecture"], timeout),
     )

@@ -4,13 +4,15 @@
 
 """URLs that a host must reach: whether they respond, and with the right content (repositories, registries, the cluster's endpoint).
 
-All probes run in parallel, each with a timeout, so that the slowest one determines how long it takes.
+All probes run in parallel, each with a timeout, so that the slowest one determines how long it takes. A request
+without a proxy of its own takes that of the environment, as any program does (``https_proxy``, ``no_proxy``).
 """
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 import urllib.parse
 from typing import Any
 
@@ -18,6 +20,9 @@ from .fetching import Fetcher, FetchError, describe_error
 from .files import Files
 from .indexes import expand_dnf_variables, probe_deb, probe_rpm
 from .registries import probe_manifest, probe_registry
+
+ATTEMPTS = 3
+"""How often a server that does not answer is asked."""
 
 
 def probe_tcp(url: str, timeout: float) -> dict[str, Any]:
@@ -76,19 +81,28 @@ def ask(fetcher: Fetcher, request: dict[str, Any], architecture: str) -> dict[st
     return {"status": fetcher.fetch(url)[0]}
 
 
-def probe_urls(requests: list[dict[str, Any]], architecture: str, timeout: float) -> dict[str, dict[str, Any]]:
-    """Return the key ``reach`` of host_info: the result of each probe by URL; a probe that does not end in time has failed."""
+def probe_urls(
+    requests: list[dict[str, Any]], architecture: str, timeout: float, pause: float = 1.0
+) -> dict[str, dict[str, Any]]:
+    """Return the key ``reach`` of host_info: the result of each probe by URL; a probe that does not end in time has failed.
+
+    :param pause: seconds before a probe without any answer is repeated; one lost packet must not stop a run.
+    """
     results: dict[str, dict[str, Any]] = {}
     threads = []
     for request in requests:
 
         def work(request: dict[str, Any] = request) -> None:
-            results[request["url"]] = probe(request, architecture, timeout)
+            for attempt in range(ATTEMPTS):
+                time.sleep(pause if attempt else 0)
+                results[request["url"]] = found = probe(request, architecture, timeout)
+                if found["ok"] or found["status"]:
+                    break
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         threads.append(thread)
     for thread in threads:
-        thread.join(3 * timeout)
+        thread.join(ATTEMPTS * (3 * timeout + pause))
     late = {"ok": False, "status": 0, "error": "no answer in time", "clock": None}
     return {request["url"]: results.get(request["url"], dict(late, kind=request["kind"])) for request in requests}

@@ -152,6 +152,19 @@ def test_what_was_there_is_remembered(tmp_path):
     assert old[0].remember == [("units", "x.service", {"enabled": "enabled", "active": "inactive"})]
 
 
+def test_a_unit_whose_file_this_layer_writes_is_there_soon(tmp_path):
+    path = "/etc/systemd/system/x.timer"
+    host = Host(tmp_path, {"LoadState": "not-found", "ActiveState": "inactive"})
+    wanted = [WantedUnit("x.timer", enabled=True, state="started")]
+    predicted = plan_units(host.system, wanted, {path}, False)
+    assert [step.sentence for step in predicted] == ["unit x.timer enabled", "unit x.timer started"]
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    (tmp_path / path.lstrip("/")).write_text("[Timer]")
+    assert [step.sentence for step in plan_units(host.system, wanted, set(), False)] == [
+        step.sentence for step in predicted
+    ]
+
+
 def test_a_unit_that_is_not_there_and_will_not_be_is_an_error(tmp_path):
     host = Host(tmp_path, {"LoadState": "not-found"})
     with pytest.raises(HostError, match=r"no unit x\.service.*LoadState=not-found"):

@@ -22,6 +22,10 @@ class Cluster:
     def __init__(self):
         self.secrets, self.node, self.ran = {}, {}, []
 
+    def get(self, path):
+        assert path == "/api/v1/namespaces/kube-system"
+        return {"metadata": {"uid": "uid-of-kube-system"}}
+
     def find(self, path):
         collection, _slash, name = path.rpartition("/")
         if collection == "/api/v1/namespaces/kube-system/secrets":
@@ -95,7 +99,8 @@ def joining(**over):
 
 def test_all_that_was_made_goes_again(cluster):
     result = call(cluster, certificate_key="a" * 64)
-    assert result["endpoint"] == "192.0.2.1:6443" and TOKEN not in json.dumps(result)
+    assert (result["endpoint"], result["cluster_id"]) == ("192.0.2.1:6443", "uid-of-kube-system")
+    assert TOKEN not in json.dumps(result)
     assert set(cluster.secrets) == {"bootstrap-token-abcdef", "bootstrap-token-proxy0", "kubeadm-certs"}
     assert call(cluster, state="absent")["changed"] and cluster.secrets == {}
     assert not call(cluster, state="absent")["changed"]

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import nodes, serving_certificates
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import nodes, serving_requests
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.config import CONTROL_PLANE_TAINT
 
 
@@ -20,6 +21,7 @@ class Cluster:
 
     def __init__(self):
         self.have, self.requests, self.serving, self.ran, self.conflicts = {}, [], set(), [], 0
+        self.inventory = None
 
     def add(self, name, taints=()):
         self.have[name] = {
@@ -33,7 +35,7 @@ class Cluster:
             {
                 "metadata": {"name": f"csr-{name}-{len(self.requests)}"},
                 "spec": {
-                    "signerName": serving_certificates.SIGNER,
+                    "signerName": serving_requests.SIGNER,
                     "username": "system:node:" + (user or name),
                     "groups": ["system:nodes", "system:authenticated"],
                     "usages": ["digital signature", "server auth"],
@@ -45,6 +47,15 @@ class Cluster:
 
     def items(self, path):
         return list(self.have.values()) if path == "/api/v1/nodes" else self.requests
+
+    def find(self, path):
+        assert path == serving_requests.INVENTORY
+        return self.inventory
+
+    def apply(self, path, content, manager, force, dry_run):
+        assert path == serving_requests.INVENTORY and not dry_run
+        self.ran.append(path)
+        self.inventory = content
 
     def each(self, function, items):
         return [function(item) for item in items]
@@ -65,9 +76,9 @@ class Cluster:
             (approved,) = patch["status"]["conditions"]
             assert approved["type"] == "Approved" and approved["status"] == "True"
             for request in self.requests:
-                if path == f"{serving_certificates.REQUESTS}/{request['metadata']['name']}/approval":
+                if path == f"{serving_requests.REQUESTS}/{request['metadata']['name']}/approval":
                     request["status"]["certificate"] = "x"
-                    self.serving.add(serving_certificates.requesting_node(request))
+                    self.serving.add(serving_requests.requesting_node(request))
 
 
 @pytest.fixture
@@ -79,9 +90,7 @@ def cluster(monkeypatch):
         "kubelet_problem",
         lambda address, ca: "" if addresses[address] in cluster.serving else "no certificate",
     )
-    monkeypatch.setattr(
-        nodes.serving_certificates, "refusal", lambda request, node: "" if node else "not in the inventory"
-    )
+    monkeypatch.setattr(nodes.serving_requests, "refusal", lambda request, node: "" if node else "not in the inventory")
     monkeypatch.setattr(nodes, "connect", lambda *arguments, **more: cluster)
     monkeypatch.setattr(nodes.time, "sleep", lambda seconds: None)
     return cluster
@@ -119,6 +128,25 @@ def test_a_new_cluster_is_labelled_and_approved_and_then_left_alone(cluster, tmp
     assert not second["changed"] and cluster.ran == []
 
 
+def test_the_names_of_nodes_are_recorded_for_the_approver_also_where_a_run_knows_only_some(cluster, tmp_path):
+    cluster.add("cp1", [CONTROL_PLANE_TAINT])
+    cluster.add("w1")
+    cluster.serving.update(["cp1", "w1"])
+    assert nodes.INVENTORY_CHANGE in nodes.converge(wanted(tmp_path), True)["changes"] and cluster.inventory is None
+    nodes.converge(wanted(tmp_path), False)
+    every = wanted(tmp_path)["nodes"]
+
+    def recorded():
+        return json.loads(cluster.inventory["data"][serving_requests.INVENTORY_KEY])
+
+    assert recorded()["w1"] == {"name": "w1", "addresses": ["192.0.2.2"], "host_names": []}
+    nodes.converge(wanted(tmp_path, nodes=every[:1]), False)
+    assert set(recorded()) == {"cp1", "w1"}
+    del cluster.have["w1"]
+    nodes.converge(wanted(tmp_path, nodes=every[:1]), False)
+    assert set(recorded()) == {"cp1"}
+
+
 @pytest.mark.parametrize("dry", [False, True])
 def test_joining_ends_in_the_same_call(cluster, tmp_path, monkeypatch, dry):
     cluster.add("cp1", [CONTROL_PLANE_TAINT])
@@ -126,7 +154,7 @@ def test_joining_ends_in_the_same_call(cluster, tmp_path, monkeypatch, dry):
     asked = []
     monkeypatch.setattr(nodes, "revoke", lambda client, dry: asked.append(dry) or ["bootstrap-token-abcdef"])
     told = nodes.converge(wanted(tmp_path, end_joining=True, nodes=wanted(tmp_path)["nodes"][:1]), dry)
-    assert told["changes"] == ["Secret bootstrap-token-abcdef deleted."] and asked == [dry]
+    assert told["changes"] == ["Secret bootstrap-token-abcdef deleted.", nodes.INVENTORY_CHANGE] and asked == [dry]
 
 
 def test_check_mode_predicts_what_the_run_then_does(cluster, tmp_path):
@@ -143,6 +171,7 @@ def test_check_mode_predicts_what_the_run_then_does(cluster, tmp_path):
 def test_check_mode_predicts_a_cluster_that_is_not_there_yet(cluster, tmp_path):
     predicted = nodes.converge(wanted(tmp_path, kubeconfig=str(tmp_path / "none")), True)
     assert predicted["changes"] == [
+        nodes.INVENTORY_CHANGE,
         "cp1: serving certificate approved",
         "w1: label disktype=ssd",
         "w1: annotation slipway.kube/managed-labels=disktype",
@@ -163,6 +192,8 @@ def test_a_stranger_s_request_is_left_and_told(cluster, tmp_path):
         labels={"disktype": "ssd"}, annotations={"slipway.kube/managed-labels": "disktype"}
     )
     cluster.add("stranger")
+    nodes.converge(wanted(tmp_path), False)
+    cluster.ran.clear()
     cluster.ask("stranger")
     result = nodes.converge(wanted(tmp_path), False)
     assert not result["changed"] and cluster.ran == []

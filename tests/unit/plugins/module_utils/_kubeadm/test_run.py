@@ -72,6 +72,14 @@ def test_a_run_that_does_not_end_is_ended_with_all_it_started(kubeadm, tmp_path)
     assert not status.exists() or status.read_text().split()[2] == "Z"
 
 
+def test_kubeadm_gets_no_proxy_which_it_would_give_to_the_control_plane(kubeadm, tmp_path, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://squid:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://squid:1")
+    kubeadm("env")
+    run.run_kubeadm(["init"], 10, None, str(tmp_path / "log"))
+    assert "squid" not in (tmp_path / "log").read_text()
+
+
 def test_no_kubeadm_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(run.subprocess, "Popen", lambda *a, **k: (nothing for nothing in ()).throw(FileNotFoundError()))
@@ -132,7 +140,7 @@ def test_an_unfinished_init_that_serves_other_nodes_is_left_alone(monkeypatch):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """A host that is what `seen` says; what was done to it is in `done`."""
-    seen, done = membership.Membership(), []
+    seen, done = membership.Membership(ca_hash="sha256:aa"), []
 
     def read(record):
         seen.operation, seen.cluster = record.operation, record.cluster_name
@@ -143,7 +151,8 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(recovery, "clean_up", lambda params, operation, lock: done.append("clean up " + operation))
     monkeypatch.setattr(recovery, "save_pki", lambda folder: None)
     monkeypatch.setattr(init, "run_init", lambda params, token, lock: done.append("init") or 1.0)
-    monkeypatch.setattr(init, "connect", lambda **access: SimpleNamespace(delete=lambda path: True))
+    client = SimpleNamespace(delete=lambda path: True, get=lambda path: {"metadata": {"uid": "uid-1"}})
+    monkeypatch.setattr(init, "connect", lambda **access: client)
     for module in (init, join):
         monkeypatch.setattr(module, "sync_kubeadm_files", lambda: None)
     monkeypatch.setattr(init, "wait_for_api", lambda server, seconds: done.append("wait"))
@@ -164,6 +173,7 @@ def host(tmp_path, monkeypatch):
         "token": "t",
         "certificate_key": "",
         "ca_cert_hashes": ["sha256:aa"],
+        "cluster_id": "uid-1",
         "etcd_endpoints": [],
     }
     return seen, done, params
@@ -177,7 +187,8 @@ def test_init_marks_begins_and_finishes(host):
     _seen, done, params = host
     result = init.converge({**params, "config": []}, False, None)
     assert result["changed"] and done == ["init"] and operation(params) == ""
-    assert Record.load(params["record_dir"]).cluster_name == "blue"
+    record = Record.load(params["record_dir"])
+    assert (record.cluster_name, record.ca_hash, record.cluster_id) == ("blue", "sha256:aa", "uid-1")
 
 
 def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
@@ -223,6 +234,8 @@ def test_a_join_that_was_cut_off_is_cleared_and_done_again(host):
     Record.load(params["record_dir"]).begin("join")
     result = join.converge({**params, "config": {"kind": "JoinConfiguration"}}, False, None)
     assert done == ["clean up join", "join"] and result["joined"] and operation(params) == ""
+    record = Record.load(params["record_dir"])
+    assert (record.ca_hash, record.cluster_id) == ("sha256:aa", "uid-1")
 
 
 def test_getting_ready_clears_and_does_not_join(host):

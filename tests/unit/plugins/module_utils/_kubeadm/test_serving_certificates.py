@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube import x509
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import serving_certificates
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import serving_certificates, serving_requests
 
 # Made with openssl: O=system:nodes, CN=system:node:w1, DNS:w1, IP:192.0.2.21, IP:2001:db8::21
 GOOD = b"""-----BEGIN CERTIFICATE REQUEST-----
@@ -55,7 +55,7 @@ def request_of_w1():
     return {
         "metadata": {"name": "csr-1"},
         "spec": {
-            "signerName": serving_certificates.SIGNER,
+            "signerName": serving_requests.SIGNER,
             "username": "system:node:w1",
             "groups": ["system:nodes", "system:authenticated"],
             "usages": ["digital signature", "server auth"],
@@ -98,8 +98,8 @@ def test_no_cut_of_a_request_crashes_the_reader():
 
 
 def test_a_node_s_own_request_is_approved(request_of_w1):
-    assert serving_certificates.is_pending(request_of_w1)
-    assert serving_certificates.refusal(request_of_w1, NODE) == ""
+    assert serving_requests.is_pending(request_of_w1)
+    assert serving_requests.refusal(request_of_w1, NODE) == ""
 
 
 @pytest.mark.parametrize(
@@ -119,22 +119,22 @@ def test_a_node_s_own_request_is_approved(request_of_w1):
 def test_any_other_request_is_left_undecided(request_of_w1, change, why):
     request = copy.deepcopy(request_of_w1)
     request["spec"].update(change)
-    node = dict(NODE, name=serving_certificates.requesting_node(request))
-    assert why in serving_certificates.refusal(request, node)
+    node = dict(NODE, name=serving_requests.requesting_node(request))
+    assert why in serving_requests.refusal(request, node)
 
 
 @pytest.mark.parametrize("addresses", [[], ["192.0.2.21"], ["192.0.2.22", "2001:db8::21"]])
 def test_an_address_that_the_inventory_does_not_give_is_refused(request_of_w1, addresses):
-    assert "the inventory gives" in serving_certificates.refusal(request_of_w1, dict(NODE, addresses=addresses))
+    assert "the inventory gives" in serving_requests.refusal(request_of_w1, dict(NODE, addresses=addresses))
 
 
 def test_another_node_s_name_is_refused(request_of_w1):
     request_of_w1["spec"]["username"] = "system:node:w3"
-    assert serving_certificates.refusal(request_of_w1, dict(NODE, name="w3"))
+    assert serving_requests.refusal(request_of_w1, dict(NODE, name="w3"))
 
 
 def test_a_node_outside_the_inventory_gets_nothing(request_of_w1):
-    assert "not in the inventory" in serving_certificates.refusal(request_of_w1, None)
+    assert "not in the inventory" in serving_requests.refusal(request_of_w1, None)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_node_outside_the_inventory_gets_nothing(request_of_w1):
     ],
 )
 def test_what_is_decided_or_another_signer_s_is_not_pending(request_of_w1, change):
-    assert not serving_certificates.is_pending({**request_of_w1, **change})
+    assert not serving_requests.is_pending({**request_of_w1, **change})
 
 
 def test_a_silent_port_and_one_without_tls_are_told_apart(tmp_path):

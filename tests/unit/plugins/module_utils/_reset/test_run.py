@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._host.step import Step
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
-from ansible_collections.slipway.kube.plugins.module_utils._reset import network_steps
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import Unreachable
+from ansible_collections.slipway.kube.plugins.module_utils._reset import identity, network_steps
 from ansible_collections.slipway.kube.plugins.module_utils._reset import run as core
 from ansible_collections.slipway.kube.plugins.module_utils._reset.host import CannotRestore
 from ansible_collections.slipway.kube.plugins.module_utils._reset.run import ResetOptions, reset
@@ -143,6 +146,67 @@ def test_a_host_of_another_cluster_is_refused(host: Host, check: bool) -> None:
     with pytest.raises(HostError, match=r"belongs to the cluster 'other', not to 'lab'; nothing was changed"):
         reset(host.system, host.record_dir, ResetOptions("lab"), check)
     assert host.told == [] and host.marked
+
+
+def kubeconfig(pem: str) -> str:
+    authority = base64.b64encode(pem.encode()).decode()
+    return json.dumps(
+        {
+            "clusters": [
+                {"name": "lab", "cluster": {"server": "https://a:6443", "certificate-authority-data": authority}}
+            ]
+        }
+    )
+
+
+def test_a_host_that_joined_another_cluster_of_that_name_is_refused(host: Host, monkeypatch) -> None:
+    monkeypatch.setattr(identity, "ca_cert_hash", lambda pem: f"sha256:{pem}" if pem else "")
+    record = host.mark()
+    record.identify("sha256:ours", "uid-1")
+    host.put("/etc/kubernetes/kubelet.conf", kubeconfig("theirs"))
+    for check in (True, False):
+        with pytest.raises(HostError, match=r"files trust the CA sha256:theirs, \S+ names the CA sha256:ours"):
+            reset(host.system, host.record_dir, ResetOptions("lab"), check)
+    assert host.told == [] and host.marked
+    host.put("/etc/kubernetes/kubelet.conf", kubeconfig("ours"))
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
+    assert outcome.cluster == {"name": "lab", "ca_hash": "sha256:ours", "id": "uid-1"}
+
+
+def test_a_host_without_a_recorded_identity_has_that_of_its_files(host: Host, monkeypatch) -> None:
+    monkeypatch.setattr(identity, "ca_cert_hash", lambda pem: f"sha256:{pem}" if pem else "")
+    host.mark()
+    host.put("/etc/kubernetes/kubelet.conf", kubeconfig("theirs"))
+    assert reset(host.system, host.record_dir, ResetOptions("lab"), check=True).cluster["ca_hash"] == "sha256:theirs"
+
+
+class Api:
+    """An API server with two nodes, 1203 pods and no claim."""
+
+    def get(self, path: str, query: Any = None) -> Any:
+        if path == "/api/v1/namespaces/kube-system":
+            return {"metadata": {"uid": "uid-1"}}
+        assert query == {"limit": "1"}
+        pods = {"items": [{}], "metadata": {"remainingItemCount": 1202}}
+        return pods if path == "/api/v1/pods" else {"items": [], "metadata": {}}
+
+    def items(self, path: str) -> Any:
+        assert path == "/api/v1/nodes"
+        return [{"metadata": {"name": name}} for name in ("w1", "cp1")]
+
+
+def test_a_dry_run_on_a_control_plane_counts_what_will_be_destroyed(host: Host, monkeypatch) -> None:
+    host.mark()
+    host.put("/etc/kubernetes/admin.conf", "")
+    monkeypatch.setattr(identity, "connect", lambda *_arguments, **_options: Api())
+    found = reset(host.system, host.record_dir, ResetOptions("lab"), check=True).contents
+    assert found == {"id": "uid-1", "nodes": ["cp1", "w1"], "pods": 1203, "claims": 0}
+
+    def silent(*_arguments: Any, **_options: Any) -> Any:
+        raise Unreachable("no answer")
+
+    monkeypatch.setattr(identity, "connect", silent)
+    assert reset(host.system, host.record_dir, ResetOptions("lab"), check=True).contents == {}
 
 
 def test_a_torn_record_is_refused(host: Host) -> None:

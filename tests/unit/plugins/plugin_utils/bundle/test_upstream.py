@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import re
-
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.versions import version_key
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError
@@ -20,6 +20,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
     skopeo_copy,
     upstream_version,
 )
+from harness.core import trust_as_template
 
 RELEASE = """\
 Origin: obs://build.opensuse.org
@@ -134,10 +135,10 @@ def test_the_addresses_of_packages_are_those_of_the_roles(defaults: dict) -> Non
     for name in ("kubernetes", "kubernetes_rpm", "kubernetes_key"):
         key = {"kubernetes": "deb_url", "kubernetes_rpm": "rpm_url", "kubernetes_key": "key_url"}[name]
         assert ADDRESSES[name] == repository[key].replace("{{ kube_minor }}", "{minor}")
-    rpm = defaults["kube_containerd_repository"]["rpm_url"]
-    known = re.sub(r"\{\{.*'rhel' if .*?\}\}", "centos", rpm)
-    known = re.sub(r"\{\{.*?version_id.*?\}\}", "9", known)
-    assert ADDRESSES["containerd_rpm"] == known.replace("$basearch", "{machine}") + "/"
+    host = {"os": {"id": "rocky", "family": "rhel", "version_id": "9.6"}}
+    templar = Templar(loader=DataLoader(), variables={"kube_host": host})
+    rpm = templar.template(trust_as_template(defaults["kube_containerd_repository"]["rpm_url"]))
+    assert ADDRESSES["containerd_rpm"] == rpm.replace("$basearch", "{machine}") + "/"
 
 
 @pytest.mark.parametrize(

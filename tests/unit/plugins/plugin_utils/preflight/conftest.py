@@ -29,6 +29,8 @@ VARIABLES: dict[str, Any] = {
         "key_url": "http://mirror/deb/key.asc",
     },
     "kube_dns_domain": "cluster.local",
+    "kube_http_proxy": "",
+    "kube_https_proxy": "",
     "kube_image_registry": "registry.k8s.io",
     "kube_kubernetes_repository": {
         "deb_url": "http://mirror/deb/kubernetes",

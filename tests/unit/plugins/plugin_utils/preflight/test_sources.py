@@ -74,8 +74,9 @@ def test_requests_of_upstream_s_sources(variables):
             "components": ["stable"],
             "packages": ["containerd.io"],
             "key_url": DOCKER["key_url"],
+            "proxy": "",
         },
-        {"url": DOCKER["key_url"], "kind": "http"},
+        {"url": DOCKER["key_url"], "kind": "http", "proxy": ""},
         {"url": "https://registry.k8s.io/v2/", "kind": "registry", "image": "pause:3.10.2", "proxy": ""},
     ]
     variables["kube_host"]["os"].update(id="rocky", family="rhel", version_id="9.4")
@@ -164,12 +165,12 @@ def test_a_repository_signed_by_another_key(cluster, findings):
     assert "kube_kubernetes_repository" in problems[0].remedy
 
 
-@pytest.mark.parametrize(("kind", "check"), [("deb", "repository"), ("registry", "registry")])
-def test_a_proxy_that_requires_credentials(cluster, findings, kind, check):
-    answer = {"kind": kind, "ok": False, "status": 407, "error": "the proxy requires credentials (HTTP status 407)"}
+@pytest.mark.parametrize("kind", ["deb", "registry", "manifest"])
+def test_a_proxy_that_requires_a_login_is_reported_once(cluster, findings, kind):
+    answer = {"kind": kind, "ok": False, "status": 407, "error": "the proxy requires a login (HTTP status 407)"}
     cluster.hosts["w1"].facts["reach"][DEB if kind == "deb" else "http://hub/v2/"] = answer
     problems = check_hosts(cluster)
-    assert findings(problems) == [(check, "w1", "error")]
+    assert findings(problems) == [("proxy", "w1", "error")]
     assert "user and password" in problems[0].remedy
 
 

@@ -292,7 +292,7 @@ def test_registries_that_give_tokens(mirror, name, ok):
 @pytest.mark.parametrize("url", ["http://asks.invalid/", "https://asks.invalid/"])
 def test_a_proxy_that_requires_credentials(mirror, url):
     answer = reach(url, "http", proxy=mirror)
-    assert (answer["status"], answer["error"]) == (407, "the proxy requires credentials (HTTP status 407)")
+    assert (answer["status"], answer["error"]) == (407, "the proxy requires a login (HTTP status 407)")
 
 
 def test_the_clock_of_the_server(mirror):
@@ -381,3 +381,23 @@ def test_a_ca_that_is_not_there():
 def test_a_proxy_is_used(mirror):
     # The mirror, asked as a proxy, sees the whole URL and has no such page: so it was the one that was asked.
     assert reach("http://name.invalid/v2/", "http", proxy=mirror)["error"] == "HTTP status 404"
+
+
+@pytest.mark.parametrize(("silent", "tries", "ok"), [(2, 3, True), (9, 3, False)])
+def test_a_server_that_does_not_answer_is_asked_again_and_one_that_refuses_is_not(monkeypatch, silent, tries, ok):
+    answers = [{"ok": False, "status": 0, "error": "no answer in time"}] * silent + [
+        {"ok": True, "status": 200, "error": ""}
+    ]
+    asked = []
+
+    def probe(request, _architecture, _timeout):
+        asked.append(request["url"])
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(reachability, "probe", probe)
+    found = reachability.probe_urls([{"url": "http://r/", "kind": "http"}], "amd64", 1, pause=0)
+    assert (len(asked), found["http://r/"]["ok"]) == (tries, ok)
+    asked.clear()
+    answers[0] = {"ok": False, "status": 404, "error": "HTTP status 404"}
+    reachability.probe_urls([{"url": "http://r/", "kind": "http"}], "amd64", 1, pause=0)
+    assert len(asked) == 1

@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node
+short_description: Drain a node or remove it from its cluster
+version_added: 0.1.0
+description:
+  - Runs on a control plane that stays. Cordons a node and evicts its pods, or deletes the Node of a host that has been reset.
+  - Pods of DaemonSets and static pods are not evicted. PodDisruptionBudgets are respected. The pods of a node that is not Ready are evicted
+    without waiting until they have ended, since only its kubelet could tell.
+  - A Node under whose name another machine is running is never deleted.
+author:
+  - slipway.kube authors (@slipway)
+extends_documentation_fragment:
+  - slipway.kube.admin
+options:
+  name:
+    description: Name of the node. The module changes nothing if there is none.
+    type: str
+    required: true
+  state:
+    description:
+      - V(drained) cordons the node and evicts its pods.
+      - V(absent) deletes the Node.
+    type: str
+    choices: [drained, absent]
+    required: true
+  machine_id:
+    description: Content of C(/etc/machine-id) on the node's host, by which its Node is recognized.
+    type: str
+    default: ""
+  ca_cert_hash:
+    description: Hash of the public key of the CA of the node's cluster. The module fails if this control plane has another CA. Empty for any.
+    type: str
+    default: ""
+  ca_file:
+    description: Path of the CA certificate of the cluster.
+    type: path
+    default: /etc/kubernetes/pki/ca.crt
+  timeout:
+    description: Seconds to wait until the pods have ended.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    description: Predicts the changes. Whether a PodDisruptionBudget prevents an eviction is not predicted.
+    support: full
+  diff_mode:
+    description: Shows the changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Drain a worker
+  slipway.kube.node:
+    name: w2
+    state: drained
+
+- name: Remove its Node
+  slipway.kube.node:
+    name: w2
+    state: absent
+"""
+
+RETURN = r"""
+changes:
+  description: The changes that were made, or in check mode would be made, as sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: [node w2 cordoned, pod shop/web-7d9c evicted from node w2]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._kubeadm.module import ADMIN_OPTIONS, run_module
+from ..module_utils._kubeadm.removal import converge
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            ADMIN_OPTIONS,
+            name=dict(type="str", required=True),
+            state=dict(type="str", choices=["drained", "absent"], required=True),
+            machine_id=dict(type="str", default=""),
+            ca_cert_hash=dict(type="str", default=""),
+            ca_file=dict(type="path", default="/etc/kubernetes/pki/ca.crt"),
+            timeout=dict(type="int", default=300),
+        ),
+        supports_check_mode=True,
+    )
+    run_module(module, converge)
+
+
+if __name__ == "__main__":
+    main()
