@@ -233,6 +233,8 @@ firewall:
     ufw: {description: Whether ufw is enabled., type: bool}
     ufw_rules:
       description: What an enabled ufw allows, as rules with route (whether it is forwarded), protocol, ports, destination and source.
+      type: list
+      elements: dict
     zones:
       description: >-
         Active zones of firewalld, each with C(zone), C(target) and the lists C(interfaces), C(sources), C(ports) and C(protocols).

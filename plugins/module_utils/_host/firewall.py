@@ -58,11 +58,11 @@ def plan_firewall(
     :param zone: name of the zone; "" for the default zone.
     """
     steps = []
-    flag, suffix = ([f"--zone={zone}"], f" {zone}") if zone else ([], "")
+    flag, suffix = ((f"--zone={zone}",), f" {zone}") if zone else ((), "")
     for place, option, kind, wanted, where_recorded in (
         (flag, "port", "port", ports, suffix),
         (flag, "protocol", "protocol", protocols, suffix),
-        (["--zone=trusted"], "source", "network", trusted, ""),
+        (("--zone=trusted",), "source", "network", trusted, ""),
     ):
         if not wanted:
             continue
@@ -70,7 +70,7 @@ def plan_firewall(
         permanent = system.must("firewall-cmd", "--permanent", *place, f"--list-{option}s").out
         for item, where in missing(list(wanted), runtime, permanent):
 
-            def apply(item: str = item, where: list[str] = where, place: list = place, option: str = option) -> None:
+            def apply(item: str = item, where: list[str] = where, place: tuple = place, option: str = option) -> None:
                 for name in where:
                     flags = ["--permanent"] if name == "permanent" else []
                     system.must("firewall-cmd", *flags, *place, f"--add-{option}={item}")

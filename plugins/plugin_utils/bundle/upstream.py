@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import difflib
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 from ...module_utils._kube.versions import version_key
 from .catalog import NEWEST, Package, calico_images
@@ -133,7 +133,10 @@ def check_registries(registries: Mapping[str, str]) -> None:
     :raises BundleError: one is not an address with an optional path.
     """
     for registry, address in registries.items():
-        if not re.fullmatch(r"[\w.-]+(:\d+)?|\[[0-9a-f:.]+\](:\d+)?", str(address).split("/")[0]) or "//" in address:
+        if (
+            not re.fullmatch(r"[\w.-]+(:\d+)?|\[[0-9a-f:.]+\](:\d+)?", str(address).partition("/")[0])
+            or "//" in address
+        ):
             raise BundleError(
                 f"bundle_registries has the address {address!r} for {registry}: it must be a host with an optional port and path, "
                 f"such as 10.0.0.2:5000/{registry}."

@@ -167,8 +167,8 @@ def conflist_format(settings: Flannel) -> str:
         "mtu": "MTU",
         "ipam": {
             "type": "host-local",
-            "ranges": [[{"subnet": "SUBNET"}] for _ in families],
-            "routes": [{"dst": "NETWORK"} for _ in families],
+            "ranges": [[{"subnet": "SUBNET"}] for _family in families],
+            "routes": [{"dst": "NETWORK"} for _family in families],
         },
     }
     text = json.dumps(_plugins(bridge), separators=(",", ":"))

@@ -182,15 +182,15 @@ def test_apt_repositories_with_suites(mirror, folder):
     assert answer["ok"], answer["error"]
     assert answer["packages"] == {"containerd.io": ["2.2.3-1~debian.12~bookworm"]}
     # The index of a whole distribution takes too long: the repository is there, and its versions are not judged.
-    assert reach(mirror + folder, "deb", **dict(options, components=["main"])) == {
+    assert reach(mirror + folder, "deb", **{**options, "components": ["main"]}) == {
         "kind": "deb",
         "ok": True,
         "status": 200,
         "error": "",
     }
-    missing = reach(mirror + folder, "deb", **dict(options, components=["test"]))
+    missing = reach(mirror + folder, "deb", **{**options, "components": ["test"]})
     assert missing["error"] == "dists/bookworm/test/binary-amd64/Packages: not listed in its Release file"
-    absent = reach(mirror + folder, "deb", **dict(options, suite="trixie"))
+    absent = reach(mirror + folder, "deb", **{**options, "suite": "trixie"})
     assert absent["error"] == "dists/trixie/InRelease: HTTP status 404"
 
 
