@@ -13,6 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from harness.origin import DEFAULTS
 from harness.playbook import ROOT, inventory_of
 
 
@@ -61,7 +64,7 @@ def targets(name: str) -> list[str]:
 
 
 def components(host: str) -> dict[str, str]:
-    """Return the versions of a cluster's parts that the host's variables ask for, "kubernetes" among them."""
-    wanted = variables(host)
+    """Return the versions of a cluster's parts that the host's variables or the defaults ask for, "kubernetes" among them."""
+    wanted = {**yaml.safe_load(DEFAULTS.read_text()), **variables(host)}
     version = str(wanted["kube_version"])
     return {"kubernetes": version, **wanted["kube_versions"][".".join(version.split(".")[:2])]}
