@@ -4,6 +4,8 @@
 """Reader for X.509 certificates and certificate signing requests. Managed hosts need neither openssl nor a Python library for it.
 
 Formats: RFC 5280 (certificates, names, subject alternative names), RFC 2986 (PKCS #10 requests), ITU-T X.690 (DER).
+A request is approved by the names that are read here, but what is signed are the names that kube-controller-manager reads. So
+whatever another reader could understand differently (more than one value, block or extension, text around the block) is an error.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Iterator
 
-SEQUENCE, SET, OID, INTEGER = 0x30, 0x31, 0x06, 0x02
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
+TEXTS = (0x0C, 0x13)  # UTF8String, PrintableString
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 VERSION = ATTRIBUTES = 0xA0  # [0] of TBSCertificate and of CertificationRequestInfo
 COMMON_NAME, ORGANIZATION = "2.5.4.3", "2.5.4.10"
@@ -56,14 +59,18 @@ def canonical_address(text: str) -> str:
 def read_der(data: bytes, offset: int) -> tuple[int, int, int]:
     """Return tag, start of the content and end of the DER element at an offset.
 
-    :raises ValueError: the data is truncated.
+    :raises ValueError: the data is truncated, or its length is not encoded as DER requires (X.690, 10.1).
     """
     if offset + 2 > len(data):
         raise ValueError("DER data is truncated")
     tag, length, start = data[offset], data[offset + 1], offset + 2
     if length & 0x80:
         count = length & 0x7F
+        if start + count > len(data):
+            raise ValueError("DER data is truncated")
         length, start = int.from_bytes(data[start : start + count], "big"), start + count
+        if length < 0x80 or length >> 8 * (count - 1) == 0:
+            raise ValueError("the length of a DER element is not in its shortest form")
     if start + length > len(data):
         raise ValueError("DER data is truncated")
     return tag, start, start + length
@@ -123,22 +130,27 @@ def ca_cert_hash(pem: str) -> str:
 
 
 def parse_certificate_request(pem: bytes) -> CertificateRequest:
-    """Read a certificate signing request in PEM.
+    """Read a certificate signing request in PEM, which must have the form that kubelets send.
 
-    :raises RequestError: it is not a valid one.
+    :raises RequestError: it is not a valid one, or it can be read in more than one way.
     """
     request = CertificateRequest()
     try:
-        data = _pem_block(pem.decode("ascii", "replace"), "(?:NEW )?CERTIFICATE REQUEST")
-        start, _end = _expect(data, 0, SEQUENCE)
-        start, end = _expect(data, start, SEQUENCE)  # CertificationRequestInfo
-        _start, start = _expect(data, start, INTEGER)  # version
-        names, start = _expect(data, start, SEQUENCE)  # subject
-        _read_subject(request, data, names, start)
-        _start, start = _expect(data, start, SEQUENCE)  # public key
-        for tag, inner, stop in _children(data, start, end):
-            if tag == ATTRIBUTES:
-                _read_attributes(request, data, inner, stop)
+        text = pem.decode("ascii")
+        block = re.fullmatch(
+            r"\s*-----BEGIN CERTIFICATE REQUEST-----\n([A-Za-z0-9+/=\s]+)\n-----END CERTIFICATE REQUEST-----\s*", text
+        )
+        if not block:
+            raise ValueError("the text is not exactly one PEM block CERTIFICATE REQUEST")
+        data = base64.b64decode("".join(block.group(1).split()), validate=True)
+        start, end = _whole(data, 0, len(data), SEQUENCE)
+        parts = _elements(data, start, end, [[SEQUENCE, SEQUENCE, BIT_STRING]])
+        # CertificationRequestInfo: version, subject, public key, attributes
+        info = [INTEGER, SEQUENCE, SEQUENCE, ATTRIBUTES]
+        fields = _elements(data, parts[0][1], parts[0][2], [info, info[:3]])
+        _read_subject(request, data, fields[1][1], fields[1][2])
+        for _tag, inner, stop in fields[3:]:
+            _read_attributes(request, data, inner, stop)
     except (ValueError, IndexError) as error:
         raise RequestError(str(error)) from error
     return request
@@ -176,18 +188,41 @@ def _expect(data: bytes, offset: int, wanted: int) -> tuple[int, int]:
     return start, end
 
 
-def _pairs(data: bytes, start: int, end: int) -> Iterator[tuple[str, int, int, int]]:
-    """Yield identifier, tag, start and end of the last element of each ``SEQUENCE {OID, ..., value}`` between two offsets."""
+def _whole(data: bytes, start: int, end: int, wanted: int) -> tuple[int, int]:
+    """Return start and end of the content of the only element between two offsets."""
+    _tag, inner, stop = _elements(data, start, end, [[wanted]])[0]
+    return inner, stop
+
+
+def _elements(data: bytes, start: int, end: int, forms: list[list[int]]) -> list[tuple[int, int, int]]:
+    """Return the elements between two offsets, whose tags must be those of one of the *forms*."""
+    found = []
+    while start < end:
+        tag, inner, stop = read_der(data, start)
+        if stop > end:
+            raise ValueError("a DER element is longer than the one around it")
+        found.append((tag, inner, stop))
+        start = stop
+    tags = [tag for tag, _inner, _stop in found]
+    if tags not in forms:
+        raise ValueError(f"DER tags {' '.join(f'{tag:#04x}' for tag in tags) or 'none'} where others are required")
+    return found
+
+
+def _named(data: bytes, start: int, end: int, forms: list[list[int]]) -> Iterator[tuple[str, int, int, int]]:
+    """Yield identifier, tag, start and end of the value of each ``SEQUENCE {OID, ..., value}`` between two offsets."""
     for tag, inner, stop in _children(data, start, end):
-        parts = list(_children(data, inner, stop)) if tag == SEQUENCE else []
-        if len(parts) < 2 or parts[0][0] != OID:
-            raise ValueError("an attribute has no identifier or no value")
+        if tag != SEQUENCE:
+            raise ValueError("an attribute is not a sequence")
+        parts = _elements(data, inner, stop, [[OID, *form] for form in forms])
         yield (_oid(data[parts[0][1] : parts[0][2]]), *parts[-1])
 
 
 def _oid(data: bytes) -> str:
-    if not data:
-        return ""
+    if not data or data[-1] & 0x80 or data[0] & 0x80:
+        raise ValueError("an object identifier is empty, truncated or of an unknown root")
+    if any(byte == 0x80 and not before & 0x80 for before, byte in zip(data, data[1:])):
+        raise ValueError("an object identifier is not in its shortest form")
     first = min(data[0] // 40, 2)
     parts, value = [first, data[0] - 40 * first], 0
     for byte in data[1:]:
@@ -199,27 +234,38 @@ def _oid(data: bytes) -> str:
 
 
 def _read_subject(request: CertificateRequest, data: bytes, start: int, end: int) -> None:
+    names = []
     for tag, inner, stop in _children(data, start, end):
         if tag != SET:
             raise ValueError("the subject is not a sequence of sets")
-        for oid, _tag, value, last in _pairs(data, inner, stop):
-            text = data[value:last].decode("utf-8", "replace")
+        for oid, kind, value, last in _named(data, inner, stop, [[tag] for tag in TEXTS]):
+            text = data[value:last].decode("ascii" if kind != TEXTS[0] else "utf-8")
             if oid == COMMON_NAME:
-                request.common_name = text
+                names.append(text)
             elif oid == ORGANIZATION:
                 request.organizations.append(text)
             else:
                 request.others += 1
+    if len(names) > 1:
+        raise ValueError("the subject has more than one common name")
+    request.common_name = "".join(names)
 
 
 def _read_attributes(request: CertificateRequest, data: bytes, start: int, end: int) -> None:
-    for oid, kind, value, last in _pairs(data, start, end):
-        if oid == EXTENSION_REQUEST and kind == SET:
-            for _kind, extensions, extensions_end in _children(data, value, last):
-                for name, _type, inside, final in _pairs(data, extensions, extensions_end):
-                    if name == SUBJECT_ALT_NAME:
-                        names, _end = _expect(data, inside, SEQUENCE)
-                        _read_alternative_names(request, data, names, final)
+    found = []
+    for oid, _kind, value, last in _named(data, start, end, [[SET]]):
+        if oid == EXTENSION_REQUEST:
+            extensions, extensions_end = _whole(data, value, last, SEQUENCE)
+            forms = [[OCTET_STRING], [BOOLEAN, OCTET_STRING]]
+            found += list(_named(data, extensions, extensions_end, forms))
+        else:
+            request.others += 1
+    identifiers = [oid for oid, _kind, _value, _last in found]
+    if len(set(identifiers)) < len(identifiers):
+        raise ValueError("an extension is requested more than once")
+    for oid, _kind, value, last in found:
+        if oid == SUBJECT_ALT_NAME:
+            _read_alternative_names(request, data, *_whole(data, value, last, SEQUENCE))
 
 
 def _read_alternative_names(request: CertificateRequest, data: bytes, start: int, end: int) -> None:
@@ -227,7 +273,7 @@ def _read_alternative_names(request: CertificateRequest, data: bytes, start: int
     for tag, inner, stop in _children(data, start, end):
         value = data[inner:stop]
         if tag in texts:
-            texts[tag].append(value.decode("ascii", "replace"))
+            texts[tag].append(value.decode("ascii"))
         elif tag == IP_ADDRESS and len(value) in (4, 16):
             request.addresses.append(str(ipaddress.ip_address(value)))
         else:

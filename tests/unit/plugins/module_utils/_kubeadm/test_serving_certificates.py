@@ -226,3 +226,83 @@ mLq5e0la5aAiJFlLRRir9ErOU1ShRANCAAS7XDt78IALgibJNCp4fYsoThjg9M/o
 w7pZC/NPR1DBbj9CHbw/Vo6ON0/V/e1LY0kSfr3doglw5LnoM33s7QHE
 -----END PRIVATE KEY-----
 """
+
+
+# --- requests that another reader of DER or PEM would understand otherwise -------------------------------------------
+# kube-controller-manager signs what Go reads (encoding/pem, encoding/asn1, crypto/x509), so nothing may be read in two ways.
+
+
+def der(tag, *contents):
+    body = b"".join(contents)
+    length = bytes([len(body)]) if len(body) < 128 else bytes([0x82]) + len(body).to_bytes(2, "big")
+    return bytes([tag]) + length + body
+
+
+SAN_OID, EXTENSIONS_OID, CN_OID, O_OID = (
+    bytes.fromhex(text) for text in ("0603551d11", "06092a864886f70d01090e", "0603550403", "060355040a")
+)
+
+
+def attribute(oid, text):
+    return der(0x31, der(0x30, oid, der(0x0C, text.encode())))
+
+
+SUBJECT = attribute(O_OID, "system:nodes") + attribute(CN_OID, "system:node:w1")
+OWN, FOREIGN = (der(0x04, der(0x30, der(0x82, name))) for name in (b"w1", b"kubernetes.default.svc"))
+
+
+def extension(*values):
+    return der(0x30, SAN_OID, *values)
+
+
+def requested(*extensions):
+    return der(0x30, EXTENSIONS_OID, der(0x31, der(0x30, *extensions)))
+
+
+def pem(attributes, subject=SUBJECT, tail=b""):
+    info = der(0x30, der(0x02, b"\0"), der(0x30, subject), der(0x30, b""), der(0xA0, attributes), tail)
+    body = base64.b64encode(der(0x30, info, der(0x30, b""), der(0x03, b"\0"))).decode()
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n".encode()
+
+
+PLAIN = pem(requested(extension(OWN)))
+
+
+def test_a_request_that_is_made_by_hand_is_read():
+    assert x509.parse_certificate_request(PLAIN).dns_names == ["w1"]
+    critical = x509.parse_certificate_request(pem(requested(extension(der(0x01, b"\xff"), OWN))))
+    assert (critical.dns_names, critical.common_name, critical.others) == (["w1"], "system:node:w1", 0)
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        b"x " + PLAIN + pem(requested(extension(FOREIGN))),
+        PLAIN + pem(requested(extension(FOREIGN))),
+        b"text\n" + PLAIN,
+        PLAIN.replace(b"BEGIN CERTIFICATE", b"BEGIN NEW CERTIFICATE").replace(
+            b"END CERTIFICATE", b"END NEW CERTIFICATE"
+        ),
+        pem(requested(extension(FOREIGN, OWN))),
+        pem(requested(extension(OWN, FOREIGN))),
+        pem(der(0x30, EXTENSIONS_OID, der(0x31, der(0x30, extension(FOREIGN))), der(0x31, der(0x30, extension(OWN))))),
+        pem(der(0x30, EXTENSIONS_OID, der(0x31, der(0x30, extension(OWN)), der(0x30, extension(FOREIGN))))),
+        pem(requested(extension(OWN), extension(FOREIGN))),
+        pem(requested(extension(OWN)) + requested(extension(FOREIGN))),
+        pem(requested(extension(der(0x04, der(0x30, der(0x82, b"w1")), der(0x30, der(0x82, b"evil")))))),
+        pem(requested(extension(OWN)), SUBJECT + attribute(CN_OID, "system:node:w2")),
+        pem(requested(extension(OWN)), SUBJECT + der(0x31, der(0x30, CN_OID, der(0x0C, b"x"), der(0x0C, b"y")))),
+        pem(requested(extension(OWN)), SUBJECT + der(0x31, der(0x30, CN_OID, der(0x1E, b"\0w")))),
+        pem(requested(extension(OWN)), tail=der(0xA0, requested(extension(FOREIGN)))),
+        pem(requested(der(0x30, bytes.fromhex("060480551d11"), FOREIGN), extension(OWN))),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(request_text):
+    with pytest.raises(x509.RequestError):
+        x509.parse_certificate_request(request_text)
+
+
+@pytest.mark.parametrize("length", [b"\x80", b"\x81\x02", b"\x82\x00\x02", b"\x84"])
+def test_lengths_that_der_does_not_allow_are_refused(length):
+    with pytest.raises(ValueError):
+        x509.read_der(b"\x30" + length + b"\x05\x00", 0)
