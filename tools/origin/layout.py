@@ -16,7 +16,6 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
 
 from .catalog import Package
 
-USUAL_REGISTRIES = {"ghcr.io", "quay.io", "registry-1.docker.io", "registry.k8s.io"}
 REGISTRIES = {"docker.io": "registry-1.docker.io"}  # registries that are served under another name
 # Distributions for which Docker publishes containerd.io: release and version, of deb and of rpm.
 DEBS = {
@@ -56,6 +55,15 @@ class Repository:
 def path_of(address: str) -> str:
     """Return the path below the origin's root of what upstream publishes at an address."""
     return re.sub(r"^https?://", "", address).rstrip("/")
+
+
+# Servers that roles, bundles and clusters ask by default.
+USUAL_NAMES = {path_of(address).split("/")[0] for address in ADDRESSES.values() if "://" in address} | {
+    "ghcr.io",
+    "quay.io",
+    "registry-1.docker.io",
+    "registry.k8s.io",
+}
 
 
 def image_folder(name: ImageName) -> str:

@@ -24,7 +24,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
 from . import extras
 from .build_steps import c_build, go_build, image_step, package_step, tools_step
 from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
-from .layout import USUAL_REGISTRIES, Repository, image_folder, path_of, repositories
+from .layout import USUAL_NAMES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 
 
@@ -145,8 +145,9 @@ def description_of(request: OriginRequest, steps: list[BuildStep]) -> Index:
     paths += [str(step.inputs["path"]) for step in steps if "path" in step.inputs]
     paths += [manifest.target for manifest in request.manifests]
     more = {
-        # All usual registries, so that an image which the origin does not have is "not found", as upstream answers.
-        "names": sorted({path.split("/")[0] for path in paths} | USUAL_REGISTRIES),
+        # Also those without a folder: what the origin does not have is "not found", as upstream answers, and a host of a lab, which knows
+        # the names since its creation, is not replaced when another program is built.
+        "names": sorted({path.split("/")[0] for path in paths} | USUAL_NAMES),
         "images": images,
         "package_formats": ["deb", "rpm"] if request.rpm else ["deb"],
         "cluster_variables": cluster_variables(request, images),

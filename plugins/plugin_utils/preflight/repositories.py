@@ -57,12 +57,11 @@ class Repository:
 
     def entries(self, facts: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the host's own entries for this repository, which the role then uses (package-repository.yml.j2)."""
-        own = f"/slipway-{self.variable.split('_')[1]}.sources"
         return [
             entry
             for entry in facts["repositories"]
             if (entry["url"], entry["suite"]) == (self.url(facts).rstrip("/"), self.suite)
-            and not entry["path"].endswith(own)
+            and not entry["path"].startswith("/etc/apt/sources.list.d/slipway-")
         ]
 
     def requests(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:

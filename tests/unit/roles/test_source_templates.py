@@ -138,6 +138,7 @@ def test_an_entry_of_the_host_for_the_same_repository_is_used():
         dict(DOCUMENTED, url="https://pkgs.k8s.io/core:/stable:/v1.35/deb"),
         dict(DOCUMENTED, suite="./"),
         dict(DOCUMENTED, path="/etc/apt/sources.list.d/slipway-kubernetes.sources"),
+        dict(DOCUMENTED, path="/etc/apt/sources.list.d/slipway-containerd.sources"),
     ],
 )
 def test_another_entry_of_the_host_is_not_used(entry):

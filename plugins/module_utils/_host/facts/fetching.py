@@ -71,7 +71,9 @@ class Fetcher:
 
         :raises FetchError: there is no answer, or its status is 400 or higher.
         """
-        request = urllib.request.Request(url, method=method, headers=dict(self.headers, Accept=accept))
+        request = urllib.request.Request(url, method=method, headers={"Accept": accept})
+        for name, value in self.headers.items():
+            request.add_unredirected_header(name, value)  # they may be secret, and are meant for this server only
         try:
             with self.opener.open(request, timeout=self.timeout) as answer:
                 self._compare_clocks(answer.headers)

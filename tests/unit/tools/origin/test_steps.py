@@ -170,19 +170,23 @@ def test_what_a_cluster_must_set(want: OriginRequest) -> None:
     assert variables() == {}
 
 
-def test_the_description_names_the_hosts_that_have_a_folder(want: OriginRequest) -> None:
-    want.manifests, want.archives, want.images = [MANIFEST], archives(*CALICO), ["postgres:15-bookworm"]
-    more = description_of(want, steps_of(want)).more
-    assert more["names"] == [
+def test_the_names_are_those_that_hosts_ask_for_whatever_was_built(want: OriginRequest) -> None:
+    names = [
         "dl.k8s.io",
         "download.docker.com",
+        "get.helm.sh",
         "ghcr.io",
+        "github.com",
         "pkgs.k8s.io",
         "quay.io",
         "raw.githubusercontent.com",
         "registry-1.docker.io",
         "registry.k8s.io",
     ]
+    assert description_of(want, steps_of(want)).more["names"] == names
+    want.manifests, want.archives, want.images = [MANIFEST], archives(*CALICO), ["postgres:15-bookworm"]
+    more = description_of(want, steps_of(want)).more
+    assert more["names"] == names
     assert "docker.io/library/postgres:15-bookworm" in more["images"]
 
 

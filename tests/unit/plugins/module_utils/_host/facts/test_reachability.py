@@ -21,7 +21,12 @@ import time
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts import indexes, reachability, registries
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts import (
+    fetching,
+    indexes,
+    reachability,
+    registries,
+)
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 
 PACKAGES = "Package: kubeadm\nVersion: 1.36.3-1.1\n\nPackage: kubelet\nVersion: 1.36.3-1.1\n\nPackage: kubeadm\nVersion: 1.36.2-1.1\n"
@@ -113,6 +118,12 @@ class Mirror(http.server.BaseHTTPRequestHandler):
             self.answer(401, "text/plain", b"", 'Basic realm="Private"')
         elif self.path == "/login/v2/":
             self.answer(200, "text/plain", b"")
+        elif path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/secret")
+            self.end_headers()
+        elif path == "/secret":
+            self.answer(400 if self.headers.get("Authorization") else 200, "text/plain", b"")
         elif self.path in PAGES:
             self.answer(200, *PAGES[self.path])
         else:
@@ -401,3 +412,9 @@ def test_a_server_that_does_not_answer_is_asked_again_and_one_that_refuses_is_no
     answers[0] = {"ok": False, "status": 404, "error": "HTTP status 404"}
     reachability.probe_urls([{"url": "http://r/", "kind": "http"}], "amd64", 1, pause=0)
     assert len(asked) == 1
+
+
+def test_a_secret_header_is_not_sent_where_a_registry_redirects_to(mirror):
+    # Presigned URLs of object stores are refused with such a header, and they are no business of another server.
+    fetcher = fetching.Fetcher(5, "", True, {"Authorization": "Basic secret"}, "")
+    assert fetcher.fetch(mirror + "/moved")[0] == 200
