@@ -191,16 +191,11 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
 
 
 def _killed_by_probe(container: Container, before: Mapping[str, Any], by_signal: bool) -> Object | None:
-    """Return the event of the probe if the kubelet killed the container: by a signal, or after enough failures.
-
-    A container that ended by itself may fail its probe afterwards, while it starts again: such an event is later than the end.
-    """
+    """Return the event of the probe if the kubelet killed the container: by a signal, or after enough failures."""
     event = kill_event(container.events)
     if event is None or not -60 <= seconds_of(before.get("finishedAt")) - event_time(event) <= 120:
         return None
     kind = "startupProbe" if message_of(event).startswith("Startup") else "livenessProbe"
-    if not by_signal and event_time(event) > seconds_of(before.get("finishedAt")) + 2:
-        return None
     threshold = int((container.spec.get(kind) or {}).get("failureThreshold") or 3)
     return event if by_signal or event_count(event) >= threshold else None
 
@@ -241,9 +236,6 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
     before = container.terminated
     recent = bool(before) and now - seconds_of(before.get("finishedAt")) < RECENT
     killed = kill_event(container.events)
-    alone = recent and not explain_exit(before, container.spec, container.restarts).by_signal
-    if alone and killed is not None and not _killed_by_probe(container, before, False):
-        killed = None  # it ended by itself, and the probe has failed since
     if recent and killed is not None and event_time(killed) > now - RECENT:
         found = probe_finding(container, "liveness", killed)
         if ready and container.restarts < 2:

@@ -337,24 +337,6 @@ def test_dns_that_is_down_is_told_once() -> None:
 LIVENESS = "Liveness probe failed: Get http://10.244.1.2:8080/: connection refused"
 
 
-def exited(state: dict[str, Any], failed_ago: float, code: int = 3) -> str:
-    """Return the fault of a container that ended 40 s ago and whose liveness probe last failed at another time."""
-    probe = {"livenessProbe": {"httpGet": {"path": "/", "port": 8080}, "failureThreshold": 3}}
-    ended = {"exitCode": code, "reason": "Error", "finishedAt": stamp(40)}
-    status = {**state, "restartCount": 3, "ready": False, "lastState": {"terminated": ended}}
-    events = [event("Pod", "web-1-a", "Unhealthy", LIVENESS, ago=failed_ago, count=9)]
-    return first(
-        {**deployment(0), "Pod": [pod(state=status, container=probe)], "Event": events, "Node": [node()]}
-    ).fault
-
-
-@pytest.mark.parametrize("state", [waiting("CrashLoopBackOff"), {"state": {"running": {"startedAt": stamp(35)}}}])
-def test_a_probe_that_failed_after_the_program_had_ended_is_not_its_cause(state: dict[str, Any]) -> None:
-    assert exited(state, failed_ago=10) == "crash_loop"
-    assert exited(state, failed_ago=42) == "liveness_kills"
-    assert exited(state, failed_ago=10, code=137) == "liveness_kills"
-
-
 def test_a_service_of_a_namespace_that_is_being_deleted_is_no_error() -> None:
     namespace = {"metadata": {"name": "shop"}, "spec": {}, "status": {"phase": "Active"}}
     lists: dict[str, Any] = {"Namespace": [namespace], "Service": [service()], "Pod": [], "EndpointSlice": []}
