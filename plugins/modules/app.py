@@ -723,7 +723,7 @@ EXAMPLES = r"""
     name: shop
     namespace: shop
     create_namespace: true
-    image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+    image: registry.k8s.io/e2e-test-images/agnhost:2.66.1
     args: [netexec, --http-port=8080]
     ports:
       http: {port: 80, target_port: 8080}
@@ -745,7 +745,7 @@ EXAMPLES = r"""
   slipway.kube.app:
     name: shop
     namespace: shop
-    image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+    image: registry.k8s.io/e2e-test-images/agnhost:2.66.1
     ports: {http: 8080}
     render_only: true
   register: shop

@@ -72,7 +72,7 @@ requirements:
 EXAMPLES = r"""
 - name: Verify the cluster with test pods
   slipway.kube.cluster_verify:
-    image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+    image: registry.k8s.io/e2e-test-images/agnhost:2.66.1
 
 - name: Verify the status only
   slipway.kube.cluster_verify:

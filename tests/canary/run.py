@@ -31,7 +31,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).resolve().parent
-IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"
+IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.66.1"
 NAMES = ("literal", "file", "encoded", "changed", "logged", "chart", "token", "app", "kubeconfig")
 # What the run must have said: else it did not come to the place where a value could be shown.
 EXPECTED = {
