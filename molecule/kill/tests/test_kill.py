@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
-ENGINE = Path("/run/slipway-dockerd.pid")
 CLUSTER = "slipway.kube.cluster"
 KILLS = plan(int(os.environ.get("KILLS", "3")), int(os.environ.get("KILL_SEED", "199")))
 
@@ -46,13 +44,3 @@ def test_the_next_run_finishes_what_was_ended(kill: Kill, length: float, fresh_h
     assert not unready(hosts_of(SCENARIO))
     after = run(CLUSTER, INVENTORY, folder / "after").succeeded()
     assert not after.changed(), "\n".join(after.changed())
-
-
-@pytest.mark.skipif(not ENGINE.exists(), reason="the Docker Engine was not started by a lab")
-def test_a_lab_is_made_again_after_its_engine_was_killed() -> None:
-    os.kill(int(ENGINE.read_text()), signal.SIGKILL)  # its socket stays, and nothing answers on it
-    run(str(LAB / "create.yml"), INVENTORY, FOLDER / "engine", "-e", f"@{LAB / 'vars.yml'}").succeeded()
-    assert (
-        run("slipway.kube.lab", INVENTORY, FOLDER / "engine-again", "-e", f"@{LAB / 'vars.yml'}").succeeded().changed()
-        == []
-    )
