@@ -135,14 +135,14 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
     """Yield (blocked traffic, command of ufw that allows it) for a host on which ufw is active."""
     rules = host.facts["firewall"]["ufw_rules"]
     for peer in cluster.hosts.values():
-        for address in peer.node_address.split(",") if peer is not host else ():
+        for address in peer.node_addresses if peer is not host else ():
             try:
-                source = ip_network(ip_address(address.strip()))
+                source = ip_network(ip_address(address))
             except ValueError:  # the name of a host that could not be inspected
                 continue
             blocked = blocked_ports(rules, peer_ports(host, peer), source)
             if blocked:
-                yield f"{port_list(blocked)} from {peer.name} ({address.strip()})", f"ufw allow from {address.strip()}"
+                yield f"{port_list(blocked)} from {peer.name} ({address})", f"ufw allow from {address}"
     for subnet in parse_networks(host.variables.get("kube_pod_subnet"))[0]:
         everywhere = ip_network("0.0.0.0/0" if subnet.version == 4 else "::/0")
         blocked = blocked_ports(rules, pod_ports(host), subnet)

@@ -154,3 +154,12 @@ def test_workers_of_flannel_need_its_overlay_only_from_each_other(cluster):
 def test_members_are_not_asked(members):
     allow(members.hosts["cp1"])
     assert check_ufw(members) == []
+
+
+def test_ufw_must_allow_every_address_of_another_node(cluster):
+    host, peer = cluster.hosts["cp1"], cluster.hosts["w1"]
+    peer.variables["kube_node_ip"] = "10.0.0.12, fd00::12"
+    allow(host, "allow any any 0.0.0.0/0 any 10.0.0.0/8 in")
+    (problem,) = check_ufw(cluster)
+    assert "`ufw allow from fd00::12`" in problem.remedy
+    assert "`ufw allow from 10.0.0.12`" not in problem.remedy
