@@ -19,18 +19,9 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import serving_requests
 
+from .test_serving_certificates import GOOD
+
 ROOT = Path(__file__).resolve().parents[5]
-# Made with openssl: O=system:nodes, CN=system:node:w1, DNS:w1, IP:192.0.2.21, IP:2001:db8::21
-GOOD = b"""-----BEGIN CERTIFICATE REQUEST-----
-MIIBIzCBygIBADAwMRUwEwYDVQQKDAxzeXN0ZW06bm9kZXMxFzAVBgNVBAMMDnN5
-c3RlbTpub2RlOncxMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFh6kwNYBjko5
-DSqpFlWR7jRuN5yYXNvJ+LSIQeHFQ2DVILnI1y62+7SpjR4Ga9xlM/fMCtsyPnTY
-DLm707KoaaA4MDYGCSqGSIb3DQEJDjEpMCcwJQYDVR0RBB4wHIICdzGHBMAAAhWH
-ECABDbgAAAAAAAAAAAAAACEwCgYIKoZIzj0EAwIDSAAwRQIgajHa0Gh0MJNlvpmK
-YAvDshuiI4grpRCYIdLdgv/Z29QCIQC1MHf1xB+geP1MbmcwZ64Oic+tSi5i3+Qa
-uqRIp5mpwA==
------END CERTIFICATE REQUEST-----
-"""
 KUBECTL = """#!{python}
 import json, sys
 words = [word for word in sys.argv[1:] if not word.startswith("--kubeconfig=")]
