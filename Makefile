@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed machine faults applications kill calico
@@ -24,10 +25,10 @@ venv: .venv/.made  ## the virtual environment, with this checkout as the collect
 	touch $@
 
 origin: venv  ## where upstream cannot be reached: build its software from Go modules (10 to 15 minutes the first time)
-	python tools/origin build --if-needed
+	time python tools/origin build --if-needed
 
 programs: origin  ## kubectl and helm for this machine and an image of PostgreSQL for the lab, for examples and benchmarks
-	python tools/origin build --if-needed --debian-image docker.io/library/postgres:15-bookworm $(addprefix --program ,$(PROGRAMS))
+	time python tools/origin build --if-needed --debian-image docker.io/library/postgres:15-bookworm $(addprefix --program ,$(PROGRAMS))
 	python tools/origin programs $(PROGRAMS)
 
 lab: origin  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: on virtual machines)
@@ -52,7 +53,7 @@ test-all:  ## everything: ten kills, all versions of ansible-core, scenario defa
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
-	pytest --numprocesses auto
+	time pytest --numprocesses auto
 
 test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the built artifact
 	ruff check .
@@ -64,7 +65,7 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, an
 	tests/artefact
 
 test-sanity: venv  ## ansible-test sanity
-	tests/sanity/run
+	time tests/sanity/run
 
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
@@ -73,7 +74,7 @@ test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=def
 test-vm: molecule-vm molecule-cloudimage  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: origin
-	molecule test --no-command-borders --scenario-name $*
+	time molecule test --no-command-borders --scenario-name $*
 
 bench: PROGRAMS += kwok
 bench: programs  ## compare with a kubeadm script and with other tools: PAIRS=3 LIGHT_HOSTS="1 10 30" OBJECTS="10 100 500"; docs/benchmarks

@@ -20,6 +20,8 @@ OTHER_UNITS = tuple(f"{name}.service" for name in ("docker", "crio", "k3s", "k3s
 # Packages that exclude each other (fields Conflicts of Docker's containerd.io, in its deb and in its rpm), and what needs those of Debian.
 EXCLUDED = {"containerd.io": ("containerd", "runc"), "containerd": ("containerd.io",)}
 DEPENDENTS = ("docker.io",)
+# The oldest containerd whose configuration the role containerd writes.
+OLDEST_CONTAINERD = [1, 7]
 
 # The file that each pod network writes into /etc/cni/net.d.
 OWN_CNI = {"calico": "10-calico.conflist", "flannel": "10-flannel.conflist"}
@@ -59,7 +61,7 @@ def check_runtimes(host: Host) -> Iterator[Finding]:
         adopt = (
             " To use the distribution's containerd instead, set containerd_package: containerd,"
             f' containerd_version: "{upstream_version(packages["containerd"])}" and kube_containerd_repository: {{}}.'
-            if "containerd" in conflicts
+            if "containerd" in conflicts and numbers(packages["containerd"]) >= OLDEST_CONTAINERD
             else ""
         )
         yield (
@@ -84,21 +86,35 @@ def check_runtimes(host: Host) -> Iterator[Finding]:
 
 @CHECKS.host("installed")
 def check_installed(host: Host) -> Iterator[Finding]:
-    """On a host outside any cluster, installed packages of another version are replaced."""
-    desired = parse_version(host.variables.get("kube_version"))
-    for name in ("kubeadm", "kubelet"):
-        installed = host.facts["packages"].get(name)
-        if (
-            installed
-            and not (host.member or host.prepared)
-            and parse_version(re.split("[-+]", installed)[0]) != desired
-        ):
+    """On a host outside any cluster, installed packages of another version are replaced, unless somebody holds them at it."""
+    desired, packages = parse_version(host.variables.get("kube_version")), host.facts["packages"]
+    others = [
+        name
+        for name in ("kubeadm", "kubelet", "kubectl")
+        if name in packages and parse_version(re.split("[-+]", packages[name])[0]) != desired
+    ]
+    if host.member or host.prepared:
+        return
+    held = [name for name in others if name in host.facts["held"]]
+    if held:
+        yield (
+            "Packages of Kubernetes are held at another version than the wanted one.",
+            f"{', '.join(f'{name} {packages[name]}' for name in held)}; kube_version is {host.variables.get('kube_version')}",
+            f"If the host no longer needs them, remove the hold with `{unhold(host)} {' '.join(held)}`; otherwise use another host.",
+        )
+    for name in others:
+        if name not in held and name != "kubectl":
             yield (
                 "Another version of Kubernetes is installed and will be replaced.",
-                f"{name} {installed}",
+                f"{name} {packages[name]}",
                 "Use another host if the installed version is still needed.",
                 "info",
             )
+
+
+def unhold(host: Host) -> str:
+    """Return the command that removes the hold of a package on a host."""
+    return "dnf versionlock delete" if host.facts["os"]["family"] == "rhel" else "apt-mark unhold"
 
 
 @CHECKS.host("installed")
@@ -119,11 +135,10 @@ def check_containerd_version(host: Host) -> Iterator[Finding]:
             f"{keep} To downgrade it, add installed to preflight_waive.",
         )
     elif name in host.facts["held"] and not host.prepared:
-        command = "dnf versionlock delete" if host.facts["os"]["family"] == "rhel" else "apt-mark unhold"
         yield (
             "The installed containerd is held at another version than the wanted one.",
             evidence,
-            f"{keep} To upgrade it, remove the hold with `{command} {name}`.",
+            f"{keep} To upgrade it, remove the hold with `{unhold(host)} {name}`.",
         )
 
 

@@ -41,6 +41,13 @@ def test_packages_of_the_distribution_that_exclude_containerd_io_are_refused_wit
     assert "dnf remove containerd runc docker.io" in problem.remedy
 
 
+def test_a_containerd_that_the_role_cannot_configure_is_not_offered(cluster):
+    cluster.hosts["w1"].facts["packages"].update({"containerd": "1.6.20~ds1-1+deb12u3", "runc": "1.1.5"})
+    (problem,) = software.check_runtimes(cluster)
+    assert "apt-get remove containerd runc" in problem.remedy
+    assert "containerd_package" not in problem.remedy
+
+
 def test_runc_alone_cannot_be_adopted(cluster):
     cluster.hosts["w1"].facts["packages"]["runc"] = "1.1.15"
     (problem,) = software.check_runtimes(cluster)
@@ -101,6 +108,20 @@ def test_a_hold_of_somebody_else_is_not_broken(cluster):
     assert "dnf versionlock delete containerd.io" in problem.remedy
     host.facts["record"].update(marked=True, cluster="kubernetes")
     assert software.check_containerd_version(cluster) == [], "the hold of an earlier run"
+
+
+@pytest.mark.parametrize(("family", "command"), [("debian", "apt-mark unhold"), ("rhel", "dnf versionlock delete")])
+def test_a_hold_of_kubernetes_packages_at_another_version_is_not_broken(cluster, family, command):
+    host = cluster.hosts["w1"]
+    host.facts["os"]["family"] = family
+    host.facts["packages"].update(kubeadm="1.35.4-1.1", kubelet="1.35.4-1.1")
+    assert [problem.severity for problem in software.check_installed(cluster)] == ["info", "info"]
+    host.facts["held"] = ["kubeadm", "kubelet"]
+    (problem,) = [problem for problem in software.check_installed(cluster) if problem.severity == "error"]
+    assert "kubeadm 1.35.4-1.1, kubelet 1.35.4-1.1" in problem.evidence
+    assert f"`{command} kubeadm kubelet`" in problem.remedy
+    host.facts["record"].update(marked=True, cluster="kubernetes")
+    assert software.check_installed(cluster) == [], "the hold of an earlier run"
 
 
 def cni(name, network="k8s-pod-network", owner="Calico"):
