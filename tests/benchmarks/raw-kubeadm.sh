@@ -4,16 +4,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The floor that `slipway.kube.cluster` is held against: the same kubeadm steps over SSH, on the same hosts, from the same
-# mirror, to the same end (real pods on every node that reach each other), written as a person who knows these hosts
+# sources, to the same end (real pods on every node that reach each other), written as a person who knows these hosts
 # would: all hosts at once wherever kubeadm allows it, nothing checked, nothing recorded, nothing explained.
 #
 # It is told everything by its environment:
 #   CONTROL_PLANE, WORKERS     addresses;  ENDPOINT  address and port of the API;  SSH  the ssh command with its options
-#   MIRROR                     URL of the mirror;  REGISTRIES  names of the registries that it stands for
 #   VERSION, PAUSE, CHECK      Kubernetes version, sandbox image, image of the pods that check (agnhost)
 #   POD_SUBNET, POD_NETWORK    network of the pods; file with the pod network's manifest
 set -euo pipefail
-: "${CONTROL_PLANE:?}" "${ENDPOINT:?}" "${SSH:?}" "${MIRROR:?}" "${REGISTRIES:?}" "${VERSION:?}" "${PAUSE:?}" "${CHECK:?}" "${POD_SUBNET:?}" "${POD_NETWORK:?}"
+: "${CONTROL_PLANE:?}" "${ENDPOINT:?}" "${SSH:?}" "${VERSION:?}" "${PAUSE:?}" "${CHECK:?}" "${POD_SUBNET:?}" "${POD_NETWORK:?}"
 WORKERS=${WORKERS:-}
 started=$EPOCHREALTIME
 
@@ -39,7 +38,7 @@ everywhere() { # HOSTS FUNCTION: all at once; fail where one fails
 }
 
 prepare() {
-  on "$1" MIRROR="$MIRROR" REGISTRIES="$REGISTRIES" VERSION="$VERSION" PAUSE="$PAUSE" ADDRESS="$1" <<'HOST'
+  on "$1" VERSION="$VERSION" PAUSE="$PAUSE" ADDRESS="$1" <<'HOST'
 export DEBIAN_FRONTEND=noninteractive
 swapoff -a
 sed -i '/\sswap\s/d' /etc/fstab
@@ -49,23 +48,18 @@ printf '%s = 1\n' net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables net.bri
 sysctl -q -p /etc/sysctl.d/k8s.conf
 
 install -d /etc/apt/keyrings /etc/containerd /etc/kubernetes
-curl -fsS "$MIRROR/deb/key.asc" -o /etc/apt/keyrings/mirror.asc
-for repository in "kubernetes/v${VERSION%.*}" containerd; do
-  echo "deb [signed-by=/etc/apt/keyrings/mirror.asc] $MIRROR/deb/$repository/ ./"
-done >/etc/apt/sources.list.d/mirror.list
-apt-get update -qq -o Dir::Etc::SourceList=/etc/apt/sources.list.d/mirror.list -o Dir::Etc::SourceParts=-
-for registry in $REGISTRIES; do
-  install -d "/etc/containerd/certs.d/$registry"
-  printf 'server = "%s"\n[host."%s"]\n  capabilities = ["pull", "resolve"]\n  override_path = true\n' \
-    "$MIRROR/v2/$registry" "$MIRROR/v2/$registry" >"/etc/containerd/certs.d/$registry/hosts.toml"
-done
+read -r distribution codename < <(. /etc/os-release && echo "$ID $VERSION_CODENAME")
+kubernetes=https://pkgs.k8s.io/core:/stable:/v${VERSION%.*}/deb/ docker=https://download.docker.com/linux/$distribution
+curl -fsS "${kubernetes}Release.key" -o /etc/apt/keyrings/kubernetes.asc
+curl -fsS "$docker/gpg" -o /etc/apt/keyrings/docker.asc
+printf '%s\n' "deb [signed-by=/etc/apt/keyrings/kubernetes.asc] $kubernetes /" \
+  "deb [signed-by=/etc/apt/keyrings/docker.asc] $docker $codename stable" >/etc/apt/sources.list.d/k8s.list
+apt-get update -qq -o Dir::Etc::SourceList=/etc/apt/sources.list.d/k8s.list -o Dir::Etc::SourceParts=-
 cat >/etc/containerd/config.toml <<TOML
 version = 3
 [plugins.'io.containerd.cri.v1.images']
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
     sandbox = "$PAUSE"
-  [plugins.'io.containerd.cri.v1.images'.registry]
-    config_path = "/etc/containerd/certs.d"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]

@@ -53,7 +53,7 @@ def highest(executions: dict[str, dict[str, int]]) -> dict[str, int]:
     """Give the highest number of remote executions on one host of each kind."""
     fresh, unchanged, added = (executions[name] for name in ("fresh", "unchanged", "one added"))
     workers = [host for host in fresh if host.startswith("w")]
-    old = [host for host in fresh if host != "mirror"]
+    old = [host for host in fresh if host != "services"]
     return {
         "fresh worker": max(fresh[host] for host in workers),
         "first control plane": fresh["cp1"],
