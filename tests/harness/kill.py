@@ -13,9 +13,10 @@ from harness.hosts import Host
 from harness.playbook import Run
 
 # Each kind once before any comes again, the ones inside kubeadm first.
-KINDS = ("init", "power", "playbook", "join", "abandoned", "playbook")
+KINDS = ("init", "power", "playbook", "join", "sources", "abandoned", "playbook")
 POLL = 0.1  # seconds between looks at a host
 SWITCHED_OFF = 20  # seconds for which the run may look for a host that is gone
+NO_SOURCES = ("iptables", "INPUT", "--protocol=tcp", "--dport=443", "--jump=REJECT")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Kill:
     """One way to end a run.
 
     *kind*: ``init`` and ``join`` end the playbook and kubeadm on the host while it runs there; ``abandoned`` ends the
-    playbook alone and leaves kubeadm init running; ``power`` switches a host off; ``playbook`` ends the playbook.
+    playbook alone and leaves kubeadm init running; ``power`` switches a host off; ``sources`` makes the servers of packages
+    and images unreachable until the run has ended by itself; ``playbook`` ends the playbook.
     *share* of the length of a whole run (0 to 1) decides when, or, inside kubeadm, how far into it.
     """
 
@@ -54,8 +56,12 @@ def wait_for_kubeadm(hosts: list[Host], run: Run) -> Host:
     raise AssertionError(f"kubeadm was never seen on {', '.join(host.name for host in hosts)}:\n{run.output[-3000:]}")
 
 
-def carry_out(kill: Kill, run: Run, hosts: list[Host], length: float) -> str:
-    """End *run* as *kill* says; *length* is that of a whole run in seconds. Return what was done, for the log."""
+def carry_out(kill: Kill, run: Run, hosts: list[Host], services: Host, length: float) -> str:
+    """End *run* as *kill* says; return what was done, for the log.
+
+    :param services: the host that serves packages and images.
+    :param length: seconds that a whole run takes.
+    """
     control_plane = [host for host in hosts if host.name.startswith("cp")]
     workers = [host for host in hosts if host.name.startswith("w")]
     if kill.kind in ("init", "join", "abandoned"):
@@ -75,6 +81,14 @@ def carry_out(kill: Kill, run: Run, hosts: list[Host], length: float) -> str:
     if kill.kind == "playbook":
         run.kill()
         return f"playbook ended after {delay:.0f} s"
+    if kill.kind == "sources":
+        program, *rule = NO_SOURCES
+        assert services.execute(program, "--insert", *rule)[0] == 0
+        try:
+            run.wait()
+        finally:
+            services.execute(program, "--delete", *rule)
+        return f"no sources after {delay:.0f} s, the run returned {run.process.returncode}"
     victim = (control_plane + workers)[kill.number % len(control_plane + workers)]
     victim.switch_off()
     deadline = time.time() + SWITCHED_OFF

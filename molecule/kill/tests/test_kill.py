@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hosts import hosts_of, unready
+from harness.hosts import any_host_of, hosts_of, unready
 from harness.kill import Kill, carry_out, plan
 from harness.playbook import inventory_of, output_of, run, start
 
@@ -42,7 +42,8 @@ def fresh_hosts(length: float) -> None:
 @pytest.mark.parametrize("kill", KILLS, ids=str)
 def test_the_next_run_finishes_what_was_ended(kill: Kill, length: float, fresh_hosts: None) -> None:
     folder = FOLDER / str(kill)
-    print(carry_out(kill, start(CLUSTER, INVENTORY, folder / "ended"), hosts_of(SCENARIO), length))
+    ended = start(CLUSTER, INVENTORY, folder / "ended")
+    print(carry_out(kill, ended, hosts_of(SCENARIO), any_host_of(SCENARIO, "services"), length))
     finished = run(CLUSTER, INVENTORY, folder / "finished").succeeded()
     print(f"finished in {finished.seconds:.0f} s")
     assert not unready(hosts_of(SCENARIO))
