@@ -61,8 +61,8 @@ class FakeRun:
             return 0
 
 
-@pytest.mark.parametrize("kind", ["init", "join", "playbook", "power"])
+@pytest.mark.parametrize("kind", ["init", "join", "playbook", "power", "sources"])
 def test_a_kill_that_finds_nothing_to_end_is_a_failed_test(kind: str) -> None:
     hosts = [FakeHost("cp1", {}, {}), FakeHost("w1", {}, {})]
     with pytest.raises(AssertionError, match=r"never seen|nothing was killed"):
-        carry_out(Kill(1, kind, 0.0), FakeRun(), hosts, 1.0)  # type: ignore[arg-type]
+        carry_out(Kill(1, kind, 0.0), FakeRun(), hosts, hosts[0], 1.0)  # type: ignore[arg-type]
