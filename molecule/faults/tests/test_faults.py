@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 PATIENCE = 60  # seconds until a fault must be reported, unless its case has another limit
 RECOVERY = 180  # seconds until the nodes and the system pods must have recovered
 QUIET = 20  # seconds to watch for late false alarms when all faults have been reported
+AT_ONCE = 4  # faults that are caused at the same moment
 CLUSTER_WIDE = (
     "validatingwebhookconfiguration",
     "mutatingwebhookconfiguration",
@@ -153,8 +155,8 @@ def judge(cases: list[Case], findings: list[Finding]) -> None:
 def cause_and_listen(cluster: Cluster, cases: list[Case]) -> list[Finding]:
     """Cause faults in parallel, wait until all are reported or their time is over, and return the last findings."""
     try:
-        for case in cases:
-            cluster.cause(case)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(cluster.cause, cases))
         quiet = 0.0
         while True:
             # Cases with ``alone`` affect the whole cluster.
