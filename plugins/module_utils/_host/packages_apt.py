@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from dataclasses import dataclass
 
@@ -24,6 +25,14 @@ OPTIONS = (
 )
 DPKG_LOCK = "/var/lib/dpkg/lock-frontend"
 LISTS_LOCK = "/var/lib/apt/lists/lock"
+
+
+# What apt says with gpgv and, from Debian 13 on, with sqv.
+SIGNATURE = r"NO_PUBKEY|\w+KEYSIG|BADSIG|is not signed|could ?n.t be verified|/sqv|/gpgv"
+
+
+class InvalidSignature(HostError):
+    """The keys on this host do not verify a package repository."""
 
 
 @dataclass
@@ -84,7 +93,8 @@ class Apt:
     def refresh(self, sources: list[str]) -> None:
         """Update the package lists of these source files only, or of all where none are given.
 
-        :raises HostError: a repository cannot be read, or its signature is not valid.
+        :raises InvalidSignature: the keys on the host do not verify a repository.
+        :raises HostError: a repository cannot be read.
         """
         wait_for_lock(self.system.path(LISTS_LOCK))
         for path in sources or [""]:
@@ -93,10 +103,11 @@ class Apt:
             command = ["apt-get", "update", "-qq", "-oAPT::Update::Error-Mode=any", *OPTIONS, *(only if path else [])]
             result = self.system.run(*command, env=ENVIRONMENT)
             if result.code != 0:
-                raise HostError(
+                kind = InvalidSignature if re.search(SIGNATURE, f"{result.out}\n{result.err}", re.I) else HostError
+                raise kind(
                     f"The package repository of {path or 'this host'} cannot be used. Evidence: {result.tail}."
-                    " If it cannot be reached, correct its URL or the network; if its signature is not accepted, correct key_url, or delete the key file"
-                    " in /etc/apt/keyrings so that the next run downloads it again."
+                    " If it cannot be reached, correct its URL or the network; if its signature is not accepted, correct key_url. A key that"
+                    " slipway.kube downloaded has been compared with that of its URL."
                 )
 
     def repair(self) -> None:

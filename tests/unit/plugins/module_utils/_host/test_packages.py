@@ -204,7 +204,7 @@ def test_a_repository_that_cannot_be_read_is_named(tmp_path):
         lambda command, env: Result(100, "", "NO_PUBKEY 1234") if command[1] == "update" else plain(command, env),
     )
     with pytest.raises(
-        HostError, match=r"repository of /own\.sources cannot be used. Evidence: NO_PUBKEY 1234.*delete the key file"
+        HostError, match=r"repository of /own\.sources cannot be used. Evidence: NO_PUBKEY 1234.*correct key_url"
     ):
         host.plan(KUBELET)[0].apply()
 
