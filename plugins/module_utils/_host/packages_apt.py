@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import time
-from dataclasses import dataclass
 
+from .package_database import LOCK_SECONDS, Installed, wait_for_lock
 from .system import HostError, System
 
-LOCK_SECONDS = 600
 # Keep the existing configuration files, never prompt, and do not restart other services.
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none"}
 OPTIONS = (
@@ -33,15 +30,6 @@ SIGNATURE = r"NO_PUBKEY|\w+KEYSIG|BADSIG|is not signed|could ?n.t be verified|/s
 
 class InvalidSignature(HostError):
     """The keys on this host do not verify a package repository."""
-
-
-@dataclass
-class Installed:
-    """A package in the local database; ``whole`` is False where its installation was interrupted."""
-
-    version: str
-    held: bool
-    whole: bool
 
 
 def parse_query(text: str) -> dict[str, Installed]:
@@ -162,25 +150,3 @@ class Apt:
         """Remove the hold of packages."""
         wait_for_lock(self.system.path(DPKG_LOCK))
         self.system.must("apt-mark", "unhold", *names)
-
-
-def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
-    """Wait for other package managers; neither dpkg nor ``apt-get update`` does that by itself.
-
-    :raises HostError: the lock is still held after ``seconds``.
-    """
-    if not os.path.exists(path):
-        return
-    end = time.monotonic() + seconds
-    with open(path, "r+b") as handle:
-        while True:
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError:
-                if time.monotonic() > end:
-                    raise HostError(
-                        f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
-                        " Wait for it (automatic upgrades, for example) or stop it, then run the playbook again."
-                    ) from None
-                time.sleep(1)

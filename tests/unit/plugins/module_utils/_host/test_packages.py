@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host import packages_apt, packages_dnf
+from ansible_collections.slipway.kube.plugins.module_utils._host.package_database import Installed
 from ansible_collections.slipway.kube.plugins.module_utils._host.packages import (
     WantedPackage,
     backend,
@@ -15,7 +16,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._host.packages import
     newest,
     plan_packages,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._host.packages_apt import Installed, parse_madison
+from ansible_collections.slipway.kube.plugins.module_utils._host.packages_apt import parse_madison
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 
 
