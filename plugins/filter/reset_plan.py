@@ -24,9 +24,8 @@ def reset_plan(hostvars: Mapping[str, Any], hosts: Iterable[str], name: str) -> 
         return {} if result.get("unreachable") or result.get("skipped") else result
 
     examined = {host: registered(host, "__reset_examined") for host in hosts}
-    kept = next(
-        (found["results"] for host in hosts if (found := hostvars[host].get("__reset_kept") or {}).get("results")), []
-    )
+    answers = (hostvars[host].get("__reset_kept") or {} for host in hosts)
+    kept: list[Any] = next((answer["results"] for answer in answers if not answer.get("skipped", not answer)), [])
     return plan(examined, {result["item"]: result for result in kept}, name)
 
 

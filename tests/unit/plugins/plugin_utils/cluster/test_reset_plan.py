@@ -120,8 +120,12 @@ def test_the_filter_reads_what_the_role_registered() -> None:
     }
     hostvars = {
         "w1": {"__reset_examined": {"unreachable": True, "msg": "no route"}},
-        "w2": {"__reset_examined": host(), "__reset_kept": kept},
+        "w2": {
+            "__reset_examined": host(),
+            "__reset_kept": {"skipped": True, "results": [{"item": "cp1", "skipped": True}]},
+        },
+        "w3": {"__reset_examined": host(), "__reset_kept": kept},
     }
-    found = reset_plan(hostvars, ["w1", "w2"], "kubernetes")
-    assert len(found["problems"]) == 1 and "w2: CA sha256:a; cp2: CA sha256:b" in found["problems"][0]
+    found = reset_plan(hostvars, ["w1", "w2", "w3"], "kubernetes")
+    assert len(found["problems"]) == 1 and "w2, w3: CA sha256:a; cp2: CA sha256:b" in found["problems"][0]
     assert "not reset: w1" in found["summary"]
