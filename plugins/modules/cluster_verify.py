@@ -61,6 +61,19 @@ options:
     description: Seconds to wait in total until nodes and pods are ready.
     type: int
     default: 300
+  grace:
+    description:
+      - Seconds for which pods must look unable to become ready, for example because their container ends repeatedly, before the wait for them ends.
+    type: int
+    default: 30
+  network_timeout:
+    description: Seconds for which a network test that fails is repeated.
+    type: int
+    default: 20
+  cleanup_timeout:
+    description: Seconds to wait until the test pods have been removed.
+    type: int
+    default: 90
   kubeconfig:
     description: Path of a kubeconfig on the host where the module runs. That host must be a control plane.
     type: path
@@ -134,7 +147,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._kube.api import ApiError, Client, Unreachable, load_credentials
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._verify.summary import results_text
-from ..module_utils._verify.verifier import NamespaceInUse, Verifier
+from ..module_utils._verify.verifier import NamespaceInUse, Times, Verifier
 
 OPTIONS: dict[str, Any] = dict(
     mode=dict(type="str", choices=["light", "full"], default="full"),
@@ -148,6 +161,9 @@ OPTIONS: dict[str, Any] = dict(
     dns_domain=dict(type="str", default="cluster.local"),
     host_port=dict(type="int", default=28080),
     timeout=dict(type="int", default=300),
+    grace=dict(type="int", default=30),
+    network_timeout=dict(type="int", default=20),
+    cleanup_timeout=dict(type="int", default=90),
     kubeconfig=dict(type="path", default="/etc/kubernetes/admin.conf"),
 )
 
@@ -158,11 +174,13 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
     started = time.monotonic()
     patience = 3 if module.check_mode else 60
     client = Client(load_credentials(kubectl, options["kubeconfig"]), patience=patience, threads=16)
-    verifier = Verifier(client, options["nodes"], options["namespaces"], options["timeout"])
+    timeout = 0 if module.check_mode else options["timeout"]
+    times = Times(timeout, options["grace"], options["network_timeout"], options["cleanup_timeout"])
+    verifier = Verifier(client, options["nodes"], options["namespaces"], times)
     aborted = ""
     try:
         if options["mode"] == "light" or module.check_mode:
-            verifier.light(wait=not module.check_mode)
+            verifier.light()
         else:
             verifier.full(options["image"], options["dns_domain"], options["host_port"])
     except (ApiError, NamespaceInUse, Unreachable) as error:

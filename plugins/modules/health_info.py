@@ -165,10 +165,10 @@ findings:
       logs: []
       pods: [shop/web-55f965b846-9d75t]
 summary:
-  description: Numbers of findings by severity, and of objects by kind. C(pods_well) counts the healthy pods, which are Ready without restarts or completed.
+  description: Numbers of findings by severity, and of objects by kind. C(pods_healthy) counts the healthy pods, which are Ready without restarts or completed.
   returned: success
   type: dict
-  sample: {error: 1, warning: 0, info: 0, nodes: 3, pods: 40, pods_well: 38}
+  sample: {error: 1, warning: 0, info: 0, nodes: 3, pods: 40, pods_healthy: 38}
 nodes:
   description: The nodes, control plane nodes first, if they may be read.
   returned: success
@@ -176,7 +176,7 @@ nodes:
   elements: dict
   sample:
     - {name: cp1, ready: true, roles: [control-plane], version: 1.37.2, address: 10.0.0.11, schedulable: true, pods: 9}
-not_looked_at:
+unchecked:
   description: What could not be checked, and why.
   returned: success
   type: dict
@@ -226,7 +226,7 @@ def answer(health: Health, client: Client, seconds: float) -> dict[str, Any]:
         findings=[finding.as_dict() for finding in health.findings],
         summary=health.summary,
         nodes=health.nodes,
-        not_looked_at=health.unseen,
+        unchecked=health.unseen,
         requests=client.requests,
         seconds=round(seconds, 2),
         server=client.credentials.server,

@@ -162,11 +162,6 @@ kernel:
       description: Whether the kernel has a feature (built in, loaded or loadable). Null if that cannot be determined.
       type: dict
       sample: {overlay: true, br_netfilter: true, nf_tables: true, vxlan: true, ipip: false, wireguard: null, ip_vs: false}
-python:
-  description: Path of the Python interpreter that runs this module.
-  returned: always
-  type: str
-  sample: /usr/bin/python3.11
 cpus:
   description: Number of processors that the host can use.
   returned: always

@@ -103,7 +103,10 @@ options:
         description: Whole text of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
         type: str
       url:
-        description: URL that the host downloads the file from, again only when the URL changes or O(files[].checksum) no longer matches.
+        description:
+          - URL that the host downloads the file from, again only when the URL changes or O(files[].checksum) no longer matches.
+          - Files of package repositories are downloaded again as well when apt rejects the signature of a repository, so that a key that
+            has changed at its URL is used.
         type: str
         default: ""
       checksum:

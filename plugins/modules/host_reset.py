@@ -110,11 +110,20 @@ cluster:
       description: UID of its namespace C(kube-system). Empty if it is unknown.
       type: str
   sample: {name: kubernetes, ca_hash: "sha256:1f2e3d4c5b6a7988", id: 5d2c1b7e-8f8a-4b57-9f0d-6a1f0a1f2b3c}
+api_server:
+  description: URL of the API server of this host. Empty where it is not a control plane.
+  type: str
+  returned: success
+  sample: https://10.0.0.11:6443
 contents:
   description:
-    - What the cluster contains, in check mode on a control plane whose API answers; otherwise empty. C(id), C(nodes) (names), and the numbers of
-      C(pods) and C(claims) (PersistentVolumeClaims).
+    - What the cluster contains, in check mode on a control plane whose API server answers; otherwise empty. C(id), C(nodes) (names), and the
+      numbers of C(pods) and C(claims) (PersistentVolumeClaims).
   type: dict
+  returned: success
+api_error:
+  description: Why the API server of this control plane does not answer, in check mode; otherwise empty.
+  type: str
   returned: success
 machine_id:
   description: Content of C(/etc/machine-id), by which the Node of this host is recognized.
@@ -158,7 +167,9 @@ def main():
         changes=result.changes,
         node=result.node,
         cluster=result.cluster,
+        api_server=result.api_server,
         contents=result.contents,
+        api_error=result.api_error,
         machine_id=(System().read("/etc/machine-id") or "").strip(),
         notes=result.notes,
     )

@@ -133,6 +133,13 @@ problems:
   returned: always
   type: list
   elements: str
+unbuilt:
+  description:
+    - What must be built before the lab can be created, the origin or the bundle, with the remedy. These are also in C(problems), except in check
+      mode, in which the rest is predicted.
+  returned: always
+  type: list
+  elements: str
 hosts:
   description: Hosts of the lab with name, address, role, kind and container.
   returned: always
@@ -297,8 +304,11 @@ def existing(name: str, network: str, engine: dict) -> dict:
     }
 
 
-def gather(params: dict) -> dict:
-    """Return the result of the module."""
+def gather(params: dict, check: bool) -> dict:
+    """Return the result of the module.
+
+    :param check: whether what is not built yet is no problem, so that what a run would do can be predicted.
+    """
     kind, network = params["kind"], f"slipway-{params['name']}"
     programs = dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {}))
     engine = inspect_engine(socket_path(os.environ.get("DOCKER_HOST")), programs)
@@ -317,10 +327,12 @@ def gather(params: dict) -> dict:
         # Existing hosts already use their share of the space.
         disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(lab["containers"]),
         sources_problem=chosen["problem"],
+        sources_missing=chosen["missing"],
         bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
     )
     want = dict(params, disk_needed_mb=params["disk_needed"] or estimate, machine=machines.described(params))
-    problems = layout.problems(want, have)
+    unbuilt = layout.unbuilt(want, have)
+    problems = layout.problems(want, have) + ([] if check else unbuilt)
     trial = machines.trial_of(params["folder"]) if kind == "vm" else {}
     count = count if kind == "vm" else 0
     slowness = machines.slowness(trial.get("seconds", 0.0), count, params["vm_cpus"], os.cpu_count() or 1)
@@ -332,6 +344,7 @@ def gather(params: dict) -> dict:
         host["container"] = f"{network}-{host['name']}"
     return {
         "problems": problems,
+        "unbuilt": unbuilt,
         "hosts": hosts,
         "flags": layout.container_flags(engine["capabilities_missing"], engine["version"]),
         "engine": engine,
@@ -380,7 +393,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **gather(module.params))
+    module.exit_json(changed=False, **gather(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-made:
+changes:
   description: Files that were created, changed or removed, relative to the folder.
   returned: always
   type: list
@@ -85,13 +85,13 @@ class Folder:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.path = module.params["folder"]
-        self.made: list[str] = []
+        self.changes: list[str] = []
 
     def directory(self, name: str) -> None:
         """Create a folder that only its owner can access."""
         path = os.path.join(self.path, name)
         if not os.path.isdir(path):
-            self.made.append(name + "/")
+            self.changes.append(name + "/")
             if not self.module.check_mode:
                 os.makedirs(path, mode=0o700)
 
@@ -103,7 +103,7 @@ class Folder:
         path = os.path.join(self.path, name)
         # The public key is moved last: if it exists, the pair is complete.
         if not os.path.exists(path + ".pub"):
-            self.made.append(name)
+            self.changes.append(name)
             if self.module.check_mode:
                 return f"ssh-ed25519 (created in a real run) {comment}"
             for leftover in (path, path + ".part", path + ".part.pub"):
@@ -121,7 +121,7 @@ class Folder:
         """Write a file."""
         path = os.path.join(self.path, name)
         if read_text(path) != text or not os.path.exists(path):
-            self.made.append(name)
+            self.changes.append(name)
             if not self.module.check_mode:
                 with open(path + ".part", "w", encoding="utf-8") as stream:
                     stream.write(text)
@@ -137,7 +137,7 @@ class Folder:
         paths = {suffix: os.path.join(self.path, f"{name}.{suffix}") for suffix in ("cnf", "key", "crt")}
         if read_text(paths["cnf"]) == text and os.path.exists(paths["crt"]):
             return
-        self.made.append(f"{name}.crt")
+        self.changes.append(f"{name}.crt")
         if self.module.check_mode:
             return
         with open(paths["cnf"] + ".part", "w", encoding="utf-8") as stream:
@@ -162,7 +162,7 @@ class Folder:
         """Remove a file if it exists."""
         path = os.path.join(self.path, name)
         if os.path.exists(path):
-            self.made.append(f"{name} (removed)")
+            self.changes.append(f"{name} (removed)")
             if not self.module.check_mode:
                 os.unlink(path)
 
@@ -171,7 +171,7 @@ class Folder:
         path = os.path.join(self.path, name)
         for found in sorted(os.listdir(path)) if os.path.isdir(path) else []:
             if found not in entries:
-                self.made.append(f"{name}/{found} (removed)")
+                self.changes.append(f"{name}/{found} (removed)")
                 if not self.module.check_mode:
                     shutil.rmtree(os.path.join(path, found))
 
@@ -273,9 +273,11 @@ def main() -> None:
     folder.file("ssh/config", ssh_config(folder.path, module.params["user"], module.params["hosts"]))
     folder.keep_only("hosts", {host["name"] for host in module.params["hosts"]})
     folder.file("ssh/known_hosts", "".join(known))
-    listing = "".join(name + "\n" for name in folder.made)
+    listing = "".join(name + "\n" for name in folder.changes)
     module.exit_json(
-        changed=bool(folder.made), made=folder.made, diff={"before": "", "after": listing, "after_header": folder.path}
+        changed=bool(folder.changes),
+        changes=folder.changes,
+        diff={"before": "", "after": listing, "after_header": folder.path},
     )
 
 

@@ -29,3 +29,8 @@ except ImportError:
     stand_in("ansible_collections", [])
 stand_in("ansible_collections.slipway", [])
 stand_in("ansible_collections.slipway.kube", [str(ROOT)])
+# Ansible's loader finds the filters of a collection, for templates, in a package with a file.
+sys.modules["ansible_collections.slipway.kube"].__dict__["_collection_meta"] = {}
+for name in ("plugins", "plugins.filter"):
+    stand_in(f"ansible_collections.slipway.kube.{name}", [str(ROOT / name.replace(".", "/"))])
+sys.modules["ansible_collections.slipway.kube.plugins.filter"].__file__ = str(ROOT / "plugins/filter/__init__.py")

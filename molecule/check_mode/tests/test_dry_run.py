@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,17 @@ def test_a_dry_run_on_converged_hosts_says_what_the_next_run_does(runs: dict[str
     found = differences(runs["dry run on converged hosts"].events, runs["second run"].events)
     assert not found, "\n".join(found)
     assert not runs["second run"].changed(), "\n".join(runs["second run"].changed())
+
+
+def test_a_lab_is_predicted_before_anything_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine, no origin; whether there is a network does not matter."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {}\n")
+    options = ["-e", "lab_name=predicted", "-e", f"lab_dir={tmp_path}/lab", "-e", "lab_subnet=10.123.99.0/24"]
+    predicted = run("slipway.kube.lab", inventory, output_of(LAB) / "lab", "--check", "--diff", *options).succeeded()
+    assert "4 hosts: services, cp1, w1, w2" in predicted.output
+    assert any("Start the" in sentence and "Docker Engine" in sentence for sentence in predicted.changed())
+    assert any("Write the inventory" in sentence for sentence in predicted.changed())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hosts.yml"]

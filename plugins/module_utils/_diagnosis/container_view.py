@@ -12,7 +12,7 @@ from .view import Object, View, located, name_of, named, namespace_of, spec_of, 
 
 
 class Container(NamedTuple):
-    """One container of a pod. C(init): an init container that is not a sidecar."""
+    """One container of a pod. C(init): an init container that is not a sidecar; C(events): warnings; C(kills): why the kubelet ended it."""
 
     view: View
     pod: Object
@@ -21,6 +21,7 @@ class Container(NamedTuple):
     status: Mapping[str, Any]
     init: bool
     events: list[Object]
+    kills: list[Object]
 
     @property
     def label(self) -> str:
@@ -69,7 +70,7 @@ class Container(NamedTuple):
 
 def containers_of(view: View, pod: Object) -> list[Container]:
     """Return the containers of a pod that have a status, init containers first."""
-    events = view.events_of(pod)
+    events, kills = view.events_of(pod), view.events_of(pod, "Killing")
     found = []
     for kind in ("initContainer", "container"):
         specs = {container["name"]: container for container in spec_of(pod).get(f"{kind}s") or []}
@@ -77,8 +78,8 @@ def containers_of(view: View, pod: Object) -> list[Container]:
             name = status["name"]
             spec = specs.get(name, {})
             init = kind == "initContainer" and spec.get("restartPolicy") != "Always"
-            about = [event for event in events if _is_about(event, name)]
-            found.append(Container(view, pod, name, spec, status, init, about))
+            about, killed = ([event for event in some if _is_about(event, name)] for some in (events, kills))
+            found.append(Container(view, pod, name, spec, status, init, about, killed))
     return found
 
 

@@ -16,8 +16,8 @@ from .container_view import Container
 from .exits import explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding
 from .images import PULL_REASONS, image_fault, registry_of
-from .probes import kill_event, probe_event, probe_finding
-from .view import Object, event_count, event_time, message_of, namespace_of, spec_of, status_of
+from .probes import killing_probe, probe_event, probe_finding
+from .view import event_time, message_of, namespace_of, spec_of, status_of
 
 # For how many seconds a termination counts for a container that is running again.
 RECENT = 600
@@ -177,9 +177,9 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
     hooks = [event for event in container.events if event.get("reason") == "FailedPostStartHook"]
     if hooks and abs(seconds_of(before.get("finishedAt")) - event_time(hooks[-1])) < 60:
         return _hook(container, message_of(hooks[-1]))
-    killed = _killed_by_probe(container, before, cause.by_signal)
+    killed = killing_probe(container)
     if killed is not None and cause.fault in ("crash_loop", "exits_at_once"):
-        found = probe_finding(container, "liveness", killed)
+        found = probe_finding(container, *killed)
         if waiting and container.restarts >= 2 and not container.job:
             found.patience = HOPELESS
         return found
@@ -188,16 +188,6 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
     fault = "init_fails" if container.init and cause.fault == "crash_loop" else cause.fault
     advice = cause.advice or f"Read the log of the terminated container: {container.log} --previous."
     return container.find(fault, cause.title, advice, patience, cause.evidence)
-
-
-def _killed_by_probe(container: Container, before: Mapping[str, Any], by_signal: bool) -> Object | None:
-    """Return the event of the probe if the kubelet killed the container: by a signal, or after enough failures."""
-    event = kill_event(container.events)
-    if event is None or not -60 <= seconds_of(before.get("finishedAt")) - event_time(event) <= 120:
-        return None
-    kind = "startupProbe" if message_of(event).startswith("Startup") else "livenessProbe"
-    threshold = int((container.spec.get(kind) or {}).get("failureThreshold") or 3)
-    return event if by_signal or event_count(event) >= threshold else None
 
 
 def _ended(container: Container, ended: Mapping[str, Any]) -> Finding | None:
@@ -235,9 +225,9 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
         return _init_runs(container, running.get("startedAt"), since)
     before = container.terminated
     recent = bool(before) and now - seconds_of(before.get("finishedAt")) < RECENT
-    killed = kill_event(container.events)
-    if recent and killed is not None and event_time(killed) > now - RECENT:
-        found = probe_finding(container, "liveness", killed)
+    killed = killing_probe(container)
+    if recent and killed is not None:
+        found = probe_finding(container, *killed)
         if ready and container.restarts < 2:
             found.severity = "warning"
         return found

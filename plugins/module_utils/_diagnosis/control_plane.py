@@ -92,7 +92,7 @@ class ControlPlane:
                 checks = "; ".join(name + rest for name, rest in failed)
                 found.append(
                     Finding(
-                        "etcd_member" if etcd else "api_server_unwell",
+                        "etcd_member" if etcd else "api_server_unhealthy",
                         "error",
                         self._pod_at(address, "kube-apiserver"),
                         f"the API server at {address} is not ready: {', '.join(name for name, _rest in failed)}",

@@ -23,13 +23,12 @@ EXEC_FORMAT_ADVICE = (
 
 
 class ExitCause(NamedTuple):
-    """Why a container terminated. C(advice) is empty if only the log can tell; C(by_signal): another process terminated it."""
+    """Why a container terminated. C(advice) is empty if only the log can tell."""
 
     fault: str
     title: str
     advice: str
     evidence: str
-    by_signal: bool = False
 
 
 def explain_exit(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: int) -> ExitCause:
@@ -59,7 +58,7 @@ def explain_exit(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
         return ExitCause("exits_at_once", title, advice, evidence)
     signal = SIGNALS.get(code or 0, "")
     title = f"terminates with exit code {code}{f' ({signal})' if signal else ''}{' repeatedly' if restarts else ''}"
-    return ExitCause("crash_loop", title, "", evidence, by_signal=signal in ("SIGKILL", "SIGTERM"))
+    return ExitCause("crash_loop", title, "", evidence)
 
 
 def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> ExitCause:

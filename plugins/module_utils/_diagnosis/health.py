@@ -28,7 +28,7 @@ from .view import View, annotations_of, is_finished, is_healthy, namespace_of, n
 # Checks that send requests of their own; the rules only use what was listed.
 LIVE_CHECKS = ("control_plane", "dns", "ports")
 ALL_CHECKS = (*CHECKS, *LIVE_CHECKS)
-UNRELEASED_KINDS = ("Event", "Node", "EndpointSlice", "Pod", "ReplicaSet")
+UNRELEASED_KINDS = ("Event", "Killing", "Node", "EndpointSlice", "Pod", "ReplicaSet")
 COUNTED_KINDS = (
     "Deployment",
     "StatefulSet",
@@ -65,7 +65,7 @@ class Health:
         """The summary in one sentence."""
         counts = [(self.summary.get(severity, 0), severity) for severity in SEVERITIES]
         text = ", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for count, severity in counts if count)
-        healthy, pods = self.summary.get("pods_well", 0), self.summary.get("pods", 0)
+        healthy, pods = self.summary.get("pods_healthy", 0), self.summary.get("pods", 0)
         return f"{text or 'No faults found'}; {healthy} of {pods} pods are healthy."
 
 
@@ -212,7 +212,7 @@ def _summary(view: View, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         **{severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES},
         "pods": len(pods),
-        "pods_well": sum(map(is_healthy, pods)),
+        "pods_healthy": sum(map(is_healthy, pods)),
         "pods_by_phase": phases,
         "nodes": len(view.all("Node")),
         "namespaces": _by_namespace(view, findings),
@@ -227,13 +227,13 @@ def _by_namespace(view: View, findings: Sequence[Finding]) -> list[dict[str, Any
     found: dict[str, dict[str, Any]] = {}
 
     def at(namespace: str) -> dict[str, Any]:
-        counts = {"pods": 0, "pods_well": 0, **dict.fromkeys(SEVERITIES, 0)}
+        counts = {"pods": 0, "pods_healthy": 0, **dict.fromkeys(SEVERITIES, 0)}
         return found.setdefault(namespace, {"name": namespace, **counts})
 
     for pod in view.all("Pod"):
         one = at(namespace_of(pod))
         one["pods"] += 1
-        one["pods_well"] += is_healthy(pod)
+        one["pods_healthy"] += is_healthy(pod)
     for finding in findings:
         if finding.object.namespace:
             at(finding.object.namespace)[finding.severity] += 1

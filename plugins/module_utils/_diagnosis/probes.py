@@ -28,10 +28,17 @@ def probe_event(events: Iterable[Object], kind: str) -> Object | None:
     return found[-1] if found else None
 
 
-def kill_event(events: Iterable[Object]) -> Object | None:
-    """Return the latest event of a probe because of which the kubelet kills a container, liveness or startup."""
-    events = list(events)
-    return probe_event(events, "liveness") or probe_event(events, "startup")
+def killing_probe(container: Container) -> tuple[str, Object] | None:
+    """Return the kind of the probe because of which the kubelet ended a container, and an event about it; None if it did not.
+
+    A probe that fails does not prove it: the container may end by itself before the kubelet ends it, and fail its probe again
+    after its restart. When the kubelet ends it, it says so.
+    """
+    for event in reversed(container.kills):
+        found = re.search(r"failed (liveness|startup) probe", message_of(event))
+        if found:
+            return found.group(1), probe_event(container.events, found.group(1)) or event
+    return None
 
 
 def probe_finding(container: Container, kind: str, event: Object | None, since: float = 0.0) -> Finding:
@@ -42,8 +49,6 @@ def probe_finding(container: Container, kind: str, event: Object | None, since: 
     :param since: for how many seconds the container has been running; 0 if it was killed.
     """
     answer = message_of(event or {})
-    if answer.startswith("Startup"):
-        kind = "startup"
     probe = container.spec.get(KINDS[kind]) or {}
     advice = _advice(container, kind, probe, answer)
     times = event_count(event) if event else 0

@@ -14,7 +14,7 @@ from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding
 FOUNDATIONS = (
     "node_not_ready",
     "etcd_member",
-    "api_server_unwell",
+    "api_server_unhealthy",
     "control_plane_down",
     "dns_down",
     "dns_fails",

@@ -268,6 +268,7 @@ _SHAPES: dict[str, Trim] = {
     "Job": _workload,
     "ReplicaSet": _replica_set,
     "Event": _event,
+    "Killing": _event,
     "Node": _node,
     "EndpointSlice": _endpoints,
     "ValidatingWebhookConfiguration": _webhooks,

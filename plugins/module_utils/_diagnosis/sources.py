@@ -32,6 +32,8 @@ SOURCES = {
         Source("Node", "v1", "nodes", False),
         Source("Namespace", "v1", "namespaces", False),
         Source("Event", "v1", "events", fields="type=Warning"),
+        # Not a kind of its own: the events that tell why the kubelet ends a container are no warnings.
+        Source("Killing", "v1", "events", fields="type=Normal,reason=Killing"),
         Source("Deployment", "apps/v1", "deployments"),
         Source("ReplicaSet", "apps/v1", "replicasets"),
         Source("StatefulSet", "apps/v1", "statefulsets"),

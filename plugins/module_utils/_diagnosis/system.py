@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._kube.objects import reference
 from .._kube.pod_networks import find_pod_network
@@ -24,6 +24,8 @@ ROLE = "node-role.kubernetes.io/"
 CONTROL_PLANE = ROLE + "control-plane"
 # More reasons for one workload are only counted.
 MOST_REASONS = 5
+# Lines of a container's log that are quoted, its last ones.
+LOG_LINES = 5
 
 
 def node_summary(node: Object) -> dict[str, Any]:
@@ -64,14 +66,22 @@ def node_problems(nodes: Sequence[Object], expected: Sequence[str]) -> list[str]
 
 
 def system_problems(
-    workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]
+    workloads: Sequence[Object],
+    pods: Sequence[Object],
+    events: Sequence[Object],
+    add_logs: Callable[[list[Finding]], None] = lambda found: None,
 ) -> tuple[list[str], bool]:
     """Return which workloads and pods are not ready and why, those that cannot recover first, and whether there are such.
 
     :param workloads: Deployments, DaemonSets and StatefulSets of some namespaces.
     :param pods: All pods there; one that failed and that its controller has replaced does not count.
+    :param add_logs: adds log lines to findings.
     """
-    lists: dict[str, list[Object]] = {"Pod": list(pods), "Event": list(events)}
+    lists: dict[str, list[Object]] = {
+        "Pod": list(pods),
+        "Event": [event for event in events if event.get("type") != "Normal"],
+        "Killing": [dict(event, kind="Killing") for event in events if event.get("reason") == "Killing"],
+    }
     for workload in workloads:
         lists.setdefault(workload.get("kind") or "", []).append(workload)
     view = View(lists, time.time())
@@ -81,7 +91,9 @@ def system_problems(
         ready, why = readiness(workload)
         if not ready:
             found = [finding for finding in workload_findings(view, workload) if finding.fault != "not_ready"]
-            lines = [f"{reference(workload)}: {why}.", *reasons(grouped(found))]
+            together = grouped(found)
+            add_logs(together)
+            lines = [f"{reference(workload)}: {why}.", *reasons(together)]
             # Only pods decide: a rollout that is late, or pods that are rejected, recover when the cluster does.
             of_pods = [finding for finding in found if finding.pods]
             problems.append((is_hopeless(view, workload, of_pods), "\n".join(lines)))
@@ -89,7 +101,9 @@ def system_problems(
     for pod in pods:
         replaced = is_finished(pod) and controller(pod) is not None
         if view.made_by(pod) not in explained and not replaced:
-            for finding in pod_findings(view, pod):
+            of_pod = list(pod_findings(view, pod))
+            add_logs(of_pod)
+            for finding in of_pod:
                 lines = [f"{reference(pod)}: not ready", *reasons([finding])]
                 problems.append((finding.hopeless, "\n".join(lines)))
     problems.sort(key=lambda problem: not problem[0])
@@ -103,6 +117,7 @@ def reasons(findings: Sequence[Finding]) -> list[str]:
         pods = f" ({len(finding.pods)} pods)" if len(finding.pods) > 1 else ""
         lines.append(f"  {one_line(finding.title).rstrip('.')}{pods}.")
         lines += ["    " + one_line(text) for text in [*finding.evidence[:2], finding.advice] if text]
+        lines += ["    log: " + one_line(text) for text in finding.logs[-LOG_LINES:]]
     more = len(findings) - MOST_REASONS
     return lines + ([f"  and {more} more reasons"] if more > 0 else [])
 

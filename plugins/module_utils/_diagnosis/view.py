@@ -153,7 +153,7 @@ class View:
             about = event.get("involvedObject") or {}
             return (about.get("kind") or "", about.get("namespace") or "", about.get("name") or "")
 
-        return _index(sorted(self.all("Event"), key=event_time), involved)
+        return _index(sorted([*self.all("Event"), *self.all("Killing")], key=event_time), involved)
 
     @cached_property
     def _pods_by_workload(self) -> Index:
@@ -215,10 +215,14 @@ class View:
         """Return the seconds since an object was created."""
         return self.now - seconds_of(_created(content))
 
-    def events_of(self, content: Object) -> list[Object]:
-        """Return the warning events of an object, the latest last, without those of an earlier object of that name."""
+    def events_of(self, content: Object, kind: str = "Event") -> list[Object]:
+        """Return the events of an object, the latest last, without those of an earlier object of that name.
+
+        :param kind: C(Event) for warnings, C(Killing) for those that tell why the kubelet ends a container.
+        """
         name, uid = reference(content), content["metadata"].get("uid")
         found = self._events.get((name.kind, name.namespace, name.name), [])
+        found = [event for event in found if event["kind"] == kind]
         return [event for event in found if (event["involvedObject"].get("uid") or uid) == uid]
 
     def owner(self, content: Object) -> Reference:

@@ -92,6 +92,25 @@ def plan_files(system: System, record: Record, wanted: list[WantedFile], fetch: 
     return steps
 
 
+def plan_renewal(system: System, wanted: list[WantedFile], fetch: Fetch) -> list[Step]:
+    """Return the steps that replace downloads whose content at the same URL has changed since. Everything is downloaded for that.
+
+    :raises HostError: a download fails.
+    """
+    steps = []
+    for item in wanted:
+        have = system.read_bytes(item.path)
+        if not item.url or item.checksum or have is None:
+            continue
+        data = fetch_checked(item, fetch)
+        if data != have:
+            write = partial(system.write, item.path, data, item.mode_bits, *item.owner_ids)
+            before, after = (text.decode("utf-8", "replace") for text in (have, data))
+            sentence = f"file {item.path} fetched again from {item.url}"
+            steps.append(Step(f"file {item.path}", sentence, write, before, after, paths=[item.path]))
+    return steps
+
+
 def differences(
     item: WantedFile, have: dict[str, Any], want_text: str | None, uid: int, gid: int
 ) -> tuple[str, str] | None:

@@ -14,9 +14,10 @@ written to the record before it is changed. After an interruption, the next run 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable
 
-from .files import Fetch, WantedFile, plan_files
+from .files import Fetch, WantedFile, plan_files, plan_renewal
 from .firewall import plan_firewall
 from .footprint import take_footprint
 from .kernel_modules import plan_modules
@@ -96,6 +97,7 @@ class Layer:
     wanted: WantedLayer
     fetch: Fetch
     footprint: Callable[[], dict[str, Any]] = take_footprint
+    renewed: list[Step] = field(default_factory=list, init=False)
 
     def run(self, check: bool) -> LayerResult:
         """Plan the layer and, unless in check mode, apply it.
@@ -120,7 +122,16 @@ class Layer:
                     step.apply()
             finally:
                 self.record.save()
+        result.add(self.renewed)
         return result
+
+    def _renew_keys(self, repositories: list[WantedFile]) -> bool:
+        """Fetch the keys of package repositories again, and return whether one has changed."""
+        steps = plan_renewal(self.system, repositories, self.fetch)
+        for step in steps:
+            step.apply()
+        self.renewed += steps
+        return bool(steps)
 
     def _remember(self, steps: list[Step]) -> None:
         for step in steps:
@@ -140,7 +151,10 @@ class Layer:
         others = [item for item in wanted.all_files if item not in repositories]
 
         def packages(download_only: bool = False) -> list[Step]:
-            return plan_packages(manager, wanted.packages, wanted.package_sources, download_only) if manager else []
+            renew = partial(self._renew_keys, repositories)
+            return (
+                plan_packages(manager, wanted.packages, wanted.package_sources, download_only, renew) if manager else []
+            )
 
         def planned(prefix: str) -> bool:
             return any(step.subject.startswith(prefix) for step in ahead)

@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import Callable
 
-from .packages_apt import Apt
+from .packages_apt import Apt, InvalidSignature
 from .packages_dnf import Dnf
 from .step import Step
 from .system import HostError, System
@@ -68,12 +69,19 @@ def backend(system: System):
     )
 
 
-def plan_packages(manager, wanted: list[WantedPackage], sources: list[str], download_only: bool = False) -> list[Step]:
+def plan_packages(
+    manager,
+    wanted: list[WantedPackage],
+    sources: list[str],
+    download_only: bool = False,
+    renew_keys: Callable[[], bool] = lambda: False,
+) -> list[Step]:
     """Return the steps that bring packages into their desired state: one for each package, in one transaction for all.
 
     :param manager: result of :func:`backend`.
     :param sources: files that list this layer's own repositories.
     :param download_only: whether the steps only download what is to be installed, which fails if it cannot be installed.
+    :param renew_keys: fetches the keys of the repositories again where they do not verify them, and returns whether one has changed.
     """
     have = manager.installed([item.name for item in wanted])
     install = {
@@ -94,9 +102,9 @@ def plan_packages(manager, wanted: list[WantedPackage], sources: list[str], down
         unhold = [item.name for item in wanted if item.hold is False]
         # One transaction, so that packages that belong together are never installed in different versions.
         steps[0].apply = lambda: (
-            _install(manager, install, sources, download_only=True)
+            _install(manager, install, sources, renew_keys, download_only=True)
             if download_only
-            else _converge(manager, install, remove, hold, unhold, sources)
+            else _converge(manager, install, remove, hold, unhold, sources, renew_keys)
         )
     return steps
 
@@ -127,7 +135,9 @@ def _describe(item: WantedPackage, now, install: bool, remove: bool) -> tuple[st
     return None
 
 
-def _install(manager, install: dict[str, str], sources: list[str], download_only: bool = False) -> None:
+def _install(
+    manager, install: dict[str, str], sources: list[str], renew_keys: Callable[[], bool], download_only: bool = False
+) -> None:
     """Install or download packages, after completing what an interrupted run left."""
     manager.repair()
     have = manager.installed(list(install))
@@ -138,7 +148,7 @@ def _install(manager, install: dict[str, str], sources: list[str], download_only
         return
     released = manager.release(list(install))
     try:
-        manager.install(_resolve(manager, install, sources), download_only)
+        manager.install(_resolve(manager, install, sources, renew_keys), download_only)
     except HostError:
         manager.hold(released)
         raise
@@ -147,9 +157,15 @@ def _install(manager, install: dict[str, str], sources: list[str], download_only
 
 
 def _converge(
-    manager, install: dict[str, str], remove: list[str], hold: list[str], unhold: list[str], sources: list[str]
+    manager,
+    install: dict[str, str],
+    remove: list[str],
+    hold: list[str],
+    unhold: list[str],
+    sources: list[str],
+    renew_keys: Callable[[], bool],
 ) -> None:
-    _install(manager, install, sources)
+    _install(manager, install, sources, renew_keys)
     if remove:
         manager.remove(remove)
     held = {name for name, package in manager.installed(hold + unhold).items() if package.held}
@@ -159,14 +175,20 @@ def _converge(
         manager.unhold(sorted(set(unhold) & held))
 
 
-def _resolve(manager, install: dict[str, str], sources: list[str]) -> dict[str, str]:
+def _resolve(manager, install: dict[str, str], sources: list[str], renew_keys: Callable[[], bool]) -> dict[str, str]:
     """Return the full version of each package; package lists that do not have one are refreshed.
 
     :raises HostError: no repository has the version; the message names the available ones.
     """
     exact = {name: newest(manager.known(name, sources), version) for name, version in install.items()}
     if not all(exact.values()):
-        manager.refresh([path for path in sources if os.path.exists(manager.system.path(path))])
+        listed = [path for path in sources if os.path.exists(manager.system.path(path))]
+        try:
+            manager.refresh(listed)
+        except InvalidSignature:
+            if not renew_keys():
+                raise
+            manager.refresh(listed)
         exact = {name: newest(manager.known(name, sources), version) for name, version in install.items()}
     lacking = [name for name, version in exact.items() if not version]
     if lacking:

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
-from dataclasses import dataclass
+import re
 
+from .package_database import LOCK_SECONDS, Installed, wait_for_lock
 from .system import HostError, System
 
-LOCK_SECONDS = 600
 # Keep the existing configuration files, never prompt, and do not restart other services.
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none"}
 OPTIONS = (
@@ -26,13 +24,12 @@ DPKG_LOCK = "/var/lib/dpkg/lock-frontend"
 LISTS_LOCK = "/var/lib/apt/lists/lock"
 
 
-@dataclass
-class Installed:
-    """A package in the local database; ``whole`` is False where its installation was interrupted."""
+# What apt says with gpgv and, from Debian 13 on, with sqv.
+SIGNATURE = r"NO_PUBKEY|\w+KEYSIG|BADSIG|is not signed|could ?n.t be verified|/sqv|/gpgv"
 
-    version: str
-    held: bool
-    whole: bool
+
+class InvalidSignature(HostError):
+    """The keys on this host do not verify a package repository."""
 
 
 def parse_query(text: str) -> dict[str, Installed]:
@@ -84,7 +81,8 @@ class Apt:
     def refresh(self, sources: list[str]) -> None:
         """Update the package lists of these source files only, or of all where none are given.
 
-        :raises HostError: a repository cannot be read, or its signature is not valid.
+        :raises InvalidSignature: the keys on the host do not verify a repository.
+        :raises HostError: a repository cannot be read.
         """
         wait_for_lock(self.system.path(LISTS_LOCK))
         for path in sources or [""]:
@@ -93,10 +91,11 @@ class Apt:
             command = ["apt-get", "update", "-qq", "-oAPT::Update::Error-Mode=any", *OPTIONS, *(only if path else [])]
             result = self.system.run(*command, env=ENVIRONMENT)
             if result.code != 0:
-                raise HostError(
+                kind = InvalidSignature if re.search(SIGNATURE, f"{result.out}\n{result.err}", re.I) else HostError
+                raise kind(
                     f"The package repository of {path or 'this host'} cannot be used. Evidence: {result.tail}."
-                    " If it cannot be reached, correct its URL or the network; if its signature is not accepted, correct key_url, or delete the key file"
-                    " in /etc/apt/keyrings so that the next run downloads it again."
+                    " If it cannot be reached, correct its URL or the network; if its signature is not accepted, correct key_url. A key that"
+                    " slipway.kube downloaded has been compared with that of its URL."
                 )
 
     def repair(self) -> None:
@@ -151,25 +150,3 @@ class Apt:
         """Remove the hold of packages."""
         wait_for_lock(self.system.path(DPKG_LOCK))
         self.system.must("apt-mark", "unhold", *names)
-
-
-def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
-    """Wait for other package managers; neither dpkg nor ``apt-get update`` does that by itself.
-
-    :raises HostError: the lock is still held after ``seconds``.
-    """
-    if not os.path.exists(path):
-        return
-    end = time.monotonic() + seconds
-    with open(path, "r+b") as handle:
-        while True:
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError:
-                if time.monotonic() > end:
-                    raise HostError(
-                        f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
-                        " Wait for it (automatic upgrades, for example) or stop it, then run the playbook again."
-                    ) from None
-                time.sleep(1)

@@ -12,7 +12,7 @@ import re
 import time
 
 from .facts.packages import LOCK_FILES, entries_of, parse_locks
-from .packages_apt import LOCK_SECONDS, Installed, wait_for_lock
+from .package_database import LOCK_SECONDS, Installed, wait_for_lock
 from .rpm_versions import compare
 from .system import HostError, Result, System
 

@@ -127,7 +127,7 @@ def problems(want: dict, have: dict) -> list[str]:
     :param want: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb; of virtual machines also vm_cpus,
         vm_memory, vm_disk, vm_image, machine.
     :param have: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes, network_subnet, kinds
-        (of the existing hosts), disk_free_mb, disk_path, bundle_found, sources_problem; for virtual machines also :func:`machines.facts`.
+        (of the existing hosts), disk_free_mb, disk_path, sources_problem; for virtual machines also :func:`machines.facts`.
     """
     found = []
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
@@ -200,6 +200,15 @@ def _capacity_problems(want: dict, have: dict) -> list[str]:
             f"{have['disk_path']} has {have['disk_free_mb']} MiB free and the lab needs about {want['disk_needed_mb']} (hosts: {count}). "
             "Free some space there, use fewer hosts, or override the estimate with lab_disk_needed."
         )
+    return found
+
+
+def unbuilt(want: dict, have: dict) -> list[str]:
+    """Return what must be built before the lab can be created, each a sentence with the remedy.
+
+    :param have: sources_missing, bundle_found.
+    """
+    found = [have["sources_missing"]] if have["sources_missing"] else []
     if want["mirror"] and not have["bundle_found"]:
         found.append(
             f"There is no bundle in {want['bundle']} (bundle.json is missing), which the mirror would serve. Collect one with "

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 
 INDEX = "origin.json"
 UPSTREAM = ("pkgs.k8s.io", "registry.k8s.io", "download.docker.com")
@@ -19,14 +20,29 @@ TIMEOUT = 5.0  # seconds
 CALICO = "raw.githubusercontent.com/projectcalico/calico"
 
 
-def unreachable(names: tuple[str, ...] = UPSTREAM, port: int = 443) -> str:
-    """Return why the first of the servers that does not accept connections cannot be reached; empty if all do."""
-    for name in names:
-        try:
-            socket.create_connection((name, port), timeout=TIMEOUT).close()
-        except OSError as error:
-            return f"{name}: {error}"
-    return ""
+def unreachable(names: tuple[str, ...] = UPSTREAM, port: int = 443, timeout: float = TIMEOUT) -> str:
+    """Return why the first of the servers that does not accept connections cannot be reached; empty if all do.
+
+    :param timeout: seconds for all of them; the resolution of a name has no limit of its own.
+    """
+    asked: list[str] = []
+    failed: list[str] = []
+
+    def connect() -> None:
+        for name in names:
+            asked.append(name)
+            try:
+                socket.create_connection((name, port), timeout=timeout).close()
+            except OSError as error:
+                failed.append(f"{name}: {error}")
+                return
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if thread.is_alive():
+        return f"{asked[-1]}: no answer within {timeout:g} s"
+    return failed[0] if failed else ""
 
 
 def read_origin(folder: str) -> dict:
@@ -47,9 +63,16 @@ def choose(wanted: str, folder: str) -> dict:
     :param wanted: auto, upstream, origin or none; auto is upstream if it can be reached from this machine, otherwise the origin.
     :param folder: the folder of the origin.
     :returns: used (upstream, origin, none), reason, names (servers that the origin stands in for), variables (of the group
-        kube_cluster), problem (empty if the sources are available).
+        kube_cluster), problem (why the origin cannot be used), missing (how to get the origin that is not built yet).
     """
-    chosen: dict = {"used": wanted, "reason": "lab_sources", "names": [], "variables": {}, "problem": ""}
+    chosen: dict = {
+        "used": wanted,
+        "reason": "lab_sources",
+        "names": [],
+        "variables": {},
+        "problem": "",
+        "missing": "",
+    }
     if wanted == "auto":
         why = unreachable()
         chosen["used"] = "origin" if why else "upstream"
@@ -60,7 +83,7 @@ def choose(wanted: str, folder: str) -> dict:
         except (OSError, ValueError) as error:
             return dict(chosen, problem=f"The origin in {folder} cannot be read: {error}. Build it again.")
         if not index:
-            return dict(chosen, problem=missing(folder, chosen["reason"]))
+            return dict(chosen, missing=missing(folder, chosen["reason"]))
         chosen["names"] = sorted(index["names"])
         chosen["variables"] = dict(index["cluster_variables"])
         if os.path.isdir(os.path.join(folder, CALICO)):
@@ -71,7 +94,7 @@ def choose(wanted: str, folder: str) -> dict:
 
 
 def missing(folder: str, reason: str) -> str:
-    """Return the problem that hosts can use neither upstream nor an origin."""
+    """Return that hosts can use neither upstream nor an origin, and the remedy."""
     return (
         f"The hosts have no source of software: {reason}, and there is no origin in {folder} ({INDEX} does not exist). In a checkout of the "
         "collection, build one with `make origin`. Alternatively set lab_sources: none for hosts that use a mirror or nothing."

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .._host.facts import cluster as facts
@@ -12,7 +13,8 @@ from .._host.record import Record
 from .._host.system import HostError, System
 from .._kube.api import Client
 from .._kube.x509 import ca_cert_hash
-from .._kubeadm.admin import API_ERRORS, cluster_id, connect
+from .._kubeadm.admin import cluster_id, connect
+from .._kubeadm.config import join_endpoint
 from .cluster import cluster_files
 
 SECONDS = 10
@@ -64,21 +66,34 @@ def identity(system: System, record: Record) -> dict[str, str]:
     }
 
 
+def parse_api_server(manifest: str) -> str:
+    """Return the URL of the API server that the manifest of kube-apiserver starts on this host, "" without a manifest.
+
+    Not 127.0.0.1, which the server's certificate does not contain.
+    """
+    address = re.search(r"--advertise-address=(\S+)", manifest)
+    return f"https://{join_endpoint(address.group(1), facts.parse_secure_port(manifest))}" if address else ""
+
+
+def api_server(system: System) -> str:
+    """Return the URL of the API server of this host, "" where it is not a control plane."""
+    return parse_api_server(system.read(f"{facts.MANIFESTS}/kube-apiserver.yaml") or "")
+
+
 def contents(system: System) -> dict[str, Any]:
-    """Return ``id``, ``nodes`` (names), ``pods`` and ``claims`` (numbers) of the cluster, {} where its API does not answer here."""
-    path = system.path(facts.ADMIN)
+    """Return ``id``, ``nodes`` (names), ``pods`` and ``claims`` (numbers) of the cluster, {} where this is not a control plane.
+
+    :raises ApiError, KubeconfigError, Unreachable: the API server of this control plane does not answer.
+    """
     if not system.exists(facts.ADMIN):
         return {}
-    try:
-        client = connect(path, timeout=SECONDS, patience=0)
-        return {
-            "id": cluster_id(client),
-            "nodes": sorted(node["metadata"]["name"] for node in client.items("/api/v1/nodes")),
-            "pods": _count(client, "/api/v1/pods"),
-            "claims": _count(client, "/api/v1/persistentvolumeclaims"),
-        }
-    except API_ERRORS:
-        return {}
+    client = connect(system.path(facts.ADMIN), api_server(system), timeout=SECONDS, patience=0)
+    return {
+        "id": cluster_id(client),
+        "nodes": sorted(node["metadata"]["name"] for node in client.items("/api/v1/nodes")),
+        "pods": _count(client, "/api/v1/pods"),
+        "claims": _count(client, "/api/v1/persistentvolumeclaims"),
+    }
 
 
 def _count(client: Client, path: str) -> int:

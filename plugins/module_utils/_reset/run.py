@@ -18,6 +18,7 @@ from typing import Any
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System, sync
+from .._kubeadm.admin import API_ERRORS
 from . import cluster, files, host, identity, mounts, network_steps, packages, pods
 
 KEPT = ("pki", "pki.part")
@@ -48,13 +49,16 @@ class ResetOptions:
 class ResetResult:
     """What a reset did or, in check mode, would do: sentences, diffs, and notes on what cannot be restored.
 
-    ``node``: whether the host was a node when this reset, or an interrupted one before it, began. ``cluster``: which cluster it belongs to,
-    and ``contents``, in check mode, what that cluster contains, see :mod:`.identity`.
+    ``node``: whether the host was a node when this reset, or an interrupted one before it, began. ``cluster``: which cluster it belongs to.
+    ``api_server``: URL of the API server of a control plane. In check mode, ``contents`` is what the cluster contains according to that API
+    server, and ``api_error`` why it does not answer; see :mod:`.identity`.
     """
 
     node: bool = False
     cluster: dict[str, str] = field(default_factory=dict)
+    api_server: str = ""
     contents: dict[str, Any] = field(default_factory=dict)
+    api_error: str = ""
     changes: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -129,8 +133,12 @@ def reset(system: System, record_dir: str, options: ResetOptions, check: bool) -
     if not identity.belongs_to(system, record, options.cluster_name):
         return result
     result.cluster = identity.identity(system, record)
+    result.api_server = identity.api_server(system)
     if check:
-        result.contents = identity.contents(system)
+        try:
+            result.contents = identity.contents(system)
+        except API_ERRORS as error:
+            result.api_error = str(error)
     result.node = record.operation == "reset" or bool(cluster.cluster_files(system))
     skipped: set[str] = set()
     for number in range(ROUNDS):

@@ -10,9 +10,12 @@ import time
 import uuid
 from typing import Any, Callable, NamedTuple, Sequence
 
+from .._diagnosis.finding import Finding, redact_findings
+from .._diagnosis.logs import add_logs
 from .._diagnosis.system import CONTROL_PLANE, api_addresses, network_of, node_problems, node_summary, system_problems
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, Resource, reference, stages
+from .._kube.redaction import Redactor
 from . import agnhost
 from .agnhost import MANAGER, NAMESPACE, Result, shorten
 from .connectivity import Connectivity, NetworkTest
@@ -21,11 +24,22 @@ NAMESPACE_PATH = "/api/v1/namespaces/" + NAMESPACE
 WORKLOAD_PATHS = tuple(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("daemonsets", "deployments"))
 RUN = "slipway.kube/run"
 POLL = 0.5
-# Seconds for which pods must look unable to become ready before the wait ends: a container on a slow disk may crash twice, and a registry may fail once.
-HOPELESS = 30
-CLEANUP = 90
-# Seconds for which network tests are repeated after all pods are ready: endpoints and rules take some time to reach every node.
-SETTLE = 20
+
+
+class Times(NamedTuple):
+    """Limits in seconds.
+
+    :ivar timeout: to wait in total; with 0, everything is checked once.
+    :ivar grace: for which pods must look unable to become ready before the wait ends: a container on a slow disk may crash twice, and a registry
+        may fail once.
+    :ivar network: for which network tests are repeated after all pods are ready: endpoints and rules take some time to reach every node.
+    :ivar cleanup: to wait until the test pods have been removed.
+    """
+
+    timeout: float
+    grace: float
+    network: float
+    cleanup: float
 
 
 class Observation(NamedTuple):
@@ -49,17 +63,17 @@ class Verifier:
     :ivar results: the tests so far, in order.
     """
 
-    def __init__(self, client: Client, expected: Sequence[str], namespaces: Sequence[str], timeout: float) -> None:
+    def __init__(self, client: Client, expected: Sequence[str], namespaces: Sequence[str], times: Times) -> None:
         """Prepare the verification.
 
         :param expected: names of the nodes that must be in the cluster; other nodes are verified as well.
         :param namespaces: namespaces of the system pods.
-        :param timeout: seconds to wait in total.
         """
         self.client = client
         self.expected = list(expected)
         self.namespaces = list(namespaces)
-        self.deadline = time.monotonic() + timeout
+        self.times = times
+        self.deadline = time.monotonic() + times.timeout
         self.results: list[Result] = []
         self.nodes: list[dict[str, Any]] = []
         self._final = False
@@ -70,11 +84,11 @@ class Verifier:
         """Whether all tests so far have passed."""
         return all(result.ok for result in self.results)
 
-    def light(self, wait: bool = True) -> None:
+    def light(self) -> None:
         """Verify nodes, API servers and system pods."""
-        self._wait_for("nodes", self._nodes, wait)
-        self._wait_for("API servers", self._api_servers, wait)
-        self._wait_for("system pods", self._system_pods, wait)
+        self._wait_for("nodes", self._nodes)
+        self._wait_for("API servers", self._api_servers)
+        self._wait_for("system pods", self._system_pods)
 
     def full(self, image: str, domain: str, host_port: int) -> None:
         """Verify what :meth:`light` verifies, and the network with test pods, which are removed in any case.
@@ -99,12 +113,11 @@ class Verifier:
         finally:
             self._remove("cleanup", self._pods_gone, uid)
 
-    def _wait_for(
-        self, test: str, check: Callable[[], Observation], wait: bool = True, deadline: float | None = None
-    ) -> None:
+    def _wait_for(self, test: str, check: Callable[[], Observation], deadline: float | None = None) -> None:
         started = hopeful = time.monotonic()
         while True:
-            self._final = not wait or time.monotonic() > (deadline or self.deadline)
+            over = time.monotonic() >= (deadline or self.deadline)
+            self._final = over or time.monotonic() - hopeful > self.times.grace
             try:
                 seen = check()
             except Unreachable as error:
@@ -115,7 +128,7 @@ class Verifier:
                 seen = Observation(False, str(error))
             if not seen.hopeless:
                 hopeful = time.monotonic()
-            if seen.ok or self._final or time.monotonic() - hopeful > HOPELESS:
+            if seen.ok or over or (self._final and seen.hopeless):
                 break
             time.sleep(POLL)
         self.results.append(Result(test, seen.ok, seen.evidence, time.monotonic() - started))
@@ -157,8 +170,14 @@ class Verifier:
         return self._pods_ready(*self._list([NAMESPACE]))
 
     def _pods_ready(self, workloads: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]) -> Observation:
-        problems, hopeless = system_problems(workloads, pods, events)
+        problems, hopeless = system_problems(workloads, pods, events, self._add_logs)
         return Observation(not problems, shorten(problems) or f"{len(pods)} of {len(pods)} Ready", hopeless)
+
+    def _add_logs(self, findings: list[Finding]) -> None:
+        """Add the end of the logs of containers that end repeatedly, in the final check."""
+        if self._final:
+            add_logs(self.client, findings)
+            redact_findings(findings, Redactor())
 
     def _list(self, namespaces: Sequence[str]) -> tuple[list[Object], list[Object], list[Object]]:
         """Return workloads, pods and, in the final check, the events that may explain why they are not ready."""
@@ -233,7 +252,7 @@ class Verifier:
         started = time.monotonic()
         while True:
             failed = test.run()
-            if not failed or time.monotonic() - started > SETTLE:
+            if not failed or time.monotonic() - started >= self.times.network:
                 break
             time.sleep(POLL)
         evidence = "\n".join([f"{len(failed)} failed:", shorten(failed), test.advice]) if failed else test.success
@@ -247,7 +266,7 @@ class Verifier:
                 self.client.delete(path)
         else:
             gone = self._replaced
-        self._wait_for(test, gone, deadline=time.monotonic() + CLEANUP)
+        self._wait_for(test, gone, deadline=time.monotonic() + self.times.cleanup)
 
     def _replaced(self) -> Observation:
         return Observation(True, "nothing to remove: the namespace of this run no longer exists")

@@ -8,26 +8,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+NOT_JOINED = "is not a node of the cluster"
 NAMES = {"ca_hash": "CA", "id": "UID of the namespace kube-system"}
 
 
 def plan(examined: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Return ``problems`` (sentences) and ``summary`` (a sentence) of a reset.
+    """Return ``problems`` (sentences), ``summary`` (a sentence) and ``keeper`` of a reset.
+
+    The keeper is the control plane that drains the nodes and removes them from the rest of the cluster: ``host`` and ``server`` (URL of its own
+    API server), empty where no host that is kept belongs to a cluster.
 
     :param examined: for each host of the run, the result of host_reset in check mode; {} for a host that does not answer.
-    :param kept: the same for a control plane that is kept, {} where the whole cluster is reset.
+    :param kept: the same for each control plane that is kept, with ``unreachable`` for one that does not answer.
     :param name: name of the cluster.
     """
     hosts = {**examined, **kept}
     problems = [
-        f"{host}: {result['msg']}" for host, result in hosts.items() if result.get("msg") and "cluster" not in result
+        f"{host}: {result['msg']}" for host, result in examined.items() if result.get("msg") and "cluster" not in result
     ]
+    answers = {host: _answer(result) for host, result in kept.items()}
+    keeper = next((host for host, answer in answers.items() if not answer), "")
+    if not keeper and any(answer != NOT_JOINED for answer in answers.values()):
+        problems.append(
+            f"No control plane that is kept can drain the nodes and remove them from the cluster. Asked: "
+            f"{'; '.join(f'{host} {answer}' for host, answer in answers.items())}. Repair one of them, or reset the whole cluster with a run of"
+            " all its hosts, without --limit."
+        )
     members = {host: result["cluster"] for host, result in hosts.items() if result.get("cluster")}
     for key in NAMES:
         if len({cluster[key] for cluster in members.values()} - {""}) > 1:
             problems.append(_disagreement(members, key, name))
             break
-    return {"problems": problems, "summary": _summary(examined, kept, members, name)}
+    return {
+        "problems": problems,
+        "summary": _summary(examined, kept, members, name),
+        "keeper": {"host": keeper, "server": kept[keeper]["api_server"] if keeper else ""},
+    }
+
+
+def _answer(result: Mapping[str, Any]) -> str:
+    """Return why a control plane that is kept cannot remove nodes, "" if it can."""
+    if result.get("unreachable"):
+        return f"is not reachable ({result.get('msg', '')})"
+    if "cluster" not in result:
+        return f"could not be examined ({result.get('msg', '')})"
+    if not result["node"]:
+        return NOT_JOINED
+    return (
+        ""
+        if result["contents"]
+        else f"has an API server that does not answer ({result['api_error'] or 'it is not a complete control plane'})"
+    )
 
 
 def _disagreement(members: Mapping[str, Mapping[str, str]], key: str, name: str) -> str:

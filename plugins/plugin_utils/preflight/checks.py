@@ -63,6 +63,7 @@ VARIABLES = (
     "kube_https_proxy",
     "kube_image_registry",
     "kube_kubernetes_repository",
+    "kube_network_calico_bgp",
     "kube_network_calico_encapsulation",
     "kube_network_calico_wireguard",
     "kube_network_flannel_backend",

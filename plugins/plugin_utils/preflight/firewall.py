@@ -11,26 +11,15 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from ...module_utils._host.firewall import missing
+from ..network.ports import CONTROL_PLANE, NODE, POD, Port
 from .fleet import node_interface
-from .hosts import node_ports
-from .kernel import needed_features
+from .hosts import node_of
 from .problem import Checks, Cluster, Finding, Host
 from .syntax import Network, parse_networks
 
 CHECKS = Checks()
 
-Port = tuple[int, str]
-
-
-def firewall_rules(host: Host) -> tuple[list[str], list[str]]:
-    """Return (ports, names of one IP protocol) that the other nodes and users must reach on the host."""
-    ports = [f"{port}/tcp" for port in node_ports(host)] + ["30000-32767/tcp", "30000-32767/udp"]
-    features = needed_features(host)
-    if "vxlan" in features:
-        ports.append("8472/udp" if host.variables.get("kube_network_plugin") == "flannel" else "4789/udp")
-    if "wireguard" in features:
-        ports.append("51820-51821/udp")
-    return ports, ["4", "ipencap"] if "ipip" in features else []
+IP_PROTOCOLS = {"ipencap": "4"}
 
 
 def closed_in_zone(host: Host) -> str:
@@ -39,12 +28,12 @@ def closed_in_zone(host: Host) -> str:
     zone = next((zone for zone in zones if interface in zone["interfaces"]), None)
     if zone is None:
         return "firewalld is active"
-    ports, protocol = firewall_rules(host)
-    lacking = []
+    node, lacking = node_of(host), []
     if zone["target"] != "ACCEPT":
         open_ports = " ".join(zone["ports"])
-        lacking = [port for port, _where in missing(ports, open_ports, open_ports)]
-        lacking += [f"IP protocol {protocol[0]}"] if protocol and not {*protocol} & {*zone["protocols"]} else []
+        lacking = [port for port, _where in missing(node.open, open_ports, open_ports)]
+        allowed = {IP_PROTOCOLS.get(name, name) for name in zone["protocols"]}
+        lacking += [f"IP protocol {number}" for number in node.protocols if number not in allowed]
     trusted = {source for zone in zones if zone["target"] == "ACCEPT" for source in zone["sources"]}
     networks = parse_networks(host.variables.get("kube_pod_subnet"))[0]
     lacking += [f"{network} in the zone trusted" for network in networks if str(network) not in trusted]
@@ -61,35 +50,24 @@ def check_firewall(host: Host) -> Iterator[Finding]:
         yield (
             "A firewall is active. It must allow the traffic between nodes, pods and Services.",
             evidence,
-            f"Open TCP ports {', '.join(map(str, node_ports(host)))} and the NodePorts 30000-32767, and allow the pod network.",
+            f"Open {', '.join(node_of(host).open)}, and allow the pod network.",
             "warning",
         )
 
 
-def peer_ports(host: Host, peer: Host) -> list[Port]:
-    """Return the ports of a node that another node needs ("Ports and Protocols", and the pod network's requirements)."""
-    ports = [(host.api_port, "tcp")] if host.control_plane else []
-    if peer.control_plane:
-        ports += [(2379, "tcp"), (2380, "tcp")] if host.control_plane else []
-        ports.append((10250, "tcp"))
-    plugin = host.variables.get("kube_network_plugin")
-    if plugin == "flannel" and str(host.variables.get("kube_network_flannel_backend") or "vxlan") == "vxlan":
-        ports.append((8472, "udp"))
-    if plugin == "calico":
-        overlay = str(host.variables.get("kube_network_calico_encapsulation")).startswith("VXLAN")
-        ports.append((4789, "udp") if overlay else (179, "tcp"))
-        ports += [(51820, "udp")] if host.variables.get("kube_network_calico_wireguard") else []
-    return ports
-
-
-def pod_ports(host: Host) -> list[Port]:
-    """Return the ports of a node that pods need: the API server and the kubelet (metrics-server)."""
-    return [*([(host.api_port, "tcp")] if host.control_plane else []), (10250, "tcp")]
+def ports_for(host: Host, *sources: str) -> list[Port]:
+    """Return the ports of a host that one of these sources connects to, each number by itself."""
+    return [
+        Port(number, number, port.protocol, port.sources)
+        for port in node_of(host).ports
+        if {*sources} & {*port.sources}
+        for number in range(port.first, port.last + 1)
+    ]
 
 
 def port_list(ports: list[Port]) -> str:
     """Return ports for a message: ``6443/tcp, 4789/udp``."""
-    return ", ".join(f"{port}/{protocol}" for port, protocol in ports)
+    return ", ".join(map(str, ports))
 
 
 def includes(network: str, wanted: Network) -> bool:
@@ -114,9 +92,11 @@ def blocked_ports(rules: list[dict[str, Any]], ports: list[Port], source: Networ
     """Return the ports that no rule opens for a source."""
     entering = [rule for rule in rules if not rule["route"] and includes(rule["source"], source)]
     return [
-        (port, protocol)
-        for port, protocol in ports
-        if not any(rule["protocol"] in ("any", protocol) and has_port(rule["ports"], port) for rule in entering)
+        port
+        for port in ports
+        if not any(
+            rule["protocol"] in ("any", port.protocol) and has_port(rule["ports"], port.first) for rule in entering
+        )
     ]
 
 
@@ -140,12 +120,13 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
                 source = ip_network(ip_address(address))
             except ValueError:  # the name of a host that could not be inspected
                 continue
-            blocked = blocked_ports(rules, peer_ports(host, peer), source)
+            sources = (NODE, CONTROL_PLANE) if peer.control_plane else (NODE,)
+            blocked = blocked_ports(rules, ports_for(host, *sources), source)
             if blocked:
                 yield f"{port_list(blocked)} from {peer.name} ({address})", f"ufw allow from {address}"
     for subnet in parse_networks(host.variables.get("kube_pod_subnet"))[0]:
         everywhere = ip_network("0.0.0.0/0" if subnet.version == 4 else "::/0")
-        blocked = blocked_ports(rules, pod_ports(host), subnet)
+        blocked = blocked_ports(rules, ports_for(host, POD), subnet)
         if blocked:
             yield f"{port_list(blocked)} from pods ({subnet})", f"ufw allow from {subnet}"
         for word, source, destination in (("from", subnet, everywhere), ("to", everywhere, subnet)):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...module_utils._kube.quantities import parse_quantity
+from ..network.ports import Node
 from .problem import Checks, Finding, Host
 
 CHECKS = Checks()
@@ -39,16 +40,22 @@ EVICTION_HARD = {
     "imagefs.inodesFree": "5%",
 }
 EVICTION_PATHS = {"nodefs": "/var/lib/kubelet", "imagefs": "/var/lib/containerd"}
-# "Ports and Protocols" of the Kubernetes documentation.
-PORTS_CONTROL_PLANE = (2379, 2380, 10250, 10257, 10259)
-PORTS_WORKER = (10250, 10256)
 # The kernel truncates names of processes to 15 characters.
 NODE_PROCESSES = ("kube-apiserver", "etcd", "kubelet", "kube-controller", "kube-scheduler", "kube-proxy")
 
 
-def node_ports(host: Host) -> tuple[int, ...]:
-    """Return the TCP ports on which the components of the node listen."""
-    return (host.api_port, *PORTS_CONTROL_PLANE) if host.control_plane else PORTS_WORKER
+def node_of(host: Host) -> Node:
+    """Return what decides the ports of the host."""
+    variables = host.variables
+    return Node(
+        str(variables.get("kube_network_plugin")),
+        control_plane=host.control_plane,
+        api_port=host.api_port,
+        encapsulation=str(variables.get("kube_network_calico_encapsulation") or ""),
+        bgp=bool(variables.get("kube_network_calico_bgp")),
+        wireguard=bool(variables.get("kube_network_calico_wireguard")),
+        flannel_backend=str(variables.get("kube_network_flannel_backend") or ""),
+    )
 
 
 @CHECKS.host("reachable", facts=False)
@@ -195,9 +202,10 @@ def check_disk(host: Host) -> Iterator[Finding]:
 @CHECKS.host("ports", settled=False)
 def check_ports(host: Host) -> Iterator[Finding]:
     """The ports of the node's components are free."""
+    listening = node_of(host).listening
     for port, process in host.facts["ports"].items():
         expected = process.split("(")[0] in NODE_PROCESSES and (host.prepared or host.member)
-        if int(port) in node_ports(host) and not expected:
+        if int(port) in listening and not expected:
             yield (
                 "A port that Kubernetes needs is in use.",
                 f"{process} listens on TCP port {port}",

@@ -131,8 +131,9 @@ def check_repository_entry(host: Host) -> Iterator[Finding]:
         if host.facts["os"]["family"] != "debian":
             continue
         entries = repository.entries(host.facts)
-        faults = [fault_of(entry, repository.components, host.facts["architecture"]) for entry in entries]
-        if entries and all(faults):
+        architecture = host.facts["architecture"]
+        faults = [fault_of(entry, repository.components, architecture) for entry in entries]
+        if entries and not usable_entries(entries, repository.components, architecture):
             what = f"The host's entry for the repository of {', '.join(repository.packages)} cannot be used."
             yield what, "; ".join(faults), "Correct the entry, or remove it: the role then adds its own."
         if len({entry["signed_by"] for entry in entries}) > 1:
@@ -154,6 +155,28 @@ def fault_of(entry: dict[str, Any], components: list[str], architecture: str) ->
     if entry["architectures"] and architecture not in entry["architectures"]:
         return f"{place(entry)} is for {', '.join(entry['architectures'])} only"
     return ""
+
+
+def usable_entries(entries: list[dict[str, Any]], components: list[str], architecture: str) -> list[dict[str, Any]]:
+    """Return the entries of a host that can provide these components for an architecture."""
+    return [entry for entry in entries if not fault_of(entry, components, architecture)]
+
+
+@CHECKS.host("repository_entry", settled=False)
+def check_shared_repository(host: Host) -> Iterator[Finding]:
+    """An apt repository that has the packages of both roles has one key, which both name."""
+    first, second = repositories_of(host.variables)
+    place_of = [(one.url(host.facts).rstrip("/"), one.suite) for one in (first, second)]
+    keys = [one.key_url(host.facts) for one in (first, second)]
+    if host.facts["os"]["family"] == "debian" and place_of[0][0] and place_of[0] == place_of[1] and keys[0] != keys[1]:
+        yield (
+            "One apt repository has two keys, with which apt would fail.",
+            "; ".join(
+                f"{one.variable} has {key or 'no key'} for {place_of[0][0]} {one.suite}"
+                for one, key in zip((first, second), keys)
+            ),
+            "Set the same key_url for both, or use different repositories.",
+        )
 
 
 def place(entry: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ Module host_info sends the requests that :func:`requests_for` returns; the check
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
@@ -182,13 +183,30 @@ def check_endpoint_reach(cluster: Cluster) -> Iterator[Finding]:
 
 @CHECKS.host("clock", settled=False)
 def check_clock_of_servers(host: Host) -> Iterator[Finding]:
-    """The host's clock agrees with at least one server: certificates of servers have a validity period."""
-    clocks = {url: answer.get("clock") for url, answer in host.facts["reach"].items()}
-    known = {url: clock for url, clock in clocks.items() if clock is not None}
-    url = min(known, key=lambda url: abs(known[url]), default="")
-    if url and abs(known[url]) > MAXIMUM_SERVER_DIFFERENCE:
-        yield (
-            "The host's clock differs from those of the servers that it reaches.",
-            f"it is {abs(known[url]):.0f} seconds {'ahead' if known[url] > 0 else 'behind'}, by the header Date of {url}",
-            "Run a time service (systemd-timesyncd, chrony) on the host, or correct the clock of the server.",
-        )
+    """The host's clock agrees with at least one server: certificates of servers have a validity period.
+
+    One server's clock may be wrong; two that agree show that the host's is.
+    """
+    clocks: dict[str, float] = {}
+    for url, answer in host.facts["reach"].items():
+        if answer.get("clock") is not None:
+            clocks.setdefault(urlsplit(url).netloc, answer["clock"])
+    if not clocks or min(map(abs, clocks.values())) <= MAXIMUM_SERVER_DIFFERENCE:
+        return
+    pairs = itertools.combinations(clocks.items(), 2)
+    agreed = next((pair for pair in pairs if abs(pair[0][1] - pair[1][1]) <= MAXIMUM_SERVER_DIFFERENCE), None)
+    if agreed:
+        (first, clock), (second, _clock) = agreed
+        shown = f"{_difference(clock)} {first} and {second}"
+    else:
+        shown = ", ".join(f"{_difference(clock)} {server}" for server, clock in clocks.items())
+    yield (
+        "The host's clock differs from those of the servers that it reaches.",
+        f"it is {shown}, by the header Date of their answers",
+        "Run a time service (systemd-timesyncd, chrony) on the host, or correct the clock of the server.",
+        "error" if agreed else "warning",
+    )
+
+
+def _difference(clock: float) -> str:
+    return f"{abs(clock):.0f} seconds {'ahead of' if clock > 0 else 'behind'}"

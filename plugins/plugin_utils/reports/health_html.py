@@ -52,7 +52,7 @@ TILES = (
     ("errors", "error"),
     ("warnings", "warning"),
     ("infos", "info"),
-    ("healthy pods", "pods_well"),
+    ("healthy pods", "pods_healthy"),
     ("pods", "pods"),
     ("nodes", "nodes"),
     ("Deployments", "deployments"),
@@ -87,7 +87,7 @@ def health_html(health: Mapping[str, Any], name: str = "") -> str:
         _namespaces(summary.get("namespaces") or []),
         "<h2>Findings</h2>",
         "".join(map(_finding, findings)) or '<p class="soft">None.</p>',
-        _unchecked(health.get("not_looked_at") or {}),
+        _unchecked(health.get("unchecked") or {}),
     ]
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -141,7 +141,7 @@ def _namespaces(namespaces: list[Mapping[str, Any]]) -> str:
     rows = []
     for one in sorted(namespaces, key=lambda one: (-one["error"], -one["warning"], one["name"])):
         counts = [f'<b class="{severity}">{one[severity]}</b>' if one[severity] else "" for severity in SEVERITIES]
-        cells = "".join(f'<td class="n">{cell}</td>' for cell in (f"{one['pods_well']} of {one['pods']}", *counts))
+        cells = "".join(f'<td class="n">{cell}</td>' for cell in (f"{one['pods_healthy']} of {one['pods']}", *counts))
         rows.append(f"<tr><td>{escape(one['name'])}</td>{cells}</tr>")
     text = f"<table><tr><th>Namespace</th>{heads}</tr>{''.join(rows)}</table>"
     if len(rows) > MANY_NAMESPACES:

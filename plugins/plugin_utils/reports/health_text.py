@@ -25,7 +25,7 @@ def health_text(health: Mapping[str, Any], name: str = "") -> list[str]:
     lines += _nodes(health.get("nodes") or [])
     for finding in health["findings"]:
         lines += [*finding_text(finding), ""]
-    unchecked = health.get("not_looked_at") or {}
+    unchecked = health.get("unchecked") or {}
     if unchecked:
         lines += ["Not checked:", *(f"  {what}: {why}" for what, why in sorted(unchecked.items()))]
     lines.append(f"Queried {health.get('server')} in {health.get('seconds')} s with {health.get('requests')} requests.")

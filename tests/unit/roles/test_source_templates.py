@@ -15,6 +15,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.repositories import usable_entries
 from harness.core import load_variables, trust_as_template
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -24,13 +25,15 @@ def render(role, template, **variables):
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROLES / role / "templates"), trim_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["to_json"] = json.dumps
+    environment.filters.update({"to_json": json.dumps, "slipway.kube.usable_entries": usable_entries})
     return yaml.safe_load(environment.get_template(template).render(**variables))
 
 
-def package_repository(repository, name, family, *entries):
-    host = {"os": {"family": family}, "repositories": list(entries)}
-    return render("cluster", "package-repository.yml.j2", repository=repository, name=name, host=host)
+def package_repository(repository, name, family, *entries, others=()):
+    host = {"os": {"family": family}, "repositories": list(entries), "architecture": "amd64"}
+    return render(
+        "cluster", "package-repository.yml.j2", repository=repository, name=name, host=host, others=list(others)
+    )
 
 
 def registry_mirrors(mirrors):
@@ -118,7 +121,29 @@ DOCUMENTED = {
     "url": "https://pkgs.k8s.io/core:/stable:/v1.36/deb",
     "suite": "/",
     "signed_by": KEYRING,
+    "line": 1,
+    "components": [],
+    "architectures": [],
+    "key_missing": False,
 }
+
+
+def test_an_entry_of_the_host_that_cannot_be_used_is_not_read_where_another_one_can():
+    broken = dict(DOCUMENTED, path="/etc/apt/sources.list", architectures=["arm64"])
+    assert package_repository(UPSTREAM, "x", "debian", broken, DOCUMENTED)["sources"] == [DOCUMENTED["path"]]
+    # Preflight refuses it; a second entry with another key would make every command of apt fail.
+    assert package_repository(UPSTREAM, "x", "debian", broken)["sources"] == [broken["path"]]
+
+
+def test_both_roles_use_one_key_for_one_apt_repository():
+    one = dict(UPSTREAM, deb_url="https://mirror.test/apt", suite="stable", components="main")
+    two = dict(one, deb_url="https://mirror.test/apt/", components="containers")
+    first = package_repository(one, "slipway-kubernetes", "debian", others=[one, two])["files"]
+    second = package_repository(two, "slipway-containerd", "debian", others=[one, two])["files"]
+    assert first[0] == second[0] and first[1]["path"] != second[1]["path"]
+    assert fields(first[1]["content"])["Signed-By"] == fields(second[1]["content"])["Signed-By"] == first[0]["path"]
+    apart = package_repository(two, "slipway-containerd", "debian", others=[dict(one, suite="/"), two])["files"]
+    assert apart[0]["path"] == "/etc/apt/keyrings/slipway-containerd.asc"
 
 
 def test_an_entry_of_the_host_for_the_same_repository_is_used():

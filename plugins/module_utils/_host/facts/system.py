@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from typing import Any
 
@@ -308,6 +307,5 @@ def gather_system(files: Files) -> dict[str, Any]:
         "machine_id": files.read("/etc/machine-id").strip(),
         "product_uuid": files.read("/sys/class/dmi/id/product_uuid").strip().lower(),
         "privileged": os.geteuid() == 0,
-        "python": sys.executable,
         "time": time.time(),
     }

@@ -63,7 +63,7 @@ def test_a_host_more_or_less_leaves_the_others_keys_alone(keys):
     first = (keys.folder / "ssh/known_hosts").read_text()
     keys(CP1, W1)
     assert (keys.folder / "ssh/known_hosts").read_text().startswith(first)
-    assert "hosts/w1 (removed)" in keys(CP1)["made"]
+    assert "hosts/w1 (removed)" in keys(CP1)["changes"]
     assert (keys.folder / "ssh/known_hosts").read_text() == first
     assert not (keys.folder / "hosts/w1").exists()
 
@@ -73,15 +73,15 @@ def test_a_key_without_its_public_half_was_never_finished(keys):
     place = keys.folder / "hosts/cp1"
     (place / "ssh_host_ed25519_key.pub").unlink()
     (place / "ssh_host_ed25519_key.part").write_text("half")
-    assert keys(CP1)["made"] == ["hosts/cp1/ssh_host_ed25519_key", "ssh/known_hosts"]
+    assert keys(CP1)["changes"] == ["hosts/cp1/ssh_host_ed25519_key", "ssh/known_hosts"]
     assert not (place / "ssh_host_ed25519_key.part").exists()
     assert keys(CP1)["changed"] is False
 
 
 def test_a_dry_run_names_what_would_be_made_and_makes_nothing(keys):
-    made = keys(CP1, check=True)["made"]
+    made = keys(CP1, check=True)["changes"]
     assert not keys.folder.exists()
-    assert made == keys(CP1)["made"]
+    assert made == keys(CP1)["changes"]
 
 
 def test_the_ssh_configuration_checks_host_keys(keys):
@@ -115,7 +115,7 @@ def test_the_hosts_trust_the_server_that_stands_in_for_upstream(keys):
 def test_another_name_takes_another_certificate_of_the_same_authority(keys):
     keys(SERVICES, CP1, names=NAMES)
     authority = (keys.folder / "hosts/cp1/ca.crt").read_text()
-    assert "hosts/services/server.crt" in keys(SERVICES, CP1, names=[*NAMES, "quay.io"])["made"]
+    assert "hosts/services/server.crt" in keys(SERVICES, CP1, names=[*NAMES, "quay.io"])["changes"]
     assert (keys.folder / "hosts/cp1/ca.crt").read_text() == authority
     assert verify(keys.folder, "quay.io")
 

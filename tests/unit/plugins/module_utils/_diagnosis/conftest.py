@@ -57,6 +57,8 @@ class Cluster:
         found = [
             item for item in self.lists.get(source.kind, []) if namespace in ("", item["metadata"].get("namespace"))
         ]
+        fields = dict(field.split("=") for field in query.get("fieldSelector", "").split(",") if field)
+        found = [item for item in found if all(item.get(name, wanted) == wanted for name, wanted in fields.items())]
         label, _equals, value = query.get("labelSelector", "").partition("=")
         found = [item for item in found if not label or (item["metadata"].get("labels") or {}).get(label) == value]
         begin, size = int(query.get("continue", 0)), int(query.get("limit", 10**9))

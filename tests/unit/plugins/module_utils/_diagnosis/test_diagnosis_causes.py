@@ -335,6 +335,45 @@ def test_dns_that_is_down_is_told_once() -> None:
 
 
 LIVENESS = "Liveness probe failed: Get http://10.244.1.2:8080/: connection refused"
+CONTAINER = {"fieldPath": "spec.containers{app}"}
+
+
+def probed(state: dict[str, Any], *killed: str) -> dict[str, list[dict[str, Any]]]:
+    """A container whose liveness probe has failed often, with these messages of events "Killing"."""
+    lists = deployment(0, 1)
+    lists["Pod"] = [pod(state=state, container={"livenessProbe": {"failureThreshold": 3}})]
+    lists["Event"] = [event("Pod", "web-1-a", "Unhealthy", LIVENESS, about=CONTAINER, count=40)]
+    lists["Event"] += [
+        event("Pod", "web-1-a", "Killing", message, type="Normal", about=CONTAINER, ago=500) for message in killed
+    ]
+    return lists
+
+
+KILLED = "Container app failed liveness probe, will be restarted"
+RUNS = {
+    "ready": False,
+    "restartCount": 3,
+    "state": {"running": {"startedAt": stamp(2)}},
+    "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": stamp(4)}},
+}
+
+
+@pytest.mark.parametrize("state", [crashed(1), crashed(137), crashed(0, "Completed"), RUNS])
+def test_only_the_kubelet_s_word_tells_that_a_probe_ended_a_container(state: dict[str, Any]) -> None:
+    (found,) = findings_of(probed(state))
+    assert found.fault in ("crash_loop", "exits_at_once")
+    (found,) = findings_of(probed(state, "Stopping container app"))
+    assert found.fault in ("crash_loop", "exits_at_once")
+    (found,) = findings_of(probed(state, KILLED))
+    assert found.fault == "liveness_kills" and "connection refused" in found.evidence[0]
+    (found,) = findings_of(probed(state, "Container app failed startup probe, will be restarted"))
+    assert found.fault == "startup_kills" and "failed startup probe" in found.evidence[0]
+
+
+def test_the_end_of_another_container_is_not_blamed_on_the_probe() -> None:
+    lists = probed(crashed(1), KILLED)
+    lists["Event"][-1]["involvedObject"]["fieldPath"] = "spec.containers{other}"
+    assert [found.fault for found in findings_of(lists)] == ["crash_loop"]
 
 
 def test_a_service_of_a_namespace_that_is_being_deleted_is_no_error() -> None:

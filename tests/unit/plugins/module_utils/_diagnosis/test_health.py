@@ -66,7 +66,7 @@ def test_a_whole_cluster() -> None:
     assert (result["requests"], result["seconds"], result["changed"]) == (7, 1.23, False)
     assert [one["name"] for one in result["nodes"]] == ["w1", "w2"] and result["nodes"][0]["pods"] == 2
     assert result["summary"]["namespaces"] == [
-        {"name": "shop", "pods": 2, "pods_well": 1, "error": 1, "warning": 0, "info": 0}
+        {"name": "shop", "pods": 2, "pods_healthy": 1, "error": 1, "warning": 0, "info": 0}
     ]
     assert filters.at_least(result, "error")
     assert not filters.at_least({"findings": result["findings"][1:]}, "warning")
@@ -121,7 +121,7 @@ def test_forbidden_lists_are_reported_and_cause_no_findings() -> None:
     cluster = broken()
     cluster.forbidden = {"Secret", "Node", "EndpointSlice"}
     result = told(cluster)
-    assert {"secrets", "nodes", "endpointslices"} <= set(result["not_looked_at"])
+    assert {"secrets", "nodes", "endpointslices"} <= set(result["unchecked"])
     assert [finding["fault"] for finding in result["findings"]] == ["crash_loop"]
 
 

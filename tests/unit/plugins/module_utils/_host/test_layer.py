@@ -290,3 +290,42 @@ def test_modules_and_parameters_get_their_files():
         ("/etc/modules-load.d/k8s.conf", ["overlay", "br_netfilter"]),
         ("/etc/sysctl.d/k8s.conf", ["a.b = 1"]),
     ]
+
+
+def test_a_changed_key_at_the_same_url_is_fetched_again_when_the_repository_needs_it(tmp_path):
+    host, served = Host(tmp_path), ["old key"]
+    key = "etc/apt/keyrings/app.asc"
+    updated = []
+
+    def update(command):
+        text = (tmp_path / key).read_text()
+        updated.append(text)
+        if text != "new key":
+            return Result(
+                100, "", "W: GPG error: https://a.test InRelease: The following signatures: NO_PUBKEY 1F\nE: not signed"
+            )
+        return Result(0)
+
+    def apt_get(command):
+        return update(command) if "update" in command else Host._apt_get(host, command)
+
+    def madison(command):
+        return Result(0, f" {command[2]} | 2.2.3-1 | https://a.test Packages\n" if "new key" in updated else "")
+
+    host._apt_get, host._apt_cache = apt_get, madison
+    layer = host.layer()
+    layer.wanted.files.insert(0, WantedFile(path=f"/{key}", url="https://a.test/key", **ME))
+    layer.wanted.package_sources = []
+    layer.fetch = lambda url: served[0].encode()
+    host.write(key, "old key")
+    layer.record.fetched(f"/{key}", "https://a.test/key")
+    with pytest.raises(HostError, match="key_url"):
+        layer.run(check=False)
+    assert updated == ["old key"], "a key that has not changed is no reason to try again"
+    served[0] = "new key"
+    result = layer.run(check=False)
+    assert updated == ["old key", "old key", "new key"]
+    assert "file /etc/apt/keyrings/app.asc fetched again from https://a.test/key" in result.as_dict()["changes"]
+    again = host.layer()
+    again.wanted.files.insert(0, WantedFile(path=f"/{key}", url="https://a.test/key", **ME))
+    assert not again.run(check=False).as_dict()["changed"]

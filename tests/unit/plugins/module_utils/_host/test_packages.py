@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host import packages_apt, packages_dnf
+from ansible_collections.slipway.kube.plugins.module_utils._host.package_database import Installed
 from ansible_collections.slipway.kube.plugins.module_utils._host.packages import (
     WantedPackage,
     backend,
@@ -15,7 +16,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._host.packages import
     newest,
     plan_packages,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._host.packages_apt import Installed, parse_madison
+from ansible_collections.slipway.kube.plugins.module_utils._host.packages_apt import parse_madison
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 
 
@@ -204,7 +205,7 @@ def test_a_repository_that_cannot_be_read_is_named(tmp_path):
         lambda command, env: Result(100, "", "NO_PUBKEY 1234") if command[1] == "update" else plain(command, env),
     )
     with pytest.raises(
-        HostError, match=r"repository of /own\.sources cannot be used. Evidence: NO_PUBKEY 1234.*delete the key file"
+        HostError, match=r"repository of /own\.sources cannot be used. Evidence: NO_PUBKEY 1234.*correct key_url"
     ):
         host.plan(KUBELET)[0].apply()
 

@@ -167,7 +167,6 @@ def test_nothing_speaks_against_a_good_machine():
         ({}, {"installable": False, "missing_programs": {"mmdebstrap": "mmdebstrap"}}, "apt-get install mmdebstrap"),
         ({}, {"capabilities_missing": ["SYS_ADMIN"]}, "SYS_ADMIN"),
         ({}, {"disk_free_mb": 900}, "900 MiB free and the lab needs about 11000 (hosts: 5)"),
-        ({}, {"bundle_found": False}, "bundle.json is missing"),
         ({}, {"sources_problem": "no source of software"}, "no source of software"),
     ],
 )
@@ -178,7 +177,9 @@ def test_what_cannot_work_is_named_with_its_remedy(wanted, machine, said):
 
 
 def test_all_problems_come_out_together():
-    found = layout.problems(want(name="X!"), have(running=False, installable=False, disk_free_mb=1, bundle_found=False))
+    found = layout.problems(
+        want(name="X!"), have(running=False, installable=False, disk_free_mb=1, sources_problem="no source")
+    )
     assert len(found) == 4
 
 

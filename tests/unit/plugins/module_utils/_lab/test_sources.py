@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 
 import pytest
 
@@ -52,11 +54,21 @@ def test_calicos_manifest_is_read_from_the_origin(origin):
     assert manifest == f"{origin}/{sources.CALICO}/v{{{{ kube_component_versions.calico }}}}/manifests/calico.yaml"
 
 
-def test_hosts_without_any_source_are_a_problem(tmp_path, monkeypatch):
+def test_an_origin_that_is_not_built_is_told_from_a_damaged_one(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "unreachable", lambda: "pkgs.k8s.io: no such name")
-    problem = sources.choose("auto", str(tmp_path))["problem"]
-    assert "pkgs.k8s.io: no such name" in problem
-    assert "make origin" in problem
+    chosen = sources.choose("auto", str(tmp_path))
+    assert (chosen["used"], chosen["problem"]) == ("origin", "")
+    assert "pkgs.k8s.io: no such name" in chosen["missing"]
+    assert "make origin" in chosen["missing"]
+
+
+def test_upstream_is_not_waited_for_longer_than_a_moment(monkeypatch):
+    end = threading.Event()
+    monkeypatch.setattr(sources.socket, "create_connection", lambda *_arguments, **_options: end.wait(60))
+    began = time.monotonic()
+    assert sources.unreachable(("slow.test", "b.test"), timeout=0.1) == "slow.test: no answer within 0.1 s"
+    assert time.monotonic() - began < 10
+    end.set()
 
 
 def test_a_damaged_origin_is_a_problem(tmp_path):
@@ -71,4 +83,5 @@ def test_hosts_may_have_no_source_on_purpose(tmp_path):
         "names": [],
         "variables": {},
         "problem": "",
+        "missing": "",
     }

@@ -195,18 +195,42 @@ class Api:
         return [{"metadata": {"name": name}} for name in ("w1", "cp1")]
 
 
-def test_a_dry_run_on_a_control_plane_counts_what_will_be_destroyed(host: Host, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("manifest", "server"),
+    [
+        ("", ""),
+        ("    - --advertise-address=10.0.0.1\n", "https://10.0.0.1:6443"),
+        ("    - --advertise-address=fd00::1\n    - --secure-port=7443\n", "https://[fd00::1]:7443"),
+    ],
+)
+def test_the_api_server_of_a_control_plane(manifest: str, server: str) -> None:
+    assert identity.parse_api_server(manifest) == server
+
+
+def test_a_dry_run_on_a_control_plane_asks_its_own_api_server_what_will_be_destroyed(host: Host, monkeypatch) -> None:
+    asked = []
+
+    def connect(_path: str, server: str, **_options: Any) -> Any:
+        asked.append(server)
+        return Api()
+
     host.mark()
     host.put("/etc/kubernetes/admin.conf", "")
-    monkeypatch.setattr(identity, "connect", lambda *_arguments, **_options: Api())
-    found = reset(host.system, host.record_dir, ResetOptions("lab"), check=True).contents
-    assert found == {"id": "uid-1", "nodes": ["cp1", "w1"], "pods": 1203, "claims": 0}
+    host.put(
+        "/etc/kubernetes/manifests/kube-apiserver.yaml",
+        "    - --advertise-address=10.0.0.1\n    - --secure-port=7443\n",
+    )
+    monkeypatch.setattr(identity, "connect", connect)
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=True)
+    assert outcome.contents == {"id": "uid-1", "nodes": ["cp1", "w1"], "pods": 1203, "claims": 0}
+    assert asked == [outcome.api_server] == ["https://10.0.0.1:7443"] and outcome.api_error == ""
 
     def silent(*_arguments: Any, **_options: Any) -> Any:
         raise Unreachable("no answer")
 
     monkeypatch.setattr(identity, "connect", silent)
-    assert reset(host.system, host.record_dir, ResetOptions("lab"), check=True).contents == {}
+    outcome = reset(host.system, host.record_dir, ResetOptions("lab"), check=True)
+    assert (outcome.contents, outcome.api_error) == ({}, "no answer")
 
 
 def test_a_torn_record_is_refused(host: Host) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiE
 from ansible_collections.slipway.kube.plugins.module_utils._verify import verifier as course
 from ansible_collections.slipway.kube.plugins.module_utils._verify.agnhost import NAMESPACE
 from ansible_collections.slipway.kube.plugins.module_utils._verify.connectivity import Connectivity
-from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import NamespaceInUse, Verifier
+from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import NamespaceInUse, Times, Verifier
 
 create_namespace = Verifier._create_namespace  # which the fixture replaces
 HERE = "/api/v1/namespaces/" + NAMESPACE
@@ -51,6 +51,10 @@ SERVICES = [
 ]
 
 
+ONCE = Times(timeout=0, grace=0, network=0, cleanup=0)
+LONG = Times(timeout=1000, grace=30, network=20, cleanup=90)
+
+
 class Cluster:
     """Stands where the client stands. C(dial): what a test pod answers when it is told to ask."""
 
@@ -58,6 +62,7 @@ class Cluster:
         self.lists: dict[str, list[dict[str, Any]]] = {"/api/v1/nodes": [node("a"), node("b")]}
         self.objects: dict[str, dict[str, Any]] = {}
         self.deleted: list[str] = []
+        self.logs: dict[str, str] = {}
         self.dial: Callable[[str, dict[str, str]], str] = self.well
 
     def made(self) -> str:
@@ -91,6 +96,8 @@ class Cluster:
         return self.objects.pop(path, None) is not None
 
     def text(self, path: str, query: dict[str, str], timeout: float) -> str:
+        if path.endswith("/log"):
+            return self.logs[path]
         return self.dial(path[len(HERE + "/pods/") :].partition(":")[0], query)
 
 
@@ -98,8 +105,6 @@ class Cluster:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """A sound cluster of two nodes; nothing waits."""
     monkeypatch.setattr(course, "POLL", 0)
-    monkeypatch.setattr(course, "SETTLE", -1)
-    monkeypatch.setattr(course, "CLEANUP", -1)
     monkeypatch.setattr(Verifier, "_api_servers", lambda self: course.Observation(True, "1 ready"))
     monkeypatch.setattr(Connectivity, "_request_from_here", lambda self, targets, path: [])
     monkeypatch.setattr(Verifier, "_create_namespace", lambda self: self.client.made())
@@ -109,7 +114,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 def verified(cluster: Cluster, *expected: str) -> Verifier:
     """Verify that cluster in full."""
-    verifier = Verifier(cluster, expected, ["kube-system"], timeout=-1)
+    verifier = Verifier(cluster, expected, ["kube-system"], ONCE)
     verifier.full("r/agnhost:1", "cluster.local", 28080)
     return verifier
 
@@ -237,14 +242,14 @@ def test_a_namespace_that_another_run_has_made_anew_stays(cluster: Cluster, monk
 
 
 def test_light_puts_nothing_into_the_cluster(cluster: Cluster) -> None:
-    verifier = Verifier(cluster, ["a", "b"], ["kube-system"], timeout=0)
+    verifier = Verifier(cluster, ["a", "b"], ["kube-system"], ONCE)
     verifier.light()
     assert names(verifier, True) == ["nodes", "API servers", "system pods"] and cluster.deleted == []
 
 
-def waited(cluster: Cluster, *looks: course.Observation | Exception) -> course.Result:
+def waited(cluster: Cluster, *looks: course.Observation | Exception, times: Times = LONG) -> course.Result:
     """Let a test look until it is over; the last look is the one that goes on."""
-    verifier = Verifier(cluster, [], ["kube-system"], timeout=1000)
+    verifier = Verifier(cluster, [], ["kube-system"], times)
     left = list(looks)
 
     def look() -> course.Observation:
@@ -264,9 +269,8 @@ def test_what_seems_hopeless_once_may_be_right_a_moment_later(cluster: Cluster) 
     ).ok
 
 
-def test_what_stays_hopeless_is_not_waited_for_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "HOPELESS", 0.01)
-    result = waited(cluster, course.Observation(False, "no such image", True))
+def test_what_stays_hopeless_is_not_waited_for_to_the_end(cluster: Cluster) -> None:
+    result = waited(cluster, course.Observation(False, "no such image", True), times=LONG._replace(grace=0.01))
     assert not result.ok and result.evidence == "no such image"
 
 
@@ -298,7 +302,7 @@ class Shared(Cluster):
 
 @pytest.mark.parametrize("cluster_of_two", [Shared(3), Shared(0, answered=False)], ids=["after them", "repeated"])
 def test_two_verifications_never_share_a_namespace(cluster_of_two: Shared, cluster: Cluster) -> None:
-    verifier = Verifier(cluster_of_two, [], ["kube-system"], timeout=1000)
+    verifier = Verifier(cluster_of_two, [], ["kube-system"], LONG)
     assert create_namespace(verifier) == "mine"
 
 
@@ -309,7 +313,7 @@ def test_another_verification_that_does_not_end_is_left_alone(
     monkeypatch.setattr(Verifier, "_create_namespace", create_namespace)
     monkeypatch.setattr(Verifier, "_remove_leftovers", lambda self: None)
     with pytest.raises(course.NamespaceInUse, match="Another verification is running"):
-        Verifier(shared, [], ["kube-system"], timeout=-1).full("image", "cluster.local", 28080)
+        Verifier(shared, [], ["kube-system"], ONCE).full("image", "cluster.local", 28080)
     assert shared.deleted == []
 
 
@@ -332,7 +336,7 @@ def test_the_test_objects_are_applied_in_order(cluster: Cluster, monkeypatch: py
 
     monkeypatch.undo()
     monkeypatch.setattr(cluster, "apply", apply, raising=False)
-    Verifier(cluster, [], [], timeout=0)._create_objects("r/agnhost:1", 28080)
+    Verifier(cluster, [], [], ONCE)._create_objects("r/agnhost:1", 28080)
     apps = f"/apis/apps/v1/namespaces/{NAMESPACE}"
     assert applied == [
         HERE + "/serviceaccounts/probe",
@@ -342,3 +346,19 @@ def test_the_test_objects_are_applied_in_order(cluster: Cluster, monkeypatch: py
         apps + "/daemonsets/nodes",
         apps + "/deployments/web",
     ]
+
+
+@pytest.mark.parametrize("timeout", [0, 1000])
+def test_the_log_of_a_test_pod_that_ends_repeatedly_is_quoted(cluster: Cluster, timeout: float) -> None:
+    crashing = pod("pods", "pods-a", "a", "192.168.0.1")
+    ended = {"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-28T10:00:00Z"}
+    status = {"name": "agnhost", "ready": False, "restartCount": 3, "lastState": {"terminated": ended}}
+    status["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}}
+    crashing["status"] = {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [status]}
+    crashing["spec"]["containers"] = [{"name": "agnhost"}]
+    cluster.lists[HERE + "/pods"] = [crashing]
+    cluster.logs[f"{HERE}/pods/pods-a/log"] = "listening\nlisten tcp :8080: bind: address already in use\n"
+    verifier = Verifier(cluster, [], ["kube-system"], LONG._replace(timeout=timeout, grace=0.01))
+    verifier._wait_for("test pods", verifier._test_pods)
+    (result,) = verifier.results
+    assert not result.ok and "log: listen tcp :8080: bind: address already in use" in result.evidence

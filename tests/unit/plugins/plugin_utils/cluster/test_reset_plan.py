@@ -47,8 +47,9 @@ def test_clusters_that_share_a_ca_differ_by_their_id() -> None:
 
 
 def test_the_control_plane_that_is_kept_has_its_say() -> None:
-    assert plan({"w1": host()}, {"cp1": host("sha256:b")}, "kubernetes")["problems"]
-    summary = plan({"w1": host()}, {"cp1": host()}, "kubernetes")["summary"]
+    other = keeper("cp1", cluster=host("sha256:b")["cluster"])
+    assert len(plan({"w1": host()}, {"cp1": other}, "kubernetes")["problems"]) == 1
+    summary = plan({"w1": host()}, {"cp1": keeper("cp1")}, "kubernetes")["summary"]
     assert summary == "w1 leaves the cluster 'kubernetes' (CA sha256:a), which keeps its other nodes."
 
 
@@ -64,11 +65,67 @@ def test_nothing_to_reset_is_said() -> None:
     assert plan({"cp1": CLEAN}, {}, "k")["summary"] == "No host of this run belongs to the cluster 'k'."
 
 
+SILENT = {"unreachable": True, "msg": "ssh: connect to host 10.0.0.12 port 22: No route to host"}
+
+
+def keeper(name: str, **more: Any) -> dict[str, Any]:
+    """A control plane that is kept, whose API server answers."""
+    return {
+        **host(nodes=["cp1", "w1"], pods=1, claims=0),
+        "api_server": f"https://{name}:6443",
+        "api_error": "",
+        **more,
+    }
+
+
+def test_the_first_kept_control_plane_that_is_joined_and_answers_removes_the_nodes() -> None:
+    kept = {
+        "cp2": SILENT,
+        "cp3": {**CLEAN, "api_server": "", "api_error": ""},
+        "cp4": keeper("cp4", contents={}, api_error="connection refused"),
+        "cp5": keeper("10.0.0.15"),
+        "cp6": keeper("cp6"),
+    }
+    found = plan({"w1": host()}, kept, "kubernetes")
+    assert found["problems"] == []
+    assert found["keeper"] == {"host": "cp5", "server": "https://10.0.0.15:6443"}
+
+
+def test_each_answer_is_told_if_no_kept_control_plane_can_remove_the_nodes() -> None:
+    kept = {
+        "cp2": SILENT,
+        "cp3": {**CLEAN, "api_server": "", "api_error": ""},
+        "cp4": keeper("cp4", contents={}, api_error="connection refused"),
+        "cp5": {"msg": "Reset: The record cannot be read"},
+    }
+    found = plan({"w1": host()}, kept, "kubernetes")
+    assert found["keeper"] == {"host": "", "server": ""}
+    (problem,) = found["problems"]
+    assert "cp2 is not reachable (ssh: connect to host 10.0.0.12 port 22: No route to host)" in problem
+    assert "cp3 is not a node of the cluster" in problem
+    assert "cp4 has an API server that does not answer (connection refused)" in problem
+    assert "cp5 could not be examined (Reset: The record cannot be read)" in problem
+    assert "without --limit" in problem
+
+
+def test_hosts_leave_nothing_behind_where_no_kept_control_plane_has_joined() -> None:
+    clean = {**CLEAN, "api_server": "", "api_error": ""}
+    found = plan({"cp1": host()}, {"cp2": clean, "cp3": clean}, "kubernetes")
+    assert found["problems"] == [] and found["keeper"]["host"] == ""
+
+
 def test_the_filter_reads_what_the_role_registered() -> None:
+    kept = {
+        "results": [{"item": "cp1", **SILENT}, {"item": "cp2", **keeper("cp2", cluster=host("sha256:b")["cluster"])}]
+    }
     hostvars = {
         "w1": {"__reset_examined": {"unreachable": True, "msg": "no route"}},
-        "w2": {"__reset_examined": host(), "__reset_kept": host("sha256:b")},
+        "w2": {
+            "__reset_examined": host(),
+            "__reset_kept": {"skipped": True, "results": [{"item": "cp1", "skipped": True}]},
+        },
+        "w3": {"__reset_examined": host(), "__reset_kept": kept},
     }
-    found = reset_plan(hostvars, ["w1", "w2"], ["cp1", "cp2"], "kubernetes")
-    assert len(found["problems"]) == 1 and "w2: CA sha256:a; cp1: CA sha256:b" in found["problems"][0]
+    found = reset_plan(hostvars, ["w1", "w2", "w3"], "kubernetes")
+    assert len(found["problems"]) == 1 and "w2, w3: CA sha256:a; cp2: CA sha256:b" in found["problems"][0]
     assert "not reset: w1" in found["summary"]

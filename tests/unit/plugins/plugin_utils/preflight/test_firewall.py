@@ -35,8 +35,8 @@ def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
         ({}, {}, "4789/udp"),
         ({"ports": ["4789/udp"]}, {}, ""),
         ({"target": "ACCEPT", "ports": []}, {}, ""),
-        ({}, {"kube_network_calico_encapsulation": "IPIP"}, "IP protocol 4"),
-        ({"protocols": ["ipencap"]}, {"kube_network_calico_encapsulation": "IPIP"}, ""),
+        ({}, {"kube_network_calico_encapsulation": "IPIP"}, "179/tcp, IP protocol 4"),
+        ({"ports": ["179/tcp"], "protocols": ["ipencap"]}, {"kube_network_calico_encapsulation": "IPIP"}, ""),
         ({}, {"kube_network_plugin": "flannel"}, "8472/udp"),
     ],
 )

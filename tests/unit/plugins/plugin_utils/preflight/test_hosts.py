@@ -158,8 +158,9 @@ def test_thresholds(threshold, megabytes):
     [
         ("cp1", "6443", True),
         ("cp1", "2379", True),
-        ("cp1", "10256", False),
+        ("cp1", "10256", True),
         ("w1", "10250", True),
+        ("w1", "10257", False),
         ("w1", "6443", False),
     ],
 )

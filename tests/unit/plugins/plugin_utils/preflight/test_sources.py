@@ -141,6 +141,22 @@ def test_entries_of_the_host_for_our_repository(cluster, findings, entries, evid
         assert "sources.list" in problems[0].evidence
 
 
+@pytest.mark.parametrize(
+    ("key_url", "components", "evidence"),
+    [
+        (DOCKER["key_url"], "stable", ""),
+        ("http://other.test/key", "stable", "http://other.test/key"),
+    ],
+)
+def test_one_apt_repository_for_both_roles_has_one_key(cluster, findings, key_url, components, evidence):
+    host = cluster.hosts["w1"]
+    host.variables["kube_containerd_repository"] = DOCKER
+    host.variables["kube_kubernetes_repository"] = dict(DOCKER, key_url=key_url, components=components)
+    problems = check_hosts(cluster)
+    assert findings(problems) == ([("repository_entry", "w1", "error")] if evidence else [])
+    assert not evidence or evidence in problems[0].evidence
+
+
 def test_a_repository_without_a_url_for_the_family(cluster, findings):
     host = cluster.hosts["w1"]
     host.facts["os"].update(id="rocky", family="rhel", version_id="9.4", codename="")
@@ -185,21 +201,26 @@ def test_a_registry_that_requires_credentials(cluster, findings, kind):
 
 
 @pytest.mark.parametrize(
-    ("clocks", "evidence"),
+    ("clocks", "severity", "evidence"),
     [
-        ([None, 2.0], None),
-        ([-3600.4, -3599.8], "3600 seconds behind"),
-        ([3700, 0.3], None),
-        ([7200], "7200 seconds ahead"),
+        ({"a.test/x": None, "b.test/x": 2.0}, None, ""),
+        ({"a.test/x": 3700, "b.test/x": 0.3}, None, ""),
+        ({"a.test/x": -3600.4, "b.test/x": -3599.8}, "error", "3600 seconds behind a.test and b.test"),
+        ({"a.test/x": 7200}, "warning", "7200 seconds ahead of a.test"),
+        ({"a.test/x": 7200, "a.test/y": 7201}, "warning", "7200 seconds ahead of a.test"),
+        ({"a.test/x": 7200, "b.test/x": -7200}, "warning", "7200 seconds ahead of a.test, 7200 seconds behind b.test"),
+        ({"a.test/x": 9000, "b.test/x": 500, "c.test/x": 510}, "error", "500 seconds ahead of b.test and c.test"),
     ],
 )
-def test_the_clock_against_those_of_the_servers(cluster, findings, clocks, evidence):
-    for number, clock in enumerate(clocks):
+def test_two_servers_that_agree_prove_that_the_clock_of_the_host_is_wrong(
+    cluster, findings, clocks, severity, evidence
+):
+    for place, clock in clocks.items():
         answer = {"kind": "http", "ok": True, "status": 200, "error": "", "clock": clock}
-        cluster.hosts["w1"].facts["reach"][f"http://{number}"] = answer
+        cluster.hosts["w1"].facts["reach"][f"http://{place}"] = answer
     problems = check_hosts(cluster)
-    assert findings(problems) == ([("clock", "w1", "error")] if evidence else [])
-    assert not evidence or evidence in problems[0].evidence
+    assert findings(problems) == ([("clock", "w1", severity)] if severity else [])
+    assert not evidence or problems[0].evidence == f"it is {evidence}, by the header Date of their answers"
 
 
 def test_a_registry_below_a_path_and_a_mirror_without_override(cluster):

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab would be on a machine on which nothing is built yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._lab import sources
+from ansible_collections.slipway.kube.plugins.modules import lab_info
+
+
+@pytest.fixture
+def wanted(tmp_path, monkeypatch):
+    """The options of a lab on a machine without an engine, an origin, a bundle and a network."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    monkeypatch.setattr(sources, "unreachable", lambda: "pkgs.k8s.io: no such name")
+    machine = {"capabilities_missing": [], "installable": True, "missing_programs": {}}
+    inspect = lab_info.inspect_engine
+    monkeypatch.setattr(lab_info, "inspect_engine", lambda *arguments: {**inspect(*arguments), **machine})
+    return {
+        "name": "lab",
+        "folder": str(tmp_path / "lab"),
+        "kind": "container",
+        "control_planes": 1,
+        "workers": 1,
+        "mirror": True,
+        "subnet": "10.123.78.0/24",
+        "bundle": str(tmp_path / "bundle"),
+        "sources": "auto",
+        "origin": str(tmp_path / "origin"),
+        "disk_needed": 1,
+        "name_servers": [],
+        "user": "ops",
+        "mirror_port": 80,
+        "cluster_variables": {},
+        "waits": {},
+        "mirror_variables": {},
+        "vm_cpus": 2,
+        "vm_memory": 2048,
+        "vm_disk": 20,
+        "vm_image": "",
+    }
+
+
+def test_what_must_be_built_first_is_a_problem_of_a_run(wanted):
+    found = lab_info.gather(wanted, check=False)
+    assert [("make origin" in text, "bundle.json" in text) for text in found["problems"]] == [
+        (True, False),
+        (False, True),
+    ]
+    assert found["unbuilt"] == found["problems"]
+
+
+def test_check_mode_says_it_and_goes_on(wanted):
+    found = lab_info.gather(wanted, check=True)
+    assert found["problems"] == [] and len(found["unbuilt"]) == 2
+    assert [host["name"] for host in found["hosts"]] == ["services", "mirror", "cp1", "w1"]
+    assert found["sources"]["used"] == "origin"
