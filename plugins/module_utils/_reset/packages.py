@@ -9,6 +9,7 @@ import re
 from typing import Collection
 
 from .._host.packages import backend
+from .._host.packages_dnf import Dnf
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System
@@ -49,11 +50,12 @@ def packages_to_remove(system: System, record: Record) -> list[str]:
     if not absent:
         return []
     leftover: set[str] = set()
-    if system.has("dpkg-query"):
+    manager = backend(system)
+    if not isinstance(manager, Dnf):
         listed = system.run("dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Abbrev}\\n", *absent).out
         leftover = {line.split("\t")[0] for line in listed.splitlines() if line.split("\t")[1:2] == ["rc "]}
-    named = sorted(leftover.union(backend(system).installed(absent)))
-    return removal(system, named, record.footprint.get("packages", [])) if named else []
+    named = sorted(leftover.union(manager.installed(absent)))
+    return removal(manager, named, record.footprint.get("packages", [])) if named else []
 
 
 def plan_packages(system: System, record: Record, removed: list[str], notes: list[str]) -> list[Step]:
@@ -77,6 +79,10 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
             notes.append(
                 f"Package {name} stays at {have[name].version}; before the cluster it was at {was['version']}."
             )
+    keys = unneeded_keys(manager, removed, record.footprint.get("rpm_keys")) if removed else []
+    if keys:
+        sentence = f"signing keys no longer trusted: {', '.join(keys)}"
+        steps.append(Step("keys", sentence, lambda: system.must("rpm", "--erase", *keys), before="\n".join(keys)))
     if removed:
 
         def apply() -> None:
@@ -87,12 +93,24 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
     return steps
 
 
-def removal(system: System, named: list[str], before: Collection[str]) -> list[str]:
+def unneeded_keys(manager, removed: Collection[str], before: Collection[str] | None) -> list[str]:
+    """Return the keys that rpm trusts since the cluster's packages were installed, and with which no other package is signed.
+
+    :param before: keys before the cluster; None where the record does not list them.
+    """
+    if before is None or not isinstance(manager, Dnf):
+        return []
+    signers = manager.signers()
+    return sorted(key for key, names in signers.items() if key not in before and names and names <= set(removed))
+
+
+def removal(manager, named: list[str], before: Collection[str]) -> list[str]:
     """Return the named packages and the dependencies that only they need; dnf removes the latter by itself.
 
     :raises HostError: other software needs one of them.
     """
-    if not system.has("apt-get"):
+    system = manager.system
+    if isinstance(manager, Dnf):
         trial = system.run("rpm", "--erase", "--test", *named)
         if trial.code != 0:
             raise HostError(
