@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Collection
 
 from .._host.packages import backend
 from .._host.packages_dnf import Dnf
-from .._host.record import Record
+from .._host.record import ABSENT, Record
 from .._host.step import Step
 from .._host.system import HostError, System
 
@@ -79,29 +80,45 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
             notes.append(
                 f"Package {name} stays at {have[name].version}; before the cluster it was at {was['version']}."
             )
-    keys = unneeded_keys(manager, removed, record.footprint.get("rpm_keys")) if removed else []
-    if keys:
-        sentence = f"signing keys no longer trusted: {', '.join(keys)}"
-        steps.append(Step("keys", sentence, lambda: system.must("rpm", "--erase", *keys), before="\n".join(keys)))
     if removed:
+        keys = unneeded_keys(manager, removed, record)
 
         def apply() -> None:
             manager.repair()
             manager.remove(removed)
+            if isinstance(manager, Dnf):
+                remove_copies(system, record)
+
+        def forget_keys() -> None:
+            signers = manager.signers()
+            unneeded = [key for key in keys if not signers.get(key)]
+            if unneeded:
+                system.must("rpm", "--erase", *unneeded)
 
         steps.append(Step("packages", f"packages removed: {', '.join(removed)}", apply, before="\n".join(removed)))
+        if keys:
+            sentence = f"signing keys no longer trusted: {', '.join(keys)}"
+            steps.append(Step("keys", sentence, forget_keys, before="\n".join(keys)))
     return steps
 
 
-def unneeded_keys(manager, removed: Collection[str], before: Collection[str] | None) -> list[str]:
-    """Return the keys that rpm trusts since the cluster's packages were installed, and with which no other package is signed.
-
-    :param before: keys before the cluster; None where the record does not list them.
-    """
+def unneeded_keys(manager, removed: Collection[str], record: Record) -> list[str]:
+    """Return the keys that rpm trusts since the packages in ``removed`` were installed, unless packages before the cluster need them."""
+    before, packages = record.footprint.get("rpm_keys"), set(record.footprint.get("packages", []))
     if before is None or not isinstance(manager, Dnf):
         return []
     signers = manager.signers()
-    return sorted(key for key, names in signers.items() if key not in before and names and names <= set(removed))
+    return sorted(
+        key for key, names in signers.items() if key not in before and names & set(removed) and not names & packages
+    )
+
+
+def remove_copies(system: System, record: Record) -> None:
+    """Remove what rpm keeps beside a configuration file that has been changed (.rpmsave), or that was there before its package (.rpmnew)."""
+    for path, was in record.before["files"].items():
+        for copy in (f"{path}.rpmsave", f"{path}.rpmnew"):
+            if was == ABSENT and system.exists(copy):
+                os.unlink(system.path(copy))
 
 
 def removal(manager, named: list[str], before: Collection[str]) -> list[str]:
