@@ -128,7 +128,9 @@ def main() -> None:
     if not module.check_mode:
         recipe.lock(params["cache"])
     folder = os.path.join(params["cache"], name)
-    cached = [entry for entry, complete in recipe.disks(params["cache"], params["suite"]).items() if complete or entry != name]
+    cached = [
+        entry for entry, complete in recipe.disks(params["cache"], params["suite"]).items() if complete or entry != name
+    ]
     want, have = recipe.disk_changes(name, cached, mounted(), params["state"] == "present")
     result = {
         "folder": folder,

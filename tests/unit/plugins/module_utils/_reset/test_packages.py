@@ -141,7 +141,10 @@ def test_trusted_keys_are_told_from_the_signatures_of_packages() -> None:
 @pytest.mark.parametrize(
     ("before", "removed_keys"),
     [
-        ([], ["gpg-pubkey-9a296436-6a45d8b0"]),  # also that of cri-tools, which dnf removes with the kubelet; that of bash stays
+        (
+            [],
+            ["gpg-pubkey-9a296436-6a45d8b0"],
+        ),  # also that of cri-tools, which dnf removes with the kubelet; that of bash stays
         (["gpg-pubkey-9a296436-6a45d8b0"], []),
         (None, []),  # recorded by an earlier release
     ],
