@@ -192,7 +192,7 @@ def _distribution_problems(want: dict) -> list[str]:
             )
         elif distribution not in DISTRIBUTIONS:
             found.append(
-                f"lab_host_distributions has {distribution} for {name}, which is no known distribution: {', '.join(DISTRIBUTIONS)} are."
+                f"lab_host_distributions has the unknown distribution {distribution} for {name}. Use one of {', '.join(DISTRIBUTIONS)}."
             )
         elif roles[name] not in NODES and distribution not in machines.DEBIAN:
             found.append(

@@ -179,7 +179,7 @@ def test_nothing_speaks_against_a_good_machine():
         (
             {"host_distributions": {"w1": "el7"}},
             {},
-            "el7 for w1, which is no known distribution: debian12, debian13, el9",
+            "unknown distribution el7 for w1. Use one of debian12, debian13, el9",
         ),
         (
             {"host_distributions": {"mirror": "el9"}},
