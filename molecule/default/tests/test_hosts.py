@@ -80,7 +80,7 @@ def test_packages_are_at_their_version_and_held(host: Any, name: str, package: s
 def test_programs_belong_to_packages(host: Any, program: str) -> None:
     package = {"containerd": "containerd.io", "runc": "containerd.io"}.get(program, program)
     query = "rpm --query --queryformat '%%{NAME}' --file" if has_dnf(host) else "dpkg-query --search"
-    assert host.check_output(f"{query} /usr/bin/{program}").split(":")[0] == package
+    assert host.check_output(f"{query} /usr/bin/%s", program).split(":")[0] == package
 
 
 def test_packages_are_signed_by_their_repositories(host: Any) -> None:
