@@ -14,7 +14,8 @@ author:
 description:
   - Builds a Debian root file system with C(mmdebstrap), creates a disk from it with C(mkfs.ext4), and stores it with its kernel and
     initrd in a cache. Each machine writes to an overlay, so one disk serves all of them.
-  - The name of the folder contains a hash of the recipe. Disks of earlier recipes are removed, unless a container still mounts them.
+  - The name of the folder contains a hash of the recipe. Disks of earlier recipes for the same release are removed, unless a container
+    still mounts them.
   - The folder gets its name when it is complete, so the result of an interrupted build is never used.
   - Requires root, because the file system contains files of several users.
 options:
@@ -127,7 +128,9 @@ def main() -> None:
     if not module.check_mode:
         recipe.lock(params["cache"])
     folder = os.path.join(params["cache"], name)
-    cached = [entry for entry, complete in recipe.disks(params["cache"]).items() if complete or entry != name]
+    cached = [
+        entry for entry, complete in recipe.disks(params["cache"], params["suite"]).items() if complete or entry != name
+    ]
     want, have = recipe.disk_changes(name, cached, mounted(), params["state"] == "present")
     result = {
         "folder": folder,

@@ -79,6 +79,14 @@ options:
     description: Folder of the origin, which stands in for upstream.
     type: path
     required: true
+  distribution:
+    description: Distribution of the hosts.
+    type: str
+    default: debian13
+  host_distributions:
+    description: Distributions by host name, for hosts that differ.
+    type: dict
+    default: {}
   disk_needed:
     description: Required disk space in MiB in the data folder of the Docker Engine. With 0, it is estimated from the number of hosts.
     type: int
@@ -141,7 +149,9 @@ unbuilt:
   type: list
   elements: str
 hosts:
-  description: Hosts of the lab with name, address, role, kind and container.
+  description:
+    - Hosts of the lab with name, address, role, kind, distribution, container, and the image of the container (V(machine), or the
+      distribution).
   returned: always
   type: list
   elements: dict
@@ -315,7 +325,8 @@ def gather(params: dict, check: bool) -> dict:
     lab = existing(params["name"], network, engine)
     chosen = sources.choose(params["sources"], params["origin"])
     count = params["control_planes"] + params["workers"]
-    estimate = IMAGE_MB[kind] + count * HOST_MB[kind] + (1 + params["mirror"]) * SERVICE_MB
+    images = 1 + len(set(params["host_distributions"].values()) - {params["distribution"]})
+    estimate = images * IMAGE_MB[kind] + count * HOST_MB[kind] + (1 + params["mirror"]) * SERVICE_MB
     have = dict(
         engine,
         kinds=lab["kinds"],
@@ -340,8 +351,11 @@ def gather(params: dict, check: bool) -> dict:
     hosts = []
     if not problems:
         hosts = layout.hosts(params["control_planes"], params["workers"], params["mirror"], subnet, kind)
+    own = layout.distributions(hosts, params["distribution"], params["host_distributions"])
     for host in hosts:
         host["container"] = f"{network}-{host['name']}"
+        host["distribution"] = own[host["name"]]
+        host["image"] = "machine" if host["kind"] == "vm" else host["distribution"]
     return {
         "problems": problems,
         "unbuilt": unbuilt,
@@ -383,6 +397,8 @@ def main() -> None:
             "bundle": {"type": "path", "required": True},
             "sources": {"type": "str", "choices": ["auto", "upstream", "origin", "none"], "default": "auto"},
             "origin": {"type": "path", "required": True},
+            "distribution": {"type": "str", "default": "debian13"},
+            "host_distributions": {"type": "dict", "default": {}},
             "disk_needed": {"type": "int", "default": 0},
             "name_servers": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "default": "ops"},

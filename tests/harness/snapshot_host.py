@@ -38,7 +38,9 @@ NOT_LISTED = (
     "/var/lib/dpkg/available",
     "/var/lib/dpkg/lock*",
     "/var/lib/dpkg/status*",  # packages are listed one by one
+    "/var/lib/dnf",  # its history; packages are listed one by one
     "/var/lib/dpkg/triggers/*",
+    "/var/lib/rpm",
     "/var/lib/systemd/random-seed",
     "/var/lib/systemd/timers/*",
 )
@@ -227,11 +229,13 @@ def mounts() -> dict[str, str]:
 
 
 def packages() -> dict[str, str]:
-    """Each package with its version and what the package manager means to do with it (a hold)."""
+    """Each package with its version and what the package manager means to do with it (a hold); with rpm, also the keys it trusts."""
     text = output("dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Abbrev} ${Version}\n") or output(
         "rpm", "-qa", "--qf", "%{NAME} - %{EVR}\n"
     )
-    found = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in text.splitlines()}
+    pairs = (line.split(" ", 1) for line in text.splitlines())
+    # Every trusted key is a package of the same name.
+    found = {f"{name} {rest}" if name == "gpg-pubkey" else name: rest for name, rest in pairs}
     for line in output("dnf", "-q", "-C", "versionlock", "list").splitlines():
         found[f"lock {line}"] = "held"
     return found

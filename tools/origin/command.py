@@ -81,7 +81,12 @@ def arguments() -> argparse.ArgumentParser:
     several("--manifest", "a manifest to publish; NAME is its address without https://, or calico", metavar="NAME=FILE")
     several("--debian-source", "a line of sources.list from which images take Debian packages", metavar="LINE")
     make.add_argument("--architecture", choices=ARCHITECTURES, help="of the hosts (default: of this machine)")
-    make.add_argument("--rpm", action="store_true", help="also build rpms and their repositories")
+    make.add_argument(
+        "--rpm",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether to build rpms and their repositories",
+    )
     make.add_argument(
         "--prune", action="store_true", help="remove what earlier builds added and this one does not list"
     )

@@ -141,6 +141,7 @@ PACKAGES: Mapping[str, Contents] = {
         "Command-line utility to make, join and upgrade a Kubernetes cluster",
         (("Recommends", "cri-tools (>= 1.30.0)"),),
         (("Recommends", "cri-tools >= 1.30.0"),),
+        (("/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", KUBELET_DROP_IN),),
     ),
     "kubectl": Contents("Command-line utility to talk to a Kubernetes cluster"),
     "kubelet": Contents(
@@ -155,7 +156,7 @@ PACKAGES: Mapping[str, Contents] = {
         ),
         (
             ("/usr/lib/systemd/system/kubelet.service", KUBELET_SERVICE),
-            ("/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", KUBELET_DROP_IN),
+            ("/etc/default/kubelet", "KUBELET_EXTRA_ARGS=\n"),
         ),
         (
             ("postinst", RELOAD),
@@ -183,16 +184,29 @@ PACKAGES: Mapping[str, Contents] = {
 
 
 def files_of(name: str, form: str) -> dict[str, str]:
-    """Return the texts in a package by their paths."""
-    settings = "/etc/sysconfig/kubelet" if form == "rpm" else "/etc/default/kubelet"
-    return {path: text.replace("/etc/default/kubelet", settings) for path, text in PACKAGES[name].files}
+    """Return the texts in a package by their paths; those in /etc are settings of the host, which the package does not overwrite."""
+
+    def of_form(text: str) -> str:
+        return text.replace("/etc/default/kubelet", "/etc/sysconfig/kubelet") if form == "rpm" else text
+
+    return {of_form(path): of_form(text) for path, text in PACKAGES[name].files}
+
+
+def settings_of(name: str) -> str:
+    """Return the list of a deb's settings (conffiles, Debian policy 10.7)."""
+    return "".join(f"{path}\n" for path in files_of(name, "deb") if path.startswith("/etc/"))
 
 
 def texts_of(name: str, form: str) -> dict[str, str]:
     """Return everything except the programs that determines the content of package *name*."""
     if form == "rpm":
-        return {**files_of(name, form), "spec": spec_of(name, "", "", "", [], "")}
-    return {**files_of(name, form), **dict(PACKAGES[name].scripts), "control": control_of(name, "", "", 0, "")}
+        return {**files_of(name, form), "spec": spec_of(name, "", "", "", [*files_of(name, form)], "")}
+    return {
+        **files_of(name, form),
+        **dict(PACKAGES[name].scripts),
+        "conffiles": settings_of(name),
+        "control": control_of(name, "", "", 0, ""),
+    }
 
 
 def description_of(built_from: str) -> str:
@@ -247,7 +261,8 @@ def spec_of(name: str, version: str, release: str, tree: str, paths: Sequence[st
         f"cp -a '{tree}/.' %{{buildroot}}/",
         "%files",
         "%defattr(-,root,root,-)",
-        *paths,
+        *(f"%dir {path.rpartition('/')[0]}" for path in paths if path.endswith(".service.d/10-kubeadm.conf")),
+        *(f"%config(noreplace) {path}" if path.startswith("/etc/") else path for path in paths),
     ]
     if contents.unit:
         # In Lua, which rpm runs by itself: scripts of a shell would make the package require /bin/sh from another one.
@@ -300,6 +315,8 @@ def build_deb(
     installed = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
     for script, text in PACKAGES[name].scripts:
         write(tree / "DEBIAN" / script, text.encode(), 0o755)
+    if settings_of(name):
+        write(tree / "DEBIAN" / "conffiles", settings_of(name).encode())
     control = control_of(name, version, architecture, -(-installed // 1024), built_from)
     write(tree / "DEBIAN" / "control", control.encode())
     for part in [tree, *tree.rglob("*")]:

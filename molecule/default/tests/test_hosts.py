@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import pytest
+from testinfra import get_host
 
 from harness.targets import components, group, targets, variables
 
@@ -28,6 +29,10 @@ def name(host: Any) -> str:
 @pytest.fixture
 def is_control_plane(name: str) -> bool:
     return name in group("kube_control_plane")
+
+
+def has_dnf(host: Any) -> bool:
+    return bool(host.exists("dnf"))
 
 
 def test_nothing_brings_swap_back(host: Any) -> None:
@@ -52,12 +57,42 @@ def test_sysctls_are_set_now_and_after_a_boot(host: Any, key: str) -> None:
     assert re.search(rf"^{re.escape(key)}\s*=\s*1$", host.file("/etc/sysctl.d/k8s.conf").content_string, re.M)
 
 
+def test_the_lab_has_every_package_manager() -> None:
+    assert {has_dnf(get_host(target)) for target in testinfra_hosts} == {True, False}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_are_at_their_version_and_held(host: Any, name: str, package: str) -> None:
     wanted = {"kubernetes-cni": "cni_plugins", "containerd.io": "containerd"}.get(package, "kubernetes")
     assert host.package(package).is_installed
     assert re.match(rf"{re.escape(str(components(name)[wanted]))}([-~+]|$)", host.package(package).version)
-    assert package in host.check_output("apt-mark showhold").split()
+    if has_dnf(host):
+        locks = host.check_output("dnf --quiet versionlock list").splitlines()
+        version = host.check_output(
+            "rpm --query --queryformat '%%{NAME}-%%{EPOCHNUM}:%%{VERSION}-%%{RELEASE}' %s", package
+        )
+        assert f"{version}.*" in locks
+    else:
+        assert package in host.check_output("apt-mark showhold").split()
+
+
+@pytest.mark.parametrize("program", ["containerd", "runc", "kubelet", "kubeadm", "kubectl"])
+def test_programs_belong_to_packages(host: Any, program: str) -> None:
+    package = {"containerd": "containerd.io", "runc": "containerd.io"}.get(program, program)
+    query = "rpm --query --queryformat '%%{NAME}' --file" if has_dnf(host) else "dpkg-query --search"
+    assert host.check_output(f"{query} /usr/bin/%s", program).split(":")[0] == package
+
+
+def test_packages_are_signed_by_their_repositories(host: Any) -> None:
+    if not has_dnf(host):
+        assert "Signed-By: /etc/apt/keyrings/" in host.check_output("cat /etc/apt/sources.list.d/slipway-*.sources")
+        return
+    files = host.check_output("cat /etc/yum.repos.d/slipway-*.repo")
+    assert files.count("gpgcheck=1") == files.count("[slipway-") == 2
+    for package in PACKAGES:
+        signature = host.check_output("rpm --query --queryformat '%%{RSAHEADER:pgpsig}' %s", package)
+        key = signature.split()[-1][-8:]
+        assert host.run("rpm --query gpg-pubkey-%s", key).rc == 0, f"{package}: {signature}"
 
 
 @pytest.mark.parametrize("unit", ["containerd", "kubelet"])
@@ -80,9 +115,10 @@ def test_containerd_runs_with_the_configuration_for_its_version(host: Any, name:
 def test_the_sources_are_upstreams(host: Any, name: str) -> None:
     assert host.run(f"ls {MIRRORED}").rc != 0, "no registry has a mirror"
     assert "kube_mirror_url" not in variables(name)
-    lists = host.check_output("cat /etc/apt/sources.list.d/*")
+    folder, system = ("/etc/yum.repos.d", "centos/9") if has_dnf(host) else ("/etc/apt/sources.list.d", "debian")
+    lists = host.check_output(f"cat {folder}/slipway-*")
     assert "https://pkgs.k8s.io/core:/stable:/v" in lists
-    assert "https://download.docker.com/linux/debian" in lists
+    assert f"https://download.docker.com/linux/{system}" in lists
 
 
 def test_the_kubelet_has_this_hosts_settings(host: Any, name: str) -> None:

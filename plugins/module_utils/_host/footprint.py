@@ -11,6 +11,7 @@ The state of a host in these respects is recorded once, when the host is marked 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -109,18 +110,24 @@ def installed_packages() -> list[str]:
     return sorted({pair[1].partition(":")[0] for pair in pairs if len(pair) == 2 and pair[0][1:2] == "i"})
 
 
+def trusted_keys() -> list[str]:
+    """Return the sorted keys whose signatures rpm accepts, by the names of their packages."""
+    return sorted(re.findall(r"^gpg-pubkey-\S+$", run(["rpm", "-q", "gpg-pubkey"]), re.M))
+
+
 def take_footprint(folders: Iterable[str] = FOLDERS + PARENTS, sysctls: Iterable[str] = SYSCTLS) -> dict[str, Any]:
     """Return the state that the record keeps of a host that is about to be marked; it can be written as JSON.
 
     :returns: ``folders`` {path: names in it, or None where it does not exist}, ``sysctls`` {name: value}, ``packages`` (names of all
         installed ones), ``links`` (names of the network interfaces), ``tables`` (nftables tables as "FAMILY NAME"), ``ipsets``
-        (names) and ``mounts`` (those of MOUNTS that are mounted).
+        (names), ``rpm_keys`` (see :func:`trusted_keys`) and ``mounts`` (those of MOUNTS that are mounted).
     """
     values = {name: read_sysctl(name) for name in sysctls}
     return {
         "folders": {path: list_folder(path) for path in folders},
         "sysctls": {name: value for name, value in values.items() if value is not None},
         "packages": installed_packages(),
+        "rpm_keys": trusted_keys(),
         "links": list_folder("/sys/class/net") or [],
         "tables": sorted(f"{table.family} {table.name}" for table in list_tables()),
         "ipsets": list_ipsets(),

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Callable
 
+from .facts.system import describe_os, parse_os_release
 from .packages_apt import Apt, InvalidSignature
 from .packages_dnf import Dnf
 from .step import Step
@@ -56,10 +57,13 @@ def newest(versions: list[str], wanted: str) -> str:
 
 
 def backend(system: System):
-    """Return the package manager of this host.
+    """Return the package manager of this host; its distribution decides where it has both.
 
     :raises HostError: it has neither apt nor dnf.
     """
+    enterprise = describe_os(parse_os_release(system.read("/etc/os-release") or ""))["family"] == "rhel"
+    if enterprise and system.has("rpm") and system.has("dnf"):
+        return Dnf(system)
     if system.has("dpkg-query") and system.has("apt-get"):
         return Apt(system)
     if system.has("rpm") and system.has("dnf"):

@@ -21,6 +21,8 @@ OPTIONS = ("-y", "-q", "--setopt=timeout=30", "--setopt=retries=2")
 # Repositories of others that cannot be reached do not stop a command.
 TOLERANT = "--setopt=*.skip_if_unavailable=1"
 RPM_LOCK = "/var/lib/rpm/.rpm.lock"
+# What rpm itself shows of a package (rpm -qi).
+SIGNATURE = "%|DSAHEADER?{%{DSAHEADER:pgpsig}}:{%|RSAHEADER?{%{RSAHEADER:pgpsig}}:{(none)}|}|"
 # dnf 4 waits for the process whose number is in one of these files, without a limit.
 PID_FILES = (
     "/var/cache/dnf/metadata_lock.pid",
@@ -33,6 +35,21 @@ def parse_query(text: str) -> dict[str, str]:
     """Return the versions in lines "NAME<tab>EPOCH:VERSION-RELEASE" of rpm; "package X is not installed" has no tab."""
     fields = (line.split("\t") for line in text.splitlines())
     return {words[0]: without_zero(words[1]) for words in fields if len(words) == 2}
+
+
+def parse_signers(text: str) -> dict[str, set[str]]:
+    """Return the installed packages that are signed with each key that rpm trusts, by the name of the key's package.
+
+    :param text: lines "NAME<tab>VERSION-RELEASE<tab>SIGNATURE"; the version of a key is the end of its ID, with which a signature ends.
+    """
+    rows = [fields for fields in (line.split("\t") for line in text.splitlines()) if len(fields) == 3]
+    return {
+        f"{key}-{version}": {
+            name for name, _version, signature in rows if signature.endswith(version.split("-")[0][-8:])
+        }
+        for key, version, _none in rows
+        if key == "gpg-pubkey"
+    }
 
 
 def parse_known(text: str) -> list[str]:
@@ -111,6 +128,12 @@ class Dnf:
         """Remove packages."""
         wait_for_others(self.system)
         self.system.must("dnf", *OPTIONS, TOLERANT, "remove", *names)
+
+    def signers(self) -> dict[str, set[str]]:
+        """Return the installed packages by the key that signed them, see :func:`parse_signers`."""
+        return parse_signers(
+            self.system.run("rpm", "-qa", "--qf", "%{NAME}\\t%{VERSION}-%{RELEASE}\\t" + SIGNATURE + "\\n").out
+        )
 
     def hold(self, names: list[str]) -> None:
         """Lock packages at their installed version."""

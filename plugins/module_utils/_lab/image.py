@@ -79,15 +79,17 @@ def disk_name(suite: str, digest: str) -> str:
     return f"{DISK}-{suite}-{digest}"
 
 
-def disks(cache: str) -> dict[str, bool]:
+def disks(cache: str, suite: str = "") -> dict[str, bool]:
     """Return the folders of disks in the cache, of any recipe, and whether each is complete.
+
+    :param suite: return only the disks of this Debian release.
 
     Incomplete are those of interrupted builds, and those that a Docker Engine created as mount points.
     """
     return {
         name: not name.endswith(".part") and os.path.exists(os.path.join(cache, name, "root.img"))
         for name in _names(cache)
-        if name.startswith(f"{DISK}-")
+        if name.startswith(f"{DISK}-{suite}")
     }
 
 

@@ -18,6 +18,7 @@ MIRROR_POSITION = 3
 CONTROL_PLANE_POSITION = 10
 WORKER_POSITION = 20
 NODES = ("control_plane", "worker")
+DISTRIBUTIONS = (*machines.DEBIAN, "el9")
 MAX_CONTROL_PLANES = WORKER_POSITION - CONTROL_PLANE_POSITION - 1
 
 NEW_CAPABILITIES = ("PERFMON", "BPF", "CHECKPOINT_RESTORE")
@@ -53,6 +54,18 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
         }
         for name, role, position in layout
     ]
+
+
+def distributions(found: list[dict], distribution: str, own: dict) -> dict[str, str]:
+    """Return the distribution of each host by its name.
+
+    :param found: result of :func:`hosts`.
+    :param distribution: of the lab; hosts that serve the others have the latest Debian where it is not one.
+    :param own: distributions by host name, for hosts that differ.
+    """
+    serving = distribution if distribution in machines.DEBIAN else machines.DEBIAN[-1]
+    usual = {host["name"]: distribution if host["role"] in NODES else serving for host in found}
+    return {name: own.get(name, usual[name]) for name in usual}
 
 
 def gateway(subnet: str) -> str:
@@ -124,8 +137,8 @@ def name_servers(resolv_conf: str) -> list[str]:
 def problems(want: dict, have: dict) -> list[str]:
     """Return everything that prevents this lab on this machine: what is wrong, the evidence, the remedy.
 
-    :param want: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb; of virtual machines also vm_cpus,
-        vm_memory, vm_disk, vm_image, machine.
+    :param want: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb, distribution, host_distributions; of
+        virtual machines also vm_cpus, vm_memory, vm_disk, vm_image, machine.
     :param have: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes, network_subnet, kinds
         (of the existing hosts), disk_free_mb, disk_path, sources_problem; for virtual machines also :func:`machines.facts`.
     """
@@ -139,7 +152,8 @@ def problems(want: dict, have: dict) -> list[str]:
         found.append(f"lab_control_planes is {control_planes}: a lab has at least one control plane.")
     if want["workers"] < 0:
         found.append(f"lab_workers is {want['workers']}: it cannot be negative.")
-    found += _network_problems(want, have) + _engine_problems(have) + _capacity_problems(want, have)
+    found += _network_problems(want, have) or _distribution_problems(want)
+    found += _engine_problems(have) + _capacity_problems(want, have)
     found += [
         f"Lab {want['name']} has hosts of kind {other}, but lab_kind is {want['kind']}: remove the lab first (lab_state: absent), or use another lab_name."
         for other in sorted(set(have["kinds"]) - {want["kind"]})
@@ -163,6 +177,28 @@ def _network_problems(want: dict, have: dict) -> list[str]:
         f"lab_subnet {sentence}. Set lab_subnet to an unused network, for example {free_subnet(have['routes']) or 'another private /24'}."
         for sentence in overlaps(want["subnet"], routes, have["own_routes"])
     ]
+
+
+def _distribution_problems(want: dict) -> list[str]:
+    roles = {
+        host["name"]: host["role"]
+        for host in hosts(want["control_planes"], want["workers"], want["mirror"], want["subnet"])
+    }
+    found = []
+    for name, distribution in want["host_distributions"].items():
+        if name not in roles:
+            found.append(
+                f"lab_host_distributions names {name}, which is no host of the lab: it has {', '.join(roles)}. Correct the name, or remove it."
+            )
+        elif distribution not in DISTRIBUTIONS:
+            found.append(
+                f"lab_host_distributions has the unknown distribution {distribution} for {name}. Use one of {', '.join(DISTRIBUTIONS)}."
+            )
+        elif roles[name] not in NODES and distribution not in machines.DEBIAN:
+            found.append(
+                f"lab_host_distributions has {distribution} for {name}, which serves the other hosts and needs Debian: {', '.join(machines.DEBIAN)}."
+            )
+    return found
 
 
 def _engine_problems(have: dict) -> list[str]:

@@ -13,6 +13,7 @@ import re
 from . import image
 from .engine import read_text
 
+DEBIAN = ("debian12", "debian13")
 # The device, or the device node whose opening loads its module.
 TUN = ("/sys/class/misc/tun", "/dev/net/tun")
 
@@ -77,6 +78,16 @@ def problems(want: dict, have: dict) -> list[str]:
         for machine in have["machines"]
         if machine != want["machine"]
     ]
+    if not want["vm_image"] and want["distribution"] not in DEBIAN:
+        found.append(
+            f"lab_distribution is {want['distribution']}, but virtual machines are made with {', '.join(DEBIAN)} only. Use one of them, a disk "
+            "image (lab_vm_image), or lab_kind: container."
+        )
+    if want["host_distributions"]:
+        found.append(
+            f"lab_host_distributions is set for {', '.join(want['host_distributions'])}, but all machines have lab_distribution. Use "
+            "lab_kind: container for hosts with several distributions."
+        )
     if have["architecture"] != "x86_64":
         found.append(
             f"lab_kind is vm, but this machine is {have['architecture']}: virtual machines require x86_64. Use lab_kind: container."

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Collection
 
 from .._host.packages import backend
-from .._host.record import Record
+from .._host.packages_dnf import Dnf
+from .._host.record import ABSENT, Record
 from .._host.step import Step
 from .._host.system import HostError, System
 
@@ -49,11 +51,12 @@ def packages_to_remove(system: System, record: Record) -> list[str]:
     if not absent:
         return []
     leftover: set[str] = set()
-    if system.has("dpkg-query"):
+    manager = backend(system)
+    if not isinstance(manager, Dnf):
         listed = system.run("dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Abbrev}\\n", *absent).out
         leftover = {line.split("\t")[0] for line in listed.splitlines() if line.split("\t")[1:2] == ["rc "]}
-    named = sorted(leftover.union(backend(system).installed(absent)))
-    return removal(system, named, record.footprint.get("packages", [])) if named else []
+    named = sorted(leftover.union(manager.installed(absent)))
+    return removal(manager, named, record.footprint.get("packages", [])) if named else []
 
 
 def plan_packages(system: System, record: Record, removed: list[str], notes: list[str]) -> list[Step]:
@@ -78,21 +81,53 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
                 f"Package {name} stays at {have[name].version}; before the cluster it was at {was['version']}."
             )
     if removed:
+        keys = unneeded_keys(manager, removed, record)
 
         def apply() -> None:
             manager.repair()
             manager.remove(removed)
+            if isinstance(manager, Dnf):
+                remove_copies(system, record)
+
+        def forget_keys() -> None:
+            signers = manager.signers()
+            unneeded = [key for key in keys if not signers.get(key)]
+            if unneeded:
+                system.must("rpm", "--erase", *unneeded)
 
         steps.append(Step("packages", f"packages removed: {', '.join(removed)}", apply, before="\n".join(removed)))
+        if keys:
+            sentence = f"signing keys no longer trusted: {', '.join(keys)}"
+            steps.append(Step("keys", sentence, forget_keys, before="\n".join(keys)))
     return steps
 
 
-def removal(system: System, named: list[str], before: Collection[str]) -> list[str]:
+def unneeded_keys(manager, removed: Collection[str], record: Record) -> list[str]:
+    """Return the keys that rpm trusts since the packages in ``removed`` were installed, unless packages before the cluster need them."""
+    before, packages = record.footprint.get("rpm_keys"), set(record.footprint.get("packages", []))
+    if before is None or not isinstance(manager, Dnf):
+        return []
+    signers = manager.signers()
+    return sorted(
+        key for key, names in signers.items() if key not in before and names & set(removed) and not names & packages
+    )
+
+
+def remove_copies(system: System, record: Record) -> None:
+    """Remove what rpm keeps beside a configuration file that has been changed (.rpmsave), or that was there before its package (.rpmnew)."""
+    for path, was in record.before["files"].items():
+        for copy in (f"{path}.rpmsave", f"{path}.rpmnew"):
+            if was == ABSENT and system.exists(copy):
+                os.unlink(system.path(copy))
+
+
+def removal(manager, named: list[str], before: Collection[str]) -> list[str]:
     """Return the named packages and the dependencies that only they need; dnf removes the latter by itself.
 
     :raises HostError: other software needs one of them.
     """
-    if not system.has("apt-get"):
+    system = manager.system
+    if isinstance(manager, Dnf):
         trial = system.run("rpm", "--erase", "--test", *named)
         if trial.code != 0:
             raise HostError(

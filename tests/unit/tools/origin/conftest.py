@@ -19,7 +19,9 @@ from origin.request import OriginRequest
 @pytest.fixture
 def want() -> OriginRequest:
     """An origin of one version."""
-    request = request_of(arguments().parse_args(["build", "--kubernetes", "1.36.3", "--architecture", "amd64"]))
+    request = request_of(
+        arguments().parse_args(["build", "--kubernetes", "1.36.3", "--architecture", "amd64", "--no-rpm"])
+    )
     request.texts["pause.c"] = "int main(void) { return 0; }"
     return request
 

@@ -105,7 +105,7 @@ def site(secret: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     """An origin, made once for all tests."""
     folder = tmp_path_factory.mktemp("site")
     words = ["build", "--kubernetes", "1.36.3", "--architecture", "amd64", "--program", "helm"]
-    request = request_of(arguments().parse_args([*words, *(["--rpm"] if RPM else [])]))
+    request = request_of(arguments().parse_args([*words, "--rpm" if RPM else "--no-rpm"]))
     made(request, folder, secret)
     server = serve(folder / "origin", folder)
     yield Site(folder / "origin", f"127.0.0.1:{server.server_port}", folder / "ca.crt")

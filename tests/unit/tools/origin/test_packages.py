@@ -47,10 +47,8 @@ def test_what_is_in_the_kubelet_package(tmp_path: Path) -> None:
     listing = subprocess.run(["dpkg-deb", "--contents", deb], check=True, stdout=subprocess.PIPE, text=True).stdout
     lines = {line.split()[-1]: line.split() for line in listing.splitlines()}
     assert lines["./usr/bin/kubelet"][:2] == ["-rwxr-xr-x", "root/root"]
-    assert {
-        "./usr/lib/systemd/system/kubelet.service",
-        "./usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
-    } <= set(lines)
+    assert {"./usr/lib/systemd/system/kubelet.service", "./etc/default/kubelet"} <= set(lines)
+    assert subprocess.check_output(["dpkg-deb", "--info", deb, "conffiles"], text=True) == "/etc/default/kubelet\n"
     fields = subprocess.run(
         ["dpkg-deb", "--field", deb, "Package", "Version", "Depends"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -79,5 +77,13 @@ def test_an_rpm_is_described_as_the_deb_is() -> None:
     assert '"disable", "--now", "kubelet.service"' in spec
     assert "%post" not in packages.spec_of("kubeadm", "1", "1", "/tree", [], "")
     drop_in = "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
-    assert "/etc/sysconfig/kubelet" in packages.files_of("kubelet", "rpm")[drop_in]
-    assert "/etc/default/kubelet" in packages.files_of("kubelet", "deb")[drop_in]
+    assert "/etc/sysconfig/kubelet" in packages.files_of("kubeadm", "rpm")[drop_in]
+    assert "/etc/default/kubelet" in packages.files_of("kubeadm", "deb")[drop_in]
+
+
+def test_an_rpm_owns_its_folders_and_keeps_the_settings_of_the_host() -> None:
+    drop_in = "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
+    lines = packages.spec_of("kubeadm", "1", "1", "/tree", ["/usr/bin/kubeadm", drop_in], "").splitlines()
+    assert "%dir /usr/lib/systemd/system/kubelet.service.d" in lines and drop_in in lines
+    lines = packages.spec_of("kubelet", "1", "1", "/tree", [*packages.files_of("kubelet", "rpm")], "").splitlines()
+    assert "%config(noreplace) /etc/sysconfig/kubelet" in lines and "/etc/sysconfig/kubelet" not in lines

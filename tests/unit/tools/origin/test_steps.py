@@ -36,6 +36,11 @@ def archives(*names: str, digest: str = "sha256:2") -> list[ArchivedImage]:
     ]
 
 
+def test_rpms_are_part_of_an_origin_unless_they_are_not_wanted() -> None:
+    assert request_of(arguments().parse_args(["build"])).rpm is True
+    assert request_of(arguments().parse_args(["build", "--no-rpm"])).rpm is False
+
+
 def test_packages_lie_where_upstream_has_them(want: OriginRequest) -> None:
     want.rpm = True
     paths = {step.inputs["path"] for step in steps_of(want) if step.kind == "package"}

@@ -32,6 +32,16 @@ def test_installed_packages_are_named_without_their_architecture(tmp_path, monke
     assert footprint.installed_packages() == ["kubelet", "libc6"]
 
 
+def test_the_keys_that_rpm_trusts_are_kept(tmp_path, monkeypatch) -> None:
+    tool = tmp_path / "rpm"
+    tool.write_text("#!/bin/sh\n[ \"$*\" = '-q gpg-pubkey' ] && printf 'gpg-pubkey-b-2\\ngpg-pubkey-a-1\\n'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert footprint.take_footprint([], [])["rpm_keys"] == ["gpg-pubkey-a-1", "gpg-pubkey-b-2"]
+    tool.write_text("#!/bin/sh\necho 'package gpg-pubkey is not installed'\nexit 1\n")
+    assert footprint.take_footprint([], [])["rpm_keys"] == []
+
+
 def test_no_folder_is_a_system_folder() -> None:
     for path in footprint.FOLDERS:
         assert path.count("/") >= 2 and path not in ("/var/lib", "/var/log", "/etc/systemd")

@@ -418,3 +418,17 @@ def test_dnfs_refusal_is_explained(tmp_path):
 def test_a_host_without_a_known_package_manager_is_refused(tmp_path):
     with pytest.raises(HostError, match="neither apt-get nor dnf"):
         backend(System(str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("family", "manager"), [("ID=rocky\nID_LIKE=rhel\n", "Dnf"), ("ID=debian\n", "Apt"), ("", "Apt")]
+)
+def test_the_distribution_decides_where_a_host_has_both_package_managers(tmp_path, family, manager):
+    # EPEL has dpkg and apt, Debian has rpm and dnf.
+    for program in ("dpkg-query", "apt-get", "rpm", "dnf"):
+        path = tmp_path / "usr/bin" / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o755)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(family)
+    assert type(backend(System(str(tmp_path)))).__name__ == manager

@@ -125,5 +125,11 @@ def test_only_disks_are_taken_for_disks(tmp_path):
     assert image.disks(str(tmp_path / "none")) == {}
 
 
+def test_disks_of_another_release_are_left_alone(tmp_path):
+    for name in (DISK, "slipway-disk-trixie-0123456789ab"):
+        (tmp_path / name).mkdir()
+    assert list(image.disks(str(tmp_path), "trixie")) == ["slipway-disk-trixie-0123456789ab"]
+
+
 def test_a_disk_is_made_as_a_folder():
     assert "--format=directory" in image.build_command("m", "bookworm", ["x"], "hook", "target", "", "", "directory")

@@ -35,6 +35,8 @@ def want(**changed):
             "subnet": SUBNET,
             "bundle": "/b",
             "disk_needed_mb": 11000,
+            "distribution": "debian13",
+            "host_distributions": {},
         },
         **changed,
     )
@@ -168,6 +170,21 @@ def test_nothing_speaks_against_a_good_machine():
         ({}, {"capabilities_missing": ["SYS_ADMIN"]}, "SYS_ADMIN"),
         ({}, {"disk_free_mb": 900}, "900 MiB free and the lab needs about 11000 (hosts: 5)"),
         ({}, {"sources_problem": "no source of software"}, "no source of software"),
+        (
+            {"host_distributions": {"w3": "debian12"}},
+            {},
+            "names w3, which is no host of the lab: it has services, mirror, cp1, w1, w2",
+        ),
+        (
+            {"host_distributions": {"w1": "el7"}},
+            {},
+            "unknown distribution el7 for w1. Use one of debian12, debian13, el9",
+        ),
+        (
+            {"host_distributions": {"mirror": "el9"}},
+            {},
+            "el9 for mirror, which serves the other hosts and needs Debian",
+        ),
     ],
 )
 def test_what_cannot_work_is_named_with_its_remedy(wanted, machine, said):
@@ -221,6 +238,8 @@ def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version
             "has machines with 4 CPUs, but 2 CPUs was requested. Changing them would destroy their data",
         ),
         ({"vm_image": "/a:b.qcow2"}, {}, "has a colon in its path"),
+        ({"distribution": "el9"}, {}, "lab_distribution is el9, but virtual machines are made with debian12, debian13"),
+        ({"host_distributions": {"w1": "debian12"}}, {}, "all machines have lab_distribution"),
         ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is not a valid disk image"),
     ],
 )
@@ -247,3 +266,19 @@ def test_only_nodes_are_machines():
         "cp1": "vm",
         "w1": "vm",
     }
+
+
+def test_hosts_have_the_distribution_of_the_lab_or_their_own():
+    hosts = layout.hosts(1, 2, True, SUBNET)
+    assert layout.distributions(hosts, "debian13", {"w2": "el9", "services": "debian12"}) == {
+        "services": "debian12",
+        "mirror": "debian13",
+        "cp1": "debian13",
+        "w1": "debian13",
+        "w2": "el9",
+    }
+
+
+def test_hosts_that_serve_the_others_are_debian_whatever_the_lab_is():
+    found = layout.distributions(layout.hosts(1, 1, True, SUBNET), "el9", {})
+    assert found == {"services": "debian13", "mirror": "debian13", "cp1": "el9", "w1": "el9"}

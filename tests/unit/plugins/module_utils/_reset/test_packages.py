@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._host.packages_dnf import parse_signers
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 from ansible_collections.slipway.kube.plugins.module_utils._reset.packages import (
@@ -113,3 +116,87 @@ def test_a_host_without_recorded_packages_is_not_asked(tmp_path) -> None:
     assert plan_packages(system, record_of(tmp_path, {}, []), [], []) == []
     assert packages_to_remove(system, record_of(tmp_path, {}, [])) == []
     assert called == []
+
+
+SIGNED = """\
+gpg-pubkey\t9a296436-6a45d8b0\t(none)
+gpg-pubkey\t350d275d-64a1b2c3\t(none)
+gpg-pubkey\tfd431d51-4ae0493b\t(none)
+cri-tools\t1.37.0-150500.1.1\tRSA/SHA256, Wed Nov 25 10:00:00 2026, Key ID 234654da9a296436
+kubelet\t1.37.2-150500.1.1\tRSA/SHA256, Wed Nov 25 10:00:00 2026, Key ID 234654da9a296436
+containerd.io\t2.2.3-1.el9\tRSA/SHA512, Wed Nov 25 10:00:00 2026, Key ID 1f1e2d3c350d275d
+bash\t5.1.8-9.el9\tRSA/SHA256, Wed Nov 25 10:00:00 2026, Key ID 702d426d350d275d
+unsigned\t1-1\t(none)
+"""
+
+
+def test_trusted_keys_are_told_from_the_signatures_of_packages() -> None:
+    assert parse_signers(SIGNED) == {
+        "gpg-pubkey-9a296436-6a45d8b0": {"kubelet", "cri-tools"},
+        "gpg-pubkey-350d275d-64a1b2c3": {"containerd.io", "bash"},
+        "gpg-pubkey-fd431d51-4ae0493b": set(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "removed_keys"),
+    [
+        (
+            [],
+            ["gpg-pubkey-9a296436-6a45d8b0"],
+        ),  # also that of cri-tools, which dnf removes with the kubelet; that of bash stays
+        (["gpg-pubkey-9a296436-6a45d8b0"], []),
+        (None, []),  # recorded by an earlier release
+    ],
+)
+def test_keys_that_came_with_removed_packages_are_no_longer_trusted(tmp_path, before, removed_keys) -> None:
+    called = []
+    for program in ("rpm", "dnf"):
+        path = tmp_path / "usr/bin" / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o755)
+
+    def run(command: list[str], _environment: dict[str, str]) -> Result:
+        called.append(command)
+        if command[:2] == ["rpm", "-qa"]:
+            done = any("remove" in one for one in called)
+            gone = r"^(kubelet|cri-tools|containerd\.io)\t.*\n"
+            return Result(0, re.sub(gone, "", SIGNED, flags=re.M) if done else SIGNED)
+        if command[:2] == ["rpm", "-q"]:
+            return Result(0, "kubelet\t0:1.37.2-150500.1.1\ncontainerd.io\t0:2.2.3-1.el9\n")
+        return Result(0, "")
+
+    record = record_of(tmp_path, {"kubelet": ABSENT, "containerd.io": ABSENT}, ["bash"])
+    if before is not None:
+        record.footprint["rpm_keys"] = before
+    steps = plan_packages(System(str(tmp_path), run), record, ["containerd.io", "kubelet"], [])
+    for step in steps:
+        step.apply()
+    erased = [command for command in called if command[:2] == ["rpm", "--erase"]]
+    assert erased == ([["rpm", "--erase", *removed_keys]] if removed_keys else [])
+    assert any("remove" in command for command in called)
+    called.clear()
+    assert plan_packages(System(str(tmp_path), run), record, [], []) == [], "they stay where the packages do"
+
+
+def test_copies_that_rpm_keeps_of_the_clusters_files_are_removed(tmp_path) -> None:
+    for program in ("rpm", "dnf"):
+        path = tmp_path / "usr/bin" / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o755)
+    folder = tmp_path / "etc/sysconfig"
+    folder.mkdir(parents=True)
+    for name in ("other.rpmnew", "other.rpmsave", "kubelet.rpmnew"):
+        (folder / name).touch()
+
+    def run(command: list[str], _environment: dict[str, str]) -> Result:
+        if "remove" in command:
+            (folder / "kubelet.rpmsave").touch()  # rpm does so with a changed file of a package
+        return Result(0, "kubelet\t0:1.37.2-150500.1.1\n" if command[:2] == ["rpm", "-q"] else "")
+
+    record = record_of(tmp_path, {"kubelet": ABSENT}, ["bash"])
+    record.remember("files", "/etc/sysconfig/kubelet", {"state": "absent"})
+    record.remember("files", "/etc/sysconfig/other", {"state": "file"})
+    for step in plan_packages(System(str(tmp_path), run), record, ["kubelet"], []):
+        step.apply()
+    assert sorted(path.name for path in folder.iterdir()) == ["other.rpmnew", "other.rpmsave"]
