@@ -64,7 +64,12 @@ def test_an_origin_that_is_not_built_is_told_from_a_damaged_one(tmp_path, monkey
 
 def test_upstream_is_not_waited_for_longer_than_a_moment(monkeypatch):
     end = threading.Event()
-    monkeypatch.setattr(sources.socket, "create_connection", lambda *_arguments, **_options: end.wait(60))
+
+    def hang(*_arguments, **_options):
+        end.wait(60)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(sources.socket, "create_connection", hang)
     began = time.monotonic()
     assert sources.unreachable(("slow.test", "b.test"), timeout=0.1) == "slow.test: no answer within 0.1 s"
     assert time.monotonic() - began < 10
