@@ -26,7 +26,7 @@ def test_selinux_is_enforcing_and_files_have_labels(host: Host) -> None:
 
 
 def test_the_nodes_interface_is_in_a_zone_that_is_not_the_default(host: Host) -> None:
-    interface = host.check_output("ip -json route get 192.0.2.1 | sed 's/.*\"dev\":\"\\([^\"]*\\)\".*/\\1/'")
+    interface = host.check_output('ip -json route get 192.0.2.1 | sed \'s/.*"dev":"\\([^"]*\\)".*/\\1/\'')
     assert host.check_output(f"firewall-cmd --get-zone-of-interface={interface}") == "internal"
     assert host.check_output("firewall-cmd --get-default-zone") == "public"
     assert host.check_output("firewall-cmd --zone=internal --list-ports") == ""

@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from harness.snapshot import compare, differences, load
 from harness import snapshot_host
+from harness.snapshot import compare, differences, load
 from harness.snapshot_host import content, lines
 
 
