@@ -70,7 +70,7 @@ test-matrix: venv  ## unit and sanity tests with all supported versions of ansib
 	tests/matrix/run $(CORES)
 
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, calico, applications, faults, machine, vm, selinux or cloudimage
-test-vm: molecule-machine molecule-vm molecule-selinux molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut, SELinux and firewalld
+test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: origin
 	molecule test --no-command-borders --scenario-name $*
