@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
-SCENARIOS := default check_mode closed machine faults applications kill calico
+SCENARIOS := default check_mode closed faults applications kill calico
 CORES ?=
 PROGRAMS := kubectl helm
 PAIRS ?= 3
@@ -70,8 +70,8 @@ test-sanity: venv  ## ansible-test sanity
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, calico, applications, faults, machine, vm or cloudimage
-test-vm: molecule-vm molecule-cloudimage  ## the cluster on virtual machines: swap, modules, cgroup v2, a power cut
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, calico, applications, faults, machine, vm, selinux or cloudimage
+test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: origin
 	time molecule test --no-command-borders --scenario-name $*

@@ -108,19 +108,27 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def label(path: str) -> str:
+    """Return a space and a file's SELinux label; nothing where it has none."""
+    try:
+        return f" {os.getxattr(path, 'security.selinux', follow_symlinks=False).rstrip(bytes(1)).decode()}"
+    except OSError:
+        return ""
+
+
 def content(path: str) -> str:
-    """Return a file's type, mode, owner, and for a plain file its size and digest."""
+    """Return a file's type, mode, owner, for a plain file its size and digest, and its SELinux label."""
     info = os.lstat(path)
     text = f"{stat.filemode(info.st_mode)} {info.st_uid}:{info.st_gid}"
     if stat.S_ISLNK(info.st_mode):
-        return f"{text} -> {os.readlink(path)}"
+        return f"{text} -> {os.readlink(path)}{label(path)}"
     if not stat.S_ISREG(info.st_mode):
-        return text
+        return text + label(path)
     digest = hashlib.sha256()
     with open(path, "rb") as handle:
         for block in iter(lambda: handle.read(1 << 20), b""):
             digest.update(block)
-    return f"{text} {info.st_size} {digest.hexdigest()[:16]}"
+    return f"{text} {info.st_size} {digest.hexdigest()[:16]}{label(path)}"
 
 
 def files(top: str = "/") -> dict[str, str]:

@@ -8,10 +8,14 @@ Ports: https://kubernetes.io/docs/reference/networking/ports-and-protocols/
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
+from .record import describe_file
 from .step import Step
 from .system import System
+
+ZONES = "/etc/firewalld/zones"
+"""Folder of the zones that differ from those of the package; firewall-cmd keeps a copy (.old) of a file that it replaces."""
 
 
 def missing(wanted: list[str], runtime: str, permanent: str) -> list[tuple[str, list[str]]]:
@@ -50,6 +54,16 @@ def _range(text: str):
     return int(low), int(high or low), protocol
 
 
+def zone_files(system: System, zone: str) -> list[tuple[str, str, Any]]:
+    """Return the entries of the record for the files of a zone, which firewall-cmd writes with the permanent configuration.
+
+    :param zone: name of the zone; "" for the default zone.
+    """
+    name = zone or system.must("firewall-cmd", "--get-default-zone").out.strip()
+    paths = [f"{ZONES}/{name}.xml", f"{ZONES}/{name}.xml.old"]
+    return [("firewall", f"file {path}", describe_file(system.path(path))) for path in paths]
+
+
 def plan_firewall(
     system: System, ports: list[str], trusted: list[str], protocols: Sequence[str] = (), zone: str = ""
 ) -> list[Step]:
@@ -68,7 +82,10 @@ def plan_firewall(
             continue
         runtime = system.must("firewall-cmd", *place, f"--list-{option}s").out
         permanent = system.must("firewall-cmd", "--permanent", *place, f"--list-{option}s").out
-        for item, where in missing(list(wanted), runtime, permanent):
+        lacking = missing(list(wanted), runtime, permanent)
+        changes = any("permanent" in where for _item, where in lacking)
+        files = zone_files(system, "trusted" if option == "source" else zone) if changes else []
+        for item, where in lacking:
 
             def apply(item: str = item, where: list[str] = where, place: tuple = place, option: str = option) -> None:
                 for name in where:
@@ -82,7 +99,10 @@ def plan_firewall(
                     apply,
                     before=f"not in firewalld's {' and '.join(where)} configuration",
                     after="in force",
-                    remember=[("firewall", f"{option} {item}{where_recorded}", where)],
+                    remember=[
+                        ("firewall", f"{option} {item}{where_recorded}", where),
+                        *(files if "permanent" in where else []),
+                    ],
                 )
             )
     return steps

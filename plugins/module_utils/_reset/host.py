@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
+from xml.etree import ElementTree
 
 from .._host.facts.kernel import parse_loaded
-from .._host.record import Record
+from .._host.record import Record, describe_file, restore_file
 from .._host.step import Step
 from .._host.swap import active_swap
 from .._host.sysctls import normalize, proc_path
@@ -209,21 +211,80 @@ def plan_firewall(system: System, record: Record) -> list[Step]:
     If firewalld does not run, only its permanent configuration is left.
     """
     steps: list[Step] = []
-    if not record.before["firewall"]:
+    recorded = record.before["firewall"]
+    if not recorded:
         return steps
     runs = system.run("firewall-cmd", "--state").code == 0
     commands = {"runtime": ["firewall-cmd"], "permanent": ["firewall-cmd", "--permanent"]} if runs else {}
     if not runs and system.has("firewall-offline-cmd"):
         commands = {"permanent": ["firewall-offline-cmd"]}
-    for rule, where in record.before["firewall"].items():
+    files = {rule[len("file ") :]: was for rule, was in recorded.items() if rule.startswith("file ")}
+    for rule, where in recorded.items():
         option, item, *named = rule.split(" ")
         zone = [f"--zone={name}" for name in (["trusted"] if option == "source" else named)]
         for place in where if isinstance(where, list) else ["runtime", "permanent"]:
-            if place not in commands:
+            if option == "file" or place not in commands:
                 continue
             command = [*commands[place], *zone]
             if system.run(*command, f"--query-{option}={item}").code == 0:
                 sentence = f"firewalld: {option} {item} removed from its {place} configuration"
                 apply = partial(system.must, *command, f"--remove-{option}={item}")
                 steps.append(Step(f"firewalld {place} {rule}", sentence, apply, before="in force"))
+    return steps + plan_zones(system, files, [*recorded])
+
+
+def plan_zones(system: System, files: dict[str, dict[str, Any]], rules: list[str]) -> list[Step]:
+    """Return the steps that restore the files of zones, of which firewall-cmd has left its own version when a rule is removed.
+
+    A zone that others have changed since is left as it is.
+
+    :param files: recorded descriptions of the files by path, see :func:`.._host.record.describe_file`.
+    :param rules: keys of the record, of which those of rules are taken out of the zones before they are compared.
+    """
+    steps = []
+    for path, was in files.items():
+        name, old = os.path.basename(path), f"{path}.old"
+        if name.endswith(".old") or describe_file(system.path(path)) == was:
+            continue
+        original = was.get("content") or system.read(f"/usr/lib/firewalld/zones/{name}") or ""
+        if zone_content(system.read(path) or "", rules) == zone_content(original, []):
+            restored = [(system.path(one), files[one]) for one in (path, old) if one in files]
+            apply = partial(restore_files, restored)
+            existed = was["state"] != "absent"
+            sentence = f"{path} {'restored' if existed else 'removed'}"
+            steps.append(Step(f"path {path}", sentence, apply, before="as firewall-cmd wrote it", paths=[path, old]))
     return steps
+
+
+def restore_files(described: list[tuple[str, dict[str, Any]]]) -> None:
+    """Restore files, see :func:`.._host.record.restore_file`."""
+    for path, was in described:
+        restore_file(path, was)
+
+
+def zone_content(text: str, rules: list[str]) -> list[str]:
+    """Return what a zone of firewalld contains, without the order, the layout, and what these rules of the record added.
+
+    :param text: content of the zone's file (firewalld.zone(5)); text that is not XML is returned as it is.
+    """
+    try:
+        zone = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return [text]
+    added = set()
+    for option, item, *_zone in (rule.split(" ") for rule in rules):
+        port, _slash, protocol = item.partition("/")
+        attributes = {
+            "port": {"port": port, "protocol": protocol},
+            "source": {"address": item},
+            "protocol": {"value": item},
+        }
+        if option in attributes:
+            added.add(_canonical(ElementTree.Element(option, attributes[option])))
+    shape = _canonical(ElementTree.Element(zone.tag, zone.attrib))
+    return [shape, *sorted({_canonical(element) for element in zone} - added)]
+
+
+def _canonical(element: ElementTree.Element) -> str:
+    """Return an element as text, with sorted attributes and without white space between tags."""
+    return ElementTree.canonicalize(ElementTree.tostring(element, encoding="unicode"), strip_text=True)

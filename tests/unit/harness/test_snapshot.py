@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from harness import snapshot_host
 from harness.snapshot import compare, differences, load
 from harness.snapshot_host import content, lines
 
@@ -46,6 +47,14 @@ def test_a_file_is_known_by_mode_owner_size_and_content(tmp_path) -> None:
     assert content(str(path)) != first
     (tmp_path / "link").symlink_to("x")
     assert content(str(tmp_path / "link")).endswith("-> x")
+
+
+def test_a_file_is_known_by_its_label_where_selinux_gives_it_one(tmp_path, monkeypatch) -> None:
+    (tmp_path / "x").write_text("1")
+    plain = content(str(tmp_path / "x"))
+    label = b"system_u:object_r:etc_t:s0"
+    monkeypatch.setattr(snapshot_host.os, "getxattr", lambda path, name, follow_symlinks: label + b"\0", raising=False)
+    assert content(str(tmp_path / "x")) == f"{plain} {label.decode()}"
 
 
 def test_a_line_that_comes_twice_counts_twice() -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[3] / "roles" / "lab" / "files" / "carrier" / "lab_machine.py"
-MACHINE = {"cpus": 2, "memory": 2048, "disk": 20, "accelerator": "tcg"}
+MACHINE = {"cpus": 2, "memory": 2048, "disk": 20, "selinux": False, "accelerator": "tcg"}
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +60,63 @@ def test_the_seed_brings_name_keys_user_and_address(program, lab):
     assert card["mtu"] == 1400
 
 
-def test_a_machine_trusts_the_authority_of_its_lab_and_knows_its_names(program, lab, monkeypatch):
-    (lab / "lab" / "ca.crt").write_text("AUTHORITY")
+def user_data(lab):
+    """Return the user data of cp1, whose lab has an authority and stands in for two names."""
+    return json.loads((lab / "seed/user-data").read_text().split("\n", 1)[1])
+
+
+@pytest.fixture
+def authority(program, lab, monkeypatch):
+    """The certificate of an authority, which the lab's machines are to trust, and names of the lab's stand-in."""
+    path = lab / "lab" / "ca.crt"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run([*command, "-keyout", "/dev/null", "-out", str(path), "-subj", "/CN=lab"], check=True)
     known = "127.0.0.1 localhost\n10.123.7.2 pkgs.k8s.io\n10.123.7.11 cp1\n"
     monkeypatch.setenv("LAB_NAMES", "pkgs.k8s.io registry.k8s.io")
     monkeypatch.setattr(program, "read", lambda path: known if path == "/etc/hosts" else Path(path).read_text())
+    return path
+
+
+def test_a_machine_knows_the_names_of_its_lab(program, lab, authority):
     program.seed("cp1", "10.123.7.11/24", "", 1500)
-    user = json.loads((lab / "seed/user-data").read_text().split("\n", 1)[1])
-    assert user["ca_certs"] == {"trusted": ["AUTHORITY"]}
-    assert user["write_files"] == [{"path": "/etc/hosts", "append": True, "content": "10.123.7.2 pkgs.k8s.io\n"}]
+    added = {"path": "/etc/hosts", "append": True, "content": "10.123.7.2 pkgs.k8s.io\n"}
+    assert added in user_data(lab)["write_files"]
+
+
+def test_a_machine_of_the_labs_image_trusts_the_authority_without_updating_its_whole_store(
+    program, lab, authority, tmp_path
+):
+    program.seed("cp1", "10.123.7.11/24", "", 1500)
+    user = user_data(lab)
+    assert "ca_certs" not in user
+    store, source = tmp_path / "certs", tmp_path / "lab.crt"
+    store.mkdir()
+    (store / "ca-certificates.crt").write_text("OTHERS\n")
+    (written,) = [entry for entry in user["write_files"] if entry["path"] == "/usr/local/share/ca-certificates/lab.crt"]
+    source.write_text(written["content"])
+    for command in user["bootcmd"]:
+        script = command.replace("/etc/ssl/certs", str(store)).replace(written["path"], str(source))
+        subprocess.run(["sh", "-c", script], check=True)
+    assert (store / "ca-certificates.crt").read_text() == "OTHERS\n" + authority.read_text()
+    verify = ["openssl", "verify", "-no-CAfile", "-no-CAstore", "-CApath", str(store), str(authority)]
+    subprocess.run(verify, check=True)
+    # As update-ca-certificates would have created it, which therefore has nothing to repair later.
+    assert (store / "lab.pem").readlink() == source
+
+
+def test_a_machine_of_any_other_image_leaves_its_store_to_cloud_init(program, lab, authority, monkeypatch, tmp_path):
+    (tmp_path / "image").touch()
+    monkeypatch.setattr(program, "IMAGE", str(tmp_path / "image"))
+    program.seed("cp1", "10.123.7.11/24", "", 1500)
+    user = user_data(lab)
+    assert user["ca_certs"] == {"trusted": [authority.read_text()]}
+    assert "bootcmd" not in user
 
 
 def test_a_machine_without_an_origin_trusts_nobody_else(program, lab):
     program.seed("cp1", "10.123.7.11/24", "", 1500)
     user = json.loads((lab / "seed/user-data").read_text().split("\n", 1)[1])
-    assert not set(user) & {"ca_certs", "write_files"}
+    assert not set(user) & {"bootcmd", "ca_certs", "write_files"}
 
 
 def test_nobody_else_reads_the_seed(program, lab):
@@ -98,6 +141,12 @@ def test_only_an_emulated_processor_goes_without_guards(program):
     for accelerator, off in (("kvm", False), ("tcg", True)):
         command = program.hypervisor(dict(MACHINE, accelerator=accelerator), "52:54:00:00:00:01", "disk", True)
         assert any("mitigations=off tsc=reliable" in word for word in command) is off
+
+
+def test_selinux_is_a_matter_of_the_machine(program):
+    for wanted in (False, True):
+        command = program.hypervisor(dict(MACHINE, selinux=wanted), "52:54:00:00:00:01", "disk", True)
+        assert any(word.endswith(" security=selinux") for word in command) is wanted
 
 
 def test_only_the_labs_own_disk_is_started_without_a_boot_loader(program):

@@ -21,6 +21,8 @@ DISK = "/machine"  # vmlinuz, initrd.img and root.img, shared by all machines
 IMAGE = "/image"  # the user's disk image, if there is one
 KEYS = "/lab"  # keys and resolv.conf of this host
 STATE = "/var/lib/lab-machine"
+AUTHORITY = "/usr/local/share/ca-certificates/lab.crt"
+STORE = "/etc/ssl/certs"
 RUN = "/run/lab-machine"
 SEED = RUN + "/seed"
 UNKNOWN = [name + "=off" for name in ("fxsr-opt", "misalignsse", "nrip-save", "osvw", "topoext", "xsavec")]
@@ -43,12 +45,8 @@ def mac_address(address: str) -> str:
     return "52:54:" + ":".join(f"{byte:02x}" for byte in ipaddress.ip_address(address).packed)
 
 
-def user_data(user: str, host_key: str, host_key_public: str, authorized_key: str, authority: str, hosts: str) -> dict:
-    """Return cloud-init's #cloud-config (JSON is YAML): the user, keys that the control node already knows, and trust.
-
-    :param authority: certificate authority that the machine trusts; empty for none.
-    :param hosts: additional lines of /etc/hosts.
-    """
+def user_data(user: str, host_key: str, host_key_public: str, authorized_key: str) -> dict:
+    """Return cloud-init's #cloud-config (JSON is YAML): the user, and keys that the control node already knows."""
     account = {
         "name": user,
         "ssh_authorized_keys": [authorized_key],
@@ -56,17 +54,34 @@ def user_data(user: str, host_key: str, host_key_public: str, authorized_key: st
         "shell": "/bin/bash",
         "lock_passwd": True,
     }
-    known = {"write_files": [{"path": "/etc/hosts", "append": True, "content": hosts}]} if hosts else {}
-    if authority:
-        known["ca_certs"] = {"trusted": [authority]}
     return {
-        **known,
         "users": [account],
         "ssh_deletekeys": True,
         "ssh_genkeytypes": ["ed25519"],
         "ssh_keys": {"ed25519_private": host_key, "ed25519_public": host_key_public},
         "manage_etc_hosts": "localhost",
     }
+
+
+def trust(authority: str, hosts: str, own_image: bool) -> dict:
+    """Return the part of the #cloud-config with which the machine trusts the lab's authority and knows the lab's names.
+
+    :param authority: certificate of the authority; empty for none.
+    :param hosts: additional lines of /etc/hosts.
+    :param own_image: whether the machine has the lab's image. There, the one certificate is added as update-ca-certificates would
+        add it, which handles all 140 others as well and takes minutes under emulation.
+    """
+    part: dict = {}
+    files = [{"path": "/etc/hosts", "append": True, "content": hosts}] if hosts else []
+    if authority and own_image:
+        files.append({"path": AUTHORITY, "content": authority})
+        name = f"$(openssl x509 -noout -hash -in {AUTHORITY}).0"
+        part["bootcmd"] = [
+            f"cat {AUTHORITY} >>{STORE}/ca-certificates.crt && ln -s {AUTHORITY} {STORE}/lab.pem && ln -s lab.pem {STORE}/{name}"
+        ]
+    elif authority:
+        part["ca_certs"] = {"trusted": [authority]}
+    return {**part, "write_files": files} if files else part
 
 
 def added_hosts(text: str, names: str) -> str:
@@ -101,7 +116,8 @@ def hypervisor(machine: dict, mac: str, disk: str, direct_boot: bool) -> list[st
     command += ["-smp", str(machine["cpus"]), "-m", str(machine["memory"])]
     if direct_boot:
         command += ["-kernel", DISK + "/vmlinuz", "-initrd", DISK + "/initrd.img"]
-        command += ["-append", "root=LABEL=root ro console=ttyS0" + KERNEL[machine["accelerator"]]]
+        security = " security=selinux" if machine["selinux"] else ""
+        command += ["-append", "root=LABEL=root ro console=ttyS0" + KERNEL[machine["accelerator"]] + security]
     command += ["-drive", f"if=virtio,file={disk},discard=unmap"]
     # Last, so that the firmware finds the boot loader on the first drive.
     command += ["-drive", f"if=virtio,driver=vvfat,dir={SEED},label=cidata,read-only=on"]
@@ -198,14 +214,11 @@ def seed(name: str, address: str, gateway: str, mtu: int) -> str:
     """Write what cloud-init reads on first boot (data source NoCloud), and return the MAC address."""
     servers = [line.split()[1] for line in read(KEYS + "/resolv.conf").splitlines() if line.startswith("nameserver ")]
     key = KEYS + "/ssh_host_ed25519_key"
-    user = user_data(
-        os.environ["LAB_USER"],
-        read(key),
-        read(key + ".pub").strip(),
-        read(KEYS + "/authorized_keys").strip(),
-        read(KEYS + "/ca.crt") if os.path.exists(KEYS + "/ca.crt") else "",
-        added_hosts(read("/etc/hosts"), os.environ.get("LAB_NAMES", "")),
-    )
+    authorized = read(KEYS + "/authorized_keys").strip()
+    user = user_data(os.environ["LAB_USER"], read(key), read(key + ".pub").strip(), authorized)
+    authority = read(KEYS + "/ca.crt") if os.path.exists(KEYS + "/ca.crt") else ""
+    hosts = added_hosts(read("/etc/hosts"), os.environ.get("LAB_NAMES", ""))
+    user.update(trust(authority, hosts, not os.path.exists(IMAGE)))
     mac = mac_address(address.split("/")[0])
     write(SEED + "/meta-data", json.dumps({"instance-id": f"{name}-{address}", "local-hostname": name}))
     write(SEED + "/user-data", "#cloud-config\n" + json.dumps(user))

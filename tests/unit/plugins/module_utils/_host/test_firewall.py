@@ -41,7 +41,7 @@ def test_ports_are_opened_and_networks_trusted_where_they_are_missing():
         "firewalld: port 6443/tcp opened",
         "firewalld: network 10.244.0.0/16 trusted",
     ]
-    assert steps[0].remember == [("firewall", "port 6443/tcp", ["permanent"])]
+    assert steps[0].remember[0] == ("firewall", "port 6443/tcp", ["permanent"])
     ran.clear()
     for step in steps:
         step.apply()
@@ -61,11 +61,33 @@ def test_ports_and_protocols_are_opened_in_the_zone_of_the_interface():
 
     port, protocol = plan_firewall(System(run=run), ["6443/tcp"], [], ["4"], zone="internal")
     assert all("--zone=internal" in command for command in ran)
-    assert port.remember == [("firewall", "port 6443/tcp internal", ["runtime", "permanent"])]
+    assert port.remember[0] == ("firewall", "port 6443/tcp internal", ["runtime", "permanent"])
     assert (protocol.sentence, protocol.remember[0][1]) == ("firewalld: protocol 4 opened", "protocol 4 internal")
     ran.clear()
     protocol.apply()
     assert ran[0] == ["firewall-cmd", "--zone=internal", "--add-protocol=4"]
+
+
+def test_the_files_of_a_zone_are_recorded_before_its_permanent_configuration_changes(tmp_path):
+    zones = tmp_path / "etc/firewalld/zones"
+    zones.mkdir(parents=True)
+    (zones / "work.xml").write_text("<zone/>")
+
+    def run(command, env):
+        listed = "6443/tcp" if "--permanent" in command and "--zone=work" in command else ""
+        return Result(0, "work\n" if "--get-default-zone" in command else f"{listed}\n")
+
+    port, network = plan_firewall(System(str(tmp_path), run), ["6443/tcp"], ["10.244.0.0/16"], zone="work")
+    assert port.remember == [("firewall", "port 6443/tcp work", ["runtime"])]
+    absent = {"state": "absent"}
+    assert network.remember[1:] == [
+        ("firewall", "file /etc/firewalld/zones/trusted.xml", absent),
+        ("firewall", "file /etc/firewalld/zones/trusted.xml.old", absent),
+    ]
+    port, network = plan_firewall(System(str(tmp_path), run), ["8472/udp"], ["10.244.0.0/16"])
+    (name, path, was), old = port.remember[1:]
+    assert (name, path, was["content"]) == ("firewall", "file /etc/firewalld/zones/work.xml", "<zone/>")
+    assert old == ("firewall", "file /etc/firewalld/zones/work.xml.old", absent)
 
 
 def test_nothing_wanted_asks_nothing():

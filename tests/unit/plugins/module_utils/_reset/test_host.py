@@ -224,6 +224,50 @@ def test_the_permanent_configuration_is_restored_while_firewalld_does_not_run(tm
     assert called[-1] == ["firewall-offline-cmd", "--zone=public", "--remove-port=6443/tcp"]
 
 
+ZONES = "/etc/firewalld/zones"
+TRUSTED = '<zone target="ACCEPT"><short>Trusted</short>{}<forward/></zone>'
+OURS = '<source address="10.244.0.0/16"/>'
+
+
+def zones_after_reset(tmp_path, was: str | None, default: str, now: str) -> dict[str, str]:
+    """Reset a host whose zone trusted was recorded as *was*, and return the files of its zones by name."""
+    recorded = {"state": "file", "content": was, "encoding": "utf-8", "mode": "0644", "uid": 0, "gid": 0}
+    put(tmp_path, "/usr/lib/firewalld/zones/trusted.xml", default)
+    put(tmp_path, f"{ZONES}/trusted.xml", now)
+    put(tmp_path, f"{ZONES}/trusted.xml.old", "written by firewall-cmd")
+
+    def run(command: list[str], _environment: dict[str, str]) -> Result:
+        if "--remove-source=10.244.0.0/16" in command:
+            put(tmp_path, f"{ZONES}/trusted.xml", now.replace(OURS, "\n  "))
+        return Result(0)
+
+    firewall = {
+        "source 10.244.0.0/16": ["runtime", "permanent"],
+        f"file {ZONES}/trusted.xml": recorded if was else {"state": "absent"},
+        f"file {ZONES}/trusted.xml.old": {"state": "absent"},
+    }
+    for step in host.plan_firewall(System(str(tmp_path), run), record_of({"firewall": firewall})):
+        step.apply()
+    return {path.name: path.read_text() for path in (tmp_path / ZONES.lstrip("/")).iterdir()}
+
+
+def test_the_file_of_a_zone_that_had_none_is_removed(tmp_path) -> None:
+    assert zones_after_reset(tmp_path, None, TRUSTED.format(""), TRUSTED.format(f"\n{OURS}\n")) == {}
+
+
+def test_the_file_of_a_zone_is_written_as_it_was(tmp_path) -> None:
+    was = TRUSTED.format('\n\n<port protocol="tcp" port="1"/>')
+    now = TRUSTED.format(f'{OURS}<port port="1" protocol="tcp"/>')
+    assert zones_after_reset(tmp_path, was, TRUSTED.format(""), now) == {"trusted.xml": was}
+
+
+def test_what_was_changed_in_a_zone_since_is_kept(tmp_path) -> None:
+    now = TRUSTED.format(f'<port port="1" protocol="tcp"/>{OURS}')
+    kept = zones_after_reset(tmp_path, None, TRUSTED.format(""), now)
+    assert sorted(kept) == ["trusted.xml", "trusted.xml.old"]
+    assert 'port="1"' in kept["trusted.xml"]
+
+
 def test_a_firewall_that_does_not_run_is_not_asked(tmp_path) -> None:
     system = System(str(tmp_path), lambda _command, _environment: Result(252, "not running"))
     assert host.plan_firewall(system, record_of({"firewall": {"port 6443/tcp": ["runtime"]}})) == []

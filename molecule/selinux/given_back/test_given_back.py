@@ -1,0 +1,31 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a reset the machine is what it was, with the labels of its files and the configuration of its firewall."""
+
+from __future__ import annotations
+
+import os
+
+from testinfra.host import Host
+
+from harness.playbook import inventory_of, output_of, run
+from harness.snapshot import compare, load, take
+from harness.targets import targets
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+INVENTORY = inventory_of(SCENARIO)
+FOLDER = output_of(SCENARIO)
+CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
+testinfra_hosts = targets("kube_cluster")
+
+
+def test_the_machine_is_what_it_was() -> None:
+    run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *CONFIRMED).succeeded()
+    found = compare(load(FOLDER / "fresh", "whole"), take(INVENTORY, "whole", FOLDER / "given-back"))
+    assert not found, "\n".join(found)
+
+
+def test_selinux_is_still_enforcing(host: Host) -> None:
+    assert host.check_output("getenforce") == "Enforcing"
+    assert host.check_output("firewall-cmd --zone=internal --list-ports") == ""
