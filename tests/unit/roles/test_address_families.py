@@ -57,6 +57,31 @@ def test_every_network_and_address_is_reached_without_the_proxy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [
+        ("[fd00::2]:6443", "fd00::2"),
+        ("[fd00::2]", "fd00::2"),
+        ("fd00::2", "fd00::2"),
+        ("10.0.0.2:6443", "10.0.0.2"),
+        ("api.example.com", "api.example.com"),
+        ("api.example.com:6443", "api.example.com"),
+        ("", None),
+    ],
+)
+def test_the_endpoint_is_reached_without_the_proxy(endpoint: str, name: str | None) -> None:
+    with_it = value("containerd", "__kube_no_proxy", kube_control_plane_endpoint=endpoint)
+    without = value("containerd", "__kube_no_proxy", kube_control_plane_endpoint="")
+    assert [entry for entry in with_it if entry not in without] == ([name] if name else [])
+
+
+def test_preflight_knows_everything_that_the_roles_reach_without_the_proxy() -> None:
+    known = {"kube_no_proxy": [".lan"], "kube_control_plane_endpoint": "[fd00::2]:6443", **DUAL}
+    direct = value("containerd", "__kube_no_proxy", **known)
+    assert value("preflight", "__preflight_source_variables.kube_no_proxy", **known) == direct
+    assert {".lan", "fd00::2", "fd00:10:96::/112"} <= set(direct)
+
+
+@pytest.mark.parametrize(
     ("pods", "pools"),
     [
         ("192.168.0.0/16", {"default-ipv4-ippool": "192.168.0.0/16"}),
