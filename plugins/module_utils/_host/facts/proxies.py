@@ -46,9 +46,7 @@ def parse_apt(dump: str) -> dict[str, str]:
         scheme.lower() + (f"://{host.lower()}" if host else ""): url
         for scheme, host, url in re.findall(pattern, dump, re.M | re.I)
     }
-    shared = {
-        re.sub(r"^http\b", "https", place): url for place, url in found.items() if not place.startswith("https")
-    }
+    shared = {re.sub(r"^http\b", "https", place): url for place, url in found.items() if not place.startswith("https")}
     return {**shared, **found}
 
 
