@@ -24,5 +24,10 @@ def test_a_proxy_that_requires_a_login_and_a_host_without_ipv6_are_refused() -> 
     refused = run("slipway.kube.cluster", inventory_of(SCENARIO), output_of(SCENARIO) / "refused")
     assert refused.process.returncode != 0
     assert not refused.changed(), "\n".join(refused.changed())
-    for said in ("The proxy requires a login.", "HTTP status 407", "The kernel of the host has no IPv6", "kube_http_proxy"):
+    for said in (
+        "The proxy requires a login.",
+        "HTTP status 407",
+        "The kernel of the host has no IPv6",
+        "kube_http_proxy",
+    ):
         assert said in refused.output, refused.output[-4000:]
