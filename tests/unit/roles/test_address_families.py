@@ -106,7 +106,10 @@ def test_ipv6_is_forwarded_if_pods_have_it(pods: str, forwards: bool) -> None:
         task for task in yaml.safe_load((ROLES / "kernel/tasks/main.yml").read_text()) if "sysctls" in str(task)
     ]
     expression = layer["slipway.kube.host_layer"]["sysctls"]["values"].strip()[2:-2]
-    assert ("net.ipv6.conf.all.forwarding" in value("kernel", expression, kube_pod_subnet=pods)) is forwards
+    found = value("kernel", expression, kube_pod_subnet=pods)
+    # kubeadm checks the second one; the kernel copies the first one to it only when that changes.
+    names = ("net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding")
+    assert [found.get(name) for name in names] == ([1, 1] if forwards else [None, None])
 
 
 def test_a_kubeconfig_may_name_either_address_of_a_control_plane() -> None:
