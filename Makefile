@@ -45,11 +45,12 @@ lab-down: venv  ## remove the lab
 
 test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## everything that fits into an hour (KILLS=3)
 
-test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, virtual machines
+test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
 	$(MAKE) test KILLS=10
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
+	$(MAKE) molecule-ipv6
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
@@ -70,7 +71,7 @@ test-sanity: venv  ## ansible-test sanity
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, calico, applications, faults, machine, vm, selinux or cloudimage
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, lived_in, calico, applications, faults, ipv6, machine, vm, selinux or cloudimage
 test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: origin

@@ -352,6 +352,7 @@ record:
 proxies:
   description:
     - Proxies in C(/etc/environment) (V(environment)), in the configuration of V(apt) and in that of V(dnf), by scheme, without user and password.
+    - Those that apt uses for a single host are listed by SCHEME://HOST. The value V(DIRECT) means that apt uses none.
   returned: always
   type: dict
   sample: {apt: {http: "http://proxy.example.com:3128", https: "http://proxy.example.com:3128"}}

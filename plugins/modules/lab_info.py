@@ -64,6 +64,20 @@ options:
     description: Network of the hosts, in CIDR notation.
     type: str
     required: true
+  ip_families:
+    description: Address families of the hosts, V(ipv4), V(ipv6) or both. The first one is that of their main addresses.
+    type: list
+    elements: str
+    choices: [ipv4, ipv6]
+    default: [ipv4]
+  second_network:
+    description: Whether nodes have a second interface with the default route, in a network in which they do not reach each other.
+    type: bool
+    default: false
+  proxy:
+    description: Whether a forward proxy on the host C(services) is the only way out for the nodes.
+    type: bool
+    default: false
   bundle:
     description: Folder of the bundle that the mirror serves.
     type: path
@@ -150,8 +164,9 @@ unbuilt:
   elements: str
 hosts:
   description:
-    - Hosts of the lab with name, address, role, kind, distribution, container, and the image of the container (V(machine), or the
-      distribution).
+    - Hosts of the lab with name, address, addresses, role, kind, distribution, container, the image of the container (V(machine), or the
+      distribution), environment, and inventory variables.
+    - Their networks and etc_hosts are options of community.docker.docker_container.
   returned: always
   type: list
   elements: dict
@@ -176,6 +191,11 @@ network:
   description: Name, subnet and gateway of the lab's network.
   returned: always
   type: dict
+networks:
+  description: All networks of the lab, as options of community.docker.docker_network.
+  returned: always
+  type: list
+  elements: dict
 sources:
   description: The sources that the hosts use, the reason, and the names of the servers that the origin stands in for.
   returned: always
@@ -228,7 +248,7 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._lab import layout, machines, sources
+from ..module_utils._lab import layout, machines, networks, sources
 from ..module_utils._lab.engine import LABEL, DockerEngine, free_megabytes, read_text, socket_path
 from ..module_utils._lab.inventory import connection, endpoint, inventory, mirror_url
 
@@ -279,7 +299,7 @@ def identity(path: str) -> str:
 def lab_inventory(params: dict, hosts: list[dict], slowness: float, variables: dict) -> dict:
     """Return the complete inventory.
 
-    :param variables: variables of the group kube_cluster that the sources require.
+    :param variables: variables of the group kube_cluster that the sources and networks require.
     """
     waits = machines.stretched(params["waits"], slowness)
     shared = connection(params["folder"], params["user"])
@@ -294,13 +314,16 @@ def lab_inventory(params: dict, hosts: list[dict], slowness: float, variables: d
 
 
 def existing(name: str, network: str, engine: dict) -> dict:
-    """Return what exists of the lab: containers, machines, kinds of hosts, subnets; and the number of other containers."""
+    """Return what exists of the lab: containers, machines, kinds of hosts, subnets; and the number of other containers.
+
+    :param network: name of the lab's first network; those of the others begin with it.
+    """
     if not engine["running"]:
         return {"containers": [], "machines": [], "kinds": [], "others": 0, "subnets": []}
     docker = DockerEngine(engine["socket"])
     containers = docker.containers()
     own = [entry for entry in containers if entry["Labels"].get(LABEL) == name]
-    found = docker.network(network) or {}
+    found = [docker.network(network + suffix) or {} for suffix in ("", "-second")]
     return {
         "containers": [{"name": entry["Names"][0].lstrip("/"), "state": entry["State"]} for entry in own],
         "machines": [
@@ -310,7 +333,7 @@ def existing(name: str, network: str, engine: dict) -> dict:
         ],
         "kinds": sorted({entry["Labels"][f"{LABEL}.kind"] for entry in own if f"{LABEL}.kind" in entry["Labels"]}),
         "others": len(containers) - len(own),
-        "subnets": [entry.get("Subnet", "") for entry in found.get("IPAM", {}).get("Config") or []],
+        "subnets": [entry["Subnet"] for one in found for entry in one.get("IPAM", {}).get("Config") or []],
     }
 
 
@@ -333,10 +356,12 @@ def gather(params: dict, check: bool) -> dict:
         **(machines.facts(params, lab["machines"]) if kind == "vm" else {}),
         routes=layout.parse_routes(read_text("/proc/net/route")),
         own_routes=lab["subnets"],
-        network_subnet=lab["subnets"][0] if lab["subnets"] else "",
+        network_subnets=lab["subnets"],
+        ipv6=os.path.exists("/proc/net/if_inet6"),
         disk_path=engine["root"],
         # Existing hosts already use their share of the space.
         disk_free_mb=free_megabytes(engine["root"]) + HOST_MB[kind] * len(lab["containers"]),
+        sources=chosen["used"],
         sources_problem=chosen["problem"],
         sources_missing=chosen["missing"],
         bundle_found=os.path.exists(os.path.join(params["bundle"], "bundle.json")),
@@ -351,11 +376,13 @@ def gather(params: dict, check: bool) -> dict:
     hosts = []
     if not problems:
         hosts = layout.hosts(params["control_planes"], params["workers"], params["mirror"], subnet, kind)
+        hosts = networks.place(hosts, params, network, chosen)
     own = layout.distributions(hosts, params["distribution"], params["host_distributions"])
     for host in hosts:
         host["container"] = f"{network}-{host['name']}"
         host["distribution"] = own[host["name"]]
         host["image"] = "machine" if host["kind"] == "vm" else host["distribution"]
+    variables = {**chosen["variables"], **networks.cluster_variables(params, hosts)}
     return {
         "problems": problems,
         "unbuilt": unbuilt,
@@ -364,12 +391,14 @@ def gather(params: dict, check: bool) -> dict:
         "engine": engine,
         "containers": lab["containers"],
         "others": lab["others"],
-        "network": {"name": network, "subnet": subnet, "gateway": "" if problems else layout.gateway(subnet)},
+        "network": {"name": network, "subnet": subnet, "gateway": "" if problems else networks.main_gateway(params)},
+        "networks": [] if problems else networks.networks(params, network, chosen["used"]),
         "sources": {name: chosen[name] for name in ("used", "reason", "names")},
         "folder_ids": {"mirror": identity(params["bundle"]), "services": identity(params["origin"])},
-        "name_servers": params["name_servers"] or layout.name_servers(read_text("/etc/resolv.conf")),
+        "name_servers": params["name_servers"]
+        or layout.name_servers(read_text("/etc/resolv.conf"), params["ip_families"]),
         "endpoint": endpoint(hosts, API_PORT),
-        "inventory": lab_inventory(params, hosts, slowness, chosen["variables"]),
+        "inventory": lab_inventory(params, hosts, slowness, variables),
         "machine": want["machine"],
         "trial": trial,
         "slowness": slowness,
@@ -394,6 +423,9 @@ def main() -> None:
             "workers": {"type": "int", "default": 2},
             "mirror": {"type": "bool", "default": False},
             "subnet": {"type": "str", "required": True},
+            "ip_families": {"type": "list", "elements": "str", "choices": list(networks.FAMILIES), "default": ["ipv4"]},
+            "second_network": {"type": "bool", "default": False},
+            "proxy": {"type": "bool", "default": False},
             "bundle": {"type": "path", "required": True},
             "sources": {"type": "str", "choices": ["auto", "upstream", "origin", "none"], "default": "auto"},
             "origin": {"type": "path", "required": True},

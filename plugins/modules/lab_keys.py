@@ -24,7 +24,7 @@ options:
     type: path
     required: true
   hosts:
-    description: Hosts with C(name) and C(address). The folders of other hosts are removed.
+    description: Hosts with C(name), C(address) and, if there are several, all C(addresses). The folders of other hosts are removed.
     type: list
     elements: dict
     required: true
@@ -176,6 +176,11 @@ class Folder:
                     shutil.rmtree(os.path.join(path, found))
 
 
+def addresses_of(host: dict) -> list[str]:
+    """Return all addresses of a host."""
+    return host.get("addresses") or [host["address"]]
+
+
 def ssh_config(folder: str, user: str, hosts: list[dict]) -> str:
     """Return an ssh_config(5) with which people connect to the hosts by name."""
     places = "".join(f"Host {host['name']}\n    HostName {host['address']}\n" for host in hosts)
@@ -231,7 +236,7 @@ def create_certificates(folder: Folder, names: list[str], hosts: list[dict]) -> 
     if names:
         folder.directory("tls")
         folder.certificate("tls/ca", authority_configuration())
-        addresses = [host["address"] for host in hosts if host["name"] == SERVICES]
+        addresses = [address for host in hosts if host["name"] == SERVICES for address in addresses_of(host)]
         folder.certificate("tls/server", server_configuration(names, addresses), issuer="tls/ca")
     for host in hosts:
         files = {"ca.crt": "tls/ca.crt"}
@@ -268,7 +273,7 @@ def main() -> None:
         host_key = folder.key(f"{place}/{HOST_KEY}", host["name"]).split()[:2]
         folder.file(place + "/authorized_keys", user_key + "\n")
         folder.file(place + "/resolv.conf", resolver)
-        known.append(f"{host['address']},{host['name']} {' '.join(host_key)}\n")
+        known.append(f"{','.join(addresses_of(host))},{host['name']} {' '.join(host_key)}\n")
     create_certificates(folder, module.params["server_names"], module.params["hosts"])
     folder.file("ssh/config", ssh_config(folder.path, module.params["user"], module.params["hosts"]))
     folder.keep_only("hosts", {host["name"] for host in module.params["hosts"]})

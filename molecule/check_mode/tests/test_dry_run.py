@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.compare import announced, differences
 from harness.playbook import Run, inventory_of, output_of, run
+from harness.snapshot import take
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 RUNS = {
@@ -24,8 +26,10 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Run]:
-    """The runs in their order, each of which must succeed."""
+    """The runs in their order, each of which must succeed; before them, what the hosts are, for the reset to be held against."""
     folder = output_of(LAB)
+    shutil.rmtree(folder, ignore_errors=True)
+    take(inventory_of(LAB), "whole", folder / "fresh")
     return {
         name: run("slipway.kube.cluster", inventory_of(LAB), folder / name.replace(" ", "_"), *arguments).succeeded()
         for name, arguments in RUNS.items()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shlex
 
+from .networks import url_host
+
 
 def connection(folder: str, user: str) -> dict:
     """Return the connection variables of the lab's hosts: a dedicated key and a known_hosts file with verified host keys."""
@@ -21,7 +23,7 @@ def connection(folder: str, user: str) -> dict:
 
 def endpoint(hosts: list[dict], port: int) -> str:
     """Return HOST:PORT of the API: the load balancer, so that control planes can be added later."""
-    return next((f"{host['address']}:{port}" for host in hosts if host["role"] == "services"), "")
+    return next((f"{url_host(host['address'])}:{port}" for host in hosts if host["role"] == "services"), "")
 
 
 def inventory(hosts: list[dict], shared: dict, cluster: dict, mirror: dict) -> dict:
@@ -33,7 +35,13 @@ def inventory(hosts: list[dict], shared: dict, cluster: dict, mirror: dict) -> d
     """
 
     def group(role: str) -> dict:
-        return {"hosts": {host["name"]: {"ansible_host": host["address"]} for host in hosts if host["role"] == role}}
+        return {
+            "hosts": {
+                host["name"]: {"ansible_host": host["address"], **host.get("variables", {})}
+                for host in hosts
+                if host["role"] == role
+            }
+        }
 
     members = {"kube_control_plane": group("control_plane"), "kube_worker": group("worker")}
     children = {"kube_cluster": {"children": members, "vars": cluster}}

@@ -10,7 +10,7 @@ import re
 
 from .._host.facts.network import is_loopback, parse_resolver
 from .._host.facts.system import parse_capabilities
-from . import machines
+from . import machines, networks
 
 # Fixed positions in the subnet, so that adding a host changes no address.
 SERVICES_POSITION = 2
@@ -34,6 +34,8 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
     :raises ValueError: the subnet is not valid or too small; the message contains the reason.
     """
     network = ipaddress.ip_network(subnet)
+    if network.version != 4:
+        raise ValueError("it is not an IPv4 network; lab_ip_families gives the hosts IPv6 addresses")
     if control_planes > MAX_CONTROL_PLANES:
         raise ValueError(f"{control_planes} control planes were requested, but a lab has at most {MAX_CONTROL_PLANES}")
     layout = [("services", "services", SERVICES_POSITION)]
@@ -50,7 +52,7 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
             "name": name,
             "role": role,
             "address": str(network[position]),
-            "kind": kind if role in NODES else "container",
+            "kind": kind if role in networks.NODES else "container",
         }
         for name, role, position in layout
     ]
@@ -66,11 +68,6 @@ def distributions(found: list[dict], distribution: str, own: dict) -> dict[str, 
     serving = distribution if distribution in machines.DEBIAN else machines.DEBIAN[-1]
     usual = {host["name"]: distribution if host["role"] in NODES else serving for host in found}
     return {name: own.get(name, usual[name]) for name in usual}
-
-
-def gateway(subnet: str) -> str:
-    """Return the address of the Docker Engine in the lab's network."""
-    return str(ipaddress.ip_network(subnet)[1])
 
 
 def missing_capabilities(status: str) -> list[str]:
@@ -129,18 +126,23 @@ def parse_routes(text: str) -> list[dict]:
     return routes
 
 
-def name_servers(resolv_conf: str) -> list[str]:
-    """Return the name servers of a resolv.conf that other hosts can use too, which excludes loopback addresses."""
-    return [server for server in parse_resolver(resolv_conf) if not is_loopback(server)]
+def name_servers(resolv_conf: str, families: list[str]) -> list[str]:
+    """Return the name servers of a resolv.conf that hosts with these address families can use too, which excludes loopback addresses."""
+    return [
+        server
+        for server in parse_resolver(resolv_conf)
+        if not is_loopback(server) and ("ipv6" if ":" in server else "ipv4") in families
+    ]
 
 
 def problems(want: dict, have: dict) -> list[str]:
     """Return everything that prevents this lab on this machine: what is wrong, the evidence, the remedy.
 
-    :param want: name, kind, control_planes, workers, mirror, subnet, bundle, disk_needed_mb, distribution, host_distributions; of
-        virtual machines also vm_cpus, vm_memory, vm_disk, vm_image, machine.
-    :param have: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes, network_subnet, kinds
-        (of the existing hosts), disk_free_mb, disk_path, sources_problem; for virtual machines also :func:`machines.facts`.
+    :param want: name, kind, control_planes, workers, mirror, subnet, ip_families, second_network, proxy, bundle, disk_needed_mb, distribution,
+        host_distributions; of virtual machines also vm_cpus, vm_memory, vm_disk, vm_image, machine.
+    :param have: running, installable, missing_programs, remote, capabilities_missing, routes, own_routes, network_subnets (of the existing
+        lab, by network), kinds (of the existing hosts), ipv6, disk_free_mb, disk_path, sources, sources_problem; for virtual machines also
+        :func:`machines.facts`.
     """
     found = []
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", want["name"]):
@@ -152,6 +154,7 @@ def problems(want: dict, have: dict) -> list[str]:
         found.append(f"lab_control_planes is {control_planes}: a lab has at least one control plane.")
     if want["workers"] < 0:
         found.append(f"lab_workers is {want['workers']}: it cannot be negative.")
+    found += networks.problems(want, have)
     found += _network_problems(want, have) or _distribution_problems(want)
     found += _engine_problems(have) + _capacity_problems(want, have)
     found += [
@@ -166,16 +169,19 @@ def _network_problems(want: dict, have: dict) -> list[str]:
         hosts(want["control_planes"], want["workers"], want["mirror"], want["subnet"])
     except ValueError as error:
         return [f"lab_subnet {want['subnet']} cannot be used: {error}."]
-    if have["network_subnet"] and have["network_subnet"] != want["subnet"]:
+    wanted = [subnet for subnets in networks.wanted_subnets(want).values() for subnet in subnets]
+    if have["network_subnets"] and sorted(have["network_subnets"]) != sorted(wanted):
         return [
-            f"Lab {want['name']} already uses {have['network_subnet']}, but lab_subnet is {want['subnet']}: remove the lab first "
-            "(lab_state: absent), or keep its subnet."
+            f"Lab {want['name']} already uses {', '.join(have['network_subnets'])}, but {', '.join(wanted)} was requested (lab_subnet, "
+            "lab_ip_families, lab_second_network): remove the lab first (lab_state: absent), or keep its networks."
         ]
     # What an engine that does not run has left behind may be the lab's own network; it is checked again once the engine runs.
     routes = [route for route in have["routes"] if have["running"] or not route["interface"].startswith("br-")]
-    return [
-        f"lab_subnet {sentence}. Set lab_subnet to an unused network, for example {free_subnet(have['routes']) or 'another private /24'}."
-        for sentence in overlaps(want["subnet"], routes, have["own_routes"])
+    remedy = f"Set lab_subnet to an unused network, for example {free_subnet(have['routes']) or 'another private /24'}."
+    second = networks.second_subnet(want["subnet"]) if want["second_network"] else ""
+    return [f"lab_subnet {sentence}. {remedy}" for sentence in overlaps(want["subnet"], routes, have["own_routes"])] + [
+        f"lab_second_network takes {second}, and {sentence}. {remedy}"
+        for sentence in (overlaps(second, routes, have["own_routes"]) if second else [])
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...module_utils._host.facts.proxies import PROXY_REMEDY
+from ...module_utils._host.facts.proxies import DIRECT, PROXY_REMEDY
 from .problem import Checks, Finding, Host
 
 CHECKS = Checks()
@@ -18,10 +18,12 @@ CHECKS = Checks()
 def check_known_proxies(host: Host) -> Iterator[Finding]:
     """A proxy that only a part of the host knows is set for all of it: keys are downloaded by this collection, images by containerd."""
     proxies = host.facts.get("proxies") or {}
-    if proxies and not any(
+    named = {place: [url for url in urls.values() if url != DIRECT] for place, urls in proxies.items()}
+    named = {place: urls for place, urls in named.items() if urls}
+    if named and not any(
         host.variables.get(name) for name in ("kube_http_proxy", "kube_https_proxy", "containerd_proxy")
     ):
-        shown = [f"{place}: {', '.join(sorted(set(urls.values())))}" for place, urls in sorted(proxies.items())]
+        shown = [f"{place}: {', '.join(sorted(set(urls)))}" for place, urls in sorted(named.items())]
         yield (
             "The host has a proxy, but containerd does not use it, since kube_http_proxy is empty.",
             "; ".join(shown),

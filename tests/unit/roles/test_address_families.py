@@ -57,6 +57,31 @@ def test_every_network_and_address_is_reached_without_the_proxy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [
+        ("[fd00::2]:6443", "fd00::2"),
+        ("[fd00::2]", "fd00::2"),
+        ("fd00::2", "fd00::2"),
+        ("10.0.0.2:6443", "10.0.0.2"),
+        ("api.example.com", "api.example.com"),
+        ("api.example.com:6443", "api.example.com"),
+        ("", None),
+    ],
+)
+def test_the_endpoint_is_reached_without_the_proxy(endpoint: str, name: str | None) -> None:
+    with_it = value("containerd", "__kube_no_proxy", kube_control_plane_endpoint=endpoint)
+    without = value("containerd", "__kube_no_proxy", kube_control_plane_endpoint="")
+    assert [entry for entry in with_it if entry not in without] == ([name] if name else [])
+
+
+def test_preflight_knows_everything_that_the_roles_reach_without_the_proxy() -> None:
+    known = {"kube_no_proxy": [".lan"], "kube_control_plane_endpoint": "[fd00::2]:6443", **DUAL}
+    direct = value("containerd", "__kube_no_proxy", **known)
+    assert value("preflight", "__preflight_source_variables.kube_no_proxy", **known) == direct
+    assert {".lan", "fd00::2", "fd00:10:96::/112"} <= set(direct)
+
+
+@pytest.mark.parametrize(
     ("pods", "pools"),
     [
         ("192.168.0.0/16", {"default-ipv4-ippool": "192.168.0.0/16"}),
@@ -81,7 +106,10 @@ def test_ipv6_is_forwarded_if_pods_have_it(pods: str, forwards: bool) -> None:
         task for task in yaml.safe_load((ROLES / "kernel/tasks/main.yml").read_text()) if "sysctls" in str(task)
     ]
     expression = layer["slipway.kube.host_layer"]["sysctls"]["values"].strip()[2:-2]
-    assert ("net.ipv6.conf.all.forwarding" in value("kernel", expression, kube_pod_subnet=pods)) is forwards
+    found = value("kernel", expression, kube_pod_subnet=pods)
+    # kubeadm checks the second one; the kernel copies the first one to it only when that changes.
+    names = ("net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding")
+    assert [found.get(name) for name in names] == ([1, 1] if forwards else [None, None])
 
 
 def test_a_kubeconfig_may_name_either_address_of_a_control_plane() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import yaml
 
 TEMPLATES = Path(__file__).parents[3] / "roles/containerd/templates"
 
@@ -72,12 +73,26 @@ def test_containers_are_not_confined_by_selinux_so_that_static_pods_can_use_the_
 
 def test_a_proxy_is_given_to_the_unit_with_what_is_reached_directly():
     text = render(
-        "http-proxy.conf.j2",
-        containerd_proxy={"http": "http://user:p%40ss@proxy:3128", "https": ""},
+        "proxy.env.j2",
+        containerd_proxy={"http": 'http://user:p%40s"s$@proxy:3128', "https": ""},
         __containerd_direct=["localhost", "10.96.0.0/12"],
     )
+    # systemd.exec(5), EnvironmentFile=: in double quotes, a backslash escapes a quote; % and $ have no meaning.
     assert text.splitlines()[1:] == [
-        "[Service]",
-        'Environment="HTTP_PROXY=http://user:p%%40ss@proxy:3128"',
-        'Environment="NO_PROXY=localhost,10.96.0.0/12"',
+        'HTTP_PROXY="http://user:p%40s\\"s$@proxy:3128"',
+        'NO_PROXY="localhost,10.96.0.0/12"',
     ]
+
+
+def test_a_password_of_the_proxy_is_only_in_a_file_that_root_reads():
+    variables = yaml.safe_load((TEMPLATES.parent / "vars/main.yml").read_text())
+    unit = render("http-proxy.conf.j2", __containerd_proxy_environment=variables["__containerd_proxy_environment"])
+    assert unit.splitlines()[1:] == ["[Service]", f"EnvironmentFile={variables['__containerd_proxy_environment']}"]
+    secret = [part for part in variables["__containerd_proxy_files"].split("{'path'") if "secret_content" in part]
+    assert len(secret) == 1 and "__containerd_proxy_environment" in secret[0]
+
+
+def test_containerd_restarts_when_the_proxy_changes():
+    tasks = yaml.safe_load((TEMPLATES.parent / "tasks/main.yml").read_text())
+    (layer,) = [task["slipway.kube.host_layer"] for task in tasks if "slipway.kube.host_layer" in task]
+    assert "{{ __containerd_proxy_environment }}" in layer["units"][0]["restart_when_newer"]

@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from .proxies import LOGIN_NEEDED, hide_logins
+from .proxies import DIRECT, LOGIN_NEEDED, hide_logins
 
 LIMIT = 64 * 1024 * 1024
 """Bytes of an answer that are read at most."""
@@ -41,7 +41,7 @@ class Fetcher:
     :param authority: PEM text or path of a CA, "" for those of the system.
     :param verify: False accepts any certificate.
     :param headers: sent with each request; may hold a password, never shown.
-    :param proxy: URL of a proxy, "" for that of the environment; may hold a password, never shown.
+    :param proxy: URL of a proxy, "" for that of the environment, DIRECT for none; may hold a password, never shown.
 
     After a request, ``clock`` is by how many seconds the host's clock is ahead of the server's; None where it is not known.
     """
@@ -63,7 +63,8 @@ class Fetcher:
     def _opener(self, context: ssl.SSLContext) -> urllib.request.OpenerDirector:
         handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
         if self.proxy:
-            handlers.append(urllib.request.ProxyHandler({"http": self.proxy, "https": self.proxy}))
+            proxies = {} if self.proxy == DIRECT else {"http": self.proxy, "https": self.proxy}
+            handlers.append(urllib.request.ProxyHandler(proxies))
         return urllib.request.build_opener(*handlers)
 
     def fetch(self, url: str, accept: str = "*/*", method: str = "GET") -> tuple[int, Any, bytes]:

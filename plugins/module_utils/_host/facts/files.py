@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 
+PART = 1 << 16
+"""Bytes that are read at once."""
+
 
 class Root:
     """A folder that stands for ``/``; a test passes a temporary one."""
@@ -39,12 +42,18 @@ class Files(Root):
         return self.read_bytes(path, limit).decode("utf-8", "replace")
 
     def read_bytes(self, path: str, limit: int = 16 * 1024 * 1024) -> bytes:
-        """Return the content of a file, at most ``limit`` bytes."""
+        """Return the content of a file, at most ``limit`` bytes.
+
+        It is read in parts: the kernel refuses to read a sysctl with a buffer of 4 MiB (proc_sys_call_handler in fs/proc/proc_sysctl.c).
+        """
+        content = b""
         try:
             with open(self.path(path), "rb") as handle:
-                return handle.read(limit)
+                while part := handle.read(min(PART, limit - len(content))):
+                    content += part
         except OSError:
             return b""
+        return content
 
 
 def run(command: list[str], timeout: float = 60) -> str:

@@ -43,6 +43,7 @@ SYSCTLS = (
     "net.ipv4.conf.all.route_localnet",
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
+    "net.ipv6.conf.default.forwarding",
     "net.netfilter.nf_conntrack_max",
     "net.netfilter.nf_conntrack_tcp_timeout_close_wait",
     "net.netfilter.nf_conntrack_tcp_timeout_established",

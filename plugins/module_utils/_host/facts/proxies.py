@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from .files import Files, run
 
 ENVIRONMENT = "/etc/environment"
 DNF = "/etc/dnf/dnf.conf"
+DIRECT = "DIRECT"
+"""apt's word for no proxy."""
 LOGIN_NEEDED = "the proxy requires a login (HTTP status 407)"
 PROXY_REMEDY = "Set kube_http_proxy and kube_https_proxy to URLs with user and password, or correct these."
 
@@ -34,10 +37,17 @@ def parse_environment(text: str) -> dict[str, str]:
 
 
 def parse_apt(dump: str) -> dict[str, str]:
-    """Return the proxies in the output of ``apt-config dump`` by scheme; the one of http also serves https."""
-    found = dict(re.findall(r'^Acquire::(https?)::Proxy "([^"]+)";', dump, re.M | re.I))
-    found = {scheme.lower(): "" if url == "DIRECT" else url for scheme, url in found.items()}
-    return {scheme: url for scheme, url in {"https": found.get("http", ""), **found}.items() if url}
+    """Return the proxies in the output of ``apt-config dump`` by scheme, and by SCHEME://HOST for those of single hosts.
+
+    The value DIRECT means that apt uses no proxy. What is set for http also serves https (apt-transport-https(1)).
+    """
+    pattern = r'^Acquire::(https?)::Proxy(?:::([^\s"]+))? "([^"]+)";'
+    found = {
+        scheme.lower() + (f"://{host.lower()}" if host else ""): url
+        for scheme, host, url in re.findall(pattern, dump, re.M | re.I)
+    }
+    shared = {re.sub(r"^http\b", "https", place): url for place, url in found.items() if not place.startswith("https")}
+    return {**shared, **found}
 
 
 def parse_dnf(text: str) -> dict[str, str]:
@@ -70,5 +80,6 @@ def public(proxies: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
 def with_proxy(request: dict[str, Any], proxies: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Return a request for a package repository with the proxy that apt or dnf uses for it: their own configuration comes first."""
     found = proxies.get({"deb": "apt", "rpm": "dnf"}.get(request["kind"], ""), {})
-    url = found.get(request["url"].partition(":")[0])
+    parts = urlsplit(request["url"])
+    url = found.get(f"{parts.scheme}://{parts.hostname}") or found.get(parts.scheme)
     return dict(request, proxy=url) if url else request

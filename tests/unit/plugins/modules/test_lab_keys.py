@@ -95,10 +95,17 @@ SERVICES = {"name": "services", "address": "10.123.0.2"}
 NAMES = ["pkgs.k8s.io", "registry.k8s.io"]
 
 
+def test_hosts_are_known_by_all_their_addresses(keys):
+    services = dict(SERVICES, addresses=["10.123.0.2", "fd00::2"])
+    keys(services, dict(CP1, addresses=["10.123.0.11", "fd00::b"]), names=NAMES)
+    assert (keys.folder / "ssh/known_hosts").read_text().splitlines()[1].startswith("10.123.0.11,fd00::b,cp1 ssh-")
+    assert all(verify(keys.folder, name) for name in ("10.123.0.2", "fd00::2"))
+
+
 def verify(folder, name):
     """Return whether OpenSSL, as strict as Python 3.13, accepts the server's certificate for *name* with what hosts trust."""
     hosts = folder / "hosts"
-    kind = "-verify_ip" if name[0].isdigit() else "-verify_hostname"
+    kind = "-verify_ip" if name[0].isdigit() or ":" in name else "-verify_hostname"
     command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", kind, name]
     command += ["-CAfile", str(hosts / "cp1/ca.crt"), str(hosts / "services/server.crt")]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0

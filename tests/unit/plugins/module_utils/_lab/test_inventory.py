@@ -37,6 +37,13 @@ def test_the_endpoint_is_the_balancer_also_for_one_control_plane():
     assert inventory.endpoint(layout.hosts(1, 0, True, SUBNET), 6443) == "10.123.0.2:6443"
     assert inventory.endpoint(layout.hosts(1, 0, False, SUBNET), 6443) == "10.123.0.2:6443"
     assert inventory.endpoint([], 6443) == ""
+    assert inventory.endpoint([{"role": "services", "address": "fd00::2"}], 6443) == "[fd00::2]:6443"
+
+
+def test_a_host_has_the_variables_that_its_networks_require():
+    host = {"name": "w1", "role": "worker", "address": "10.0.0.1", "variables": {"kube_node_ip": "10.0.0.1,fd00::1"}}
+    made = inventory.inventory([host], {}, {}, {})["all"]["children"]["kube_cluster"]["children"]["kube_worker"]
+    assert made["hosts"] == {"w1": {"ansible_host": "10.0.0.1", "kube_node_ip": "10.0.0.1,fd00::1"}}
 
 
 def test_host_keys_are_checked_against_the_labs_own_file():

@@ -9,7 +9,7 @@ import ipaddress
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._lab import layout
+from ansible_collections.slipway.kube.plugins.module_utils._lab import layout, networks
 
 SUBNET = "10.123.0.0/24"
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -33,6 +33,9 @@ def want(**changed):
             "workers": 2,
             "mirror": True,
             "subnet": SUBNET,
+            "ip_families": ["ipv4"],
+            "second_network": False,
+            "proxy": False,
             "bundle": "/b",
             "disk_needed_mb": 11000,
             "distribution": "debian13",
@@ -52,7 +55,9 @@ def have(**changed):
         "capabilities_missing": [],
         "routes": [],
         "own_routes": [],
-        "network_subnet": "",
+        "network_subnets": [],
+        "ipv6": True,
+        "sources": "origin",
         "disk_free_mb": 50000,
         "disk_path": "/var/lib/docker",
         "bundle_found": True,
@@ -86,7 +91,7 @@ def test_a_host_keeps_its_address_whatever_is_added():
 def test_no_host_has_the_gateways_or_the_broadcast_address():
     network = ipaddress.ip_network("10.9.0.0/26")
     addresses = [host["address"] for host in layout.hosts(9, 42, True, str(network))]
-    assert layout.gateway(str(network)) not in addresses
+    assert networks.gateway(str(network)) not in addresses
     assert str(network.broadcast_address) not in addresses
 
 
@@ -97,6 +102,7 @@ def test_no_host_has_the_gateways_or_the_broadcast_address():
         (1, 43, "10.9.0.0/26", "no room"),
         (1, 1, "10.9.0.1/24", "host bits"),
         (1, 1, "lab", "does not appear"),
+        (1, 1, "fd00::/64", "not an IPv4 network"),
     ],
 )
 def test_a_subnet_that_cannot_serve_is_refused(control_planes, workers, subnet, said):
@@ -144,7 +150,13 @@ def test_loopback_name_servers_are_of_no_use_to_hosts():
     text = (
         "# made by hand\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\nnameserver\nsearch example.com\n"
     )
-    assert layout.name_servers(text) == ["192.0.2.53"]
+    assert layout.name_servers(text, ["ipv4"]) == ["192.0.2.53"]
+
+
+def test_hosts_get_the_name_servers_of_their_address_families():
+    text = "nameserver 192.0.2.53\nnameserver 2001:db8::53\n"
+    assert layout.name_servers(text, ["ipv6"]) == ["2001:db8::53"]
+    assert layout.name_servers(text, ["ipv4", "ipv6"]) == ["192.0.2.53", "2001:db8::53"]
 
 
 def test_nothing_speaks_against_a_good_machine():
@@ -163,7 +175,7 @@ def test_nothing_speaks_against_a_good_machine():
             {"routes": [{"destination": "10.0.0.0/8", "interface": "tun0"}]},
             "overlaps the route to 10.0.0.0/8 by tun0",
         ),
-        ({}, {"network_subnet": "10.99.0.0/24"}, "already uses 10.99.0.0/24"),
+        ({}, {"network_subnets": ["10.99.0.0/24"]}, "already uses 10.99.0.0/24"),
         ({}, {"remote": True}, "DOCKER_HOST"),
         ({}, {"running": False, "installable": False}, "apt-get install docker.io"),
         ({}, {"installable": False, "missing_programs": {"mmdebstrap": "mmdebstrap"}}, "apt-get install mmdebstrap"),

@@ -38,6 +38,12 @@ def test_a_proxy_of_apt_alone_is_told(cluster) -> None:
     assert texts(proxies.CHECKS, cluster) == []
 
 
+def test_what_apt_reaches_directly_is_no_proxy(cluster) -> None:
+    host = next(iter(cluster.hosts.values()))
+    host.facts["proxies"] = {"apt": {"http://mirror.lan": "DIRECT", "https://mirror.lan": "DIRECT"}}
+    assert texts(proxies.CHECKS, cluster) == []
+
+
 def test_a_proxy_that_wants_a_login(cluster) -> None:
     host = next(iter(cluster.hosts.values()))
     answer = {"kind": "http", "ok": False, "status": 407, "error": "the proxy requires a login (HTTP status 407)"}

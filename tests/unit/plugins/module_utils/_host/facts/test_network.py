@@ -139,3 +139,14 @@ def test_whether_the_kernel_has_ipv6(tmp_path, disabled, ipv6):
         folder.mkdir(parents=True)
         (folder / "disable_ipv6").write_text(disabled)
     assert look_network.gather_network(Files(str(tmp_path)))["ipv6"] is ipv6
+
+
+def test_sysctls_are_read() -> None:
+    # The kernel refuses to read them with a buffer of 4 MiB or more (proc_sys_call_handler, fs/proc/proc_sysctl.c).
+    assert Files().read("/proc/sys/kernel/ostype") == "Linux\n"
+
+
+def test_no_more_is_read_than_wanted(tmp_path) -> None:
+    (tmp_path / "long").write_text("x" * 200_000)
+    assert len(Files(str(tmp_path)).read("/long", limit=150_000)) == 150_000
+    assert len(Files(str(tmp_path)).read("/long")) == 200_000

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import http.server
 import threading
+import urllib.request
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._host.facts import proxies, reachability
+from ansible_collections.slipway.kube.plugins.module_utils._host.facts import fetching, proxies, reachability
 from ansible_collections.slipway.kube.plugins.module_utils._host.facts.files import Files
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import Result
 
@@ -24,8 +25,21 @@ def test_the_environment_file_of_pam() -> None:
     ("dump", "found"),
     [
         ('Acquire::http::Proxy "http://p:3128/";', {"http": "http://p:3128/", "https": "http://p:3128/"}),
-        ('Acquire::http::Proxy "http://p:1";\nAcquire::https::Proxy "DIRECT";', {"http": "http://p:1"}),
-        ('Acquire::http::Proxy::mirror "DIRECT";\nAcquire::http "";', {}),
+        (
+            'Acquire::http::Proxy "http://p:1";\nAcquire::https::Proxy "DIRECT";',
+            {"http": "http://p:1", "https": "DIRECT"},
+        ),
+        (
+            'Acquire::http::Proxy "http://p:1";\nAcquire::http::Proxy::Mirror "DIRECT";\nAcquire::https::Proxy::a.b "http://q:1";',
+            {
+                "http": "http://p:1",
+                "https": "http://p:1",
+                "http://mirror": "DIRECT",
+                "https://mirror": "DIRECT",
+                "https://a.b": "http://q:1",
+            },
+        ),
+        ('Acquire::http "";', {}),
     ],
 )
 def test_apt(dump: str, found: dict[str, str]) -> None:
@@ -54,6 +68,17 @@ def test_what_is_returned_has_no_login(tmp_path) -> None:
         "environment": {"http": "p:1"},
         "dnf": {"http": "http://p:8080", "https": "http://p:8080"},
     }
+
+
+def test_what_apt_reaches_directly_is_probed_directly(monkeypatch) -> None:
+    found = {"apt": proxies.parse_apt('Acquire::http::Proxy "http://p:1";\nAcquire::http::Proxy::mirror.lan "DIRECT";')}
+    request = proxies.with_proxy({"kind": "deb", "url": "https://mirror.lan:8443/deb", "proxy": "http://q:1"}, found)
+    assert request["proxy"] == "DIRECT"
+    other = proxies.with_proxy({"kind": "deb", "url": "https://other.lan/deb", "proxy": "http://q:1"}, found)
+    assert other["proxy"] == "http://p:1"
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    handlers = fetching.Fetcher(1, "", True, {}, request["proxy"]).opener.handlers
+    assert not [handler for handler in handlers if isinstance(handler, urllib.request.ProxyHandler) and handler.proxies]
 
 
 def test_a_repository_is_probed_through_the_proxy_of_its_package_manager() -> None:
