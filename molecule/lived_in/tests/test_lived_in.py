@@ -43,10 +43,10 @@ def remedies(output: str) -> Iterator[tuple[str, str]]:
     """Yield (host, command) for each command that a list of errors names as a remedy."""
     hosts: list[str] = []
     for line in output.split("\nWARNING ")[0].splitlines():
-        if found := re.match(r"    ([a-z0-9]+(?:, [a-z0-9]+)*): ", line):
-            hosts = found.group(1).split(", ")
-        elif line.startswith("    remedy: "):
+        if line.startswith("    remedy: "):
             yield from ((host, command) for host in hosts for command in re.findall(r"`([^`]+)`", line))
+        elif found := re.match(r"    ([a-z0-9]+(?:, [a-z0-9]+)*): ", line):
+            hosts = found.group(1).split(", ")
 
 
 def installed(host: Host, package: str) -> str:
