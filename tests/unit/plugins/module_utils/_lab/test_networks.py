@@ -25,9 +25,9 @@ def want(**changed):
     return dict(plain, **changed)
 
 
-def placed(sources=ORIGIN, **changed):
+def placed(sources=None, **changed):
     wanted = want(**changed)
-    hosts = networks.place(layout.hosts(1, 1, wanted["mirror"], wanted["subnet"]), wanted, NAME, sources)
+    hosts = networks.place(layout.hosts(1, 1, wanted["mirror"], wanted["subnet"]), wanted, NAME, sources or ORIGIN)
     return {host["name"]: host for host in hosts}
 
 
