@@ -102,7 +102,8 @@ def any_host_of(lab: str, name: str) -> Host:
 
 
 def _everything_of(lab: str) -> list[Host]:
-    containers = docker.from_env().containers.list(all=True, filters={"label": f"{LABEL}={lab}"})
+    """Return all hosts of a lab; a scenario's lab has its name with hyphens (molecule/lab/vars.yml)."""
+    containers = docker.from_env().containers.list(all=True, filters={"label": f"{LABEL}={lab.replace('_', '-')}"})
     return [(Machine if container.labels.get(f"{LABEL}.kind") == "vm" else Host)(container) for container in containers]
 
 

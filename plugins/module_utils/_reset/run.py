@@ -110,7 +110,9 @@ def record_step(system: System, record: Record) -> Step:
 
     def apply() -> None:
         system.run("systemctl", "daemon-reload")
-        for name in record.before["units"]:
+        # systemd remembers that a unit failed after its file is gone; a timer's service is not among the units.
+        ours = {os.path.basename(path) for path in record.before["files"] if path.startswith("/etc/systemd/system/")}
+        for name in [*record.before["units"], *sorted(ours - {*record.before["units"]})]:
             system.run("systemctl", "reset-failed", name)
         for name in KEPT:
             files.remove_tree(system, os.path.join(record.folder, name))

@@ -303,6 +303,19 @@ def test_what_cannot_go_back_is_a_note_and_stops_nothing(host: Host, monkeypatch
     assert "unloaded" not in outcome.changes and not host.marked
 
 
+def test_a_service_that_failed_and_whose_file_is_removed_is_forgotten(host: Host) -> None:
+    record = host.mark()
+    unit = "/etc/systemd/system/slipway-serving-certificates.service"
+    record.remember("files", unit, {"state": "absent"})
+    record.save()
+    host.put(unit)
+    reset(host.system, host.record_dir, ResetOptions("lab"), check=False)
+    assert ["systemctl", "reset-failed", "slipway-serving-certificates.service"] in host.told
+    assert host.told.index(["systemctl", "daemon-reload"]) < host.told.index(
+        ["systemctl", "reset-failed", "slipway-serving-certificates.service"]
+    )
+
+
 def test_authorities_put_aside_go_with_the_record(host: Host) -> None:
     host.mark()
     host.put("/var/lib/slipway/pki/ca.key", "secret")
