@@ -95,10 +95,10 @@ def repositories_of(variables: dict[str, Any]) -> list[Repository]:
 
 @CHECKS.host("repository_url", settled=False)
 def check_repository_url(host: Host) -> Iterator[Finding]:
-    """Each repository has a URL for the host's package manager."""
+    """Each repository has a URL for the host's package manager; an empty one stands for the repositories that the host has."""
     for repository in repositories_of(host.variables):
         key, family = repository.key(host.facts), host.facts["os"]["family"]
-        if family != "other" and not repository.url(host.facts):
+        if family != "other" and repository.values and not repository.url(host.facts):
             given = ", ".join(sorted(name for name, value in repository.values.items() if value)) or "nothing"
             what = f"{repository.variable} has no {key}, which hosts of family '{family}' need."
             yield what, f"it has {given}", f"Set {key}, or use other hosts."

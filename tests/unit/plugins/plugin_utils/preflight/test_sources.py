@@ -166,6 +166,11 @@ def test_a_repository_without_a_url_for_the_family(cluster, findings):
     assert problems[0].what == "kube_containerd_repository has no rpm_url, which hosts of family 'rhel' need."
 
 
+def test_an_empty_repository_stands_for_those_of_the_host(cluster, findings):
+    cluster.hosts["w1"].variables["kube_containerd_repository"] = {}
+    assert findings(check_hosts(cluster)) == []
+
+
 def test_a_repository_signed_by_another_key(cluster, findings):
     reach = cluster.hosts["w1"].facts["reach"]
     reach[DEB] = {
