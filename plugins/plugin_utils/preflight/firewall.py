@@ -140,7 +140,11 @@ def check_ufw(cluster: Cluster) -> Iterator[Finding]:
     for host in cluster.inspected:
         lacking = list(missing_rules(cluster, host)) if host.facts["firewall"]["ufw"] and not host.settled else []
         if lacking:
-            api = f" Also open port {host.api_port}/tcp to those who use the API." if host.control_plane else ""
+            api = (
+                f" Also allow users of the API and its load balancer: `ufw allow {host.api_port}/tcp`."
+                if host.control_plane
+                else ""
+            )
             yield (
                 host.name,
                 "The firewall ufw is active and blocks traffic of the cluster.",
