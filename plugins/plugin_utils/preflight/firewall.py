@@ -134,17 +134,22 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
                 yield f"forwarded traffic {word} pods ({subnet})", f"ufw route allow {word} {subnet}"
 
 
+def lacks_api(host: Host, commands: list[str]) -> bool:
+    """Return whether ufw, which needs these commands, drops what enters the host and has no rule about the port of the API server."""
+    entering = [rule for rule in host.facts["firewall"]["ufw_rules"] if not rule["route"] and rule["ports"] != "any"]
+    drops = any(command.startswith("ufw allow") for command in commands)
+    return drops and not any(has_port(rule["ports"], host.api_port) for rule in entering)
+
+
 @CHECKS.cluster("firewall")
 def check_ufw(cluster: Cluster) -> Iterator[Finding]:
     """ufw, which drops what no rule allows, allows the traffic between nodes and of pods."""
     for host in cluster.inspected:
         lacking = list(missing_rules(cluster, host)) if host.facts["firewall"]["ufw"] and not host.settled else []
         if lacking:
-            api = (
-                f" Also allow users of the API and its load balancer: `ufw allow {host.api_port}/tcp`."
-                if host.control_plane
-                else ""
-            )
+            api = ""
+            if host.control_plane and lacks_api(host, [command for _blocked, command in lacking]):
+                api = f" Also allow users of the API and its load balancer: `ufw allow {host.api_port}/tcp`."
             yield (
                 host.name,
                 "The firewall ufw is active and blocks traffic of the cluster.",

@@ -73,7 +73,8 @@ def tuples(commands):
         kind = "route:allow" if "route" in words else "allow"
         to = words[words.index("to") + 1] if "to" in words else "0.0.0.0/0"
         source = words[words.index("from") + 1] if "from" in words else "0.0.0.0/0"
-        yield f"{kind} any any {to} any {source} in"
+        port, protocol = words[-1].split("/") if words[-1].endswith("/tcp") else ("any", "any")
+        yield f"{kind} {protocol} {port} {to} any {source} in"
 
 
 def test_ufw_is_refused_with_the_commands_after_which_it_is_accepted(cluster):
@@ -88,6 +89,7 @@ def test_ufw_is_refused_with_the_commands_after_which_it_is_accepted(cluster):
         "ufw allow from 192.168.0.0/16",
         "ufw route allow from 192.168.0.0/16",
         "ufw route allow to 192.168.0.0/16",
+        "ufw allow 6443/tcp",
     ]
     assert "6443/tcp, 4789/udp from w1 (10.0.0.12)" in problem.evidence
     allow(host, *tuples(commands))
