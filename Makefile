@@ -5,7 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
-SCENARIOS := default check_mode closed faults applications kill calico lived_in
+SCENARIOS := default check_mode closed faults applications kill
+MORE_SCENARIOS := lived_in calico ipv6
 CORES ?=
 PROGRAMS := kubectl helm
 PAIRS ?= 3
@@ -43,14 +44,14 @@ lab: origin  ## a cluster of three hosts on this machine, with a sample applicat
 lab-down: venv  ## remove the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
 
-test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## everything that fits into an hour (KILLS=3)
+test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour (KILLS=2)
 
 test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
 	$(MAKE) test KILLS=10
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
-	$(MAKE) molecule-ipv6
+	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS))
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts

@@ -23,7 +23,7 @@ LAB = Path(__file__).resolve().parents[2] / "lab"
 CLUSTER = "slipway.kube.cluster"
 ENGINE = Path("/run/slipway-dockerd.pid")  # of an engine that a lab started without a service manager
 RECOVERY = 240  # seconds until a cluster whose hosts were all switched off is ready again
-KILLS = plan(int(os.environ.get("KILLS", "3")), int(os.environ.get("KILL_SEED", "199")))
+KILLS = plan(int(os.environ.get("KILLS", "2")), int(os.environ.get("KILL_SEED", "199")))
 
 
 @pytest.fixture(scope="module")
