@@ -57,6 +57,12 @@ def test_the_settings_are_where_this_version_looks_for_them(version):
     assert "restrict_oom_score_adj" not in runtime
 
 
+def test_the_containerd_of_a_distribution_uses_the_cni_plugins_of_kubernetes():
+    """Debian builds it with /usr/lib/cni."""
+    cni = config("config-v2.toml.j2")["plugins"]["io.containerd.grpc.v1.cri"]["cni"]
+    assert cni == {"bin_dir": "/opt/cni/bin"}
+
+
 @pytest.mark.parametrize("version", PLUGINS)
 def test_properties_of_the_host_are_respected(version):
     name, _images, runtime = PLUGINS[version]
