@@ -52,11 +52,36 @@ def packages_to_remove(system: System, record: Record) -> list[str]:
         return []
     leftover: set[str] = set()
     manager = backend(system)
+    needed = needed_packages(manager, record)
     if not isinstance(manager, Dnf):
         listed = system.run("dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Abbrev}\\n", *absent).out
         leftover = {line.split("\t")[0] for line in listed.splitlines() if line.split("\t")[1:2] == ["rc "]}
-    named = sorted(leftover.union(manager.installed(absent)))
+    named = sorted(leftover.union(manager.installed(absent)) - set(needed))
     return removal(manager, named, record.footprint.get("packages", [])) if named else []
+
+
+def changed_packages(manager, record: Record) -> dict[str, str]:
+    """Return the packages that stay at another version than before the cluster, because nobody has the old one: {name: version now}."""
+    known = {name: was["version"] for name, was in record.before["packages"].items() if was.get("version") is not None}
+    have = manager.installed(list(known)) if known else {}
+    return {
+        name: have[name].version for name, version in known.items() if name in have and have[name].version != version
+    }
+
+
+def needed_packages(manager, record: Record) -> dict[str, str]:
+    """Return the packages of the cluster that a package needs that stays at its new version: {name: the package that needs it}."""
+    needed: dict[str, str] = {}
+    for keeper in changed_packages(manager, record):
+        if isinstance(manager, Dnf):
+            text = manager.system.run("rpm", "--query", "--requires", keeper).out
+        else:
+            query = ["dpkg-query", "--show", "--showformat=${Pre-Depends}, ${Depends}\\n"]
+            text = manager.system.run(*query, keeper).out
+        for name in re.findall(r"(?:^|[,|\n])\s*([A-Za-z0-9][A-Za-z0-9.+-]*)", text):
+            if record.before["packages"].get(name, {"version": ""}).get("version") is None:
+                needed[name] = keeper
+    return needed
 
 
 def plan_packages(system: System, record: Record, removed: list[str], notes: list[str]) -> list[Step]:
@@ -75,12 +100,11 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
     if hold:
         sentence = f"packages held again: {', '.join(hold)}"
         steps.append(Step("original holds", sentence, lambda: manager.hold(hold), after="\n".join(hold)))
-    for name, was in known.items():
-        if name in have and was.get("version") not in (None, have[name].version):
-            notes.append(
-                f"Package {name} stays at {have[name].version}; before the cluster it was at {was['version']}."
-            )
+    for name, version in changed_packages(manager, record).items():
+        notes.append(f"Package {name} stays at {version}; before the cluster it was at {known[name]['version']}.")
     if removed:
+        needed = {name: keeper for name, keeper in needed_packages(manager, record).items() if name in have}
+        notes += [f"Package {name} stays because {keeper} needs it." for name, keeper in needed.items()]
         keys = unneeded_keys(manager, removed, record)
 
         def apply() -> None:

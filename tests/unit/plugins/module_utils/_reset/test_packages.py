@@ -46,8 +46,8 @@ def test_software_that_needs_them_is_a_reason_to_refuse() -> None:
         choose_removal(["containerd.io"], ["containerd.io", "docker-ce"], [], ["bash"])
 
 
-def host(tmp_path, versions: dict[str, str]) -> tuple[System, list[list[str]]]:
-    """A Debian host; *versions* are the states of its packages, as "VERSION" or "VERSION hold"."""
+def host(tmp_path, versions: dict[str, str], depends: dict[str, str] | None = None) -> tuple[System, list[list[str]]]:
+    """A Debian host; *versions* are the states of its packages, as "VERSION" or "VERSION hold"; *depends* their field Depends."""
     called = []
     for program in ("dpkg-query", "apt-get"):
         path = tmp_path / "usr/bin" / program
@@ -56,6 +56,8 @@ def host(tmp_path, versions: dict[str, str]) -> tuple[System, list[list[str]]]:
 
     def run(command: list[str], _environment: dict[str, str]) -> Result:
         called.append(command)
+        if command[0] == "dpkg-query" and "Depends" in command[2]:
+            return Result(0, "".join(f"{(depends or {}).get(name, '')}, \n" for name in command[3:]))
         if command[0] == "dpkg-query":
             wanted = [name for name in command[3:] if name in versions]
             states = {
@@ -101,6 +103,25 @@ def test_only_recorded_absent_packages_are_removed(tmp_path) -> None:
         "packages removed: kubectl, kubelet",
     ]
     assert notes == ["Package containerd.io stays at 2.2.3; before the cluster it was at 1.7.2."]
+
+
+def test_what_a_package_needs_that_stays_at_its_new_version_stays_too(tmp_path) -> None:
+    versions = {
+        "kubelet": "1.37.2-1.1 hold",
+        "kubernetes-cni": "1.9.1-1.1",
+        "cri-tools": "1.37.0-1.1",
+        "kubeadm": "1.37.2-1.1",
+    }
+    system, _called = host(tmp_path, versions, {"kubelet": "iptables (>= 1.4.21), kubernetes-cni (>= 1.2.0)"})
+    packages = {"kubelet": {"version": "1.30.1-1.1", "held": False}}
+    packages.update(dict.fromkeys(("kubernetes-cni", "cri-tools", "kubeadm"), ABSENT))
+    record = record_of(tmp_path, packages, ["bash", "kubelet"])
+    removed = packages_to_remove(system, record)
+    assert removed == ["cri-tools", "kubeadm"]
+    notes: list[str] = []
+    plan_packages(system, record, removed, notes)
+    assert "Package kubelet stays at 1.37.2-1.1; before the cluster it was at 1.30.1-1.1." in notes
+    assert "Package kubernetes-cni stays because kubelet needs it." in notes
 
 
 def test_a_hold_that_was_there_comes_back(tmp_path) -> None:
