@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -21,8 +19,6 @@ INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 CLUSTER = "slipway.kube.cluster"
-ENGINE = Path("/run/slipway-dockerd.pid")  # of an engine that a lab started without a service manager
-RECOVERY = 240  # seconds until a cluster whose hosts were all switched off is ready again
 KILLS = plan(int(os.environ.get("KILLS", "2")), int(os.environ.get("KILL_SEED", "199")))
 
 
@@ -49,20 +45,3 @@ def test_the_next_run_finishes_what_was_ended(kill: Kill, length: float, fresh_h
     assert not unready(hosts_of(SCENARIO))
     after = run(CLUSTER, INVENTORY, folder / "after").succeeded()
     assert not after.changed(), "\n".join(after.changed())
-
-
-@pytest.mark.skipif(not ENGINE.exists(), reason="the Docker Engine was not started by a lab")
-def test_a_lab_whose_engine_was_killed_is_started_again() -> None:
-    engine = int(ENGINE.read_text())
-    os.kill(engine, signal.SIGKILL)
-    while Path(f"/proc/{engine}").exists():
-        time.sleep(0.1)
-    lab = (str(LAB / "create.yml"), INVENTORY)
-    variables = ("-e", f"@{LAB / 'vars.yml'}")
-    run(*lab, FOLDER / "engine", *variables).succeeded()
-    assert int(ENGINE.read_text()) != engine
-    assert not run(*lab, FOLDER / "engine-again", *variables).succeeded().changed()
-    deadline = time.monotonic() + RECOVERY
-    while wrong := unready(hosts_of(SCENARIO)):
-        assert time.monotonic() < deadline, wrong
-        time.sleep(2)
