@@ -52,7 +52,7 @@ def packages_to_remove(system: System, record: Record) -> list[str]:
         return []
     leftover: set[str] = set()
     manager = backend(system)
-    needed = needed_packages(manager, record)
+    needed = needed_packages(manager, record, changed_packages(manager, record))
     if not isinstance(manager, Dnf):
         listed = system.run("dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Abbrev}\\n", *absent).out
         leftover = {line.split("\t")[0] for line in listed.splitlines() if line.split("\t")[1:2] == ["rc "]}
@@ -69,10 +69,10 @@ def changed_packages(manager, record: Record) -> dict[str, str]:
     }
 
 
-def needed_packages(manager, record: Record) -> dict[str, str]:
-    """Return the packages of the cluster that a package needs that stays at its new version: {name: the package that needs it}."""
+def needed_packages(manager, record: Record, changed: Collection[str]) -> dict[str, str]:
+    """Return the packages of the cluster that one of the ``changed`` packages needs, which stay: {name: the package that needs it}."""
     needed: dict[str, str] = {}
-    for keeper in changed_packages(manager, record):
+    for keeper in changed:
         if isinstance(manager, Dnf):
             text = manager.system.run("rpm", "--query", "--requires", keeper).out
         else:
@@ -100,10 +100,11 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
     if hold:
         sentence = f"packages held again: {', '.join(hold)}"
         steps.append(Step("original holds", sentence, lambda: manager.hold(hold), after="\n".join(hold)))
-    for name, version in changed_packages(manager, record).items():
+    changed = changed_packages(manager, record)
+    for name, version in changed.items():
         notes.append(f"Package {name} stays at {version}; before the cluster it was at {known[name]['version']}.")
     if removed:
-        needed = {name: keeper for name, keeper in needed_packages(manager, record).items() if name in have}
+        needed = {name: keeper for name, keeper in needed_packages(manager, record, changed).items() if name in have}
         notes += [f"Package {name} stays because {keeper} needs it." for name, keeper in needed.items()]
         keys = unneeded_keys(manager, removed, record)
 
