@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scenario's cluster, with a namespace for each test."""
+"""The scenario's cluster, with a namespace for each test. The files of tests run at the same time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def folder(lab: str, request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def namespace(kube: Kube, request: pytest.FixtureRequest) -> Iterator[str]:
     """Create a namespace for one test."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:50].strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:50].strip("-")
     kube.make_namespace(name)
     yield name
     kube.remove_namespaces([name])

@@ -40,13 +40,13 @@ def play(kube: Kube, folder: Path, name: str, *arguments: str, book: str = "") -
 
 
 def objects(kube: Kube) -> set[str]:
-    """Return the workloads and Services of the cluster, except for its own."""
+    """Return the workloads and Services of the cluster, except for its own and those of other tests."""
     listed = kube.kubectl(
         "get", "deployments,statefulsets,daemonsets,services,cronjobs", "--all-namespaces", "--output=json"
     )
     items: list[dict[str, Any]] = json.loads(listed)["items"]
     names = [(one["metadata"]["namespace"], one["kind"], one["metadata"]["name"]) for one in items]
-    return {"/".join(name) for name in names if not name[0].startswith("kube-") and name[2] != "kubernetes"}
+    return {"/".join(name) for name in names if not name[0].startswith(("kube-", "test-")) and name[2] != "kubernetes"}
 
 
 @pytest.mark.parametrize("name", BOOKS)

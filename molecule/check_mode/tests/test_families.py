@@ -28,13 +28,13 @@ def networks(name: str) -> dict[int, Any]:
 
 @pytest.fixture(scope="module")
 def pods() -> Iterator[Pods]:
-    kube = Kube(LAB.replace("_", "-"))
+    kube = Kube(LAB)
     yield Pods(kube)
     kube.remove_namespaces([NAMESPACE])
 
 
 def test_the_cluster_is_sound(pods: Pods) -> None:
-    assert not unready(hosts_of(LAB.replace("_", "-")))
+    assert not unready(hosts_of(LAB))
 
 
 def test_nodes_have_the_addresses_of_the_inventory(pods: Pods) -> None:
@@ -55,7 +55,7 @@ def test_pods_and_services_have_addresses_of_every_family(pods: Pods) -> None:
 
 
 def test_pods_reach_each_other_across_nodes_in_every_family(pods: Pods) -> None:
-    assert len({pod["spec"]["nodeName"] for pod in pods.items}) == len(hosts_of(LAB.replace("_", "-"))) > 1
+    assert len({pod["spec"]["nodeName"] for pod in pods.items}) == len(hosts_of(LAB)) > 1
     refused = [
         pods.refused(source, address)
         for source in pods.items

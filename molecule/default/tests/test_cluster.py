@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.stream import stream
 
+from harness.playbook import run
 from harness.targets import components, group, inventory, variables
 
 NAMESPACE = "molecule-default"
@@ -52,6 +54,14 @@ def fetch(url: str) -> str:
             return str(answer.read().decode())
     except (OSError, http.client.HTTPException):
         return ""
+
+
+def test_the_health_report_of_a_sound_cluster_is_clean(tmp_path: Path) -> None:
+    page = tmp_path / "health.html"
+    done = run("slipway.kube.health", inventory(), tmp_path, "-e", f"health_page={page}").succeeded()
+    text = page.read_text()
+    assert "No faults found" in done.output and "No faults found" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
 
 
 @pytest.fixture(scope="module")
