@@ -41,7 +41,13 @@ def test_no_secret_is_told_anywhere(kube: Kube) -> None:
         "KUBECONFIG": str(kube.kubeconfig),
         "PATH": os.pathsep.join([str(programs()), os.environ["PATH"]]),
     }
-    command = [sys.executable, str(ROOT / "tests" / "canary" / "run.py"), "--image", kube.agnhost, "--namespace=test-canary"]
+    command = [
+        sys.executable,
+        str(ROOT / "tests" / "canary" / "run.py"),
+        "--image",
+        kube.agnhost,
+        "--namespace=test-canary",
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     print(done.stdout[-1500:])
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
