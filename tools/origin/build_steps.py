@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep, digest_of
 
-from .catalog import Component, Image, Package
+from .catalog import Component, Image, Manifest, Package
 from .layout import PackageFile
 from .packages import texts_of
 from .request import OriginRequest
@@ -122,3 +122,12 @@ def image_step(image: Image, request: OriginRequest) -> BuildStep:
         inputs["origin"] = image.origin
     after = _builds(image.programs) + ((tools_key(image.tools),) if image.tools else ())
     return BuildStep(f"image:{image.name}", "image", f"building image {image.name}", inputs, after=after)
+
+
+def module_manifest_step(manifest: Manifest) -> BuildStep:
+    """Return the step that publishes a manifest of a Go module."""
+    inputs = {**vars(manifest), "target": manifest.address}
+    title = f"publishing {manifest.address}"
+    return BuildStep(
+        f"manifest:{manifest.address}", "module_manifest", title, inputs, after=(f"build:{manifest.component}",)
+    )

@@ -81,6 +81,17 @@ class Image:
     origin: str = ""  # its source, for an image without programs
 
 
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that a project publishes from its repository, which is its Go module as well."""
+
+    address: str
+    component: str  # key of the component whose lock files require the module
+    module: str
+    version: str
+    file: str
+
+
 @dataclass
 class Catalog:
     """Everything for the requested Kubernetes versions, without duplicates."""
@@ -88,6 +99,7 @@ class Catalog:
     components: dict[str, Component] = field(default_factory=dict)
     packages: dict[str, Package] = field(default_factory=dict)
     images: dict[str, Image] = field(default_factory=dict)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
 
 
 def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str]) -> None:
@@ -95,13 +107,15 @@ def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str]) -> None:
 
     :param row: versions of the other components.
     """
-    for component in components(version, row):
+    for component in components(version, row) + addon_components(row):
         catalog.components.setdefault(component.key, component)
     for package in packages(version, row):
         key = package.minor if package.repository == "kubernetes" else package.repository
         catalog.packages.setdefault(f"{key}/{package.name}_{package.version}", package)
-    for image in images(version, row):
+    for image in images(version, row) + addon_images(row):
         catalog.images.setdefault(image.name, image)
+    for manifest in addon_manifests(row):
+        catalog.manifests.setdefault(manifest.address, manifest)
 
 
 def components(version: str, row: dict[str, str]) -> list[Component]:
@@ -111,12 +125,6 @@ def components(version: str, row: dict[str, str]) -> list[Component]:
     kubernetes = f"-s -w -X {stamp}.gitVersion=v{version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor} -X {stamp}.gitTreeState=clean"
     return [
         Component("kubernetes", version, KUBERNETES_PROGRAMS, ldflags=kubernetes),
-        Component(
-            "metrics-server",
-            row["metrics_server"],
-            ("metrics-server",),
-            ldflags=f"-s -w -X k8s.io/client-go/pkg/version.gitVersion=v{row['metrics_server']}",
-        ),
         Component("coredns", row["coredns"], ("coredns",)),
         Component(
             "containerd",
@@ -190,7 +198,7 @@ def packages(version: str, row: dict[str, str]) -> list[Package]:
 
 
 def images(version: str, row: dict[str, str]) -> list[Image]:
-    """Return the images of one Kubernetes version (``kubeadm config images list``), flannel, metrics-server and agnhost."""
+    """Return the images of one Kubernetes version (``kubeadm config images list``), flannel and agnhost."""
     upstream, kubernetes = "registry.k8s.io", f"kubernetes-{version}"
 
     def control_plane(name: str, tools: tuple[str, ...] = ()) -> Image:
@@ -216,7 +224,6 @@ def images(version: str, row: dict[str, str]) -> list[Image]:
         ),
         single(f"{upstream}/coredns/coredns:v", "coredns", "/coredns", user="65532:65532", bind_low_ports=True),
         single(f"{upstream}/pause:", "pause", "/pause", user="65535:65535"),
-        single(f"{upstream}/metrics-server/metrics-server:v", "metrics_server", "/metrics-server", user="65534"),
         single("ghcr.io/flannel-io/flannel:v", "flannel", "/opt/bin/flanneld", tools=NETWORK_TOOLS),
         Image(
             f"{upstream}/e2e-test-images/agnhost:{row['agnhost']}",
@@ -228,5 +235,68 @@ def images(version: str, row: dict[str, str]) -> list[Image]:
             links=(("/agnhost-2", "agnhost"),),
             users=("user-defined-in-image:1000:50000:group-defined-in-image",),
             folders=("/uploads",),
+        ),
+    ]
+
+
+def addon_components(row: dict[str, str]) -> list[Component]:
+    """Return what is built from Go modules for the add-ons of role ``addons``."""
+    metrics_server, metallb, traefik = row["metrics_server"], row["metallb"], row["traefik"]
+    stamp = "github.com/traefik/traefik/v3/pkg/version.Version"
+    return [
+        Component(
+            "metrics-server",
+            metrics_server,
+            ("metrics-server",),
+            ldflags=f"-s -w -X k8s.io/client-go/pkg/version.gitVersion=v{metrics_server}",
+        ),
+        Component(
+            "local-path-provisioner",
+            row["local_path_provisioner"],
+            ("local-path-provisioner",),
+            ldflags=f"-s -w -X main.VERSION=v{row['local_path_provisioner']}",
+        ),
+        Component("metallb", metallb, ("controller", "speaker")),
+        Component("traefik", traefik, ("traefik",), ldflags=f"-s -w -X {stamp}={traefik}"),
+    ]
+
+
+def addon_images(row: dict[str, str]) -> list[Image]:
+    """Return the images of the add-ons of role ``addons``."""
+
+    def image(name: str, component: str, program: str, target: str, user: str = "") -> Image:
+        version = row[component]
+        programs = ((f"{component.replace('_', '-')}-{version}", program, target),)
+        return Image(f"{name}:v{version}", version, programs, entrypoint=(target,), user=user)
+
+    provisioner = "local-path-provisioner"
+    metrics_server = "registry.k8s.io/metrics-server/metrics-server"
+    local_path = f"/usr/bin/{provisioner}"
+    return [
+        image(metrics_server, "metrics_server", "metrics-server", "/metrics-server", "65534"),
+        image(f"docker.io/rancher/{provisioner}", "local_path_provisioner", provisioner, local_path),
+        image("quay.io/metallb/controller", "metallb", "controller", "/controller"),
+        image("quay.io/metallb/speaker", "metallb", "speaker", "/speaker"),
+        image("docker.io/library/traefik", "traefik", "traefik", "/usr/local/bin/traefik"),
+    ]
+
+
+def addon_manifests(row: dict[str, str]) -> list[Manifest]:
+    """Return the manifests that the projects of add-ons publish."""
+    raw, local_path, metallb = "raw.githubusercontent.com", row["local_path_provisioner"], row["metallb"]
+    return [
+        Manifest(
+            f"{raw}/rancher/local-path-provisioner/v{local_path}/deploy/local-path-storage.yaml",
+            f"local-path-provisioner-{local_path}",
+            "github.com/rancher/local-path-provisioner",
+            local_path,
+            "deploy/local-path-storage.yaml",
+        ),
+        Manifest(
+            f"{raw}/metallb/metallb/v{metallb}/config/manifests/metallb-native.yaml",
+            f"metallb-{metallb}",
+            "go.universe.tf/metallb",
+            metallb,
+            "config/manifests/metallb-native.yaml",
         ),
     ]

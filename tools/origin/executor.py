@@ -234,6 +234,12 @@ class OriginExecutor(StepExecutor):
     def _manifest(self, inputs: Mapping[str, Any], step: BuildStep, scratch: Path) -> StepOutput:
         return self._copy_file(step, inputs["target"], scratch)
 
+    def _module_manifest(self, inputs: Mapping[str, Any], step: BuildStep, scratch: Path) -> StepOutput:
+        text = golang.module_file(inputs["module"], inputs["file"], self.locks / inputs["component"], self.run)
+        write(self.root / inputs["target"], text)
+        built_from = f"{inputs['module']}@v{inputs['version']}"
+        return self._item(inputs["target"], "manifest", inputs["version"], inputs, built_from, inputs["target"])
+
     def _repositories(self, inputs: Mapping[str, Any], step: BuildStep, scratch: Path) -> StepOutput:
         files: dict[str, FileEntry] = {}
         with repository.signer(self.secret, self.run) as sign:

@@ -107,6 +107,20 @@ def build(inputs: Mapping[str, Any], lock: Path, target: Path, run: Runner) -> N
         )
 
 
+def module_file(module: str, file: str, lock: Path, run: Runner) -> bytes:
+    """Return a file of a module that the go.mod in the folder *lock* requires.
+
+    :raises BundleError: the module cannot be fetched, or has no such file.
+    """
+    environment = {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    command = ["go", "list", "-m", "-f", "{{.Dir}}", module]
+    folder = run(command, what=f"fetching {module}", cwd=lock, env=environment).strip()
+    try:
+        return (Path(folder) / file).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{module} has no {file}: {error}") from error
+
+
 def build_c(inputs: Mapping[str, Any], source: Path, target: Path, run: Runner) -> None:
     """Build a C program in the empty folder *target*.
 

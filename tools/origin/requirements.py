@@ -66,6 +66,9 @@ ROOM_GO = {
     "cri-tools": (40, 300),
     "helm": (70, 1500),
     "kwok": (70, 1200),
+    "metallb": (110, 300),
+    "local-path-provisioner": (40, 200),
+    "traefik": (150, 2500),
 }
 
 

@@ -22,7 +22,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import (
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 
 from . import extras
-from .build_steps import c_build, go_build, image_step, package_step, tools_step
+from .build_steps import c_build, go_build, image_step, module_manifest_step, package_step, tools_step
 from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
 from .layout import USUAL_NAMES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
@@ -71,6 +71,7 @@ def steps_of(request: OriginRequest) -> list[BuildStep]:
     steps += [archive_step(archive, request.architecture) for archive in archives.values()]
     steps += extras.program_steps(request)
     steps += [manifest_step(manifest) for manifest in request.manifests]
+    steps += [module_manifest_step(manifest) for manifest in catalog.manifests.values()]
     steps.append(index)
     check_images(request.manifests, image_names(steps))
     return steps
@@ -142,8 +143,7 @@ def description_of(request: OriginRequest, steps: list[BuildStep]) -> Index:
     """Return an index with what describes the requested origin as a whole."""
     images = sorted(image_names(steps))
     paths = [image_folder(ImageName.parse(name)) for name in images]
-    paths += [str(step.inputs["path"]) for step in steps if "path" in step.inputs]
-    paths += [manifest.target for manifest in request.manifests]
+    paths += [str(step.inputs[name]) for step in steps for name in ("path", "target") if name in step.inputs]
     more = {
         # Also those without a folder: what the origin does not have is "not found", as upstream answers, and a host of a lab, which knows
         # the names since its creation, is not replaced when another program is built.
