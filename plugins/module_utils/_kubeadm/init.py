@@ -62,6 +62,26 @@ def run_init(params: Mapping[str, Any], config: list[dict[str, Any]], token: str
     return round(time.monotonic() - started, 1)
 
 
+def _prepare_host(
+    params: Mapping[str, Any], config: list[dict[str, Any]], record: Record, operation: str, action: str, lock: Any
+) -> None:
+    """Clean up after an interrupted operation, record that a new one begins, and restore the backup if there is one.
+
+    :param operation: the interrupted one.
+    """
+    restoring = bool(params["restore"])
+    if restoring:
+        record.begin("restore")  # before the old control plane goes: a later init must not take the host for a fresh one
+    if action == membership.REPEAT:
+        recovery.clean_up(params, "restore" if restoring else operation, lock)
+    else:
+        recovery.save_pki(params["record_dir"])
+    if restoring:
+        restore.prepare(params, config)
+    else:
+        record.begin("init")
+
+
 def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
     """Make this host the first control plane and return the result of the module.
 
@@ -72,7 +92,6 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     record = Record.load(params["record_dir"])
     host = membership.read_membership(record)
     manifest = restore.read_manifest(params["restore"]) if params["restore"] and not check_mode else {}
-    operation = "restore" if params["restore"] else "init"
     action, reason = membership.decide_init(host, bool(params["restore"]) and not is_restored(record, manifest))
     if action == membership.REFUSE:
         raise HostError(reason)
@@ -97,15 +116,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     if check_mode:
         return result
     record.mark(params["cluster"])
-    if params["restore"]:
-        record.begin(operation)  # before the old control plane goes: a later init must not take the host for a fresh one
-    if action == membership.REPEAT:
-        recovery.clean_up(params, "restore" if params["restore"] else host.operation, lock)
-    else:
-        recovery.save_pki(params["record_dir"])
-    record.begin(operation)
-    if params["restore"]:
-        restore.prepare(params, config)
+    _prepare_host(params, config, record, host.operation, action, lock)
     token = credentials.make_token()
     result["seconds"] = run_init(params, config, token, lock)
     sync_kubeadm_files()
