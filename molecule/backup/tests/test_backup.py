@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hosts import any_host_of, unready, hosts_of
+from harness.hosts import any_host_of, hosts_of, unready
 from harness.kube import Kube, workload
 from harness.playbook import Run, inventory_of, output_of, run
 
@@ -123,7 +123,8 @@ def test_the_archive_is_encrypted_and_only_the_administrator_reads_it(before: Be
     content = before.archive.read_bytes()
     assert content.startswith(b"age-encryption.org/v1") and b"PRIVATE KEY" not in content
     plain = subprocess.run(["age", "-d", "-i", keys.private, before.archive], check=True, capture_output=True).stdout
-    names = tarfile.open(fileobj=io.BytesIO(plain)).getnames()
+    with tarfile.open(fileobj=io.BytesIO(plain)) as packed:
+        names = packed.getnames()
     assert {"manifest.json", "snapshot.db", "kubeadm-config.json", "files/etc/kubernetes/pki/ca.key"} <= set(names)
 
 
@@ -165,7 +166,13 @@ def test_a_running_cluster_is_not_replaced_without_the_word(before: Before, keys
 
 @pytest.mark.parametrize(
     ("what", "message"),
-    [("wrong key", "no identity matched"), ("no key", "is encrypted"), ("damaged", "cannot be decrypted"), ("name", "is of cluster"), ("version", "then upgrade")],
+    [
+        ("wrong key", "no identity matched"),
+        ("no key", "is encrypted"),
+        ("damaged", "cannot be decrypted"),
+        ("name", "is of cluster"),
+        ("version", "then upgrade"),
+    ],
 )
 def test_what_cannot_be_restored_is_refused(before: Before, keys: Keys, what: str, message: str) -> None:
     archive, key, more = before.archive, str(keys.private), CONFIRMED
@@ -225,7 +232,9 @@ def test_the_cluster_does_new_work(restored: Kube) -> None:
 
 
 def test_no_decrypted_archive_is_left(restored: Kube) -> None:
-    assert restored.host.execute("find", "/var/lib/slipway", "/root/.ansible", "/tmp", "-name", "*.tar")[1].strip() == ""
+    assert (
+        restored.host.execute("find", "/var/lib/slipway", "/root/.ansible", "/tmp", "-name", "*.tar")[1].strip() == ""
+    )
 
 
 def test_the_same_archive_is_not_restored_twice(restored: Kube, before: Before, keys: Keys) -> None:

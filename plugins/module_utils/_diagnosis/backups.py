@@ -36,7 +36,11 @@ def backup_findings(data: Mapping[str, str], now: float) -> list[Finding]:
         title = f"no backup was taken for {(now - seconds_of(taken)) / HOUR:.0f} hours"
     if not title:
         return []
-    evidence.append(f"last complete backup: {data.get('archive')} on {data.get('node')} at {taken}" if taken else "there is no complete backup")
+    evidence.append(
+        f"last complete backup: {data.get('archive')} on {data.get('node')} at {taken}"
+        if taken
+        else "there is no complete backup"
+    )
     return [Finding("backup_failed", "warning", NAME, title, evidence=evidence, advice=ADVICE, patience=SLOW)]
 
 

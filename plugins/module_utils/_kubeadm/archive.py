@@ -131,7 +131,9 @@ def _read_manifest(archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> d
         manifest = json.loads(content.read())
         version, intact = manifest.get("format"), manifest.get("digest") == manifest_digest(manifest)
     except (ValueError, AttributeError) as error:
-        raise ArchiveError(f"The archive is damaged. Evidence: its manifest is not valid: {error}. {DAMAGED}") from error
+        raise ArchiveError(
+            f"The archive is damaged. Evidence: its manifest is not valid: {error}. {DAMAGED}"
+        ) from error
     if version != FORMAT:
         raise ArchiveError(
             f"The archive has format {version}; this release of slipway.kube reads format {FORMAT}. Use the release that wrote it."

@@ -108,7 +108,9 @@ def locked_folder(path: str) -> Iterator[None]:
         yield
 
 
-def write_archive(path: str, about: Mapping[str, Any], files: Mapping[str, str], recipients: list[str]) -> dict[str, Any]:
+def write_archive(
+    path: str, about: Mapping[str, Any], files: Mapping[str, str], recipients: list[str]
+) -> dict[str, Any]:
     """Write the archive with mode 0600, encrypted with age if there are recipients, and to disk; return its manifest.
 
     :raises BackupError: age fails.
@@ -158,7 +160,9 @@ def collect(config: Mapping[str, Any], tools: Tools, work: str, now: float) -> t
     tools.etcdctl("snapshot", "save", snapshot)
     status = tools.snapshot_status(snapshot)
     files = {archive.SNAPSHOT: snapshot, **host_files(KUBERNETES, apiserver)}
-    with contextlib.suppress(ValueError):  # it is in the snapshot too; a backup is wanted most when the API server does not answer
+    with contextlib.suppress(
+        ValueError
+    ):  # it is in the snapshot too; a backup is wanted most when the API server does not answer
         text = kubectl("get", "configmap", "kubeadm-config", "--namespace=kube-system", "--output=json")
         files[archive.KUBEADM_CONFIG] = os.path.join(work, archive.KUBEADM_CONFIG)
         with open(files[archive.KUBEADM_CONFIG], "w", encoding="utf-8") as handle:
@@ -194,7 +198,9 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
     with etcd_tools(image) as tools:
         member = tools.member_status()
         if not member["leads"]:
-            raise BackupError("etcd has no leader: less than half of its members run. Remedy: see 'journalctl -u kubelet' on the control planes.")
+            raise BackupError(
+                "etcd has no leader: less than half of its members run. Remedy: see 'journalctl -u kubelet' on the control planes."
+            )
         if not member["leader"]:
             return {"taken": False}
         with locked_folder(config["dir"]):
@@ -203,7 +209,9 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
             try:
                 about, files = collect(config, tools, work, now)
                 stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-                path = os.path.join(config["dir"], f"{config['cluster']}-{stamp}.tar{'.age' if config['recipients'] else ''}")
+                path = os.path.join(
+                    config["dir"], f"{config['cluster']}-{stamp}.tar{'.age' if config['recipients'] else ''}"
+                )
                 part = os.path.join(work, "archive")
                 manifest = write_archive(part, about, files, list(config["recipients"]))
                 os.rename(part, path)
@@ -212,7 +220,12 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
             names = expired(os.listdir(config["dir"]), config["cluster"], config["keep"], config["keep_days"], now)
             for name in names:
                 os.unlink(os.path.join(config["dir"], name))
-    return {"taken": True, "archive": path, "manifest": manifest, "removed": [os.path.join(config["dir"], name) for name in names]}
+    return {
+        "taken": True,
+        "archive": path,
+        "manifest": manifest,
+        "removed": [os.path.join(config["dir"], name) for name in names],
+    }
 
 
 def kubectl(*arguments: str, text: str = "") -> str:
@@ -228,7 +241,12 @@ def publish(data: Mapping[str, str], manager: str, apply: Callable[..., str] = k
 
     :param manager: owner of the fields, so that a failure keeps what the last success recorded.
     """
-    content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": STATUS, "namespace": "kube-system"}, "data": dict(data)}
+    content = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": STATUS, "namespace": "kube-system"},
+        "data": dict(data),
+    }
     arguments = ("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}", "--filename=-")
     apply(*arguments, text=json.dumps(content))
 
@@ -241,7 +259,11 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
     try:
         result = take(config)
     except (ValueError, OSError) as error:
-        failure = {"failed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "failed_on": socket.gethostname(), "error": str(error)[:1000]}
+        failure = {
+            "failed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "failed_on": socket.gethostname(),
+            "error": str(error)[:1000],
+        }
         with contextlib.suppress(ValueError):
             publish(failure, f"{STATUS}-failure")
         raise BackupError(f"No backup was taken. {error}") from error

@@ -83,7 +83,9 @@ def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) 
     """
     wanted = [(name, Path(folder) / file, "kubeadm") for file, name in RENEWABLE.items()]
     wanted += [(Path(file).stem if "etcd" not in file else "etcd-ca", Path(folder) / file, "") for file in AUTHORITIES]
-    wanted += [(f"kubelet-{kind}", Path(kubelet) / f"kubelet-{kind}-current.pem", "kubelet") for kind in ("client", "server")]
+    wanted += [
+        (f"kubelet-{kind}", Path(kubelet) / f"kubelet-{kind}-current.pem", "kubelet") for kind in ("client", "server")
+    ]
     found = []
     for name, path, by in wanted:
         end = read_end(path)

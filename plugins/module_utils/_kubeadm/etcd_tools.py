@@ -57,7 +57,11 @@ class Tools:
 
     def etcdctl(self, *arguments: str) -> str:
         """Run etcdctl with the client certificate of this control plane, against its own member."""
-        credentials = [f"--cacert={PKI}/ca.crt", f"--cert={PKI}/healthcheck-client.crt", f"--key={PKI}/healthcheck-client.key"]
+        credentials = [
+            f"--cacert={PKI}/ca.crt",
+            f"--cert={PKI}/healthcheck-client.crt",
+            f"--key={PKI}/healthcheck-client.key",
+        ]
         return run(f"{self.folder}/etcdctl", f"--endpoints={ENDPOINT}", *credentials, *arguments)
 
     def etcdutl(self, *arguments: str) -> str:

@@ -71,7 +71,9 @@ def _prepare_host(
     """
     restoring = bool(params["restore"])
     if restoring:
-        record.begin("restore")  # before the old control plane goes: a later init must not take the host for a fresh one
+        record.begin(
+            "restore"
+        )  # before the old control plane goes: a later init must not take the host for a fresh one
     if action == membership.REPEAT:
         recovery.clean_up(params, "restore" if restoring else operation, lock)
     else:

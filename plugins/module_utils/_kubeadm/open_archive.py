@@ -29,12 +29,17 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
             yield stream
         return
     if not identity:
-        raise ArchiveError(f"{path} is encrypted. Give the file with your private key of age: -e restore_age_identity=FILE.")
+        raise ArchiveError(
+            f"{path} is encrypted. Give the file with your private key of age: -e restore_age_identity=FILE."
+        )
     if not os.path.isfile(identity):
         raise ArchiveError(f"The private key {identity} does not exist, or is not a file.")
     try:
         age = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            ["age", "--decrypt", "--identity", identity, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ["age", "--decrypt", "--identity", identity, path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except FileNotFoundError:
         raise ArchiveError(

@@ -93,7 +93,14 @@ def test_a_backup_has_what_a_restore_needs(host: Tools, config: dict[str, Any], 
         manifest = archive.read(stream)
     assert {"snapshot.db", f"files{tmp_path}/encryption.json"} < set(manifest["files"])
     assert sum("/pki/" in name for name in manifest["files"]) == 3
-    expected = {"kubernetes": "1.37.2", "etcd": "3.7.0", "revision": 42, "keys": 9, "pod_subnet": "10.244.0.0/16", "encryption": True}
+    expected = {
+        "kubernetes": "1.37.2",
+        "etcd": "3.7.0",
+        "revision": 42,
+        "keys": 9,
+        "pod_subnet": "10.244.0.0/16",
+        "encryption": True,
+    }
     assert {key: manifest[key] for key in expected} == expected
 
 
@@ -155,7 +162,9 @@ def test_a_program_that_cannot_encrypt_leaves_no_archive(
 
 def test_a_failure_is_recorded_beside_the_last_success() -> None:
     said: list[dict[str, Any]] = []
-    backup.publish({"failed": "now"}, "slipway-backup-failure", lambda *_arguments, text: said.append(json.loads(text)) or "")
+    backup.publish(
+        {"failed": "now"}, "slipway-backup-failure", lambda *_arguments, text: said.append(json.loads(text)) or ""
+    )
     assert said[0]["metadata"] == {"name": "slipway-backup", "namespace": "kube-system"}
     assert said[0]["data"] == {"failed": "now"}
 
@@ -169,6 +178,8 @@ def test_the_role_installs_every_file_that_the_program_imports() -> None:
         for node in ast.walk(ast.parse((ROOT / "plugins/module_utils" / name).read_text())):
             if isinstance(node, ast.ImportFrom) and node.level:
                 folder = Path(name).parent if node.level == 1 else Path()
-                parts = [f"{node.module.replace('.', '/')}.py"] if node.module else [f"{one.name}.py" for one in node.names]
+                parts = (
+                    [f"{node.module.replace('.', '/')}.py"] if node.module else [f"{one.name}.py" for one in node.names]
+                )
                 todo |= {str(folder / part) for part in parts} - needed
     assert sorted(listed) == sorted(needed)

@@ -14,8 +14,21 @@ PKI = "files/etc/kubernetes/pki/"
 
 
 def test_authorities_and_keys_of_service_accounts_come_back_and_certificates_of_the_old_host_do_not() -> None:
-    kept = [f"{PKI}ca.crt", f"{PKI}ca.key", f"{PKI}etcd/ca.key", f"{PKI}sa.key", f"{PKI}front-proxy-ca.key", "files/etc/encryption.json"]
-    issued = [f"{PKI}apiserver.crt", f"{PKI}apiserver.key", f"{PKI}etcd/peer.crt", f"{PKI}apiserver-etcd-client.key", f"{PKI}front-proxy-client.crt"]
+    kept = [
+        f"{PKI}ca.crt",
+        f"{PKI}ca.key",
+        f"{PKI}etcd/ca.key",
+        f"{PKI}sa.key",
+        f"{PKI}front-proxy-ca.key",
+        "files/etc/encryption.json",
+    ]
+    issued = [
+        f"{PKI}apiserver.crt",
+        f"{PKI}apiserver.key",
+        f"{PKI}etcd/peer.crt",
+        f"{PKI}apiserver-etcd-client.key",
+        f"{PKI}front-proxy-client.crt",
+    ]
     assert restore.files_to_write([*issued, *kept, "snapshot.db"]) == sorted(kept)
 
 
@@ -30,12 +43,17 @@ def test_kubeadm_accepts_the_data_of_etcd_and_leaves_the_addon() -> None:
         {"kind": "ClusterConfiguration"},
     ]
     adjusted = restore.adjust(config, "/var/lib/etcd")
-    assert adjusted[0]["nodeRegistration"] == {"name": "cp1", "ignorePreflightErrors": ["Swap", "DirAvailable--var-lib-etcd"]}
+    assert adjusted[0]["nodeRegistration"] == {
+        "name": "cp1",
+        "ignorePreflightErrors": ["Swap", "DirAvailable--var-lib-etcd"],
+    }
     assert adjusted[0]["skipPhases"] == ["addon/coredns"]
     assert adjusted[1] == config[1] and config[0]["nodeRegistration"]["ignorePreflightErrors"] == ["Swap"]
 
 
-@pytest.mark.parametrize(("address", "peer"), [("192.0.2.1", "https://192.0.2.1:2380"), ("fd00::1", "https://[fd00::1]:2380")])
+@pytest.mark.parametrize(
+    ("address", "peer"), [("192.0.2.1", "https://192.0.2.1:2380"), ("fd00::1", "https://[fd00::1]:2380")]
+)
 def test_etcd_starts_as_the_only_member_with_revisions_nobody_has_seen(address: str, peer: str) -> None:
     arguments = restore.restore_arguments("s.db", "cp1", address, "/var/lib/etcd")
     assert f"--initial-cluster=cp1={peer}" in arguments and f"--initial-advertise-peer-urls={peer}" in arguments

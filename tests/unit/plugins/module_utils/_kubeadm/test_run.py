@@ -195,7 +195,7 @@ def test_init_marks_begins_and_finishes(host):
 def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
     _seen, done, params = host
 
-    def fail(params, token, lock):
+    def fail(params, config, token, lock):
         raise run.KubeadmError("no")
 
     with monkeypatch.context() as patch:
