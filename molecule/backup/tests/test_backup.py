@@ -241,3 +241,30 @@ def test_the_same_archive_is_not_restored_twice(restored: Kube, before: Before, 
     again = restore("restore-again", before.archive, keys.private, *CONFIRMED).succeeded()
     assert not again.changed(), "\n".join(again.changed())
     assert int(restored.kubectl("-n", "kept", "get", "deployment/web", "-o", "jsonpath={.spec.replicas}")) == 3
+
+
+@pytest.fixture(scope="module")
+def renewed(restored: Kube) -> Run:
+    renew = ("-e", "certificates_renew=true", "-e", "certificates_days=400")
+    return run("slipway.kube.certificates", INVENTORY, FOLDER / "renew", *renew).succeeded()
+
+
+def test_certificates_are_renewed_and_what_uses_them_is_started_again(renewed: Run, restored: Kube) -> None:
+    code, served = restored.host.execute(
+        "sh",
+        "-c",
+        "openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint; "
+        "openssl x509 -noout -fingerprint -in /etc/kubernetes/pki/apiserver.crt",
+    )
+    fingerprints = served.split()
+    assert code == 0 and len(set(fingerprints)) * 2 == len(fingerprints), served
+    assert any("Renew the certificates" in sentence for sentence in renewed.changed())
+    assert "kubelet-client" in renewed.output and "front-proxy-client" in renewed.output
+    assert not unready(hosts_of(SCENARIO))
+
+
+def test_nothing_is_renewed_while_nothing_ends_soon(renewed: Run) -> None:
+    again = run(
+        "slipway.kube.certificates", INVENTORY, FOLDER / "renew-again", "-e", "certificates_renew=true"
+    ).succeeded()
+    assert not again.changed(), "\n".join(again.changed())
