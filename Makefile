@@ -6,7 +6,7 @@ export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed faults applications kill
-MORE_SCENARIOS := lived_in calico ipv6
+MORE_SCENARIOS := lived_in calico ipv6 backup
 CORES ?=
 PROGRAMS := kubectl helm
 PAIRS ?= 3
@@ -72,7 +72,7 @@ test-sanity: venv  ## ansible-test sanity
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, lived_in, calico, applications, faults, ipv6, machine, vm, selinux or cloudimage
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, backup, lived_in, calico, applications, faults, ipv6, machine, vm, selinux or cloudimage
 test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
 molecule-%: origin

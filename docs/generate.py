@@ -18,9 +18,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 COLLECTION = "slipway.kube"
 # In the order in which a host meets them; what is not listed comes after, by name.
-ROLE_ORDER = (
-    "cluster preflight swap kernel containerd kubernetes control_plane network worker verify reset bundle mirror lab"
-)
+ROLE_ORDER = "cluster preflight swap kernel containerd kubernetes control_plane network worker verify backup restore certificates reset bundle mirror lab"
 KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
 
 

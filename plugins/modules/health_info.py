@@ -65,7 +65,7 @@ options:
     type: list
     elements: str
     choices: [nodes, workloads, jobs, cron_jobs, services, ingresses, policies, claims, autoscalers, budgets, webhooks, api_services, deletions,
-      control_plane, dns, ports]
+      control_plane, dns, backup, ports]
     default: []
 requirements:
   - PyYAML or kubectl, to read a kubeconfig

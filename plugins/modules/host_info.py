@@ -347,7 +347,8 @@ record:
   contains:
     marked: {description: Whether there is a record that names a cluster., type: bool}
     cluster: {description: Name of that cluster., type: str}
-    operation: {description: Operation that has started and not finished. One of init join reset or empty., type: str}
+    operation: {description: Operation that has started and not finished. One of init join reset restore or empty., type: str}
+    restored: {description: Digest of the backup that the cluster was restored from on this host. Empty for none., type: str}
     readable: {description: Whether the record is valid. True if there is none., type: bool}
 proxies:
   description:

@@ -30,6 +30,13 @@ options:
     description: URL of the API server of this host, to which the module connects after C(kubeadm init). If empty, it uses the cluster's endpoint.
     type: str
     default: ""
+  restore:
+    description:
+      - Path of an archive on this host, decrypted, that M(slipway.kube.backup) has written. The PKI and the data of etcd are restored from it
+        before C(kubeadm init) runs. An existing control plane on this host is replaced, unless it was restored from this archive already.
+      - In check mode the archive need not exist.
+    type: path
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -83,6 +90,7 @@ def main():
             KUBEADM_OPTIONS,
             config=dict(type="list", elements="dict", required=True),
             server=dict(type="str", default=""),
+            restore=dict(type="path", default=""),
         ),
         supports_check_mode=True,
     )

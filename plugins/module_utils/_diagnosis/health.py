@@ -13,6 +13,7 @@ from .._kube.api import ApiError, Client
 from .._kube.objects import RELEASE, RELEASE_NAMESPACE, Reference, reference
 from .._kube.quantities import amount, requests_of
 from .._kube.redaction import Redactor
+from .backups import check_backups
 from .control_plane import ControlPlane, check_dns
 from .explain import OUTSIDE, concerns, read_view
 from .finding import SEVERITIES, Finding, at_or_above, redact_findings
@@ -26,7 +27,7 @@ from .system import network_of, node_summary
 from .view import View, annotations_of, is_finished, is_healthy, namespace_of, node_name, status_of
 
 # Checks that send requests of their own; the rules only use what was listed.
-LIVE_CHECKS = ("control_plane", "dns", "ports")
+LIVE_CHECKS = ("control_plane", "dns", "backup", "ports")
 ALL_CHECKS = (*CHECKS, *LIVE_CHECKS)
 UNRELEASED_KINDS = ("Event", "Killing", "Node", "EndpointSlice", "Pod", "ReplicaSet")
 COUNTED_KINDS = (
@@ -102,6 +103,10 @@ def examine(
         unseen.update(control_plane.unseen)
     if whole and "dns" not in without:
         failures, unchecked = check_dns(client, view)
+        found += failures
+        unseen.update(unchecked)
+    if whole and "backup" not in without:
+        failures, unchecked = check_backups(client)
         found += failures
         unseen.update(unchecked)
     if "ports" not in without:

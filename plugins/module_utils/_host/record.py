@@ -34,6 +34,7 @@ class Record:
     :func:`.footprint.take_footprint` before the host was marked.
 
     :ivar ca_hash: hash of the cluster's CA, see :func:`.._kube.x509.ca_cert_hash`; "" before the host is a node.
+    :ivar restored: digest of the backup that the cluster was restored from on this host, "" for none.
     :ivar cluster_id: UID of the cluster's namespace kube-system, "" if unknown.
     """
 
@@ -44,6 +45,7 @@ class Record:
         self.cluster_name: str = cluster.get("name", "")
         self.ca_hash: str = cluster.get("ca_hash", "")
         self.cluster_id: str = cluster.get("id", "")
+        self.restored: str = cluster.get("restored", "")
         self.operation: str = data.get("operation", "")
         self.before: dict[str, dict[str, Any]] = {kind: dict(data.get("before", {}).get(kind, {})) for kind in KINDS}
         self.sources: dict[str, str] = dict(data.get("sources", {}))
@@ -141,7 +143,12 @@ class Record:
         """Return the content of the file."""
         return {
             "format": FORMAT,
-            "cluster": {"name": self.cluster_name, "ca_hash": self.ca_hash, "id": self.cluster_id},
+            "cluster": {
+                "name": self.cluster_name,
+                "ca_hash": self.ca_hash,
+                "id": self.cluster_id,
+                **({"restored": self.restored} if self.restored else {}),
+            },
             "operation": self.operation,
             "before": self.before,
             "sources": self.sources,

@@ -10,7 +10,7 @@ from typing import Any, Mapping
 
 from .._host.record import Record
 from .._host.system import HostError
-from . import credentials, membership, recovery
+from . import credentials, membership, recovery, restore
 from .admin import API_ERRORS, SECRETS, cluster_id, connect
 from .config import check_patches, ignored_checks, render
 from .run import KubeadmError, config_folder, run_kubeadm, sync_kubeadm_files
@@ -42,19 +42,46 @@ def wait_for_api(server: str, seconds: int) -> None:
         time.sleep(2)
 
 
-def run_init(params: Mapping[str, Any], token: str, lock: Any) -> float:
+def is_restored(record: Record, manifest: Mapping[str, Any]) -> bool:
+    """Return whether this host was restored from this very backup already: what was written since is not lost by a second run."""
+    return bool(manifest) and record.restored == manifest["digest"] and not record.operation
+
+
+def run_init(params: Mapping[str, Any], config: list[dict[str, Any]], token: str, lock: Any) -> float:
     """Run kubeadm init and return how many seconds it took."""
     documents = [
         {**document, "bootstrapTokens": [credentials.init_token(token, TOKEN_MINUTES)]}
         if document.get("kind") == "InitConfiguration"
         else document
-        for document in params["config"]
+        for document in config
     ]
     started = time.monotonic()
     with config_folder(documents, params["patches"]) as folder:
         arguments = ["init", "--config", folder + "/config.yaml", "--skip-token-print", "--skip-certificate-key-print"]
         run_kubeadm(arguments, params["timeout"], lock, params["log"])
     return round(time.monotonic() - started, 1)
+
+
+def _prepare_host(
+    params: Mapping[str, Any], config: list[dict[str, Any]], record: Record, operation: str, action: str, lock: Any
+) -> None:
+    """Clean up after an interrupted operation, record that a new one begins, and restore the backup if there is one.
+
+    :param operation: the interrupted one.
+    """
+    restoring = bool(params["restore"])
+    if restoring:
+        record.begin(
+            "restore"
+        )  # before the old control plane goes: a later init must not take the host for a fresh one
+    if action == membership.REPEAT:
+        recovery.clean_up(params, "restore" if restoring else operation, lock)
+    else:
+        recovery.save_pki(params["record_dir"])
+    if restoring:
+        restore.prepare(params, config)
+    else:
+        record.begin("init")
 
 
 def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
@@ -66,7 +93,8 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     check_patches(params["patches"])
     record = Record.load(params["record_dir"])
     host = membership.read_membership(record)
-    action, reason = membership.decide_init(host)
+    manifest = restore.read_manifest(params["restore"]) if params["restore"] and not check_mode else {}
+    action, reason = membership.decide_init(host, bool(params["restore"]) and not is_restored(record, manifest))
     if action == membership.REFUSE:
         raise HostError(reason)
     if action == membership.NOTHING:
@@ -75,28 +103,27 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         return {"changed": False, "changes": [], "ca_cert_hash": host.ca_hash, "endpoint": host.endpoint}
 
     changes = [f"Cleaned up: {reason}."] if action == membership.REPEAT else []
+    changes += ["The PKI and the data of etcd are restored from the backup."] if params["restore"] else []
     changes.append(f"kubeadm init creates '{params['node_name']}', the first control plane of '{params['cluster']}'.")
-    endpoints = [document.get("controlPlaneEndpoint") for document in params["config"]]
+    config = restore.adjust(params["config"], params["etcd_data_dir"]) if params["restore"] else params["config"]
+    endpoints = [document.get("controlPlaneEndpoint") for document in config]
     result: dict[str, Any] = {
         "changed": True,
         "changes": changes,
         "ca_cert_hash": "",
         "endpoint": next(filter(None, endpoints), ""),
-        "diff": {"before": "", "after": render(params["config"]), "after_header": "configuration of kubeadm init"},
+        "diff": {"before": "", "after": render(config), "after_header": "configuration of kubeadm init"},
         "warnings": [warning for document in params["config"] for warning in ignored_checks(document)],
     }
     if check_mode:
         return result
     record.mark(params["cluster"])
-    if action == membership.REPEAT:
-        recovery.clean_up(params, host.operation, lock)
-    else:
-        recovery.save_pki(params["record_dir"])
-    record.begin("init")
+    _prepare_host(params, config, record, host.operation, action, lock)
     token = credentials.make_token()
-    result["seconds"] = run_init(params, token, lock)
+    result["seconds"] = run_init(params, config, token, lock)
     sync_kubeadm_files()
     result["ca_cert_hash"] = membership.read_membership(record).ca_hash
+    record.restored = manifest.get("digest", "")
     record.identify(result["ca_cert_hash"], "")
     record.finish()
     recovery.discard_saved_pki(params["record_dir"])

@@ -57,8 +57,18 @@ def read_membership(record: Record, folder: str = KUBERNETES, kubelet: str = KUB
     )
 
 
-def decide_init(host: Membership) -> tuple[str, str]:
-    """Return (what to do, why) for a host that becomes the first control plane."""
+def decide_init(host: Membership, restoring: bool = False) -> tuple[str, str]:
+    """Return (what to do, why) for a host that becomes the first control plane.
+
+    :param restoring: a backup is restored on it, which replaces the control plane that it may be.
+    """
+    if host.operation == "restore" and not restoring:
+        return REFUSE, (
+            "The restore of a backup was interrupted on this host. It was not changed. Run slipway.kube.restore again with the same archive,"
+            " or reset the host to create a new cluster on it."
+        )
+    if restoring and host.serves and host.cluster and not host.operation:
+        return REPEAT, "the control plane of this host is replaced by the backup"
     decision = _decide(host)
     if decision:
         return decision

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from .._host.system import HostError, sync
 from .config import render
@@ -42,7 +42,7 @@ def sync_kubeadm_files(trees: Iterable[str] = TREES, folders: Iterable[str] = FO
 
 
 @contextlib.contextmanager
-def config_folder(documents: list[Mapping[str, Any]], patches: Mapping[str, Any]) -> Iterator[str]:
+def config_folder(documents: Sequence[Mapping[str, Any]], patches: Mapping[str, Any]) -> Iterator[str]:
     """Provide a private directory with kubeadm's configuration (``config.yaml``, mode 0600) and its patches, and delete it at the end.
 
     It is in /run, a memory file system, so that secrets are not written to disk and do not survive a power failure.

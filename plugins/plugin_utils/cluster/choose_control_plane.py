@@ -99,7 +99,7 @@ def choose(nodes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
             " Make the host reachable (or run without --limit), or remove it from the inventory."
         )
     for node in planes:
-        if node["facts"].get("record", {}).get("operation") == "init":
+        if node["facts"].get("record", {}).get("operation") in ("init", "restore"):
             return _choice(node["host"], INTERRUPTED)
     if planes:
         return _choice(planes[0]["host"], NONE)

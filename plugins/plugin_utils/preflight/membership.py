@@ -13,6 +13,8 @@ from .problem import Checks, Cluster, Finding, Host
 from .syntax import split_endpoint
 
 CHECKS = Checks()
+RESTORED = "__kube_restored_ca"
+"""Set by the role restore: the hash of the CA of the cluster whose control planes are lost and come back from a backup."""
 
 
 def reference_control_plane(cluster: Cluster) -> Host | None:
@@ -50,6 +52,8 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Finding]:
     reference = reference_control_plane(cluster)
     for host in cluster.inspected:
         if not host.member or host is reference:
+            continue
+        if host.variables.get(RESTORED) and host.facts["cluster"]["ca_hash"] == host.variables[RESTORED]:
             continue
         ca_hash, endpoint = host.facts["cluster"]["ca_hash"], host.facts["cluster"]["endpoint"] or "unknown"
         if reference and ca_hash != reference.facts["cluster"]["ca_hash"]:
@@ -160,6 +164,7 @@ def check_user_kubeconfig(cluster: Cluster) -> Iterator[Finding]:
     reference = reference_control_plane(cluster)
     ca_hash = reference.facts["cluster"]["ca_hash"] if reference else ""
     for host in cluster.inspected:
+        ca_hash = ca_hash or host.variables.get(RESTORED) or ""
         for user in (
             ["root", *(host.variables.get("control_plane_kubeconfig_users") or [])] if host.control_plane else []
         ):

@@ -106,11 +106,11 @@ def parse_record(text: str) -> dict[str, Any]:
     """
     try:
         record = json.loads(text) if text.strip() else {}
-        name = record.get("cluster", {}).get("name", "")
+        name, restored = record.get("cluster", {}).get("name", ""), record.get("cluster", {}).get("restored", "")
         operation = record.get("operation", "")
     except (ValueError, AttributeError):
-        return {"marked": False, "cluster": "", "operation": "", "readable": False}
-    return {"marked": bool(name), "cluster": name, "operation": operation, "readable": True}
+        return {"marked": False, "cluster": "", "operation": "", "restored": "", "readable": False}
+    return {"marked": bool(name), "cluster": name, "operation": operation, "restored": restored, "readable": True}
 
 
 def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis import control_plane, coredns
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.backups import backup_findings
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.certificates import (
     DAY,
     certificate_findings,
@@ -214,3 +215,25 @@ def test_known_values_and_private_keys_are_masked() -> None:
     ]
     assert Redactor(values=["canary-1", "on"]).log_lines(lines) == ["a\t******** b", "********", "on"]
     assert meta("x")["name"] == "x"
+
+
+HOUR = 3600
+TAKEN = {"time": "2026-01-02T03:00:00Z", "node": "cp1", "archive": "/b/x.tar.age", "schedule_hours": "6"}
+TAKEN_AT = 1_767_322_800.0
+
+
+@pytest.mark.parametrize(
+    ("data", "hours", "title"),
+    [
+        ({}, 0, ""),
+        (TAKEN, 11, ""),
+        (TAKEN, 14, "no backup was taken for 14 hours"),
+        ({**TAKEN, "failed": "2026-01-02T02:00:00Z", "error": "disk"}, 1, ""),
+        ({**TAKEN, "failed": "2026-01-02T04:00:00Z", "error": "disk"}, 1, "the last backup failed"),
+        ({"failed": "2026-01-02T04:00:00Z", "error": "disk"}, 1, "the last backup failed"),
+    ],
+)
+def test_a_backup_that_failed_or_is_missing_is_told(data, hours, title):
+    found = backup_findings(data, TAKEN_AT + hours * HOUR)
+    assert [finding.title for finding in found] == ([title] if title else [])
+    assert not data.get("error") or not found or "disk" in " ".join(found[0].evidence)

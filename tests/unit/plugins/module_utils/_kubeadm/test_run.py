@@ -150,7 +150,7 @@ def host(tmp_path, monkeypatch):
         monkeypatch.setattr(module.membership, "read_membership", read)
     monkeypatch.setattr(recovery, "clean_up", lambda params, operation, lock: done.append("clean up " + operation))
     monkeypatch.setattr(recovery, "save_pki", lambda folder: None)
-    monkeypatch.setattr(init, "run_init", lambda params, token, lock: done.append("init") or 1.0)
+    monkeypatch.setattr(init, "run_init", lambda params, config, token, lock: done.append("init") or 1.0)
     client = SimpleNamespace(delete=lambda path: True, get=lambda path: {"metadata": {"uid": "uid-1"}})
     monkeypatch.setattr(init, "connect", lambda **access: client)
     for module in (init, join):
@@ -159,6 +159,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(join, "run_join", lambda params, lock: done.append("join") or 1.0)
     monkeypatch.setattr(Record, "mark", lambda self, name: setattr(self, "cluster_name", name))
     params = {
+        "restore": "",
         "cluster": "blue",
         "node_name": "n1",
         "node_addresses": [],
@@ -194,7 +195,7 @@ def test_init_marks_begins_and_finishes(host):
 def test_an_init_that_fails_is_cleared_and_done_again(host, monkeypatch):
     _seen, done, params = host
 
-    def fail(params, token, lock):
+    def fail(params, config, token, lock):
         raise run.KubeadmError("no")
 
     with monkeypatch.context() as patch:

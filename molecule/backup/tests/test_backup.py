@@ -1,0 +1,270 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups are complete, encrypted, rotated and told about; what cannot be restored is refused, and a lost control plane comes back from one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.hosts import any_host_of, hosts_of, unready
+from harness.kube import Kube, workload
+from harness.playbook import Run, inventory_of, output_of, run
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+INVENTORY = inventory_of(SCENARIO)
+FOLDER = output_of(SCENARIO)
+LAB = Path(__file__).resolve().parents[2] / "lab"
+BACKUPS = "/var/backups/slipway"
+PROGRAMS = FOLDER / "bin"
+FETCHED = FOLDER / "fetched"
+CONFIRMED = ("-e", "restore_confirm=kubernetes", "-e", "verify_mode=light")
+
+
+@dataclass
+class Keys:
+    """A pair of age."""
+
+    private: Path
+    public: str
+
+
+def make_keys(name: str) -> Keys:
+    path = FOLDER / f"{name}.key"
+    path.unlink(missing_ok=True)
+    subprocess.run([PROGRAMS / "age-keygen", "-o", path], check=True, capture_output=True)
+    shown = subprocess.run([PROGRAMS / "age-keygen", "-y", path], check=True, capture_output=True, text=True)
+    return Keys(path, shown.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def kube() -> Kube:
+    return Kube(SCENARIO)
+
+
+@pytest.fixture(scope="module")
+def keys(kube: Kube) -> Keys:
+    """The administrator's keys. The control node has age as its user would have installed it: here it comes from a host."""
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    for old in FETCHED.glob("*"):
+        old.unlink()
+    for name in ("age", "age-keygen"):
+        parts, _about = kube.host.container.get_archive(f"/usr/bin/{name}")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(parts))) as packed:
+            packed.extract(name, PROGRAMS, filter="fully_trusted")
+    os.environ["PATH"] = f"{PROGRAMS}:{os.environ['PATH']}"
+    return make_keys("right")
+
+
+def back_up(keys: Keys, name: str, *arguments: str) -> Run:
+    recipients = json.dumps({"backup_age_recipients": [keys.public]})
+    fetch = f"backup_fetch_dir={FETCHED}"
+    return run("slipway.kube.backup", INVENTORY, FOLDER / name, "-e", recipients, "-e", fetch, *arguments)
+
+
+def restore(name: str, archive: Path, key: Path | str, *arguments: str) -> Run:
+    given = ("-e", f"restore_archive={archive}", "-e", f"restore_age_identity={key}")
+    return run("slipway.kube.restore", INVENTORY, FOLDER / name, *given, *arguments)
+
+
+def archives(kube: Kube) -> list[str]:
+    return sorted(kube.host.execute("find", BACKUPS, "-name", "*.tar*", "-perm", "600")[1].split())
+
+
+def pods(kube: Kube) -> dict[str, tuple[str, int]]:
+    """The application's pods by name: their UID, and how often their containers were started again."""
+    found = kube.get("pods", namespace="kept")
+    return {
+        pod["metadata"]["name"]: (pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"])
+        for pod in found
+    }
+
+
+@dataclass
+class Before:
+    """What must be there after the restore."""
+
+    archive: Path
+    token: str
+    pods: dict[str, tuple[str, int]]
+
+
+@pytest.fixture(scope="module")
+def before(kube: Kube, keys: Keys) -> Before:
+    kube.make_namespace("kept")
+    kube.apply([workload(kube.agnhost, replicas=2)], "kept")
+    kube.kubectl("-n", "kept", "create", "secret", "generic", "proof", "--from-literal=word=before")
+    kube.kubectl("-n", "kept", "rollout", "status", "deployment/web", "--timeout=120s")
+    token = kube.kubectl("-n", "kept", "create", "token", "default", "--duration=24h").strip()
+    first = back_up(keys, "backup").succeeded()
+    (archive,) = FETCHED.glob("kubernetes-*.tar.age")
+    assert "slipway-backup.timer" in kube.host.execute("systemctl", "list-timers", "--no-pager")[1]
+    assert any("Take a backup" in sentence for sentence in first.changed())
+    kube.kubectl("-n", "kept", "create", "configmap", "after")
+    return Before(archive, token, pods(kube))
+
+
+def test_a_backup_without_a_key_is_refused() -> None:
+    refused = run("slipway.kube.backup", INVENTORY, FOLDER / "no-key")
+    assert refused.process.returncode != 0 and "backup_age_recipients is empty" in refused.output
+    assert not refused.changed()
+
+
+def test_the_archive_is_encrypted_and_only_the_administrator_reads_it(before: Before, keys: Keys) -> None:
+    assert before.archive.stat().st_mode & 0o777 == 0o600
+    content = before.archive.read_bytes()
+    assert content.startswith(b"age-encryption.org/v1") and b"PRIVATE KEY" not in content
+    plain = subprocess.run(["age", "-d", "-i", keys.private, before.archive], check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(plain)) as packed:
+        names = packed.getnames()
+    assert {"manifest.json", "snapshot.db", "kubeadm-config.json", "files/etc/kubernetes/pki/ca.key"} <= set(names)
+
+
+def test_a_second_run_takes_a_backup_and_changes_nothing_else(before: Before, keys: Keys, kube: Kube) -> None:
+    again = back_up(keys, "backup-again", "-e", "backup_fetch_dir=").succeeded()
+    assert [sentence.partition("(")[0] for sentence in again.changed()] == ["cp1: slipway.kube.backup : Take a backup "]
+    assert len(archives(kube)) == 2
+
+
+def test_rotation_keeps_as_many_as_are_wanted(before: Before, keys: Keys, kube: Kube) -> None:
+    back_up(keys, "backup-rotated", "-e", "backup_keep=2", "-e", "backup_fetch_dir=").succeeded()
+    assert len(archives(kube)) == 2 and f"{BACKUPS}/{before.archive.name}" not in archives(kube)
+
+
+def test_a_full_disk_is_told_and_older_backups_are_kept(before: Before, kube: Kube) -> None:
+    kept = archives(kube)
+    assert kube.host.execute("mount", "-t", "tmpfs", "-o", "size=1m", "full", "/mnt")[0] == 0
+    kube.host.execute("cp", *kept[:1], "/mnt/older")
+    kube.host.execute("mount", "--move", "/mnt", BACKUPS)
+    try:
+        code, _output = kube.host.execute("systemctl", "start", "slipway-backup.service")
+        said = kube.host.execute("journalctl", "-u", "slipway-backup", "-n", "20", "-o", "cat", "--no-pager")[1]
+    finally:
+        kube.host.execute("umount", BACKUPS)
+    assert code != 0 and "Older backups were kept" in said, said
+    assert archives(kube) == kept
+    told = run("slipway.kube.health", INVENTORY, FOLDER / "health", "-e", "health_fail=warning")
+    assert told.process.returncode != 0 and "the last backup failed" in told.output
+    kube.host.execute("systemctl", "start", "slipway-backup.service")
+    well = run("slipway.kube.health", INVENTORY, FOLDER / "healthy", "-e", "health_fail=warning").succeeded()
+    assert "last backup" not in well.output
+
+
+def test_a_running_cluster_is_not_replaced_without_the_word(before: Before, keys: Keys) -> None:
+    refused = restore("unconfirmed", before.archive, keys.private)
+    assert refused.process.returncode != 0 and "replace the cluster that exists on cp1" in refused.output
+    assert not refused.changed()
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("wrong key", "no identity matched"),
+        ("no key", "is encrypted"),
+        ("damaged", "cannot be decrypted"),
+        ("name", "is of cluster"),
+        ("version", "then upgrade"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused(before: Before, keys: Keys, what: str, message: str) -> None:
+    archive, key, more = before.archive, str(keys.private), CONFIRMED
+    if what == "wrong key":
+        key = str(make_keys("wrong").private)
+    elif what == "no key":
+        key = ""
+    elif what == "damaged":
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2] ^= 1
+        archive = FOLDER / "damaged.tar.age"
+        archive.write_bytes(content)
+    elif what == "name":
+        more = (*more, "-e", "kube_cluster_name=other")
+    else:
+        more = (*more, "-e", "kube_version=1.36.3")
+    refused = restore(f"refused-{what.replace(' ', '-')}", archive, key, *more)
+    assert refused.process.returncode != 0 and message in refused.output, refused.output[-2000:]
+    assert not refused.changed()
+
+
+@pytest.fixture(scope="module")
+def restored(before: Before, keys: Keys) -> Kube:
+    """The cluster after the host of its control plane was lost and made anew."""
+    lost = any_host_of(SCENARIO, "cp1")
+    lost.container.remove(force=True, v=True)
+    run(str(LAB / "create.yml"), INVENTORY, FOLDER / "lab", "-e", f"@{LAB / 'vars.yml'}").succeeded()
+    done = restore("restore", before.archive, keys.private, *CONFIRMED).succeeded()
+    print(f"restored in {done.seconds:.0f} s")
+    others = [sentence for sentence in done.changed() if not sentence.startswith("cp1:")]
+    assert not others, others
+    return Kube(SCENARIO)
+
+
+def test_the_cluster_is_whole(restored: Kube) -> None:
+    assert not unready(hosts_of(SCENARIO))
+
+
+def test_objects_are_those_of_the_backup(restored: Kube) -> None:
+    assert restored.get("secret", "proof", "kept")["data"]["word"] == "YmVmb3Jl"
+    assert restored.get("configmap", "after", "kept") is None
+
+
+def test_tokens_of_service_accounts_are_still_valid(restored: Kube, before: Before) -> None:
+    server = ("--server=https://127.0.0.1:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
+    code, said = restored.host.execute("kubectl", *server, f"--token={before.token}", "auth", "whoami")
+    assert code == 0 and "system:serviceaccount:kept:default" in said, said
+
+
+def test_the_application_ran_on_as_if_nothing_had_happened(restored: Kube, before: Before) -> None:
+    assert pods(restored) == before.pods
+
+
+def test_the_cluster_does_new_work(restored: Kube) -> None:
+    restored.kubectl("-n", "kept", "scale", "deployment/web", "--replicas=3")
+    restored.kubectl("-n", "kept", "rollout", "status", "deployment/web", "--timeout=120s")
+
+
+def test_no_decrypted_archive_is_left(restored: Kube) -> None:
+    assert (
+        restored.host.execute("find", "/var/lib/slipway", "/root/.ansible", "/tmp", "-name", "*.tar")[1].strip() == ""
+    )
+
+
+def test_the_same_archive_is_not_restored_twice(restored: Kube, before: Before, keys: Keys) -> None:
+    again = restore("restore-again", before.archive, keys.private, *CONFIRMED).succeeded()
+    assert not again.changed(), "\n".join(again.changed())
+    assert int(restored.kubectl("-n", "kept", "get", "deployment/web", "-o", "jsonpath={.spec.replicas}")) == 3
+
+
+@pytest.fixture(scope="module")
+def renewed(restored: Kube) -> Run:
+    renew = ("-e", "certificates_renew=true", "-e", "certificates_days=400")
+    return run("slipway.kube.certificates", INVENTORY, FOLDER / "renew", *renew).succeeded()
+
+
+def test_certificates_are_renewed_and_what_uses_them_is_started_again(renewed: Run, restored: Kube) -> None:
+    code, served = restored.host.execute(
+        "sh",
+        "-c",
+        "openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint; "
+        "openssl x509 -noout -fingerprint -in /etc/kubernetes/pki/apiserver.crt",
+    )
+    fingerprints = served.split()
+    assert code == 0 and len(set(fingerprints)) * 2 == len(fingerprints), served
+    assert any("Renew the certificates" in sentence for sentence in renewed.changed())
+    assert "kubelet-client" in renewed.output and "front-proxy-client" in renewed.output
+    assert not unready(hosts_of(SCENARIO))
+
+
+def test_nothing_is_renewed_while_nothing_ends_soon(renewed: Run) -> None:
+    again = run(
+        "slipway.kube.certificates", INVENTORY, FOLDER / "renew-again", "-e", "certificates_renew=true"
+    ).succeeded()
+    assert not again.changed(), "\n".join(again.changed())

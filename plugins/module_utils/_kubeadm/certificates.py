@@ -1,0 +1,185 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates on the disk of a node, and their renewal with kubeadm: the core of the module certificates.
+
+https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/. kubeadm renews what it issued for a control plane. Kubelets renew their own.
+Whether a component must be restarted follows from the times of its files and of its process, so that an interrupted renewal resumes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping
+
+from .._host.facts.cluster import answers, parse_secure_port
+from .._host.system import HostError
+from .._kube.timestamps import to_time
+from .._kube.x509 import certificate_end
+from .init import wait_for_api
+from .run import run_kubeadm
+
+DAY = 86400
+FOLDER = "/etc/kubernetes"
+KUBELET = "/var/lib/kubelet/pki"
+# What `kubeadm certs renew` names, by the file below /etc/kubernetes.
+RENEWABLE = {
+    "pki/apiserver.crt": "apiserver",
+    "pki/apiserver-kubelet-client.crt": "apiserver-kubelet-client",
+    "pki/apiserver-etcd-client.crt": "apiserver-etcd-client",
+    "pki/front-proxy-client.crt": "front-proxy-client",
+    "pki/etcd/server.crt": "etcd-server",
+    "pki/etcd/peer.crt": "etcd-peer",
+    "pki/etcd/healthcheck-client.crt": "etcd-healthcheck-client",
+    "admin.conf": "admin.conf",
+    "super-admin.conf": "super-admin.conf",
+    "controller-manager.conf": "controller-manager.conf",
+    "scheduler.conf": "scheduler.conf",
+}
+AUTHORITIES = ("pki/ca.crt", "pki/front-proxy-ca.crt", "pki/etcd/ca.crt")
+# Static pods in the order of their restart, with the files that their processes read when they start.
+COMPONENTS = {
+    "etcd": ("pki/etcd/server.crt", "pki/etcd/peer.crt"),
+    "kube-apiserver": (
+        "pki/apiserver.crt",
+        "pki/apiserver-kubelet-client.crt",
+        "pki/apiserver-etcd-client.crt",
+        "pki/front-proxy-client.crt",
+    ),
+    "kube-controller-manager": ("controller-manager.conf",),
+    "kube-scheduler": ("scheduler.conf",),
+}
+ETCD_METRICS = 2381
+
+
+def read_end(path: Path) -> float | None:
+    """Return when the certificate in a file of PEM, or of a user in a kubeconfig, expires; None if there is none."""
+    try:
+        text = path.read_text()
+    except OSError:
+        return None
+    embedded = re.search(r"client-certificate-data:\s*[\"']?([A-Za-z0-9+/=]+)", text)
+    if embedded:
+        try:
+            text = base64.b64decode(embedded.group(1)).decode("ascii", "replace")
+        except (ValueError, binascii.Error):
+            return None
+    return certificate_end(text)
+
+
+def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) -> list[dict[str, Any]]:
+    """Return the certificates of this node, those that end first at the beginning.
+
+    :param now: seconds since the epoch.
+    :returns: ``name`` (kubeadm's name where it renews the certificate), ``path``, ``end`` (time), ``days`` (whole days left, negative if it has
+        expired), and ``renewed_by`` (``kubeadm``, ``kubelet`` or "" for an authority).
+    """
+    wanted = [(name, Path(folder) / file, "kubeadm") for file, name in RENEWABLE.items()]
+    wanted += [(Path(file).stem if "etcd" not in file else "etcd-ca", Path(folder) / file, "") for file in AUTHORITIES]
+    wanted += [
+        (f"kubelet-{kind}", Path(kubelet) / f"kubelet-{kind}-current.pem", "kubelet") for kind in ("client", "server")
+    ]
+    found = []
+    for name, path, by in wanted:
+        end = read_end(path)
+        if end is not None:
+            days = int((end - now) // DAY)
+            found.append({"name": name, "path": str(path), "end": to_time(end), "days": days, "renewed_by": by})
+    return sorted(found, key=lambda one: (one["end"], one["name"]))
+
+
+def due(certificates: list[dict[str, Any]], days: int) -> list[str]:
+    """Return the names of certificates that kubeadm renews and that end in at most so many days."""
+    return [one["name"] for one in certificates if one["renewed_by"] == "kubeadm" and one["days"] <= days]
+
+
+def processes(proc: str = "/proc") -> Iterator[tuple[str, int, float]]:
+    """Yield program, PID and start (seconds since the epoch) of the processes of the control plane."""
+    try:
+        boot = float(re.search(r"^btime (\d+)", Path(proc, "stat").read_text(), re.M).group(1))  # type: ignore[union-attr]
+    except (OSError, AttributeError):
+        return
+    for folder in Path(proc).glob("[0-9]*"):
+        try:
+            program = (folder / "cmdline").read_bytes().split(b"\0")[0].decode("utf-8", "replace").rpartition("/")[2]
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        if program in COMPONENTS and fields[0] != "Z":
+            yield program, int(folder.name), boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def outdated(running: list[tuple[str, int, float]], folder: str = FOLDER) -> dict[str, int]:
+    """Return components whose process has started before one of its files was written, with their PIDs, in the order of their restart."""
+    started = {program: (pid, start) for program, pid, start in running}
+    found = {}
+    for name, files in COMPONENTS.items():
+        times = [path.stat().st_mtime for path in (Path(folder) / file for file in files) if path.exists()]
+        if name in started and times and max(times) > started[name][1]:
+            found[name] = started[name][0]
+    return found
+
+
+def restart(name: str, pid: int, seconds: int, server: str, kill: Callable[[int, int], None] = os.kill) -> None:
+    """End the process of a static pod, which the kubelet starts again, and wait until the component works.
+
+    :raises HostError: it does not in time.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        kill(pid, signal.SIGTERM)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(1)
+        pids = [other for program, other, _start in processes() if program == name]
+        if pids and pid not in pids and works(name):
+            if name == "kube-apiserver":
+                wait_for_api(server, max(int(end - time.monotonic()), 1))
+            return
+    raise HostError(
+        f"{name} did not start again within {seconds} seconds after its certificates were renewed. Other control planes were not changed."
+        f" Remedy: see 'journalctl -u kubelet' and /var/log/pods/kube-system_{name}-*, then run again."
+    )
+
+
+def works(name: str) -> bool:
+    """Return whether a component answers its health check on this host."""
+    if name == "etcd":
+        return answers(ETCD_METRICS, "/health")
+    if name == "kube-apiserver":
+        manifest = Path(FOLDER, "manifests", "kube-apiserver.yaml").read_text()
+        return answers(parse_secure_port(manifest), "/livez", Path(FOLDER, "pki", "ca.crt").read_text())
+    return True  # their certificates are self-signed, in memory; one of several is only standing by
+
+
+def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
+    """Read the certificates of this host and renew those that are due; return the result of the module.
+
+    :raises HostError: kubeadm or a component fails.
+    """
+    certificates = find_certificates(time.time())
+    result: dict[str, Any] = {"changed": False, "changes": [], "certificates": certificates}
+    names = due(certificates, params["days"]) if params["renew"] else []
+    result["changes"] += [f"certificate {name} renewed" for name in names]
+    if names and not check_mode:
+        for name in names:
+            run_kubeadm(["certs", "renew", name], params["timeout"], lock, params["log"])
+        result["certificates"] = find_certificates(time.time())
+    late = outdated(list(processes())) if params["renew"] else {}
+    for name, files in COMPONENTS.items():
+        if check_mode and (name in late or {RENEWABLE[file] for file in files} & {*names}):
+            result["changes"].append(f"{name} restarted")
+        elif name in late:
+            result["changes"].append(f"{name} restarted")
+            # Read again: a component that lost its API server may have started anew in the meantime.
+            pid = outdated(list(processes())).get(name)
+            if pid:
+                restart(name, pid, params["timeout"], params["server"])
+    result["changed"] = bool(result["changes"])
+    return result

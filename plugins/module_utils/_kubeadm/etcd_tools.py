@@ -1,0 +1,99 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""etcdctl and etcdutl from the image of etcd, run on the host: they need not be installed, and have the version of the cluster's etcd.
+
+The image that kubeadm uses has them in /usr/local/bin; containerd mounts it without a container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from typing import Any, Iterator
+
+PKI = "/etc/kubernetes/pki/etcd"
+ENDPOINT = "https://127.0.0.1:2379"
+NAMESPACE = "k8s.io"
+SECONDS = 900
+
+
+class EtcdToolError(ValueError):
+    """A program of etcd, or the mount of its image, failed."""
+
+
+def run(*command: str, text: str = "") -> str:
+    """Run a command and return its output.
+
+    :param text: its input.
+    :raises EtcdToolError: it failed; the message quotes the last line that it wrote.
+    """
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    environment["PATH"] = environment.get("PATH", "") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    name = os.path.basename(command[0])
+    try:
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            command, input=text.encode(), capture_output=True, env=environment, timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EtcdToolError(f"{name} cannot be run. Evidence: {error}") from error
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"]
+        raise EtcdToolError(f"{name} failed with exit code {done.returncode}. Evidence: {lines[-1]}")
+    return done.stdout.decode("utf-8", "replace")
+
+
+class Tools:
+    """The programs of a mounted image.
+
+    :ivar folder: where etcdctl and etcdutl are.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def etcdctl(self, *arguments: str) -> str:
+        """Run etcdctl with the client certificate of this control plane, against its own member."""
+        credentials = [
+            f"--cacert={PKI}/ca.crt",
+            f"--cert={PKI}/healthcheck-client.crt",
+            f"--key={PKI}/healthcheck-client.key",
+        ]
+        return run(f"{self.folder}/etcdctl", f"--endpoints={ENDPOINT}", *credentials, *arguments)
+
+    def etcdutl(self, *arguments: str) -> str:
+        """Run etcdutl."""
+        return run(f"{self.folder}/etcdutl", *arguments)
+
+    def member_status(self) -> dict[str, Any]:
+        """Return ``leader`` (whether the member of this host leads), ``leads`` (the ID of the leader, 0 for none), ``version`` and ``size`` (bytes)."""
+        status = json.loads(self.etcdctl("endpoint", "status", "--write-out=json"))[0]["Status"]
+        leads = status.get("leader", 0)
+        own = status["header"]["member_id"]
+        return {"leader": leads == own, "leads": leads, "version": status["version"], "size": status["dbSize"]}
+
+    def snapshot_status(self, path: str) -> dict[str, Any]:
+        """Return ``hash``, ``revision`` and ``totalKey`` of a snapshot, whose content is verified."""
+        return json.loads(self.etcdutl("snapshot", "status", path, "--write-out=json"))
+
+
+@contextlib.contextmanager
+def etcd_tools(image: str) -> Iterator[Tools]:
+    """Provide the programs of an image of etcd that containerd has.
+
+    :param image: its name.
+    :raises EtcdToolError: it cannot be mounted.
+    """
+    folder = tempfile.mkdtemp(prefix="slipway-etcd.", dir="/run")
+    try:
+        run("ctr", "--namespace", NAMESPACE, "images", "mount", image, folder)
+        try:
+            yield Tools(f"{folder}/usr/local/bin")
+        finally:
+            run("ctr", "--namespace", NAMESPACE, "images", "unmount", "--rm", folder)
+    finally:
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)

@@ -1,0 +1,117 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates are found where they are, renewed when they end soon, and what started with an older one is started again."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import certificates
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.certificates import DAY, HostError
+
+# Self-signed, made for this test; ends 2036-11-18 12:16:29 UTC.
+CERTIFICATE = """-----BEGIN CERTIFICATE-----
+MIIBcjCCARmgAwIBAgIUfly01Ji+Unv59fm0dJ3YABnwH1UwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjExMjE2MjlaFw0zNjExMTgxMjE2Mjla
+MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASfKeIo
+4xaF6pv+5rYrxqkCkaX1kjl7T+zBTfFGRq318CPcT2A/9w2+OlVeOuiS14vBbpuX
+Ih4zStioI6yoHDsdo1MwUTAdBgNVHQ4EFgQUl7paTUBkzrRtSSznAI0xg/4TPAow
+HwYDVR0jBBgwFoAUl7paTUBkzrRtSSznAI0xg/4TPAowDwYDVR0TAQH/BAUwAwEB
+/zAKBggqhkjOPQQDAgNHADBEAiBjQ/yXMU9bPS+6RtdniWGUoKiF9qDwn1GiUTvE
+O+RxrAIgBFrrFqg+7oF6xUt1s3BQn/r8FZWZSvY7Dwl1uZPaWK4=
+-----END CERTIFICATE-----
+"""
+END = 2_110_623_389.0
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[str, str]:
+    """Folders of a control plane with one certificate of each kind."""
+    base, kubelet = tmp_path / "kubernetes", tmp_path / "kubelet"
+    (base / "pki/etcd").mkdir(parents=True)
+    kubelet.mkdir()
+    for name in ("pki/ca.crt", "pki/apiserver.crt", "pki/etcd/ca.crt"):
+        (base / name).write_text(CERTIFICATE)
+    data = base64.b64encode(CERTIFICATE.encode()).decode()
+    (base / "admin.conf").write_text(f"users:\n- user:\n    client-certificate-data: {data}\n")
+    (base / "scheduler.conf").write_text("users: []\n")
+    (kubelet / "kubelet-client-current.pem").write_text(CERTIFICATE)
+    return str(base), str(kubelet)
+
+
+@pytest.mark.parametrize(("left", "days"), [(10.5, 10), (0.5, 0), (-0.5, -1)])
+def test_every_certificate_is_listed_with_its_end(folders: tuple[str, str], left: float, days: int) -> None:
+    found = certificates.find_certificates(END - left * DAY, *folders)
+    assert {one["name"]: one["renewed_by"] for one in found} == {
+        "admin.conf": "kubeadm",
+        "apiserver": "kubeadm",
+        "ca": "",
+        "etcd-ca": "",
+        "kubelet-client": "kubelet",
+    }
+    assert {one["days"] for one in found} == {days} and {one["end"] for one in found} == {"2036-11-18T12:16:29Z"}
+
+
+def test_only_what_kubeadm_renews_and_ends_soon_is_due() -> None:
+    listed = [
+        {"name": "apiserver", "days": 30, "renewed_by": "kubeadm"},
+        {"name": "admin.conf", "days": -3, "renewed_by": "kubeadm"},
+        {"name": "etcd-peer", "days": 31, "renewed_by": "kubeadm"},
+        {"name": "kubelet-client", "days": 1, "renewed_by": "kubelet"},
+        {"name": "ca", "days": 1, "renewed_by": ""},
+    ]
+    assert certificates.due(listed, 30) == ["apiserver", "admin.conf"]
+
+
+def test_what_started_before_its_certificate_was_written_is_restarted_in_order(folders: tuple[str, str]) -> None:
+    base = Path(folders[0])
+    (base / "pki/etcd/server.crt").write_text(CERTIFICATE)
+    for name in ("pki/apiserver.crt", "pki/etcd/server.crt", "scheduler.conf"):
+        os.utime(base / name, (1000, 1000))
+    running = [("kube-scheduler", 4, 2000.0), ("kube-apiserver", 2, 999.0), ("etcd", 1, 10.0)]
+    assert list(certificates.outdated(running, folders[0]).items()) == [("etcd", 1), ("kube-apiserver", 2)]
+
+
+def test_processes_are_found_by_their_program(tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text("cpu 1\nbtime 5000\n")
+    ticks = os.sysconf("SC_CLK_TCK")
+    for pid, command, state in (
+        (7, "etcd", "S"),
+        (8, "/usr/local/bin/kube-apiserver", "S"),
+        (9, "etcd", "Z"),
+        (10, "etcdctl", "S"),
+    ):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "cmdline").write_bytes(f"{command}\0--flag\0".encode())
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a (b) c) {state} " + "0 " * 18 + f"{60 * ticks} 0")
+    assert sorted(certificates.processes(str(tmp_path))) == [("etcd", 7, 5060.0), ("kube-apiserver", 8, 5060.0)]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_restart_waits_for_a_new_process_that_works(monkeypatch: pytest.MonkeyPatch, gone: bool) -> None:
+    killed: list[int] = []
+    running = iter([[("etcd", 7, 1.0)], [], [("etcd", 9, 2.0)], [("etcd", 9, 2.0)]])
+    health = iter([False, True])
+    monkeypatch.setattr(certificates.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(certificates, "processes", lambda: next(running))
+    monkeypatch.setattr(certificates, "works", lambda name: next(health))
+
+    def kill(pid: int, _signal: int) -> None:
+        killed.append(pid)
+        if gone:
+            raise ProcessLookupError
+
+    certificates.restart("etcd", 7, 60, "", kill)
+    assert killed == [7] and not list(health), "it returned before the component worked"
+
+
+def test_a_component_that_does_not_come_back_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "processes", lambda: [])
+    monkeypatch.setattr(certificates.time, "sleep", lambda seconds: None)
+    with pytest.raises(HostError, match="Other control planes were not changed"):
+        certificates.restart("etcd", 7, 0, "", lambda pid, number: None)
