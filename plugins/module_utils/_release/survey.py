@@ -33,7 +33,20 @@ def survey(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) 
             {"name": one["metadata"]["name"], "release": owner(one)[0]} for one in classes if is_default(one)
         ],
         "volumes": count_volumes(client),
+        "nodes": nodes(client),
     }
+
+
+def nodes(client: Client) -> list[dict[str, Any]]:
+    """Return the nodes, those that run any pod first, each with its first internal address."""
+    found = []
+    for node in client.items("/api/v1/nodes"):
+        addresses = (node.get("status") or {}).get("addresses") or []
+        internal = [one["address"] for one in addresses if one.get("type") == "InternalIP"]
+        taints = (node.get("spec") or {}).get("taints") or []
+        open_to_all = not any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in taints)
+        found.append({"name": node["metadata"]["name"], "address": (internal or [""])[0], "schedulable": open_to_all})
+    return sorted(found, key=lambda node: (not node["schedulable"], node["name"]))
 
 
 def is_default(storage_class: Mapping[str, Any]) -> bool:
