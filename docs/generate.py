@@ -20,9 +20,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 COLLECTION = "slipway.kube"
 # In the order in which a host meets them; what is not listed comes after, by name.
-ROLE_ORDER = (
-    "cluster preflight swap kernel containerd kubernetes control_plane network worker addons verify reset bundle mirror lab"
-)
+ROLE_ORDER = "cluster preflight swap kernel containerd kubernetes control_plane network worker addons verify reset bundle mirror lab"
 KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
 
 
@@ -132,7 +130,10 @@ def addons_page() -> str:
     for path in sorted((ROOT / "roles" / "addons" / "addons").glob("*/addon.yml")):
         addon = yaml.safe_load(path.read_text())
         sets = ", ".join(f"`{name}`" for name in addon.get("sets") or [])
-        parts += [f"## {addon['title']}", f"`{path.parent.name}`{f', in the set {sets}' if sets else ''}. {prose(addon['description'])}"]
+        parts += [
+            f"## {addon['title']}",
+            f"`{path.parent.name}`{f', in the set {sets}' if sets else ''}. {prose(addon['description'])}",
+        ]
         parts.append(table(addon["settings"], "Setting", "Default"))
     return "\n\n".join(parts) + "\n"
 

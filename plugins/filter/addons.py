@@ -28,7 +28,7 @@ def selected(
     :param listed: kube_addons. :param chosen: kube_addons_set. :param nodes: the number of hosts of the cluster.
     :param given: kube_addons_settings. :param components: the row of kube_versions. :param paths: kube_addons_paths.
     :returns: C(managed), whether add-ons are deployed and removed at all; C(addons), in the order of deployment;
-        C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), StorageClasses by the release of their add-on.
+        C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), provisioners by the release of their add-on.
     :raises AnsibleFilterError: the selection is not valid.
     """
     try:

@@ -24,7 +24,17 @@ from harness.playbook import ROOT, Run, addresses, executions, run
 BASIC = ["metrics_server", "local_path_storage", "metallb", "traefik"]
 MINE = str(ROOT / "molecule" / "addons" / "mine")
 # What the control plane makes and unmakes by itself at any time.
-PASSING = ("events", "leases", "endpointslices", "endpoints", "pods", "replicasets", "controllerrevisions", "metrics.k8s.io")
+PASSING = (
+    "componentstatuses",
+    "events",
+    "leases",
+    "endpointslices",
+    "endpoints",
+    "pods",
+    "replicasets",
+    "controllerrevisions",
+    "metrics.k8s.io",
+)
 
 
 def play(kube: Kube, folder: Path, *arguments: str, book: str = "addons", **variables: Any) -> Run:
@@ -125,7 +135,10 @@ def test_an_autoscaler_follows_real_load_on_an_ingress(kube: Kube, basic: Run) -
         "maxReplicas": 10,
         "metrics": [cpu],
         "behavior": {
-            "scaleDown": {"stabilizationWindowSeconds": 15, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
+            "scaleDown": {
+                "stabilizationWindowSeconds": 15,
+                "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+            }
         },
     }
     backend = {"service": {"name": "web", "port": {"number": 80}}}
@@ -139,9 +152,19 @@ def test_an_autoscaler_follows_real_load_on_an_ingress(kube: Kube, basic: Run) -
                 "metadata": {"name": "web"},
                 "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
             },
-            {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": limits},
+            {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": "web"},
+                "spec": limits,
+            },
             # Without a class: the one of Traefik is the default.
-            {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"}, "spec": {"rules": [rule]}},
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "Ingress",
+                "metadata": {"name": "web"},
+                "spec": {"rules": [rule]},
+            },
         ],
         "autoscaled",
     )
@@ -168,7 +191,9 @@ def test_an_autoscaler_follows_real_load_on_an_ingress(kube: Kube, basic: Run) -
     for thread in threads:
         thread.start()
     eventually(lambda: replicas() >= 4, 240, "four replicas under load")
-    print(f"\n2 to 4 replicas in {time.monotonic() - started:.0f} s, {len(done)} requests, {done.count(False)} without an answer")
+    print(
+        f"\n2 to 4 replicas in {time.monotonic() - started:.0f} s, {len(done)} requests, {done.count(False)} without an answer"
+    )
     stop.set()
     started = time.monotonic()
     eventually(lambda: replicas() == 2, 240, "two replicas again")
@@ -179,7 +204,10 @@ def test_an_autoscaler_follows_real_load_on_an_ingress(kube: Kube, basic: Run) -
 
 def test_data_survives_its_pod_and_forbids_that_its_storage_goes(kube: Kube, basic: Run, folder: Path) -> None:
     kube.make_namespace("data")
-    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Mi"}}}}
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Mi"}}},
+    }
     web = workload(kube.agnhost, "StatefulSet", volumeMounts=[{"name": "data", "mountPath": "/data"}])
     web["spec"]["volumeClaimTemplates"] = [claim]  # without a class: the default
     kube.apply([web], "data")
@@ -190,7 +218,7 @@ def test_data_survives_its_pod_and_forbids_that_its_storage_goes(kube: Kube, bas
     assert kube.kubectl("--namespace=data", "exec", "web-0", "--", "cat", "/data/file").strip() == "kept"
     refused = play(kube, folder, kube_addons=["metrics_server", "metallb", "traefik"])
     assert refused.process.returncode != 0
-    assert "1 persistent volumes of its StorageClass local-path" in refused.output and not refused.changed()
+    assert "1 persistent volumes of rancher.io/local-path" in refused.output and not refused.changed()
     kube.remove_namespaces(["data"])
     eventually(lambda: not kube.get("persistentvolumes"), 120, "the volume goes with its claim")
 

@@ -15,6 +15,8 @@ from .store import list_entries
 
 # https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+# Set by the external provisioners' library (https://github.com/kubernetes-sigs/sig-storage-lib-external-provisioner).
+PROVISIONER = "pv.kubernetes.io/provisioned-by"
 
 
 def survey(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -56,11 +58,12 @@ def is_default(storage_class: Mapping[str, Any]) -> bool:
 
 
 def count_volumes(client: Client) -> dict[str, int]:
-    """Return the number of persistent volumes by StorageClass."""
+    """Return the number of persistent volumes by provisioner; those without one are not counted."""
     found: dict[str, int] = {}
-    for volume in client.items("/api/v1/persistentvolumes", trim=lambda one: one.get("spec") or {}):
-        name = volume.get("storageClassName") or ""
-        found[name] = found.get(name, 0) + 1
+    for metadata in client.items("/api/v1/persistentvolumes", trim=lambda one: one["metadata"]):
+        name = (metadata.get("annotations") or {}).get(PROVISIONER)
+        if name:
+            found[name] = found.get(name, 0) + 1
     return found
 
 

@@ -60,7 +60,7 @@ def _default_classes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> l
 
 def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
     return [
-        f"{release} is no longer selected, but the cluster has {seen['volumes'][name]} persistent volumes of its StorageClass {name}, whose data "
+        f"{release} is no longer selected, but the cluster has {seen['volumes'][name]} persistent volumes of {name}, whose data "
         f"nothing would manage any more. Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
         for release in switched_off(selection, seen)
         for name in [selection["volumes_of"].get(release)]

@@ -46,7 +46,7 @@ class Addon:
     :ivar signs: objects by which an installation of somebody else is recognized.
     :ivar settings: its settings, in the form of Ansible's argument specifications, each also with a description.
     :ivar manifest: C(url) of a published manifest, and C(sha256), its digest by version.
-    :ivar volumes_of: the StorageClass whose volumes would lose their data with it.
+    :ivar volumes_of: the provisioner whose volumes would lose their data with it.
     """
 
     name: str
@@ -112,7 +112,7 @@ def read(folder: Path) -> Addon:
     problems = description_problems(folder.name, given)
     if problems:
         raise InputError(*(f"{path}: {problem}" for problem in problems))
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return Addon(folder.name, folder, **fields)
 
 

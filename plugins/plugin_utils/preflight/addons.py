@@ -122,7 +122,10 @@ def check_ranges(cluster: Cluster) -> Iterator[Finding]:
     endpoint = split_endpoint(str(cluster.variables.get("kube_control_plane_endpoint") or ""))[0]
     try:
         used.append(
-            (f"the endpoint {endpoint}", (ipaddress.ip_address(endpoint or "::"), ipaddress.ip_address(endpoint or "::")))
+            (
+                f"the endpoint {endpoint}",
+                (ipaddress.ip_address(endpoint or "::"), ipaddress.ip_address(endpoint or "::")),
+            )
         )
     except ValueError:
         pass  # a name

@@ -9,7 +9,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from . import addons, firewall, fleet, hosts, inventory, kernel, membership, networks, proxies, repositories, software, sources
+from . import (
+    addons,
+    firewall,
+    fleet,
+    hosts,
+    inventory,
+    kernel,
+    membership,
+    networks,
+    proxies,
+    repositories,
+    software,
+    sources,
+)
 from .problem import Checks, Cluster, Finding, Host, Problem
 
 CHECKS = Checks()

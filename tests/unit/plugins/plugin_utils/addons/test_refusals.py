@@ -43,7 +43,10 @@ def test_a_second_default_class_is_refused() -> None:
     other = [{"name": "nfs", "release": ""}]
     (text,) = refusals(chosen("local_path_storage"), seen(default_classes=other))
     assert "the default is nfs" in text and "default_class: false" in text
-    assert refusals(chosen("local_path_storage", local_path_storage={"default_class": False}), seen(default_classes=other)) == []
+    assert (
+        refusals(chosen("local_path_storage", local_path_storage={"default_class": False}), seen(default_classes=other))
+        == []
+    )
     assert refusals(chosen("metrics_server"), seen(default_classes=other)) == []
 
 
@@ -56,10 +59,10 @@ def test_its_own_class_is_not_a_second_one() -> None:
 
 def test_storage_with_volumes_is_not_removed() -> None:
     releases = ["addon-local-path-storage", "shop"]
-    (text,) = refusals(chosen(), seen(releases=releases, volumes={"local-path": 2, "nfs": 1}))
-    assert "2 persistent volumes of its StorageClass local-path" in text
+    (text,) = refusals(chosen(), seen(releases=releases, volumes={"rancher.io/local-path": 2, "nfs": 1}))
+    assert "2 persistent volumes of rancher.io/local-path" in text
     assert refusals(chosen(), seen(releases=releases, volumes={"nfs": 1})) == []
-    assert refusals(chosen("local_path_storage"), seen(releases=releases, volumes={"local-path": 2})) == []
+    assert refusals(chosen("local_path_storage"), seen(releases=releases, volumes={"rancher.io/local-path": 2})) == []
 
 
 def test_only_releases_of_addons_are_switched_off() -> None:

@@ -65,7 +65,11 @@ def test_an_addon_comes_after_those_that_it_uses() -> None:
         (["metric_server"], {}, "did you mean metrics_server"),
         ([], {"treafik": {}}, "kube_addons_settings: there is no add-on treafik; did you mean traefik"),
         (["metallb"], {}, "kube_addons_settings.metallb: missing required arguments: addresses"),
-        (["traefik"], {"traefik": {"replica": 1}}, "kube_addons_settings.traefik: replica. Supported parameters include"),
+        (
+            ["traefik"],
+            {"traefik": {"replica": 1}},
+            "kube_addons_settings.traefik: replica. Supported parameters include",
+        ),
         (["traefik"], {"traefik": {"service": "Ingress"}}, "value of service must be one of: auto"),
         (["traefik"], {"traefik": {"replicas": "many"}}, "replicas"),
         (["traefik"], {"traefik": ["a"]}, "must be a mapping of settings"),

@@ -234,7 +234,7 @@ def test_a_registry_below_a_path_and_a_mirror_without_override(cluster):
         "kube_image_registry": "hub.example.com/k8s",
         "kube_registry_mirrors": {"hub.example.com": [{"url": "https://mirror"}]},
     }
-    assert list(sources.manifest_urls(variables))[0] == "https://mirror/v2/k8s/pause/manifests/3.10.2"
+    assert next(iter(sources.manifest_urls(variables))) == "https://mirror/v2/k8s/pause/manifests/3.10.2"
 
 
 def test_images_of_addons_are_asked_of_the_mirrors_of_their_registries(variables):
