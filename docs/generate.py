@@ -14,11 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 COLLECTION = "slipway.kube"
 # In the order in which a host meets them; what is not listed comes after, by name.
-ROLE_ORDER = "cluster preflight swap kernel containerd kubernetes control_plane network worker verify backup restore certificates reset bundle mirror lab"
+ROLE_ORDER = (
+    "cluster preflight swap kernel containerd kubernetes control_plane network worker addons verify"
+    " backup restore certificates reset bundle mirror lab"
+)
 KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
 
 
@@ -118,6 +123,24 @@ def plugin_page(kind: str, name: str, plugin: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def addons_page() -> str:
+    """Return the page of the add-ons: what each is, and its settings."""
+    parts = [
+        "# Add-ons",
+        "Selected with `kube_addons` or `kube_addons_set`; settings are in `kube_addons_settings`, by the name of the add-on"
+        " ([role cluster](roles/cluster.md)). [Role addons](roles/addons.md) deploys them.",
+    ]
+    for path in sorted((ROOT / "roles" / "addons" / "addons").glob("*/addon.yml")):
+        addon = yaml.safe_load(path.read_text())
+        sets = ", ".join(f"`{name}`" for name in addon.get("sets") or [])
+        parts += [
+            f"## {addon['title']}",
+            f"`{path.parent.name}`{f', in the set {sets}' if sets else ''}. {prose(addon['description'])}",
+        ]
+        parts.append(table(addon["settings"], "Setting", "Default"))
+    return "\n\n".join(parts) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Return the text of every page by its path, from the output of `ansible-doc` for the collection."""
     command = ["ansible-doc", "--metadata-dump", "--no-fail-on-errors", COLLECTION]
@@ -147,6 +170,8 @@ def pages() -> dict[Path, str]:
             links.append(f"- [{short}]({folder}/{short}.md): {prose(plugin['doc']['short_description'])}")
         if links:
             index += [f"## {folder.capitalize()}", "\n".join(links)]
+    index += ["## More", "- [Add-ons](addons.md): what they are, and their settings"]
+    result[DOCS / "addons.md"] = addons_page()
     result[DOCS / "README.md"] = "\n\n".join(index) + "\n"
     return result
 

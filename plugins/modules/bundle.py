@@ -83,6 +83,16 @@ options:
     description: Whether to collect the image of Flannel's CNI plugin.
     type: bool
     default: true
+  addons:
+    description: Names of the add-ons whose images and published manifests are collected.
+    type: list
+    elements: str
+    default: []
+  addon_paths:
+    description: Folders with add-ons of the user.
+    type: list
+    elements: str
+    default: []
   images:
     description: Names of additional images, such as C(docker.io/library/postgres:15-bookworm).
     type: list

@@ -35,6 +35,7 @@ def by_address(address: str) -> dict[str, Any]:
             "kubernetes_key": f"{kubernetes}Release.key",
             "containerd": docker,
             "containerd_key": f"{docker}/gpg",
+            "manifests": f"https://{address}/raw.githubusercontent.com/",
         },
         "bundle_registries": {name: f"{address}/{servers.get(name, name)}" for name in REGISTRIES},
         "bundle_ca": str(ROOT / ".lab" / LAB / "tls" / "ca.crt"),

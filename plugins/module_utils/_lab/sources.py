@@ -86,8 +86,9 @@ def choose(wanted: str, folder: str) -> dict:
             return dict(chosen, missing=missing(folder, chosen["reason"]))
         chosen["names"] = sorted(index["names"])
         chosen["variables"] = dict(index["cluster_variables"])
+        # Read on the control node, which does not see the lab's names.
+        chosen["variables"].setdefault("kube_manifest_source", f"{folder}/")
         if os.path.isdir(os.path.join(folder, CALICO)):
-            # Read on the control node, which does not see the lab's names.
             manifest = "v{{ kube_component_versions.calico }}/manifests/calico.yaml"
             chosen["variables"].setdefault("kube_calico_manifest", f"{folder}/{CALICO}/{manifest}")
     return chosen

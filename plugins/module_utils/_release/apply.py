@@ -20,8 +20,9 @@ from .live_state import uid
 from .ownership import MANAGER, identity, key
 from .plan import Digests, PlannedObject
 
-RETRY_FOR = 60  # seconds for which a transient refusal is retried
+RETRY_FOR = 60  # seconds for which a transient refusal is retried; until the deadline where a webhook of the same release refuses
 RETRY_EVERY = 0.5
+WEBHOOK_FAILED = "failed calling webhook"
 
 
 class Sender:
@@ -54,6 +55,7 @@ class Sender:
         self.manager = manager
         self.in_release = in_release
         self.forced: list[str] = []
+        self.own_webhooks = False
 
     def send(self, planned: Sequence[PlannedObject], insist: bool = False) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
@@ -65,6 +67,7 @@ class Sender:
         pending = {
             identity(one.name): one for one in planned if one.action not in ("none", "delete", "run") or one.takes_over
         }
+        self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
         digests: Digests = {}
         for stage in stages([one.content for one in pending.values()]):
             self.check()
@@ -112,6 +115,8 @@ class Sender:
                     fields = sorted(field for some in owners.values() for field in some)
                     self.forced.append(f"{one.name}: {', '.join(fields)}")
                     continue
+                if self.own_webhooks and WEBHOOK_FAILED in error.message:
+                    until = self.deadline
                 if owners or not is_transient(error) or time.monotonic() >= until:
                     text = explain_refusal(error, one.name, None, one.content, in_release=self.in_release)
                     raise OperationFailed(text) from error
@@ -155,7 +160,7 @@ def is_transient(error: ApiError) -> bool:
     if error.status == 403:
         missing = ("error looking up service account", "no API token found for service account")
         return any(text in error.message for text in missing)
-    waiting = ("failed calling webhook", "no endpoints available")
+    waiting = (WEBHOOK_FAILED, "no endpoints available")
     return error.status == 500 and any(text in error.message for text in waiting)
 
 

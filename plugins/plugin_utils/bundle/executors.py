@@ -182,7 +182,7 @@ class BundleExecutor(StepExecutor):
 
     def _fetch_manifest(self, inputs: Mapping[str, Any], step: BuildStep, scratch: Path) -> StepOutput:
         path = f"manifests/{inputs['target']}"
-        write(self.root / path, self.source.download(inputs["url"]))
+        write(self.root / path, self.source.download(inputs["url"], inputs.get("digest", "")))
         return self._item(inputs["target"], "manifest", "", inputs, inputs["url"], path)
 
     def _repositories(self, inputs: Mapping[str, Any], step: BuildStep, scratch: Path) -> StepOutput:

@@ -45,6 +45,8 @@ class BundleRequest(Request):
     package_formats: list[str] = field(default_factory=lambda: ["deb"])
     network_plugins: list[str] = field(default_factory=lambda: list(NETWORK_PLUGINS))
     flannel_cni_plugin: bool = True
+    addons: list[str] = field(default_factory=list)
+    addon_paths: list[str] = field(default_factory=list)
     upstream: dict[str, str] = field(default_factory=lambda: dict(ADDRESSES))
     registries: dict[str, str] = field(default_factory=dict)  # where images are copied from instead
     ca: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .addons import addon_parts
 from .catalog import NETWORK_PLUGINS, images, network_images, packages, rows_of
 from .names import BundleError, ImageName
 from .request import ArchivedImage, BundleRequest, Request
@@ -63,6 +64,10 @@ def steps_of(request: BundleRequest) -> list[BuildStep]:
                 package_step(package, form, request.architecture, request.upstream)
                 for package in packages(version, row)
             ]
+    addon_images, addon_manifests = addon_parts(
+        request.addons, request.addon_paths, rows.values(), request.upstream["manifests"]
+    )
+    wanted.update({name: version for name, version in addon_images.items() if name not in wanted})
     for name in request.images:
         wanted.setdefault(str(ImageName.parse(name)), ImageName.parse(name).tag)
     archives = unique_archives(request.archives)
@@ -75,6 +80,7 @@ def steps_of(request: BundleRequest) -> list[BuildStep]:
     steps += [archive_step(archive, request.architecture) for archive in archives.values()]
     manifests = {
         **upstream_manifests(rows.values(), request.network_plugins, request.upstream),
+        **addon_manifests,
         **{manifest.target: manifest for manifest in request.manifests},
     }
     steps += [manifest_step(manifest) for manifest in manifests.values()]
@@ -131,7 +137,8 @@ def manifest_step(manifest: BundledManifest) -> BuildStep:
         )
     target, key = manifest.target, f"manifest:{manifest.target}"
     if not manifest.digest:
-        inputs = {"target": target, "url": manifest.path}
+        expected = {"digest": f"sha256:{manifest.sha256}"} if manifest.sha256 else {}
+        inputs = {"target": target, "url": manifest.path, **expected}
         return BuildStep(key, "fetch_manifest", f"fetching manifest {target}", inputs)
     hints = {"source": manifest.path, "file": manifest.path, "images": manifest.images}
     inputs = {"target": target, "digest": manifest.digest}

@@ -32,6 +32,7 @@ ADDRESSES = {
     "containerd_rpm": "https://download.docker.com/linux/centos/9/{machine}/stable/",
     "containerd_rpm_key": "https://download.docker.com/linux/centos/gpg",
     "calico": "https://raw.githubusercontent.com/projectcalico/calico/v{version}/manifests/calico.yaml",
+    "manifests": "https://raw.githubusercontent.com/",
     "kubectl": "https://dl.k8s.io/release/v{version}/bin/linux/{architecture}/kubectl",
     "helm": "https://get.helm.sh/helm-v{version}-linux-{architecture}.tar.gz",
     "kwok": "https://github.com/kubernetes-sigs/kwok/releases/download/v{version}/kwok-linux-{architecture}",
@@ -47,8 +48,9 @@ class BundledManifest:
 
     target: str  # below manifests/
     path: str  # its source: a file or a URL
-    digest: str
+    digest: str  # of a file
     images: tuple[str, ...] = ()
+    sha256: str = ""  # expected of what the URL returns; empty if it is not known
 
 
 def check_addresses(addresses: Mapping[str, str]) -> dict[str, str]:

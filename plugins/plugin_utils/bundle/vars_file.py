@@ -73,6 +73,7 @@ def vars_of(
         "kube_containerd_repository": _repository("containerd", formats),
         "kube_registry_mirrors": registry_mirrors(images),
         "kube_network_plugin": network_plugin(manifests, images),
+        "kube_manifest_source": f"{MIRROR}/manifests/",
         "kube_flannel_cni_plugin": any("/flannel-cni-plugin:" in image for image in images),
     }
     calico = calico_manifest(manifests)

@@ -9,11 +9,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from . import firewall, fleet, hosts, inventory, kernel, membership, networks, proxies, repositories, software, sources
+from . import (
+    addons,
+    firewall,
+    fleet,
+    hosts,
+    inventory,
+    kernel,
+    membership,
+    networks,
+    proxies,
+    repositories,
+    software,
+    sources,
+)
 from .problem import Checks, Cluster, Finding, Host, Problem
 
 CHECKS = Checks()
-INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS)
+INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, addons.CHECKS)
 HOSTS = (
     hosts.CHECKS,
     kernel.CHECKS,
@@ -24,6 +37,7 @@ HOSTS = (
     repositories.CHECKS,
     sources.CHECKS,
     proxies.CHECKS,
+    addons.CHECKS,
 )
 
 
@@ -54,6 +68,11 @@ VARIABLES = (
     "containerd_version",
     "control_plane_kubeconfig_users",
     "control_plane_schedulable",
+    "kube_addons",
+    "kube_addons_adopt",
+    "kube_addons_paths",
+    "kube_addons_set",
+    "kube_addons_settings",
     "kube_api_port",
     "kube_cluster_name",
     "kube_component_versions",

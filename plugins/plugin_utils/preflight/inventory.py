@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ...module_utils._host.facts.proxies import without_login
 from ...module_utils._kube.versions import minor_of, parse_version
+from ..addons.selection import SETS
 from .problem import CONTROL_PLANE, WORKER, Checks, Cluster, Finding, Host
 from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values, suggest_variable
 
@@ -28,8 +29,12 @@ CLUSTER_WIDE = (
     "kube_network_plugin",
     "kube_proxy_mode",
     "kube_image_registry",
+    "kube_addons",
+    "kube_addons_set",
+    "kube_addons_settings",
 )
 CHOICES = {
+    "kube_addons_set": SETS,
     "kube_network_plugin": ("calico", "flannel", "none"),
     "kube_proxy_mode": ("nftables", "iptables", "ipvs"),
 }

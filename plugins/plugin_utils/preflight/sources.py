@@ -63,15 +63,22 @@ def needed_images(variables: dict[str, Any]) -> list[str]:
     return images
 
 
-def manifest_urls(variables: dict[str, Any]) -> list[str]:
-    """Return the URLs of the needed images' manifests in the first mirror of the control plane's registry, if it has a mirror."""
+def manifest_urls(variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the mirror of each manifest that a mirror must have, by the manifest's URL: of the needed images and those of add-ons.
+
+    Only the first mirror of a registry is asked, and a registry without a mirror is not.
+    """
     registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
-    mirrors = (variables.get("kube_registry_mirrors") or {}).get(registry) or []
-    if not mirrors:
-        return []
-    base = str(mirrors[0]["url"]).rstrip("/") + ("" if mirrors[0].get("override_path") else "/v2")
-    folder = "/".join(filter(None, (base, path)))
-    return [f"{folder}/{image.replace(':', '/manifests/')}" for image in needed_images(variables)]
+    images = [(registry, "/".join(filter(None, (path, image)))) for image in needed_images(variables)]
+    images += [(image.partition("/")[0], image.partition("/")[2]) for image in variables.get("addon_images") or []]
+    found = {}
+    for server, image in images:
+        mirrors = (variables.get("kube_registry_mirrors") or {}).get(server) or []
+        if mirrors:
+            base = str(mirrors[0]["url"]).rstrip("/") + ("" if mirrors[0].get("override_path") else "/v2")
+            name, _colon, tag = image.rpartition(":")
+            found[f"{base}/{name}/manifests/{tag}"] = mirrors[0]
+    return found
 
 
 def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
@@ -90,8 +97,8 @@ def registry_requests(variables: dict[str, Any]) -> list[dict[str, Any]]:
         # The API of a mirror starts at /v2/ of the server.
         root = re.sub(r"/v2(/.*)?$", "", str(entries[0]["url"]).rstrip("/"))
         requests.append(dict(access, url=root + "/v2/", kind="registry"))
-    for url in manifest_urls(variables):
-        requests.append(dict(access_to(mirrors[registry][0], proxy), url=url, kind="manifest"))
+    for url, mirror in manifest_urls(variables).items():
+        requests.append(dict(access_to(mirror, proxy), url=url, kind="manifest"))
     return requests
 
 

@@ -45,7 +45,7 @@ def test_without_upstream_the_origin_stands_in_for_it_and_the_reason_is_told(ori
     assert (chosen["used"], chosen["problem"]) == ("origin", "")
     assert "pkgs.k8s.io: no such name" in chosen["reason"]
     assert chosen["names"] == ["pkgs.k8s.io", "registry.k8s.io"]
-    assert chosen["variables"] == {"kube_network_plugin": "flannel"}
+    assert chosen["variables"] == {"kube_network_plugin": "flannel", "kube_manifest_source": f"{origin}/"}
 
 
 def test_calicos_manifest_is_read_from_the_origin(origin):

@@ -242,3 +242,28 @@ def test_repositories_are_indexed_again_when_a_package_changes(want: BundleReque
 
     assert sorted(repositories().inputs["repositories"]) == ["deb/containerd", "deb/kubernetes/v1.36"]
     assert len(repositories().after) == 6
+
+
+def test_addons_bring_their_images_and_published_manifests(want: BundleRequest) -> None:
+    want.addons = ["metrics_server", "local_path_storage", "metallb", "traefik"]
+    steps = steps_of(want)
+    assert {
+        "docker.io/library/traefik:v3.6.12",
+        "docker.io/rancher/local-path-provisioner:v0.0.30",
+        "quay.io/metallb/controller:v0.15.3",
+        "quay.io/metallb/speaker:v0.15.3",
+        "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
+    } <= set(image_names(steps))
+    target = "raw.githubusercontent.com/metallb/metallb/v0.15.3/config/manifests/metallb-native.yaml"
+    (step,) = [step for step in steps if step.inputs.get("target") == target]
+    assert step.inputs["url"] == f"https://{target}"
+    assert step.inputs["digest"].startswith("sha256:84b4e102")
+    want.upstream = {**ADDRESSES, "manifests": "https://10.0.0.2/raw.githubusercontent.com"}
+    (step,) = [step for step in steps_of(want) if step.inputs.get("target") == target]
+    assert step.inputs["url"] == f"https://10.0.0.2/{target}"
+
+
+def test_an_unknown_addon_is_refused(want: BundleRequest) -> None:
+    want.addons = ["metalb"]
+    with pytest.raises(BundleError, match="bundle_addons: there is no add-on metalb; did you mean metallb"):
+        steps_of(want)

@@ -64,6 +64,7 @@ def test_the_variables_of_the_roles() -> None:
         "key_url": "{{ kube_mirror_url }}/deb/key.asc",
     }
     assert values["kube_flannel_cni_plugin"] is True
+    assert values["kube_manifest_source"] == "{{ kube_mirror_url }}/manifests/"
     assert "kube_calico_manifest" not in values
 
 

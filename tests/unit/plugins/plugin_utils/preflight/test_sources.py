@@ -234,7 +234,17 @@ def test_a_registry_below_a_path_and_a_mirror_without_override(cluster):
         "kube_image_registry": "hub.example.com/k8s",
         "kube_registry_mirrors": {"hub.example.com": [{"url": "https://mirror"}]},
     }
-    assert sources.manifest_urls(variables)[0] == "https://mirror/v2/k8s/pause/manifests/3.10.2"
+    assert next(iter(sources.manifest_urls(variables))) == "https://mirror/v2/k8s/pause/manifests/3.10.2"
+
+
+def test_images_of_addons_are_asked_of_the_mirrors_of_their_registries(variables):
+    quay = {"url": "http://mirror/v2/quay.io", "override_path": True}
+    variables["kube_registry_mirrors"] = {"quay.io": [quay]}
+    variables["addon_images"] = ["quay.io/metallb/speaker:v0.15.3", "docker.io/library/traefik:v3.6.12"]
+    url = "http://mirror/v2/quay.io/metallb/speaker/manifests/v0.15.3"
+    assert sources.manifest_urls(variables) == {url: quay}
+    (request,) = [one for one in sources.requests_for(variables) if one["kind"] == "manifest"]
+    assert request["url"] == url
 
 
 def test_images_of_a_control_plane(cluster):

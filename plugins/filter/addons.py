@@ -1,0 +1,74 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal filters of the role addons: the selected add-ons, their published manifests, and why they cannot be deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..plugin_utils.addons import manifest, registry, selection
+from ..plugin_utils.addons.refusals import refusals, switched_off
+from ..plugin_utils.errors import InputError
+
+
+def selected(
+    listed: Iterable[str] | None,
+    chosen: str,
+    nodes: int,
+    given: Mapping[str, Any] | None,
+    components: Mapping[str, Any],
+    paths: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Return the selected add-ons.
+
+    :param listed: kube_addons. :param chosen: kube_addons_set. :param nodes: the number of hosts of the cluster.
+    :param given: kube_addons_settings. :param components: the row of kube_versions. :param paths: kube_addons_paths.
+    :returns: C(managed), whether add-ons are deployed and removed at all; C(addons), in the order of deployment;
+        C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), provisioners by the release of their add-on.
+    :raises AnsibleFilterError: the selection is not valid.
+    """
+    try:
+        known = registry.load(paths)
+        names = selection.names_of(known, listed or [], chosen, nodes, given or {})
+        addons = selection.select(known, names or [], given or {}, components)
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return {
+        "managed": names is not None,
+        "addons": [one.as_dict() for one in addons],
+        "looked_for": [
+            {"name": one.addon.name, "release": one.addon.release, "signs": [dict(sign) for sign in one.addon.signs]}
+            for one in addons
+        ],
+        "volumes_of": {addon.release: addon.volumes_of for addon in known.values() if addon.volumes_of},
+    }
+
+
+def addon_manifest(
+    text: str, address: str, sha256: str, patches: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return the objects of a published manifest, verified and changed.
+
+    :raises AnsibleFilterError: it is not the expected one.
+    """
+    try:
+        return manifest.configure(text, address, sha256, [patch for patch in patches if patch])
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "selected_addons": selected,
+            "addon_manifest": addon_manifest,
+            "addon_refusals": refusals,
+            "addons_switched_off": switched_off,
+        }

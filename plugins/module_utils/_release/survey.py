@@ -1,0 +1,106 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster has of some add-ons: their releases, installations of somebody else, default StorageClasses, and volumes in use."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from .._kube.api import Client
+from .._kube.objects import Reference
+from .desired import discover
+from .ownership import owner
+from .store import list_entries
+
+# https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+# Set by the external provisioners' library (https://github.com/kubernetes-sigs/sig-storage-lib-external-provisioner).
+PROVISIONER = "pv.kubernetes.io/provisioned-by"
+
+
+def survey(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Look at a cluster. Reads only.
+
+    :param namespace: the namespace of the add-ons' releases.
+    :param addons: each with C(name), C(release) and C(signs), objects by which an installation is recognized.
+    :returns: the keys of the module C(addons_info).
+    """
+    entries = list_entries(client, namespace)
+    classes = client.items("/apis/storage.k8s.io/v1/storageclasses")
+    return {
+        "releases": sorted({entry.release for entry in entries if not entry.part}),
+        "foreign": foreign(client, namespace, addons),
+        "default_classes": [
+            {"name": one["metadata"]["name"], "release": owner(one)[0]} for one in classes if is_default(one)
+        ],
+        "volumes": count_volumes(client),
+        "nodes": nodes(client),
+    }
+
+
+def nodes(client: Client) -> list[dict[str, Any]]:
+    """Return the nodes, those that run any pod first, each with its first internal address."""
+    found = []
+    for node in client.items("/api/v1/nodes"):
+        addresses = (node.get("status") or {}).get("addresses") or []
+        internal = [one["address"] for one in addresses if one.get("type") == "InternalIP"]
+        taints = (node.get("spec") or {}).get("taints") or []
+        open_to_all = not any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in taints)
+        found.append({"name": node["metadata"]["name"], "address": (internal or [""])[0], "schedulable": open_to_all})
+    return sorted(found, key=lambda node: (not node["schedulable"], node["name"]))
+
+
+def is_default(storage_class: Mapping[str, Any]) -> bool:
+    """Return whether claims that name no class get this one."""
+    annotations = storage_class["metadata"].get("annotations") or {}
+    return annotations.get(DEFAULT_CLASS) == "true"
+
+
+def count_volumes(client: Client) -> dict[str, int]:
+    """Return the number of persistent volumes by provisioner; those without one are not counted."""
+    found: dict[str, int] = {}
+    for metadata in client.items("/api/v1/persistentvolumes", trim=lambda one: one["metadata"]):
+        name = (metadata.get("annotations") or {}).get(PROVISIONER)
+        if name:
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def foreign(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Find the installations that do not belong to the releases of add-ons.
+
+    :returns: of each the add-on, the object by which it is recognized, who made it, and the field managers of its content.
+    """
+    served = discover(client) if any(addon["signs"] for addon in addons) else {}
+    pairs = [(addon, sign) for addon in addons for sign in addon["signs"]]
+
+    def look(pair: tuple[Mapping[str, Any], Mapping[str, Any]]) -> dict[str, Any] | None:
+        addon, sign = pair
+        name = Reference(sign["api_version"], sign["kind"], sign.get("namespace") or "", sign["name"])
+        kind = served.get((name.api_version, name.kind))
+        live = client.find(kind.path(name)) if kind else None
+        if live is None or owner(live) == (addon["release"], namespace):
+            return None
+        return {"addon": addon["name"], "object": str(name), "owner": maker(live), "managers": managers(live)}
+
+    return [one for one in client.each(look, pairs) if one]
+
+
+def managers(live: Mapping[str, Any]) -> list[str]:
+    """Return the field managers that have set an object's content, without its status."""
+    entries = (live.get("metadata") or {}).get("managedFields") or []
+    return sorted({str(one.get("manager")) for one in entries if not one.get("subresource")})
+
+
+def maker(live: Mapping[str, Any]) -> str:
+    """Return who installed an object, as far as its metadata shows it."""
+    metadata = live.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    release, where = owner(live)
+    if release:
+        return f"release {release} in namespace {where or '(unknown)'}"
+    chart = annotations.get("meta.helm.sh/release-name")
+    if chart:
+        return f"Helm release {chart} in namespace {annotations.get('meta.helm.sh/release-namespace') or '(unknown)'}"
+    return f"field manager {', '.join(managers(live)) or '(unknown)'}"

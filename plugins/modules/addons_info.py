@@ -1,0 +1,138 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show which add-ons a cluster has, and who installed them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: addons_info
+short_description: Show which add-ons a cluster has and who installed them
+version_added: 0.1.0
+description:
+  - Lists the releases in a namespace, and the installations of add-ons that belong to none of them, for example those of Helm or kubectl.
+  - Also returns the default StorageClasses, the number of persistent volumes of each provisioner, and the nodes.
+  - The role C(addons) decides with it what it deploys, removes and refuses.
+author:
+  - slipway.kube authors (@slipway)
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - slipway.kube.auth
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: posix
+options:
+  namespace:
+    description: Namespace of the releases of add-ons.
+    type: str
+    default: kube-system
+  addons:
+    description: The add-ons to look for.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the add-on.
+        type: str
+        required: true
+      release:
+        description: Name of its release.
+        type: str
+        required: true
+      signs:
+        description: Objects by which an installation is recognized, each with C(api_version), C(kind), C(name) and, unless cluster-scoped, C(namespace).
+        type: list
+        elements: dict
+        default: []
+seealso:
+  - module: slipway.kube.release
+"""
+
+EXAMPLES = r"""
+- name: Look for a metrics-server
+  slipway.kube.addons_info:
+    addons:
+      - name: metrics_server
+        release: addon-metrics-server
+        signs:
+          - {api_version: apps/v1, kind: Deployment, namespace: kube-system, name: metrics-server}
+  register: found
+"""
+
+RETURN = r"""
+releases:
+  description: Names of the releases in O(namespace).
+  returned: success
+  type: list
+  elements: str
+  sample: [addon-metrics-server]
+foreign:
+  description: Objects of O(addons) that do not belong to the release of their add-on.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    addon: {description: Name of the add-on., type: str}
+    object: {description: The object., type: str, sample: Deployment kube-system/metrics-server}
+    owner: {description: Who installed it., type: str, sample: Helm release metrics-server in namespace kube-system}
+    managers: {description: The field managers of its content., type: list, elements: str}
+default_classes:
+  description: The default StorageClasses, and the release that each belongs to, empty if it belongs to none.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {name: local-path, release: addon-local-path-storage}
+volumes:
+  description: Number of persistent volumes by provisioner.
+  returned: success
+  type: dict
+  sample: {rancher.io/local-path: 2}
+nodes:
+  description: The nodes, those without a taint that keeps pods away first.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {name: w1, address: 10.0.0.21, schedulable: true}
+"""
+
+from typing import Any
+
+from ..module_utils._kube.api import ApiError, Unreachable
+from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
+from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._release.survey import survey
+
+ADDON: dict[str, Any] = dict(
+    name=dict(type="str", required=True),
+    release=dict(type="str", required=True),
+    signs=dict(type="list", elements="dict", default=[]),
+)
+OPTIONS: dict[str, Any] = dict(
+    namespace=dict(type="str", default="kube-system"),
+    addons=dict(type="list", elements="dict", default=[], options=ADDON),
+)
+
+
+def main() -> None:
+    """Run the module."""
+    module = KubeModule(argument_spec=dict(AUTH_OPTIONS, **OPTIONS), supports_check_mode=True)
+    try:
+        client = connect(module.params, module.get_bin_path, patience=20)
+        answer = survey(client, module.params["namespace"], module.params["addons"])
+    except (ApiError, KubeconfigError, Unreachable) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why add-ons cannot be deployed to, or removed from, a cluster as it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+PREFIX = "addon-"
+
+
+def switched_off(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """Return the releases of add-ons that are in the cluster and no longer selected, in the order in which they are removed."""
+    wanted = {addon["release"] for addon in selection["addons"]}
+    return [name for name in sorted(seen["releases"]) if name.startswith(PREFIX) and name not in wanted]
+
+
+def refusals(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: Iterable[str] = ()) -> list[str]:
+    """Return what is in the way, a sentence each, with the remedy.
+
+    :param selection: the result of the filter selected_addons.
+    :param seen: the result of the module addons_info.
+    :param adopted: kube_addons_adopt, add-ons that are taken over.
+    """
+    return [
+        *_foreign(selection, seen, set(adopted)),
+        *_default_classes(selection, seen),
+        *_volumes(selection, seen),
+    ]
+
+
+def _foreign(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: set[str]) -> list[str]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for one in seen["foreign"]:
+        found.setdefault(one["addon"], []).append(one)
+    return [
+        f"{addon['title']} is already in the cluster and was not installed by this role: "
+        + ", ".join(f"{one['object']} ({one['owner']})" for one in found[addon["name"]])
+        + f". To leave it alone, remove {addon['name']} from kube_addons; to take it over, add {addon['name']} to kube_addons_adopt."
+        for addon in selection["addons"]
+        if addon["name"] in found and addon["name"] not in adopted
+    ]
+
+
+def _default_classes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for addon in selection["addons"]:
+        others = [one["name"] for one in seen["default_classes"] if one["release"] != addon["release"]]
+        others = [name for name in others if name != addon["settings"].get("class_name")]
+        if addon["settings"].get("default_class") and others:
+            problems.append(
+                f"{addon['title']} would be a second default StorageClass; the default is {', '.join(others)}. Set "
+                f"kube_addons_settings.{addon['name']}.default_class: false, or remove the annotation "
+                "storageclass.kubernetes.io/is-default-class of the other class."
+            )
+    return problems
+
+
+def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{release} is no longer selected, but the cluster has {seen['volumes'][name]} persistent volumes of {name}, whose data "
+        f"nothing would manage any more. Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
+        for release in switched_off(selection, seen)
+        for name in [selection["volumes_of"].get(release)]
+        if name and seen["volumes"].get(name)
+    ]

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster has of some add-ons, and who installed it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.slipway.kube.plugins.module_utils._release import survey
+
+SIGN = {"api_version": "v1", "kind": "ConfigMap", "namespace": "default", "name": "sign"}
+ADDONS = [{"name": "mine", "release": "web", "signs": [SIGN]}]
+
+
+def config_map(**metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "sign", "namespace": "default", **metadata}}
+
+
+def test_an_installation_of_the_release_is_not_foreign(releases: Any) -> None:
+    assert survey.foreign(releases.client(), "default", ADDONS) == []
+    releases.run([config_map()])
+    assert survey.foreign(releases.client(), "default", ADDONS) == []
+    (other,) = survey.foreign(releases.client(), "kube-system", ADDONS)
+    assert other["owner"] == "release web in namespace default"
+
+
+def test_an_installation_of_somebody_else_is_described(server: Any, releases: Any) -> None:
+    helm = {"meta.helm.sh/release-name": "ms", "meta.helm.sh/release-namespace": "tools"}
+    fields = [{"manager": "helm"}, {"manager": "kubelet", "subresource": "status"}]
+    content = config_map(annotations=helm, managedFields=fields)
+    server.put("/api/v1/namespaces/default/configmaps/sign", content)
+    (found,) = survey.foreign(releases.client(), "default", ADDONS)
+    assert found["addon"] == "mine" and found["object"] == "ConfigMap default/sign"
+    assert found["owner"] == "Helm release ms in namespace tools"
+
+
+def test_a_kind_that_is_not_served_has_no_installation(releases: Any) -> None:
+    sign = {"api_version": "metallb.io/v1beta1", "kind": "IPAddressPool", "namespace": "a", "name": "b"}
+    assert survey.foreign(releases.client(), "default", [{"name": "a", "release": "b", "signs": [sign]}]) == []
+
+
+def test_field_managers_are_those_of_the_content() -> None:
+    fields = [{"manager": "kubectl"}, {"manager": "helm"}, {"manager": "kubelet", "subresource": "status"}]
+    live = config_map(managedFields=fields)
+    assert survey.managers(live) == ["helm", "kubectl"]
+    assert survey.maker(live) == "field manager helm, kubectl"
+
+
+def test_nodes_that_run_any_pod_come_first() -> None:
+    class Client:
+        def items(self, _path: str) -> list[dict[str, Any]]:
+            addresses = [{"type": "Hostname", "address": "a"}, {"type": "InternalIP", "address": "10.0.0.1"}]
+            return [
+                {
+                    "metadata": {"name": "a"},
+                    "spec": {"taints": [{"effect": "NoSchedule"}]},
+                    "status": {"addresses": addresses},
+                },
+                {"metadata": {"name": "b"}, "spec": {"taints": [{"effect": "PreferNoSchedule"}]}, "status": {}},
+            ]
+
+    assert survey.nodes(Client()) == [
+        {"name": "b", "address": "", "schedulable": True},
+        {"name": "a", "address": "10.0.0.1", "schedulable": False},
+    ]
+
+
+def test_a_default_class_bears_the_annotation() -> None:
+    assert survey.is_default({"metadata": {"annotations": {survey.DEFAULT_CLASS: "true"}}})
+    assert not survey.is_default({"metadata": {"annotations": {survey.DEFAULT_CLASS: "false"}}})
+    assert not survey.is_default({"metadata": {}})
+
+
+def test_volumes_are_counted_by_their_provisioner() -> None:
+    class Client:
+        def items(self, _path: str, trim: Any) -> list[Any]:
+            local = {"annotations": {survey.PROVISIONER: "rancher.io/local-path"}}
+            return [trim({"metadata": metadata}) for metadata in (local, local, {"name": "static"})]
+
+    assert survey.count_volumes(Client()) == {"rancher.io/local-path": 2}

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in the way of add-ons in a cluster: installations of somebody else, a second default class, data that would be lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.addons import registry, selection
+from ansible_collections.slipway.kube.plugins.plugin_utils.addons.refusals import refusals, switched_off
+
+COMPONENTS = {"metrics_server": "0.9.0", "local_path_provisioner": "0.0.30", "agnhost": "2.66.1"}
+
+
+def chosen(*names: str, **settings: Any) -> dict[str, Any]:
+    known = registry.load()
+    return {
+        "addons": [one.as_dict() for one in selection.select(known, names, settings, COMPONENTS)],
+        "volumes_of": {one.release: one.volumes_of for one in known.values() if one.volumes_of},
+    }
+
+
+def seen(**found: Any) -> dict[str, Any]:
+    return {"releases": [], "foreign": [], "default_classes": [], "volumes": {}, **found}
+
+
+HELM = {"addon": "metrics_server", "object": "Deployment kube-system/metrics-server", "owner": "Helm release ms"}
+
+
+def test_an_empty_cluster_is_in_nobodys_way() -> None:
+    assert refusals(chosen("metrics_server", "local_path_storage"), seen()) == []
+
+
+def test_an_installation_of_somebody_else_is_refused_with_both_ways_out() -> None:
+    (text,) = refusals(chosen("metrics_server"), seen(foreign=[HELM]))
+    assert "Deployment kube-system/metrics-server (Helm release ms)" in text
+    assert "remove metrics_server from kube_addons" in text and "kube_addons_adopt" in text
+    assert refusals(chosen("metrics_server"), seen(foreign=[HELM]), ["metrics_server"]) == []
+
+
+def test_a_second_default_class_is_refused() -> None:
+    other = [{"name": "nfs", "release": ""}]
+    (text,) = refusals(chosen("local_path_storage"), seen(default_classes=other))
+    assert "the default is nfs" in text and "default_class: false" in text
+    assert (
+        refusals(chosen("local_path_storage", local_path_storage={"default_class": False}), seen(default_classes=other))
+        == []
+    )
+    assert refusals(chosen("metrics_server"), seen(default_classes=other)) == []
+
+
+def test_its_own_class_is_not_a_second_one() -> None:
+    own = [{"name": "local-path", "release": "addon-local-path-storage"}]
+    assert refusals(chosen("local_path_storage"), seen(default_classes=own)) == []
+    adopted = [{"name": "local-path", "release": ""}]
+    assert refusals(chosen("local_path_storage"), seen(default_classes=adopted)) == []
+
+
+def test_storage_with_volumes_is_not_removed() -> None:
+    releases = ["addon-local-path-storage", "shop"]
+    (text,) = refusals(chosen(), seen(releases=releases, volumes={"rancher.io/local-path": 2, "nfs": 1}))
+    assert "2 persistent volumes of rancher.io/local-path" in text
+    assert refusals(chosen(), seen(releases=releases, volumes={"nfs": 1})) == []
+    assert refusals(chosen("local_path_storage"), seen(releases=releases, volumes={"rancher.io/local-path": 2})) == []
+
+
+def test_only_releases_of_addons_are_switched_off() -> None:
+    found = seen(releases=["addon-gone", "addon-metrics-server", "shop"])
+    assert switched_off(chosen("metrics_server"), found) == ["addon-gone"]
