@@ -35,6 +35,8 @@ class Record:
 
     :ivar ca_hash: hash of the cluster's CA, see :func:`.._kube.x509.ca_cert_hash`; "" before the host is a node.
     :ivar cluster_id: UID of the cluster's namespace kube-system, "" if unknown.
+    :ivar operation: an operation that has begun and not ended, see :meth:`begin`.
+    :ivar upgrade: arguments of a ``kubeadm upgrade`` that has begun and not ended. Unlike after an interrupted operation, the host is a node.
     """
 
     def __init__(self, folder: str, data: dict[str, Any] | None = None) -> None:
@@ -45,6 +47,7 @@ class Record:
         self.ca_hash: str = cluster.get("ca_hash", "")
         self.cluster_id: str = cluster.get("id", "")
         self.operation: str = data.get("operation", "")
+        self.upgrade: str = data.get("upgrade", "")
         self.before: dict[str, dict[str, Any]] = {kind: dict(data.get("before", {}).get(kind, {})) for kind in KINDS}
         self.sources: dict[str, str] = dict(data.get("sources", {}))
         self.footprint: dict[str, Any] = dict(data.get("footprint", {}))
@@ -137,12 +140,19 @@ class Record:
         """Save that the operation has ended."""
         self.begin("")
 
+    def begin_upgrade(self, arguments: str) -> None:
+        """Save that ``kubeadm upgrade`` starts with these arguments; "" when it has ended."""
+        self.upgrade = arguments
+        self._dirty = True
+        self.save()
+
     def as_dict(self) -> dict[str, Any]:
         """Return the content of the file."""
         return {
             "format": FORMAT,
             "cluster": {"name": self.cluster_name, "ca_hash": self.ca_hash, "id": self.cluster_id},
             "operation": self.operation,
+            "upgrade": self.upgrade,
             "before": self.before,
             "sources": self.sources,
             "footprint": self.footprint,

@@ -23,6 +23,7 @@ KUBELET = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
 MANIFESTS = "/etc/kubernetes/manifests"
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
 
@@ -87,6 +88,12 @@ def parse_image_version(manifest: str) -> str:
     return match.group(1) if match else ""
 
 
+def read_components(files: Files) -> dict[str, str]:
+    """Return the version of each component of the control plane that runs as a static pod here, by its name."""
+    found = {name: parse_image_version(files.read(f"{MANIFESTS}/{name}.yaml")).split("-")[0] for name in COMPONENTS}
+    return {name: version for name, version in found.items() if version}
+
+
 def parse_secure_port(manifest: str) -> int:
     """Return the port in the manifest of kube-apiserver, 6443 by default."""
     match = re.search(r"--secure-port=(\d+)", manifest)
@@ -107,10 +114,10 @@ def parse_record(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text) if text.strip() else {}
         name = record.get("cluster", {}).get("name", "")
-        operation = record.get("operation", "")
+        operation, upgrade = record.get("operation", ""), record.get("upgrade", "")
     except (ValueError, AttributeError):
-        return {"marked": False, "cluster": "", "operation": "", "readable": False}
-    return {"marked": bool(name), "cluster": name, "operation": operation, "readable": True}
+        return {"marked": False, "cluster": "", "operation": "", "upgrade": "", "readable": False}
+    return {"marked": bool(name), "cluster": name, "operation": operation, "upgrade": upgrade, "readable": True}
 
 
 def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bool:
@@ -168,6 +175,7 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "ca_hash": ca_cert_hash(authority),
         "version": (parse_image_version(apiserver) or kubelet_version) if member else "",
         "kubelet_version": kubelet_version if member else "",
+        "components": read_components(files) if member else {},
         "healthy": healthy,
         "bootstrapping": files.exists(BOOTSTRAP),
         "manifests": manifests,
