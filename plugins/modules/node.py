@@ -58,6 +58,10 @@ options:
       - With V(uncordoned), only a Node that was cordoned for this reason is changed. A node that an administrator cordoned stays cordoned.
     type: str
     default: ""
+  etcd_member:
+    description: With V(absent), whether the member of a stacked etcd that has the name of the node is removed as well, before the Node.
+    type: bool
+    default: false
   version:
     description: With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and its kubelet runs this version. Empty not to wait.
     type: str
@@ -124,6 +128,7 @@ def main():
             force=dict(type="bool", default=False),
             reason=dict(type="str", default=""),
             version=dict(type="str", default=""),
+            etcd_member=dict(type="bool", default=False),
         ),
         supports_check_mode=True,
     )

@@ -21,6 +21,7 @@ from .._host.system import HostError
 
 PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
+LOCAL = f"https://127.0.0.1:{CLIENT_PORT}"
 TIMEOUT = 15.0
 
 

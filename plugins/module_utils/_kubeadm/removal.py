@@ -17,7 +17,7 @@ from typing import Any, Iterable, Mapping
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.x509 import ca_cert_hash
-from . import credentials
+from . import credentials, etcd
 from .admin import connect, has_kubeconfig
 from .budgets import BUDGETS, MIRROR, controller_kind, has_local_data, is_bare, is_evicted, obstacles, title
 from .issue_credentials import LEASES, NODES
@@ -172,8 +172,8 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
     if node is None:
         return [], []
     on_node = {"fieldSelector": f"spec.nodeName={name}"}
-    pods: list[Any] | None = client.items("/api/v1/pods", on_node)
-    notes, bare = notes_on(name, pods), [title(pod) for pod in pods if is_bare(pod)]
+    found = client.items("/api/v1/pods", on_node)
+    notes, bare = notes_on(name, found), [title(pod) for pod in found if is_bare(pod)]
     if bare and not how.force:
         raise HostError(
             f"Node '{name}' was not drained and nothing was changed: nothing would start these pods again, since they have no controller."
@@ -181,6 +181,7 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
         )
     changes = cordon(client, node, how.reason, dry)
     client.patience = 0  # the loop repeats all requests
+    pods: list[Any] | None
     evicted: list[str] = []
     end = time.monotonic() + how.timeout
     while True:
@@ -216,19 +217,34 @@ def _not_drained(
     )
 
 
+def check_stopped(client: Client, name: str, machine_id: str) -> Mapping[str, Any] | None:
+    """Return a Node whose host runs no kubelet, None if there is no such Node.
+
+    :raises HostError: a machine is running under this name.
+    """
+    node = client.find(f"{NODES}/{name}")
+    if node is None:
+        return None
+    reason = credentials.reason_to_keep_node(node, client.find(f"{LEASES}/{name}") or {}, machine_id, time.time())
+    if reason and not machine_id:
+        raise HostError(
+            f"Node '{name}' was not deleted: its kubelet runs, although its host was not reset. Evidence: the node is Ready. Make the host"
+            " reachable for Ansible, or switch it off and run again in a minute."
+        )
+    if reason:
+        raise HostError(f"Node '{name}' was not deleted: {reason}")
+    return node
+
+
 def remove(client: Client, name: str, machine_id: str, dry: bool) -> list[str]:
     """Delete the Node of a host that no longer runs a kubelet, and return what was changed, as sentences.
 
     :param machine_id: /etc/machine-id of the host, "" if unknown.
     :raises HostError: another machine is running under this name.
     """
-    node = client.find(f"{NODES}/{name}")
+    node = check_stopped(client, name, machine_id)
     if node is None:
         return []
-    lease = client.find(f"{LEASES}/{name}") or {}
-    reason = credentials.reason_to_keep_node(node, lease, machine_id, time.time())
-    if reason:
-        raise HostError(f"Node '{name}' was not deleted: {reason}")
     if not dry:
         client.delete(f"{NODES}/{name}", uid=node["metadata"].get("uid"))
     return [f"node {name} deleted"]
@@ -249,6 +265,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         )
     client = connect(params["kubeconfig"], params["server"])
     client.administrator = True  # control planes are restarted while nodes are upgraded
+    changes: list[str] = []
     notes: list[str] = []
     if params["state"] == "drained":
         how = Draining(params["timeout"], params["force"], params["reason"])
@@ -258,7 +275,11 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
             wait_until_ready(client, params["name"], params["version"], params["timeout"])
         changes = uncordon(client, params["name"], params["reason"], check_mode)
     else:
-        changes = remove(client, params["name"], params["machine_id"], check_mode)
+        check_stopped(client, params["name"], params["machine_id"])
+        if params["etcd_member"] and etcd.has_credentials():
+            removed = etcd.remove_member([etcd.LOCAL], params["name"], [], dry=check_mode)
+            changes = [f"{member} removed" for member in removed]
+        changes += remove(client, params["name"], params["machine_id"], check_mode)
     return {
         "changed": bool(changes),
         "changes": changes,

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO, Iterable, Iterator, Mapping
 from .._host.system import HostError, sync
 from . import etcd
 
-ENDPOINT = f"https://127.0.0.1:{etcd.CLIENT_PORT}"
 SNAPSHOT = "/v3/maintenance/snapshot"
 DIGEST = hashlib.sha256().digest_size
 PATTERN = "etcd-*.db"
@@ -58,7 +57,7 @@ def store(parts: Iterable[bytes], handle: BinaryIO) -> int:
     return size
 
 
-def take(folder: Path, name: str, endpoint: str = ENDPOINT, pki: str = etcd.PKI) -> tuple[Path, int]:
+def take(folder: Path, name: str, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI) -> tuple[Path, int]:
     """Write a snapshot to a file with mode 0600 in a folder with mode 0700, and return its path and its size in bytes.
 
     :raises EtcdError: etcd does not respond, or the snapshot is damaged.

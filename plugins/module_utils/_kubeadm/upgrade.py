@@ -9,8 +9,10 @@ Order: https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgra
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Mapping
 
 from .._host.facts.cluster import read_components
@@ -19,13 +21,13 @@ from .._host.record import Record
 from .._host.system import HostError
 from .._kube.api import Client
 from . import etcd
-from .admin import API_ERRORS, connect
+from .admin import connect
 from .config import build_upgrade, check_patches, ignored_checks, render
 from .init import wait_for_api
+from .membership import KUBERNETES
 from .run import config_folder, run_kubeadm, sync_kubeadm_files
 
 CONFIG = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
-LOCAL_ETCD = f"https://127.0.0.1:{etcd.CLIENT_PORT}"
 APPLY, NODE = "apply", "node"
 
 
@@ -73,7 +75,23 @@ def cluster_version(client: Client) -> str:
     return match.group(1)
 
 
-def wait_for_etcd(seconds: int, endpoint: str = LOCAL_ETCD, pki: str = etcd.PKI) -> None:
+def restore_manifests(base: str = KUBERNETES) -> list[str]:
+    """Put back the static pods that an interrupted kubeadm had moved away and not replaced yet, and return their names.
+
+    kubeadm moves a manifest to its backup and the new one to its place (phases/upgrade/staticpods.go). In between there is none.
+    """
+    backups = sorted(Path(base, "tmp").glob("kubeadm-backup-manifests-*"), key=lambda path: path.stat().st_mtime)
+    missing = [
+        path
+        for path in (backups[-1].glob("*.yaml") if backups else ())
+        if not Path(base, "manifests", path.name).exists()
+    ]
+    for path in missing:
+        shutil.copy2(path, Path(base, "manifests", path.name))
+    return sorted(path.stem for path in missing)
+
+
+def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI) -> None:
     """Wait until every member of etcd is healthy.
 
     :raises HostError: one is not in time; the message has the numbers.
@@ -102,25 +120,23 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     """
     check_patches(params["patches"])
     record, version = Record.load(params["record_dir"]), params["version"]
+    restored = restore_manifests() if record.upgrade and not check_mode else []
     state = State(interrupted=record.upgrade, components=read_components(Files()))
     client = connect(params["kubeconfig"], params["server"]) if state.components else None
     if client:
         client.administrator = True  # this control plane may have been restarted just now
-        # A component that an interrupted run left without its API server cannot be asked: the command is run again then.
-        try:
-            state.cluster = cluster_version(client)
-        except API_ERRORS:
-            if not state.interrupted:
-                raise
+        state.cluster = cluster_version(client)
     command = decide(state, version)
     document = build_upgrade(version, params["ignore_preflight_errors"], params["timeout"])
-    changes = [f"kubeadm upgrade {command} upgrades '{params['node_name']}' to {version}."] if command else []
+    changes = [f"Static pod {name} restored, which an interrupted upgrade had moved away." for name in restored]
+    changes += [f"kubeadm upgrade {command} upgrades '{params['node_name']}' to {version}."] if command else []
     result: dict[str, Any] = {"changed": bool(command), "changes": changes, "seconds": 0.0}
     if not command or check_mode:
         return result
     result["diff"] = {"before": "", "after": render([document]), "after_header": "configuration of kubeadm upgrade"}
     result["warnings"] = ignored_checks({"nodeRegistration": document["node"]})
-    if client and not state.interrupted:
+    if client:
+        wait_for_api(params["server"], params["health_timeout"])
         wait_for_etcd(params["health_timeout"])
     record.begin_upgrade(f"{command} {version}")
     started = time.monotonic()

@@ -18,7 +18,7 @@ from .._kubeadm import etcd
 from .._kubeadm.admin import connect
 from .._kubeadm.budgets import BUDGETS
 from .._kubeadm.config import join_endpoint
-from .._kubeadm.upgrade import LOCAL_ETCD, cluster_version
+from .._kubeadm.upgrade import cluster_version
 
 PKI = "/etc/kubernetes/pki"
 WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
@@ -135,7 +135,7 @@ def observe(params: Mapping[str, Any]) -> Observed:
             seen.api_servers[host["name"]] = str(error)
     if etcd.has_credentials():
         try:
-            seen.etcd = etcd.find_problems(LOCAL_ETCD)
+            seen.etcd = etcd.find_problems(etcd.LOCAL)
         except etcd.EtcdError as error:
             seen.etcd = [str(error)]
     return seen

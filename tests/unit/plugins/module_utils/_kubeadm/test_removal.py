@@ -166,6 +166,7 @@ def test_a_control_plane_of_another_cluster_is_refused(tmp_path, monkeypatch):
         "timeout": 60,
         "force": False,
         "reason": "",
+        "version": "",
     }
     with pytest.raises(HostError, match="cluster is sha256:ours, the CA of this control plane is sha256:theirs"):
         removal.converge(params, False)

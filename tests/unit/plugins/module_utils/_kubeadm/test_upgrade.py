@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,7 +100,7 @@ def control_plane(tmp_path, monkeypatch):
 def test_etcd_is_healthy_before_and_after(control_plane):
     params, done = control_plane
     assert upgrade.converge(params, False, None)["changed"]
-    assert done == ["etcd", "upgrade apply", "sync", "api", "etcd"]
+    assert done == ["api", "etcd", "upgrade apply", "sync", "api", "etcd"]
     assert Record.load(params["record_dir"]).upgrade == ""
 
 
@@ -109,7 +110,7 @@ def test_check_mode_runs_nothing(control_plane):
     assert done == []
 
 
-def test_an_interruption_is_recorded_and_does_not_wait_for_what_it_broke(control_plane, monkeypatch):
+def test_an_interruption_is_recorded_and_its_command_run_again(control_plane, monkeypatch):
     params, done = control_plane
 
     def killed(arguments, *_rest):
@@ -122,7 +123,22 @@ def test_an_interruption_is_recorded_and_does_not_wait_for_what_it_broke(control
     done.clear()
     monkeypatch.setattr(upgrade, "run_kubeadm", lambda arguments, *_rest: done.append(" ".join(arguments[:2])))
     upgrade.converge(params, False, None)
-    assert done == ["upgrade apply", "sync", "api", "etcd"]
+    assert done == ["api", "etcd", "upgrade apply", "sync", "api", "etcd"]
+
+
+def test_a_static_pod_that_an_interrupted_kubeadm_moved_away_is_put_back(tmp_path):
+    assert upgrade.restore_manifests(str(tmp_path)) == []
+    for folder in ("manifests", "tmp/kubeadm-backup-manifests-1", "tmp/kubeadm-backup-manifests-2"):
+        (tmp_path / folder).mkdir(parents=True)
+    os.utime(tmp_path / "tmp/kubeadm-backup-manifests-1", (1, 1))
+    (tmp_path / "tmp/kubeadm-backup-manifests-1/kube-scheduler.yaml").write_text("older")
+    for name in ("etcd", "kube-apiserver"):
+        (tmp_path / f"tmp/kubeadm-backup-manifests-2/{name}.yaml").write_text("old")
+    (tmp_path / "manifests/etcd.yaml").write_text("new")
+    assert upgrade.restore_manifests(str(tmp_path)) == ["kube-apiserver"]
+    assert (tmp_path / "manifests/kube-apiserver.yaml").read_text() == "old"
+    assert (tmp_path / "manifests/etcd.yaml").read_text() == "new"
+    assert sorted(path.name for path in (tmp_path / "manifests").iterdir()) == ["etcd.yaml", "kube-apiserver.yaml"]
 
 
 def test_no_control_plane_is_restarted_while_etcd_is_not_healthy(monkeypatch):
