@@ -5,10 +5,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
-SCENARIOS := default check_mode closed applications addons backup
+SCENARIOS := default check_mode closed applications addons upgrade backup
 MORE_SCENARIOS := faults kill lived_in calico ipv6
 CORES ?=
 PROGRAMS := kubectl helm
+# Scenario upgrade: the version of the new cluster, and the one that it is upgraded to (kube_version in roles/cluster/defaults/main.yml).
+export UPGRADE_FROM ?= 1.36.3
+UPGRADE_TO := $(shell sed -n 's/^kube_version: //p' roles/cluster/defaults/main.yml)
 PAIRS ?= 3
 LAB_KIND ?= container
 LIGHT_HOSTS ?= 1 10 30
@@ -72,9 +75,12 @@ test-sanity: venv  ## ansible-test sanity
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
 
-test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario: SCENARIO=default, check_mode, closed, kill, backup, lived_in, calico, applications, faults, ipv6, machine, vm, selinux or cloudimage
+test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario, such as SCENARIO=upgrade (the folders in molecule/)
 test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
+molecule-upgrade: venv
+	time python tools/origin build --if-needed --kubernetes $(UPGRADE_TO) --kubernetes $(UPGRADE_FROM)
+	time molecule test --no-command-borders --scenario-name upgrade
 molecule-%: origin
 	time molecule test --no-command-borders --scenario-name $*
 

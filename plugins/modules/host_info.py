@@ -330,6 +330,7 @@ cluster:
     ca_hash: {description: Hash of the CA's public key as kubeadm pins it., type: str, sample: "sha256:0123"}
     version: {description: Version of the API server or on a worker of the kubelet., type: str, sample: 1.37.2}
     kubelet_version: {description: Version of the kubelet., type: str}
+    components: {description: Version of each static pod of the control plane on this host., type: dict, sample: {kube-apiserver: 1.37.2, etcd: 3.7.0}}
     healthy: {description: Whether the health check of the local API server (or on a worker of the kubelet) succeeds., type: bool}
     bootstrapping: {description: Whether a join has started and not finished., type: bool}
     manifests: {description: Manifests of static pods., type: list, elements: str}
@@ -349,6 +350,7 @@ record:
     cluster: {description: Name of that cluster., type: str}
     operation: {description: Operation that has started and not finished. One of init join reset restore or empty., type: str}
     restored: {description: Digest of the backup that the cluster was restored from on this host. Empty for none., type: str}
+    upgrade: {description: Arguments of a C(kubeadm upgrade) that has started and not finished., type: str}
     readable: {description: Whether the record is valid. True if there is none., type: bool}
 proxies:
   description:

@@ -211,6 +211,10 @@ options:
         type: list
         elements: path
         default: []
+      restart_when_replaced:
+        description: Whether a running unit is restarted if its program has been replaced since its start, by an update of its package.
+        type: bool
+        default: false
 attributes:
   check_mode:
     description: Predicts the changes without making them.
@@ -325,6 +329,7 @@ UNIT_OPTIONS = {
     "state": {"type": "str", "choices": ["started", "stopped"]},
     "masked": {"type": "bool"},
     "restart_when_newer": {"type": "list", "elements": "path", "default": []},
+    "restart_when_replaced": {"type": "bool", "default": False},
 }
 ARGUMENTS = {
     "name": {"type": "str", "required": True},

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node
-short_description: Drain a node or remove it from its cluster
+short_description: Drain a node, let pods run on it again, or remove it from its cluster
 version_added: 0.1.0
 description:
-  - Runs on a control plane that stays. Cordons a node and evicts its pods, or deletes the Node of a host that has been reset.
+  - Runs on a control plane that stays. Cordons a node and evicts its pods, lets pods run on it again, or deletes the Node of a host that
+    has been reset.
   - Pods of DaemonSets and static pods are not evicted. PodDisruptionBudgets are respected. The pods of a node that is not Ready are evicted
     without waiting until they have ended, since only its kubelet could tell.
   - A Node under whose name another machine is running is never deleted.
@@ -26,9 +27,10 @@ options:
   state:
     description:
       - V(drained) cordons the node and evicts its pods.
+      - V(uncordoned) lets pods run on it again.
       - V(absent) deletes the Node.
     type: str
-    choices: [drained, absent]
+    choices: [drained, uncordoned, absent]
     required: true
   machine_id:
     description: Content of C(/etc/machine-id) on the node's host, by which its Node is recognized.
@@ -43,9 +45,27 @@ options:
     type: path
     default: /etc/kubernetes/pki/ca.crt
   timeout:
-    description: Seconds to wait until the pods have ended.
+    description: Seconds to wait until the pods have ended, or until the node is ready.
     type: int
     default: 300
+  force:
+    description: Whether pods without a controller, which nothing starts again, are evicted. Without it, such pods prevent the drain.
+    type: bool
+    default: false
+  reason:
+    description:
+      - With V(drained), recorded on a Node that was not cordoned before, in the annotation C(slipway.kube/cordoned-by).
+      - With V(uncordoned), only a Node that was cordoned for this reason is changed. A node that an administrator cordoned stays cordoned.
+    type: str
+    default: ""
+  etcd_member:
+    description: With V(absent), whether the member of a stacked etcd that has the name of the node is removed as well, before the Node.
+    type: bool
+    default: false
+  version:
+    description: With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and its kubelet runs this version. Empty not to wait.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Predicts the changes. Whether a PodDisruptionBudget prevents an eviction is not predicted.
@@ -61,6 +81,11 @@ EXAMPLES = r"""
     name: w2
     state: drained
 
+- name: Let pods run on it again
+  slipway.kube.node:
+    name: w2
+    state: uncordoned
+
 - name: Remove its Node
   slipway.kube.node:
     name: w2
@@ -74,6 +99,13 @@ changes:
   type: list
   elements: str
   sample: [node w2 cordoned, pod shop/web-7d9c evicted from node w2]
+notes:
+  description:
+    - With O(state=drained), the pods of DaemonSets, which stay, the pods that lose local data, and the pods that are not started again.
+  returned: success
+  type: list
+  elements: str
+  sample: ["pods kube-system/kube-proxy-x2x7s stay on node w2, they belong to DaemonSets"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -88,11 +120,15 @@ def main():
         argument_spec=dict(
             ADMIN_OPTIONS,
             name=dict(type="str", required=True),
-            state=dict(type="str", choices=["drained", "absent"], required=True),
+            state=dict(type="str", choices=["drained", "uncordoned", "absent"], required=True),
             machine_id=dict(type="str", default=""),
             ca_cert_hash=dict(type="str", default=""),
             ca_file=dict(type="path", default="/etc/kubernetes/pki/ca.crt"),
             timeout=dict(type="int", default=300),
+            force=dict(type="bool", default=False),
+            reason=dict(type="str", default=""),
+            version=dict(type="str", default=""),
+            etcd_member=dict(type="bool", default=False),
         ),
         supports_check_mode=True,
     )

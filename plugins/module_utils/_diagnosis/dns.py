@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Sequence
 
 from .._kube.objects import Reference
+from .._kube.selectors import has_labels
 from .finding import SEVERITIES, Finding
 from .services import ready_endpoints, template_labels, templates
-from .view import Object, View, has_labels, name_of, node_name, spec_of
+from .view import Object, View, name_of, node_name, spec_of
 
 NAMESPACE, SERVICE = "kube-system", "kube-dns"
 LABEL = {"k8s-app": "kube-dns"}

@@ -11,14 +11,13 @@ from __future__ import annotations
 from typing import Any, Iterator, Mapping
 
 from .._kube.objects import Reference, reference
+from .._kube.selectors import expressions_match, has_labels
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
 from .services import template_labels, templates
 from .view import (
     Object,
     View,
     annotations_of,
-    expressions_match,
-    has_labels,
     labels_of,
     labels_text,
     namespace_of,

@@ -12,13 +12,12 @@ from typing import Any, Mapping
 
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition
+from .._kube.selectors import expressions_match, has_labels
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line, shortened
 from .services import template_labels, templates
 from .view import (
     Object,
     View,
-    expressions_match,
-    has_labels,
     is_finished,
     labels_text,
     message_of,

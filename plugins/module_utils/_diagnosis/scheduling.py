@@ -14,14 +14,13 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from .._kube.objects import Reference
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
+from .._kube.selectors import expressions_match, has_labels
 from .finding import HOPELESS, Finding, one_line, pod_finding, shortened
 from .view import (
     Object,
     View,
     claim_names,
     conditions,
-    expressions_match,
-    has_labels,
     is_deleted,
     is_finished,
     labels_of,

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import Any, Iterable, Mapping
 
 from .._kube.objects import Reference, reference
+from .._kube.selectors import has_labels
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
 from .view import (
     Object,
     View,
     controller,
-    has_labels,
     is_finished,
     labels_of,
     labels_text,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Callable, Dict, Hashable, Iterable, List, Mapping, Sequence
 
 from .._kube.objects import Reference, reference
+from .._kube.selectors import expressions_match, has_labels
 from .._kube.timestamps import seconds_of
 from .sources import SOURCES
 
@@ -341,28 +342,3 @@ def event_count(event: Object) -> int:
 def message_of(event: Object) -> str:
     """Return the message of an event or a condition."""
     return event.get("message") or ""
-
-
-def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Return whether labels include all of the wanted ones."""
-    return all(labels.get(key) == value for key, value in wanted.items())
-
-
-def expressions_match(labels: Mapping[str, str], rules: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether labels match all C(matchExpressions) of a C(LabelSelector) or of a node selector term."""
-    return all(_expression_matches(labels, rule) for rule in rules)
-
-
-def _expression_matches(labels: Mapping[str, str], rule: Mapping[str, Any]) -> bool:
-    key, operator, values = rule.get("key") or "", rule.get("operator"), rule.get("values") or []
-    if operator == "In":
-        return key in labels and labels[key] in values
-    if operator == "NotIn":
-        return key not in labels or labels[key] not in values
-    if operator in ("Gt", "Lt"):
-        try:
-            label, limit = int(labels[key]), int(values[0])
-        except (IndexError, KeyError, ValueError):
-            return False
-        return label > limit if operator == "Gt" else label < limit
-    return (key in labels) == (operator == "Exists")

@@ -36,6 +36,8 @@ class Record:
     :ivar ca_hash: hash of the cluster's CA, see :func:`.._kube.x509.ca_cert_hash`; "" before the host is a node.
     :ivar restored: digest of the backup that the cluster was restored from on this host, "" for none.
     :ivar cluster_id: UID of the cluster's namespace kube-system, "" if unknown.
+    :ivar operation: an operation that has begun and not ended, see :meth:`begin`.
+    :ivar upgrade: arguments of a ``kubeadm upgrade`` that has begun and not ended. Unlike after an interrupted operation, the host is a node.
     """
 
     def __init__(self, folder: str, data: dict[str, Any] | None = None) -> None:
@@ -47,6 +49,7 @@ class Record:
         self.cluster_id: str = cluster.get("id", "")
         self.restored: str = cluster.get("restored", "")
         self.operation: str = data.get("operation", "")
+        self.upgrade: str = data.get("upgrade", "")
         self.before: dict[str, dict[str, Any]] = {kind: dict(data.get("before", {}).get(kind, {})) for kind in KINDS}
         self.sources: dict[str, str] = dict(data.get("sources", {}))
         self.footprint: dict[str, Any] = dict(data.get("footprint", {}))
@@ -139,6 +142,12 @@ class Record:
         """Save that the operation has ended."""
         self.begin("")
 
+    def begin_upgrade(self, arguments: str) -> None:
+        """Save that ``kubeadm upgrade`` starts with these arguments; "" when it has ended."""
+        self.upgrade = arguments
+        self._dirty = True
+        self.save()
+
     def as_dict(self) -> dict[str, Any]:
         """Return the content of the file."""
         return {
@@ -150,6 +159,7 @@ class Record:
                 **({"restored": self.restored} if self.restored else {}),
             },
             "operation": self.operation,
+            "upgrade": self.upgrade,
             "before": self.before,
             "sources": self.sources,
             "footprint": self.footprint,

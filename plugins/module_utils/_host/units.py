@@ -24,7 +24,11 @@ PROPERTIES = (
     "NeedDaemonReload",
     "ExecMainStartTimestampMonotonic",
     "ActiveEnterTimestampMonotonic",
+    "MainPID",
 )
+
+
+DELETED = " (deleted)"
 
 
 @dataclass
@@ -34,6 +38,7 @@ class WantedUnit:
     :param state: "started" or "stopped".
     :param restart_when_newer: files that the unit reads, or folders of such files (the time of a folder also shows that a file was
         removed). An active unit is restarted if one of them has changed since its start; an inactive unit is not started.
+    :param restart_when_replaced: restart an active unit whose program has been replaced since its start, by an update of its package.
     """
 
     name: str
@@ -41,6 +46,7 @@ class WantedUnit:
     state: str | None = None
     masked: bool | None = None
     restart_when_newer: list[str] = field(default_factory=list)
+    restart_when_replaced: bool = False
 
 
 def show_units(system: System, names: list[str], properties: tuple[str, ...] = PROPERTIES) -> dict[str, dict[str, str]]:
@@ -79,6 +85,15 @@ def files_since_start(system: System, shown: dict[str, str], paths: list[str]) -
     """Return those of the paths that have changed since the start of a unit with these properties."""
     started = started_at(shown, time.time(), time.clock_gettime(time.CLOCK_MONOTONIC))
     return newer_files(started, {path: os.stat(system.path(path)).st_mtime for path in paths if system.exists(path)})
+
+
+def replaced_program(system: System, shown: dict[str, str]) -> list[str]:
+    """Return the program of a unit's main process if its file has been replaced since the start: the link to it then says so (proc(5))."""
+    try:
+        link = os.readlink(system.path(f"/proc/{int(shown.get('MainPID') or 0)}/exe"))
+    except (OSError, ValueError):
+        return []
+    return [link[: -len(DELETED)]] if link.endswith(DELETED) else []
 
 
 def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], packages_planned: bool) -> list[Step]:
@@ -133,6 +148,7 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
     read = item.restart_when_newer
     about_to_change = {path for path in changing if path in read or os.path.dirname(path) in read}
     newer = sorted(about_to_change.union(files_since_start(system, have, read)))
+    newer += replaced_program(system, have) if item.restart_when_replaced else []
     exists = have.get("LoadState") not in ("not-found", None)
     was = {
         "enabled": (have.get("UnitFileState") or "absent") if exists else "absent",

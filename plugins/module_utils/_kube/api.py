@@ -122,6 +122,9 @@ class Client:
         self.timeout = timeout
         self.patience = patience
         self.threads = threads
+        # An API server that has just started knows no roles for a moment and forbids everything: where it may have been restarted, and for an
+        # identity that may do everything, a 403 is transient.
+        self.administrator = False
         self.requests = 0  # number of requests sent, including repeated ones
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -274,6 +277,10 @@ class Client:
             self._pool = ThreadPoolExecutor(max_workers=self.threads)
         return list(self._pool.map(function, items))
 
+    def is_transient(self, error: ApiError) -> bool:
+        """Return whether the request that failed with this error may succeed a moment later."""
+        return error.transient or self.administrator and error.status == 403
+
     def _write(self, method: str, path: str, content: Any, form: str, manager: str, dry_run: bool) -> dict[str, Any]:
         query = {"fieldManager": manager, "dryRun": "All" if dry_run else ""}
         headers = {"Accept": "application/json", "Content-Type": form}
@@ -300,7 +307,7 @@ class Client:
             except ApiError as error:
                 if error.status == 401 and self._renew():
                     continue
-                if not error.transient or time.monotonic() >= deadline:
+                if not self.is_transient(error) or time.monotonic() >= deadline:
                     raise
             except ssl.SSLCertVerificationError as error:
                 raise Unreachable(self._untrusted_text(error)) from error

@@ -36,6 +36,7 @@ TIMEOUTS = {
     "kubeletHealthCheck": 240,
     "kubernetesAPICall": 60,
     "tlsBootstrap": 300,
+    "upgradeManifests": 300,
 }
 RUN_TIMEOUT = 600
 
@@ -269,6 +270,35 @@ def build_join(settings: Mapping[str, Any]) -> dict[str, Any]:
     if control_plane:
         join["controlPlane"] = _local_endpoint(settings)
     return join
+
+
+def build_upgrade(version: str, ignore_preflight_errors: Iterable[str], timeout: int) -> dict[str, Any]:
+    """Build the UpgradeConfiguration, of ``kubeadm upgrade apply`` as well as of ``kubeadm upgrade node``.
+
+    :param version: the version to upgrade to.
+    :param timeout: of the whole run, in seconds.
+    """
+    common: dict[str, Any] = {"imagePullSerial": False}
+    ignored = sorted(set(ignore_preflight_errors))
+    if ignored:
+        common["ignorePreflightErrors"] = ignored
+    return {
+        "apiVersion": API,
+        "kind": "UpgradeConfiguration",
+        "apply": {"kubernetesVersion": f"v{version}", **common},
+        "node": dict(common),
+        **timeouts({"timeout": timeout}),
+    }
+
+
+def place_patches(document: Mapping[str, Any], directory: str) -> dict[str, Any]:
+    """Return a copy of a document of kubeadm's configuration that says where the patches are; others are returned as they are."""
+    place = {"patches": {"directory": directory}}
+    if document["kind"] in ("InitConfiguration", "JoinConfiguration"):
+        return {**document, **place}
+    if document["kind"] == "UpgradeConfiguration":
+        return merge(document, {"apply": place, "node": place})
+    return dict(document)
 
 
 def add_credentials(

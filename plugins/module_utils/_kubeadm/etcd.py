@@ -8,18 +8,20 @@ API: https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/ (``/v3/cluster/member
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
 import time
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from .._host.system import HostError
 
 PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
+LOCAL = f"https://127.0.0.1:{CLIENT_PORT}"
 TIMEOUT = 15.0
 
 
@@ -42,6 +44,18 @@ def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI) -> d
     :param endpoint: ``https://ADDRESS:2379``.
     :raises EtcdError: it does not respond, or rejects the request.
     """
+    text = b"".join(stream(endpoint, path, pki, body))
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise EtcdError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
+
+
+def stream(endpoint: str, path: str, pki: str = PKI, body: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+    """Yield the lines of the response of an etcd server.
+
+    :raises EtcdError: it does not respond, or rejects the request.
+    """
     folder = Path(pki)
     parts = urlsplit(endpoint)
     try:
@@ -50,15 +64,43 @@ def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI) -> d
         connection = http.client.HTTPSConnection(
             parts.hostname or "", parts.port or CLIENT_PORT, timeout=TIMEOUT, context=context
         )
-        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        text = response.read().decode("utf-8", "replace")
-        connection.close()
-        if response.status != 200:
-            raise EtcdError(f"etcd at {endpoint} responded to {path} with {response.status}. Evidence: {text.strip()}")
-        return json.loads(text)
+        with contextlib.closing(connection):
+            connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            if response.status != 200:
+                text = response.read().decode("utf-8", "replace").strip()
+                raise EtcdError(f"etcd at {endpoint} responded to {path} with {response.status}. Evidence: {text}")
+            yield from response
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise EtcdError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
+
+
+def list_members(endpoint: str, pki: str = PKI) -> list[dict[str, Any]]:
+    """Return the members of etcd.
+
+    :raises EtcdError: it does not respond.
+    """
+    return call(endpoint, "/v3/cluster/member/list", {}, pki).get("members", [])
+
+
+def find_problems(endpoint: str, pki: str = PKI) -> list[str]:
+    """Return what is wrong with etcd, one sentence for each member; a member is asked at its client URL.
+
+    :param endpoint: of the member that lists the others.
+    :raises EtcdError: it does not respond.
+    """
+    problems = []
+    for member in list_members(endpoint, pki):
+        name, urls = member.get("name") or "a member that never started", member.get("clientURLs") or []
+        if member.get("isLearner") or not urls:
+            problems.append(f"{name} is not a voting member ({', '.join(member.get('peerURLs', []))})")
+            continue
+        try:
+            errors = call(urls[0], "/v3/maintenance/status", {}, pki).get("errors") or []
+        except EtcdError as error:
+            errors = [str(error)]
+        problems += [f"{name}: {error}" for error in errors]
+    return problems
 
 
 def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Iterable[str]) -> list[dict[str, Any]]:
@@ -105,7 +147,7 @@ def remove_member(
 
 
 def _remove_through(endpoint: str, name: str, addresses: list[str], dry: bool, pki: str) -> list[str]:
-    members = call(endpoint, "/v3/cluster/member/list", {}, pki).get("members", [])
+    members = list_members(endpoint, pki)
     found = find_members(members, name, addresses)
     if found and len(members) <= len(found):
         raise LastMember(

@@ -1,34 +1,47 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draining a node and removing it from the cluster: the core of the module node.
+"""Draining a node, letting pods run on it again, and removing it from the cluster: the core of the module node.
 
-Which pods are evicted follows ``kubectl drain --ignore-daemonsets --delete-emptydir-data --force``
+Which pods are evicted follows ``kubectl drain --ignore-daemonsets --delete-emptydir-data``
 (https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/).
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.x509 import ca_cert_hash
-from . import credentials
+from . import credentials, etcd
 from .admin import connect, has_kubeconfig
+from .budgets import BUDGETS, MIRROR, controller_kind, has_local_data, is_bare, is_evicted, obstacles, title
 from .issue_credentials import LEASES, NODES
 
-MIRROR = "kubernetes.io/config.mirror"
+# Who cordoned a node that nobody had cordoned before, so that only this one is undone.
+CORDONED_BY = "slipway.kube/cordoned-by"
 
 
-def is_evicted(pod: Mapping[str, Any]) -> bool:
-    """Return whether draining evicts a pod: neither a static pod nor one of a DaemonSet, and not finished."""
-    metadata = pod["metadata"]
-    owners = [owner["kind"] for owner in metadata.get("ownerReferences") or [] if owner.get("controller")]
-    finished = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return MIRROR not in (metadata.get("annotations") or {}) and "DaemonSet" not in owners and not finished
+# Seconds for which the static pods of a control plane must have been ready.
+SETTLED = 12
+
+
+@dataclass
+class Draining:
+    """How a node is drained.
+
+    :param timeout: seconds.
+    :param force: whether pods without a controller are evicted, which nothing starts again.
+    :param reason: recorded on the node if this call cordons it, see :func:`uncordon`.
+    """
+
+    timeout: int = 300
+    force: bool = False
+    reason: str = ""
 
 
 def is_ready(node: Mapping[str, Any]) -> bool:
@@ -37,9 +50,77 @@ def is_ready(node: Mapping[str, Any]) -> bool:
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
-def title(pod: Mapping[str, Any]) -> str:
-    """Return NAMESPACE/NAME of a pod."""
-    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+def cordoned_by(node: Mapping[str, Any]) -> str:
+    """Return the recorded reason for which a node is cordoned, "" if an administrator did it or it is not cordoned."""
+    annotation = (node.get("metadata", {}).get("annotations") or {}).get(CORDONED_BY, "")
+    return annotation if node.get("spec", {}).get("unschedulable") else ""
+
+
+def cordon(client: Client, node: Mapping[str, Any], reason: str, dry: bool) -> list[str]:
+    """Cordon a node and return what was changed. An administrator who cordons it as well owns it from then on."""
+    patch: dict[str, Any] = {}
+    if not node["spec"].get("unschedulable"):
+        patch = {"spec": {"unschedulable": True}, "metadata": {"annotations": {CORDONED_BY: reason or None}}}
+    elif cordoned_by(node) and not reason:
+        patch = {"metadata": {"annotations": {CORDONED_BY: None}}}
+    if patch and not dry:
+        client.patch(f"{NODES}/{node['metadata']['name']}", patch)
+    return [f"node {node['metadata']['name']} cordoned"] if patch else []
+
+
+def uncordon(client: Client, name: str, reason: str, dry: bool) -> list[str]:
+    """Let pods run on a node again and return what was changed.
+
+    :param reason: only if it was cordoned for this reason; "" for any.
+    """
+    node = client.find(f"{NODES}/{name}")
+    if node is None or not node["spec"].get("unschedulable") or reason and cordoned_by(node) != reason:
+        return []
+    if not dry:
+        patch = {"spec": {"unschedulable": None}, "metadata": {"annotations": {CORDONED_BY: None}}}
+        client.patch(f"{NODES}/{name}", patch)
+    return [f"node {name} uncordoned"]
+
+
+def wait_until_ready(client: Client, name: str, version: str, timeout: int) -> None:
+    """Wait until a node is Ready and its kubelet runs a version.
+
+    A kubelet of another minor version starts the static pods of a control plane anew some seconds after its own start, so these must have
+    been ready for a while.
+
+    :param timeout: seconds.
+    :raises HostError: it is not in time.
+    """
+    end, since = time.monotonic() + timeout, 0.0
+    while True:
+        try:
+            problem, static = _not_ready(client, name, version)
+        except (ApiError, Unreachable) as error:
+            problem, static = str(error), True
+        now = time.monotonic()
+        since = 0.0 if problem else since or now
+        if since and (not static or now - since >= SETTLED):
+            return
+        if now > end and problem:
+            raise HostError(
+                f"Node '{name}' is not ready with version {version} after {timeout} seconds; it stays cordoned. Evidence: {problem}."
+                " Remedy: see 'journalctl -u kubelet' on its host, then run again."
+            )
+        time.sleep(1)
+
+
+def _not_ready(client: Client, name: str, version: str) -> tuple[str, bool]:
+    """Return what a node lacks, "" if nothing, and whether it has static pods."""
+    node: Mapping[str, Any] = client.find(f"{NODES}/{name}") or {"metadata": {"name": name}}
+    running = node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "").lstrip("v")
+    pods = client.items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={name}"})
+    static = [pod for pod in pods if MIRROR in (pod["metadata"].get("annotations") or {})]
+    if running != version or not is_ready(node):
+        return f"its kubelet is {running or 'unknown'}, and the node is {'' if is_ready(node) else 'not '}Ready", bool(
+            static
+        )
+    starting = [title(pod) for pod in static if not is_ready(pod)]
+    return f"static pods are not ready: {', '.join(starting)}" if starting else "", bool(static)
 
 
 def evict(client: Client, pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -68,47 +149,91 @@ def evict(client: Client, pods: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return blocked
 
 
-def drain(client: Client, name: str, timeout: int, dry: bool) -> list[str]:
+def notes_on(name: str, pods: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what an administrator should know about the pods of a node that is drained."""
+    pods = list(pods)
+    groups = {
+        "stay on node {}, they belong to DaemonSets": [pod for pod in pods if controller_kind(pod) == "DaemonSet"],
+        "lose the data of their emptyDir volumes on node {}": [
+            pod for pod in pods if is_evicted(pod) and has_local_data(pod)
+        ],
+        "have no controller and are not started again after their eviction from node {}": list(filter(is_bare, pods)),
+    }
+    return [f"pods {', '.join(map(title, found))} {text.format(name)}" for text, found in groups.items() if found]
+
+
+def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str], list[str]]:
     """Cordon a node and evict its pods, and wait until they have ended. The pods of a node that is not Ready cannot end.
 
-    :param timeout: seconds.
-    :returns: what was changed, as sentences.
-    :raises HostError: pods are left on the node after the timeout.
+    :returns: what was changed and what an administrator should know, as sentences.
+    :raises HostError: a pod has no controller and *how* does not force its eviction, or pods are left on the node after the timeout.
     """
     node = client.find(f"{NODES}/{name}")
     if node is None:
-        return []
-    changes = [] if node["spec"].get("unschedulable") else [f"node {name} cordoned"]
-    if changes and not dry:
-        client.patch(f"{NODES}/{name}", {"spec": {"unschedulable": True}})
+        return [], []
+    on_node = {"fieldSelector": f"spec.nodeName={name}"}
+    found = client.items("/api/v1/pods", on_node)
+    notes, bare = notes_on(name, found), [title(pod) for pod in found if is_bare(pod)]
+    if bare and not how.force:
+        raise HostError(
+            f"Node '{name}' was not drained and nothing was changed: nothing would start these pods again, since they have no controller."
+            f" Evidence: {', '.join(bare)}. Delete them, or force their eviction."
+        )
+    changes = cordon(client, node, how.reason, dry)
     client.patience = 0  # the loop repeats all requests
+    pods: list[Any] | None
     evicted: list[str] = []
-    end = time.monotonic() + timeout
+    end = time.monotonic() + how.timeout
     while True:
         blocked, problem, pods = {}, "", None
         try:
-            pods = list(filter(is_evicted, client.items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={name}"})))
+            pods = list(filter(is_evicted, client.items("/api/v1/pods", on_node)))
             evicted += [title(pod) for pod in pods if title(pod) not in evicted]
             blocked = {} if dry else evict(client, pods)
         except (ApiError, Unreachable) as error:
-            if isinstance(error, ApiError) and not error.transient:
+            if isinstance(error, ApiError) and not client.is_transient(error):
                 raise
             problem = str(error)
         waiting = pods is None or blocked or pods and is_ready(node)
         if dry or not waiting:
-            return [*changes, *(f"pod {pod} evicted from node {name}" for pod in evicted)]
+            return [*changes, *(f"pod {pod} evicted from node {name}" for pod in evicted)], notes
         if time.monotonic() > end:
-            raise HostError(_not_drained(name, timeout, pods or [], blocked, problem))
-        time.sleep(2)
+            raise HostError(_not_drained(client, name, how.timeout, pods or [], blocked, problem))
+        time.sleep(1)
 
 
-def _not_drained(name: str, timeout: int, pods: list[Any], blocked: Mapping[str, str], problem: str) -> str:
+def _not_drained(
+    client: Client, name: str, timeout: int, pods: list[Any], blocked: Mapping[str, str], problem: str
+) -> str:
     reasons = [f"{pod}: {blocked.get(pod, 'it has not ended yet')}" for pod in map(title, pods)]
+    try:
+        reasons += obstacles([pod for pod in pods if title(pod) in blocked], client.items(BUDGETS))
+    except (ApiError, Unreachable):
+        pass  # the responses to the evictions name the budgets as well
     return (
-        f"Node '{name}' was not drained within {timeout} seconds; it stays cordoned and was not removed. Evidence:"
+        f"Node '{name}' was not drained within {timeout} seconds; it stays cordoned. Evidence:"
         f" {'; '.join(reasons[:8]) or problem}. Remedy: give the applications room on other nodes, or relax their PodDisruptionBudgets, and"
-        f" run again; or run without draining. 'kubectl uncordon {name}' lets pods run on it again."
+        f" run again. 'kubectl uncordon {name}' lets pods run on it again."
     )
+
+
+def check_stopped(client: Client, name: str, machine_id: str) -> Mapping[str, Any] | None:
+    """Return a Node whose host runs no kubelet, None if there is no such Node.
+
+    :raises HostError: a machine is running under this name.
+    """
+    node = client.find(f"{NODES}/{name}")
+    if node is None:
+        return None
+    reason = credentials.reason_to_keep_node(node, client.find(f"{LEASES}/{name}") or {}, machine_id, time.time())
+    if reason and not machine_id:
+        raise HostError(
+            f"Node '{name}' was not deleted: its kubelet runs, although its host was not reset. Evidence: the node is Ready. Make the host"
+            " reachable for Ansible, or switch it off and run again in a minute."
+        )
+    if reason:
+        raise HostError(f"Node '{name}' was not deleted: {reason}")
+    return node
 
 
 def remove(client: Client, name: str, machine_id: str, dry: bool) -> list[str]:
@@ -117,20 +242,16 @@ def remove(client: Client, name: str, machine_id: str, dry: bool) -> list[str]:
     :param machine_id: /etc/machine-id of the host, "" if unknown.
     :raises HostError: another machine is running under this name.
     """
-    node = client.find(f"{NODES}/{name}")
+    node = check_stopped(client, name, machine_id)
     if node is None:
         return []
-    lease = client.find(f"{LEASES}/{name}") or {}
-    reason = credentials.reason_to_keep_node(node, lease, machine_id, time.time())
-    if reason:
-        raise HostError(f"Node '{name}' was not deleted: {reason}")
     if not dry:
         client.delete(f"{NODES}/{name}", uid=node["metadata"].get("uid"))
     return [f"node {name} deleted"]
 
 
 def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Drain or remove a node and return the result of the module.
+    """Drain, uncordon or remove a node and return the result of the module.
 
     :raises HostError: this host is not a control plane of the expected cluster, or the node cannot be drained or removed.
     """
@@ -143,13 +264,26 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
             f" cluster is {params['ca_cert_hash']}, the CA of this control plane is {here or 'unknown'}. Correct the inventory."
         )
     client = connect(params["kubeconfig"], params["server"])
+    client.administrator = True  # control planes are restarted while nodes are upgraded
+    changes: list[str] = []
+    notes: list[str] = []
     if params["state"] == "drained":
-        changes = drain(client, params["name"], params["timeout"], check_mode)
+        how = Draining(params["timeout"], params["force"], params["reason"])
+        changes, notes = drain(client, params["name"], how, check_mode)
+    elif params["state"] == "uncordoned":
+        if params["version"] and not check_mode:
+            wait_until_ready(client, params["name"], params["version"], params["timeout"])
+        changes = uncordon(client, params["name"], params["reason"], check_mode)
     else:
-        changes = remove(client, params["name"], params["machine_id"], check_mode)
+        check_stopped(client, params["name"], params["machine_id"])
+        if params["etcd_member"] and etcd.has_credentials():
+            removed = etcd.remove_member([etcd.LOCAL], params["name"], [], dry=check_mode)
+            changes = [f"{member} removed" for member in removed]
+        changes += remove(client, params["name"], params["machine_id"], check_mode)
     return {
         "changed": bool(changes),
         "changes": changes,
+        "notes": notes,
         "diff": {
             "before": "",
             "after": "".join(f"{change}\n" for change in changes),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from .._host.system import HostError, sync
-from .config import render
+from .config import place_patches, render
 from .failures import Evidence, explain_failure
 
 LOG = "/var/log/slipway-kubeadm.log"
@@ -56,11 +56,7 @@ def config_folder(documents: Sequence[Mapping[str, Any]], patches: Mapping[str, 
             (folder / "patches").mkdir(mode=0o700)
             for name, body in patches.items():
                 (folder / "patches" / name).write_text(json.dumps(body, indent=2))
-            place = {"patches": {"directory": str(folder / "patches")}}
-            documents = [
-                {**document, **place} if document["kind"] in ("InitConfiguration", "JoinConfiguration") else document
-                for document in documents
-            ]
+            documents = [place_patches(document, str(folder / "patches")) for document in documents]
         path = folder / "config.yaml"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
             handle.write(render(documents))

@@ -104,6 +104,7 @@ VARIABLES = (
     "kubernetes_firewalld",
     "kubernetes_nameservers",
     "preflight_clock_tolerance",
+    "preflight_upgrade",
     "preflight_waive",
     "swap_state",
 )

@@ -113,7 +113,7 @@ def check_version_change(host: Host) -> Iterator[Finding]:
     """A run never changes the version of a member ("Version Skew Policy": upgrades have an order)."""
     running, configured = host.facts["cluster"]["version"], str(host.variables.get("kube_version"))
     current, desired = parse_version(running), parse_version(configured)
-    if not host.member or not current or not desired:
+    if not host.member or not current or not desired or host.variables.get("preflight_upgrade"):
         return
     evidence = f"the node runs {running}; kube_version is {configured}"
     if desired < current:
@@ -127,7 +127,8 @@ def check_version_change(host: Host) -> Iterator[Finding]:
         yield (
             "kube_version is newer than the running version; this playbook does not upgrade nodes.",
             evidence,
-            f"Set kube_version to {running}. To upgrade the cluster, use the procedure of kubeadm (`kubeadm upgrade`), then set kube_version.",
+            "To upgrade the cluster, run the playbook slipway.kube.upgrade (with --check for its plan only)."
+            f" To keep its version, set kube_version to {running}.",
         )
 
 

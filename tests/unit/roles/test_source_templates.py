@@ -47,7 +47,8 @@ def refusals(role, family="debian", **variables):
     known.update(load_variables(ROLES / role / "vars/main.yml"))
     templar = Templar(loader=loader, variables={**known, **variables})
     said = {}
-    for task in load_variables(ROLES / role / "tasks/main.yml"):
+    tasks = [task for path in sorted((ROLES / role / "tasks").glob("*.yml")) for task in load_variables(path)]
+    for task in tasks:
         check = task.get("ansible.builtin.assert")
         if check and "URL" in task["name"]:
             that = check["that"] if isinstance(check["that"], list) else [check["that"]]

@@ -23,6 +23,7 @@ KUBELET = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
 MANIFESTS = "/etc/kubernetes/manifests"
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
 
@@ -87,6 +88,12 @@ def parse_image_version(manifest: str) -> str:
     return match.group(1) if match else ""
 
 
+def read_components(files: Files) -> dict[str, str]:
+    """Return the version of each component of the control plane that runs as a static pod here, by its name."""
+    found = {name: parse_image_version(files.read(f"{MANIFESTS}/{name}.yaml")).split("-")[0] for name in COMPONENTS}
+    return {name: version for name, version in found.items() if version}
+
+
 def parse_secure_port(manifest: str) -> int:
     """Return the port in the manifest of kube-apiserver, 6443 by default."""
     match = re.search(r"--secure-port=(\d+)", manifest)
@@ -106,11 +113,25 @@ def parse_record(text: str) -> dict[str, Any]:
     """
     try:
         record = json.loads(text) if text.strip() else {}
-        name, restored = record.get("cluster", {}).get("name", ""), record.get("cluster", {}).get("restored", "")
-        operation = record.get("operation", "")
+        cluster, operation, upgrade = record.get("cluster", {}), record.get("operation", ""), record.get("upgrade", "")
+        name, restored = cluster.get("name", ""), cluster.get("restored", "")
     except (ValueError, AttributeError):
-        return {"marked": False, "cluster": "", "operation": "", "restored": "", "readable": False}
-    return {"marked": bool(name), "cluster": name, "operation": operation, "restored": restored, "readable": True}
+        return {
+            "marked": False,
+            "cluster": "",
+            "operation": "",
+            "restored": "",
+            "upgrade": "",
+            "readable": False,
+        }
+    return {
+        "marked": bool(name),
+        "cluster": name,
+        "operation": operation,
+        "restored": restored,
+        "upgrade": upgrade,
+        "readable": True,
+    }
 
 
 def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bool:
@@ -168,6 +189,7 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "ca_hash": ca_cert_hash(authority),
         "version": (parse_image_version(apiserver) or kubelet_version) if member else "",
         "kubelet_version": kubelet_version if member else "",
+        "components": read_components(files) if member else {},
         "healthy": healthy,
         "bootstrapping": files.exists(BOOTSTRAP),
         "manifests": manifests,

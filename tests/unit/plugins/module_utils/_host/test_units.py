@@ -179,3 +179,15 @@ def test_a_start_that_fails_shows_the_journal(tmp_path):
         match=r"(?s)'systemctl start x.service' failed: Job failed.*toml: bad line 3.*journalctl -u x.service",
     ):
         steps[0].apply()
+
+
+@pytest.mark.parametrize(("link", "restarted"), [("/usr/bin/kubelet (deleted)", True), ("/usr/bin/kubelet", False)])
+def test_a_unit_whose_program_was_replaced_is_restarted(tmp_path, link, restarted):
+    (tmp_path / "proc/42").mkdir(parents=True)
+    (tmp_path / "proc/42/exe").symlink_to(link)
+    shown = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nMainPID=42\n"
+    system = System(str(tmp_path), run=lambda command, env: Result(0, shown))
+    steps = plan_units(system, [WantedUnit("kubelet.service", restart_when_replaced=True)], set(), False)
+    sentence = "unit kubelet.service restarted: /usr/bin/kubelet changed since its start"
+    assert [step.sentence for step in steps] == ([sentence] if restarted else [])
+    assert plan_units(system, [WantedUnit("kubelet.service")], set(), False) == []

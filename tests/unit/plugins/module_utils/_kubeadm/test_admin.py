@@ -124,3 +124,14 @@ def test_a_host_without_the_kubeconfig_is_refused_outside_check_mode(kubeconfig:
     assert admin.has_kubeconfig(kubeconfig, False) and not admin.has_kubeconfig("/nowhere", True)
     with pytest.raises(HostError, match="not a control plane: /nowhere does not exist"):
         admin.has_kubeconfig("/nowhere", False)
+
+
+def test_an_administrator_is_not_refused_by_an_api_server_that_knows_no_roles_yet(
+    server: Server, kubeconfig: str
+) -> None:
+    server.forbidden.add(PODS)
+    server.before = lambda *_request: server.forbidden.clear() if client.requests > 2 else None
+    client = connect(kubeconfig, server)
+    client.administrator = True
+    assert client.items(PODS) == []
+    assert client.requests == 3

@@ -81,3 +81,26 @@ def test_without_files_there_are_no_credentials(tmp_path):
     for name in ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key"):
         (tmp_path / name).write_text("x")
     assert etcd.has_credentials(str(tmp_path))
+
+
+def test_each_member_is_asked_for_its_health(monkeypatch):
+    members = [
+        {"name": "cp1", "clientURLs": ["https://1:2379"]},
+        {"name": "cp2", "clientURLs": ["https://2:2379"]},
+        {"name": "cp3", "clientURLs": ["https://3:2379"]},
+        {"peerURLs": ["https://4:2380"]},
+    ]
+
+    def call(endpoint, path, body, pki):
+        if path.endswith("list"):
+            return {"members": members}
+        if "//3" in endpoint:
+            raise etcd.EtcdError("no answer")
+        return {"errors": ["etcdserver: no leader"]} if "//2" in endpoint else {"leader": "1"}
+
+    monkeypatch.setattr(etcd, "call", call)
+    assert etcd.find_problems("https://1:2379") == [
+        "cp2: etcdserver: no leader",
+        "cp3: no answer",
+        "a member that never started is not a voting member (https://4:2380)",
+    ]

@@ -219,6 +219,7 @@ def test_a_fresh_host(tmp_path):
         "ca_hash": "",
         "version": "",
         "kubelet_version": "",
+        "components": {},
         "healthy": False,
         "bootstrapping": False,
         "manifests": [],
@@ -251,6 +252,7 @@ def test_a_control_plane(tmp_path, monkeypatch):
         "ca_hash": CA_HASH,
         "version": "1.36.3",
         "kubelet_version": "1.36.4",
+        "components": {"kube-apiserver": "1.36.3"},
         "healthy": True,
         "bootstrapping": False,
         "manifests": ["etcd.yaml", "kube-apiserver.yaml"],
@@ -293,3 +295,18 @@ def test_answers():
         assert not cluster.answers(port, "/healthz", CA)
         server.shutdown()
     assert not cluster.answers(port, "/healthz")
+
+
+def test_the_versions_of_static_pods_and_an_interrupted_upgrade(tmp_path):
+    manifest = "spec:\n  containers:\n  - command: []\n    image: registry.example.com:5000/{}:{}\n"
+    folder = cluster.MANIFESTS
+    files = tree(
+        tmp_path,
+        {
+            folder + "/kube-apiserver.yaml": manifest.format("kube-apiserver", "v1.37.2"),
+            folder + "/etcd.yaml": manifest.format("etcd", "3.7.0-0"),
+            folder + "/other.yaml": manifest.format("other", "9.9.9"),
+        },
+    )
+    assert cluster.read_components(files) == {"kube-apiserver": "1.37.2", "etcd": "3.7.0"}
+    assert cluster.parse_record('{"upgrade": "apply 1.37.2"}')["upgrade"] == "apply 1.37.2"

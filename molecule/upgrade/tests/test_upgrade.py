@@ -1,0 +1,164 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An upgrade loses no acknowledged write and no request, says beforehand what it does, and is refused where it cannot end well."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.clients import Browser, Writer
+from harness.hosts import hosts_of, unready
+from harness.kube import Kube, workload
+from harness.origin import DEFAULTS
+from harness.playbook import Run, addresses, inventory_of, output_of, run
+
+SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
+INVENTORY = inventory_of(SCENARIO)
+FOLDER = output_of(SCENARIO)
+UPGRADE = "slipway.kube.upgrade"
+OLD = os.environ.get("UPGRADE_FROM") or "1.36.3"
+DEFAULT = yaml.safe_load(DEFAULTS.read_text())
+NEW = str(DEFAULT["kube_version"])
+LEDGER, PORT = "ledger", 30080
+
+
+def budget(name: str, available: int) -> dict[str, Any]:
+    spec = {"minAvailable": available, "selector": {"matchLabels": {"app": name}}}
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec}
+
+
+@pytest.fixture(scope="module")
+def kube() -> Kube:
+    """The cluster of the old version, with an application on both workers."""
+    kube = Kube(SCENARIO)
+    kube.make_namespace(LEDGER)
+    web = workload(agnhost(OLD), replicas=2, lifecycle={"preStop": {"sleep": {"seconds": 8}}})
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    web["spec"]["template"]["spec"].update(
+        terminationGracePeriodSeconds=20,
+        topologySpreadConstraints=[{**spread, "labelSelector": {"matchLabels": {"app": "web"}}}],
+    )
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": 8080, "nodePort": PORT}]},
+    }
+    kube.apply([web, service, budget("web", 1)])
+    kube.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
+    assert {pod["spec"]["nodeName"] for pod in kube.get("pods")} == {"w1", "w2"}
+    kube.kubectl("cordon", "w2")
+    return kube
+
+
+def agnhost(version: str) -> str:
+    minor = ".".join(version.split(".")[:2])
+    return f"registry.k8s.io/e2e-test-images/agnhost:{DEFAULT['kube_versions'][minor]['agnhost']}"
+
+
+def versions(kube: Kube) -> dict[str, str]:
+    return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in kube.get("nodes")}
+
+
+def test_all_that_speaks_against_it_is_refused_in_one_list(kube: Kube) -> None:
+    kube.apply([workload(agnhost(OLD), name="tight"), budget("tight", 1)])
+    kube.kubectl("rollout", "status", "deployment/tight", "--timeout=120s")
+    skipped = {"kube_version": "1.38.0", "kube_versions": {"1.38": DEFAULT["kube_versions"]["1.37"]}}
+    refused = run(UPGRADE, INVENTORY, FOLDER / "refused", "-e", json.dumps(skipped))
+    kube.kubectl("delete", "deployment,poddisruptionbudget", "tight")
+    assert refused.process.returncode != 0
+    assert (
+        "would skip a minor version, which kubeadm does not support. Evidence: kube-apiserver on cp1" in refused.output
+    )
+    assert (
+        "PodDisruptionBudget default/tight (minAvailable: 1) permits no disruption: 1 of 1 pods are healthy"
+        in refused.output
+    )
+    assert not refused.changed() and set(versions(kube).values()) == {f"v{OLD}"}
+
+
+def test_the_plan_is_shown_and_changes_nothing(kube: Kube) -> None:
+    planned = run(UPGRADE, INVENTORY, FOLDER / "planned", "--check").succeeded()
+    for line in (
+        f"Upgrade of cluster 'kubernetes' from Kubernetes {OLD} to {NEW}",
+        "1. cp1 (control plane): kubeadm, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet",
+        "2. w1 (worker): kubeadm, kubelet",
+        "3. w2 (worker): kubeadm, kubelet",
+        "afterwards it stays cordoned, as an administrator left it",
+    ):
+        assert line in planned.output, line
+    assert set(versions(kube).values()) == {f"v{OLD}"}
+
+
+@pytest.fixture(scope="module")
+def clients(kube: Kube) -> Iterator[tuple[Writer, Browser]]:
+    writer = Writer(kube.kubeconfig, LEDGER)
+    browser = Browser(addresses(INVENTORY)["cp1"], PORT)
+    for client in (writer, browser):
+        client.start()
+    yield writer, browser
+    for client in (writer, browser):
+        client.ended.set()
+
+
+@pytest.fixture(scope="module")
+def upgraded(kube: Kube, clients: tuple[Writer, Browser]) -> Run:
+    done = run(UPGRADE, INVENTORY, FOLDER / "upgraded")
+    for client in clients:
+        client.stop()
+    print(f"upgraded in {done.seconds:.0f} s")
+    return done.succeeded()
+
+
+def test_every_node_and_add_on_has_the_new_version(kube: Kube, upgraded: Run) -> None:
+    assert versions(kube) == dict.fromkeys(("cp1", "w1", "w2"), f"v{NEW}")
+    assert not unready(hosts_of(SCENARIO))
+    images = {
+        container["image"]
+        for pod in kube.get("pods", namespace="kube-system")
+        for container in pod["spec"]["containers"]
+        if "flannel" not in container["image"]
+    }
+    row = DEFAULT["kube_versions"][".".join(NEW.split(".")[:2])]
+    tags = {image.rpartition(":")[2] for image in images}
+    assert tags == {f"v{NEW}", f"{row['etcd']}-0", f"v{row['coredns']}"}
+
+
+def test_no_acknowledged_write_was_lost(clients: tuple[Writer, Browser], upgraded: Run) -> None:
+    writer = clients[0]
+    print(f"{writer.done} writes acknowledged, {len(writer.failures)} refused or broken")
+    assert writer.done > 100
+    assert writer.lost() == []
+
+
+def test_no_request_failed(clients: tuple[Writer, Browser], upgraded: Run) -> None:
+    browser = clients[1]
+    print(f"{browser.done} requests answered")
+    assert browser.done > 300
+    assert browser.failures == []
+
+
+def test_what_an_administrator_cordoned_stays_cordoned(kube: Kube, upgraded: Run) -> None:
+    cordoned = {node["metadata"]["name"] for node in kube.get("nodes") if node["spec"].get("unschedulable")}
+    assert cordoned == {"w2"}
+
+
+def test_the_snapshot_is_of_the_old_cluster_and_for_root_only(kube: Kube, upgraded: Run) -> None:
+    code, listing = kube.host.execute("sh", "-c", "cd /var/backups/slipway && stat --format='%a %U %s %n' . *")
+    assert code == 0, listing
+    folder, snapshot = listing.splitlines()
+    assert folder.startswith("700 root") and snapshot.startswith("600 root")
+    assert snapshot.endswith(f"-before-{NEW}.db") and int(snapshot.split()[2]) > 1 << 20
+
+
+def test_a_second_run_changes_nothing(kube: Kube, upgraded: Run) -> None:
+    again = run(UPGRADE, INVENTORY, FOLDER / "again").succeeded()
+    assert not again.changed(), "\n".join(again.changed())
+    assert f"runs Kubernetes {NEW} on all nodes of this run. Nothing is to be done." in again.output

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which nodes are meant by names, and whether they may leave the cluster: the core of the module node_plan.
+
+Quorum: https://etcd.io/docs/v3.6/faq/#what-is-failure-tolerance
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from .._host.system import HostError
+from . import etcd
+from .admin import connect
+from .budgets import BUDGETS, is_bare, obstacles, title
+from .issue_credentials import NODES
+from .removal import is_ready
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+
+@dataclass
+class Seen:
+    """What was read of the cluster.
+
+    :ivar members: names of the members of etcd, and whether each is healthy; {} for an external etcd.
+    """
+
+    nodes: dict[str, Any] = field(default_factory=dict)
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    budgets: list[dict[str, Any]] = field(default_factory=list)
+    members: dict[str, bool] = field(default_factory=dict)
+
+
+def resolve(names: Iterable[str], hosts: Mapping[str, str], seen: Seen) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the nodes that are meant, and why some names mean none.
+
+    :param names: of hosts in the inventory, or of nodes.
+    :param hosts: name of the node by the name of its host.
+    :returns: for each node ``name``, ``host`` (in the inventory, "" if it is not there), ``control_plane``, ``registered`` and ``ready``.
+    """
+    by_name = {name: host for host, name in hosts.items()}
+    found: dict[str, dict[str, Any]] = {}
+    refused = []
+    for asked in names:
+        name = hosts.get(asked, asked)
+        host, node = by_name.get(name, ""), seen.nodes.get(name)
+        if not host and node is None:
+            refused.append(
+                f"'{asked}' is neither a host of the inventory nor a node of the cluster. Evidence: the nodes are"
+                f" {', '.join(sorted(seen.nodes))}. Correct the name."
+            )
+            continue
+        labels = (node or {"metadata": {}})["metadata"].get("labels") or {}
+        found[name] = {
+            "name": name,
+            "host": host,
+            "control_plane": CONTROL_PLANE in labels or name in seen.members,
+            "registered": node is not None,
+            "ready": node is not None and is_ready(node),
+        }
+    return list(found.values()), refused
+
+
+def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool) -> list[str]:
+    """Return every reason why these nodes must not leave the cluster, in one list."""
+    leaving = list(leaving)
+    names = {node["name"] for node in leaving}
+    planes = {name for name, node in seen.nodes.items() if CONTROL_PLANE in (node["metadata"].get("labels") or {})}
+    refused = []
+    if planes and planes <= names:
+        refused.append(
+            f"No control plane would be left. Evidence: the cluster has {len(planes)} ({', '.join(sorted(planes))}), and all of them would be"
+            " removed. To remove the whole cluster, run slipway.kube.reset."
+        )
+    left = {name: healthy for name, healthy in seen.members.items() if name not in names}
+    if left and left != seen.members:
+        refused += _refuse_quorum(seen.members, left)
+    pods = [
+        pod
+        for pod in seen.pods
+        if any(node["ready"] and node["name"] == pod["spec"].get("nodeName") for node in leaving)
+    ]
+    refused += [f"A node cannot be drained: {why}." for why in obstacles(pods, seen.budgets)]
+    return refused + refuse_bare(pods, force)
+
+
+def refuse_bare(pods: Iterable[Mapping[str, Any]], force: bool) -> list[str]:
+    """Return that pods would not be started again, [] if there are none or *force* permits it."""
+    bare = [f"{title(pod)} on {pod['spec']['nodeName']}" for pod in pods if is_bare(pod)]
+    if force or not bare:
+        return []
+    return [
+        f"Pods without a controller would not be started again. Evidence: {', '.join(bare)}. Delete them, or force their eviction."
+    ]
+
+
+def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> list[str]:
+    healthy, needed = sum(members.values()), len(members) // 2 + 1
+    if healthy < needed:
+        return [
+            f"etcd has no quorum, so no member can be removed. Evidence: {healthy} of {len(members)} members are healthy, and {needed} are needed."
+            " Restore a member, or restore etcd from a snapshot."
+        ]
+    after, needed = sum(left.values()), len(left) // 2 + 1
+    if after >= needed:
+        return []
+    ill = ", ".join(name for name, fine in left.items() if not fine)
+    return [
+        f"etcd would lose its quorum. Evidence: of the {len(left)} members that would be left, {after} are healthy ({ill} is not), and {needed}"
+        " are needed. Repair that member, or remove it first."
+    ]
+
+
+def read_members(pki: str = etcd.PKI) -> dict[str, bool]:
+    """Return the members of etcd and whether each is healthy; {} without a stacked etcd."""
+    if not etcd.has_credentials(pki):
+        return {}
+    members = {}
+    for member in etcd.list_members(etcd.LOCAL, pki):
+        urls = member.get("clientURLs") or []
+        try:
+            fine = bool(urls) and not etcd.call(urls[0], "/v3/maintenance/status", {}, pki).get("errors")
+        except etcd.EtcdError:
+            fine = False
+        members[member.get("name") or " ".join(member.get("peerURLs", []))] = fine
+    return members
+
+
+def converge(params: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """Return the nodes that are meant, and why nothing must be done. Changes nothing.
+
+    :raises HostError: no name is given, or etcd does not respond.
+    """
+    if not params["names"]:
+        raise HostError("No node is given. Name hosts of the inventory or nodes of the cluster.")
+    client = connect(params["kubeconfig"], params["server"])
+    seen = Seen(
+        {node["metadata"]["name"]: node for node in client.items(NODES)},
+        client.items("/api/v1/pods"),
+        client.items(BUDGETS),
+        read_members(),
+    )
+    nodes, refused = resolve(params["names"], params["hosts"], seen)
+    if params["removing"]:
+        refused += refuse_removal(nodes, seen, params["force"])
+    return {"changed": False, "nodes": nodes, "refused": refused}

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of an upgrade: the core of the module upgrade_plan.
+
+What moves on each node follows from what runs there, so that the plan after an interruption is what is left to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from .._kube.versions import parse_version
+from .._kubeadm.removal import cordoned_by
+from . import refusals
+from .observed import Observed, observe
+
+Host = Mapping[str, Any]
+
+
+@dataclass
+class Wanted:
+    """The desired state.
+
+    :param components: wanted versions of ``etcd`` and ``coredns``.
+    :param batch: number of workers that are upgraded at the same time.
+    :param force: whether pods without a controller are evicted.
+    """
+
+    version: str
+    components: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = "kubernetes"
+    batch: int = 1
+    force: bool = False
+    snapshot_dir: str = ""
+
+
+@dataclass
+class NodePlan:
+    """What happens on one node.
+
+    :ivar moves: (what, from, to) of each part that changes.
+    :ivar pods: pods that move when the node is drained.
+    :ivar resumes: whether an earlier run began.
+    """
+
+    name: str
+    host: str
+    control_plane: bool
+    moves: list[tuple[str, str, str]] = field(default_factory=list)
+    pods: list[str] = field(default_factory=list)
+    resumes: bool = False
+    stays_cordoned: bool = False
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is to be done on this node."""
+        return bool(self.moves) or self.resumes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan of the node as data."""
+        moves = [{"what": what, "from": have, "to": to} for what, have, to in self.moves]
+        kept = ("name", "host", "control_plane", "pods", "resumes", "stays_cordoned", "needed")
+        return {**{key: getattr(self, key) for key in kept}, "moves": moves}
+
+
+def older(have: str, wanted: str) -> bool:
+    """Return whether a version is known and older than the wanted one."""
+    return bool(have and wanted) and parse_version(have) < parse_version(wanted)
+
+
+def plan_node(host: Host, node: Mapping[str, Any], wanted: Wanted) -> NodePlan:
+    """Return what moves on a node, without its pods."""
+    have = {
+        "kubeadm": host["kubeadm"],
+        **{name: value for name, value in host["components"].items() if name != "etcd"},
+        "kubelet": refusals.running_version(host, node),
+    }
+    moves = [(name, value, wanted.version) for name, value in have.items() if value != wanted.version]
+    etcd, aim = host["components"].get("etcd", ""), str(wanted.components.get("etcd", ""))
+    if older(etcd, aim):
+        moves.append(("etcd", etcd, aim))
+    if older(host["containerd"], host["containerd_wanted"]):
+        moves.append(("containerd", host["containerd"], host["containerd_wanted"]))
+    return NodePlan(
+        host["name"],
+        host["host"],
+        host["control_plane"],
+        moves,
+        resumes=refusals.is_begun(host, node),
+        stays_cordoned=bool(node.get("spec", {}).get("unschedulable")) and not cordoned_by(node),
+    )
+
+
+def refuse(wanted: Wanted, hosts: list[Host], moving: list[Host], seen: Observed) -> list[str]:
+    """Return every reason not to begin, in one list."""
+    return [
+        *refusals.check_versions(wanted.version, hosts, seen),
+        *refusals.check_order(wanted.version, hosts, moving, seen),
+        *refusals.check_members(hosts, seen),
+        *refusals.check_control_planes(hosts, seen),
+        *refusals.check_apis(wanted.version, seen),
+        *refusals.check_webhooks(seen),
+        *refusals.check_drain(moving, seen, wanted.force),
+        *refusals.check_disks(moving),
+    ]
+
+
+def plan(wanted: Wanted, hosts: Iterable[Host], seen: Observed) -> dict[str, Any]:
+    """Return the plan: ``nodes`` in their order, ``addons``, ``snapshot``, ``refused``, ``needed`` and ``text`` (lines)."""
+    hosts = sorted(hosts, key=lambda host: not host["control_plane"])
+    nodes = [plan_node(host, seen.nodes.get(host["name"], {}), wanted) for host in hosts if host["in_run"]]
+    moving = [host for host in hosts if any(node.needed and node.name == host["name"] for node in nodes)]
+    for node in nodes:
+        node.pods = refusals.evictable(seen, node.name) if node.needed else []
+    aims = {"kube-proxy": wanted.version, "CoreDNS": str(wanted.components.get("coredns", ""))}
+    addons = [(name, have, aims[name]) for name, have in seen.addons.items() if older(have, aims[name])]
+    begun = any(version == wanted.version for host in hosts for version in host["components"].values())
+    needed = bool(moving) or bool(addons) or seen.cluster != wanted.version
+    if needed and not moving and nodes:  # the last phases of kubeadm upgrade apply are missing
+        nodes[0].resumes = True
+    result = {
+        "version": wanted.version,
+        "cluster_version": seen.cluster,
+        "nodes": [node.as_dict() for node in nodes],
+        "addons": [{"what": what, "from": have, "to": to} for what, have, to in addons],
+        "snapshot": needed and not begun and any(node.control_plane for node in nodes if node.needed),
+        "refused": refuse(wanted, hosts, moving, seen) if needed else [],
+        "needed": needed,
+    }
+    return {**result, "text": describe(wanted, nodes, result, seen)}
+
+
+def show_moves(moves: Iterable[tuple[str, str, str]]) -> str:
+    """Return moves as text, those between the same versions together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for what, have, to in moves:
+        groups.setdefault((have or "not installed", to), []).append(what)
+    return "; ".join(f"{', '.join(names)} {have} -> {to}" for (have, to), names in groups.items())
+
+
+def _describe_node(number: int, node: NodePlan) -> list[str]:
+    role = "control plane" if node.control_plane else "worker"
+    lines = [f"  {number}. {node.name} ({role}): {show_moves(node.moves) or 'the steps that an interrupted run left'}"]
+    moving = (
+        f"{len(node.pods)} pods move to other nodes ({', '.join(node.pods[:5])}{', ...' if len(node.pods) > 5 else ''})"
+    )
+    end = "it stays cordoned, as an administrator left it" if node.stays_cordoned else "pods may run on it again"
+    lines.append(f"     {moving if node.pods else 'no pod moves'} before its kubelet is restarted; afterwards {end}")
+    if node.resumes:
+        lines.append("     an earlier run began with this node; this one goes on")
+    return lines
+
+
+def describe(wanted: Wanted, nodes: list[NodePlan], result: Mapping[str, Any], seen: Observed) -> list[str]:
+    """Return the plan as lines, for somebody who decides whether the upgrade begins."""
+    if not result["needed"]:
+        return [
+            f"Cluster '{wanted.cluster}' runs Kubernetes {wanted.version} on all nodes of this run. Nothing is to be done."
+        ]
+    lines = [f"Upgrade of cluster '{wanted.cluster}' from Kubernetes {seen.cluster} to {wanted.version}"]
+    if result["snapshot"]:
+        lines.append(f"  Before: a snapshot of etcd in {wanted.snapshot_dir} on the first control plane")
+    needed = [node for node in nodes if node.needed]
+    for number, node in enumerate(needed, 1):
+        lines += _describe_node(number, node)
+    workers = sum(not node.control_plane for node in needed)
+    lines.append(
+        f"  Order: control planes one at a time, then {workers} worker(s), {wanted.batch} at a time; the first failure stops the run"
+    )
+    addons = show_moves((one["what"], one["from"], one["to"]) for one in result["addons"])
+    lines.append(f"  With the last control plane: {addons or 'nothing'}. At the end: pod network, verification")
+    if needed and len(seen.nodes) == 1:
+        lines.append("  Note: there is no second node, so pods that are evicted wait until this one is upgraded")
+    ends = min(seen.certificates.values(), default=0.0)
+    if 0 < ends < 30 * 86400:
+        lines.append(
+            f"  Note: a certificate ends in {ends / 86400:.0f} days; kubeadm renews those of the control planes in this upgrade"
+        )
+    if result["refused"]:
+        lines += ["Refused, nothing was changed:", *(f"  - {reason}" for reason in result["refused"])]
+    return lines
+
+
+def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Return the result of the module: it changes nothing, and reports in check mode whether the upgrade would.
+
+    :raises HostError: the cluster was not set up by kubeadm.
+    """
+    wanted = Wanted(
+        params["version"],
+        params["components"],
+        params["cluster"],
+        params["batch"],
+        params["force"],
+        params["snapshot_dir"],
+    )
+    result = plan(wanted, params["hosts"], observe(params))
+    return {**result, "changed": check_mode and result["needed"]}
