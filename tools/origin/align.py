@@ -87,6 +87,8 @@ def align(folder: Path, versions: dict[str, str], replaced: list[str]) -> int:
             go(folder, "mod", "edit", *(f"-require={name}@{version}" for name, version in wanted.items()))
         now = settle(folder)
         if now == have:
+            unused = [name for name in (one.split("=")[1] for one in replaced) if name not in have]
+            go(folder, "mod", "edit", *(f"-dropreplace={name}" for name in unused))
             return len(have)
         have = now
     sys.exit(f"{folder.name} is not settled after {ROUNDS} rounds.")
