@@ -5,8 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
-SCENARIOS := default check_mode closed applications addons upgrade backup
-MORE_SCENARIOS := faults kill lived_in calico ipv6
+SCENARIOS := default check_mode closed applications addons upgrade
+MORE_SCENARIOS := faults kill backup lived_in calico ipv6
 CORES ?=
 PROGRAMS := kubectl helm
 # Scenario upgrade: the version of the new cluster, and the one that it is upgraded to (kube_version in roles/cluster/defaults/main.yml).
