@@ -141,15 +141,18 @@ def test_rotation_keeps_as_many_as_are_wanted(before: Before, keys: Keys, kube: 
 
 def test_a_full_disk_is_told_and_older_backups_are_kept(before: Before, kube: Kube) -> None:
     kept = archives(kube)
-    assert kube.host.execute("mount", "-t", "tmpfs", "-o", "size=1m", "full", "/mnt")[0] == 0
-    kube.host.execute("cp", *kept[:1], "/mnt/older")
-    kube.host.execute("mount", "--move", "/mnt", BACKUPS)
+    # A small file system in place of the disk, with one older backup on it.
+    assert kube.host.execute("cp", kept[0], "/root/older.age")[0] == 0
+    assert kube.host.execute("mount", "-t", "tmpfs", "-o", "size=6m", "full", BACKUPS)[0] == 0
     try:
+        assert kube.host.execute("install", "-m", "600", "/root/older.age", kept[0])[0] == 0
         code, _output = kube.host.execute("systemctl", "start", "slipway-backup.service")
         said = kube.host.execute("journalctl", "-u", "slipway-backup", "-n", "20", "-o", "cat", "--no-pager")[1]
+        left = archives(kube)
     finally:
         kube.host.execute("umount", BACKUPS)
     assert code != 0 and "Older backups were kept" in said, said
+    assert left == kept[:1], "the older backup on the full disk is gone"
     assert archives(kube) == kept
     told = run("slipway.kube.health", INVENTORY, FOLDER / "health", "-e", "health_fail=warning")
     assert told.process.returncode != 0 and "the last backup failed" in told.output

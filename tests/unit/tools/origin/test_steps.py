@@ -85,6 +85,7 @@ def test_the_origin_has_what_a_bundle_fetches(want: OriginRequest) -> None:
     """Except Calico and Flannel's CNI plugin, which are not Go modules."""
     bundle = BundleRequest("amd64", ["1.36.3"], want.table, network_plugins=["flannel"], flannel_cni_plugin=False)
     bundle.programs = {"kubectl": ""}
+    bundle.addons = ["local_path_storage", "metallb", "metrics_server", "traefik"]
     fetched = bundle_steps.steps_of(bundle)
     built = steps_of(want)
     assert set(image_names(fetched)) == set(image_names(built))

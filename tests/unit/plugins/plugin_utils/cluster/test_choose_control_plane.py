@@ -108,3 +108,8 @@ def test_a_node_is_described_once_also_where_it_is_in_both_groups():
 def test_an_ipv6_address_is_bracketed_in_a_url():
     node = choose_control_plane.cluster_nodes({"a": {"kube_node_ip": "2001:db8::7"}}, ["a"])[0]
     assert node["etcd"] == "https://[2001:db8::7]:2379"
+
+
+def test_an_interrupted_restore_is_not_covered_by_a_new_cluster_on_another_host():
+    chosen = choose({"cp1": facts(), "cp2": facts(operation="restore")})
+    assert (chosen["host"], chosen["state"]) == ("cp2", "interrupted")

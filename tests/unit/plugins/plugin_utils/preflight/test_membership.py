@@ -42,6 +42,14 @@ def test_a_worker_of_a_cluster_that_is_not_in_the_inventory(members, findings):
     assert checks == [("other_cluster", "w1", "error"), ("other_cluster", "w2", "error")]
 
 
+def test_a_restore_accepts_the_workers_of_the_lost_cluster_and_of_no_other(members, findings):
+    members.hosts["cp1"].facts["cluster"].update(member=False, role="", ca_hash="")
+    members.hosts["w2"].facts["cluster"]["ca_hash"] = "sha256:bb"
+    for host in members.hosts.values():
+        host.variables[membership.RESTORED] = "sha256:aa"
+    assert findings(membership.check_other_cluster(members)) == [("other_cluster", "w2", "error")]
+
+
 def test_a_limited_run_does_not_compare_a_worker_with_a_control_plane_that_was_not_inspected(members, findings):
     members.hosts["cp1"].facts = {}
     assert findings(check_hosts(members)) == []
