@@ -7,6 +7,8 @@ LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed applications addons upgrade
 MORE_SCENARIOS := faults kill backup lived_in calico ipv6
+# Traefik takes longer to build than all the rest: make test-all.
+ADDONS ?= local_path_storage metallb
 CORES ?=
 PROGRAMS := kubectl helm
 # Scenario upgrade: the version of the new cluster, and the one that it is upgraded to (kube_version in roles/cluster/defaults/main.yml).
@@ -55,6 +57,7 @@ test-all:  ## everything: ten kills, all versions of ansible-core, scenario defa
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
 	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS))
+	$(MAKE) molecule-addons ADDONS="$(ADDONS) traefik"
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
@@ -78,6 +81,9 @@ test-matrix: venv  ## unit and sanity tests with all supported versions of ansib
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario, such as SCENARIO=upgrade (the folders in molecule/)
 test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
 molecule-applications: programs
+molecule-addons: venv
+	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS))
+	time molecule test --no-command-borders --scenario-name addons
 molecule-upgrade: venv
 	time python tools/origin build --if-needed --kubernetes $(UPGRADE_TO) --kubernetes $(UPGRADE_FROM)
 	time molecule test --no-command-borders --scenario-name upgrade

@@ -29,6 +29,12 @@ def origin() -> dict[str, Any]:
     return index
 
 
+def addons(names: list[str]) -> list[str]:
+    """Return those of the add-ons that can be had here: all of them, or what the origin was asked to build."""
+    built = origin().get("addons", names)
+    return [name for name in names if name in built]
+
+
 def programs() -> Path:
     """Return the folder with kubectl, helm and kwok for this machine.
 

@@ -27,6 +27,13 @@ TEST_TOOLS = (
     "netcat-openbsd", "procps", "sed", "util-linux", "wget",
 )
 # fmt: on
+# Add-ons of role addons, and what is built for them. Traefik imports the clients of all clouds, which take longer than everything else.
+ADDONS = {
+    "local_path_storage": "local-path-provisioner",
+    "metallb": "metallb",
+    "metrics_server": "metrics-server",
+    "traefik": "traefik",
+}
 CRI_TOOLS = "1.37.0"  # crictl works with every version of Kubernetes
 
 
@@ -107,15 +114,27 @@ def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str]) -> None:
 
     :param row: versions of the other components.
     """
-    for component in components(version, row) + addon_components(row):
+    for component in components(version, row):
         catalog.components.setdefault(component.key, component)
     for package in packages(version, row):
         key = package.minor if package.repository == "kubernetes" else package.repository
         catalog.packages.setdefault(f"{key}/{package.name}_{package.version}", package)
-    for image in images(version, row) + addon_images(row):
+    for image in images(version, row):
         catalog.images.setdefault(image.name, image)
+
+
+def add_addons(catalog: Catalog, names: list[str], row: dict[str, str]) -> None:
+    """Add the parts of the add-ons *names* to the catalog."""
+    built = {f"{ADDONS[name]}-{row[ADDONS[name].replace('-', '_')]}" for name in names}
+    for component in addon_components(row):
+        if component.key in built:
+            catalog.components.setdefault(component.key, component)
+    for image in addon_images(row):
+        if image.programs[0][0] in built:
+            catalog.images.setdefault(image.name, image)
     for manifest in addon_manifests(row):
-        catalog.manifests.setdefault(manifest.address, manifest)
+        if manifest.component in built:
+            catalog.manifests.setdefault(manifest.address, manifest)
 
 
 def components(version: str, row: dict[str, str]) -> list[Component]:

@@ -29,6 +29,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import A
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, PROGRAMS, program_steps
 
 from . import golang, requirements
+from .catalog import ADDONS
 from .executor import HERE, ORIGIN, OriginExecutor
 from .layout import path_of
 from .request import OriginRequest
@@ -71,6 +72,7 @@ def arguments() -> argparse.ArgumentParser:
     several(
         "--kubernetes", "a Kubernetes version; the first is the main one (default: kube_version)", metavar="VERSION"
     )
+    several("--addon", "an add-on of role addons; metrics_server is always built", choices=list(ADDONS))
     several("--program", "a program for the control node; kubectl is always published", choices=list(PROGRAMS))
     several(
         "--debian-image",
@@ -229,6 +231,7 @@ def request_of(options: argparse.Namespace) -> OriginRequest:
         programs={name: str(defaults["bundle_program_versions"].get(name, "")) for name in options.program},
         images=list(options.debian_image),
         rpm=options.rpm,
+        addons=sorted({"metrics_server", *options.addon}),
         debian_sources=list(options.debian_source),
         locks=golang.read_locks(HERE / "go"),
         texts={path.name: path.read_text(encoding="utf-8") for path in HERE.glob("*") if path.suffix in (".c", ".sh")},

@@ -15,6 +15,7 @@ class OriginRequest(Request):
     """The origin that the developer requests."""
 
     rpm: bool = False
+    addons: list[str] = field(default_factory=list)  # of role addons
     key: str = ""  # digest of the signing key
     debian_sources: list[str] = field(default_factory=list)
     locks: dict[str, str] = field(default_factory=dict)  # digest of go.mod and go.sum by component

@@ -23,7 +23,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
 
 from . import extras
 from .build_steps import c_build, go_build, image_step, module_manifest_step, package_step, tools_step
-from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
+from .catalog import ADDONS, NETWORK_TOOLS, Catalog, add_addons, add_kubernetes
 from .layout import USUAL_NAMES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 
@@ -37,6 +37,7 @@ def catalog_of(request: OriginRequest) -> Catalog:
     catalog = Catalog()
     for version, row in zip(request.kubernetes_versions, rows.values(), strict=True):
         add_kubernetes(catalog, version, row)
+        add_addons(catalog, request.addons, row)
     unlocked = [component.key for component in catalog.components.values() if component.key not in request.locks]
     if unlocked:
         raise BundleError(
@@ -124,12 +125,14 @@ def cluster_variables(request: OriginRequest, images: list[str]) -> dict[str, An
     row = rows_of(request.kubernetes_versions[:1], request.table, "--kubernetes").popitem()[1]
     path = manifest_path("calico", request.table, request.kubernetes_versions[0])
     calico = next((manifest for manifest in request.manifests if manifest.target == path), None)
-    if calico and calico.images and set(calico.images) <= set(images):
-        return {}
-    values: dict[str, Any] = {"kube_network_plugin": "flannel"}
-    plugin = f"ghcr.io/flannel-io/flannel-cni-plugin:v{row.get('flannel_cni_plugin')}-flannel1"
-    if plugin not in images:
-        values["kube_flannel_cni_plugin"] = False
+    values: dict[str, Any] = {}
+    if not (calico and calico.images and set(calico.images) <= set(images)):
+        values["kube_network_plugin"] = "flannel"
+        plugin = f"ghcr.io/flannel-io/flannel-cni-plugin:v{row.get('flannel_cni_plugin')}-flannel1"
+        if plugin not in images:
+            values["kube_flannel_cni_plugin"] = False
+    if set(request.addons) < set(ADDONS):
+        values["kube_addons_set"] = "none"  # a cluster of one host has the basic set by default
     return values
 
 
@@ -137,6 +140,7 @@ def inherit(request: OriginRequest, index: Index) -> None:
     """Add to the request what the existing origin holds and the request does not replace."""
     carry_over(request, index)
     request.rpm = request.rpm or "rpm" in index.more.get("package_formats", [])
+    request.addons = sorted({*request.addons, *index.more.get("addons", [])})
 
 
 def description_of(request: OriginRequest, steps: list[BuildStep]) -> Index:
@@ -150,6 +154,7 @@ def description_of(request: OriginRequest, steps: list[BuildStep]) -> Index:
         "names": sorted({path.split("/")[0] for path in paths} | USUAL_NAMES),
         "images": images,
         "package_formats": ["deb", "rpm"] if request.rpm else ["deb"],
+        "addons": sorted(request.addons),
         "cluster_variables": cluster_variables(request, images),
     }
     return describe(request, more)

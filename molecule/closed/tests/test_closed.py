@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from harness.hosts import Host, any_host_of, hosts_of, unready
+from harness.origin import addons
 from harness.playbook import ROOT, Run, inventory_of, output_of, run
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
@@ -40,6 +41,7 @@ def by_address(address: str) -> dict[str, Any]:
         "bundle_registries": {name: f"{address}/{servers.get(name, name)}" for name in REGISTRIES},
         "bundle_ca": str(ROOT / ".lab" / LAB / "tls" / "ca.crt"),
         "bundle_network_plugins": ["flannel"],
+        "bundle_addons": addons(["metrics_server", "local_path_storage", "metallb", "traefik"]),
         "kube_flannel_cni_plugin": False,
     }
 

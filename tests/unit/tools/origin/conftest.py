@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import repository
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
+from origin.catalog import ADDONS
 from origin.command import arguments, request_of
 from origin.executor import HERE
 from origin.request import OriginRequest
@@ -18,10 +19,10 @@ from origin.request import OriginRequest
 
 @pytest.fixture
 def want() -> OriginRequest:
-    """An origin of one version."""
-    request = request_of(
-        arguments().parse_args(["build", "--kubernetes", "1.36.3", "--architecture", "amd64", "--no-rpm"])
-    )
+    """An origin of one version, with all add-ons."""
+    options = ["--kubernetes", "1.36.3", "--architecture", "amd64", "--no-rpm"]
+    options += [f"--addon={name}" for name in ADDONS]
+    request = request_of(arguments().parse_args(["build", *options]))
     request.texts["pause.c"] = "int main(void) { return 0; }"
     return request
 

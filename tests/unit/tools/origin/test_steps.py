@@ -174,6 +174,8 @@ def test_what_a_cluster_must_set(want: OriginRequest) -> None:
     assert variables() == {"kube_network_plugin": "flannel"}
     want.archives = archives(*CALICO)
     assert variables() == {}
+    want.addons.remove("traefik")
+    assert variables() == {"kube_addons_set": "none"}
 
 
 def test_the_names_are_those_that_hosts_ask_for_whatever_was_built(want: OriginRequest) -> None:
