@@ -16,7 +16,7 @@ from harness.targets import targets
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 FOLDER = output_of(SCENARIO)
-testinfra_hosts = targets("kube_cluster")
+testinfra_hosts = targets("kube_control_plane")
 
 
 def test_selinux_is_enforcing_and_files_have_labels(host: Host) -> None:

@@ -17,7 +17,7 @@ SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
-testinfra_hosts = targets("kube_cluster")
+testinfra_hosts = targets("kube_control_plane")
 
 
 def test_the_machine_is_what_it_was() -> None:

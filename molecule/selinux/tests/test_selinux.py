@@ -18,7 +18,7 @@ from harness.playbook import inventory_of, output_of, run
 from harness.targets import targets
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
-testinfra_hosts = targets("kube_cluster")
+testinfra_hosts = targets("kube_control_plane")
 PROGRAMS = "containerd|containerd-shim.*|runc.*|kubelet|kubeadm|kubectl|etcd|kube-.*|coredns|flanneld|bridge|host-local|portmap|loopback|iptables|nft|agnhost"
 
 
