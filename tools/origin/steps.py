@@ -132,7 +132,8 @@ def cluster_variables(request: OriginRequest, images: list[str]) -> dict[str, An
         if plugin not in images:
             values["kube_flannel_cni_plugin"] = False
     if set(request.addons) < set(ADDONS):
-        values["kube_addons_set"] = "none"  # a cluster of one host has the basic set by default
+        # By default a cluster of one host has the basic set, and one of several hosts is not even asked for add-ons.
+        values["kube_addons_set"] = "{{ 'auto' if groups['kube_cluster'] | length > 1 else 'none' }}"
     return values
 
 
