@@ -15,7 +15,7 @@ import json
 import os
 import re
 import tarfile
-from typing import IO, Any, Callable, Iterator, Mapping
+from typing import IO, Any, Callable, Iterator, Mapping, cast
 
 FORMAT = 1
 MANIFEST, SNAPSHOT, KUBEADM_CONFIG, FILES = "manifest.json", "snapshot.db", "kubeadm-config.json", "files/"
@@ -80,8 +80,7 @@ def read(stream: IO[bytes], keep: Callable[[str], IO[bytes]] | None = None) -> d
             for member in members:
                 if not member.isreg() or member.name not in manifest["files"] or not _is_safe(member.name):
                     raise ArchiveError(f"The archive has the unexpected member '{member.name}'. {DAMAGED}")
-                content = archive.extractfile(member)
-                assert content is not None
+                content = cast("IO[bytes]", archive.extractfile(member))  # None only if it is not a file
                 digest = hashlib.sha256()
                 target = keep(member.name) if keep else None
                 for part in _parts(content):

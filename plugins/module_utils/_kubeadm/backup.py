@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import IO, Any, Callable, Iterable, Iterator, Mapping, cast
 
 from .._kube.x509 import ca_cert_hash
 from . import archive
@@ -122,13 +122,13 @@ def write_archive(
         else:
             command = ["age", "--encrypt", *(part for one in recipients for part in ("--recipient", one))]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=target, stderr=subprocess.PIPE) as age:  # pylint: disable=ansible-bad-function
-                assert age.stdin is not None and age.stderr is not None
+                archived, errors = cast("IO[bytes]", age.stdin), cast("IO[bytes]", age.stderr)
                 manifest = {}
                 with contextlib.suppress(BrokenPipeError):
-                    manifest = archive.write(age.stdin, about, files)
+                    manifest = archive.write(archived, about, files)
                 with contextlib.suppress(BrokenPipeError):
-                    age.stdin.close()
-                said = age.stderr.read().decode("utf-8", "replace").strip()
+                    archived.close()
+                said = errors.read().decode("utf-8", "replace").strip()
             if age.returncode != 0 or not manifest:
                 raise BackupError(f"age could not encrypt the archive. Evidence: {said or age.returncode}")
         target.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from typing import IO, Any, Iterator
+from typing import IO, Any, Iterator, cast
 
 from .archive import ArchiveError, is_encrypted, read
 
@@ -46,14 +46,14 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
             "age is not installed where the archive is decrypted. Install the package age on the control node, or decrypt the archive elsewhere."
         ) from None
     with age:
-        assert age.stdout is not None and age.stderr is not None
+        stdout, stderr = cast("IO[bytes]", age.stdout), cast("IO[bytes]", age.stderr)
         failure = None
         try:
-            yield age.stdout
+            yield stdout
         except ArchiveError as error:
             failure = error
-        age.stdout.close()
-        said = age.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        stdout.close()
+        said = stderr.read().decode("utf-8", "replace").strip().splitlines()
     if age.returncode > 0 and said:
         # Its first line is the error, the second one asks for reports.
         raise ArchiveError(

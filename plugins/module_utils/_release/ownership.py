@@ -16,6 +16,8 @@ STATUS = "slipway.kube/status"
 PART = "slipway.kube/part"
 FAMILY = "slipway.kube/version-of"
 FAMILY_KEPT = 5
+# A CustomResourceDefinition whose objects are only written by the application itself, such as its status.
+GENERATED = ("slipway.kube/objects", "generated")
 KEEP = (("slipway.kube/keep", "true"), ("helm.sh/resource-policy", "keep"))
 
 # Deleting one of these deletes data, so it has to be requested explicitly.

@@ -10,7 +10,7 @@ from typing import Any, List, Mapping, Sequence, Tuple
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, reference
 from .live_state import uid
-from .ownership import FAMILY_KEPT, PRECIOUS, family, identity, keep_requested, owner
+from .ownership import FAMILY_KEPT, GENERATED, PRECIOUS, family, identity, keep_requested, owner
 from .settings import Settings
 
 Selection = Tuple[List[Object], List[str]]
@@ -77,12 +77,15 @@ def _family_of(content: Mapping[str, Any]) -> tuple[str, str, str]:
 def spare_used_definitions(client: Client, selection: Selection) -> Selection:
     """Keep CustomResourceDefinitions of which objects remain: deleting the definition would delete all of them.
 
+    Those with the annotation ``slipway.kube/objects: generated`` are deleted: only the application writes such objects.
+
     :param selection: the result of :func:`select`.
     """
     unneeded, kept = list(selection[0]), list(selection[1])
     deleted = {identity(reference(live)) for live in unneeded}
     for live in selection[0]:
-        if live.get("kind") != "CustomResourceDefinition":
+        annotations = live["metadata"].get("annotations") or {}
+        if live.get("kind") != "CustomResourceDefinition" or annotations.get(GENERATED[0]) == GENERATED[1]:
             continue
         served = [version["name"] for version in live["spec"].get("versions") or [] if version.get("served")]
         left = _instances(client, live["spec"], served[0]) if served else []

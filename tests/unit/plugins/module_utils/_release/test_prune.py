@@ -134,3 +134,16 @@ def test_a_release_goes_as_a_whole_and_its_records_last(server: Any, releases: A
     deleted = [path for method, path in server.writes if method == "DELETE"]
     assert ["secrets" in path or "leases" in path for path in deleted] == [False] * 3 + [True] * 3
     assert not releases.remove()["changed"]
+
+
+def test_a_definition_goes_whose_objects_only_the_application_writes(server: Any, releases: Any, some: Any) -> None:
+    names = {"kind": "State", "plural": "states"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "schema": schema}
+    spec = {"group": "x.io", "names": names, "scope": "Namespaced", "versions": [version]}
+    definition = some("CustomResourceDefinition", "states.x.io", "apiextensions.k8s.io/v1", spec=spec)
+    definition["metadata"]["annotations"] = {"slipway.kube/objects": "generated"}
+    releases.run([definition, some("ConfigMap", "c")])
+    server.put("/apis/x.io/v1/namespaces/default/states/own", some("State", "own", "x.io/v1", metadata={}))
+    answer = releases.run([some("ConfigMap", "c")])
+    assert [one["kind"] for one in answer["pruned"]] == ["CustomResourceDefinition"]
