@@ -37,7 +37,8 @@ options:
     description:
       - Delete the objects that earlier revisions contain and this one does not, after everything else has succeeded. An object that is not marked as part of
         this release is kept, and so is one with the annotation C(slipway.kube/keep=true) or C(helm.sh/resource-policy=keep).
-      - A CustomResourceDefinition is kept while objects of its kind exist.
+      - A CustomResourceDefinition is kept while objects of its kind exist, unless its annotation C(slipway.kube/objects=generated) says that only the
+        application writes them.
       - Of objects with the same annotation C(slipway.kube/version-of), the newest five are kept.
     type: bool
     default: true
