@@ -39,10 +39,10 @@ def kube() -> Kube:
     """The cluster of the old version, with an application on both workers."""
     kube = Kube(SCENARIO)
     kube.make_namespace(LEDGER)
-    web = workload(agnhost(OLD), replicas=2, lifecycle={"preStop": {"sleep": {"seconds": 8}}})
+    web = workload(agnhost(OLD), replicas=2, lifecycle={"preStop": {"sleep": {"seconds": 15}}})
     spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
     web["spec"]["template"]["spec"].update(
-        terminationGracePeriodSeconds=20,
+        terminationGracePeriodSeconds=30,
         topologySpreadConstraints=[{**spread, "labelSelector": {"matchLabels": {"app": "web"}}}],
     )
     service = {
