@@ -5,8 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
-SCENARIOS := default check_mode closed applications addons upgrade
-MORE_SCENARIOS := faults kill backup lived_in calico ipv6
+SCENARIOS := default check_mode closed applications upgrade
+MORE_SCENARIOS := faults kill addons backup lived_in calico ipv6
 # Traefik takes longer to build than all the rest: make test-all.
 ADDONS ?= local_path_storage metallb
 CORES ?=
@@ -49,15 +49,14 @@ lab: origin  ## a cluster of three hosts on this machine, with a sample applicat
 lab-down: venv  ## remove the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
 
-test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour (KILLS=2)
+test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour
 
 test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
-	$(MAKE) test KILLS=10
+	$(MAKE) test
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
-	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS))
-	$(MAKE) molecule-addons ADDONS="$(ADDONS) traefik"
+	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) traefik"
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
