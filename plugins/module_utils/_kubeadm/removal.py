@@ -190,6 +190,7 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
             pods = list(filter(is_evicted, client.items("/api/v1/pods", on_node)))
             evicted += [title(pod) for pod in pods if title(pod) not in evicted]
             blocked = {} if dry else evict(client, pods)
+            node = client.find(f"{NODES}/{name}") or node  # its host may be lost by now
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and not client.is_transient(error):
                 raise

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 
 import pytest
@@ -135,6 +136,19 @@ def test_a_pod_that_may_not_go_is_named_with_its_budget():
 def test_the_pods_of_a_node_that_is_dead_are_not_waited_for():
     cluster = Cluster(pod("web"), ready=False, slow=10**9)
     assert removal.drain(cluster, "w1", HOW, False)[0][-1] == "pod shop/web evicted from node w1"
+
+
+def test_the_pods_of_a_node_that_is_lost_during_the_drain_are_not_waited_for():
+    class Dying(Cluster):
+        """Its node is Ready when it is read for the first time only."""
+
+        def find(self, path):
+            found = copy.deepcopy(super().find(path))
+            self.node["status"]["conditions"][0]["status"] = "Unknown"
+            return found
+
+    changes, _notes = removal.drain(Dying(pod("web"), slow=10**9), "w1", HOW, False)
+    assert changes[-1] == "pod shop/web evicted from node w1"
 
 
 def test_the_node_of_a_host_that_was_reset_is_deleted_once():
