@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scenario's cluster, with a namespace for each test. The files of tests run at the same time."""
+"""The scenario's cluster, with a namespace for each test."""
 
 from __future__ import annotations
 
