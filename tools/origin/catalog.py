@@ -92,7 +92,7 @@ class Image:
 class Manifest:
     """A manifest that a project publishes from its repository, which is its Go module as well."""
 
-    address: str
+    target: str  # its address without https://, and its path in the origin
     component: str  # key of the component whose lock files require the module
     module: str
     version: str
@@ -134,7 +134,7 @@ def add_addons(catalog: Catalog, names: list[str], row: dict[str, str]) -> None:
             catalog.images.setdefault(image.name, image)
     for manifest in addon_manifests(row):
         if manifest.component in built:
-            catalog.manifests.setdefault(manifest.address, manifest)
+            catalog.manifests.setdefault(manifest.target, manifest)
 
 
 def components(version: str, row: dict[str, str]) -> list[Component]:

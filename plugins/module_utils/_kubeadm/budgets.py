@@ -96,3 +96,21 @@ def obstacles(pods: Iterable[Mapping[str, Any]], budgets: Iterable[Mapping[str, 
             if permits_nothing(budget):
                 found[explain(budget)] = True
     return list(found)
+
+
+def refuse_drain(
+    pods: Iterable[Mapping[str, Any]], budgets: Iterable[Mapping[str, Any]], force: bool, forcing: str
+) -> list[str]:
+    """Return every reason why the nodes of these pods cannot be drained now.
+
+    :param force: whether pods without a controller are evicted all the same.
+    :param forcing: how a person permits that, the end of "Delete them, or ...".
+    """
+    pods = list(pods)
+    refused = [f"A node cannot be drained: {why}." for why in obstacles(pods, budgets)]
+    bare = [f"{title(pod)} on {pod['spec']['nodeName']}" for pod in pods if is_bare(pod)]
+    if bare and not force:
+        refused.append(
+            f"Pods without a controller would not be started again after the drain. Evidence: {', '.join(bare)}. Delete them, or {forcing}."
+        )
+    return refused

@@ -95,12 +95,16 @@ def find_problems(endpoint: str, pki: str = PKI) -> list[str]:
         if member.get("isLearner") or not urls:
             problems.append(f"{name} is not a voting member ({', '.join(member.get('peerURLs', []))})")
             continue
-        try:
-            errors = call(urls[0], "/v3/maintenance/status", {}, pki).get("errors") or []
-        except EtcdError as error:
-            errors = [str(error)]
-        problems += [f"{name}: {error}" for error in errors]
+        problems += [f"{name}: {error}" for error in member_errors(urls[0], pki)]
     return problems
+
+
+def member_errors(endpoint: str, pki: str = PKI) -> list[str]:
+    """Return what a member of etcd says is wrong with it, or that it does not respond."""
+    try:
+        return call(endpoint, "/v3/maintenance/status", {}, pki).get("errors") or []
+    except EtcdError as error:
+        return [str(error)]
 
 
 def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Iterable[str]) -> list[dict[str, Any]]:

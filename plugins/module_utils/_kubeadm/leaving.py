@@ -14,7 +14,7 @@ from typing import Any, Iterable, Mapping
 from .._host.system import HostError
 from . import etcd
 from .admin import connect
-from .budgets import BUDGETS, is_bare, obstacles, title
+from .budgets import BUDGETS, refuse_drain
 from .issue_credentials import NODES
 from .removal import is_ready
 
@@ -83,18 +83,7 @@ def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool
         for pod in seen.pods
         if any(node["ready"] and node["name"] == pod["spec"].get("nodeName") for node in leaving)
     ]
-    refused += [f"A node cannot be drained: {why}." for why in obstacles(pods, seen.budgets)]
-    return refused + refuse_bare(pods, force)
-
-
-def refuse_bare(pods: Iterable[Mapping[str, Any]], force: bool) -> list[str]:
-    """Return that pods would not be started again, [] if there are none or *force* permits it."""
-    bare = [f"{title(pod)} on {pod['spec']['nodeName']}" for pod in pods if is_bare(pod)]
-    if force or not bare:
-        return []
-    return [
-        f"Pods without a controller would not be started again. Evidence: {', '.join(bare)}. Delete them, or force their eviction."
-    ]
+    return refused + refuse_drain(pods, seen.budgets, force, "force their eviction")
 
 
 def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> list[str]:
@@ -121,10 +110,7 @@ def read_members(pki: str = etcd.PKI) -> dict[str, bool]:
     members = {}
     for member in etcd.list_members(etcd.LOCAL, pki):
         urls = member.get("clientURLs") or []
-        try:
-            fine = bool(urls) and not etcd.call(urls[0], "/v3/maintenance/status", {}, pki).get("errors")
-        except etcd.EtcdError:
-            fine = False
+        fine = bool(urls) and not etcd.member_errors(urls[0], pki)
         members[member.get("name") or " ".join(member.get("peerURLs", []))] = fine
     return members
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Iterator, Mapping
 
 from .._kube.versions import minor_number, oldest_kubelet, parse_version
-from .._kubeadm.budgets import is_bare, is_evicted, obstacles, title
+from .._kubeadm.budgets import is_evicted, refuse_drain, title
 from .._kubeadm.removal import cordoned_by, is_ready
 from .observed import Observed
 
@@ -139,14 +139,7 @@ def check_drain(hosts: Iterable[Host], seen: Observed, force: bool) -> Iterator[
     """The pods of each node that is upgraded can be evicted."""
     names = {host["name"] for host in hosts}
     pods = [pod for pod in seen.pods if pod["spec"].get("nodeName") in names]
-    for why in obstacles(pods, seen.budgets):
-        yield f"A node cannot be drained: {why}."
-    bare = [f"{title(pod)} on {pod['spec']['nodeName']}" for pod in pods if is_bare(pod)]
-    if bare and not force:
-        yield (
-            f"Pods without a controller would not be started again after the drain. Evidence: {', '.join(bare)}. Delete them, or set"
-            " upgrade_force to evict them."
-        )
+    yield from refuse_drain(pods, seen.budgets, force, "set upgrade_force to evict them")
 
 
 def check_disks(hosts: Iterable[Host]) -> Iterator[str]:

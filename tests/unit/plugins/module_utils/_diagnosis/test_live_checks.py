@@ -25,26 +25,13 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiE
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
 from ansible_collections.slipway.kube.plugins.module_utils._kube.x509 import certificate_end, not_after
+from harness.certificate import CERTIFICATE, END
 
 from .conftest import NOW, Cluster, deployment, endpoints, findings_of, meta, node, pod, service, stamp, view_of
 
-# Self-signed, made for this test; ends 2036-11-18 12:16:29 UTC.
-CERTIFICATE = """-----BEGIN CERTIFICATE-----
-MIIBcjCCARmgAwIBAgIUfly01Ji+Unv59fm0dJ3YABnwH1UwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjExMjE2MjlaFw0zNjExMTgxMjE2Mjla
-MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASfKeIo
-4xaF6pv+5rYrxqkCkaX1kjl7T+zBTfFGRq318CPcT2A/9w2+OlVeOuiS14vBbpuX
-Ih4zStioI6yoHDsdo1MwUTAdBgNVHQ4EFgQUl7paTUBkzrRtSSznAI0xg/4TPAow
-HwYDVR0jBBgwFoAUl7paTUBkzrRtSSznAI0xg/4TPAowDwYDVR0TAQH/BAUwAwEB
-/zAKBggqhkjOPQQDAgNHADBEAiBjQ/yXMU9bPS+6RtdniWGUoKiF9qDwn1GiUTvE
-O+RxrAIgBFrrFqg+7oF6xUt1s3BQn/r8FZWZSvY7Dwl1uZPaWK4=
------END CERTIFICATE-----
-"""
-ENDS = 2110623389
-
 
 def test_the_expiration_of_a_certificate_is_read() -> None:
-    assert certificate_end(b"key first\n" + CERTIFICATE.encode()) == ENDS
+    assert certificate_end(b"key first\n" + CERTIFICATE.encode()) == END
     assert certificate_end(b"") is None and certificate_end(CERTIFICATE.replace("MI", "!!").encode()) is None
     whole = base64.b64decode("".join(CERTIFICATE.splitlines()[1:-1]))
     for length in (0, 1, 10, 60):

@@ -13,20 +13,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import certificates
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.certificates import DAY, HostError
-
-# Self-signed, made for this test; ends 2036-11-18 12:16:29 UTC.
-CERTIFICATE = """-----BEGIN CERTIFICATE-----
-MIIBcjCCARmgAwIBAgIUfly01Ji+Unv59fm0dJ3YABnwH1UwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjExMjE2MjlaFw0zNjExMTgxMjE2Mjla
-MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASfKeIo
-4xaF6pv+5rYrxqkCkaX1kjl7T+zBTfFGRq318CPcT2A/9w2+OlVeOuiS14vBbpuX
-Ih4zStioI6yoHDsdo1MwUTAdBgNVHQ4EFgQUl7paTUBkzrRtSSznAI0xg/4TPAow
-HwYDVR0jBBgwFoAUl7paTUBkzrRtSSznAI0xg/4TPAowDwYDVR0TAQH/BAUwAwEB
-/zAKBggqhkjOPQQDAgNHADBEAiBjQ/yXMU9bPS+6RtdniWGUoKiF9qDwn1GiUTvE
-O+RxrAIgBFrrFqg+7oF6xUt1s3BQn/r8FZWZSvY7Dwl1uZPaWK4=
------END CERTIFICATE-----
-"""
-END = 2_110_623_389.0
+from harness.certificate import CERTIFICATE, END
 
 
 @pytest.fixture
