@@ -122,7 +122,7 @@ def write_archive(
         else:
             command = ["age", "--encrypt", *(part for one in recipients for part in ("--recipient", one))]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=target, stderr=subprocess.PIPE) as age:  # pylint: disable=ansible-bad-function
-                archived, errors = cast("IO[bytes]", age.stdin), cast("IO[bytes]", age.stderr)
+                archived, errors = cast(IO[bytes], age.stdin), cast(IO[bytes], age.stderr)
                 manifest = {}
                 with contextlib.suppress(BrokenPipeError):
                     manifest = archive.write(archived, about, files)

@@ -20,6 +20,7 @@ from .._host.facts.files import Files
 from .._host.record import Record
 from .._host.system import HostError
 from .._kube.api import Client
+from .._kube.readiness import readiness
 from . import etcd
 from .admin import connect
 from .config import build_upgrade, check_patches, ignored_checks, render
@@ -28,6 +29,10 @@ from .membership import KUBERNETES
 from .run import config_folder, run_kubeadm, sync_kubeadm_files
 
 CONFIG = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+ADD_ONS = (
+    "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy",
+    "/apis/apps/v1/namespaces/kube-system/deployments/coredns",
+)
 APPLY, NODE = "apply", "node"
 
 
@@ -112,6 +117,35 @@ def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI)
         time.sleep(1)
 
 
+def wait_for_add_ons(client: Client, seconds: float, pause: float = 1) -> None:
+    """Wait until kube-proxy and CoreDNS, which ``kubeadm upgrade apply`` replaces, run in their new version on all nodes.
+
+    A node without kube-proxy does not learn that the pods of a drained node are gone.
+
+    :param seconds: without any progress.
+    :raises HostError: there was none; the message names the object and the pods that are missing.
+    """
+    seen, end = "", time.monotonic() + seconds
+    while True:
+        found = [found for found in map(client.find, ADD_ONS) if found]  # a cluster may have neither
+        waiting = [
+            f"{content.get('kind')} kube-system/{content['metadata']['name']}: {reason}"
+            for content in found
+            for ready, reason in [readiness(content)]
+            if not ready
+        ]
+        if not waiting:
+            return
+        if seen != "; ".join(waiting):
+            seen, end = "; ".join(waiting), time.monotonic() + seconds
+        if time.monotonic() > end:
+            raise HostError(
+                f"The add-ons of kubeadm did not become ready within {seconds} seconds, so no node is drained. Evidence: {seen}."
+                " Remedy: find the cause with 'kubectl -n kube-system describe pods', repair it, then run again."
+            )
+        time.sleep(pause)
+
+
 def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
     """Upgrade this node with kubeadm, without its kubelet, and return the result of the module.
 
@@ -131,7 +165,11 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     changes = [f"Static pod {name} restored, which an interrupted upgrade had moved away." for name in restored]
     changes += [f"kubeadm upgrade {command} upgrades '{params['node_name']}' to {version}."] if command else []
     result: dict[str, Any] = {"changed": bool(command), "changes": changes, "seconds": 0.0}
-    if not command or check_mode:
+    if check_mode:
+        return result
+    if not command:
+        if client:  # an interrupted run may not have waited
+            wait_for_add_ons(client, params["health_timeout"])
         return result
     result["diff"] = {"before": "", "after": render([document]), "after_header": "configuration of kubeadm upgrade"}
     result["warnings"] = ignored_checks({"nodeRegistration": document["node"]})
@@ -149,4 +187,5 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     if client:
         wait_for_api(params["server"], params["health_timeout"])
         wait_for_etcd(params["health_timeout"])
+        wait_for_add_ons(client, params["health_timeout"])
     return result

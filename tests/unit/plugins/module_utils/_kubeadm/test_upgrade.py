@@ -80,6 +80,7 @@ def control_plane(tmp_path, monkeypatch):
     monkeypatch.setattr(upgrade, "cluster_version", lambda client: "1.36.3")
     monkeypatch.setattr(upgrade, "wait_for_etcd", lambda seconds: done.append("etcd"))
     monkeypatch.setattr(upgrade, "wait_for_api", lambda server, seconds: done.append("api"))
+    monkeypatch.setattr(upgrade, "wait_for_add_ons", lambda client, seconds: done.append("add-ons"))
     monkeypatch.setattr(upgrade, "sync_kubeadm_files", lambda: done.append("sync"))
     monkeypatch.setattr(upgrade, "run_kubeadm", lambda arguments, *_rest: done.append(" ".join(arguments[:2])))
     params = {
@@ -100,7 +101,7 @@ def control_plane(tmp_path, monkeypatch):
 def test_etcd_is_healthy_before_and_after(control_plane):
     params, done = control_plane
     assert upgrade.converge(params, False, None)["changed"]
-    assert done == ["api", "etcd", "upgrade apply", "sync", "api", "etcd"]
+    assert done == ["api", "etcd", "upgrade apply", "sync", "api", "etcd", "add-ons"]
     assert Record.load(params["record_dir"]).upgrade == ""
 
 
@@ -123,7 +124,7 @@ def test_an_interruption_is_recorded_and_its_command_run_again(control_plane, mo
     done.clear()
     monkeypatch.setattr(upgrade, "run_kubeadm", lambda arguments, *_rest: done.append(" ".join(arguments[:2])))
     upgrade.converge(params, False, None)
-    assert done == ["api", "etcd", "upgrade apply", "sync", "api", "etcd"]
+    assert done == ["api", "etcd", "upgrade apply", "sync", "api", "etcd", "add-ons"]
 
 
 def test_a_static_pod_that_an_interrupted_kubeadm_moved_away_is_put_back(tmp_path):
@@ -147,3 +148,34 @@ def test_no_control_plane_is_restarted_while_etcd_is_not_healthy(monkeypatch):
         upgrade.wait_for_etcd(-1)
     monkeypatch.setattr(etcd, "find_problems", lambda endpoint, pki: [])
     upgrade.wait_for_etcd(-1)
+
+
+def kube_proxy(updated: int) -> dict:
+    status = {"observedGeneration": 2, "desiredNumberScheduled": 3, "currentNumberScheduled": 3}
+    return {
+        "kind": "DaemonSet",
+        "metadata": {"name": "kube-proxy", "generation": 2},
+        "status": {**status, "updatedNumberScheduled": updated, "numberReady": updated, "numberAvailable": updated},
+    }
+
+
+def test_no_node_is_drained_while_kube_proxy_is_replaced():
+    rollout = iter([kube_proxy(1), kube_proxy(2), kube_proxy(3)])
+    asked = []
+
+    class Cluster:
+        def find(self, path):
+            asked.append(path)
+            return next(rollout) if path.endswith("kube-proxy") else None  # another DNS server than CoreDNS
+
+    upgrade.wait_for_add_ons(Cluster(), seconds=5, pause=0)
+    assert len(asked) == 6
+
+
+def test_add_ons_of_kubeadm_that_make_no_progress_are_named():
+    class Cluster:
+        def find(self, path):
+            return kube_proxy(1) if path.endswith("kube-proxy") else None
+
+    with pytest.raises(HostError, match=r"DaemonSet kube-system/kube-proxy: 1 of 3 pods updated"):
+        upgrade.wait_for_add_ons(Cluster(), seconds=0.01, pause=0)
