@@ -70,7 +70,12 @@ def versions(kube: Kube) -> dict[str, str]:
 def test_all_that_speaks_against_it_is_refused_in_one_list(kube: Kube) -> None:
     kube.apply([workload(agnhost(OLD), name="tight"), budget("tight", 1)])
     kube.kubectl("rollout", "status", "deployment/tight", "--timeout=120s")
-    skipped = {"kube_version": "1.38.0", "kube_versions": {"1.38": DEFAULT["kube_versions"]["1.37"]}}
+    # Without preflight_sources: the lab's repositories end before 1.38, which would be told first.
+    skipped = {
+        "kube_version": "1.38.0",
+        "kube_versions": {"1.38": DEFAULT["kube_versions"]["1.37"]},
+        "preflight_sources": False,
+    }
     refused = run(UPGRADE, INVENTORY, FOLDER / "refused", "-e", json.dumps(skipped))
     kube.kubectl("delete", "deployment,poddisruptionbudget", "tight")
     assert refused.process.returncode != 0
@@ -81,6 +86,14 @@ def test_all_that_speaks_against_it_is_refused_in_one_list(kube: Kube) -> None:
         "PodDisruptionBudget default/tight (minAvailable: 1) permits no disruption: 1 of 1 pods are healthy"
         in refused.output
     )
+    assert not refused.changed() and set(versions(kube).values()) == {f"v{OLD}"}
+
+
+def test_a_version_that_the_repositories_lack_is_refused(kube: Kube) -> None:
+    absent = NEW.rpartition(".")[0] + ".99"
+    refused = run(UPGRADE, INVENTORY, FOLDER / "absent", "-e", f"kube_version={absent}")
+    assert refused.process.returncode != 0
+    assert f"The package repository does not have version {absent} of kubeadm, kubelet, kubectl." in refused.output
     assert not refused.changed() and set(versions(kube).values()) == {f"v{OLD}"}
 
 

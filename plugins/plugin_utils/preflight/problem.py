@@ -76,6 +76,13 @@ class Host:
         return self.member and self.prepared
 
     @property
+    def installs(self) -> bool:
+        """Whether this run installs software on it, so that it must reach the sources: it is new, or is upgraded."""
+        running = str(self.facts.get("cluster", {}).get("kubelet_version") or "")  # the last that an upgrade changes
+        upgraded = self.variables.get("preflight_upgrade") and running != str(self.variables.get("kube_version"))
+        return not self.settled or bool(upgraded)
+
+    @property
     def api_port(self) -> int:
         """The port of the API server."""
         return int(self.variables.get("kube_api_port") or 6443)
@@ -167,20 +174,21 @@ class Checks:
         return register
 
     def host(
-        self, name: str, *, facts: bool = True, settled: bool = True
+        self, name: str, *, facts: bool = True, settled: bool = True, sources: bool = False
     ) -> Callable[[Callable[[Host], Iterator[Finding]]], Check]:
         """Register a check of each host.
 
         :param name: name of the check.
         :param facts: whether the check needs the facts of the host, so that other hosts are skipped.
         :param settled: whether the check also applies to members of the desired cluster.
+        :param sources: whether the check is about what a host downloads, so that it applies to hosts on which this run installs software.
         """
 
         def register(function: Callable[[Host], Iterator[Finding]]) -> Check:
             @functools.wraps(function)
             def check(cluster: Cluster) -> Iterator[Finding]:
                 for host in cluster.inspected if facts else cluster.hosts.values():
-                    if settled or not host.settled:
+                    if host.installs if sources else settled or not host.settled:
                         yield from ((host.name, *finding) for finding in function(host))
 
             return self.cluster(name)(check)

@@ -14,7 +14,7 @@ from .problem import Checks, Finding, Host
 CHECKS = Checks()
 
 
-@CHECKS.host("proxy", settled=False)
+@CHECKS.host("proxy", sources=True)
 def check_known_proxies(host: Host) -> Iterator[Finding]:
     """A proxy that only a part of the host knows is set for all of it: keys are downloaded by this collection, images by containerd."""
     proxies = host.facts.get("proxies") or {}
@@ -32,7 +32,7 @@ def check_known_proxies(host: Host) -> Iterator[Finding]:
         )
 
 
-@CHECKS.host("proxy", settled=False)
+@CHECKS.host("proxy", sources=True)
 def check_login(host: Host) -> Iterator[Finding]:
     """The proxy accepts the login."""
     refused = sorted(url for url, answer in host.facts["reach"].items() if answer["status"] == 407)

@@ -93,7 +93,7 @@ def repositories_of(variables: dict[str, Any]) -> list[Repository]:
     ]
 
 
-@CHECKS.host("repository_url", settled=False)
+@CHECKS.host("repository_url", sources=True)
 def check_repository_url(host: Host) -> Iterator[Finding]:
     """Each repository has a URL for the host's package manager; an empty one stands for the repositories that the host has."""
     for repository in repositories_of(host.variables):
@@ -104,7 +104,7 @@ def check_repository_url(host: Host) -> Iterator[Finding]:
             yield what, f"it has {given}", f"Set {key}, or use other hosts."
 
 
-@CHECKS.host("repository", settled=False)
+@CHECKS.host("repository", sources=True)
 def check_repository(host: Host) -> Iterator[Finding]:
     """The package repositories can be reached and are signed with the right key."""
     for repository in repositories_of(host.variables):
@@ -124,7 +124,7 @@ def check_repository(host: Host) -> Iterator[Finding]:
                 yield "The signature of a package repository is not valid.", evidence, remedy
 
 
-@CHECKS.host("repository_entry", settled=False)
+@CHECKS.host("repository_entry", sources=True)
 def check_repository_entry(host: Host) -> Iterator[Finding]:
     """An entry of the host for the same apt repository can be used; apt does not accept a second one with another key."""
     for repository in repositories_of(host.variables):
@@ -162,7 +162,7 @@ def usable_entries(entries: list[dict[str, Any]], components: list[str], archite
     return [entry for entry in entries if not fault_of(entry, components, architecture)]
 
 
-@CHECKS.host("repository_entry", settled=False)
+@CHECKS.host("repository_entry", sources=True)
 def check_shared_repository(host: Host) -> Iterator[Finding]:
     """An apt repository that has the packages of both roles has one key, which both name."""
     first, second = repositories_of(host.variables)
@@ -184,7 +184,7 @@ def place(entry: dict[str, Any]) -> str:
     return f"{entry['path']} line {entry['line']}"
 
 
-@CHECKS.host("source_version", settled=False)
+@CHECKS.host("source_version", sources=True)
 def check_source_version(host: Host) -> Iterator[Finding]:
     """The repositories have the desired version of each package. containerd's version may be a prefix, such as ``2.2``."""
     for repository in repositories_of(host.variables):

@@ -136,7 +136,7 @@ def access_to(mirror: dict[str, Any], proxy: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@CHECKS.host("registry", settled=False)
+@CHECKS.host("registry", sources=True)
 def check_registry(host: Host) -> Iterator[Finding]:
     """Images can be pulled from the image registry or its mirrors."""
     for url, answer in host.facts["reach"].items():
@@ -153,7 +153,7 @@ def check_registry(host: Host) -> Iterator[Finding]:
             yield "An image registry cannot be reached.", f"{url}: {answer['error']}", remedy
 
 
-@CHECKS.host("mirror_image", settled=False)
+@CHECKS.host("mirror_image", sources=True)
 def check_mirror_image(host: Host) -> Iterator[Finding]:
     """The mirror serves the needed images in the form that containerd accepts."""
     for url, answer in host.facts["reach"].items():
@@ -188,7 +188,7 @@ def check_endpoint_reach(cluster: Cluster) -> Iterator[Finding]:
                 )
 
 
-@CHECKS.host("clock", settled=False)
+@CHECKS.host("clock", sources=True)
 def check_clock_of_servers(host: Host) -> Iterator[Finding]:
     """The host's clock agrees with at least one server: certificates of servers have a validity period.
 

@@ -373,3 +373,17 @@ def test_containerd_s_proxy(url, expected):
     }
     assert sources.proxy_for(url, proxy) == expected
     assert sources.proxy_for(url, {}) == ""
+
+
+def test_sources_of_members_matter_only_where_they_are_upgraded(members, findings):
+    for host in members.hosts.values():
+        host.facts["cluster"]["kubelet_version"] = "1.36.3"
+    answer = {"kind": "registry", "ok": False, "status": 0, "error": "No route to host"}
+    members.hosts["w1"].facts["reach"] = {"https://registry.k8s.io/v2/": answer}
+    assert findings(check_hosts(members)) == []
+    for host in members.hosts.values():
+        host.variables["preflight_upgrade"] = True
+    assert findings(check_hosts(members)) == []  # nothing is upgraded
+    for host in members.hosts.values():
+        host.variables["kube_version"] = "1.37.2"
+    assert ("registry", "w1", "error") in findings(check_hosts(members))
