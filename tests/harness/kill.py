@@ -14,6 +14,8 @@ from harness.playbook import Run
 
 # Each kind once before any comes again, the ones inside kubeadm first.
 KINDS = ("init", "power", "playbook", "join", "sources", "abandoned", "playbook")
+# About how many seconds kubeadm takes.
+KUBEADM = {"init": 7.0, "abandoned": 7.0, "join": 0.8, "upgrade": 150.0}
 POLL = 0.1  # seconds between looks at a host
 SWITCHED_OFF = 20  # seconds for which the run may look for a host that is gone
 NO_SOURCES = ("iptables", "INPUT", "--protocol=tcp", "--dport=443", "--jump=REJECT")
@@ -23,7 +25,7 @@ NO_SOURCES = ("iptables", "INPUT", "--protocol=tcp", "--dport=443", "--jump=REJE
 class Kill:
     """One way to end a run.
 
-    *kind*: ``init`` and ``join`` end the playbook and kubeadm on the host while it runs there; ``abandoned`` ends the
+    *kind*: ``init``, ``join`` and ``upgrade`` end the playbook and kubeadm on the host while it runs there; ``abandoned`` ends the
     playbook alone and leaves kubeadm init running; ``power`` switches a host off; ``sources`` makes the servers of packages
     and images unreachable until the run has ended by itself; ``playbook`` ends the playbook.
     *share* of the length of a whole run (0 to 1) decides when, or, inside kubeadm, how far into it.
@@ -64,9 +66,9 @@ def carry_out(kill: Kill, run: Run, hosts: list[Host], services: Host, length: f
     """
     control_plane = [host for host in hosts if host.name.startswith("cp")]
     workers = [host for host in hosts if host.name.startswith("w")]
-    if kill.kind in ("init", "join", "abandoned"):
+    if kill.kind in KUBEADM:
         host = wait_for_kubeadm(workers if kill.kind == "join" else control_plane, run)
-        delay = kill.share * (0.8 if kill.kind == "join" else 7.0)  # about as long as kubeadm takes
+        delay = kill.share * KUBEADM[kill.kind]
         time.sleep(delay)
         run.kill()
         ended = kill.kind != "abandoned" and host.end("kubeadm")

@@ -1,12 +1,16 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An upgrade loses no acknowledged write and no request, says beforehand what it does, and is refused where it cannot end well."""
+"""An upgrade loses no acknowledged write and no request, says beforehand what it does, and is refused where it cannot end well.
+
+KILLS (1) runs are ended within kubeadm before the one that finishes; KILL_SEED (199) decides when.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +18,11 @@ import pytest
 import yaml
 
 from harness.clients import Browser, Writer
-from harness.hosts import hosts_of, unready
+from harness.hosts import any_host_of, hosts_of, unready
+from harness.kill import Kill, carry_out
 from harness.kube import Kube, workload
 from harness.origin import DEFAULTS
-from harness.playbook import Run, addresses, inventory_of, output_of, run
+from harness.playbook import Run, addresses, inventory_of, output_of, run, start
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
@@ -26,6 +31,8 @@ UPGRADE = "slipway.kube.upgrade"
 OLD = os.environ.get("UPGRADE_FROM") or "1.36.3"
 DEFAULT = yaml.safe_load(DEFAULTS.read_text())
 NEW = str(DEFAULT["kube_version"])
+KILLS = int(os.environ.get("KILLS", "1"))
+MOMENTS = random.Random(int(os.environ.get("KILL_SEED", "199")))
 LEDGER, PORT = "ledger", 30080
 
 
@@ -123,6 +130,11 @@ def clients(kube: Kube) -> Iterator[tuple[Writer, Browser]]:
 
 @pytest.fixture(scope="module")
 def upgraded(kube: Kube, clients: tuple[Writer, Browser]) -> Run:
+    services = any_host_of(SCENARIO, "services")
+    for number in range(1, KILLS + 1):
+        kill = Kill(number, "upgrade", MOMENTS.uniform(0.05, 0.95))
+        ended = start(UPGRADE, INVENTORY, FOLDER / f"ended-{kill}")
+        print(carry_out(kill, ended, hosts_of(SCENARIO), services, length=0))
     done = run(UPGRADE, INVENTORY, FOLDER / "upgraded")
     for client in clients:
         client.stop()
