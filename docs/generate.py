@@ -22,7 +22,7 @@ COLLECTION = "slipway.kube"
 # In the order in which a host meets them; what is not listed comes after, by name.
 ROLE_ORDER = (
     "cluster preflight swap kernel containerd kubernetes control_plane network worker addons verify"
-    " backup restore certificates reset bundle mirror lab"
+    " backup restore certificates etcd reset bundle mirror lab"
 )
 KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
 

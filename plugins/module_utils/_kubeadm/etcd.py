@@ -23,6 +23,8 @@ PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
 LOCAL = f"https://127.0.0.1:{CLIENT_PORT}"
 TIMEOUT = 15.0
+PATIENT = 300.0
+"""Seconds for what a member does with its whole database."""
 
 
 class EtcdError(HostError):
@@ -38,20 +40,23 @@ def has_credentials(pki: str = PKI) -> bool:
     return all((Path(pki) / name).exists() for name in ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key"))
 
 
-def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI) -> dict[str, Any]:
+def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI, timeout: float = TIMEOUT) -> dict[str, Any]:
     """Return the response of an etcd server.
 
     :param endpoint: ``https://ADDRESS:2379``.
+    :param timeout: seconds to wait for it.
     :raises EtcdError: it does not respond, or rejects the request.
     """
-    text = b"".join(stream(endpoint, path, pki, body))
+    text = b"".join(stream(endpoint, path, pki, body, timeout))
     try:
         return json.loads(text)
     except ValueError as error:
         raise EtcdError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
 
 
-def stream(endpoint: str, path: str, pki: str = PKI, body: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+def stream(
+    endpoint: str, path: str, pki: str = PKI, body: Mapping[str, Any] | None = None, timeout: float = TIMEOUT
+) -> Iterator[bytes]:
     """Yield the lines of the response of an etcd server.
 
     :raises EtcdError: it does not respond, or rejects the request.
@@ -62,7 +67,7 @@ def stream(endpoint: str, path: str, pki: str = PKI, body: Mapping[str, Any] | N
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         context.load_cert_chain(str(folder / "healthcheck-client.crt"), str(folder / "healthcheck-client.key"))
         connection = http.client.HTTPSConnection(
-            parts.hostname or "", parts.port or CLIENT_PORT, timeout=TIMEOUT, context=context
+            parts.hostname or "", parts.port or CLIENT_PORT, timeout=timeout, context=context
         )
         with contextlib.closing(connection):
             connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
