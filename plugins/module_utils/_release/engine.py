@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a release: plan, and if there are changes: lock, store the revision, run hooks, apply, wait, prune, run hooks, finish.
+"""One run of a release: plan, and if there are changes: lock, store the revision, run hooks, apply, wait, run hooks, prune, finish.
 
 The stored revision always shows how far the run is, and names every object before it is created. So a run that is killed at any
 point leaves what the next run needs to finish it, and a run can continue in another call.
@@ -259,20 +259,20 @@ class Engine:
                     self._wait(revision.objects, revision.state, False)
                 answer["waited_for"] = workloads(revision.objects)
             done.append("wait")
+        if "post" not in done and revision.hooks.get("post"):
+            with context.phase("hooks"):
+                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
+            done.append("post")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
                 try:
                     answer["pruned"] = self._prune(revision)
                 except OperationFailed as error:
-                    # The new objects are ready, so this is no reason for a rollback. The next run tries again.
+                    # The new objects are ready and their hooks have run, so this is no reason for a rollback. The next run tries again.
                     context.warnings.append(
                         f"Some objects that the release no longer contains were not deleted: {error}"
                     )
             done.append("prune")
-        if "post" not in done and revision.hooks.get("post"):
-            with context.phase("hooks"):
-                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
-            done.append("post")
 
     def _apply(self, revision: Revision, plan: Plan | None, sender: Sender, answer: dict[str, Any]) -> None:
         if plan is None:
