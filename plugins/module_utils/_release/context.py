@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from .._diagnosis.waiting import Outlook, Watch
+from .._diagnosis.waiting import GRACE, Outlook, Watch
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, reference
 from .._kube.readiness import is_waited_for
@@ -21,7 +21,6 @@ from .settings import Settings
 from .store import Store
 from .waiting import not_ready, wait_until_ready
 
-GRACE = 60.0  # seconds for which a suspicious state may last
 CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
 REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
 # Kinds that are ready as soon as they exist.
@@ -118,7 +117,11 @@ class Context:
 
     def ready_now(self, names: Sequence[Reference]) -> bool:
         """Return whether objects are ready, by polling them once."""
-        return not names or not Watch(self.client, names, self.path, GRACE).look().waiting
+        return not names or not self._watch(names).look().waiting
+
+    def _watch(self, names: Sequence[Reference]) -> Watch:
+        grace = self.settings.grace
+        return Watch(self.client, names, self.path, *((GRACE,) if grace is None else (grace, grace)))
 
     def wait_for(
         self,
@@ -137,7 +140,7 @@ class Context:
         """
         if not names:
             return
-        watch = Watch(self.client, names, self.path, GRACE)
+        watch = self._watch(names)
         recall(watch, memory)
         self.lock.check()
 
