@@ -77,8 +77,9 @@ options:
     description: Internal. Set by the action plugin.
     type: bool
 notes:
-  - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration and services; workloads;
-    ingresses, autoscalers, webhooks and custom resources), and in parallel within a stage. All objects are applied before the module waits for any.
+  - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration, services and custom
+    resources whose CustomResourceDefinition is not part of the release; workloads; ingresses, autoscalers, webhooks and the other custom resources), and in
+    parallel within a stage. All objects are applied before the module waits for any.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
     stops and is rolled back.
   - The module needs only Python's standard library on the host where it runs.

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Container, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Object, Reference, reference, stages
+from .._kube.objects import Object, Reference, is_custom, reference, stages
 from .._kube.readiness import readiness
 from . import field_migration
 from .api_errors import conflicts, explain_refusal
@@ -37,6 +37,7 @@ class Sender:
         check: Callable[[], None] = lambda: None,
         manager: str = MANAGER,
         in_release: bool = True,
+        early: Container[tuple[str, str]] = (),
     ) -> None:
         """Initialize.
 
@@ -45,6 +46,8 @@ class Sender:
         :param take_over: field managers whose fields are taken over.
         :param check: called before each stage; raises when this run must not write any more.
         :param manager: the field manager that owns the applied fields.
+        :param early: the kinds of custom resources that are sent before workloads; those of which a webhook does not respond, as its
+            pods may come with this release, follow after the workloads.
         :param in_release: whether remedies are options of a release or of the module manifest.
         """
         self.client = client
@@ -54,13 +57,15 @@ class Sender:
         self.check = check
         self.manager = manager
         self.in_release = in_release
+        self.early = early
         self.forced: list[str] = []
         self.own_webhooks = False
 
-    def send(self, planned: Sequence[PlannedObject], insist: bool = False) -> Digests:
+    def send(self, planned: Sequence[PlannedObject], insist: bool = False, complete: bool = True) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
 
         :param insist: resolve conflicts by force and note them in C(forced) (for a rollback).
+        :param complete: send everything; otherwise what a webhook refuses for the moment is left to another call.
         :returns: for each object, the digests of its desired and its live content.
         :raises OperationFailed: some were refused; the rest of their stage was sent, later stages were not.
         """
@@ -69,17 +74,36 @@ class Sender:
         }
         self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
         digests: Digests = {}
-        for stage in stages([one.content for one in pending.values()]):
-            self.check()
-            some = [pending[identity(reference(content))] for content in stage]
-            results = self.client.each(lambda one: self._attempt(one, insist), some)
-            problems = [str(result) for result in results if isinstance(result, OperationFailed)]
-            if problems:
-                raise OperationFailed("\n".join(problems))
-            for one, answer in zip(some, results):
-                digests[key(one.name)] = [one.digest or digest(one.content), live_digest(answer)]
-            self._await_definitions(stage)
+        late: list[Object] = []
+        for stage in stages([one.content for one in pending.values()], self.early):
+            late += self._send_stage(
+                [pending[identity(reference(content))] for content in stage], insist, True, digests
+            )
+        if late and complete:
+            self._send_stage([pending[identity(reference(content))] for content in late], insist, False, digests)
         return digests
+
+    def _send_stage(
+        self, some: Sequence[PlannedObject], insist: bool, postpone: bool, digests: Digests
+    ) -> list[Object]:
+        """Apply the objects of a stage and add their digests.
+
+        :param postpone: do not wait for webhooks that check the kinds in C(early).
+        :returns: the objects that were postponed.
+        """
+        self.check()
+        results = self.client.each(lambda one: self._attempt(one, insist, postpone and self._is_early(one)), some)
+        problems = [str(result) for result in results if isinstance(result, OperationFailed)]
+        if problems:
+            raise OperationFailed("\n".join(problems))
+        for one, answer in zip(some, results):
+            if answer:
+                digests[key(one.name)] = [one.digest or digest(one.content), live_digest(answer)]
+        self._await_definitions([one.content for one in some])
+        return [one.content for one, answer in zip(some, results) if not answer]
+
+    def _is_early(self, one: PlannedObject) -> bool:
+        return is_custom(one.content) and (one.name.api_version, one.name.kind) in self.early
 
     def remove(self, name: Reference, until: float) -> None:
         """Delete an object and wait until it is gone, so that it can be created again.
@@ -93,13 +117,17 @@ class Sender:
                 self.client.delete(path, uid(live))
             wait_until_gone(self.client, lambda _name: path, [live], until)
 
-    def _attempt(self, one: PlannedObject, insist: bool) -> Any:
+    def _attempt(self, one: PlannedObject, insist: bool, postpone: bool) -> Any:
         try:
-            return self._send_one(one, insist)
+            return self._send_one(one, insist, postpone)
         except OperationFailed as error:
             return error
 
-    def _send_one(self, one: PlannedObject, insist: bool) -> Object:
+    def _send_one(self, one: PlannedObject, insist: bool, postpone: bool) -> Object:
+        """Apply an object.
+
+        :returns: the live object, empty if it was postponed.
+        """
         path, until, force = self.path(one.name), min(self.deadline, time.monotonic() + RETRY_FOR), one.force
         if one.action == "replace":
             self.remove(one.name, until)
@@ -115,6 +143,8 @@ class Sender:
                     fields = sorted(field for some in owners.values() for field in some)
                     self.forced.append(f"{one.name}: {', '.join(fields)}")
                     continue
+                if postpone and WEBHOOK_FAILED in error.message and is_transient(error):
+                    return {}
                 if self.own_webhooks and WEBHOOK_FAILED in error.message:
                     until = self.deadline
                 if owners or not is_transient(error) or time.monotonic() >= until:

@@ -53,6 +53,11 @@ class Desired:
         """The digest of the intent."""
         return intent_digest(self.objects, self.hooks)
 
+    @property
+    def early(self) -> set[tuple[str, str]]:
+        """The served kinds that do not come with this release, so that their controllers are there already."""
+        return set(self.served) - set(defined_kinds(self.objects))
+
     def path(self, name: Reference) -> str:
         """Return the URL path of an object."""
         return self.kinds[(name.api_version, name.kind)].path(name)

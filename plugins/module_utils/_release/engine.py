@@ -238,7 +238,8 @@ class Engine:
         """
         done: list[str] = revision.state["done"]
         settings, context = self.settings, self.context
-        sender = Sender(self.client, self.desired.path, context.deadline, settings.take_over, context.lock.check)
+        path, early = self.desired.path, self.desired.early
+        sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
 
         def save() -> None:
             self.store.update(revision)
@@ -246,7 +247,7 @@ class Engine:
         if "pre" not in done and revision.hooks.get("pre"):
             with context.phase("hooks"):
                 # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
-                sender.send(needed_by_hooks(plan.objects if plan else []))
+                sender.send(needed_by_hooks(plan.objects if plan else [], early), complete=False)
                 run_hooks(context, sender, revision.hooks["pre"], "pre", revision.state, save)
             done.append("pre")
         if "apply" not in done:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError
-from .._kube.objects import Object, reference
+from .._kube.objects import Object, is_custom, reference
 from .api_errors import explain_refusal
 from .apply import Sender
 from .context import Context
@@ -68,9 +68,19 @@ def run_hooks(
             save()
 
 
-def needed_by_hooks(planned: Sequence[PlannedObject]) -> list[PlannedObject]:
-    """Return the objects that are created before the hooks before a release, because the hooks can refer to them."""
-    return [one for one in planned if one.action == "create" and one.name.kind in REFERRED_TO]
+def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str, str]]) -> list[PlannedObject]:
+    """Return the objects that are created before the hooks before a release, because the hooks can refer to them.
+
+    :param early: kinds whose controllers are there already: they may create the Secrets that hooks refer to.
+    """
+    return [
+        one
+        for one in planned
+        if one.action == "create"
+        and (
+            one.name.kind in REFERRED_TO or (is_custom(one.content) and (one.name.api_version, one.name.kind) in early)
+        )
+    ]
 
 
 def _delete_failed(context: Context, sender: Sender, content: Object) -> None:

@@ -47,7 +47,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     if not state["applied"]:
         with context.phase("back"):
             plan = _plan(planner, before)
-            sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+            sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
             sent = sender.send(plan.objects, insist=True)
         if sender.forced:
             context.warnings.append(

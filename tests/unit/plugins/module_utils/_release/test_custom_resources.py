@@ -1,0 +1,80 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Custom resources: when they are sent, and what may come with them in one release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+NO_ENDPOINTS = {
+    "reason": "InternalError",
+    "message": 'Internal error occurred: failed calling webhook "w.example.org": no endpoints available for service "w"',
+}
+CERTIFICATE = "/apis/certs.example.org/v1/namespaces/default/certificates/tls"
+
+
+def definition(*fields: str, plural: str = "certificates", kind: str = "Certificate") -> dict[str, Any]:
+    """A CustomResourceDefinition with these fields in its spec."""
+    group = "certs.example.org"
+    properties = {name: {"type": "string"} for name in fields}
+    parts = {"metadata": {"type": "object"}, "spec": {"type": "object", "properties": properties}}
+    schema = {"type": "object", "properties": parts}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": plural, "kind": kind}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+@pytest.fixture
+def certificate(some: Any) -> dict[str, Any]:
+    """An object that a controller turns into a Secret."""
+    return dict(some("Certificate", "tls", "certs.example.org/v1", spec={"secretName": "tls"}))
+
+
+def installed(server: Any, content: dict[str, Any]) -> None:
+    """Put a definition into the cluster that no release contains."""
+    server.put(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{content['metadata']['name']}", content)
+
+
+def sent(server: Any) -> list[str]:
+    """The plurals of what was applied, in that order."""
+    return [path.split("/")[-2] for method, path in server.writes if method == "APPLY"]
+
+
+def test_what_makes_a_secret_is_there_before_the_hooks_and_workloads_that_use_it(
+    server: Any, releases: Any, workload: Any, certificate: Any
+) -> None:
+    installed(server, definition("secretName"))
+    releases.run([workload("d"), certificate], hooks={"pre": [workload("migrate", kind="Job")]})
+    assert sent(server) == ["certificates", "jobs", "certificates", "deployments"]
+
+
+def test_an_operator_of_the_release_comes_before_what_its_webhook_checks(
+    server: Any, releases: Any, workload: Any, certificate: Any
+) -> None:
+    installed(server, definition("secretName"))
+
+    def webhook(method: str, path: str, dry: bool) -> None:
+        if method == "POST" and "secrets" in path:
+            server.refuse[CERTIFICATE] = (500, NO_ENDPOINTS)
+        elif method == "PATCH" and "deployments" in path and not dry:
+            server.refuse.clear()
+
+    server.before = webhook
+    hooks = {"pre": [workload("migrate", kind="Job")]}
+    assert releases.run([workload("operator"), certificate], hooks=hooks)["status"] == "deployed"
+    assert sent(server) == ["jobs", "deployments", "certificates"]
+
+
+def test_objects_of_a_kind_that_comes_with_the_release_follow_their_operator(
+    server: Any, releases: Any, workload: Any, certificate: Any
+) -> None:
+    releases.run([workload("operator"), certificate, definition("secretName")])
+    assert sent(server) == ["customresourcedefinitions", "deployments", "certificates"]
