@@ -41,6 +41,7 @@ class Server(ThreadingHTTPServer):
     :ivar refuse: an answer (status and Status object) for applies of a path.
     :ivar bad: images whose pods never start.
     :ivar slow: images whose Jobs do not end.
+    :ivar ran: names of the Jobs that were created, in that order.
     :ivar forbidden: paths that this user may not read.
     :ivar before: called with method and path before each request.
     """
@@ -58,6 +59,7 @@ class Server(ThreadingHTTPServer):
         self.bad: set[str] = set()
         self.slow: set[str] = set()
         self.forbidden: set[str] = set()
+        self.ran: list[str] = []
         self.before: Callable[[str, str, bool], None] = lambda method, path, dry: None
         self.gate = threading.RLock()
         self.put(
@@ -72,7 +74,11 @@ class Server(ThreadingHTTPServer):
         metadata.setdefault("uid", (old.get("metadata") or {}).get("uid") or "uid-%d" % next(self.numbers))
         metadata.setdefault("creationTimestamp", "2026-01-01T00:%02d:%02dZ" % divmod(next(self.numbers), 60))
         self.objects[path] = content
+        if content.get("kind") == "Job" and not old:
+            self.ran.append(metadata["name"])
         self.control(content)
+        if content.get("kind") == "Job" and content["status"] and content["spec"].get("ttlSecondsAfterFinished") == 0:
+            del self.objects[path]  # the TTL controller was faster than anybody who looks
         return content
 
     def control(self, content: dict[str, Any]) -> None:
@@ -240,6 +246,11 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/api/v1/namespaces/") and parent not in self.server.objects and parent != path:
             return self.refused(404, "NotFound", f'namespaces "{path.split("/")[4]}" not found')
         old = self.server.objects.get(path)
+        uid = body["metadata"].pop("uid", None)
+        if uid is not None and (old is None or uid != old["metadata"]["uid"]):
+            return self.refused(
+                409, "Conflict", "uid mismatch: the provided object specified uid, and no existing object"
+            )
         after, conflicts = applied(old or {}, body, query["fieldManager"], query.get("force") == "true")
         if conflicts:
             return self.refused(409, "Conflict", "conflict", conflicts)

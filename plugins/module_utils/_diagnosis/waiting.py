@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
@@ -75,6 +75,8 @@ class Watch:
         self.client = client
         self.names = list(dict.fromkeys(names))
         self.path = path
+        # Objects that are deleted by the cluster when they have ended.
+        self.vanish: Container[Reference] = ()
         self.grace = {SUSPICIOUS: grace, PENDING: pending_grace}
         self.since: dict[tuple[str, Reference, str], float] = {}
         self._settled: set[Reference] = set()
@@ -94,6 +96,9 @@ class Watch:
         for name in self.names:
             live = lives.get(name)
             if name in self._settled:
+                outlook.ready.append(name)
+                continue
+            if live is None and name in self.vanish:
                 outlook.ready.append(name)
                 continue
             if live is None:

@@ -16,6 +16,7 @@ from .api_errors import conflicts, explain_refusal
 from .deletion import wait_until_gone
 from .errors import OperationFailed
 from .fingerprint import digest, live_digest
+from .jobs import without_ttl
 from .live_state import uid
 from .ownership import MANAGER, identity, key
 from .plan import Digests, PlannedObject
@@ -38,6 +39,7 @@ class Sender:
         manager: str = MANAGER,
         in_release: bool = True,
         early: Container[tuple[str, str]] = (),
+        keep_jobs: bool = False,
     ) -> None:
         """Initialize.
 
@@ -48,6 +50,7 @@ class Sender:
         :param manager: the field manager that owns the applied fields.
         :param early: the kinds of custom resources that are sent before workloads; those of which a webhook does not respond, as its
             pods may come with this release, follow after the workloads.
+        :param keep_jobs: apply Jobs without their TTL, because their end is awaited.
         :param in_release: whether remedies are options of a release or of the module manifest.
         """
         self.client = client
@@ -58,6 +61,7 @@ class Sender:
         self.manager = manager
         self.in_release = in_release
         self.early = early
+        self.keep_jobs = keep_jobs
         self.forced: list[str] = []
         self.own_webhooks = False
 
@@ -133,9 +137,10 @@ class Sender:
             self.remove(one.name, until)
         elif one.takes_over:
             self._take_over_fields(path)
+        content = without_ttl(one.content) if self.keep_jobs else one.content
         while True:
             try:
-                return self.client.apply(path, one.content, self.manager, force, dry_run=False)
+                return self.client.apply(path, content, self.manager, force, dry_run=False)
             except ApiError as error:
                 owners = conflicts(error)
                 if owners and insist and not force:

@@ -16,6 +16,7 @@ from .._kube.objects import Object, Reference, reference
 from .._kube.readiness import is_waited_for
 from .._kube.redaction import Redactor
 from .errors import Pause, ReleaseError
+from .jobs import has_ttl
 from .lock import Lock
 from .settings import Settings
 from .store import Store
@@ -54,10 +55,15 @@ class Context:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _last_line: tuple[str, float] = ("", 0.0)
+    _vanish: set[Reference] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.store = Store(self.client, self.settings.name, self.settings.namespace)
         self.lock = Lock(self.client, self.settings.name, self.settings.namespace, self.settings.run_id)
+
+    def expect(self, contents: Sequence[Object]) -> None:
+        """Expect that Jobs with a TTL among some objects are deleted after their end."""
+        self._vanish = {reference(content) for content in contents if has_ttl(content)}
 
     @property
     def deadline(self) -> float:
@@ -121,7 +127,9 @@ class Context:
 
     def _watch(self, names: Sequence[Reference]) -> Watch:
         grace = self.settings.grace
-        return Watch(self.client, names, self.path, *((GRACE,) if grace is None else (grace, grace)))
+        watch = Watch(self.client, names, self.path, *((GRACE,) if grace is None else (grace, grace)))
+        watch.vanish = self._vanish
+        return watch
 
     def wait_for(
         self,

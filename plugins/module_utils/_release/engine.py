@@ -21,7 +21,9 @@ from .context import Context, waited_for, workloads
 from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
+from .fingerprint import live_digest
 from .hooks import needed_by_hooks, run_hooks
+from .jobs import done_jobs, restore_ttl
 from .ownership import MANAGER, identity, key
 from .plan import Plan, Planner, no_longer_contained
 from .report import ResultBuilder, summary
@@ -46,6 +48,7 @@ class Engine:
         self.check_mode = check_mode
         self.desired: Desired = build_desired(settings, discover(client))
         self.context = Context(client, settings, self.desired.path, Redactor(self.desired.all))
+        self.context.expect(self.desired.objects)
         self.store = self.context.store
         self.results = ResultBuilder(self.context)
 
@@ -186,6 +189,7 @@ class Engine:
             inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
             digests=(latest.state.get("digests") or {}) if latest else {},
             hooks_done=(latest.state.get("hooks_done") or []) if latest else [],
+            jobs_done=(latest.state.get("jobs_done") or {}) if latest else {},
         )
         revision = Revision(
             self.settings.name,
@@ -240,6 +244,7 @@ class Engine:
         settings, context = self.settings, self.context
         path, early = self.desired.path, self.desired.early
         sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
+        sender.keep_jobs = settings.wait
 
         def save() -> None:
             self.store.update(revision)
@@ -258,6 +263,7 @@ class Engine:
             if settings.wait:
                 with context.phase("wait"):
                     self._wait(revision.objects, revision.state, False)
+                    self._end_jobs(revision)
                 answer["waited_for"] = workloads(revision.objects)
             done.append("wait")
         if "post" not in done and revision.hooks.get("post"):
@@ -287,6 +293,12 @@ class Engine:
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state.setdefault("actions", plan.actions)
         self.context.log(f"Applied {len(plan.objects)} object{'' if len(plan.objects) == 1 else 's'}.")
+
+    def _end_jobs(self, revision: Revision) -> None:
+        """Give the Jobs that were awaited their TTL back."""
+        force = self.settings.force_conflicts
+        for name, live in restore_ttl(self.client, self.context.path, revision.objects, force).items():
+            revision.state["digests"][name] = [done_jobs(revision.objects)[name], live_digest(live)]
 
     def _wait(
         self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0
@@ -326,6 +338,7 @@ class Engine:
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
         revision.status = DEPLOYED
         revision.state.pop("suspicious", None)
+        revision.state["jobs_done"] = done_jobs(revision.objects)
         hooks = {key(reference(content)) for part in revision.hooks.values() for content in part}
         revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one in hooks]
         text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)

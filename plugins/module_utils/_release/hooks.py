@@ -13,6 +13,7 @@ from .api_errors import explain_refusal
 from .apply import Sender
 from .context import Context
 from .errors import OperationFailed
+from .jobs import restore_ttl, without_ttl
 from .ownership import MANAGER, key
 from .plan import PlannedObject, has_failed
 
@@ -55,7 +56,8 @@ def run_hooks(
         if name.kind == "Job":
             _delete_failed(context, sender, content)
         try:
-            context.client.apply(context.path(name), content, MANAGER, context.settings.force_conflicts, dry_run=False)
+            force = context.settings.force_conflicts
+            context.client.apply(context.path(name), without_ttl(content), MANAGER, force, dry_run=False)
         except ApiError as error:
             raise OperationFailed(f"{when} hook: {explain_refusal(error, name, None, content)}") from error
         if name.kind == "Job":
@@ -66,6 +68,7 @@ def run_hooks(
                 raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
             done.append(key(name))
             save()
+            restore_ttl(context.client, context.path, [content], force)
 
 
 def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str, str]]) -> list[PlannedObject]:

@@ -197,6 +197,8 @@ class Planner:
     def _plan_one(self, content: Object) -> PlannedObject:
         name, desired = reference(content), digest(content)
         live = self.live.get(identity(name))
+        if live is None and self._has_ended(name, desired):
+            return PlannedObject(name, "none", content, digest=desired)
         if live is None:
             if not self._needs_schema(content) and name.namespace not in self.missing | self.terminating:
                 self._dry_run(content, None)
@@ -223,6 +225,10 @@ class Planner:
         before, after = content_of(live), content_of(answer)
         action = "none" if before == after else "change"
         return PlannedObject(name, action, content, before, after, takes_over, force, desired)
+
+    def _has_ended(self, name: Reference, desired: str) -> bool:
+        """Return whether an object that does not exist is a Job that a deployed revision has run and its TTL has deleted."""
+        return bool(self.latest and (self.latest.state.get("jobs_done") or {}).get(key(name)) == desired)
 
     def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool] | None:
         """Apply an object as a dry run.

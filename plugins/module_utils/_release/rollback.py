@@ -42,6 +42,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     kinds = with_defined(desired.served, desired.objects + good.objects)
     before = Desired(good.objects, good.hooks, kinds, desired.served)
     context.path = before.path
+    context.expect(good.objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
     planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:

@@ -21,3 +21,62 @@ def test_nothing_is_deleted_before_the_last_hook_has_succeeded(
     server.bad.clear()
     answer = releases.run([some("ConfigMap", "c")], hooks=hooks)
     assert [one["name"] for one in answer["pruned"]] == ["old"] and server.names("Service") == []
+
+
+def with_ttl(job: dict[str, Any], seconds: int = 0) -> dict[str, Any]:
+    """A Job that the cluster deletes after its end."""
+    return dict(job, spec=dict(job["spec"], ttlSecondsAfterFinished=seconds))
+
+
+def test_a_hook_that_is_deleted_at_its_end_runs_once(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    hooks = {"pre": [with_ttl(workload("certs", kind="Job"))], "post": [with_ttl(workload("patch", kind="Job"))]}
+    answer = releases.run([some("ConfigMap", "c", data={"a": "1"})], hooks=hooks)
+    assert answer["status"] == "deployed" and server.names("Job") == []
+    assert [name.partition("-")[0] for name in server.ran] == ["certs", "patch"]
+    assert not releases.run([some("ConfigMap", "c", data={"a": "1"})], hooks=hooks)["changed"]
+    assert releases.run([some("ConfigMap", "c", data={"a": "2"})], hooks=hooks)["status"] == "deployed"
+    assert len(server.ran) == 2
+
+
+def test_a_hook_runs_once_however_long_nobody_looks(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    server.slow.add("app:slow")
+    hooks = {"pre": [with_ttl(workload("migrate", "app:slow", kind="Job"))]}
+    first = releases.engine([some("ConfigMap", "c")], run_id="mine", timeout=60, hooks=hooks)
+    first.settings.pause_after = 0.2  # type: ignore[assignment]
+    assert first.run()["finished"] is False
+    server.slow.clear()
+    (job,) = server.names("Job")
+    server.put(f"/apis/batch/v1/namespaces/default/jobs/{job}", server.find("Job", job))
+    assert releases.run([some("ConfigMap", "c")], run_id="mine", timeout=60, hooks=hooks)["status"] == "deployed"
+    assert server.ran == [job] and server.names("Job") == []
+
+
+def test_a_hook_that_fails_is_kept_for_its_log(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    server.bad.add("app:broken")
+    hooks = {"pre": [with_ttl(workload("migrate", "app:broken", kind="Job"))]}
+    answer = releases.run([some("ConfigMap", "c")], hooks=hooks)
+    assert answer["failed"] and "The pre hook Job default/migrate-" in answer["msg"]
+    assert len(server.names("Job")) == 1
+
+
+def test_a_job_whose_time_has_passed_is_not_created_again(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    report = with_ttl(workload("report", kind="Job"))
+    answer = releases.run([report, some("ConfigMap", "c", data={"a": "1"})])
+    assert answer["status"] == "deployed" and server.ran == ["report"] and server.names("Job") == []
+    answer = releases.run([report, some("ConfigMap", "c", data={"a": "1"})])
+    assert not answer["changed"] and not answer.get("failed")
+    answer = releases.run([report, some("ConfigMap", "c", data={"a": "2"})])
+    assert answer["status"] == "deployed" and server.ran == ["report"]
+    server.bad.add("app:broken")
+    answer = releases.run([report, workload("d", "app:broken")])
+    assert answer["rolled_back_to"] == 2 and server.ran == ["report"]
+    changed = with_ttl(workload("report", "app:2", kind="Job"))
+    assert releases.run([changed])["status"] == "deployed" and server.ran == ["report", "report"]
+
+
+def test_a_job_with_a_ttl_that_failed_runs_again(server: Any, releases: Any, workload: Any) -> None:
+    server.bad.add("app:1")
+    assert releases.run([with_ttl(workload("report", kind="Job"))])["status"] == "failed"
+    server.bad.clear()
+    assert releases.run([with_ttl(workload("report", kind="Job"))])["status"] == "deployed"
+    assert server.ran == ["report", "report"] and server.names("Job") == []
