@@ -33,8 +33,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - A dry run of every object is requested from the API server. Objects whose namespace or CustomResourceDefinition comes with the same release are
-        validated against the server's schema instead.
+      - A dry run of every object is requested from the API server. Objects whose namespace, CustomResourceDefinition, admission webhook or role comes with
+        the same release are validated against the schema instead.
   diff_mode:
     support: full
   platform:
@@ -165,7 +165,7 @@ objects:
   sample:
     - {api_version: apps/v1, kind: Deployment, namespace: web, name: web, action: change}
 schema_only:
-  description: The objects that were only validated against the schema, because their namespace or kind comes with the same release.
+  description: The objects that were only validated against the schema, because what they need comes with the same release.
   returned: in check mode
   type: list
   elements: str

@@ -9,12 +9,13 @@ import time
 from typing import Any, Callable, Container, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Object, Reference, is_custom, reference, stages
+from .._kube.objects import Kinds, Object, Reference, defined_kinds, is_custom, reference, stages
 from .._kube.readiness import readiness
 from . import field_migration
 from .api_errors import conflicts, explain_refusal
 from .deletion import wait_until_gone
 from .errors import OperationFailed
+from .excuses import WEBHOOK_FAILED, may_learn, services, webhook_service
 from .fingerprint import digest, live_digest
 from .jobs import without_ttl
 from .live_state import uid
@@ -23,7 +24,6 @@ from .plan import Digests, PlannedObject
 
 RETRY_FOR = 60  # seconds for which a transient refusal is retried; until the deadline where a webhook of the same release refuses
 RETRY_EVERY = 0.5
-WEBHOOK_FAILED = "failed calling webhook"
 
 
 class Sender:
@@ -64,6 +64,8 @@ class Sender:
         self.keep_jobs = keep_jobs
         self.forced: list[str] = []
         self.own_webhooks = False
+        self.own_services: set[tuple[str, str]] = set()
+        self.changing: Kinds = {}
 
     def send(self, planned: Sequence[PlannedObject], insist: bool = False, complete: bool = True) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
@@ -77,6 +79,8 @@ class Sender:
             identity(one.name): one for one in planned if one.action not in ("none", "delete", "run") or one.takes_over
         }
         self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
+        self.own_services = services([one.content for one in planned])
+        self.changing = defined_kinds(one.content for one in planned if one.action != "none")
         digests: Digests = {}
         late: list[Object] = []
         for stage in stages([one.content for one in pending.values()], self.early):
@@ -92,11 +96,11 @@ class Sender:
     ) -> list[Object]:
         """Apply the objects of a stage and add their digests.
 
-        :param postpone: do not wait for webhooks that check the kinds in C(early).
+        :param postpone: do not wait for webhooks that check the kinds in C(early), or whose Service is part of the release.
         :returns: the objects that were postponed.
         """
         self.check()
-        results = self.client.each(lambda one: self._attempt(one, insist, postpone and self._is_early(one)), some)
+        results = self.client.each(lambda one: self._attempt(one, insist, postpone), some)
         problems = [str(result) for result in results if isinstance(result, OperationFailed)]
         if problems:
             raise OperationFailed("\n".join(problems))
@@ -148,11 +152,14 @@ class Sender:
                     fields = sorted(field for some in owners.values() for field in some)
                     self.forced.append(f"{one.name}: {', '.join(fields)}")
                     continue
-                if postpone and WEBHOOK_FAILED in error.message and is_transient(error):
+                webhook = WEBHOOK_FAILED in error.message
+                own = webhook and webhook_service(error.message) in self.own_services
+                if postpone and webhook and (own or self._is_early(one)):
                     return {}
-                if self.own_webhooks and WEBHOOK_FAILED in error.message:
+                if own or (webhook and self.own_webhooks):
                     until = self.deadline
-                if owners or not is_transient(error) or time.monotonic() >= until:
+                passing = is_transient(error) or may_learn(error, one.content, self.changing)
+                if owners or not passing or time.monotonic() >= until:
                     text = explain_refusal(error, one.name, None, one.content, in_release=self.in_release)
                     raise OperationFailed(text) from error
             time.sleep(RETRY_EVERY)

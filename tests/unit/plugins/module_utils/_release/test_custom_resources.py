@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
+
 NO_ENDPOINTS = {
     "reason": "InternalError",
     "message": 'Internal error occurred: failed calling webhook "w.example.org": no endpoints available for service "w"',
@@ -78,3 +80,55 @@ def test_objects_of_a_kind_that_comes_with_the_release_follow_their_operator(
 ) -> None:
     releases.run([workload("operator"), certificate, definition("secretName")])
     assert sent(server) == ["customresourcedefinitions", "deployments", "certificates"]
+
+
+UNDECLARED = {
+    "reason": "InternalError",
+    "message": "failed to create typed patch object (default/tls; certs.example.org/v1, Kind=Certificate): "
+    ".spec.duration: field not declared in schema",
+}
+
+
+def learns(server: Any, patience: int = 0) -> Any:
+    """The server knows the new field so many requests after its definition was applied."""
+    left = [-1]
+
+    def before(method: str, path: str, dry: bool) -> None:
+        if method == "PATCH" and "customresourcedefinitions" in path and not dry:
+            left[0] = patience
+        elif method == "PATCH" and path == CERTIFICATE and not dry and left[0] >= 0:
+            left[0] -= 1
+            if left[0] < 0:
+                server.refuse.clear()
+
+    return before
+
+
+@pytest.mark.parametrize("patience", [0, 1])
+def test_a_definition_and_an_object_with_its_new_field_are_upgraded_at_once(
+    server: Any, releases: Any, some: Any, certificate: Any, patience: int
+) -> None:
+    releases.run([definition("secretName"), certificate])
+    server.refuse[CERTIFICATE] = (500, UNDECLARED)
+    server.before = learns(server, patience)
+    newer = dict(certificate, spec={"secretName": "tls", "duration": "24h"})
+    objects = [definition("secretName", "duration"), newer]
+    predicted = releases.run(objects, check=True)
+    assert predicted["schema_only"] == ["Certificate default/tls"]
+    answer = releases.run(objects, timeout=5)
+    assert answer["status"] == "deployed" and [one["action"] for one in answer["objects"]] == ["change", "change"]
+    assert server.find("Certificate", "tls")["spec"]["duration"] == "24h"
+    assert "because its CustomResourceDefinition changes with this release" in answer["warnings"][0]
+    assert not releases.run(objects)["changed"]
+
+
+def test_a_field_that_the_new_definition_does_not_have_either_is_refused_with_a_suggestion(
+    server: Any, releases: Any, certificate: Any
+) -> None:
+    releases.run([definition("secretName"), certificate])
+    server.refuse[CERTIFICATE] = (500, UNDECLARED)
+    wrong = dict(certificate, spec={"secretName": "tls", "duraton": "24h"})
+    with pytest.raises(ReleaseError, match=r"spec.duraton is not a known field; did you mean spec.duration\?"):
+        releases.run([definition("secretName", "duration"), wrong])
+    with pytest.raises(ReleaseError, match=r"spec.duraton is not a known field"):
+        releases.run([definition("secretName"), wrong])
