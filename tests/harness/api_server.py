@@ -28,6 +28,7 @@ SERVED = {
     },
     ("apps", "v1"): {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True)},
     ("batch", "v1"): {"jobs": ("Job", True)},
+    ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},
     ("coordination.k8s.io", "v1"): {"leases": ("Lease", True)},
     ("apiextensions.k8s.io", "v1"): {"customresourcedefinitions": ("CustomResourceDefinition", False)},
 }
@@ -176,10 +177,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, discovery(self.server.served(), path))
         if path == "/version":
             return self.answer(200, {"major": "1", "minor": "37", "gitVersion": "v1.37.2"})
+        documents = {"/".join(filter(None, key)): (key, kinds) for key, kinds in SERVED.items()}
+        documents = {("apis/" if "/" in name else "api/") + name: pair for name, pair in documents.items()}
         if path == "/openapi/v3":
-            return self.answer(200, {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1"}}})
-        if path == "/openapi/v3/api/v1":
-            return self.answer(200, described(self.server.served()[("", "v1")]))
+            links = {name: {"serverRelativeURL": "/openapi/v3/" + name} for name in documents}
+            return self.answer(200, {"paths": links})
+        if path.startswith("/openapi/v3/"):
+            return self.answer(200, described(*documents[path[len("/openapi/v3/") :]]))
         if path in self.server.objects:
             return self.answer(200, self.server.objects[path])
         kind = self.collection(path)
@@ -300,16 +304,16 @@ def selected(content: dict[str, Any], selector: str) -> bool:
     return True
 
 
-def described(kinds: Any) -> dict[str, Any]:
-    """Schemas of the kinds of the first group, which allow everything but an unknown field beside these."""
+def described(version: tuple[str, str], kinds: Any) -> dict[str, Any]:
+    """Schemas of the kinds of a group, which allow everything but an unknown field beside these."""
     schemas = {
         kind: {
             "type": "object",
             "properties": {
                 name: {"x-kubernetes-preserve-unknown-fields": True}
-                for name in ("apiVersion", "kind", "metadata", "data", "spec")
+                for name in ("apiVersion", "kind", "metadata", "data", "spec", "rules", "roleRef", "subjects")
             },
-            "x-kubernetes-group-version-kind": [{"group": "", "version": "v1", "kind": kind}],
+            "x-kubernetes-group-version-kind": [{"group": version[0], "version": version[1], "kind": kind}],
         }
         for kind, _inside in kinds.values()
     }
