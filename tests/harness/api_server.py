@@ -236,6 +236,9 @@ class Handler(BaseHTTPRequestHandler):
             if wanted != old["metadata"][name]:
                 return self.refused(409, "Conflict", f"the {name} in the precondition does not match")
         self.server.writes.append(("DELETE", path))
+        if old["metadata"].get("finalizers"):
+            old["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
+            return self.answer(200, self.server.put(path, old))
         for key in [key for key in self.server.objects if key.startswith(path + "/")]:
             del self.server.objects[key]
         return self.answer(200, self.server.objects.pop(path))

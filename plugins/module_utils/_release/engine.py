@@ -13,7 +13,7 @@ import time
 from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
-from .._kube.objects import Object, reference
+from .._kube.objects import Object, is_custom, reference
 from .._kube.redaction import Redactor
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
@@ -330,10 +330,17 @@ class Engine:
         unneeded, kept = planner.to_prune()
         self.context.warnings = list(dict.fromkeys(self.context.warnings + kept))
         self.context.lock.check()
-        deleted = delete_in_order(self.client, planner.path, unneeded)
+        # A custom resource whose deletion an earlier run requested may still be waiting for its operator.
+        held = [live for live in planner.leaving() if is_custom(live)]
+        report = self._report_finalizers
+        deleted = delete_in_order(self.client, planner.path, unneeded + held, self.context.deadline, on_poll=report)
         left = set(planner.live) - {identity(name) for name in deleted}
         revision.state["inherited"] = [name.as_dict() for name in revision.inherited if identity(name) in left]
         return [name.as_dict() for name in deleted]
+
+    def _report_finalizers(self, left: Sequence[Object]) -> None:
+        self.context.log(f"Waiting until {len(left)} custom resources are finalized, first {reference(left[0])}.")
+        self.context.lock.check()
 
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
         revision.status = DEPLOYED

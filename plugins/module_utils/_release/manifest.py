@@ -95,6 +95,7 @@ def delete(client: Client, desired: Desired, lives: Sequence[Object], deadline: 
         client,
         desired.path,
         lives,
+        deadline,
         (lambda stage: wait_until_gone(client, desired.path, stage, deadline)) if wait else None,
     )
 

@@ -187,6 +187,11 @@ class Planner:
             ),
         )
 
+    def leaving(self) -> list[Object]:
+        """Return the objects of earlier revisions that are already being deleted."""
+        lives = [self.live[identity(name)] for name in self.old if identity(name) in self.live]
+        return [live for live in lives if (live.get("metadata") or {}).get("deletionTimestamp")]
+
     def _attempt_all(self, contents: Sequence[Object]) -> list[PlannedObject | ReleaseError]:
         """Plan objects; definitions first, because a dry run of their custom resources tells nothing when they change."""
         results: dict[int, PlannedObject | ReleaseError] = {}

@@ -61,7 +61,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         with context.phase("back"):
             wait(good.objects, state, True, deadline)
     if context.settings.prune:
-        _delete_created(context, revision, planner)
+        _delete_created(context, revision, planner, deadline)
     return good.number
 
 
@@ -78,10 +78,11 @@ def _plan(planner: Planner, before: Desired) -> Plan:
         )
 
 
-def _delete_created(context: Context, revision: Revision, planner: Planner) -> None:
+def _delete_created(context: Context, revision: Revision, planner: Planner, deadline: float) -> None:
     """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision."""
     created = set(revision.state.get("created") or [])
     created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
     unneeded, _kept = planner.to_prune()
     context.lock.check()
-    delete_in_order(context.client, planner.path, [live for live in unneeded if key(reference(live)) in created])
+    lives = [live for live in unneeded if key(reference(live)) in created]
+    delete_in_order(context.client, planner.path, lives, deadline)

@@ -132,3 +132,66 @@ def test_a_field_that_the_new_definition_does_not_have_either_is_refused_with_a_
         releases.run([definition("secretName", "duration"), wrong])
     with pytest.raises(ReleaseError, match=r"spec.duraton is not a known field"):
         releases.run([definition("secretName"), wrong])
+
+
+def finalized(server: Any) -> Any:
+    """The operator removes its finalizer at the second look, as long as it is there."""
+    looks = [0]
+
+    def before(method: str, path: str, dry: bool) -> None:
+        live = server.objects.get(CERTIFICATE)
+        if method == "GET" and path == CERTIFICATE and live and live["metadata"].get("deletionTimestamp"):
+            looks[0] += 1
+            if looks[0] > 1 and "operator" in server.names("Deployment"):
+                del server.objects[CERTIFICATE]
+
+    return before
+
+
+def deleted(server: Any) -> list[str]:
+    """The plurals of what was deleted, in that order, without records."""
+    return [path.split("/")[-2] for method, path in server.writes if method == "DELETE" and "/secrets/" not in path][:3]
+
+
+def held(server: Any, releases: Any, workload: Any, certificate: Any, *more: dict[str, Any]) -> list[dict[str, Any]]:
+    """Deploy an operator with an object that has a finalizer of the operator."""
+    objects = [workload("operator"), definition("secretName"), certificate]
+    releases.run([*objects, *more])
+    server.find("Certificate", "tls")["metadata"]["finalizers"] = ["certs.example.org/revoke"]
+    server.before = finalized(server)
+    return objects
+
+
+def test_a_removal_waits_for_custom_resources_before_their_operator_goes(
+    server: Any, releases: Any, workload: Any, certificate: Any
+) -> None:
+    held(server, releases, workload, certificate)
+    answer = releases.remove(timeout=5)
+    assert not answer.get("failed"), answer["msg"]
+    assert deleted(server) == ["certificates", "deployments", "customresourcedefinitions"]
+    assert server.names("Certificate") == server.names("Deployment") == []
+
+
+def test_an_operator_stays_while_its_custom_resource_cannot_be_finalized(
+    server: Any, releases: Any, workload: Any, certificate: Any
+) -> None:
+    held(server, releases, workload, certificate)
+    server.before = lambda method, path, dry: None
+    answer = releases.remove(timeout=0.4)
+    assert answer["failed"] and "it has the finalizers certs.example.org/revoke" in answer["msg"]
+    assert server.names("Deployment") == ["operator"]
+    server.before = finalized(server)
+    assert not releases.remove(timeout=5).get("failed") and server.names("Deployment") == []
+
+
+def test_pruning_waits_for_custom_resources_as_well_also_after_it_was_interrupted(
+    server: Any, releases: Any, some: Any, workload: Any, certificate: Any
+) -> None:
+    held(server, releases, workload, certificate, some("ConfigMap", "c"))
+    server.before = lambda method, path, dry: None
+    answer = releases.run([some("ConfigMap", "c")], timeout=0.4)
+    assert answer["status"] == "deployed" and "certs.example.org/revoke" in answer["warnings"][-1]
+    assert server.names("Deployment") == ["operator"]
+    server.before = finalized(server)
+    releases.run([some("ConfigMap", "c", data={"a": "1"})], timeout=5)
+    assert server.names("Certificate") == server.names("Deployment") == server.names("CustomResourceDefinition") == []
