@@ -240,7 +240,7 @@ def converge(module: KubeModule) -> dict[str, Any]:
         module.params, module.get_bin_path, threads=THREADS, patience=3 if module.check_mode else 20, timeout=60
     )
     if settings is None:
-        return chart_view(client)
+        return chart_view(client, module.params["name"], module.params["namespace"])
     operation = Engine if settings.state == "present" else Uninstall
     return operation(client, settings, module.check_mode).run()
 

@@ -107,7 +107,7 @@ class Engine:
 
     def _plan(self, latest: Revision | None) -> Plan:
         with self.context.phase("plan"):
-            plan = Planner(self.client, self.settings, self.desired, latest).plan()
+            plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
@@ -189,6 +189,7 @@ class Engine:
             inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
             digests=(latest.state.get("digests") or {}) if latest else {},
             hooks_done=(latest.state.get("hooks_done") or []) if latest else [],
+            upgrade=bool(self.store.last_deployed()),
             jobs_done=(latest.state.get("jobs_done") or {}) if latest else {},
         )
         revision = Revision(

@@ -11,6 +11,7 @@ from .._kube.api import ApiError
 from .._kube.objects import Object, is_custom, reference
 from .api_errors import explain_refusal
 from .apply import Sender
+from .chart_hooks import applies, deleted_after
 from .context import Context
 from .errors import OperationFailed
 from .jobs import restore_ttl, without_ttl
@@ -50,7 +51,7 @@ def run_hooks(
     done = state.setdefault("hooks_done", [])
     for content in contents:
         name = reference(content)
-        if key(name) in done:
+        if key(name) in done or not applies(content, when, bool(state.get("upgrade"))):
             continue
         context.lock.check()
         if name.kind == "Job":
@@ -65,10 +66,14 @@ def run_hooks(
             try:
                 context.wait_for([name], context.deadline, memory=state)
             except OperationFailed as error:
+                if deleted_after(content, "failed"):
+                    context.client.delete(context.path(name))
                 raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
             done.append(key(name))
             save()
             restore_ttl(context.client, context.path, [content], force)
+            if deleted_after(content, "succeeded"):
+                context.client.delete(context.path(name))
 
 
 def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str, str]]) -> list[PlannedObject]:

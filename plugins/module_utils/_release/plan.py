@@ -24,6 +24,7 @@ from .._kube.readiness import condition
 from .._kube.schema import Schema
 from . import field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
+from .chart_hooks import applies, only_upgrades
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
@@ -117,15 +118,24 @@ def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Refer
 class Planner:
     """Compares the desired objects with the live ones. Settings without a name are for objects that belong to no release."""
 
-    def __init__(self, client: Client, settings: Settings, desired: Desired, latest: Revision | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        desired: Desired,
+        latest: Revision | None = None,
+        upgrade: bool = False,
+    ) -> None:
         """Read the live objects: one list for each kind and namespace.
 
         :param latest: the newest revision of the release.
+        :param upgrade: whether a revision is deployed.
         """
         self.client = client
         self.settings = settings
         self.desired = desired
         self.latest = latest
+        self.upgrade = upgrade
         self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
         old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
         self.old = [name for name in old if name]
@@ -145,7 +155,7 @@ class Planner:
         if self.settings.name:
             problems += [problem for content in unknown for problem in self._schema.problems(content)]
         results = self._attempt_all(self.desired.objects)
-        hooks = [content for part in self.desired.hooks.values() for content in part]
+        hooks = [(when, content) for when, part in self.desired.hooks.items() for content in part]
         hook_results = self.client.each(self._attempt_hook, hooks)
         problems += [str(result) for result in results + hook_results if isinstance(result, ReleaseError)]
         if problems:
@@ -166,8 +176,21 @@ class Planner:
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
+        self._spare_hooks(plan)
         plan.warnings = self._warnings(plan)
         return plan
+
+    def _spare_hooks(self, plan: Plan) -> None:
+        """Plan no hooks of upgrades for a run that would do nothing else."""
+        late = {
+            key(reference(one)) for when, some in self.desired.hooks.items() for one in some if only_upgrades(one, when)
+        }
+        others = [planned for planned in plan.all if key(planned.name) not in late]
+        same = self.latest is not None and self.latest.digest == self.desired.digest
+        if same and not any(planned.action != "none" or planned.takes_over for planned in others):
+            plan.hooks = [
+                PlannedObject(one.name, "none", one.content) if key(one.name) in late else one for one in plan.hooks
+            ]
 
     def path(self, name: Reference) -> str:
         """Return the URL path of an object, including one that the release no longer contains."""
@@ -210,9 +233,12 @@ class Planner:
         except ReleaseError as error:
             return error
 
-    def _attempt_hook(self, content: Object) -> PlannedObject | ReleaseError:
-        """Plan a hook. A Job that completed for this or an earlier revision does not run again."""
+    def _attempt_hook(self, hook: tuple[str, Object]) -> PlannedObject | ReleaseError:
+        """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
+        when, content = hook
         name = reference(content)
+        if not applies(content, when, self.upgrade):
+            return PlannedObject(name, "none", content)
         if name.kind != "Job":
             return self._attempt(content)
         if self.latest is not None and key(name) in (self.latest.state.get("hooks_done") or []):

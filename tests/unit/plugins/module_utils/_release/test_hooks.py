@@ -80,3 +80,58 @@ def test_a_job_with_a_ttl_that_failed_runs_again(server: Any, releases: Any, wor
     server.bad.clear()
     assert releases.run([with_ttl(workload("report", kind="Job"))])["status"] == "deployed"
     assert server.ran == ["report", "report"] and server.names("Job") == []
+
+
+def of_chart(job: dict[str, Any], events: str, **annotations: str) -> dict[str, Any]:
+    """A hook as the action plugin passes it."""
+    kept = {f"helm.sh/{name.replace('_', '-')}": value for name, value in annotations.items()}
+    return dict(job, metadata=dict(job["metadata"], annotations={"helm.sh/hook": events, **kept}))
+
+
+def test_an_installation_and_an_upgrade_have_their_own_hooks(
+    server: Any, releases: Any, some: Any, workload: Any
+) -> None:
+    hooks = {
+        "pre": [
+            of_chart(workload("both", kind="Job"), "pre-install,pre-upgrade"),
+            of_chart(workload("create", kind="Job"), "pre-install"),
+            of_chart(workload("migrate", kind="Job"), "pre-upgrade, post-upgrade"),
+        ],
+        "post": [of_chart(workload("announce", kind="Job"), "post-upgrade")],
+    }
+
+    def ran() -> list[str]:
+        names = [name.rpartition("-")[0] for name in server.ran]
+        server.ran.clear()
+        return names
+
+    server.bad.add("app:broken")
+    assert releases.run([workload("d", "app:broken")], hooks=hooks)["status"] == "failed"
+    assert ran() == ["both", "create"]
+    assert releases.run([some("ConfigMap", "c", data={"a": "1"})], hooks=hooks)["status"] == "deployed"
+    assert ran() == []
+    answer = releases.run([some("ConfigMap", "c", data={"a": "1"})], hooks=hooks)
+    assert not answer["changed"] and ran() == []
+    predicted = releases.run([some("ConfigMap", "c", data={"a": "2"})], check=True, hooks=hooks)
+    answer = releases.run([some("ConfigMap", "c", data={"a": "2"})], hooks=hooks)
+    assert ran() == ["migrate", "announce"]
+    told = [
+        {one["name"].rpartition("-")[0] for one in made["objects"] if one["action"] == "run"}
+        for made in (predicted, answer)
+    ]
+    assert told == [{"migrate", "announce"}] * 2
+    assert not releases.run([some("ConfigMap", "c", data={"a": "2"})], hooks=hooks)["changed"] and ran() == []
+
+
+def test_a_chart_says_when_a_hook_is_deleted(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    server.bad.add("app:broken")
+    policies = {"hook_delete_policy": "before-hook-creation,hook-succeeded"}
+    hooks = {
+        "pre": [of_chart(workload("create", kind="Job"), "pre-install", **policies)],
+        "post": [
+            of_chart(workload("check", "app:broken", kind="Job"), "post-install", hook_delete_policy="hook-failed")
+        ],
+    }
+    answer = releases.run([some("ConfigMap", "c")], hooks=hooks)
+    assert answer["failed"] and "The post hook Job default/check-" in answer["msg"] and server.names("Job") == []
+    assert len(server.ran) == 2
