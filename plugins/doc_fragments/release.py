@@ -53,7 +53,7 @@ options:
     description:
       - Wait until all objects are ready, or, with O(state=absent), until they are gone.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
-        grace period.
+        grace period, see O(grace).
       - The objects are also checked if the run makes no changes.
       - With V(false), a revision counts as deployed as soon as it is applied.
     type: bool
@@ -62,6 +62,13 @@ options:
     description: Timeout of the whole run in seconds. A rollback has the same time again.
     type: int
     default: 600
+  grace:
+    description:
+      - Seconds for which a problem that may pass by itself may last before the wait ends. V(0) waits until O(timeout).
+      - If this is not set, pods that wait for what the cluster provides (a node, also one that an autoscaler is adding, a volume, an admission webhook) wait
+        until O(timeout), and other problems get 60 seconds, such as a registry that does not respond, a failing liveness probe, or a Secret that a controller
+        has not created yet.
+    type: int
   on_failure:
     description:
       - V(rollback) applies the last deployed revision again, and deletes the objects that only the failed revision created. The task still fails.

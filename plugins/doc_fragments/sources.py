@@ -36,8 +36,9 @@ options:
   helm:
     description:
       - A Helm chart, rendered by C(helm template) on the control node. The revisions are recorded by this release, not by Helm.
-      - C(pre-install) and C(pre-upgrade) hooks run before this release, C(post-install) and C(post-upgrade) hooks after it. Tests and the hooks for deletion
-        and rollback are left out.
+      - C(pre-install) and C(post-install) hooks run before and after a release of which no revision is deployed yet, C(pre-upgrade) and C(post-upgrade)
+        hooks when one is; the chart also sees which of the two it is (C(.Release.IsUpgrade)). Jobs are deleted as C(helm.sh/hook-delete-policy) says
+        (C(hook-succeeded), C(hook-failed)). Tests and the hooks for deletion and rollback are left out.
       - Values are passed to helm through its standard input, so that other processes cannot read them.
       - Values that a chart generates at random (passwords, certificates) change with every run. Set them explicitly, or use existing Secrets.
     type: dict

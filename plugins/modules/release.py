@@ -33,8 +33,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - A dry run of every object is requested from the API server. Objects whose namespace or CustomResourceDefinition comes with the same release are
-        validated against the server's schema instead.
+      - A dry run of every object is requested from the API server. Objects whose namespace, CustomResourceDefinition, admission webhook or role comes with
+        the same release are validated against the schema instead.
   diff_mode:
     support: full
   platform:
@@ -77,8 +77,9 @@ options:
     description: Internal. Set by the action plugin.
     type: bool
 notes:
-  - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration and services; workloads;
-    ingresses, autoscalers, webhooks and custom resources), and in parallel within a stage. All objects are applied before the module waits for any.
+  - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration, services and custom
+    resources whose CustomResourceDefinition is not part of the release; workloads; ingresses, autoscalers, webhooks and the other custom resources), and in
+    parallel within a stage. All objects are applied before the module waits for any.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
     stops and is rolled back.
   - The module needs only Python's standard library on the host where it runs.
@@ -164,7 +165,7 @@ objects:
   sample:
     - {api_version: apps/v1, kind: Deployment, namespace: web, name: web, action: change}
 schema_only:
-  description: The objects that were only validated against the schema, because their namespace or kind comes with the same release.
+  description: The objects that were only validated against the schema, because what they need comes with the same release.
   returned: in check mode
   type: list
   elements: str
@@ -239,7 +240,7 @@ def converge(module: KubeModule) -> dict[str, Any]:
         module.params, module.get_bin_path, threads=THREADS, patience=3 if module.check_mode else 20, timeout=60
     )
     if settings is None:
-        return chart_view(client)
+        return chart_view(client, module.params["name"], module.params["namespace"])
     operation = Engine if settings.state == "present" else Uninstall
     return operation(client, settings, module.check_mode).run()
 

@@ -72,11 +72,12 @@ def run_release(
 
 def chart_view(
     action: ActionBase, task_vars: dict[str, Any] | None, arguments: Mapping[str, Any]
-) -> tuple[str, list[str]]:
+) -> tuple[str, list[str], bool]:
     """Query the capabilities of the cluster for a Helm chart.
 
     :param arguments: the options of the task.
-    :returns: the version of Kubernetes, empty where the user is not allowed to read it, and the API versions that are served.
+    :returns: the version of Kubernetes, empty where the user is not allowed to read it, the API versions that are served, and
+        whether a revision of the release is deployed.
     :raises InputError: the cluster cannot be queried.
     """
     given = _module_options(arguments)
@@ -86,7 +87,8 @@ def chart_view(
         )
     if answer.get("failed") or answer.get("unreachable"):
         raise InputError(f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}")
-    return str(answer.get("kube_version") or ""), [str(one) for one in answer.get("api_versions") or []]
+    served = [str(one) for one in answer.get("api_versions") or []]
+    return str(answer.get("kube_version") or ""), served, bool(answer.get("upgrade"))
 
 
 def _module_options(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ SERVED = {
     },
     ("apps", "v1"): {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True)},
     ("batch", "v1"): {"jobs": ("Job", True)},
+    ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},
     ("coordination.k8s.io", "v1"): {"leases": ("Lease", True)},
     ("apiextensions.k8s.io", "v1"): {"customresourcedefinitions": ("CustomResourceDefinition", False)},
 }
@@ -41,6 +42,7 @@ class Server(ThreadingHTTPServer):
     :ivar refuse: an answer (status and Status object) for applies of a path.
     :ivar bad: images whose pods never start.
     :ivar slow: images whose Jobs do not end.
+    :ivar ran: names of the Jobs that were created, in that order.
     :ivar forbidden: paths that this user may not read.
     :ivar before: called with method and path before each request.
     """
@@ -58,6 +60,7 @@ class Server(ThreadingHTTPServer):
         self.bad: set[str] = set()
         self.slow: set[str] = set()
         self.forbidden: set[str] = set()
+        self.ran: list[str] = []
         self.before: Callable[[str, str, bool], None] = lambda method, path, dry: None
         self.gate = threading.RLock()
         self.put(
@@ -72,7 +75,11 @@ class Server(ThreadingHTTPServer):
         metadata.setdefault("uid", (old.get("metadata") or {}).get("uid") or "uid-%d" % next(self.numbers))
         metadata.setdefault("creationTimestamp", "2026-01-01T00:%02d:%02dZ" % divmod(next(self.numbers), 60))
         self.objects[path] = content
+        if content.get("kind") == "Job" and not old:
+            self.ran.append(metadata["name"])
         self.control(content)
+        if content.get("kind") == "Job" and content["status"] and content["spec"].get("ttlSecondsAfterFinished") == 0:
+            del self.objects[path]  # the TTL controller was faster than anybody who looks
         return content
 
     def control(self, content: dict[str, Any]) -> None:
@@ -170,10 +177,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, discovery(self.server.served(), path))
         if path == "/version":
             return self.answer(200, {"major": "1", "minor": "37", "gitVersion": "v1.37.2"})
+        documents = {"/".join(filter(None, key)): (key, kinds) for key, kinds in SERVED.items()}
+        documents = {("apis/" if "/" in name else "api/") + name: pair for name, pair in documents.items()}
         if path == "/openapi/v3":
-            return self.answer(200, {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1"}}})
-        if path == "/openapi/v3/api/v1":
-            return self.answer(200, described(self.server.served()[("", "v1")]))
+            links = {name: {"serverRelativeURL": "/openapi/v3/" + name} for name in documents}
+            return self.answer(200, {"paths": links})
+        if path.startswith("/openapi/v3/"):
+            return self.answer(200, described(*documents[path[len("/openapi/v3/") :]]))
         if path in self.server.objects:
             return self.answer(200, self.server.objects[path])
         kind = self.collection(path)
@@ -226,6 +236,9 @@ class Handler(BaseHTTPRequestHandler):
             if wanted != old["metadata"][name]:
                 return self.refused(409, "Conflict", f"the {name} in the precondition does not match")
         self.server.writes.append(("DELETE", path))
+        if old["metadata"].get("finalizers"):
+            old["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
+            return self.answer(200, self.server.put(path, old))
         for key in [key for key in self.server.objects if key.startswith(path + "/")]:
             del self.server.objects[key]
         return self.answer(200, self.server.objects.pop(path))
@@ -240,6 +253,11 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/api/v1/namespaces/") and parent not in self.server.objects and parent != path:
             return self.refused(404, "NotFound", f'namespaces "{path.split("/")[4]}" not found')
         old = self.server.objects.get(path)
+        uid = body["metadata"].pop("uid", None)
+        if uid is not None and (old is None or uid != old["metadata"]["uid"]):
+            return self.refused(
+                409, "Conflict", "uid mismatch: the provided object specified uid, and no existing object"
+            )
         after, conflicts = applied(old or {}, body, query["fieldManager"], query.get("force") == "true")
         if conflicts:
             return self.refused(409, "Conflict", "conflict", conflicts)
@@ -289,16 +307,16 @@ def selected(content: dict[str, Any], selector: str) -> bool:
     return True
 
 
-def described(kinds: Any) -> dict[str, Any]:
-    """Schemas of the kinds of the first group, which allow everything but an unknown field beside these."""
+def described(version: tuple[str, str], kinds: Any) -> dict[str, Any]:
+    """Schemas of the kinds of a group, which allow everything but an unknown field beside these."""
     schemas = {
         kind: {
             "type": "object",
             "properties": {
                 name: {"x-kubernetes-preserve-unknown-fields": True}
-                for name in ("apiVersion", "kind", "metadata", "data", "spec")
+                for name in ("apiVersion", "kind", "metadata", "data", "spec", "rules", "roleRef", "subjects")
             },
-            "x-kubernetes-group-version-kind": [{"group": "", "version": "v1", "kind": kind}],
+            "x-kubernetes-group-version-kind": [{"group": version[0], "version": version[1], "kind": kind}],
         }
         for kind, _inside in kinds.values()
     }

@@ -97,7 +97,8 @@ NOT_CREATED = (
         "Wait. If this persists, check the load of the API server.",
         SUSPICIOUS,
     ),
-    (r"couldn't find key|non-existent config key|(secret|configmap) .*not found", "config_missing", "", "", HOPELESS),
+    # A controller may be creating it: cert-manager, External Secrets, Sealed Secrets and others take seconds.
+    (r"couldn't find key|non-existent config key|(secret|configmap) .*not found", "config_missing", "", "", SUSPICIOUS),
     (
         r"runAsNonRoot|run as root|non-numeric user|runAsUser",
         "run_as_non_root",
@@ -135,8 +136,6 @@ def _not_created(container: Container, reason: str, message: str) -> Finding:
     unset = re.search(r'missing value for \\?"?(\w+)', message)
     if fault == "config_missing":
         title, advice, about = _missing_config(message, namespace_of(container.pod))
-        # The object may be created in a moment.
-        patience = HOPELESS if container.view.age(container.pod) >= 5 else SUSPICIOUS
     elif fault == "mount_fails" and unset:
         title = (
             f"subPathExpr of a volume mount references the variable {unset.group(1)}, which the container does not have"

@@ -15,6 +15,7 @@ from .._kube.objects import Reference
 from .._kube.redaction import Redactor
 from .finding import Finding, redact_findings
 from .logs import add_logs
+from .node_scaling import add_node_scaling
 from .ranking import ranked
 from .reading import read_kind
 from .rules import all_findings
@@ -39,6 +40,7 @@ def explain_faults(client: Client, names: Sequence[Reference], hide: Iterable[st
     namespaces = sorted({name.namespace for name in names if name.namespace})
     view = read_view(client, namespaces)
     found = [finding for finding in ranked(all_findings(view)) if concerns(finding, names)]
+    add_node_scaling(client, found)
     add_logs(client, found)
     redact_findings(found, Redactor(values=hide))
     return found

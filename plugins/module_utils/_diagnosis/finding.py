@@ -14,8 +14,9 @@ from .view import Object, View, located, named
 
 # The most severe first.
 SEVERITIES = ("error", "warning", "info")
-# Whether waiting can help: not at all, for a grace period, or until the deadline.
-HOPELESS, SUSPICIOUS, SLOW = "hopeless", "suspicious", "slow"
+# Whether waiting can help: not at all, for a grace period, until the cluster provides what is missing (a node, a volume, a webhook), or
+# until the deadline.
+HOPELESS, SUSPICIOUS, PENDING, SLOW = PATIENCE = ("hopeless", "suspicious", "pending", "slow")
 RETURNED = (
     *("fault", "severity", "object", "title", "evidence", "causes", "advice"),
     *("container", "hopeless", "count", "others", "logs", "pods"),
@@ -62,7 +63,7 @@ class Finding:
     link: bool = False
     # A pod and a port that is tested through the API server.
     target: tuple[str, int] = ("", 0)
-    # One of HOPELESS, SUSPICIOUS and SLOW.
+    # One of PATIENCE.
     patience: str = SUSPICIOUS
 
     @property

@@ -10,7 +10,7 @@ import re
 from .._kube.objects import Reference
 from .container_view import containers_of
 from .containers import RECENT, container_finding, missing_object
-from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
+from .finding import HOPELESS, PENDING, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
 from .scheduling import unscheduled
 from .storage import driver_finding
 from .view import (
@@ -182,7 +182,10 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
     severity = "error" if missing or view.age(pod) >= 15 else "warning"
     evidence = f"{telling.get('reason')}: {message}"
     claims = tuple(Reference("v1", "PersistentVolumeClaim", namespace_of(pod), name) for name in claim_names(pod))
-    return pod_finding(view, pod, fault, severity, title, evidence, advice, blames=claims, about=about)
+    # A volume is detached from a lost node only after minutes.
+    patience = PENDING if fault == "attach_fails" else SUSPICIOUS
+    more = {"blames": claims, "about": about, "patience": patience}
+    return pod_finding(view, pod, fault, severity, title, evidence, advice, **more)
 
 
 def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
@@ -228,7 +231,9 @@ def _sandbox(view: View, pod: Object, event: Object) -> Finding:
     severity = "error" if view.age(pod) >= 15 else "warning"
     evidence = f"{event.get('reason')}: {message}"
     blames = (Reference("v1", "Node", "", node),)
-    return pod_finding(view, pod, "sandbox_fails", severity, title, evidence, advice, about=about, blames=blames)
+    # The network plugin of a node that has just joined starts after its first pods were assigned to it.
+    more = {"blames": blames, "about": about, "patience": PENDING if about else SUSPICIOUS}
+    return pod_finding(view, pod, "sandbox_fails", severity, title, evidence, advice, **more)
 
 
 def _without_events(view: View, pod: Object) -> Finding | None:

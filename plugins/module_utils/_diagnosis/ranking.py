@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from .._kube.objects import Reference
-from .finding import HOPELESS, SEVERITIES, SLOW, SUSPICIOUS, Finding
+from .finding import PATIENCE, SEVERITIES, Finding
 
 # Faults on which much else depends come first among the findings of a severity.
 FOUNDATIONS = (
@@ -34,7 +34,7 @@ def _rank(finding: Finding) -> tuple[int, int, int, int, str, str]:
     return (
         SEVERITIES.index(finding.severity),
         finding.fault not in FOUNDATIONS,
-        (HOPELESS, SUSPICIOUS, SLOW).index(finding.patience),
+        PATIENCE.index(finding.patience),
         -(finding.count + len(finding.others)),
         finding.object.namespace,
         finding.object.name,

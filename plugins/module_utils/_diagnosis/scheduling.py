@@ -15,7 +15,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from .._kube.objects import Reference
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
 from .._kube.selectors import expressions_match, has_labels
-from .finding import HOPELESS, Finding, one_line, pod_finding, shortened
+from .finding import PENDING, SUSPICIOUS, Finding, one_line, pod_finding, shortened
 from .view import (
     Object,
     View,
@@ -146,9 +146,9 @@ def unscheduled(view: View, pod: Object) -> list[Finding]:
     # Pods are often rejected for a moment, while others terminate or nodes join.
     severity = "error" if view.age(pod) >= 10 else "warning"
     title = f"{TITLES[cause.fault]}: {cause.reason}"
-    finding = pod_finding(view, pod, cause.fault, severity, title, message, ADVICE[cause.fault])
-    if cause.fault == "claim_missing" and view.age(pod) > 10:
-        finding.patience = HOPELESS
+    # An operator may be about to create a claim; nodes and volumes are provided by the cluster, which can take minutes.
+    patience = SUSPICIOUS if cause.fault == "claim_missing" else PENDING
+    finding = pod_finding(view, pod, cause.fault, severity, title, message, ADVICE[cause.fault], patience=patience)
     if cause.fault.startswith("claim") or cause.fault == "unschedulable_volume":
         _add_claims(view, pod, finding)
     elif cause.fault in DETAILS:
@@ -161,7 +161,9 @@ def _gated(view: View, pod: Object, message: str) -> Finding:
     severity = "warning" if view.age(pod) < 20 else "error"
     title = f"the pod has scheduling gates: {gates or 'unknown'}"
     advice = "Check that the controller that removes the gate from schedulingGates of the pod is running."
-    return pod_finding(view, pod, "scheduling_gated", severity, title, message or "SchedulingGated", advice)
+    return pod_finding(
+        view, pod, "scheduling_gated", severity, title, message or "SchedulingGated", advice, patience=PENDING
+    )
 
 
 def _cause(view: View, pod: Object, found: Sequence[Refusal]) -> Refusal:

@@ -12,7 +12,7 @@ import json
 
 from .._kube.objects import reference
 from .._kube.quantities import amount
-from .finding import HOPELESS, SUSPICIOUS, Finding, one_line, pod_finding, shortened
+from .finding import HOPELESS, PENDING, Finding, one_line, pod_finding, shortened
 from .scheduling import fault_of
 from .view import (
     Object,
@@ -113,7 +113,7 @@ def _finding(view: View, claim: Object, title: str, evidence: list[str], advice:
         title,
         evidence=[f"phase Pending for {view.age(claim):.0f} s", *evidence],
         advice=advice,
-        patience=SUSPICIOUS,
+        patience=PENDING,
     )
 
 

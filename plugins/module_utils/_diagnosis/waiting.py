@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
-from .finding import HOPELESS, SUSPICIOUS, Finding
+from .finding import HOPELESS, PENDING, SUSPICIOUS, Finding
+from .node_scaling import add_node_scaling
 from .ranking import ranked
 from .reading import read_kind, read_list
 from .services import has_address
@@ -34,6 +35,7 @@ STEADY, STEADY_AFTER_RESTART = 2.0, 10.0
 STEADY_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 # While other workloads are still starting, a container that exits may depend on one of them and is given this many restarts.
 PATIENT_RESTARTS = 4
+GRACE = 60.0  # seconds for which a suspicious state, such as a registry that does not respond, may last
 
 
 @dataclass
@@ -56,18 +58,26 @@ class Watch:
     """Objects that are expected to become ready."""
 
     def __init__(
-        self, client: Client, names: Sequence[Reference], path: Callable[[Reference], str], grace: float = 60.0
+        self,
+        client: Client,
+        names: Sequence[Reference],
+        path: Callable[[Reference], str],
+        grace: float = GRACE,
+        pending_grace: float = 0.0,
     ) -> None:
         """Prepare; no request is sent yet.
 
         :param names: The objects, of any kind. Those of a kind without readiness are ready as soon as they exist.
         :param path: Returns the path of an object in the API.
         :param grace: Seconds after which a suspicious state counts as hopeless; 0 for never.
+        :param pending_grace: The same for pods that wait for what the cluster provides: a node, a volume, a webhook.
         """
         self.client = client
         self.names = list(dict.fromkeys(names))
         self.path = path
-        self.grace = grace
+        # Objects that are deleted by the cluster when they have ended.
+        self.vanish: Container[Reference] = ()
+        self.grace = {SUSPICIOUS: grace, PENDING: pending_grace}
         self.since: dict[tuple[str, Reference, str], float] = {}
         self._settled: set[Reference] = set()
         self._steady: set[Reference] = set()
@@ -86,6 +96,9 @@ class Watch:
         for name in self.names:
             live = lives.get(name)
             if name in self._settled:
+                outlook.ready.append(name)
+                continue
+            if live is None and name in self.vanish:
                 outlook.ready.append(name)
                 continue
             if live is None:
@@ -192,6 +205,7 @@ class Watch:
         view = self._view(workloads, DETAILS)
         found = {reference(live): workload_findings(view, live) for live in workloads}
         everything = [finding for some in found.values() for finding in some]
+        add_node_scaling(self.client, everything)
         self._apply_grace(everything, outlook, time.monotonic())
         outlook.hopeless = any(_is_lost_claim(live) for live in late) or any(
             is_hopeless(view, live, found[reference(live)]) for live in workloads
@@ -210,7 +224,7 @@ class Watch:
             if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and starting:
                 if finding.restarts < PATIENT_RESTARTS:
                     finding.patience = SUSPICIOUS
-            elif finding.patience == SUSPICIOUS and finding.severity == "error" and 0 < self.grace <= now - since:
+            elif finding.severity == "error" and 0 < self.grace.get(finding.patience, 0) <= now - since:
                 finding.patience = HOPELESS
         for key in set(self.since) - current:
             del self.since[key]

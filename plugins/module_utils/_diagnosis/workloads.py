@@ -11,7 +11,7 @@ from typing import NamedTuple, Sequence
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, readiness
 from .._kube.timestamps import seconds_of
-from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding, one_line
+from .finding import HOPELESS, PENDING, SLOW, SUSPICIOUS, Finding, one_line
 from .pods import pod_findings
 from .view import (
     Object,
@@ -49,7 +49,7 @@ def workload_findings(view: View, content: Object) -> list[Finding]:
         return job_findings(view, content)
     found = [finding for pod in view.newest_pods(content) for finding in pod_findings(view, pod)]
     found += _creation_findings(view, content)
-    return found + _rollout_findings(content, bool(found))
+    return found + _rollout_findings(content, found)
 
 
 def is_hopeless(view: View, content: Object, found: Sequence[Finding]) -> bool:
@@ -172,6 +172,8 @@ def _creation_findings(view: View, content: Object) -> list[Finding]:
         advice=denial.advice,
         patience=SUSPICIOUS if retried else HOPELESS,
     )
+    if denial.fault in WEBHOOK_FAULTS:
+        finding.patience = PENDING  # its pods may be starting, in this release or in another
     if account:
         finding.title = f"its ServiceAccount {account.group(1)} does not exist"
     if denial.fault in WEBHOOK_FAULTS:
@@ -225,17 +227,17 @@ def _is_latest(view: View, event: Object, content: Object) -> bool:
     return event_time(event) >= newest
 
 
-def _rollout_findings(content: Object, explained: bool) -> list[Finding]:
+def _rollout_findings(content: Object, causes: Sequence[Finding]) -> list[Finding]:
     """Explain a rollout that makes no progress.
 
-    :param explained: Whether other findings explain why its pods are not ready.
+    :param causes: Why its pods are not ready.
     """
     ready, why = readiness(content)
     if ready:
         return []
     name, progressing = reference(content), condition(content, "Progressing")
     advice = f"Run kubectl describe {name.kind.lower()} {name.name} -n {name.namespace} and check its pods."
-    if explained:
+    if causes:
         advice = "Resolve what keeps its pods from becoming ready."
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return [
@@ -246,7 +248,8 @@ def _rollout_findings(content: Object, explained: bool) -> list[Finding]:
                 f"its rollout exceeded its progress deadline: {why}",
                 evidence=[one_line(message_of(progressing))],
                 advice=advice,
-                patience=HOPELESS,
+                # The Deployment continues when the cluster provides what its pods wait for.
+                patience=PENDING if any(one.patience == PENDING for one in causes) else HOPELESS,
                 blames=(name,),
             )
         ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Mapping, Tuple
+from typing import Any, Container, Dict, Iterable, Mapping, Tuple
 from urllib.parse import quote
 
 Object = Dict[str, Any]
@@ -229,24 +229,32 @@ def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Obje
     return placed
 
 
-def stages(contents: Iterable[Object]) -> list[list[Object]]:
+def stages(contents: Iterable[Object], early: Container[tuple[str, str]] = ()) -> list[list[Object]]:
     """Sort objects into stages; the objects of a stage can be applied in parallel.
 
     The stages are namespaces and definitions; accounts, roles and classes; configuration; workloads; and finally objects that intercept
     requests, and custom resources, whose webhooks may be served by the workloads.
+
+    :param early: API version and kind of custom resources that are configuration, because their controller is there already.
     """
     sorted_in: list[list[Object]] = [[], [], [], [], []]
     for content in contents:
-        sorted_in[_stage(content)].append(content)
+        known = is_custom(content) and (content.get("apiVersion"), content.get("kind")) in early
+        sorted_in[2 if known else _stage(content)].append(content)
     return [stage for stage in sorted_in if stage]
+
+
+def is_custom(content: Mapping[str, Any]) -> bool:
+    """Return whether an object is a custom resource, by its API group: those of Kubernetes have no dot, or end with C(.k8s.io)."""
+    group = str(content.get("apiVersion") or "").rpartition("/")[0]
+    return "." in group and not group.endswith(".k8s.io")
 
 
 def _stage(content: Mapping[str, Any]) -> int:
     kind = content.get("kind")
-    group = str(content.get("apiVersion") or "").rpartition("/")[0]
     if kind in FIRST:
         return 0
-    if kind in LAST or ("." in group and not group.endswith(".k8s.io")):
+    if kind in LAST or is_custom(content):
         return 4
     return 1 if kind in SECOND else 3 if kind in WORKLOADS else 2
 

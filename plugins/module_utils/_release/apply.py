@@ -6,23 +6,24 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Container, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Object, Reference, reference, stages
+from .._kube.objects import Kinds, Object, Reference, defined_kinds, is_custom, reference, stages
 from .._kube.readiness import readiness
 from . import field_migration
 from .api_errors import conflicts, explain_refusal
 from .deletion import wait_until_gone
 from .errors import OperationFailed
+from .excuses import WEBHOOK_FAILED, may_learn, services, webhook_service
 from .fingerprint import digest, live_digest
+from .jobs import without_ttl
 from .live_state import uid
 from .ownership import MANAGER, identity, key
 from .plan import Digests, PlannedObject
 
 RETRY_FOR = 60  # seconds for which a transient refusal is retried; until the deadline where a webhook of the same release refuses
 RETRY_EVERY = 0.5
-WEBHOOK_FAILED = "failed calling webhook"
 
 
 class Sender:
@@ -37,6 +38,8 @@ class Sender:
         check: Callable[[], None] = lambda: None,
         manager: str = MANAGER,
         in_release: bool = True,
+        early: Container[tuple[str, str]] = (),
+        keep_jobs: bool = False,
     ) -> None:
         """Initialize.
 
@@ -45,6 +48,9 @@ class Sender:
         :param take_over: field managers whose fields are taken over.
         :param check: called before each stage; raises when this run must not write any more.
         :param manager: the field manager that owns the applied fields.
+        :param early: the kinds of custom resources that are sent before workloads; those of which a webhook does not respond, as its
+            pods may come with this release, follow after the workloads.
+        :param keep_jobs: apply Jobs without their TTL, because their end is awaited.
         :param in_release: whether remedies are options of a release or of the module manifest.
         """
         self.client = client
@@ -54,13 +60,18 @@ class Sender:
         self.check = check
         self.manager = manager
         self.in_release = in_release
+        self.early = early
+        self.keep_jobs = keep_jobs
         self.forced: list[str] = []
         self.own_webhooks = False
+        self.own_services: set[tuple[str, str]] = set()
+        self.changing: Kinds = {}
 
-    def send(self, planned: Sequence[PlannedObject], insist: bool = False) -> Digests:
+    def send(self, planned: Sequence[PlannedObject], insist: bool = False, complete: bool = True) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
 
         :param insist: resolve conflicts by force and note them in C(forced) (for a rollback).
+        :param complete: send everything; otherwise what a webhook refuses for the moment is left to another call.
         :returns: for each object, the digests of its desired and its live content.
         :raises OperationFailed: some were refused; the rest of their stage was sent, later stages were not.
         """
@@ -68,18 +79,39 @@ class Sender:
             identity(one.name): one for one in planned if one.action not in ("none", "delete", "run") or one.takes_over
         }
         self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
+        self.own_services = services([one.content for one in planned])
+        self.changing = defined_kinds(one.content for one in planned if one.action != "none")
         digests: Digests = {}
-        for stage in stages([one.content for one in pending.values()]):
-            self.check()
-            some = [pending[identity(reference(content))] for content in stage]
-            results = self.client.each(lambda one: self._attempt(one, insist), some)
-            problems = [str(result) for result in results if isinstance(result, OperationFailed)]
-            if problems:
-                raise OperationFailed("\n".join(problems))
-            for one, answer in zip(some, results):
-                digests[key(one.name)] = [one.digest or digest(one.content), live_digest(answer)]
-            self._await_definitions(stage)
+        late: list[Object] = []
+        for stage in stages([one.content for one in pending.values()], self.early):
+            late += self._send_stage(
+                [pending[identity(reference(content))] for content in stage], insist, True, digests
+            )
+        if late and complete:
+            self._send_stage([pending[identity(reference(content))] for content in late], insist, False, digests)
         return digests
+
+    def _send_stage(
+        self, some: Sequence[PlannedObject], insist: bool, postpone: bool, digests: Digests
+    ) -> list[Object]:
+        """Apply the objects of a stage and add their digests.
+
+        :param postpone: do not wait for webhooks that check the kinds in C(early), or whose Service is part of the release.
+        :returns: the objects that were postponed.
+        """
+        self.check()
+        results = self.client.each(lambda one: self._attempt(one, insist, postpone), some)
+        problems = [str(result) for result in results if isinstance(result, OperationFailed)]
+        if problems:
+            raise OperationFailed("\n".join(problems))
+        for one, answer in zip(some, results):
+            if answer:
+                digests[key(one.name)] = [one.digest or digest(one.content), live_digest(answer)]
+        self._await_definitions([one.content for one in some])
+        return [one.content for one, answer in zip(some, results) if not answer]
+
+    def _is_early(self, one: PlannedObject) -> bool:
+        return is_custom(one.content) and (one.name.api_version, one.name.kind) in self.early
 
     def remove(self, name: Reference, until: float) -> None:
         """Delete an object and wait until it is gone, so that it can be created again.
@@ -93,21 +125,26 @@ class Sender:
                 self.client.delete(path, uid(live))
             wait_until_gone(self.client, lambda _name: path, [live], until)
 
-    def _attempt(self, one: PlannedObject, insist: bool) -> Any:
+    def _attempt(self, one: PlannedObject, insist: bool, postpone: bool) -> Any:
         try:
-            return self._send_one(one, insist)
+            return self._send_one(one, insist, postpone)
         except OperationFailed as error:
             return error
 
-    def _send_one(self, one: PlannedObject, insist: bool) -> Object:
+    def _send_one(self, one: PlannedObject, insist: bool, postpone: bool) -> Object:
+        """Apply an object.
+
+        :returns: the live object, empty if it was postponed.
+        """
         path, until, force = self.path(one.name), min(self.deadline, time.monotonic() + RETRY_FOR), one.force
         if one.action == "replace":
             self.remove(one.name, until)
         elif one.takes_over:
             self._take_over_fields(path)
+        content = without_ttl(one.content) if self.keep_jobs else one.content
         while True:
             try:
-                return self.client.apply(path, one.content, self.manager, force, dry_run=False)
+                return self.client.apply(path, content, self.manager, force, dry_run=False)
             except ApiError as error:
                 owners = conflicts(error)
                 if owners and insist and not force:
@@ -115,9 +152,14 @@ class Sender:
                     fields = sorted(field for some in owners.values() for field in some)
                     self.forced.append(f"{one.name}: {', '.join(fields)}")
                     continue
-                if self.own_webhooks and WEBHOOK_FAILED in error.message:
+                webhook = WEBHOOK_FAILED in error.message
+                own = webhook and webhook_service(error.message) in self.own_services
+                if postpone and webhook and (own or self._is_early(one)):
+                    return {}
+                if own or (webhook and self.own_webhooks):
                     until = self.deadline
-                if owners or not is_transient(error) or time.monotonic() >= until:
+                passing = is_transient(error) or may_learn(error, one.content, self.changing)
+                if owners or not passing or time.monotonic() >= until:
                     text = explain_refusal(error, one.name, None, one.content, in_release=self.in_release)
                     raise OperationFailed(text) from error
             time.sleep(RETRY_EVERY)

@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from .._diagnosis.waiting import Outlook, Watch
+from .._diagnosis.waiting import GRACE, Outlook, Watch
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, reference
 from .._kube.readiness import is_waited_for
 from .._kube.redaction import Redactor
 from .errors import Pause, ReleaseError
+from .jobs import has_ttl
 from .lock import Lock
 from .settings import Settings
 from .store import Store
 from .waiting import not_ready, wait_until_ready
 
-GRACE = 60.0  # seconds for which a suspicious state may last
 CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
 REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
 # Kinds that are ready as soon as they exist.
@@ -55,10 +55,15 @@ class Context:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _last_line: tuple[str, float] = ("", 0.0)
+    _vanish: set[Reference] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.store = Store(self.client, self.settings.name, self.settings.namespace)
         self.lock = Lock(self.client, self.settings.name, self.settings.namespace, self.settings.run_id)
+
+    def expect(self, contents: Sequence[Object]) -> None:
+        """Expect that Jobs with a TTL among some objects are deleted after their end."""
+        self._vanish = {reference(content) for content in contents if has_ttl(content)}
 
     @property
     def deadline(self) -> float:
@@ -118,7 +123,13 @@ class Context:
 
     def ready_now(self, names: Sequence[Reference]) -> bool:
         """Return whether objects are ready, by polling them once."""
-        return not names or not Watch(self.client, names, self.path, GRACE).look().waiting
+        return not names or not self._watch(names).look().waiting
+
+    def _watch(self, names: Sequence[Reference]) -> Watch:
+        grace = self.settings.grace
+        watch = Watch(self.client, names, self.path, *((GRACE,) if grace is None else (grace, grace)))
+        watch.vanish = self._vanish
+        return watch
 
     def wait_for(
         self,
@@ -137,7 +148,7 @@ class Context:
         """
         if not names:
             return
-        watch = Watch(self.client, names, self.path, GRACE)
+        watch = self._watch(names)
         recall(watch, memory)
         self.lock.check()
 

@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Object, Reference, reference, stages
+from .._kube.objects import Object, Reference, is_custom, reference, stages
 from .api_errors import explain
 from .errors import OperationFailed
 from .live_state import uid
@@ -18,15 +18,24 @@ Path = Callable[[Reference], str]
 
 
 def delete_in_order(
-    client: Client, path: Path, lives: Sequence[Object], after_stage: Callable[[list[Object]], None] | None = None
+    client: Client,
+    path: Path,
+    lives: Sequence[Object],
+    deadline: float,
+    after_stage: Callable[[list[Object]], None] | None = None,
+    on_poll: Callable[[Sequence[Object]], None] | None = None,
 ) -> list[Reference]:
     """Delete objects in reverse apply order, each only if it still has the UID that was read.
 
+    Custom resources with finalizers are gone before what finalizes them is deleted: their operator, its permissions, their definitions.
+
     :param path: returns the URL path of an object.
-    :param lives: the live objects.
+    :param lives: the live objects, including those that are already being deleted.
+    :param deadline: time.monotonic() at which to give up waiting for finalizers.
+    :param on_poll: called while custom resources still exist, with these.
     :param after_stage: called with the objects of each stage after their deletion was requested.
     :returns: the objects that were deleted.
-    :raises OperationFailed: the server refused some deletions; the message lists all of them.
+    :raises OperationFailed: the server refused some deletions, or finalizers remain at the deadline; the message lists all of them.
     """
 
     def delete(live: Object) -> Any:
@@ -42,6 +51,8 @@ def delete_in_order(
         problems = [str(result) for result in results if isinstance(result, OperationFailed)]
         if problems:
             raise OperationFailed("\n".join(problems))
+        held = [live for live in stage if is_custom(live) and live["metadata"].get("finalizers")]
+        wait_until_gone(client, path, held, deadline, on_poll)
         deleted += [reference(live) for live, result in zip(stage, results) if result]
         if after_stage is not None:
             after_stage(stage)

@@ -25,6 +25,7 @@ from .fingerprint import digest
 from .ownership import Identity, identity, normalize, stamp
 from .revision import intent_digest
 from .settings import PHASES, Settings
+from .store import Store
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 LONGEST = 63  # a Job's name becomes a label of its pods
@@ -53,6 +54,11 @@ class Desired:
         """The digest of the intent."""
         return intent_digest(self.objects, self.hooks)
 
+    @property
+    def early(self) -> set[tuple[str, str]]:
+        """The served kinds that do not come with this release, so that their controllers are there already."""
+        return set(self.served) - set(defined_kinds(self.objects))
+
     def path(self, name: Reference) -> str:
         """Return the URL path of an object."""
         return self.kinds[(name.api_version, name.kind)].path(name)
@@ -64,11 +70,14 @@ def discover(client: Client) -> Kinds:
     return read_discovery(client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis")))
 
 
-def chart_view(client: Client) -> dict[str, Any]:
-    """Query what a Helm chart may use: the version of the cluster and its APIs (https://helm.sh/docs/chart_template_guide/builtin_objects/).
+def chart_view(client: Client, release: str, namespace: str) -> dict[str, Any]:
+    """Query what a Helm chart may use: the version of the cluster, its APIs, and whether the release is upgraded
+    (https://helm.sh/docs/chart_template_guide/builtin_objects/).
 
-    :returns: the module's result, with C(kube_version) (empty if this user may not query it) and C(api_versions).
+    :returns: the module's result, with C(kube_version) (empty if this user may not query it), C(api_versions) and C(upgrade).
     """
+    store = Store(client, release, namespace)
+    store.refresh()
     try:
         version = client.get("/version").get("gitVersion") or ""
     except ApiError as error:
@@ -79,6 +88,7 @@ def chart_view(client: Client) -> dict[str, Any]:
         "changed": False,
         "finished": True,
         "kube_version": version,
+        "upgrade": bool(store.last_deployed()),
         "api_versions": names_of(discover(client)),
         "requests": client.requests,
     }

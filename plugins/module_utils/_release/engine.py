@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a release: plan, and if there are changes: lock, store the revision, run hooks, apply, wait, prune, run hooks, finish.
+"""One run of a release: plan, and if there are changes: lock, store the revision, run hooks, apply, wait, run hooks, prune, finish.
 
 The stored revision always shows how far the run is, and names every object before it is created. So a run that is killed at any
 point leaves what the next run needs to finish it, and a run can continue in another call.
@@ -13,7 +13,7 @@ import time
 from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
-from .._kube.objects import Object, reference
+from .._kube.objects import Object, is_custom, reference
 from .._kube.redaction import Redactor
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
@@ -21,7 +21,9 @@ from .context import Context, waited_for, workloads
 from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
+from .fingerprint import live_digest
 from .hooks import needed_by_hooks, run_hooks
+from .jobs import done_jobs, restore_ttl
 from .ownership import MANAGER, identity, key
 from .plan import Plan, Planner, no_longer_contained
 from .report import ResultBuilder, summary
@@ -46,6 +48,7 @@ class Engine:
         self.check_mode = check_mode
         self.desired: Desired = build_desired(settings, discover(client))
         self.context = Context(client, settings, self.desired.path, Redactor(self.desired.all))
+        self.context.expect(self.desired.objects)
         self.store = self.context.store
         self.results = ResultBuilder(self.context)
 
@@ -104,7 +107,7 @@ class Engine:
 
     def _plan(self, latest: Revision | None) -> Plan:
         with self.context.phase("plan"):
-            plan = Planner(self.client, self.settings, self.desired, latest).plan()
+            plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
@@ -186,6 +189,8 @@ class Engine:
             inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
             digests=(latest.state.get("digests") or {}) if latest else {},
             hooks_done=(latest.state.get("hooks_done") or []) if latest else [],
+            upgrade=bool(self.store.last_deployed()),
+            jobs_done=(latest.state.get("jobs_done") or {}) if latest else {},
         )
         revision = Revision(
             self.settings.name,
@@ -238,7 +243,9 @@ class Engine:
         """
         done: list[str] = revision.state["done"]
         settings, context = self.settings, self.context
-        sender = Sender(self.client, self.desired.path, context.deadline, settings.take_over, context.lock.check)
+        path, early = self.desired.path, self.desired.early
+        sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
+        sender.keep_jobs = settings.wait
 
         def save() -> None:
             self.store.update(revision)
@@ -246,7 +253,7 @@ class Engine:
         if "pre" not in done and revision.hooks.get("pre"):
             with context.phase("hooks"):
                 # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
-                sender.send(needed_by_hooks(plan.objects if plan else []))
+                sender.send(needed_by_hooks(plan.objects if plan else [], early), complete=False)
                 run_hooks(context, sender, revision.hooks["pre"], "pre", revision.state, save)
             done.append("pre")
         if "apply" not in done:
@@ -257,22 +264,23 @@ class Engine:
             if settings.wait:
                 with context.phase("wait"):
                     self._wait(revision.objects, revision.state, False)
+                    self._end_jobs(revision)
                 answer["waited_for"] = workloads(revision.objects)
             done.append("wait")
+        if "post" not in done and revision.hooks.get("post"):
+            with context.phase("hooks"):
+                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
+            done.append("post")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
                 try:
                     answer["pruned"] = self._prune(revision)
                 except OperationFailed as error:
-                    # The new objects are ready, so this is no reason for a rollback. The next run tries again.
+                    # The new objects are ready and their hooks have run, so this is no reason for a rollback. The next run tries again.
                     context.warnings.append(
                         f"Some objects that the release no longer contains were not deleted: {error}"
                     )
             done.append("prune")
-        if "post" not in done and revision.hooks.get("post"):
-            with context.phase("hooks"):
-                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
-            done.append("post")
 
     def _apply(self, revision: Revision, plan: Plan | None, sender: Sender, answer: dict[str, Any]) -> None:
         if plan is None:
@@ -286,6 +294,12 @@ class Engine:
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state.setdefault("actions", plan.actions)
         self.context.log(f"Applied {len(plan.objects)} object{'' if len(plan.objects) == 1 else 's'}.")
+
+    def _end_jobs(self, revision: Revision) -> None:
+        """Give the Jobs that were awaited their TTL back."""
+        force = self.settings.force_conflicts
+        for name, live in restore_ttl(self.client, self.context.path, revision.objects, force).items():
+            revision.state["digests"][name] = [done_jobs(revision.objects)[name], live_digest(live)]
 
     def _wait(
         self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0
@@ -317,14 +331,22 @@ class Engine:
         unneeded, kept = planner.to_prune()
         self.context.warnings = list(dict.fromkeys(self.context.warnings + kept))
         self.context.lock.check()
-        deleted = delete_in_order(self.client, planner.path, unneeded)
+        # A custom resource whose deletion an earlier run requested may still be waiting for its operator.
+        held = [live for live in planner.leaving() if is_custom(live)]
+        report = self._report_finalizers
+        deleted = delete_in_order(self.client, planner.path, unneeded + held, self.context.deadline, on_poll=report)
         left = set(planner.live) - {identity(name) for name in deleted}
         revision.state["inherited"] = [name.as_dict() for name in revision.inherited if identity(name) in left]
         return [name.as_dict() for name in deleted]
 
+    def _report_finalizers(self, left: Sequence[Object]) -> None:
+        self.context.log(f"Waiting until {len(left)} custom resources are finalized, first {reference(left[0])}.")
+        self.context.lock.check()
+
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
         revision.status = DEPLOYED
         revision.state.pop("suspicious", None)
+        revision.state["jobs_done"] = done_jobs(revision.objects)
         hooks = {key(reference(content)) for part in revision.hooks.values() for content in part}
         revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one in hooks]
         text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)

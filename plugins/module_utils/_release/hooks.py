@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError
-from .._kube.objects import Object, reference
+from .._kube.objects import Object, is_custom, reference
 from .api_errors import explain_refusal
 from .apply import Sender
+from .chart_hooks import applies, deleted_after
 from .context import Context
 from .errors import OperationFailed
+from .jobs import restore_ttl, without_ttl
 from .ownership import MANAGER, key
 from .plan import PlannedObject, has_failed
 
@@ -49,13 +51,14 @@ def run_hooks(
     done = state.setdefault("hooks_done", [])
     for content in contents:
         name = reference(content)
-        if key(name) in done:
+        if key(name) in done or not applies(content, when, bool(state.get("upgrade"))):
             continue
         context.lock.check()
         if name.kind == "Job":
             _delete_failed(context, sender, content)
         try:
-            context.client.apply(context.path(name), content, MANAGER, context.settings.force_conflicts, dry_run=False)
+            force = context.settings.force_conflicts
+            context.client.apply(context.path(name), without_ttl(content), MANAGER, force, dry_run=False)
         except ApiError as error:
             raise OperationFailed(f"{when} hook: {explain_refusal(error, name, None, content)}") from error
         if name.kind == "Job":
@@ -63,14 +66,29 @@ def run_hooks(
             try:
                 context.wait_for([name], context.deadline, memory=state)
             except OperationFailed as error:
+                if deleted_after(content, "failed"):
+                    context.client.delete(context.path(name))
                 raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
             done.append(key(name))
             save()
+            restore_ttl(context.client, context.path, [content], force)
+            if deleted_after(content, "succeeded"):
+                context.client.delete(context.path(name))
 
 
-def needed_by_hooks(planned: Sequence[PlannedObject]) -> list[PlannedObject]:
-    """Return the objects that are created before the hooks before a release, because the hooks can refer to them."""
-    return [one for one in planned if one.action == "create" and one.name.kind in REFERRED_TO]
+def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str, str]]) -> list[PlannedObject]:
+    """Return the objects that are created before the hooks before a release, because the hooks can refer to them.
+
+    :param early: kinds whose controllers are there already: they may create the Secrets that hooks refer to.
+    """
+    return [
+        one
+        for one in planned
+        if one.action == "create"
+        and (
+            one.name.kind in REFERRED_TO or (is_custom(one.content) and (one.name.api_version, one.name.kind) in early)
+        )
+    ]
 
 
 def _delete_failed(context: Context, sender: Sender, content: Object) -> None:

@@ -54,7 +54,7 @@ def apply(client: Client, desired: Desired, planned: Sequence[PlannedObject], ma
     :param deadline: time.monotonic() by which everything must be accepted.
     :raises OperationFailed: the server refused some objects; the message names all of them.
     """
-    Sender(client, desired.path, deadline, manager=manager, in_release=False).send(planned)
+    Sender(client, desired.path, deadline, manager=manager, in_release=False, early=desired.early).send(planned)
 
 
 def wait_for_workloads(client: Client, desired: Desired, deadline: float) -> list[str]:
@@ -95,6 +95,7 @@ def delete(client: Client, desired: Desired, lives: Sequence[Object], deadline: 
         client,
         desired.path,
         lives,
+        deadline,
         (lambda stage: wait_until_gone(client, desired.path, stage, deadline)) if wait else None,
     )
 

@@ -9,13 +9,25 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import RELEASE, Object, Reference, content_of, difference, mapping, reference
+from .._kube.objects import (
+    RELEASE,
+    Kinds,
+    Object,
+    Reference,
+    content_of,
+    defined_kinds,
+    difference,
+    mapping,
+    reference,
+)
 from .._kube.readiness import condition
 from .._kube.schema import Schema
 from . import field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
+from .chart_hooks import applies, only_upgrades
 from .desired import Desired
 from .errors import ReleaseError
+from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
 from .ownership import MANAGER, PRECIOUS, identity, key, other_release
@@ -23,8 +35,6 @@ from .revision import Revision
 from .settings import Settings
 
 Digests = Dict[str, List[str]]
-# How the API server words a field that it does not know, and one that it cannot merge.
-UNKNOWN_FIELD = ("unknown field", "not declared in schema")
 
 
 @dataclass
@@ -37,6 +47,7 @@ class PlannedObject:
     :ivar force: conflicts are resolved in favour of this object.
     :ivar digest: digest of the desired content, before replicas were left to an autoscaler.
     :ivar why: why it is replaced.
+    :ivar untried: why no dry run was possible, empty if one was.
     """
 
     name: Reference
@@ -48,6 +59,7 @@ class PlannedObject:
     force: bool = False
     digest: str = ""
     why: str = ""
+    untried: str = ""
 
     @property
     def diff(self) -> dict[str, Any]:
@@ -65,7 +77,7 @@ class Plan:
 
     :ivar kept: a sentence for each object that is not pruned although the release no longer contains it.
     :ivar digests: digests of the desired and the live content of each unchanged object.
-    :ivar schema_only: objects that were only validated against the schema, because their namespace or kind comes with this release.
+    :ivar schema_only: objects that were only validated against the schema, because what they need comes with this release.
     """
 
     objects: list[PlannedObject] = field(default_factory=list)
@@ -106,15 +118,24 @@ def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Refer
 class Planner:
     """Compares the desired objects with the live ones. Settings without a name are for objects that belong to no release."""
 
-    def __init__(self, client: Client, settings: Settings, desired: Desired, latest: Revision | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        desired: Desired,
+        latest: Revision | None = None,
+        upgrade: bool = False,
+    ) -> None:
         """Read the live objects: one list for each kind and namespace.
 
         :param latest: the newest revision of the release.
+        :param upgrade: whether a revision is deployed.
         """
         self.client = client
         self.settings = settings
         self.desired = desired
         self.latest = latest
+        self.upgrade = upgrade
         self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
         old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
         self.old = [name for name in old if name]
@@ -122,6 +143,7 @@ class Planner:
         self.live: Live = read_live(client, desired.served, settings.name, names)
         self.missing, self.terminating = self._namespaces()
         self._schema = Schema(client, desired.objects)
+        self._changing: Kinds = {}
 
     def plan(self) -> Plan:
         """Decide what has to be done.
@@ -132,8 +154,8 @@ class Planner:
         unknown = [content for content in self.desired.all if self._needs_schema(content)]
         if self.settings.name:
             problems += [problem for content in unknown for problem in self._schema.problems(content)]
-        results = self.client.each(self._attempt, self.desired.objects)
-        hooks = [content for part in self.desired.hooks.values() for content in part]
+        results = self._attempt_all(self.desired.objects)
+        hooks = [(when, content) for when, part in self.desired.hooks.items() for content in part]
         hook_results = self.client.each(self._attempt_hook, hooks)
         problems += [str(result) for result in results + hook_results if isinstance(result, ReleaseError)]
         if problems:
@@ -143,6 +165,7 @@ class Planner:
             [result for result in hook_results if isinstance(result, PlannedObject)],
         )
         plan.schema_only = [reference(content) for content in unknown]
+        plan.schema_only += [planned.name for planned in plan.objects if planned.untried]
         for planned in plan.objects:
             live = self.live.get(identity(planned.name))
             if planned.action == "none" and not planned.takes_over and live is not None:
@@ -153,8 +176,21 @@ class Planner:
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
+        self._spare_hooks(plan)
         plan.warnings = self._warnings(plan)
         return plan
+
+    def _spare_hooks(self, plan: Plan) -> None:
+        """Plan no hooks of upgrades for a run that would do nothing else."""
+        late = {
+            key(reference(one)) for when, some in self.desired.hooks.items() for one in some if only_upgrades(one, when)
+        }
+        others = [planned for planned in plan.all if key(planned.name) not in late]
+        same = self.latest is not None and self.latest.digest == self.desired.digest
+        if same and not any(planned.action != "none" or planned.takes_over for planned in others):
+            plan.hooks = [
+                PlannedObject(one.name, "none", one.content) if key(one.name) in late else one for one in plan.hooks
+            ]
 
     def path(self, name: Reference) -> str:
         """Return the URL path of an object, including one that the release no longer contains."""
@@ -174,15 +210,35 @@ class Planner:
             ),
         )
 
+    def leaving(self) -> list[Object]:
+        """Return the objects of earlier revisions that are already being deleted."""
+        lives = [self.live[identity(name)] for name in self.old if identity(name) in self.live]
+        return [live for live in lives if (live.get("metadata") or {}).get("deletionTimestamp")]
+
+    def _attempt_all(self, contents: Sequence[Object]) -> list[PlannedObject | ReleaseError]:
+        """Plan objects; definitions first, because a dry run of their custom resources tells nothing when they change."""
+        results: dict[int, PlannedObject | ReleaseError] = {}
+        kind = "CustomResourceDefinition"
+        definitions = [content for content in contents if content["kind"] == kind]
+        for some in (definitions, [content for content in contents if content["kind"] != kind]):
+            results.update(zip(map(id, some), self.client.each(self._attempt, some)))
+            planned = [results[id(content)] for content in definitions]
+            changed = [one for one in planned if isinstance(one, PlannedObject) and one.action != "none"]
+            self._changing = defined_kinds(one.content for one in changed)
+        return [results[id(content)] for content in contents]
+
     def _attempt(self, content: Object) -> PlannedObject | ReleaseError:
         try:
             return self._plan_one(content)
         except ReleaseError as error:
             return error
 
-    def _attempt_hook(self, content: Object) -> PlannedObject | ReleaseError:
-        """Plan a hook. A Job that completed for this or an earlier revision does not run again."""
+    def _attempt_hook(self, hook: tuple[str, Object]) -> PlannedObject | ReleaseError:
+        """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
+        when, content = hook
         name = reference(content)
+        if not applies(content, when, self.upgrade):
+            return PlannedObject(name, "none", content)
         if name.kind != "Job":
             return self._attempt(content)
         if self.latest is not None and key(name) in (self.latest.state.get("hooks_done") or []):
@@ -197,11 +253,15 @@ class Planner:
     def _plan_one(self, content: Object) -> PlannedObject:
         name, desired = reference(content), digest(content)
         live = self.live.get(identity(name))
+        if live is None and self._has_ended(name, desired):
+            return PlannedObject(name, "none", content, digest=desired)
         if live is None:
+            force, untried = self.settings.force_conflicts, ""
             if not self._needs_schema(content) and name.namespace not in self.missing | self.terminating:
-                self._dry_run(content, None)
-            force = self.settings.force_conflicts
-            return PlannedObject(name, "create", content, {}, content_of(content), force=force, digest=desired)
+                tried = self._dry_run(content, None)
+                untried = tried if isinstance(tried, str) else ""
+            after = content_of(content)
+            return PlannedObject(name, "create", content, {}, after, force=force, digest=desired, untried=untried)
         self._check_owner(name, live)
         if (live.get("metadata") or {}).get("deletionTimestamp"):
             if name.kind in PRECIOUS:
@@ -217,6 +277,10 @@ class Planner:
         result = self._dry_run(content, live)
         if result is None:
             return replaced(content, live, desired, "immutable fields differ")
+        if isinstance(result, str):
+            before, after = content_of(live), overlaid(content_of(live), content)
+            force = self.settings.force_conflicts
+            return PlannedObject(name, "change", content, before, after, takes_over, force, desired, untried=result)
         answer, content, force = result
         if takes_over:
             answer = field_migration.without_taken(live, answer, self.settings.take_over)
@@ -224,11 +288,15 @@ class Planner:
         action = "none" if before == after else "change"
         return PlannedObject(name, action, content, before, after, takes_over, force, desired)
 
-    def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool] | None:
+    def _has_ended(self, name: Reference, desired: str) -> bool:
+        """Return whether an object that does not exist is a Job that a deployed revision has run and its TTL has deleted."""
+        return bool(self.latest and (self.latest.state.get("jobs_done") or {}).get(key(name)) == desired)
+
+    def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool] | str | None:
         """Apply an object as a dry run.
 
         :returns: the server's answer, the content that it is for, and whether conflicts must be resolved by force; None if immutable
-            fields differ and the object will be replaced.
+            fields differ and the object will be replaced; or why a dry run is not possible.
         :raises ReleaseError: the server refuses the object.
         """
         path = self.desired.path(reference(content))
@@ -247,8 +315,21 @@ class Planner:
                 elif live is not None and is_immutable(error) and self._may_replace(content):
                     return None
                 else:
-                    raise ReleaseError(self._explain(error, content, live)) from error
+                    return self._excuse(error, content, live)
         raise ReleaseError(f"{reference(content)}: the server refused the dry run three times. Run this again.")
+
+    def _excuse(self, error: ApiError, content: Object, live: Object | None) -> str:
+        """Return why a dry run is not possible, after the object was validated against the schema.
+
+        :raises ReleaseError: the run would be refused as well.
+        """
+        why = excuse(error, content, self.desired.all, self._changing)
+        if not why:
+            raise ReleaseError(self._explain(error, content, live)) from error
+        problems = self._schema.problems(content)
+        if problems:
+            raise ReleaseError("\n".join(problems)) from error
+        return why
 
     def _may_replace(self, content: Object) -> bool:
         return self.settings.replace == "immutable" and content["kind"] not in NEVER_REPLACED
@@ -329,6 +410,9 @@ class Planner:
                 lines.append(f"{planned.name} already exists and becomes part of release {self.settings.name}.")
             if planned.action == "replace":
                 lines.append(f"{planned.name} is deleted and created again, because {planned.why}.")
+        for planned in plan.objects:
+            if planned.untried:
+                lines.append(f"{planned.name} was only validated against the schema, because {planned.untried}.")
         return lines
 
 

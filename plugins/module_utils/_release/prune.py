@@ -89,6 +89,8 @@ def spare_used_definitions(client: Client, selection: Selection) -> Selection:
             continue
         served = [version["name"] for version in live["spec"].get("versions") or [] if version.get("served")]
         left = _instances(client, live["spec"], served[0]) if served else []
+        # Those that are being deleted go anyway.
+        left = [item for item in left if not (item.get("metadata") or {}).get("deletionTimestamp")]
         left = [item for item in left if identity(reference(item)) not in deleted]
         if left:
             unneeded.remove(live)

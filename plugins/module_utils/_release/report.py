@@ -50,7 +50,7 @@ class ResultBuilder:
         if plan.schema_only:
             text += (
                 f" {len(plan.schema_only)} of them could only be validated against the schema, "
-                "because their namespace or kind comes with this release."
+                "because what they need comes with this release."
             )
         return self.success(answer, text)
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Callable
+from typing import Callable, Sequence
 
-from .._kube.objects import content_of, reference
+from .._kube.objects import Kinds, Object, content_of, reference
 from .apply import Sender
 from .context import Context
 from .deletion import delete_in_order
 from .desired import Desired, with_defined
 from .errors import OperationFailed, ReleaseError
+from .live_state import served_as
 from .ownership import key
 from .plan import Plan, PlannedObject, Planner
 from .revision import Revision, UnreadableRevision
@@ -40,14 +41,18 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         raise OperationFailed(str(error)) from error
     context.scrub.learn(good.objects)
     kinds = with_defined(desired.served, desired.objects + good.objects)
-    before = Desired(good.objects, good.hooks, kinds, desired.served)
+    objects, notes = served_objects(good.objects, kinds)
+    context.warnings = list(dict.fromkeys([*context.warnings, *notes]))
+    hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
+    before = Desired(objects, hooks, kinds, desired.served)
     context.path = before.path
+    context.expect(objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
     planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:
         with context.phase("back"):
             plan = _plan(planner, before)
-            sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+            sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
             sent = sender.send(plan.objects, insist=True)
         if sender.forced:
             context.warnings.append(
@@ -58,10 +63,31 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         context.store.update(revision)
     if context.settings.wait:
         with context.phase("back"):
-            wait(good.objects, state, True, deadline)
+            wait(objects, state, True, deadline)
     if context.settings.prune:
-        _delete_created(context, revision, planner)
+        _delete_created(context, revision, planner, deadline)
     return good.number
+
+
+def served_objects(contents: Sequence[Object], kinds: Kinds) -> tuple[list[Object], list[str]]:
+    """Return objects in API versions that the cluster serves, with a sentence for each that is translated or left out.
+
+    :param kinds: the kinds that are served, including those that the objects define.
+    """
+    objects: list[Object] = []
+    notes: list[str] = []
+    for content in contents:
+        name = reference(content)
+        served = served_as(name, kinds)
+        why = f"because the cluster no longer serves {name.api_version}."
+        if served is None:
+            notes.append(f"The rollback left out {name}, {why}")
+            continue
+        if served != name:
+            notes.append(f"The rollback applied {name} as {served.api_version}, {why}")
+            content = dict(content, apiVersion=served.api_version)
+        objects.append(content)
+    return objects, notes
 
 
 def _plan(planner: Planner, before: Desired) -> Plan:
@@ -77,10 +103,11 @@ def _plan(planner: Planner, before: Desired) -> Plan:
         )
 
 
-def _delete_created(context: Context, revision: Revision, planner: Planner) -> None:
+def _delete_created(context: Context, revision: Revision, planner: Planner, deadline: float) -> None:
     """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision."""
     created = set(revision.state.get("created") or [])
     created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
     unneeded, _kept = planner.to_prune()
     context.lock.check()
-    delete_in_order(context.client, planner.path, [live for live in unneeded if key(reference(live)) in created])
+    lives = [live for live in unneeded if key(reference(live)) in created]
+    delete_in_order(context.client, planner.path, lives, deadline)

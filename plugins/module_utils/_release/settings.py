@@ -36,6 +36,7 @@ OPTIONS: dict[str, Any] = dict(
     prune_kinds=dict(type="list", elements="str", choices=["PersistentVolumeClaim", "Namespace"], default=[]),
     wait=dict(type="bool", default=True),
     timeout=dict(type="int", default=600),
+    grace=dict(type="int"),
     on_failure=dict(type="str", choices=["rollback", "keep"], default="rollback"),
     history=dict(type="int", default=10),
     lock_timeout=dict(type="int", default=120),
@@ -78,6 +79,7 @@ class Settings:
     """The settings of one run. Times are in seconds.
 
     :ivar name: name of the release; empty for objects that belong to no release.
+    :ivar grace: for how long a problem that may pass may last; None for the default of its sort.
     :ivar manager: the field manager that owns the applied fields.
     """
 
@@ -92,6 +94,7 @@ class Settings:
     prune_kinds: Sequence[str] = ()
     wait: bool = True
     timeout: int = 600
+    grace: float | None = None
     on_failure: str = "rollback"
     history: int = 10
     lock_timeout: int = 120
@@ -131,8 +134,8 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         problems.append(
             f"history: {settings.history} is not a valid number of revisions; the deployed one is always kept. Set at least 1."
         )
-    for option in ("timeout", "lock_timeout", "pause_after"):
-        if getattr(settings, option) < 0:
+    for option in ("timeout", "grace", "lock_timeout", "pause_after"):
+        if (getattr(settings, option) or 0) < 0:
             problems.append(f"{option}: {getattr(settings, option)} is not a valid number of seconds. Set 0 or more.")
     if params.get("_payload"):
         content = unpack(params["_payload"])

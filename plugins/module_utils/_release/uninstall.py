@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, content_of, reference
@@ -15,7 +15,6 @@ from .context import Context
 from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover
 from .errors import OperationFailed, Pause
-from .live_state import served_as
 from .ownership import identity
 from .plan import Plan, PlannedObject, Planner
 from .report import ResultBuilder, summary
@@ -66,9 +65,13 @@ class Uninstall:
             self.context.lock.stop_renewing()  # the lease is deleted with its namespace, not taken over by another run
         try:
             with self.context.phase("delete"):
-                delete_in_order(self.client, self.desired.path, lives)
+                report = self._reporter(lives, home)
+                deadline = self.context.deadline
+                delete_in_order(self.client, self.desired.path, lives, deadline, on_poll=report)
                 if self.settings.wait:
-                    self._wait(lives, home)
+                    if not home:
+                        self.context.lock.check()
+                    wait_until_gone(self.client, self.desired.path, lives, deadline, report)
         except Pause:
             self.context.lock.pause()
             return self.results.unfinished(answer)
@@ -93,22 +96,15 @@ class Uninstall:
         everything.state["inherited"] = [name.as_dict() for name in names.values()]
         planner = Planner(self.client, self.settings, self.desired, everything)
         unneeded, kept = planner.to_prune()
-        terminating = [
-            live
-            for live in planner.live.values()
-            if live["metadata"].get("deletionTimestamp")
-            and reference(live) in planner.old
-            and served_as(reference(live), self.desired.served)
-        ]
         prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
-        return unneeded + terminating, Plan(prunes=prunes, kept=kept)
+        return unneeded + planner.leaving(), Plan(prunes=prunes, kept=kept)
 
     def _is_home(self, live: Object) -> bool:
         """Return whether this is the namespace that holds the release's lease and stored revisions."""
         return live["kind"] == "Namespace" and live["metadata"]["name"] == self.settings.namespace
 
-    def _wait(self, lives: Sequence[Object], home: bool) -> None:
-        """Wait until the objects are gone.
+    def _reporter(self, lives: Sequence[Object], home: bool) -> Callable[[Sequence[Object]], None]:
+        """Return a function that reports which objects still exist.
 
         :param home: whether the release's own namespace is among them. Its lease and revisions are deleted with it, so another call could
             not resume; the whole wait happens in this one.
@@ -122,6 +118,4 @@ class Uninstall:
                 self.context.lock.check()
                 self.context.pause_if_due()
 
-        if not home:
-            self.context.lock.check()
-        wait_until_gone(self.client, self.desired.path, lives, self.context.deadline, report)
+        return report

@@ -32,7 +32,6 @@ from .changes import (
 )
 from .history import KINDS, WorkloadRevision, current, find, revisions_of
 
-GRACE = 60  # seconds for which a suspicious state, such as a registry that does not respond, may last
 ATTEMPTS = 6  # how often a change is planned because somebody else changed the object in the meantime
 # Actions after which a pod of another revision can block a StatefulSet.
 UNBLOCKING = ("undo", "set_image", "restart")
@@ -125,7 +124,7 @@ class Rollout:
                 raise RolloutFailed(
                     f"{self.request.name} is paused ({self.outcome.why}), so its rollout never finishes. Continue it with action resume."
                 )
-        watch = Watch(self.client, [self.request.name], self._path, GRACE)
+        watch = Watch(self.client, [self.request.name], self._path)
         # A pod that blocks a StatefulSet is deleted before the rollout counts as failed.
         outlook = wait_until_ready(watch, deadline, lambda _outlook: bool(self._unblock()))
         self._read()

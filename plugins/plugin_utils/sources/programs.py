@@ -35,7 +35,7 @@ def kustomize(folder: str) -> str:
 def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str, namespace: str) -> str:
     """Render a chart with C(helm template).
 
-    :param options: the option C(helm); its paths are absolute.
+    :param options: the option C(helm); its paths are absolute. With C(is_upgrade), the chart sees an upgrade.
     :param chart: folder, archive, name or address of the chart.
     :param values: all values, merged.
     :raises InputError: helm is not installed or fails; the message contains its output without values that look secret.
@@ -48,6 +48,8 @@ def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], rele
     command = [str(program), "template", release, chart, "--namespace", namespace, "--values", "-"]
     if options.get("include_crds", True):
         command.append("--include-crds")
+    if options.get("is_upgrade"):
+        command.append("--is-upgrade")
     for option, flag in (("repository", "--repo"), ("version", "--version"), ("kube_version", "--kube-version")):
         if options.get(option):
             command += [flag, str(options[option])]

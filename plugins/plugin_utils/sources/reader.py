@@ -17,8 +17,8 @@ from . import files, programs, template_reader, yaml_reader
 from .checks import Source, check, separate_hooks, unwrap_lists
 from .yaml_reader import plain
 
-# Returns the version of the cluster and the API versions that it serves.
-QueryCluster = Callable[[], tuple[str, list[str]]]
+# Returns the version of the cluster, the API versions that it serves, and whether a revision of the release is deployed.
+QueryCluster = Callable[[], tuple[str, list[str], bool]]
 
 # Files of a folder of templates may end in .j2 or not.
 TEMPLATES = (*(ending + ".j2" for ending in files.MANIFESTS), *files.MANIFESTS)
@@ -150,9 +150,12 @@ class Reader:
         self, options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str
     ) -> list[tuple[Any, str]]:
         """Render a chart with the capabilities of the cluster; return each document with the template that it comes from."""
-        if options.get("kube_version") or self.query_cluster is None:
+        if self.query_cluster is None:
             return self._render(options, chart, values, release)
-        version, served = self.query_cluster()
+        version, served, upgrade = self.query_cluster()
+        options = dict(options, is_upgrade=upgrade)
+        if options.get("kube_version"):
+            return self._render(options, chart, values, release)
         if not version:
             self.warnings.append(
                 "The user is not allowed to read the version of the cluster (/version), so the chart sees helm's default version. "

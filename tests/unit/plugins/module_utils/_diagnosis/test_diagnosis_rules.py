@@ -108,7 +108,7 @@ def test_the_registry_of_an_image() -> None:
         (crashed(128, "StartError", 1, message='exec: "/x": stat /x: no such file or directory'), "bad_command", True),
         (crashed(128, "StartError", 1, message="exec /x: exec format error"), "image_wrong_platform", True),
         (crashed(0, "Completed", 1), "exits_at_once", True),
-        (waiting("CreateContainerConfigError", 'configmap "x" not found'), "config_missing", True),
+        (waiting("CreateContainerConfigError", 'configmap "x" not found'), "config_missing", False),
         (waiting("CreateContainerConfigError", "failed to sync secret cache: timed out"), "config_not_synced", False),
         (
             waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),

@@ -119,6 +119,80 @@ def test_a_state_that_recurs_gets_a_new_grace_period(monkeypatch: pytest.MonkeyP
     assert not waited.look().hopeless
 
 
+UNSCHEDULED = pod(age=700, spec={"nodeName": ""}, state=waiting("Pending"))
+UNSCHEDULED["status"] = {
+    "phase": "Pending",
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+        }
+    ],
+}
+MULTI_ATTACH = event("Pod", "web-1-a", "FailedAttachVolume", "Multi-Attach error for volume pvc-1 Volume is in use")
+WEBHOOK = 'Internal error occurred: failed calling webhook "w.example.org": no endpoints available for service w'
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"Pod": [UNSCHEDULED]},
+        {"Pod": [pod(state=waiting("ContainerCreating"))], "Event": [MULTI_ATTACH]},
+        {"Pod": [], "Event": [event("ReplicaSet", "web-1", "FailedCreate", WEBHOOK)]},
+    ],
+)
+def test_what_the_cluster_has_to_provide_is_waited_for_until_the_deadline(
+    lists: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
+    counts = {"replicas": len(lists["Pod"])}
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "m"}
+    cluster = Cluster({**deployment(0, conditions=[late], **counts), "Node": [node()], **lists})
+    for content in cluster.lists["ReplicaSet"]:
+        content["status"].update(counts)
+    waited, limited = watch(cluster), Watch(cluster, [WEB], path, 60, 60)
+    outlook = waited.look()
+    assert (
+        not outlook.hopeless and [one.severity for one in outlook.findings] == ["error"] and not limited.look().hopeless
+    )
+    clock[0] += 900
+    assert not waited.look().hopeless and limited.look().hopeless
+
+
+@pytest.mark.parametrize("reason", ["TriggeredScaleUp", "Nominated"])
+def test_a_node_that_is_on_its_way_is_told_and_waited_for(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
+    said = event("Pod", "web-1-a", reason, "pod triggered scale-up: [{pool 1->2 (max: 9)}]", type="Normal")
+    cluster = Cluster({**deployment(0), "Node": [node()], "Pod": [UNSCHEDULED], "Event": [said]})
+    waited = Watch(cluster, [WEB], path, 60, 60)
+    (finding,) = waited.look().findings
+    assert finding.title.startswith("waiting for a node, which the autoscaler is adding; no node has enough free")
+    assert f"{reason}: pod triggered scale-up: [{{pool 1->2 (max: 9)}}]" in finding.evidence
+    clock[0] += 900
+    assert not waited.look().hopeless
+    (finding,) = explain_faults(cluster, [WEB])
+    assert finding.title.startswith("waiting for a node")
+    said["lastTimestamp"] = stamp(1000)
+    (finding,) = waited.look().findings
+    assert finding.title.startswith("no node has enough") and "has not come" in finding.evidence[-1]
+
+
+def test_an_autoscaler_that_adds_no_node_is_told() -> None:
+    text = "pod didn't trigger scale-up: 1 max node group size reached"
+    said = event("Pod", "web-1-a", "NotTriggerScaleUp", text, type="Normal")
+    other = event("Pod", "web-1-b", "TriggeredScaleUp", "pod triggered scale-up", type="Normal")
+    cluster = Cluster({**deployment(0), "Node": [node()], "Pod": [UNSCHEDULED], "Event": [said, other]})
+    (finding,) = watch(cluster).look().findings
+    assert f"the autoscaler adds no node: NotTriggerScaleUp: {text}" in finding.evidence
+    assert "raise its maximum" in finding.advice
+    cluster.forbidden.add("Event")
+    assert watch(cluster).look().findings
+
+
 def test_a_crash_may_be_caused_by_a_dependency_that_is_still_starting() -> None:
     lists = {**deployment(0), "Pod": [pod(state=crashed(restarts=2))]}
     assert watch(Cluster(lists)).look().hopeless

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kube import connection
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Client, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import Credentials, KubeconfigError
 
@@ -276,6 +277,37 @@ def test_tls_goes_through_a_tunnel_and_checks_the_server(
     finally:
         secure.shutdown()
         secure.server_close()
+
+
+def test_an_authority_without_key_identifiers_is_trusted_as_kubectl_trusts_it(
+    make_certificate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since Python 3.13, the default context refuses such certificates, which managed clusters have."""
+    default = ssl.create_default_context
+
+    def strict(**more: Any) -> ssl.SSLContext:
+        made = default(**more)
+        made.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+        return made
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    bare = ("subjectKeyIdentifier=none", "authorityKeyIdentifier=none")
+    authority = make_certificate(3, *bare, "basicConstraints=critical,CA:true")
+    pair = make_certificate(2, *bare, issuer=authority)
+    secure = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    serve(secure)
+    credentials = Credentials("https://127.0.0.1:%d" % secure.server_port, authority=authority.certificate.read_bytes())
+    try:
+        assert Client(credentials, timeout=5, patience=0).get("/x") == {}
+    finally:
+        secure.shutdown()
+        secure.server_close()
+    made = connection.tls_context(credentials)
+    assert made is not None and made.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert made.verify_mode == ssl.CERT_REQUIRED and made.check_hostname
 
 
 def test_certificates_that_are_none_are_told(make_certificate: Callable[[int], Any]) -> None:

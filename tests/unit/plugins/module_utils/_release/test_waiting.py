@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._release.waiting import wait_until_ready
 
@@ -23,3 +26,15 @@ def test_interventions_do_not_postpone_the_deadline() -> None:
     started = time.monotonic()
     outlook = wait_until_ready(watch, started + 0.3, on_poll=lambda _outlook: True, confirm=0.0)  # type: ignore[arg-type]
     assert outlook.waiting and 0.3 <= looks[-1] - started < 5
+
+
+@pytest.mark.parametrize(("grace", "end"), [(None, "Not ready within the timeout"), (0.2, "Cannot become ready")])
+def test_a_pod_without_a_node_waits_until_the_timeout_or_for_the_grace(
+    server: Any, releases: Any, some: Any, grace: float | None, end: str
+) -> None:
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    pod = some("Pod", "p", metadata={"namespace": "default"}, status={"phase": "Pending", "conditions": [scheduled]})
+    server.put("/api/v1/namespaces/default/pods/p", pod)
+    answer = releases.run([some("Pod", "p")], timeout=1.2, grace=grace)
+    assert f"{end}: Pod default/p" in answer["msg"] and "no node has enough free resources" in answer["msg"]

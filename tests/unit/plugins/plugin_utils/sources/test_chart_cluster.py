@@ -78,10 +78,18 @@ def test_the_next_run_renders_the_same_at_once(run: Any, said: Any) -> None:
     assert run(served)[1][1]["_payload"] == first and len(said()) == 3
 
 
-def test_with_a_version_the_cluster_is_not_asked(run: Any, said: Any) -> None:
-    _result, calls = run({"failed": True}, kube_version="1.30.0")
-    assert len(calls) == 1 and len(said()) == 1 and "--kube-version 1.30.0" in said()[0]
+def test_a_version_of_the_task_is_taken(run: Any, said: Any) -> None:
+    run(SERVED, kube_version="1.30.0")
+    assert len(said()) == 1 and "--kube-version 1.30.0" in said()[0]
     assert "--api-versions" not in said()[0]
+
+
+def test_a_chart_sees_an_upgrade_once_a_revision_is_deployed(run: Any, said: Any) -> None:
+    run(SERVED)
+    assert not any("--is-upgrade" in line for line in said())
+    run(dict(SERVED, upgrade=True))
+    run(dict(SERVED, upgrade=True), kube_version="1.30.0")
+    assert all("--is-upgrade" in line for line in said()[2:]) and len(said()) > 4
 
 
 def test_a_cluster_that_does_not_answer_is_told(run: Any, tmp_path: Path) -> None:

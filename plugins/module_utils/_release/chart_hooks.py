@@ -1,0 +1,44 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the annotations of a Helm chart say about a hook: whether it belongs to an installation or an upgrade, and when it is deleted.
+
+https://helm.sh/docs/topics/charts_hooks/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from .._kube.objects import mapping
+
+HOOK, DELETE_POLICY = "helm.sh/hook", "helm.sh/hook-delete-policy"
+INSTALL, UPGRADE = "install", "upgrade"
+
+
+def applies(content: Mapping[str, Any], when: str, upgrade: bool) -> bool:
+    """Return whether a hook belongs to a run. A hook without an event of a chart belongs to every run.
+
+    :param when: C(pre) or C(post).
+    :param upgrade: whether an earlier revision is deployed.
+    """
+    events = _listed(content, HOOK)
+    return not events or f"{when}-{UPGRADE if upgrade else INSTALL}" in events
+
+
+def only_upgrades(content: Mapping[str, Any], when: str) -> bool:
+    """Return whether a hook belongs to upgrades and not to an installation, so that it is no reason for a run by itself."""
+    return applies(content, when, True) and not applies(content, when, False)
+
+
+def deleted_after(content: Mapping[str, Any], outcome: str) -> bool:
+    """Return whether a chart wants a hook deleted after its end.
+
+    :param outcome: C(succeeded) or C(failed).
+    """
+    return f"hook-{outcome}" in _listed(content, DELETE_POLICY)
+
+
+def _listed(content: Mapping[str, Any], annotation: str) -> list[str]:
+    text = mapping(mapping(content.get("metadata")).get("annotations")).get(annotation)
+    return [part.strip() for part in str(text or "").split(",") if part.strip()]
