@@ -280,6 +280,33 @@ def test_a_job_that_tries_again_alarms_nobody_at_once(now: dict, restarts: int, 
     assert told and told <= most and (restarts == 1 or told != {"info"})
 
 
+def test_a_cron_job_whose_previous_run_does_not_end_is_told() -> None:
+    status = {"active": [{"name": "c-1"}], "lastScheduleTime": stamp(7200)}
+    cron = {"metadata": meta("c"), "spec": {"schedule": "0 * * * *", "concurrencyPolicy": "Forbid"}, "status": status}
+    text = "Not starting job because prior execution is running and concurrency policy is Forbid"
+    skipped = event("CronJob", "c", "JobAlreadyActive", text, type="Normal")
+    (finding,) = findings_of({"CronJob": [cron], "Event": [skipped]})
+    assert (finding.fault, finding.severity) == (
+        "cron_job_blocked",
+        "warning",
+    ) and "its run c-1 has not ended" in finding.title
+    status["lastScheduleTime"] = stamp(1)
+    assert findings_of({"CronJob": [cron], "Event": [skipped]}) == []
+
+
+def test_an_update_that_waits_for_the_deletion_of_pods_is_told() -> None:
+    status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 2, "updatedReplicas": 0}
+    status.update(currentRevision="a", updateRevision="b")
+    spec = {"replicas": 2, "updateStrategy": {"type": "OnDelete"}}
+    content = {"metadata": meta("db", generation=1), "spec": spec, "status": status}
+    (finding,) = findings_of({"StatefulSet": [content]})
+    assert finding.fault == "update_pending" and finding.title.startswith("2 of its pods are of an earlier revision")
+    spec["updateStrategy"]["type"] = "RollingUpdate"
+    assert "update_pending" not in faults({"StatefulSet": [content]})
+    status["updateRevision"] = "a"
+    assert findings_of({"StatefulSet": [content]}) == []
+
+
 def test_a_cron_job_that_has_succeeded_since_is_not_reported() -> None:
     owner = [{"kind": "CronJob", "name": "c", "apiVersion": "batch/v1", "controller": True}]
 
