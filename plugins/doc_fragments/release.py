@@ -35,8 +35,9 @@ options:
     default: never
   prune:
     description:
-      - Delete the objects that earlier revisions contain and this one does not, after everything else has succeeded. An object that is not marked as part of
-        this release is kept, and so is one with the annotation C(slipway.kube/keep=true) or C(helm.sh/resource-policy=keep).
+      - Delete the objects that earlier revisions contain and this one does not, after everything else has succeeded, hooks included. An object that is not
+        marked as part of this release is kept, and so is one with the annotation C(slipway.kube/keep=true) or C(helm.sh/resource-policy=keep).
+      - Custom resources are finalized before their operator, its permissions and their definitions are deleted, here and with O(state=absent).
       - A CustomResourceDefinition is kept while objects of its kind exist, unless its annotation C(slipway.kube/objects=generated) says that only the
         application writes them.
       - Of objects with the same annotation C(slipway.kube/version-of), the newest five are kept.
@@ -52,6 +53,11 @@ options:
   wait:
     description:
       - Wait until all objects are ready, or, with O(state=absent), until they are gone.
+      - A Deployment or StatefulSet is ready when all pods of its newest revision are and no others are left, a DaemonSet when this is so on all nodes that are
+        Ready, a Job when it is complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim
+        when it is bound or waits for its first consumer, and a Service or Ingress when it has an address, if a controller assigns addresses. Any other object
+        is ready unless it has a condition C(Ready) that is not true.
+      - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
         grace period, see O(grace).
       - The objects are also checked if the run makes no changes.

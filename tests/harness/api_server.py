@@ -28,6 +28,7 @@ SERVED = {
     },
     ("apps", "v1"): {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True)},
     ("batch", "v1"): {"jobs": ("Job", True)},
+    ("admissionregistration.k8s.io", "v1"): {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},
     ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},
     ("coordination.k8s.io", "v1"): {"leases": ("Lease", True)},
     ("apiextensions.k8s.io", "v1"): {"customresourcedefinitions": ("CustomResourceDefinition", False)},

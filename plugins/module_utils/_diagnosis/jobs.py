@@ -110,6 +110,9 @@ def _cron_job(view: View, cron: Object) -> list[Finding]:
         if reason == "FailedCreate":
             return [_rejected(name, message)]
         return bad(f"it creates no Jobs ({reason})", message, CRON_JOB_EVENTS[reason], patience=SUSPICIOUS)
+    skipped = view.events_of(cron, "Skipped")
+    if skipped and event_time(skipped[-1]) > last:
+        return [_blocked(view, cron, skipped[-1])]
     deadline = spec.get("startingDeadlineSeconds")
     if deadline is not None and deadline < 10:
         return bad(
@@ -119,6 +122,23 @@ def _cron_job(view: View, cron: Object) -> list[Finding]:
             "warning",
         )
     return []
+
+
+def _blocked(view: View, cron: Object, event: Object) -> Finding:
+    """Explain a CronJob whose previous run does not end, so that no other is started (concurrencyPolicy Forbid)."""
+    name = reference(cron)
+    active = [one.get("name") or "?" for one in status_of(cron).get("active") or []]
+    since = status_of(cron).get("lastScheduleTime") or "an unknown time"
+    return Finding(
+        "cron_job_blocked",
+        "warning",
+        name,
+        f"its run {', '.join(active) or 'of the last time'} has not ended, so that further runs are skipped",
+        evidence=[f"JobAlreadyActive: {one_line(message_of(event))}", f"active since {since}"],
+        advice="Read the log of that Job. Set activeDeadlineSeconds in jobTemplate so that a run ends by itself, or concurrencyPolicy: Replace.",
+        patience=SLOW,
+        blames=tuple(Reference("batch/v1", "Job", name.namespace, one) for one in active),
+    )
 
 
 def _rejected(name: Reference, message: str) -> Finding:

@@ -32,6 +32,24 @@ from .view import (
 
 # Reasons of a failed pod that are not caused by its program; its controller creates a replacement.
 PASSING_FAILURES = ("Evicted", "Preempting", "Preempted", "NodeShutdown", "Terminated", "NodeLost", "Shutdown")
+# Reasons with which the kubelet rejects a pod that was assigned to its node (k8s.io/kubernetes, pkg/kubelet), and the advice.
+REJECTED = (
+    (
+        "SysctlForbidden",
+        "Allow the sysctl with allowedUnsafeSysctls in the kubelet's configuration, or remove it from the securityContext.",
+    ),
+    ("AppArmor", "Load the AppArmor profile on the node, or correct appArmorProfile of the pod."),
+    (
+        "NodeAffinity",
+        "Correct the labels of the node or the node selector of the pod; a label that the kubelet reads at its start may have changed.",
+    ),
+    ("UnexpectedAdmissionError", "Check the device plugins of the node and the log of its kubelet."),
+    (
+        "OutOf|NodePorts|NodeName",
+        "Remove nodeName so that the scheduler selects the node, or free resources on that node.",
+    ),
+    ("PodOS|PodFeatureUnsupported", "Run the pod on a node with another operating system or a newer kubelet."),
+)
 MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 SANDBOX = ("FailedCreatePodSandBox", "FailedPodSandBoxStatus", "NetworkNotReady")
 
@@ -89,9 +107,14 @@ def _failed(view: View, pod: Object) -> Finding | None:
         advice = "Raise activeDeadlineSeconds, or find out from the log what takes so long."
         patience = HOPELESS if alone else SLOW
         return pod_finding(view, pod, "pod_deadline", severity, title, evidence, advice, patience=patience)
-    if re.match(r"OutOf|UnexpectedAdmissionError|NodeAffinity|NodePorts|NodeName", reason):
-        title = f"the kubelet rejected a pod: {reason}"
-        advice = "Remove nodeName so that the scheduler selects the node, or free resources on that node."
+    advice = next((advice for pattern, advice in REJECTED if re.match(pattern, reason)), "")
+    if advice:
+        title = f"the kubelet of node {node_name(pod)} rejected a pod: {reason}"
+        # Its controller creates another pod at once, which the scheduler may assign to the same node again.
+        again = [other for other in view.pods_of(owner) if status_of(other).get("reason") == reason]
+        if not alone and len(again) > 1:
+            severity = "error"
+            title = f"the kubelet rejects its pods: {reason} ({len(again)} pods so far)"
         patience = HOPELESS if alone else SUSPICIOUS
         return pod_finding(view, pod, "node_refuses_pod", severity, title, evidence, advice, patience=patience)
     return None

@@ -269,6 +269,7 @@ _SHAPES: dict[str, Trim] = {
     "ReplicaSet": _replica_set,
     "Event": _event,
     "Killing": _event,
+    "Skipped": _event,
     "Node": _node,
     "EndpointSlice": _endpoints,
     "ValidatingWebhookConfiguration": _webhooks,

@@ -20,7 +20,7 @@ from .scaling import autoscalers, budgets
 from .services import services
 from .storage import claims
 from .view import Object, View, controller, is_healthy, namespace_of, spec_of, status_of
-from .workloads import workload_findings
+from .workloads import pending_update, workload_findings
 
 
 def workloads(view: View) -> list[Finding]:
@@ -29,8 +29,12 @@ def workloads(view: View) -> list[Finding]:
     unhealthy = {view.made_by(pod) for pod in view.all("Pod") if not is_healthy(pod)}
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
         for content in view.all(kind):
-            if not _is_owned(view, content) and (_is_late(content) or view.owner(content) in unhealthy):
+            if _is_owned(view, content):
+                continue
+            if _is_late(content) or view.owner(content) in unhealthy:
                 found += workload_findings(view, content)
+            else:
+                found += pending_update(content)
     for pod in view.all("Pod"):
         if not is_healthy(pod) and _is_standalone(view, pod):
             found += pod_findings(view, pod)

@@ -173,6 +173,16 @@ def _cause(view: View, pod: Object, found: Sequence[Refusal]) -> Refusal:
     asks = bool(spec.get("nodeSelector") or (spec.get("affinity") or {}).get("nodeAffinity"))
     alone = [node for node in nodes if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]]
     cause = decisive(found, len(alone), asks and bool(matching))
+    if asks and nodes and not matching:
+        # The scheduler looks at taints first, but no toleration would help.
+        few = [one for one in found if one.fault == "unschedulable_affinity"]
+        cause = (
+            few[0]
+            if few
+            else Refusal(len(nodes), "node(s) didn't match Pod's node affinity/selector", "unschedulable_affinity")
+        )
+    if any(not_offered(resource, nodes) for resource in requests_of(pod)):
+        cause = next((one for one in found if one.fault == "unschedulable_resources"), cause)
     fit = [node for node in matching if node not in alone]
     if fit and all(spec_of(node).get("unschedulable") for node in fit):
         cause = next((one for one in found if one.fault == "unschedulable_cordoned"), cause)
@@ -206,10 +216,18 @@ def _add_room(view: View, pod: Object, finding: Finding, cause: Refusal) -> None
             most, node = max(((left.get(resource, 0), name) for name, left in free.items()), key=lambda pair: pair[0])
             finding.evidence.append(f"largest free amount on a node: {name_amount(resource, most)} ({node})")
     for resource in re.findall(r"Insufficient (\S+)", cause.reason):
-        offered = [amount((status_of(node).get("allocatable") or {}).get(resource)) for node in view.all("Node")]
-        if "/" in resource and offered and not any(offered):
+        if not_offered(resource, view.all("Node")):
             finding.title = f"no node provides the resource {resource}"
             finding.advice = f"Check that the device plugin for {resource} runs on the nodes that have the device, or correct the resource name."
+            if resource.startswith("hugepages-"):
+                finding.advice = "Reserve huge pages of this size on a node (sysctl vm.nr_hugepages) and restart its kubelet, or omit the request."
+
+
+def not_offered(resource: str, nodes: Sequence[Object]) -> bool:
+    """Return whether a resource that only some nodes have, a device or huge pages, is allocatable on none of these nodes."""
+    if "/" not in resource and not resource.startswith("hugepages-"):
+        return False
+    return bool(nodes) and not any(amount((status_of(node).get("allocatable") or {}).get(resource)) for node in nodes)
 
 
 def _add_cordoned(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:

@@ -34,6 +34,8 @@ SOURCES = {
         Source("Event", "v1", "events", fields="type=Warning"),
         # Not a kind of its own: the events that tell why the kubelet ends a container are no warnings.
         Source("Killing", "v1", "events", fields="type=Normal,reason=Killing"),
+        # Another: a run of a CronJob that the controller did not start, because the previous one is active.
+        Source("Skipped", "v1", "events", fields="type=Normal,reason=JobAlreadyActive"),
         Source("Deployment", "apps/v1", "deployments"),
         Source("ReplicaSet", "apps/v1", "replicasets"),
         Source("StatefulSet", "apps/v1", "statefulsets"),

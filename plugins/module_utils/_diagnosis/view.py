@@ -154,7 +154,9 @@ class View:
             about = event.get("involvedObject") or {}
             return (about.get("kind") or "", about.get("namespace") or "", about.get("name") or "")
 
-        return _index(sorted([*self.all("Event"), *self.all("Killing")], key=event_time), involved)
+        return _index(
+            sorted([*self.all("Event"), *self.all("Killing"), *self.all("Skipped")], key=event_time), involved
+        )
 
     @cached_property
     def _pods_by_workload(self) -> Index:
@@ -219,7 +221,8 @@ class View:
     def events_of(self, content: Object, kind: str = "Event") -> list[Object]:
         """Return the events of an object, the latest last, without those of an earlier object of that name.
 
-        :param kind: C(Event) for warnings, C(Killing) for those that tell why the kubelet ends a container.
+        :param kind: C(Event) for warnings, C(Killing) for those that tell why the kubelet ends a container, C(Skipped) for
+            runs of a CronJob that were not started.
         """
         name, uid = reference(content), content["metadata"].get("uid")
         found = self._events.get((name.kind, name.namespace, name.name), [])

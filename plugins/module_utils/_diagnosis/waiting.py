@@ -14,7 +14,7 @@ from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
-from .._kube.readiness import condition, is_waited_for, readiness
+from .._kube.readiness import condition, daemon_set_readiness, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, PENDING, SUSPICIOUS, Finding
 from .node_scaling import add_node_scaling
@@ -23,7 +23,7 @@ from .reading import read_kind, read_list
 from .services import has_address
 from .sources import SOURCES
 from .storage import DEFAULT_CLASS, WAIT_FOR_FIRST_CONSUMER
-from .view import Object, View, annotations_of, name_of, namespace_of, spec_of, status_of
+from .view import Object, View, annotations_of, is_true, name_of, namespace_of, node_name, spec_of, status_of
 from .workloads import CONTROLLERS, is_hopeless, workload_findings
 
 # What is read of a namespace to explain its workloads, and to find out whether their containers keep running.
@@ -149,6 +149,9 @@ class Watch:
         """Return whether an object is ready and what is missing, also judged by other objects."""
         ready, why = readiness(live)
         kind = live.get("kind") or ""
+        if kind == "DaemonSet" and not ready and observed(live):
+            lost = self._pods_on_lost_nodes(live)
+            return daemon_set_readiness(live, lost) if lost else (ready, why)
         if kind == "PersistentVolumeClaim" and not ready and not _is_lost_claim(live):
             return (True, "") if waits_for_first_consumer(live, self._cached_list("StorageClass")) else (ready, why)
         if kind in ("Service", "Ingress") and lacks_address(live):
@@ -156,6 +159,15 @@ class Watch:
             if any(has_address(other) and same_class(other, live) for other in others):
                 return False, "no address has been assigned to it yet"
         return ready, why
+
+    def _pods_on_lost_nodes(self, live: Object) -> int:
+        """Count the pods of a workload on nodes that are not Ready, where neither an update nor a restart takes place."""
+        nodes = self._details("Node", "") or []
+        lost = {name_of(node) for node in nodes if not is_true(node, "Ready")}
+        if not lost:
+            return 0
+        pods = self._view([live], ("Pod",)).pods_of(reference(live))
+        return sum(node_name(pod) in lost for pod in pods)
 
     def _cached_list(self, kind: str) -> Sequence[Object]:
         """Return the objects of a kind in the whole cluster, read once; empty if they may not be listed."""

@@ -269,6 +269,31 @@ def _rollout_findings(content: Object, causes: Sequence[Finding]) -> list[Findin
     return [Finding("not_ready", "info", name, why, advice=advice, patience=SLOW, blames=(name,))]
 
 
+def pending_update(content: Object) -> list[Finding]:
+    """Explain a workload of which some pods are of an earlier revision, because its update strategy is OnDelete."""
+    spec, status, name = spec_of(content), status_of(content), reference(content)
+    if (spec.get("updateStrategy") or {}).get("type") != "OnDelete":
+        return []
+    if name.kind == "DaemonSet":
+        old = status.get("desiredNumberScheduled", 0) - status.get("updatedNumberScheduled", 0)
+    else:
+        same = status.get("currentRevision") == status.get("updateRevision")
+        old = 0 if same else status.get("replicas", 0) - status.get("updatedReplicas", 0)
+    if old <= 0:
+        return []
+    return [
+        Finding(
+            "update_pending",
+            "warning",
+            name,
+            f"{old} of its pods are of an earlier revision: they are replaced only when they are deleted",
+            evidence=["spec.updateStrategy.type is OnDelete"],
+            advice="Delete these pods one after the other, or set the update strategy to RollingUpdate.",
+            patience=SLOW,
+        )
+    ]
+
+
 def job_findings(view: View, content: Object) -> list[Finding]:
     """Explain a Job; empty for one that is complete, however many attempts it took."""
     if is_true(content, "Complete") or is_true(content, "SuccessCriteriaMet"):

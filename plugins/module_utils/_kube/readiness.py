@@ -68,7 +68,16 @@ def _replica_set(spec: Object, status: Object, content: Object) -> Readiness:
 
 
 def _daemon_set(spec: Object, status: Object, content: Object) -> Readiness:
-    desired = status.get("desiredNumberScheduled", 0)
+    return daemon_set_readiness(content, 0)
+
+
+def daemon_set_readiness(content: Object, lost: int) -> Readiness:
+    """Return whether a DaemonSet is ready, and the reason if it is not.
+
+    :param lost: the number of its pods on nodes that are not Ready; they are not waited for.
+    """
+    spec, status = content.get("spec") or {}, content.get("status") or {}
+    desired = status.get("desiredNumberScheduled", 0) - lost
     on_delete = (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
     updated = desired if on_delete else status.get("updatedNumberScheduled", 0)
     ready, available = status.get("numberReady", 0), status.get("numberAvailable", 0)

@@ -16,6 +16,7 @@ from .._kube.objects import (
     Reference,
     defined_kinds,
     flatten,
+    mappings,
     place,
     read_discovery,
     reference,
@@ -56,8 +57,14 @@ class Desired:
 
     @property
     def early(self) -> set[tuple[str, str]]:
-        """The served kinds that do not come with this release, so that their controllers are there already."""
-        return set(self.served) - set(defined_kinds(self.objects))
+        """The served kinds whose definition and admission webhooks do not come with this release: their controllers are there already."""
+        configurations = [one for one in self.objects if str(one.get("kind")).endswith("WebhookConfiguration")]
+        hooks = [hook for content in configurations for hook in mappings(content.get("webhooks"))]
+        rules = [rule for hook in hooks for rule in mappings(hook.get("rules"))]
+        listed = [rule.get("apiGroups") for rule in rules]
+        groups = {str(group) for some in listed if isinstance(some, list) for group in some}
+        others = set(self.served) - set(defined_kinds(self.objects))
+        return {pair for pair in others if pair[0].rpartition("/")[0] not in groups and "*" not in groups}
 
     def path(self, name: Reference) -> str:
         """Return the URL path of an object."""

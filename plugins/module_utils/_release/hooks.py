@@ -66,14 +66,21 @@ def run_hooks(
             try:
                 context.wait_for([name], context.deadline, memory=state)
             except OperationFailed as error:
-                if deleted_after(content, "failed"):
-                    context.client.delete(context.path(name))
+                _delete_after(context, content, "failed")
                 raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
             done.append(key(name))
             save()
             restore_ttl(context.client, context.path, [content], force)
-            if deleted_after(content, "succeeded"):
-                context.client.delete(context.path(name))
+            _delete_after(context, content, "succeeded")
+
+
+def _delete_after(context: Context, content: Object, outcome: str) -> None:
+    """Delete a hook's Job as its chart wants it, unless this user may not."""
+    if deleted_after(content, outcome):
+        try:
+            context.client.delete(context.path(reference(content)))
+        except ApiError as error:
+            context.warnings.append(f"{reference(content)} was not deleted after it {outcome}: {error.message}")
 
 
 def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str, str]]) -> list[PlannedObject]:

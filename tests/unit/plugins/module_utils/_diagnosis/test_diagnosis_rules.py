@@ -280,6 +280,33 @@ def test_a_job_that_tries_again_alarms_nobody_at_once(now: dict, restarts: int, 
     assert told and told <= most and (restarts == 1 or told != {"info"})
 
 
+def test_a_cron_job_whose_previous_run_does_not_end_is_told() -> None:
+    status = {"active": [{"name": "c-1"}], "lastScheduleTime": stamp(7200)}
+    cron = {"metadata": meta("c"), "spec": {"schedule": "0 * * * *", "concurrencyPolicy": "Forbid"}, "status": status}
+    text = "Not starting job because prior execution is running and concurrency policy is Forbid"
+    skipped = event("CronJob", "c", "JobAlreadyActive", text, type="Normal")
+    (finding,) = findings_of({"CronJob": [cron], "Event": [skipped]})
+    assert (finding.fault, finding.severity) == (
+        "cron_job_blocked",
+        "warning",
+    ) and "its run c-1 has not ended" in finding.title
+    status["lastScheduleTime"] = stamp(1)
+    assert findings_of({"CronJob": [cron], "Event": [skipped]}) == []
+
+
+def test_an_update_that_waits_for_the_deletion_of_pods_is_told() -> None:
+    status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 2, "updatedReplicas": 0}
+    status.update(currentRevision="a", updateRevision="b")
+    spec = {"replicas": 2, "updateStrategy": {"type": "OnDelete"}}
+    content = {"metadata": meta("db", generation=1), "spec": spec, "status": status}
+    (finding,) = findings_of({"StatefulSet": [content]})
+    assert finding.fault == "update_pending" and finding.title.startswith("2 of its pods are of an earlier revision")
+    spec["updateStrategy"]["type"] = "RollingUpdate"
+    assert "update_pending" not in faults({"StatefulSet": [content]})
+    status["updateRevision"] = "a"
+    assert findings_of({"StatefulSet": [content]}) == []
+
+
 def test_a_cron_job_that_has_succeeded_since_is_not_reported() -> None:
     owner = [{"kind": "CronJob", "name": "c", "apiVersion": "batch/v1", "controller": True}]
 
@@ -360,6 +387,57 @@ def test_taints_are_named_although_the_scheduler_only_counts_them() -> None:
         }
     )
     assert (root.fault, root.object.name) == ("node_pressure", "w1") and "Deployment shop/web" in root.others
+
+
+def mostly_tainted() -> list[dict[str, Any]]:
+    """Three nodes, two of them with a taint."""
+    nodes = [node("w1"), node("w2"), node("w3")]
+    for one in nodes[1:]:
+        one["spec"]["taints"] = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]
+    return nodes
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 2 node(s) had untolerated taint(s).",
+        "0/3 nodes are available: 3 node(s) had untolerated taint(s).",
+    ],
+)
+def test_a_selector_that_no_node_has_is_told_although_taints_outnumber_it(said: str) -> None:
+    lists = {**deployment(0), "Node": mostly_tainted(), "Pod": [unscheduled(said, nodeSelector={"disk": "ssd"})]}
+    (finding,) = findings_of(lists)
+    assert finding.title == "no node has the labels of the pod's node selector: disk=ssd"
+
+
+@pytest.mark.parametrize(
+    ("resource", "advice"), [("hugepages-2Mi", "vm.nr_hugepages"), ("x.org/card", "device plugin")]
+)
+def test_a_resource_that_no_node_has_is_told_although_taints_outnumber_it(resource: str, advice: str) -> None:
+    said = f"0/3 nodes are available: 1 Insufficient {resource}, 2 node(s) had untolerated taint(s)."
+    asks = [{"name": "app", "resources": {"requests": {resource: "2"}, "limits": {resource: "2"}}}]
+    lists = {**deployment(0), "Node": mostly_tainted(), "Pod": [unscheduled(said, containers=asks)]}
+    (finding,) = findings_of(lists)
+    assert finding.title == f"no node provides the resource {resource}" and advice in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("SysctlForbidden", "allowedUnsafeSysctls"),
+        ("AppArmor", "appArmorProfile"),
+        ("NodeAffinity", "labels of the node"),
+        ("OutOfcpu", "free resources"),
+        ("UnexpectedAdmissionError", "device plugins"),
+    ],
+)
+def test_pods_that_the_kubelet_rejects_again_and_again_are_told(reason: str, advice: str) -> None:
+    rejected = [pod(f"web-1-{letter}", state={}, age=20) for letter in "abc"]
+    for one in rejected:
+        one["status"].update(phase="Failed", reason=reason, message="m", containerStatuses=[])
+    (finding,) = findings_of({**deployment(0), "Node": [node()], "Pod": rejected})
+    assert (finding.fault, finding.severity, finding.object.name) == ("node_refuses_pod", "error", "web")
+    assert f"the kubelet rejects its pods: {reason} (3 pods so far)" in finding.title and advice in finding.advice
 
 
 def test_room_is_measured_in_what_pods_ask_for() -> None:

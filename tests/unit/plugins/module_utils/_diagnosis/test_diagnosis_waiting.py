@@ -193,6 +193,29 @@ def test_an_autoscaler_that_adds_no_node_is_told() -> None:
     assert watch(cluster).look().findings
 
 
+def test_a_daemon_set_does_not_wait_for_nodes_that_are_not_ready() -> None:
+    counts = {"observedGeneration": 1, "desiredNumberScheduled": 2, "currentNumberScheduled": 2}
+    counts.update(updatedNumberScheduled=1, numberReady=1, numberAvailable=1)
+    content = {"metadata": meta("agent", generation=1), "spec": {}, "status": counts}
+    owner = {"kind": "DaemonSet", "name": "agent", "apiVersion": "apps/v1", "controller": True}
+
+    def member(name: str, node_name: str) -> dict[str, Any]:
+        made = pod(name, spec={"nodeName": node_name})
+        made["metadata"]["ownerReferences"] = [owner]
+        return made
+
+    name = Reference("apps/v1", "DaemonSet", "shop", "agent")
+    cluster = Cluster({"DaemonSet": [content], "Pod": [member("a", "w1"), member("b", "w2")]})
+    cluster.lists["Node"] = [node("w1"), node("w2")]
+    assert watch(cluster, name).look().waiting == [(name, "1 of 2 pods updated, 1 ready, 1 available")]
+    cluster.lists["Node"][1] = node("w2", "Unknown")
+    assert watch(cluster, name).look().ready == [name]
+    counts.update(numberReady=0, numberAvailable=0)
+    assert watch(cluster, name).look().waiting == [(name, "1 of 1 pods updated, 0 ready, 0 available")]
+    cluster.forbidden.add("Node")
+    assert watch(cluster, name).look().waiting
+
+
 def test_a_crash_may_be_caused_by_a_dependency_that_is_still_starting() -> None:
     lists = {**deployment(0), "Pod": [pod(state=crashed(restarts=2))]}
     assert watch(Cluster(lists)).look().hopeless

@@ -82,6 +82,16 @@ def test_objects_of_a_kind_that_comes_with_the_release_follow_their_operator(
     assert sent(server) == ["customresourcedefinitions", "deployments", "certificates"]
 
 
+def test_objects_that_a_webhook_of_the_release_checks_follow_it(
+    server: Any, releases: Any, some: Any, workload: Any, certificate: Any
+) -> None:
+    installed(server, definition("secretName"))
+    hooks = [{"name": "w.example.org", "rules": [{"apiGroups": ["certs.example.org"]}]}]
+    webhook = some("MutatingWebhookConfiguration", "w", "admissionregistration.k8s.io/v1", webhooks=hooks)
+    releases.run([workload("operator"), certificate, webhook], hooks={"pre": [workload("migrate", kind="Job")]})
+    assert sent(server)[:2] == ["jobs", "deployments"]
+
+
 UNDECLARED = {
     "reason": "InternalError",
     "message": "failed to create typed patch object (default/tls; certs.example.org/v1, Kind=Certificate): "
