@@ -10,7 +10,7 @@ from typing import Any, Mapping
 
 from .._host.record import Record
 from .._host.system import HostError
-from . import membership, recovery
+from . import apiserver_files, membership, recovery
 from .config import add_credentials, check_patches, ignored_checks, render
 from .run import config_folder, run_kubeadm, sync_kubeadm_files
 
@@ -68,6 +68,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         )
     record.mark(params["cluster"])
     record.begin("join")
+    apiserver_files.write_files(params["files"])
     result["seconds"] = run_join(params, lock)
     sync_kubeadm_files()
     record.identify(membership.read_membership(record).ca_hash, params["cluster_id"])
