@@ -29,7 +29,7 @@ options:
   files:
     description:
       - What the API server reads, such as the policy of its audit log. Written with mode 0600 before kubeadm runs.
-      - If the configuration has the API server read C(/etc/kubernetes/apiserver/encryption.json), and it does not exist, the module writes it
+      - If the configuration has the API server read C(/etc/kubernetes/apiserver/encryption.yaml), and it does not exist, the module writes it
         with a random key.
     type: list
     elements: dict

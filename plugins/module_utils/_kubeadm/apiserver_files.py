@@ -10,7 +10,6 @@ plane has, since the flags of their API servers come from the cluster as well. L
 from __future__ import annotations
 
 import base64
-import json
 import os
 import secrets
 from pathlib import Path
@@ -52,7 +51,7 @@ def make_key(path: str) -> None:
     """
     if not os.path.exists(path):
         key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-        write_files([{"path": path, "content": json.dumps(hardening.encryption(key), indent=2) + "\n"}])
+        write_files([{"path": path, "content": hardening.encryption(key)}])
 
 
 def prepare(files: Iterable[Mapping[str, str]], documents: Iterable[Mapping[str, Any]]) -> None:
@@ -68,5 +67,5 @@ def prepare(files: Iterable[Mapping[str, str]], documents: Iterable[Mapping[str,
 
 def read_files(folder: str = hardening.FOLDER) -> list[dict[str, str]]:
     """Return the files of this control plane as :func:`write_files` takes them, [] on one that has none."""
-    found = sorted(path for path in Path(folder).glob("*.json") if path.is_file())
+    found = sorted(path for path in Path(folder).glob("[!.]*") if path.is_file())
     return [{"path": str(path), "content": path.read_text(encoding="utf-8")} for path in found]

@@ -9,8 +9,8 @@ import time
 from typing import Any, Mapping
 
 from .._host.record import Record
-from .._host.system import HostError
-from . import apiserver_files, credentials, membership, recovery, restore
+from .._host.system import HostError, System
+from . import apiserver_files, credentials, etcd_user, membership, recovery, restore
 from .admin import API_ERRORS, SECRETS, cluster_id, connect
 from .config import check_patches, ignored_checks, render
 from .run import KubeadmError, config_folder, run_kubeadm, sync_kubeadm_files
@@ -84,6 +84,7 @@ def _prepare_host(
     else:
         recovery.save_pki(params["record_dir"])
     apiserver_files.prepare(params["files"], config)
+    etcd_user.own_data(params["etcd_data_dir"], record, System())
     if restoring:
         restore.prepare(params, config)
     else:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import base64
-import json
 import stat
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import apiserver_files, hardening
 
@@ -18,7 +18,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import apise
 def places(tmp_path, monkeypatch):
     folder = tmp_path / "apiserver"
     monkeypatch.setattr(hardening, "FOLDER", str(folder))
-    monkeypatch.setattr(hardening, "ENCRYPTION", str(folder / "encryption.json"))
+    monkeypatch.setattr(hardening, "ENCRYPTION", str(folder / "encryption.yaml"))
     audit = tmp_path / "log" / "audit"
     monkeypatch.setattr(hardening, "AUDIT_FOLDER", str(audit))
     return folder, audit
@@ -43,17 +43,17 @@ def test_files_and_folders_are_roots_alone(places):
 def test_the_key_is_random_and_an_interrupted_init_keeps_it(places):
     folder, _audit = places
     apiserver_files.prepare([], documents(hardening.ENCRYPTION))
-    first = (folder / "encryption.json").read_text()
-    (resource,) = json.loads(first)["resources"]
+    first = (folder / "encryption.yaml").read_text()
+    (resource,) = yaml.safe_load(first)["resources"]
     (key,) = resource["providers"][0]["secretbox"]["keys"]
     assert len(base64.b64decode(key["secret"])) == 32 and resource["resources"] == ["secrets"]
     assert resource["providers"][-1] == {"identity": {}}
-    assert mode(folder / "encryption.json") == 0o600
+    assert mode(folder / "encryption.yaml") == 0o600
     apiserver_files.prepare([], documents(hardening.ENCRYPTION))
-    assert (folder / "encryption.json").read_text() == first
-    (folder / "encryption.json").unlink()
+    assert (folder / "encryption.yaml").read_text() == first
+    (folder / "encryption.yaml").unlink()
     apiserver_files.prepare([], documents(hardening.ENCRYPTION))
-    assert (folder / "encryption.json").read_text() != first
+    assert (folder / "encryption.yaml").read_text() != first
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_control_plane_that_joins_gets_what_another_one_has(places):
     folder, _audit = places
     apiserver_files.prepare([{"path": str(folder / "a.json"), "content": "[1]"}], documents(hardening.ENCRYPTION))
     read = apiserver_files.read_files(str(folder))
-    assert [one["path"] for one in read] == [str(folder / "a.json"), str(folder / "encryption.json")]
+    assert [one["path"] for one in read] == [str(folder / "a.json"), str(folder / "encryption.yaml")]
     before = {path.name: path.read_text() for path in folder.iterdir()}
     for path in folder.iterdir():
         path.unlink()

@@ -162,6 +162,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(init, "connect", lambda **access: client)
     for module in (init, join):
         monkeypatch.setattr(module, "sync_kubeadm_files", lambda: None)
+        monkeypatch.setattr(module.etcd_user, "own_data", lambda folder, record, system: None)
     monkeypatch.setattr(init, "wait_for_api", lambda server, seconds: done.append("wait"))
     monkeypatch.setattr(join, "run_join", lambda params, lock: done.append("join") or 1.0)
     monkeypatch.setattr(Record, "mark", lambda self, name: setattr(self, "cluster_name", name))
