@@ -156,8 +156,9 @@ def apiserver(hardening: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
     if "audit-policy-file" in flags:
         audit = hardening["audit"]
         flags.update({f"audit-log-{name}": audit[name] for name in ("maxsize", "maxbackup", "maxage") if name in audit})
-    if hardening.get("encryption"):
-        flags[ENCRYPTION_FLAG] = ENCRYPTION
+    if hardening.get("encryption") and ENCRYPTION_FLAG not in given:
+        # Another key takes effect without a restart.
+        flags.update({ENCRYPTION_FLAG: ENCRYPTION, f"{ENCRYPTION_FLAG}-automatic-reload": True})
     if hardening.get("verify_kubelets"):
         flags["kubelet-certificate-authority"] = "/etc/kubernetes/pki/ca.crt"
     return flags

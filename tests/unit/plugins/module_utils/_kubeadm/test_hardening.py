@@ -126,6 +126,7 @@ def test_a_flag_of_the_inventory_replaces_what_belongs_to_it(given, left_out):
 def test_a_path_of_encryption_in_the_inventory_is_kept():
     have = flags(cluster(settings({"encryption-provider-config": "/etc/mine.yaml"}))["apiServer"])
     assert have["encryption-provider-config"] == "/etc/mine.yaml"
+    assert "encryption-provider-config-automatic-reload" not in have
 
 
 def test_everything_can_be_turned_off():
