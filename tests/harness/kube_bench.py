@@ -18,7 +18,7 @@ from harness.origin import cache
 from harness.playbook import ROOT
 
 MODULE = "github.com/aquasecurity/kube-bench"
-LOCKS = ROOT / "tools" / "origin" / "go" / "kube-bench-0.12.0"
+LOCKS = ROOT / "tests" / "kube-bench"
 BENCHMARK = "cis-1.10"
 PLACE = "/opt/kube-bench"
 # The section on policies judges what runs on a cluster and who may do what there, not how it was made.
@@ -39,7 +39,7 @@ def build() -> tuple[Path, Path]:
     """Return the program and the folder with its checks; Go's caches make a second build short."""
     target = cache() / "programs" / "kube-bench"
     target.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    environment = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local"}
     command = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(target), MODULE]
     subprocess.run(command, cwd=LOCKS, env=environment, check=True, timeout=1200)
     listed = ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", MODULE]

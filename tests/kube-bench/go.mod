@@ -1,4 +1,4 @@
-module slipway.kube/origin/kube-bench
+module slipway.kube/tests/kube-bench
 
 go 1.26.0
 
