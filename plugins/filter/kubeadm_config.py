@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Internal filter of the roles control_plane and worker: the configuration of C(kubeadm init) or C(kubeadm join), as kubeadm.k8s.io/v1beta4.
 
-It returns a list of documents for C(init) and one document for C(join). They contain no credentials.
+It returns a list of documents for C(init), one document for C(join), and for C(files) what the API server of the first control plane reads.
+They contain no credentials.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._kubeadm.config import ConfigError, build_init, build_join
+from ..module_utils._kubeadm.hardening import apiserver_files
 
 
 def kubeadm_config(settings, operation):
     """Build the documents of one operation.
 
     :param settings: Mapping as C(build_init) and C(build_join) of module_utils/_kubeadm/config.py describe it.
-    :param operation: C(init) or C(join).
+    :param operation: C(init), C(join) or C(files).
     :raises AnsibleFilterError: The settings cannot be expressed as a kubeadm configuration.
     """
-    builders = {"init": build_init, "join": build_join}
+    builders = {"init": build_init, "join": build_join, "files": apiserver_files}
     if operation not in builders:
-        raise AnsibleFilterError(f"kubeadm_config: '{operation}' is not a valid operation (expected init or join).")
+        raise AnsibleFilterError(
+            f"kubeadm_config: '{operation}' is not a valid operation (expected init, join or files)."
+        )
     try:
         return builders[operation](settings)
     except ConfigError as error:

@@ -158,6 +158,10 @@ options:
         type: str
         choices: [present, absent]
         default: present
+      modes:
+        description: Permissions of files of the package by path, as octal strings with four digits. They are set again after each update of the package.
+        type: dict
+        default: {}
   package_sources:
     description: Files with the repositories of these packages. Only their package lists are updated when a version is not in the lists on the host.
     type: list
@@ -322,6 +326,7 @@ PACKAGE_OPTIONS = {
     "version": {"type": "str", "default": ""},
     "hold": {"type": "bool"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "modes": {"type": "dict", "default": {}},
 }
 UNIT_OPTIONS = {
     "name": {"type": "str", "required": True},

@@ -14,7 +14,8 @@ description:
     encrypted with the given key, if control planes join, and returns the hash of the cluster's CA.
   - Joining hosts do not belong to a cluster. A stale Node or etcd member with the name of a joining host is deleted. The module fails if another
     machine is running under that name.
-  - The caller generates the token and the key, so they are never part of a result.
+  - The caller generates the token and the key, so they are never part of a result. If control planes join, the result has the files that their
+    API servers read, of which one is the key of encryption at rest; set C(no_log) on the task.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -104,6 +105,17 @@ cluster_id:
   returned: success
   type: str
   sample: 5d2c1b7e-8f8a-4b57-9f0d-6a1f0a1f2b3c
+files:
+  description:
+    - What the API server of this control plane reads, for the option O(slipway.kube.kubeadm_join#module:files). It contains a secret.
+    - Empty without O(certificate_key), and for a cluster without such files.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path: {description: Path of the file., type: str}
+    content: {description: Text of the file., type: str}
+  sample: []
 changes:
   description: The changes that were made, or in check mode would be made, as sentences.
   returned: success

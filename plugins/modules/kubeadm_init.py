@@ -26,6 +26,23 @@ options:
     type: list
     elements: dict
     required: true
+  files:
+    description:
+      - What the API server reads, such as the policy of its audit log. Written with mode 0600 before kubeadm runs.
+      - If the configuration has the API server read C(/etc/kubernetes/apiserver/encryption.yaml), and it does not exist, the module writes it
+        with a random key.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of the file.
+        type: path
+        required: true
+      content:
+        description: Text of the file.
+        type: str
+        required: true
   server:
     description: URL of the API server of this host, to which the module connects after C(kubeadm init). If empty, it uses the cluster's endpoint.
     type: str
@@ -89,6 +106,12 @@ def main():
         argument_spec=dict(
             KUBEADM_OPTIONS,
             config=dict(type="list", elements="dict", required=True),
+            files=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                options=dict(path=dict(type="path", required=True), content=dict(type="str", required=True)),
+            ),
             server=dict(type="str", default=""),
             restore=dict(type="path", default=""),
         ),

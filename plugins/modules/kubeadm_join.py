@@ -52,6 +52,22 @@ options:
     description: Key of the uploaded certificates, which joining control planes download.
     type: str
     default: ""
+  files:
+    description:
+      - What the API server of a control plane reads, which M(slipway.kube.kubeadm_credentials) returns. Written with mode 0600 before kubeadm runs.
+      - Never shown in output, logs or diffs, because one of them is the key of encryption at rest.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of the file.
+        type: path
+        required: true
+      content:
+        description: Text of the file.
+        type: str
+        required: true
   etcd_endpoints:
     description: URLs of the etcd members of other control planes, through which a partially joined control plane is removed from etcd.
     type: list
@@ -106,6 +122,14 @@ def main():
             ca_cert_hashes=dict(type="list", elements="str", default=[]),
             cluster_id=dict(type="str", default=""),
             certificate_key=dict(type="str", default="", no_log=True),
+            files=dict(
+                type="list",
+                elements="dict",
+                default=[],
+                options=dict(
+                    path=dict(type="path", required=True), content=dict(type="str", required=True, no_log=True)
+                ),
+            ),
             etcd_endpoints=dict(type="list", elements="str", default=[]),
         ),
         required_if=[("state", "joined", ["config", "token"])],

@@ -30,6 +30,10 @@ NOT_LISTED = (
     "/var/cache",
     "/var/log",
     "/var/tmp",
+    "/etc/group-",  # the version before, which useradd and userdel keep
+    "/etc/gshadow-",
+    "/etc/passwd-",
+    "/etc/shadow-",
     "/root/.ansible",
     "/home/*/.ansible",
     "/var/lib/apt/extended_states",

@@ -40,6 +40,7 @@ FOLDERS = (
     "/var/lib/kubelet",
     "/var/log/calico",
     "/var/log/containers",
+    "/var/log/kubernetes",
     "/var/log/pods",
     "/var/log/slipway-kubeadm.log",
 )

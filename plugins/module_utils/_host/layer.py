@@ -21,6 +21,7 @@ from .files import Fetch, WantedFile, plan_files, plan_renewal
 from .firewall import plan_firewall
 from .footprint import take_footprint
 from .kernel_modules import plan_modules
+from .package_modes import plan_modes
 from .packages import WantedPackage, backend, plan_packages
 from .record import Record
 from .step import Step
@@ -167,6 +168,7 @@ class Layer:
             lambda: packages(download_only=True) if download else [],
             lambda: plan_files(system, self.record, others, self.fetch),
             packages,
+            lambda: plan_modes(system, wanted.packages, planned("package ")),
             lambda: plan_firewall(
                 system,
                 wanted.firewall_ports,

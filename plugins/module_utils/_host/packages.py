@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 from .facts.system import describe_os, parse_os_release
@@ -30,12 +30,14 @@ class WantedPackage:
     :param version: the version or its prefix, "" for any.
     :param hold: whether it is held at its version; None leaves a hold unchanged.
     :param state: "present" or "absent".
+    :param modes: permissions of its files by path, see :func:`.package_modes.plan_modes`.
     """
 
     name: str
     version: str = ""
     hold: bool | None = None
     state: str = "present"
+    modes: dict[str, str] = field(default_factory=dict)
 
 
 def matches(version: str, wanted: str) -> bool:

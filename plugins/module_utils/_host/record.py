@@ -19,7 +19,7 @@ from .system import HostError, write_atomic
 
 FILE_NAME = "host.json"
 FORMAT = 1
-KINDS = ("files", "sysctls", "modules", "swap", "packages", "units", "firewall")
+KINDS = ("files", "sysctls", "modules", "swap", "packages", "units", "firewall", "modes", "users")
 ABSENT = {"state": "absent"}
 
 
@@ -29,7 +29,8 @@ class Record:
     ``before`` holds, by kind: ``files`` {path: see :func:`describe_file`}, ``sysctls`` {key: value, or None where there was none},
     ``modules`` {name: False = was not loaded}, ``swap`` {"active" or unit name: state}, ``packages`` {name: {"version": str or None,
     "held": bool}}, ``units`` {name: {"enabled": str, "active": str}; "absent" where there was none}, ``firewall`` {"OPTION ITEM [ZONE]": list of
-    "runtime" and "permanent", the configurations that did not have it}.
+    "runtime" and "permanent", the configurations that did not have it}, ``modes`` {path: {"mode": str, "package": its name}}, ``users`` {name:
+    False = there was none}.
     ``sources`` maps a path to the URL that the file was fetched from; ``footprint`` is the result of
     :func:`.footprint.take_footprint` before the host was marked.
 

@@ -15,6 +15,7 @@ import re
 from typing import Any, Iterable, Mapping
 
 from .._kube.x509 import canonical_address
+from . import hardening
 
 API = "kubeadm.k8s.io/v1beta4"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
@@ -151,14 +152,22 @@ def _local_endpoint(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"localAPIEndpoint": {"advertiseAddress": settings["node_ip"], "bindPort": int(settings["api_port"])}}
 
 
+def _flags(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the flags of a component; those of the inventory replace others."""
+    given = (settings.get("extra_args") or {}).get(name) or {}
+    return {**hardening.component_flags(settings, name, given), **given}
+
+
 def _arguments(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    arguments = to_arguments((settings.get("extra_args") or {}).get(name) or {}, f"extra arguments of {name}")
+    arguments = to_arguments(_flags(settings, name), f"extra arguments of {name}")
     return {"extraArgs": arguments} if arguments else {}
 
 
 def _component(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     component = _arguments(settings, name)
-    volumes = (settings.get("extra_volumes") or {}).get(name) or []
+    volumes = list((settings.get("extra_volumes") or {}).get(name) or [])
+    if name == "api_server" and settings.get("hardening"):
+        volumes += hardening.volumes(_flags(settings, name))
     if volumes:
         component["extraVolumes"] = [dict(volume) for volume in volumes]
     return component
@@ -173,7 +182,7 @@ def build_kubelet(settings: Mapping[str, Any]) -> dict[str, Any]:
         "rotateCertificates": True,
         "serverTLSBootstrap": True,
     }
-    return merge(kubelet, settings.get("kubelet_configuration") or {})
+    return merge({**kubelet, **hardening.kubelet(settings)}, settings.get("kubelet_configuration") or {})
 
 
 def build_kube_proxy(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,7 +233,7 @@ def build_init(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
         ``service_subnet``, ``dns_domain`` and ``image_registry`` are required. Optional are ``cert_sans``, ``extra_args`` and
         ``extra_volumes`` (by component: ``api_server``, ``controller_manager``, ``scheduler``, ``etcd``), ``feature_gates``, ``taints``,
         ``schedulable``, ``kubelet_configuration``, ``proxy_mode``, ``conntrack_read_only``, ``kube_proxy_configuration``,
-        ``etcd_data_dir``, ``cri_socket``, ``ignore_preflight_errors``, ``patches`` and ``timeout``.
+        ``etcd_data_dir``, ``cri_socket``, ``ignore_preflight_errors``, ``patches``, ``timeout`` and ``hardening`` (see roles/control_plane/vars).
     :raises ConfigError: a setting is not valid.
     """
     check_patches(settings.get("patches") or {})

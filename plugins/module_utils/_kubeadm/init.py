@@ -9,8 +9,8 @@ import time
 from typing import Any, Mapping
 
 from .._host.record import Record
-from .._host.system import HostError
-from . import credentials, membership, recovery, restore
+from .._host.system import HostError, System
+from . import apiserver_files, credentials, etcd_user, membership, recovery, restore
 from .admin import API_ERRORS, SECRETS, cluster_id, connect
 from .config import check_patches, ignored_checks, render
 from .run import KubeadmError, config_folder, run_kubeadm, sync_kubeadm_files
@@ -62,6 +62,11 @@ def run_init(params: Mapping[str, Any], config: list[dict[str, Any]], token: str
     return round(time.monotonic() - started, 1)
 
 
+def shown(config: list[dict[str, Any]], files: list[dict[str, str]]) -> str:
+    """Return kubeadm's configuration and the files of the API server, for a diff."""
+    return render(config) + "".join(f"--- {one['path']}\n{one['content']}" for one in files)
+
+
 def _prepare_host(
     params: Mapping[str, Any], config: list[dict[str, Any]], record: Record, operation: str, action: str, lock: Any
 ) -> None:
@@ -78,6 +83,8 @@ def _prepare_host(
         recovery.clean_up(params, "restore" if restoring else operation, lock)
     else:
         recovery.save_pki(params["record_dir"])
+    apiserver_files.prepare(params["files"], config)
+    etcd_user.own_data(params["etcd_data_dir"], record, System())
     if restoring:
         restore.prepare(params, config)
     else:
@@ -112,7 +119,11 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         "changes": changes,
         "ca_cert_hash": "",
         "endpoint": next(filter(None, endpoints), ""),
-        "diff": {"before": "", "after": render(config), "after_header": "configuration of kubeadm init"},
+        "diff": {
+            "before": "",
+            "after": shown(config, params["files"]),
+            "after_header": "configuration of kubeadm init",
+        },
         "warnings": [warning for document in params["config"] for warning in ignored_checks(document)],
     }
     if check_mode:

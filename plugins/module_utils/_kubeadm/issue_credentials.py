@@ -13,7 +13,7 @@ from .._host.facts.cluster import parse_kubeconfig
 from .._host.system import HostError
 from .._kube.api import Client
 from .._kube.x509 import ca_cert_hash
-from . import credentials, etcd
+from . import apiserver_files, credentials, etcd
 from .admin import SECRETS, cluster_id, connect, has_kubeconfig
 from .config import API
 from .run import LOG, config_folder, run_kubeadm
@@ -87,7 +87,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     present = params["state"] == "present"
     if not has_kubeconfig(params["kubeconfig"], check_mode):
         changes = ["Bootstrap token created." if present else "Bootstrap token deleted."]
-        return {"changed": True, "changes": changes, "ca_cert_hash": "", "endpoint": "", "cluster_id": ""}
+        return {"changed": True, "changes": changes, "ca_cert_hash": "", "endpoint": "", "cluster_id": "", "files": []}
     client = connect(params["kubeconfig"], params["server"])
     config = parse_kubeconfig(Path(params["kubeconfig"]).read_text())
     ca_file = Path(CA)
@@ -95,6 +95,8 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         "ca_cert_hash": ca_cert_hash(ca_file.read_text() if ca_file.exists() else config["ca"]),
         "endpoint": config["server"].replace("https://", ""),
         "cluster_id": cluster_id(client) if present else "",
+        # Only a control plane needs them, and one of them is the key of encryption at rest.
+        "files": apiserver_files.read_files() if present and params["certificate_key"] else [],
     }
     if not present:
         changes = [f"Secret {name} deleted." for name in revoke(client, check_mode)]

@@ -9,8 +9,8 @@ import time
 from typing import Any, Mapping
 
 from .._host.record import Record
-from .._host.system import HostError
-from . import membership, recovery
+from .._host.system import HostError, System
+from . import apiserver_files, etcd_user, membership, recovery
 from .config import add_credentials, check_patches, ignored_checks, render
 from .run import config_folder, run_kubeadm, sync_kubeadm_files
 
@@ -68,6 +68,9 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         )
     record.mark(params["cluster"])
     record.begin("join")
+    apiserver_files.write_files(params["files"])
+    if control_plane:
+        etcd_user.own_data(params["etcd_data_dir"], record, System())
     result["seconds"] = run_join(params, lock)
     sync_kubeadm_files()
     record.identify(membership.read_membership(record).ca_hash, params["cluster_id"])

@@ -27,14 +27,23 @@ CONTROL_PLANE_CONTAINERS = ("etcd", "kube-apiserver", "kube-controller-manager",
 # Where kubeadm writes: trees, and directories without their subdirectories.
 TREES = ("/etc/kubernetes", "/var/lib/kubelet/pki")
 FOLDERS = ("/var/lib/kubelet",)
+# kubeadm writes it for everyone to read, at init, join and upgrade.
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
 
 class KubeadmError(HostError):
     """kubeadm failed. The message explains the failure."""
 
 
-def sync_kubeadm_files(trees: Iterable[str] = TREES, folders: Iterable[str] = FOLDERS) -> None:
-    """Sync the files that kubeadm wrote to disk. kubeadm does not, and the record of a finished operation must not survive without them."""
+def sync_kubeadm_files(
+    trees: Iterable[str] = TREES, folders: Iterable[str] = FOLDERS, kubelet_config: str = KUBELET_CONFIG
+) -> None:
+    """Let only root read the kubelet's configuration, and sync the files that kubeadm wrote to disk.
+
+    kubeadm does not, and the record of a finished operation must not survive without them.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(kubelet_config, 0o600)
     found = [folder for tree in trees for folder, _names, _files in os.walk(tree)] + list(folders)
     for folder in found:
         with contextlib.suppress(FileNotFoundError):

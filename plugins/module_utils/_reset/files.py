@@ -14,6 +14,7 @@ from typing import Collection
 from .._host.facts.cni import ENGINES, gather_cni
 from .._host.facts.files import Files
 from .._host.footprint import FOLDERS, PARENTS, SHARED
+from .._host.package_modes import mode_of
 from .._host.record import ABSENT, Record, describe_file, restore_file
 from .._host.step import Step
 from .._host.swap import restore_fstab
@@ -107,6 +108,20 @@ def remove_tree(system: System, path: str) -> None:
             shutil.rmtree(real)
         else:
             os.unlink(real)
+
+
+def plan_modes(system: System, record: Record, removed: Collection[str]) -> list[Step]:
+    """Return the steps that restore the permissions of files of packages that are kept.
+
+    :param removed: packages that this run removes.
+    """
+    steps = []
+    for path, was in record.before["modes"].items():
+        have, mode = mode_of(system.path(path)), was["mode"]
+        if have and have != mode and was["package"] not in removed:
+            apply = partial(os.chmod, system.path(path), int(mode, 8))
+            steps.append(Step(f"mode {path}", f"{path} has mode {mode} again", apply, f"mode {have}", f"mode {mode}"))
+    return steps
 
 
 def plan_files(system: System, record: Record, removed: Collection[str]) -> list[Step]:

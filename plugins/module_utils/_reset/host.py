@@ -141,6 +141,16 @@ def plan_sysctls(system: System, record: Record, notes: list[str]) -> list[Step]
     return steps
 
 
+def plan_users(system: System, record: Record) -> list[Step]:
+    """Return the steps that remove system users which the cluster created."""
+    names = {line.split(":")[0] for line in (system.read("/etc/passwd") or "").splitlines()}
+    return [
+        Step(f"user {name}", f"user {name} removed", partial(system.must, "userdel", name), before="present")
+        for name in record.before["users"]
+        if name in names
+    ]
+
+
 def plan_modules(system: System, record: Record) -> list[Step]:
     """Return the steps that unload kernel modules that were not loaded; in a container they belong to the surrounding machine."""
     if system.in_container:

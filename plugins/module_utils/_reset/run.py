@@ -93,6 +93,8 @@ def plan_reset(system: System, record: Record, options: ResetOptions, notes: lis
     steps += packages.plan_packages(system, record, removed, notes)
     steps += files.plan_folders(system, record, removed)
     steps += files.plan_files(system, record, [path for step in steps for path in step.paths])
+    steps += files.plan_modes(system, record, removed)
+    steps += host.plan_users(system, record)
     steps += host.plan_restarts(system, record)
     steps += host.plan_units(system, old_units)
     steps += host.plan_sysctls(system, record, notes)

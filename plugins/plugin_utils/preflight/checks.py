@@ -13,6 +13,7 @@ from . import (
     addons,
     firewall,
     fleet,
+    hardening,
     hosts,
     inventory,
     kernel,
@@ -26,7 +27,7 @@ from . import (
 from .problem import Checks, Cluster, Finding, Host, Problem
 
 CHECKS = Checks()
-INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, addons.CHECKS)
+INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, addons.CHECKS, hardening.CHECKS)
 HOSTS = (
     hosts.CHECKS,
     kernel.CHECKS,
@@ -66,8 +67,18 @@ VARIABLES = (
     "containerd_package",
     "containerd_proxy",
     "containerd_version",
+    "control_plane_anonymous_paths",
+    "control_plane_audit_log_days",
+    "control_plane_audit_log_files",
+    "control_plane_audit_log_megabytes",
+    "control_plane_etcd_quota_mib",
     "control_plane_kubeconfig_users",
+    "control_plane_pod_pids_limit",
+    "control_plane_pod_security",
+    "control_plane_pod_security_exempt",
     "control_plane_schedulable",
+    "control_plane_terminated_pods",
+    "control_plane_tls_min_version",
     "kube_addons",
     "kube_addons_adopt",
     "kube_addons_paths",

@@ -19,6 +19,8 @@ FILES = ("cluster/defaults/main.yml", "kubernetes/defaults/main.yml", "kubernete
 HOST = {
     "os": {"family": "debian", "id": "debian", "codename": "bookworm"},
     "cgroup": {"version": 2},
+    "cpus": 2,
+    "memory_mb": 4096,
     "cluster": {"member": False, "name": ""},
     "packages": {},
     "units": {},
@@ -134,6 +136,16 @@ def test_a_common_host_gets_few_settings():
 def test_what_the_host_and_its_owner_ask_for_is_set(host, variables, settings):
     config = value("__kubernetes_kubelet_config", host, **variables)
     assert {key: config[key] for key in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("member", "variables", "written"),
+    [(False, {}, True), (True, {}, False), (False, {"kubernetes_reserve": "false"}, False)],
+)
+def test_a_new_node_keeps_a_part_of_its_host_for_the_system(member, variables, written):
+    host = {"cluster": {"member": member, "name": ""}}
+    assert bool(value("__kubernetes_reserves", host, **variables)) is written
+    assert value("__kubernetes_reserved_config", host)["kubeReserved"] == {"cpu": "70m", "memory": "1024Mi"}
 
 
 def test_a_host_whose_resolver_is_a_loopback_gets_a_file_of_its_own():

@@ -15,7 +15,14 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, host_lock
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import Unreachable
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import init, join, membership, recovery, run
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import (
+    apiserver_files,
+    init,
+    join,
+    membership,
+    recovery,
+    run,
+)
 
 
 @pytest.fixture
@@ -155,11 +162,13 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(init, "connect", lambda **access: client)
     for module in (init, join):
         monkeypatch.setattr(module, "sync_kubeadm_files", lambda: None)
+        monkeypatch.setattr(module.etcd_user, "own_data", lambda folder, record, system: None)
     monkeypatch.setattr(init, "wait_for_api", lambda server, seconds: done.append("wait"))
     monkeypatch.setattr(join, "run_join", lambda params, lock: done.append("join") or 1.0)
     monkeypatch.setattr(Record, "mark", lambda self, name: setattr(self, "cluster_name", name))
     params = {
         "restore": "",
+        "files": [],
         "cluster": "blue",
         "node_name": "n1",
         "node_addresses": [],
@@ -239,6 +248,24 @@ def test_a_join_that_was_cut_off_is_cleared_and_done_again(host):
     assert (record.ca_hash, record.cluster_id) == ("sha256:aa", "uid-1")
 
 
+def test_the_files_of_the_api_server_are_there_before_kubeadm_starts_it(host, tmp_path, monkeypatch):
+    _seen, done, params = host
+    monkeypatch.setattr(apiserver_files.hardening, "AUDIT_FOLDER", str(tmp_path / "audit"))
+    path = tmp_path / "apiserver" / "audit-policy.json"
+    files = [{"path": str(path), "content": "{}"}]
+    for module, name in ((init, "run_init"), (join, "run_join")):
+        monkeypatch.setattr(module, name, lambda *arguments: done.append(path.read_text()) or 1.0)
+    init.converge({**params, "files": files, "config": []}, True, None)
+    join.converge({**params, "files": files, "config": {"controlPlane": {}}}, True, None)
+    assert not path.exists()
+    shown = init.converge({**params, "files": files, "config": []}, False, None)["diff"]["after"]
+    assert done == ["{}"] and str(path) in shown
+    path.unlink()
+    Record.load(params["record_dir"]).begin("join")
+    join.converge({**params, "files": files, "config": {"controlPlane": {}}}, False, None)
+    assert done[-1] == "{}"
+
+
 def test_getting_ready_clears_and_does_not_join(host):
     _seen, done, params = host
     params = {**params, "state": "ready_to_join", "config": None}
@@ -266,7 +293,11 @@ def test_what_kubeadm_wrote_is_on_the_disk_before_it_counts_as_done(tmp_path, mo
         (tmp_path / name).write_text("")
     written = set()
     monkeypatch.setattr(os, "fsync", lambda descriptor: written.add(os.readlink(f"/proc/self/fd/{descriptor}")))
-    run.sync_kubeadm_files([str(tmp_path / "kubernetes"), str(tmp_path / "missing")], [str(tmp_path / "kubelet")])
+    config = tmp_path / "kubelet" / "config.yaml"
+    config.chmod(0o644)
+    trees = [str(tmp_path / "kubernetes"), str(tmp_path / "missing")]
+    run.sync_kubeadm_files(trees, [str(tmp_path / "kubelet")], str(config))
+    assert config.stat().st_mode & 0o777 == 0o600
     assert {path[len(str(tmp_path)) + 1 :] for path in written} == {
         "kubernetes",
         "kubernetes/admin.conf",

@@ -31,7 +31,7 @@ def test_a_whole_snapshot_is_stored(size):
     assert handle.getvalue() == WHOLE
 
 
-@pytest.mark.parametrize("data", [b"", WHOLE[:-1], WHOLE[:-32], WHOLE[1:], b"x" + WHOLE[1:]])
+@pytest.mark.parametrize("data", [b"", WHOLE[:-1], WHOLE[:-32], WHOLE[1:], bytes([WHOLE[0] ^ 1]) + WHOLE[1:]])
 def test_a_damaged_one_is_refused(data):
     with pytest.raises(etcd.EtcdError, match="damaged and was not kept"):
         snapshot.store(snapshot.blobs(lines(data)), io.BytesIO())

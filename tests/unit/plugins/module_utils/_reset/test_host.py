@@ -271,3 +271,15 @@ def test_what_was_changed_in_a_zone_since_is_kept(tmp_path) -> None:
 def test_a_firewall_that_does_not_run_is_not_asked(tmp_path) -> None:
     system = System(str(tmp_path), lambda _command, _environment: Result(252, "not running"))
     assert host.plan_firewall(system, record_of({"firewall": {"port 6443/tcp": ["runtime"]}})) == []
+
+
+def test_a_user_that_the_cluster_created_is_removed_and_another_kept(tmp_path) -> None:
+    put(tmp_path, "/etc/passwd", "root:x:0:0::/root:/bin/bash\netcd:x:998:998::/var/lib/etcd:/usr/sbin/nologin\n")
+    called = []
+    system = System(str(tmp_path), lambda command, _environment: called.append(command) or Result(0))
+    assert host.plan_users(system, record_of()) == []
+    (step,) = host.plan_users(system, record_of({"users": {"etcd": False}}))
+    step.apply()
+    assert called == [["userdel", "etcd"]] and step.sentence == "user etcd removed"
+    put(tmp_path, "/etc/passwd", "root:x:0:0::/root:/bin/bash\n")
+    assert host.plan_users(system, record_of({"users": {"etcd": False}})) == []
