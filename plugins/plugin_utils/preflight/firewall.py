@@ -19,7 +19,7 @@ from .syntax import Network, parse_networks
 
 CHECKS = Checks()
 
-IP_PROTOCOLS = {"ipencap": "4"}
+IP_PROTOCOLS = {"ipencap": "4", "vrrp": "112"}
 
 
 def closed_in_zone(host: Host) -> str:
