@@ -140,9 +140,9 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
                 yield f"{', '.join(blocked)} from {peer.name} ({address})", f"ufw allow from {address}"
     for subnet in parse_networks(host.variables.get("kube_pod_subnet"))[0]:
         everywhere = ip_network("0.0.0.0/0" if subnet.version == 4 else "::/0")
-        blocked = blocked_ports(rules, ports_for(host, POD), subnet)
-        if blocked:
-            yield f"{port_list(blocked)} from pods ({subnet})", f"ufw allow from {subnet}"
+        ports = blocked_ports(rules, ports_for(host, POD), subnet)
+        if ports:
+            yield f"{port_list(ports)} from pods ({subnet})", f"ufw allow from {subnet}"
         for word, source, destination in (("from", subnet, everywhere), ("to", everywhere, subnet)):
             if not allows_all(rules, True, source, destination):
                 yield f"forwarded traffic {word} pods ({subnet})", f"ufw route allow {word} {subnet}"
