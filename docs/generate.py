@@ -21,7 +21,7 @@ ROOT = DOCS.parent
 COLLECTION = "slipway.kube"
 # In the order in which a host meets them; what is not listed comes after, by name.
 ROLE_ORDER = (
-    "cluster preflight swap kernel containerd kubernetes control_plane network worker addons verify"
+    "cluster preflight swap kernel containerd kubernetes keepalived control_plane network worker addons verify"
     " backup restore certificates etcd reset bundle mirror lab"
 )
 KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
@@ -170,7 +170,11 @@ def pages() -> dict[Path, str]:
             links.append(f"- [{short}]({folder}/{short}.md): {prose(plugin['doc']['short_description'])}")
         if links:
             index += [f"## {folder.capitalize()}", "\n".join(links)]
-    index += ["## More", "- [Add-ons](addons.md): what they are, and their settings"]
+    guides = [
+        f"- [{path.read_text().splitlines()[0].lstrip('# ')}](guides/{path.name}): guide"
+        for path in sorted((DOCS / "guides").glob("*.md"))
+    ]
+    index += ["## More", "\n".join(["- [Add-ons](addons.md): what they are, and their settings", *guides])]
     result[DOCS / "addons.md"] = addons_page()
     result[DOCS / "README.md"] = "\n\n".join(index) + "\n"
     return result

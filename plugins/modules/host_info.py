@@ -30,6 +30,11 @@ options:
     type: list
     elements: int
     default: [2379, 2380, 6443, 10250, 10256, 10257, 10259]
+  asked:
+    description: Addresses for which it is looked up whether a machine in a directly connected network answers on them.
+    type: list
+    elements: str
+    default: []
   record_dir:
     description: Directory of the record that this collection keeps on the host.
     type: path
@@ -248,6 +253,9 @@ network:
       description: All addresses except loopback and link-local ones, with interface, address, prefix, family, mac and mtu.
       type: list
       elements: dict
+    answering:
+      description: MAC address of the machine that answers, by address, for O(asked). Empty if none does.
+      type: dict
     resolver:
       description:
         - The resolver, with path, nameservers and loopback (whether one of them is a loopback address).
@@ -391,6 +399,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             ports=dict(type="list", elements="int", default=[2379, 2380, 6443, 10250, 10256, 10257, 10259]),
+            asked=dict(type="list", elements="str", default=[]),
             record_dir=dict(type="path", default="/var/lib/slipway"),
             urls=dict(type="list", elements="dict", default=[], options=urls),
             timeout=dict(type="float", default=4),
@@ -399,7 +408,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    facts = gather_facts(params["ports"], params["urls"], params["timeout"], params["record_dir"])
+    facts = gather_facts(
+        params["ports"], params["urls"], params["timeout"], params["record_dir"], asked=params["asked"]
+    )
     module.exit_json(changed=False, controller_time=params["controller_time"], **facts)
 
 

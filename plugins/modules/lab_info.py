@@ -303,10 +303,10 @@ def lab_inventory(params: dict, hosts: list[dict], slowness: float, variables: d
     """
     waits = machines.stretched(params["waits"], slowness)
     shared = connection(params["folder"], params["user"])
-    cluster = dict(
-        {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)},
-        **dict(waits, **dict(variables, **params["cluster_variables"])),
-    )
+    own = params["cluster_variables"]
+    # With a virtual IP address, the control planes need no load balancer.
+    balanced = {} if own.get("kube_control_plane_vip") else {"kube_control_plane_endpoint": endpoint(hosts, API_PORT)}
+    cluster = {**balanced, **waits, **variables, **own}
     mirrors = [host["address"] for host in hosts if host["role"] == "mirror"]
     if mirrors:
         shared["kube_mirror_url"] = mirror_url(mirrors[0], params["mirror_port"])

@@ -23,6 +23,7 @@ class Client(threading.Thread):
     """Something that is done again and again until :meth:`stop`.
 
     :ivar done: how often it succeeded; *failures* has the time and the reason of each failure.
+    :ivar longest: seconds of the longest time without a success; a test may set it back to 0.
     """
 
     pause = 0.1
@@ -32,6 +33,7 @@ class Client(threading.Thread):
         self.ended = threading.Event()
         self.done = 0
         self.failures: list[tuple[float, str]] = []
+        self.longest, self.succeeded = 0.0, time.monotonic()
 
     def attempt(self, number: int) -> None:
         """Do it once.
@@ -47,6 +49,8 @@ class Client(threading.Thread):
             try:
                 self.attempt(number)
                 self.done += 1
+                now = time.monotonic()
+                self.longest, self.succeeded = max(self.longest, now - self.succeeded), now
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append((time.time(), repr(error)))
             self.ended.wait(self.pause)
@@ -82,8 +86,9 @@ class Writer(Client):
     :ivar acknowledged: names of the ConfigMaps whose creation was acknowledged.
     """
 
-    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str, timeout: float = 10) -> None:
         super().__init__()
+        self.timeout = timeout  # seconds
         content = yaml.safe_load(kubeconfig.read_text())
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         self.server = urlsplit(cluster["server"])
@@ -100,7 +105,7 @@ class Writer(Client):
 
     def request(self, method: str, path: str, content: Any = None) -> tuple[int, Any]:
         connection = http.client.HTTPSConnection(
-            self.server.hostname or "", self.server.port, timeout=10, context=self.context
+            self.server.hostname or "", self.server.port, timeout=self.timeout, context=self.context
         )
         try:
             body = json.dumps(content) if content else None

@@ -45,6 +45,7 @@ class Node:
     :ivar bgp: whether Calico uses BGP, as it does without VXLAN.
     :ivar wireguard: whether Calico uses WireGuard.
     :ivar flannel_backend: backend of Flannel, "" for its default.
+    :ivar vip: whether the control planes hold a virtual IP address.
     """
 
     plugin: str
@@ -54,6 +55,7 @@ class Node:
     bgp: bool = False
     wireguard: bool = False
     flannel_backend: str = ""
+    vip: bool = False
 
     @property
     def components(self) -> list[Port]:
@@ -101,5 +103,6 @@ class Node:
 
     @property
     def protocols(self) -> list[str]:
-        """Return the numbers of the IP protocols that a firewall must allow: 4 is IP in IP."""
-        return ["4"] if self.plugin == "calico" and self.encapsulation.startswith("IPIP") else []
+        """Return the numbers of the IP protocols that a firewall must allow: 4 is IP in IP, 112 is VRRP."""
+        tunnel = ["4"] if self.plugin == "calico" and self.encapsulation.startswith("IPIP") else []
+        return tunnel + (["112"] if self.vip and self.control_plane else [])

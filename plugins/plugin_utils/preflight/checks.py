@@ -23,17 +23,19 @@ from . import (
     repositories,
     software,
     sources,
+    vip,
 )
 from .problem import Checks, Cluster, Finding, Host, Problem
 
 CHECKS = Checks()
-INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, addons.CHECKS, hardening.CHECKS)
+INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, vip.CHECKS, addons.CHECKS, hardening.CHECKS)
 HOSTS = (
     hosts.CHECKS,
     kernel.CHECKS,
     firewall.CHECKS,
     software.CHECKS,
     fleet.CHECKS,
+    vip.CHECKS,
     membership.CHECKS,
     repositories.CHECKS,
     sources.CHECKS,
@@ -89,6 +91,7 @@ VARIABLES = (
     "kube_component_versions",
     "kube_containerd_repository",
     "kube_control_plane_endpoint",
+    "kube_control_plane_vip",
     "kube_dns_domain",
     "kube_http_proxy",
     "kube_https_proxy",

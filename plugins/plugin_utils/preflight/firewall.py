@@ -19,7 +19,7 @@ from .syntax import Network, parse_networks
 
 CHECKS = Checks()
 
-IP_PROTOCOLS = {"ipencap": "4"}
+IP_PROTOCOLS = {"ipencap": "4", "vrrp": "112"}
 
 
 def closed_in_zone(host: Host) -> str:
@@ -100,6 +100,17 @@ def blocked_ports(rules: list[dict[str, Any]], ports: list[Port], source: Networ
     ]
 
 
+def blocks_vrrp(rules: list[dict[str, Any]], source: Network) -> bool:
+    """Return whether no rule allows the messages with which control planes agree on the holder of the virtual IP address (IP protocol 112)."""
+    return not any(
+        not rule["route"]
+        and includes(rule["source"], source)
+        and rule["protocol"] in ("any", "vrrp")
+        and rule["ports"] == "any"
+        for rule in rules
+    )
+
+
 def allows_all(rules: list[dict[str, Any]], route: bool, source: Network, destination: Network) -> bool:
     """Return whether a rule allows everything from one network to another."""
     return any(
@@ -121,14 +132,17 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
             except ValueError:  # the name of a host that could not be inspected
                 continue
             sources = (NODE, CONTROL_PLANE) if peer.control_plane else (NODE,)
-            blocked = blocked_ports(rules, ports_for(host, *sources), source)
+            ports = blocked_ports(rules, ports_for(host, *sources), source)
+            blocked = [port_list(ports)] if ports else []
+            if peer.control_plane and "112" in node_of(host).protocols and blocks_vrrp(rules, source):
+                blocked.append("VRRP")
             if blocked:
-                yield f"{port_list(blocked)} from {peer.name} ({address})", f"ufw allow from {address}"
+                yield f"{', '.join(blocked)} from {peer.name} ({address})", f"ufw allow from {address}"
     for subnet in parse_networks(host.variables.get("kube_pod_subnet"))[0]:
         everywhere = ip_network("0.0.0.0/0" if subnet.version == 4 else "::/0")
-        blocked = blocked_ports(rules, ports_for(host, POD), subnet)
-        if blocked:
-            yield f"{port_list(blocked)} from pods ({subnet})", f"ufw allow from {subnet}"
+        ports = blocked_ports(rules, ports_for(host, POD), subnet)
+        if ports:
+            yield f"{port_list(ports)} from pods ({subnet})", f"ufw allow from {subnet}"
         for word, source, destination in (("from", subnet, everywhere), ("to", everywhere, subnet)):
             if not allows_all(rules, True, source, destination):
                 yield f"forwarded traffic {word} pods ({subnet})", f"ufw route allow {word} {subnet}"

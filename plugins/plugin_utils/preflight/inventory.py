@@ -22,6 +22,7 @@ CHECKS = Checks()
 CLUSTER_WIDE = (
     "kube_cluster_name",
     "kube_control_plane_endpoint",
+    "kube_control_plane_vip",
     "kube_api_port",
     "kube_pod_subnet",
     "kube_service_subnet",

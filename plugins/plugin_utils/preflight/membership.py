@@ -151,12 +151,22 @@ def check_endpoint_change(host: Host) -> Iterator[Finding]:
     if not host.control_plane or not host.settled or not desired or not current:
         return
     (new, new_port, _error), (old, old_port, _error) = split_endpoint(desired), split_endpoint(current)
-    if (new, new_port or host.api_port) != (old, old_port or host.api_port):
+    if (new, new_port or host.api_port) == (old, old_port or host.api_port):
+        return
+    vip = str(host.variables.get("kube_control_plane_vip") or "")
+    if new == vip:
         yield (
-            "kube_control_plane_endpoint differs from the endpoint of the cluster.",
-            f"the cluster has {current}; kube_control_plane_endpoint is {desired}",
-            "Set kube_control_plane_endpoint to the endpoint of the cluster.",
+            "An existing cluster cannot get a virtual IP address as its endpoint.",
+            f"the cluster has {current}; kube_control_plane_vip is {vip}",
+            "Remove kube_control_plane_vip, or create a new cluster with it. A cluster whose endpoint is a DNS name can get one: set"
+            " kube_control_plane_endpoint to this name, and let it resolve to the virtual IP address after the run.",
         )
+        return
+    yield (
+        "kube_control_plane_endpoint differs from the endpoint of the cluster.",
+        f"the cluster has {current}; kube_control_plane_endpoint is {desired}",
+        "Set kube_control_plane_endpoint to the endpoint of the cluster.",
+    )
 
 
 @CHECKS.cluster("user_kubeconfig")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from .cluster import gather_cluster, gather_kubeconfigs, parse_record
 from .cni import gather_cni
@@ -26,6 +26,7 @@ def gather_facts(
     timeout: float,
     record_dir: str,
     files: Files | None = None,
+    asked: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the return values of the module host_info, see its RETURN.
 
@@ -34,6 +35,7 @@ def gather_facts(
     :param timeout: seconds that one answer may take.
     :param record_dir: folder of the host's record.
     :param files: files of the host; None for the real ones.
+    :param asked: addresses on which other machines may answer.
     """
     files = files or Files()
     system = gather_system(files)
@@ -45,7 +47,7 @@ def gather_facts(
         system,
         kernel=gather_kernel(files),
         firewall=gather_firewall(files, units),
-        network=gather_network(files),
+        network=gather_network(files, asked),
         cni=gather_cni(files),
         ports=gather_ports(files, ports),
         packages=installed["packages"],

@@ -13,9 +13,10 @@ import os
 import re
 import socket
 import struct
-from typing import Any
+from typing import Any, Sequence
 
 from .files import Files, run
+from .neighbors import answering
 
 RESOLVER_PATHS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
 """Files in the form of resolv.conf(5); the others name the real servers where /etc/resolv.conf points to a local stub."""
@@ -171,13 +172,20 @@ def addresses_without_ip(files: Files) -> list[dict[str, Any]]:
 
 
 def choose_default(addresses: list[dict[str, Any]], interface: str, family: str) -> str:
-    """Return the first address of a family on an interface, or ""."""
-    matching = [a["address"] for a in addresses if a["interface"] == interface and a["family"] == family]
-    return matching[0] if matching else ""
+    """Return the first address of a family on an interface, or "".
+
+    One that is a network by itself (/32 or /128) is taken only if there is no other: it may be a virtual IP address, which can leave this host.
+    """
+    matching = [a for a in addresses if a["interface"] == interface and a["family"] == family]
+    alone = 32 if family == "ipv4" else 128
+    return next((a["address"] for a in sorted(matching, key=lambda a: a["prefix"] == alone)), "")
 
 
-def gather_network(files: Files) -> dict[str, Any]:
-    """Return the key ``network`` of host_info; ``default_address`` is on the default route, of IPv4 before IPv6."""
+def gather_network(files: Files, asked: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the key ``network`` of host_info; ``default_address`` is on the default route, of IPv4 before IPv6.
+
+    :param asked: addresses on which other machines may answer.
+    """
     shown = run(["ip", "-json", "address"], timeout=5)
     addresses = parse_ip_addresses(shown) if shown else addresses_without_ip(files)
     interface, gateway = parse_route_ipv4(files.read("/proc/net/route"))
@@ -193,5 +201,6 @@ def gather_network(files: Files) -> dict[str, Any]:
         "default_interface": interface,
         "gateway": gateway,
         "addresses": addresses,
+        "answering": {one: answering(one) for one in asked},
         "resolver": describe_resolver({path: files.read(path) for path in RESOLVER_PATHS}),
     }

@@ -60,6 +60,7 @@ UNITS = (
     "firewalld.service",
     "ufw.service",
     "nftables.service",
+    "keepalived.service",
     "systemd-resolved.service",
     "systemd-timesyncd.service",
     "chronyd.service",

@@ -63,3 +63,13 @@ def test_check_mode_says_it_and_goes_on(wanted):
     assert found["problems"] == [] and len(found["unbuilt"]) == 2
     assert [host["name"] for host in found["hosts"]] == ["services", "mirror", "cp1", "w1"]
     assert found["sources"]["used"] == "origin"
+
+
+def test_hosts_with_a_virtual_address_have_no_load_balancer(wanted):
+    def cluster(**variables):
+        inventory = lab_info.gather({**wanted, "cluster_variables": variables}, check=True)["inventory"]
+        return inventory["all"]["children"]["kube_cluster"]["vars"]
+
+    assert cluster()["kube_control_plane_endpoint"] == "10.123.78.2:6443"
+    found = cluster(kube_control_plane_vip="10.123.78.100")
+    assert found["kube_control_plane_vip"] == "10.123.78.100" and "kube_control_plane_endpoint" not in found

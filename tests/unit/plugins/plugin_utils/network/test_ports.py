@@ -29,6 +29,8 @@ EVERYWHERE = ["10250/tcp", "10256/tcp", "30000-32767/tcp", "30000-32767/udp"]
         ({"plugin": "calico", "bgp": True}, ["179/tcp", "4789/udp"], []),
         ({"plugin": "calico", "encapsulation": "IPIPCrossSubnet"}, ["179/tcp"], ["4"]),
         ({"plugin": "calico", "encapsulation": "None", "wireguard": True}, ["179/tcp", "51820-51821/udp"], []),
+        ({"plugin": "none", "vip": True}, [], []),
+        ({"plugin": "none", "control_plane": True, "vip": True}, ["6443/tcp", "2379-2380/tcp"], ["112"]),
     ],
 )
 def test_a_firewall_opens_what_others_connect_to(settings, ports, protocols):

@@ -38,6 +38,7 @@ VARIABLES: dict[str, Any] = {
     "kube_cluster_name": "kubernetes",
     "kube_component_versions": {"pause": "3.10.2", "containerd": "2.2.3", "etcd": "3.6.8", "coredns": "1.14.2"},
     "kube_control_plane_endpoint": "api.example.com:6443",
+    "kube_control_plane_vip": "",
     "kube_containerd_repository": {
         "deb_url": "http://mirror/deb/containerd",
         "suite": "./",

@@ -165,3 +165,16 @@ def test_ufw_must_allow_every_address_of_another_node(cluster):
     (problem,) = check_ufw(cluster)
     assert "`ufw allow from fd00::12`" in problem.remedy
     assert "`ufw allow from 10.0.0.12`" not in problem.remedy
+
+
+def test_control_planes_with_a_virtual_address_need_vrrp(cluster):
+    ports = ["allow tcp any 0.0.0.0/0 any 10.0.0.0/24 in", "allow udp any 0.0.0.0/0 any 10.0.0.0/24 in"]
+    for host in cluster.hosts.values():
+        host.variables["kube_control_plane_vip"] = "10.0.0.100"
+    allow(cluster.hosts["cp1"], *POD_TRAFFIC, *ports)
+    assert check_ufw(cluster) == []
+    cluster.hosts["w1"].control_plane = True
+    (problem,) = check_ufw(cluster)
+    assert "VRRP from w1 (10.0.0.12)" in problem.evidence and "`ufw allow from 10.0.0.12`" in problem.remedy
+    allow(cluster.hosts["cp1"], *POD_TRAFFIC, *ports, "allow vrrp any 0.0.0.0/0 any 10.0.0.0/24 in")
+    assert check_ufw(cluster) == []

@@ -156,3 +156,16 @@ def test_endpoint_change(members, findings, desired, has, fires):
     assert findings(membership.check_endpoint_change(members)) == (
         [("endpoint_change", "cp1", "error")] if fires else []
     )
+
+
+def test_an_existing_cluster_does_not_get_a_virtual_address_as_its_endpoint(members):
+    host = members.hosts["cp1"]
+    host.variables.update(kube_control_plane_vip="10.0.0.100", kube_control_plane_endpoint="10.0.0.100")
+    host.facts["cluster"]["endpoint"] = "10.0.0.11:6443"
+    (problem,) = membership.check_endpoint_change(members)
+    assert problem.severity == "error" and "the cluster has 10.0.0.11:6443" in problem.evidence
+    assert "Remove kube_control_plane_vip" in problem.remedy
+    host.facts["cluster"]["endpoint"] = "10.0.0.100:6443"
+    assert list(membership.check_endpoint_change(members)) == []
+    host.facts["cluster"]["endpoint"] = host.variables["kube_control_plane_endpoint"] = "api.example.com"
+    assert list(membership.check_endpoint_change(members)) == []

@@ -63,6 +63,23 @@ def test_addresses():
     assert look_network.parse_ip_addresses("Option -json is unknown") == []
 
 
+@pytest.mark.parametrize(
+    ("family", "addresses", "chosen"),
+    [
+        ("ipv4", ["10.0.0.11/24", "10.0.0.100/32"], "10.0.0.11"),
+        ("ipv4", ["10.0.0.100/32", "10.0.0.11/24"], "10.0.0.11"),
+        ("ipv6", ["fd00::100/128", "fd00::11/64"], "fd00::11"),
+        ("ipv4", ["10.0.0.11/32"], "10.0.0.11"),
+        ("ipv4", [], ""),
+    ],
+)
+def test_a_virtual_address_is_not_that_of_the_host(family, addresses, chosen):
+    # The kernel lists the latest IPv6 address first.
+    parts = [text.split("/") for text in addresses]
+    listed = [{"interface": "eth0", "address": one, "prefix": int(length), "family": family} for one, length in parts]
+    assert look_network.choose_default(listed, "eth0", family) == chosen
+
+
 def test_default_routes():
     assert look_network.parse_route_ipv4(ROUTE) == ("eth0", "10.0.0.1")
     assert look_network.parse_route_ipv4(ROUTE.splitlines()[0]) == ("", "")
