@@ -60,6 +60,7 @@ options:
       - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
         grace period, see O(grace).
+      - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job or a paused Deployment, is not waited for.
       - The objects are also checked if the run makes no changes.
       - With V(false), a revision counts as deployed as soon as it is applied.
     type: bool

@@ -92,6 +92,7 @@ options:
     description:
       - Wait until the workloads among the objects are ready, or, with O(state=absent), until the objects are gone.
       - If the timeout expires or a pod can never start, the failure names the pod, the container and the reason.
+      - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job or a paused Deployment, is not waited for.
     type: bool
     default: false
   wait_timeout:

@@ -18,6 +18,7 @@ from .._kube.redaction import Redactor
 from .errors import Pause, ReleaseError
 from .jobs import has_ttl
 from .lock import Lock
+from .ownership import declines_waiting
 from .settings import Settings
 from .store import Store
 from .waiting import not_ready, wait_until_ready
@@ -173,12 +174,17 @@ class Context:
 
 def waited_for(contents: Sequence[Object]) -> list[Reference]:
     """Name the objects that may exist without being ready; for unknown kinds the cluster decides."""
-    return [reference(content) for content in contents if content.get("kind") not in ALWAYS_READY]
+    return [
+        reference(content)
+        for content in contents
+        if content.get("kind") not in ALWAYS_READY and not declines_waiting(content)
+    ]
 
 
 def workloads(contents: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the workloads among some objects."""
-    return [str(reference(content)) for content in contents if is_waited_for(dict(content))]
+    awaited = [content for content in contents if is_waited_for(dict(content)) and not declines_waiting(content)]
+    return [str(reference(content)) for content in awaited]
 
 
 def describe(outlook: Outlook) -> str:

@@ -17,7 +17,7 @@ from .apply import Sender
 from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover, with_defined
 from .live_state import read_live
-from .ownership import identity
+from .ownership import declines_waiting, identity
 from .plan import PlannedObject, Planner
 from .settings import Settings
 from .waiting import not_ready, wait_until_ready
@@ -63,7 +63,8 @@ def wait_for_workloads(client: Client, desired: Desired, deadline: float) -> lis
     :returns: the workloads.
     :raises OperationFailed: the deadline has passed, or a pod can never start; with the diagnosis.
     """
-    names = [reference(content) for content in desired.objects if content.get("kind") in WAITED_FOR]
+    awaited = [content for content in desired.objects if not declines_waiting(content)]
+    names = [reference(content) for content in awaited if content.get("kind") in WAITED_FOR]
     watch = Watch(client, names, desired.path, grace=0)
     outlook = wait_until_ready(watch, deadline)
     if outlook.waiting:

@@ -20,6 +20,9 @@ FAMILY_KEPT = 5
 GENERATED = ("slipway.kube/objects", "generated")
 KEEP = (("slipway.kube/keep", "true"), ("helm.sh/resource-policy", "keep"))
 
+# An object that is not waited for, such as a long batch Job or a paused Deployment.
+NOT_WAITED_FOR = ("slipway.kube/wait", "false")
+
 # Deleting one of these deletes data, so it has to be requested explicitly.
 PRECIOUS = ("PersistentVolumeClaim", "Namespace")
 
@@ -55,6 +58,12 @@ def keep_requested(content: Mapping[str, Any]) -> bool:
     """Return whether an annotation requests to keep the object when its release no longer contains it."""
     annotations = (content.get("metadata") or {}).get("annotations") or {}
     return any(annotations.get(name) == value for name, value in KEEP)
+
+
+def declines_waiting(content: Mapping[str, Any]) -> bool:
+    """Return whether an annotation says that the object is not waited for."""
+    name, value = NOT_WAITED_FOR
+    return ((content.get("metadata") or {}).get("annotations") or {}).get(name) == value
 
 
 def normalize(content: Object) -> Object:

@@ -17,7 +17,6 @@ from .._kube.objects import (
     content_of,
     defined_kinds,
     difference,
-    mapping,
     reference,
 )
 from .._kube.readiness import condition
@@ -30,7 +29,8 @@ from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
-from .ownership import MANAGER, PRECIOUS, identity, key, other_release
+from .ownership import PRECIOUS, identity, key, other_release
+from .replicas import autoscaled, scaled_by_others, with_replicas_of, without_replicas
 from .revision import Revision
 from .settings import Settings
 
@@ -185,6 +185,8 @@ class Planner:
         late = {
             key(reference(one)) for when, some in self.desired.hooks.items() for one in some if only_upgrades(one, when)
         }
+        if not late:
+            return
         others = [planned for planned in plan.all if key(planned.name) not in late]
         same = self.latest is not None and self.latest.digest == self.desired.digest
         if same and not any(planned.action != "none" or planned.takes_over for planned in others):
@@ -428,46 +430,3 @@ def replaced(content: Object, live: Object, desired: str, why: str) -> PlannedOb
 def has_failed(job: Mapping[str, Any]) -> bool:
     """Return whether a Job ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
     return any(condition(dict(job), kind).get("status") == "True" for kind in ("Failed", "FailureTarget"))
-
-
-def scaled_by_others(
-    owners: Mapping[tuple[str, str], Sequence[str]], content: Object, objects: Sequence[Mapping[str, Any]]
-) -> bool:
-    """Return whether the only conflict is about replicas that an autoscaler of this release has set through C(scale)."""
-    if any(part != "scale" or set(fields) != {".spec.replicas"} for (_manager, part), fields in owners.items()):
-        return False
-    return autoscaled(content, objects)
-
-
-def autoscaled(content: Object, objects: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether an autoscaler of this release sets the number of pods of a workload."""
-    name = reference(content)
-    for other in objects:
-        if other.get("kind") == "HorizontalPodAutoscaler" and reference(other).namespace == name.namespace:
-            target = mapping(mapping(other.get("spec")).get("scaleTargetRef"))
-            if (target.get("kind"), target.get("name")) == (name.kind, name.name):
-                return True
-    return False
-
-
-def with_replicas_of(live: Object, content: Object) -> Object:
-    """Keep the live number of replicas if this field manager is its only owner: a field that its only owner omits is reset to 1.
-
-    When the autoscaler sets another number, it becomes the owner
-    (https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership).
-    """
-    owners = {
-        (entry.get("manager"), entry.get("subresource") or "")
-        for entry in (live.get("metadata") or {}).get("managedFields") or []
-        if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
-    }
-    replicas, spec = mapping(live.get("spec")).get("replicas"), content.get("spec") or {}
-    if not isinstance(spec, dict) or "replicas" in spec or replicas is None or owners != {(MANAGER, "")}:
-        return content
-    return dict(content, spec=dict(spec, replicas=replicas))
-
-
-def without_replicas(content: Object) -> Object:
-    """Leave the number of replicas to the autoscaler."""
-    spec = {name: value for name, value in mapping(content.get("spec")).items() if name != "replicas"}
-    return dict(content, spec=spec)

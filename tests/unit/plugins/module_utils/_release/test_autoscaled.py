@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._release.plan import autoscaled, with_replicas_of
+from ansible_collections.slipway.kube.plugins.module_utils._release.replicas import autoscaled, with_replicas_of
 
 CONTENT = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"paused": False}}
 

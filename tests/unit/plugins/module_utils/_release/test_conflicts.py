@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.slipway.kube.plugins.module_utils._release.plan import scaled_by_others, without_replicas
+from ansible_collections.slipway.kube.plugins.module_utils._release.replicas import scaled_by_others, without_replicas
 
 PLACE = "/api/v1/namespaces/default/configmaps/c"
 

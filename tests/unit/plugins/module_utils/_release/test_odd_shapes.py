@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Resource, difference, reference, stages
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
 from ansible_collections.slipway.kube.plugins.module_utils._kube.schema import Schema
-from ansible_collections.slipway.kube.plugins.module_utils._release import capabilities, context, plan, prune
+from ansible_collections.slipway.kube.plugins.module_utils._release import capabilities, context, prune, replicas
 from ansible_collections.slipway.kube.plugins.module_utils._release.desired import build_desired
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import Settings
@@ -108,9 +108,9 @@ def everything(content: Any) -> None:
     Redactor(objects)
     schema = Schema(client, objects)
     for one in objects:
-        plan.autoscaled(one, objects)
-        plan.without_replicas(one)
-        plan.with_replicas_of({"spec": {"replicas": 1}}, one)
+        replicas.autoscaled(one, objects)
+        replicas.without_replicas(one)
+        replicas.with_replicas_of({"spec": {"replicas": 1}}, one)
         schema.problems(one)
         difference(reference(one), {}, one)
         difference(reference(one), one, THING)
@@ -138,13 +138,13 @@ def test_odd_shapes_end_in_no_traceback(kind: tuple[str, str]) -> None:
 def test_an_autoscaler_of_another_group_is_none_of_ours() -> None:
     content = {"kind": "Deployment", "metadata": {"name": "n"}, "spec": {}}
     odd = {"apiVersion": "x.io/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "n"}, "spec": ["x"]}
-    assert not plan.autoscaled(content, [odd])
+    assert not replicas.autoscaled(content, [odd])
 
 
 def test_the_number_of_pods_stays_where_the_new_content_has_no_spec() -> None:
     owner = {"manager": "slipway.kube", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     live = {"metadata": {"managedFields": [owner]}, "spec": {"replicas": 3}}
-    assert plan.with_replicas_of(live, {"kind": "Thing"})["spec"] == {"replicas": 3}
+    assert replicas.with_replicas_of(live, {"kind": "Thing"})["spec"] == {"replicas": 3}
 
 
 def test_a_secret_of_a_wrong_shape_is_not_shown() -> None:

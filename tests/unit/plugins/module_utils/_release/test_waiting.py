@@ -38,3 +38,17 @@ def test_a_pod_without_a_node_waits_until_the_timeout_or_for_the_grace(
     server.put("/api/v1/namespaces/default/pods/p", pod)
     answer = releases.run([some("Pod", "p")], timeout=1.2, grace=grace)
     assert f"{end}: Pod default/p" in answer["msg"] and "no node has enough free resources" in answer["msg"]
+
+
+def test_an_object_that_declines_is_not_waited_for(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    server.slow.add("app:slow")
+    server.bad.add("app:paused")
+    declined = {"annotations": {"slipway.kube/wait": "false"}}
+    objects = [workload("batch", "app:slow", kind="Job"), workload("d", "app:paused"), workload("web", "app:2")]
+    for content in objects[:2]:
+        content["metadata"].update(declined)
+    answer = releases.run(objects)
+    assert answer["status"] == "deployed" and answer["waited_for"] == ["Deployment default/web"]
+    assert not releases.run(objects)["changed"]
+    objects[0]["metadata"]["annotations"]["slipway.kube/wait"] = "true"
+    assert "Job default/batch" in releases.run(objects)["msg"]
