@@ -6,7 +6,7 @@ export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed applications upgrade
-MORE_SCENARIOS := faults kill addons backup hardening lived_in calico ipv6
+MORE_SCENARIOS := ha faults kill addons backup hardening lived_in calico ipv6
 # Traefik takes longer to build than all the rest: make test-all.
 ADDONS ?= local_path_storage metallb
 CORES ?=
