@@ -200,7 +200,9 @@ class CallbackModule(Default):
 
     def _tick(self) -> None:
         """Show what is complete; the lock of the screen is held."""
-        if self._run and self._screen and (items := self._run.take(time.monotonic())):
+        if not self._run or not self._screen or self._screen.asking:
+            return
+        if items := self._run.take(time.monotonic()):
             columns = self._screen.columns
             self._show([line for item in items for line in item_lines(self._run, item, columns)])
 
@@ -225,9 +227,17 @@ class CallbackModule(Default):
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """End a phase without hosts."""
         super().v2_playbook_on_no_hosts_matched()
+        self._end_phase()
+
+    def v2_playbook_on_vars_prompt(self, *arguments: Any, **options: Any) -> None:
+        """End the phase before that which asks."""
+        super().v2_playbook_on_vars_prompt(*arguments, **options)
+        self._end_phase()
+
+    def _end_phase(self) -> None:
         with self._event() as (run, now):
             if run:
-                run.no_hosts(now)
+                run.end_phase(now)
 
     def _task_start(self, task: Any, prefix: str | None = None) -> None:
         """Begin a task or a handler."""
@@ -293,6 +303,18 @@ class CallbackModule(Default):
                 if text := "".join(self._get_diff(diff) for diff in found):
                     run.diff(host, task._uuid, task.get_name().strip(), text, now)
 
+    def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
+        """Leave out the error of a censored result, whose message ansible-core 2.19 and later print in spite of C(no_log)."""
+        if "censored" in result:
+            result.pop("exception", None)
+        super()._handle_exception(result, use_stderr)
+
+    def _handle_warnings(self, res: Any) -> None:
+        """Leave out the warnings of a censored result, too."""
+        if "censored" in res:
+            res.pop("warnings", None)
+        super()._handle_warnings(res)
+
     def _ended(self, result: Any, outcome: Outcome) -> None:
         """Record a result, before the default callback removes parts of it."""
         with self._event() as (run, now):
@@ -342,7 +364,7 @@ class CallbackModule(Default):
     def _close(self, process: int) -> None:
         """Clean up after a run that was interrupted."""
         if self._screen and os.getpid() == process:
-            if self._run:
-                self._show(stopped_lines(self._run, time.monotonic(), self._log_path))
-                self._run = None
+            run, self._run = self._run, None
+            if run:
+                self._show(stopped_lines(run, time.monotonic(), self._log_path, self._screen.columns))
             self._end()

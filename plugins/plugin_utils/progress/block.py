@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .state import Host, Phase, Run
-from .text import Line, clip, count, duration, names, pad, plain
+from .text import Line, clip, count, duration, names, pad, plain, width
 
 SINGLE = 8  # hosts that have a line each; more are grouped by their step
 GROUPS = 6
+FEW = 4  # hosts that are named because others wait for them
 BAR = 20
+CLOCK = 5  # columns of the time that a host has spent in its step
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,24 @@ def block_lines(run: Run, now: float, columns: int, rows: int, glyphs: Glyphs = 
     phase = run.current
     if phase is None or phase.started is None:
         return []
-    head = [Line(_title(run, phase, now, glyphs), "title")]
+    head = [Line(_title(run, phase, now, columns - 1, glyphs), "title")]
     tail = [Line(text) for text in (_waiting(run), _left(run, phase, now)) if text]
     room = max(rows - 1 - len(head) - len(tail), 0)
-    hosts = _single(run, now) if len(run.hosts) <= min(SINGLE, room) else _grouped(run, now)
+    hosts = _single(run, now) if len(run.hosts) <= min(SINGLE, room) else _grouped(run, now, columns - 1)
     body = list(hosts)[: min(room, max(SINGLE, GROUPS))]
     return [Line(clip(text, columns - 1), style) for text, style in [*head, *body, *tail][: max(rows - 1, 1)]]
 
 
-def _title(run: Run, phase: Phase, now: float, glyphs: Glyphs) -> str:
-    number = f"{run.phases.index(phase) + 1}/{len(run.phases)}"
-    spent = now - (phase.started or now)
-    title = f"{glyphs.mark} {number} {clip(plain(phase.name), 40)}  {duration(spent)}"
-    if not phase.estimate:
-        return title
-    if spent > phase.estimate:
-        return f"{title}  ({duration(phase.estimate)} in earlier runs)"
-    full = round(BAR * spent / phase.estimate)
-    return f"{title}  {glyphs.full * full}{glyphs.empty * (BAR - full)}  of {duration(phase.estimate)}"
+def _title(run: Run, phase: Phase, now: float, columns: int, glyphs: Glyphs) -> str:
+    spent = now - phase.started if phase.started is not None else 0.0
+    clock = f"  {duration(spent)}"
+    if phase.estimate and spent > phase.estimate:
+        clock += f"  ({duration(phase.estimate)} in earlier runs)"
+    elif phase.estimate:
+        full = round(BAR * spent / phase.estimate)
+        clock += f"  {glyphs.full * full}{glyphs.empty * (BAR - full)}  of {duration(phase.estimate)}"
+    name = f"{glyphs.mark} {run.phases.index(phase) + 1}/{len(run.phases)} {plain(phase.name)}"
+    return clip(name, max(columns - width(clock), 10)) + clock
 
 
 def _step(host: Host) -> str:
@@ -68,14 +70,14 @@ def _single(run: Run, now: float) -> Iterator[Line]:
     margin = min(max((len(name) for name in run.hosts), default=0), 24)
     for name, host in run.hosts.items():
         if host.lost:
-            yield Line(f"  {pad(name, margin)}  {host.lost}: {_step(host)}", "problem")
+            yield Line(f"  {pad(name, margin)}  {pad('', CLOCK)}  {host.lost}: {_step(host)}", "problem")
         elif host.working:
-            yield Line(f"  {pad(name, margin)}  {_step(host)}  {duration(now - host.since)}")
+            yield Line(f"  {pad(name, margin)}  {duration(now - host.since):>{CLOCK}}  {_step(host)}")
         else:
-            yield Line(f"  {pad(name, margin)}  done: {_step(host)}", "minor")
+            yield Line(f"  {pad(name, margin)}  {pad('', CLOCK)}  done: {_step(host)}", "minor")
 
 
-def _grouped(run: Run, now: float) -> Iterator[Line]:
+def _grouped(run: Run, now: float, columns: int) -> Iterator[Line]:
     """Yield a line per step, with the number of its hosts and the one that has been in it for longest."""
     working: dict[str, list[str]] = {}
     for name, host in run.hosts.items():
@@ -83,21 +85,23 @@ def _grouped(run: Run, now: float) -> Iterator[Line]:
             working.setdefault(_step(host), []).append(name)
     for step, hosts in sorted(working.items(), key=lambda item: -len(item[1]))[:GROUPS]:
         slowest = min(hosts, key=lambda name: run.hosts[name].since)
-        seconds = duration(now - run.hosts[slowest].since)
-        longest = f"slowest {slowest} {seconds}" if len(hosts) > 1 else f"{slowest} {seconds}"
-        yield Line(f"  {count(len(hosts), 'host')}: {clip(step, 50)}; {longest}")
+        longest = f"; {'slowest ' if len(hosts) > 1 else ''}{slowest} {duration(now - run.hosts[slowest].since)}"
+        number = f"  {count(len(hosts), 'host')}: "
+        yield Line(number + clip(step, max(columns - len(number) - width(longest), 10)) + longest)
     for lost in ("failed", "unreachable"):
         if hosts := [name for name, host in run.hosts.items() if host.lost == lost]:
             yield Line(f"  {count(len(hosts), 'host')} {lost}: {names(hosts, 4)}", "problem")
-    if done := sum(not host.working and not host.lost for host in run.hosts.values()):
-        yield Line(f"  {count(done, 'host')} done with the step", "minor")
+    idle = [host.task == run.task for host in run.hosts.values() if not host.working and not host.lost]
+    told = [f"{idle.count(done)} {what}" for done, what in ((True, "done"), (False, "to come")) if done in idle]
+    if told:
+        yield Line(f"  Other hosts: {', '.join(told)}", "minor")
 
 
 def _waiting(run: Run) -> str:
     """Return for which hosts the others wait."""
     working = [name for name, host in run.hosts.items() if host.working]
-    done = [name for name, host in run.hosts.items() if not host.working and not host.lost]
-    return f"  Waiting for {names(working, 4)}" if working and done else ""
+    idle = any(not host.working and not host.lost for host in run.hosts.values())
+    return f"  Waiting for {names(working)}" if idle and 0 < len(working) <= FEW else ""
 
 
 def _left(run: Run, phase: Phase, now: float) -> str:

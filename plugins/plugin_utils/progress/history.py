@@ -10,6 +10,7 @@ import json
 import os
 import statistics
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from .state import Run
@@ -78,4 +79,5 @@ def save(path: Path, known: Known) -> None:
         new.chmod(0o600)
         new.replace(path)
     except OSError:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink()

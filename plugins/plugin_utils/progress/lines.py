@@ -35,6 +35,8 @@ def item_lines(run: Run, item: Message | Phase, columns: int | None) -> list[Lin
 
 def message_lines(message: Message, columns: int | None) -> list[Line]:
     """Return a message below a line that says which hosts and which task have it."""
+    if message.kind == "shown" and "\n" not in message.text.strip():
+        return [Line(text) for text in wrap(f"{names(message.hosts)}: {plain(message.text).strip()}", columns)]
     where = ": ".join(part for part in (names(message.hosts), plain(message.task)) if part)
     if message.kind in TITLES:
         where = f"{TITLES[message.kind]} {where}".rstrip()
@@ -63,22 +65,20 @@ def phase_lines(phase: Phase) -> list[Line]:
 def summary_lines(run: Run, log: str, columns: int | None) -> list[Line]:
     """Return what changed on which hosts, how long the run took and where, and the path of the log."""
     lines = [*(_plan(run) if run.check else _changed(run, columns)), Line("")]
-    lines.append(_verdict(run))
+    lines += _verdict(run, columns)
     if not run.check:
         lines += _slowest(run)
     return [*lines, Line(f"Whole output: {log}", "minor")]
 
 
-def stopped_lines(run: Run, at: float, log: str) -> list[Line]:
+def stopped_lines(run: Run, at: float, log: str, columns: int | None) -> list[Line]:
     """Return where a run was that did not end by itself."""
     phase = f' in phase "{plain(run.current.name)}"' if run.current else ""
-    return [
-        Line(f"Stopped after {duration(at - run.started)}{phase}.", "problem"),
-        Line(f"Whole output: {log}", "minor"),
-    ]
+    stopped = wrap(f"Stopped after {duration(at - run.started)}{phase}.", columns)
+    return [*(Line(text, "problem") for text in stopped), Line(f"Whole output: {log}", "minor")]
 
 
-def _verdict(run: Run) -> Line:
+def _verdict(run: Run, columns: int | None) -> list[Line]:
     seconds = (run.ended or run.started) - run.started
     failed = [host for host, why in run.lost.items() if why == "failed"]
     unreachable = [host for host, why in run.lost.items() if why == "unreachable"]
@@ -93,7 +93,7 @@ def _verdict(run: Run) -> Line:
         parts = ["no host took part"]
     how = "Failed" if run.lost else "Planned" if run.check else "Done"
     style = "problem" if run.lost else "changed" if run.changes else "title"
-    return Line(f"{how} in {duration(seconds)}; {'; '.join(parts)}", style)
+    return [Line(text, style) for text in wrap(f"{how} in {duration(seconds)}; {'; '.join(parts)}", columns)]
 
 
 def _groups(run: Run) -> Iterator[tuple[list[str], list[Change]]]:

@@ -33,6 +33,8 @@ def label_of(item: Mapping[str, Any]) -> str:
 
 def problem_of(result: Mapping[str, Any]) -> str:
     """Return why a task failed: its message, and the end of its output where it has one. Of a loop: of each failed item."""
+    if "censored" in result:
+        return str(result["censored"])
     failed = [item for item in items_of(result) if item.get("failed") or item.get("unreachable")]
     texts = []
     for item in failed or [result]:
@@ -65,7 +67,9 @@ def _text(value: Any) -> str:
 
 def shown_of(result: Mapping[str, Any]) -> str:
     """Return what the action debug shows: its message, or a variable with its name."""
-    texts = []
+    texts: list[str] = []
+    if "censored" in result:
+        return ""
     for item in items_of(result):
         if item.get("skipped") or "censored" in item:
             continue
@@ -99,6 +103,6 @@ def _changes(item: Mapping[str, Any], looped: bool) -> Iterator[str]:
 
 def warnings_of(result: Mapping[str, Any]) -> list[str]:
     """Return the warnings of a task. They are texts, or with ansible-core 2.19 and later structures around a text."""
-    found = result.get("warnings")
+    found = result.get("warnings") if "censored" not in result else None
     warnings = found if isinstance(found, (list, tuple)) else [found] if found else []
     return [str(getattr(getattr(one, "event", None), "msg", None) or one) for one in warnings]

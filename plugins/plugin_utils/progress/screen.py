@@ -83,6 +83,11 @@ class Screen:
         self._thread = threading.Thread(target=self._watch, name="slipway.kube.progress", daemon=True)
 
     @property
+    def asking(self) -> bool:
+        """Whether a prompt is open, below which nothing may be written."""
+        return self._held > 0
+
+    @property
     def columns(self) -> int | None:
         """The width in which lines that stay are wrapped, None where this is no terminal."""
         return self._size()[0] - 1 if self.stream.isatty() else None
@@ -156,14 +161,20 @@ class Screen:
         return held
 
     def _watch(self) -> None:
-        while not self._stop.wait(FRAME if self.live else CLOCK):
-            with self.lock:
-                if self._stop.is_set():
-                    return
-                self.tick()
-                now = time.monotonic()
-                if self.live and (self.changed or now - self._drawn >= CLOCK):
-                    self._draw()
+        try:
+            while not self._stop.wait(FRAME if self.live else CLOCK):
+                self._refresh()
+        except Exception as error:  # a defect here must not garble the output of a run that goes on
+            self.settle()
+            self.display.warning(f"The block of slipway.kube.progress is gone: {error!r}")
+
+    def _refresh(self) -> None:
+        with self.lock:
+            if self._stop.is_set():
+                return
+            self.tick()
+            if self.live and (self.changed or time.monotonic() - self._drawn >= CLOCK):
+                self._draw()
 
     def _draw(self) -> None:
         """Replace the block; the lock is held."""

@@ -20,6 +20,7 @@ class Host:
     step: str = ""
     since: float = 0.0
     working: bool = False
+    task: str = ""  # its key
     note: str = ""
     lost: str = ""  # failed or unreachable
 
@@ -90,6 +91,7 @@ class Run:
         self.rescued = 0
         self.steps: dict[str, Step] = {}
         self.tasks: dict[str, str] = {}
+        self.task = ""  # the key of the latest task
         self._diffs: dict[tuple[str, str], str] = {}
         self._waiting: dict[tuple[str, str, str], Message] = {}
         self._ready: list[Message | Phase] = []
@@ -99,7 +101,7 @@ class Run:
         if self.current and self.current.key == key:
             self.hosts = {}
             return
-        self._end_phase(at)
+        self.end_phase(at)
         phase = next((one for one in self.phases if one.key == key), None)
         if phase is None:
             phase = Phase(key, name)
@@ -111,11 +113,12 @@ class Run:
         """A task begins; messages of the task before it are complete."""
         self._release()
         self.tasks[key] = name
+        self.task = key
 
     def host_started(self, host: str, key: str, name: str, at: float) -> None:
         """A host begins a task. *name* counts where the task was not announced, as with strategy free."""
         self._join(host)
-        self.hosts[host] = Host(self.tasks.get(key) or name, at, True, "", "")
+        self.hosts[host] = Host(self.tasks.get(key) or name, at, True, key)
 
     def host_waits(self, host: str, note: str) -> None:
         """A host tries again or waits for an asynchronous job."""
@@ -131,7 +134,7 @@ class Run:
             seconds = at - state.since
             if key not in self.steps or seconds > self.steps[key].seconds:
                 self.steps[key] = Step(name, host, seconds)
-        state.step, state.since, state.working, state.note = name, at, False, ""
+        state.step, state.since, state.working, state.task, state.note = name, at, False, key, ""
         diff = self._diffs.pop((host, key), "")
         if outcome == "changed":
             self.changes.setdefault(host, []).append(Change(name, changes, diff))
@@ -159,14 +162,18 @@ class Run:
         if host and host not in message.hosts:
             message.hosts.append(host)
 
-    def no_hosts(self, at: float) -> None:
-        """No host matches the current play."""
-        self._end_phase(at)
-
     def finish(self, at: float) -> None:
         """The run has ended."""
-        self._end_phase(at)
+        self.end_phase(at)
         self.ended = at
+
+    def end_phase(self, at: float) -> None:
+        """The current play has ended, if there is one: another one begins, no host matches it, or the run is over."""
+        self._release()
+        if self.current:
+            self.current.ended = at
+            self._ready.append(self.current)
+        self.current, self.hosts = None, {}
 
     def take(self, at: float) -> list[Message | Phase]:
         """Return, once, the messages and phases that are complete, in their order."""
@@ -184,10 +191,3 @@ class Run:
     def _release(self) -> None:
         self._ready += self._waiting.values()
         self._waiting = {}
-
-    def _end_phase(self, at: float) -> None:
-        self._release()
-        if self.current:
-            self.current.ended = at
-            self._ready.append(self.current)
-        self.current, self.hosts = None, {}
