@@ -81,6 +81,7 @@ from ansible import context
 from ansible.playbook.block import Block
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.color import stringc
+from ansible.utils.display import Display
 
 from ..plugin_utils.progress import history
 from ..plugin_utils.progress.block import ASCII, UNICODE, block_lines
@@ -91,6 +92,7 @@ from ..plugin_utils.progress.screen import Screen, quiet_copy
 from ..plugin_utils.progress.state import Outcome, Run
 from ..plugin_utils.progress.text import Line
 
+global_display = Display()
 COLORS = {
     "title": "COLOR_HIGHLIGHT",
     "changed": "COLOR_CHANGED",
@@ -110,6 +112,12 @@ def parts(result: Any) -> tuple[str, Any, dict[str, Any]]:
     if hasattr(result, "task"):
         return result.host.get_name(), result.task, result.result
     return result._host.get_name(), result._task, result._result
+
+
+def name_of(task: Any) -> str:
+    """Return the name of a task without that of its role."""
+    name = str(task.get_name()).strip()
+    return name.partition(" : ")[2] or name if getattr(task, "_role", None) else name
 
 
 def is_rescued(task: Any) -> bool:
@@ -135,7 +143,7 @@ class CallbackModule(Default):
     def __init__(self) -> None:
         """Begin as the default callback; the start of a playbook decides about more."""
         super().__init__()
-        self._real = self._display
+        self._real: Any = global_display
         self._run: Run | None = None
         self._screen: Screen | None = None
         self._log: RunLog | None = None
@@ -244,7 +252,7 @@ class CallbackModule(Default):
         super()._task_start(task, prefix)
         with self._event() as (run, _now):
             if run:
-                run.task_started(task._uuid, task.get_name().strip())
+                run.task_started(task._uuid, name_of(task))
         if self._screen and getattr(task, "debugger", None):
             self._screen.settle()  # the debugger asks
 
@@ -253,7 +261,7 @@ class CallbackModule(Default):
         super().v2_runner_on_start(host, task)
         with self._event() as (run, now):
             if run:
-                run.host_started(host.get_name(), task._uuid, task.get_name().strip(), now)
+                run.host_started(host.get_name(), task._uuid, name_of(task), now)
 
     def v2_runner_retry(self, result: Any) -> None:
         """Say which attempt a host is at."""
@@ -301,7 +309,7 @@ class CallbackModule(Default):
             if run:
                 found = [item["diff"] for item in items_of(data) if item.get("diff") and item.get("changed")]
                 if text := "".join(self._get_diff(diff) for diff in found):
-                    run.diff(host, task._uuid, task.get_name().strip(), text, now)
+                    run.diff(host, task._uuid, name_of(task), text, now)
 
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """Leave out the error of a censored result, whose message ansible-core 2.19 and later print in spite of C(no_log)."""
@@ -321,7 +329,7 @@ class CallbackModule(Default):
             if run is None:
                 return
             host, task, data = parts(result)
-            name = task.get_name().strip()
+            name = name_of(task)
             run.host_ended(host, task._uuid, name, outcome, now, tuple(changes_of(data)))
             name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
@@ -359,7 +367,8 @@ class CallbackModule(Default):
             self._screen.stop()
             if self._real.verbosity:
                 self._real.display(f"Whole output: {self._log_path}", screen_only=True)
-        self._screen, self._display = None, self._real
+        self._screen = None
+        self._display = self._real
 
     def _close(self, process: int) -> None:
         """Clean up after a run that was interrupted."""

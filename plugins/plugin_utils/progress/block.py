@@ -60,8 +60,7 @@ def _title(run: Run, phase: Phase, now: float, columns: int, glyphs: Glyphs) -> 
 
 
 def _step(host: Host) -> str:
-    """Return the step without the name of its role, which the documentation of a role has."""
-    step = plain(host.step).rpartition(" : ")[2]
+    step = plain(host.step)
     return f"{step}, {plain(host.note)}" if host.note else step
 
 

@@ -13,6 +13,7 @@ from .text import Line, clip, count, duration, names, plain, wrap
 TITLES = {"failed": "FAILED", "unreachable": "UNREACHABLE", "rescued": "failed, rescued", "warning": "warning"}
 STYLES = {"failed": "problem", "unreachable": "problem", "rescued": "warning", "warning": "warning"}
 SLOW = 3  # the slowest tasks that the summary names
+LONG = 120  # columns after which the name of a task is cut where lines are not wrapped
 SLOW_SECONDS = 1.0  # quicker tasks are not named
 
 
@@ -41,7 +42,7 @@ def message_lines(message: Message, columns: int | None) -> list[Line]:
     if message.kind in TITLES:
         where = f"{TITLES[message.kind]} {where}".rstrip()
     style = STYLES.get(message.kind, "")
-    lines = [Line(where, style or "minor")] if where else []
+    lines = [Line(text, style or "minor") for text in wrap(where, columns)] if where else []
     return lines + [Line(text, style) for text in wrap(message.text, columns, "  ")]
 
 
@@ -67,7 +68,7 @@ def summary_lines(run: Run, log: str, columns: int | None) -> list[Line]:
     lines = [*(_plan(run) if run.check else _changed(run, columns)), Line("")]
     lines += _verdict(run, columns)
     if not run.check:
-        lines += _slowest(run)
+        lines += _slowest(run, columns)
     return [*lines, Line(f"Whole output: {log}", "minor")]
 
 
@@ -140,11 +141,9 @@ def _plan(run: Run) -> Iterable[Line]:
         yield Line(f"No change: {names(same)}", "minor")
 
 
-def _slowest(run: Run) -> list[Line]:
-    steps = sorted(run.steps.values(), key=lambda step: -step.seconds)[:SLOW]
-    told = [
-        f"{clip(plain(step.name), 60)} {duration(step.seconds)} ({step.host})"
-        for step in steps
-        if step.seconds >= SLOW_SECONDS
-    ]
-    return [Line(("Slowest: " if not number else "         ") + text, "minor") for number, text in enumerate(told)]
+def _slowest(run: Run, columns: int | None) -> list[Line]:
+    steps = [step for step in run.steps.values() if step.seconds >= SLOW_SECONDS]
+    steps = sorted(steps, key=lambda step: -step.seconds)[:SLOW]
+    told = [f"{duration(step.seconds)} {step.host}: {plain(step.name)}" for step in steps]
+    titled = [("Slowest: " if not number else "         ") + text for number, text in enumerate(told)]
+    return [Line(clip(text, columns or LONG), "minor") for text in titled]
