@@ -9,7 +9,7 @@ import copy
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from .text import Line, width
@@ -30,6 +30,11 @@ def terminated(text: str, newline: bool) -> str:
     return text if text.endswith("\n") or not newline else f"{text}\n"
 
 
+def level(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the level of a message of Display, an argument that ansible-core 2.16 does not have."""
+    return {key: options[key] for key in ("caplevel",) if key in options}
+
+
 def quiet_copy(display: Any, write: Callable[[str], None]) -> Any:
     """Return a copy of Ansible's Display that writes its text elsewhere, and to the log of Ansible where one is configured."""
     quiet = copy.copy(display)
@@ -41,7 +46,7 @@ def quiet_copy(display: Any, write: Callable[[str], None]) -> Any:
     def display_quietly(msg: str, color: str | None = None, **options: Any) -> None:
         if not options.get("screen_only"):
             write(terminated(msg, options.get("newline", True)))
-            original(msg, color=color, log_only=True, caplevel=options.get("caplevel"))
+            original(msg, color=color, log_only=True, **level(options))
 
     quiet.display = display_quietly
     return quiet
@@ -136,7 +141,7 @@ class Screen:
                 self.log(terminated(msg, options.get("newline", True)))
             deprecation = msg.startswith("[DEPRECATION WARNING]") or "deprecation_warnings=False" in msg
             if deprecation or options.get("log_only"):
-                self.original(msg, color, log_only=True, caplevel=options.get("caplevel"))
+                self.original(msg, color, log_only=True, **level(options))
                 return
             self._write(self._erased())
             self.original(msg, color, *arguments, **options)

@@ -16,7 +16,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.text import 
 
 
 class Display:
-    """The part of Ansible's Display that the screen takes over."""
+    """The part of Ansible's Display that the screen takes over; that of ansible-core 2.16 has no C(caplevel)."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -24,7 +24,7 @@ class Display:
         self._final_q = None
         self._warns = set()
 
-    def display(self, msg, color=None, stderr=False, screen_only=False, log_only=False, newline=True, caplevel=None):
+    def display(self, msg, color=None, stderr=False, screen_only=False, log_only=False, newline=True):
         if not log_only:
             self.stream.write(msg + ("\n" if newline and not msg.endswith("\n") else ""))
 
