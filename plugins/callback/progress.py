@@ -63,6 +63,9 @@ options:
     ini:
       - section: callback_slipway_progress
         key: history
+notes:
+  - A program that asks on the terminal by itself, as ssh does about an unknown host key, is written over by the block. Add the keys to
+    C(known_hosts) beforehand, or set O(live) to V(false).
 requirements:
   - set as stdout in configuration
 """

@@ -67,6 +67,8 @@ def summary_lines(run: Run, log: str, columns: int | None) -> list[Line]:
     """Return what changed on which hosts, how long the run took and where, and the path of the log."""
     lines = [*(_plan(run) if run.check else _changed(run, columns)), Line("")]
     lines += _verdict(run, columns)
+    if run.lost and (left := [plain(phase.name) for phase in run.phases if phase.started is None]):
+        lines += [Line(text) for text in wrap(f"Not started: {names(left)}", columns)]
     if not run.check:
         lines += _slowest(run, columns)
     return [*lines, Line(f"Whole output: {log}", "minor")]

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 from .text import Line, width
@@ -125,7 +126,7 @@ class Screen:
         """Write lines that stay, above the block."""
         if not lines:
             return
-        with self.lock:
+        with self.lock, suppress(BrokenPipeError):  # the run goes on when nobody reads any more
             self._write(self._erased())
             for line in lines:
                 self.original(self.paint(line), screen_only=True)
@@ -170,8 +171,10 @@ class Screen:
             while not self._stop.wait(FRAME if self.live else CLOCK):
                 self._refresh()
         except Exception as error:  # a defect here must not garble the output of a run that goes on
-            self.settle()
-            self.display.warning(f"The block of slipway.kube.progress is gone: {error!r}")
+            self.live = False
+            with suppress(OSError):  # nobody reads any more
+                self.settle()
+                self.display.warning(f"The block of slipway.kube.progress is gone: {error!r}")
 
     def _refresh(self) -> None:
         with self.lock:
@@ -199,9 +202,9 @@ class Screen:
         return codes
 
     def _write(self, text: str) -> None:
-        if text:
+        with suppress(BrokenPipeError):
             self.stream.write(text)
-        self.stream.flush()
+            self.stream.flush()
 
     def _size(self) -> tuple[int, int]:
         """Return columns and rows of the terminal, which may have changed."""

@@ -159,6 +159,7 @@ def test_a_failed_run_says_where_it_failed():
         "Failed in 0:41; failed: w0; unreachable: w1; nothing changed; 1 failure rescued; 1 failure ignored"
         in texts(summary_lines(run, "x", None))
     )
+    assert "Not started: Create the control plane, Join the workers" in texts(summary_lines(run, "x", None))
     assert texts(stopped_lines(running(1), 5.0, "x", None))[0] == 'Stopped after 0:05 in phase "Prepare the hosts".'
 
 

@@ -183,3 +183,14 @@ def test_the_quiet_copy_writes_elsewhere_and_remembers_its_own_warnings():
     assert (stream.getvalue(), log) == ("", ["[WARNING]: look\n"])
     display.warning("look")
     assert stream.getvalue() == "[WARNING]: look\n"
+
+
+def test_a_reader_that_is_gone_does_not_end_the_run(made):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    screen, _stream, log, _block = made(live=False, stream=Closed())
+    screen.show([Line("line")])
+    screen.stop()
+    assert log == []
