@@ -121,7 +121,7 @@ def _changed(run: Run, columns: int | None) -> Iterable[Line]:
     for tasks, hosts in groups.items():
         each = f"{', each' if len(hosts) > 1 else ''}"
         yield Line(f"{names(hosts)}{each}: {count(len(tasks), 'change')}", "changed")
-        for text in wrap(", ".join(dict.fromkeys(tasks)), columns, "  "):
+        for text in wrap("; ".join(dict.fromkeys(tasks)), columns, "  "):
             yield Line(text)
 
 

@@ -238,7 +238,7 @@ def test_without_colour_only_the_cursor_moves_and_a_second_run_knows_the_first(f
     _status, output = on_terminal(folder, 80, "--limit", "cp1,localhost", NO_COLOR="1")
     assert {code[-1] for code in CODES.findall(output)} == {"F", "J"}
     assert "localhost: Show\r\n  The cluster is ready.\r\n  Next: kubectl\r\n" in output
-    assert "Nobody: no hosts" in output and "cp1: 2 changes\r\n  Install, Restart" in output
+    assert "Nobody: no hosts" in output and "cp1: 2 changes\r\n  Install; Restart" in output
     _status, output = on_terminal(
         folder, 80, "--limit", "cp1,localhost", SLIPWAY_KUBE_PROGRESS_LIVE="false", ANSIBLE_NOCOLOR="1"
     )
