@@ -98,6 +98,7 @@ def start(playbook: str, inventory: Path, folder: Path, *arguments: str) -> Run:
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "harness" / "callback"),
         "ANSIBLE_CALLBACKS_ENABLED": "events",
+        "ANSIBLE_STDOUT_CALLBACK": "default",  # tests read its output
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "SLIPWAY_EVENTS": str(folder / "events"),

@@ -1,0 +1,382 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run as a person wants to see it: phases, what each host does, problems, and at the end what changed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: progress
+type: stdout
+short_description: Phases, what each host does, problems, and at the end what changed
+version_added: 0.1.0
+description:
+  - Shows a run by its phases, which are the plays of a playbook. Works with any playbook.
+  - On a terminal, a block at the end of the output shows the current phase, the current task of each host (grouped where there are many
+    hosts), which hosts the others wait for, and how long this took in earlier runs of the same playbook with the same inventory. Problems,
+    warnings, and what tasks show with M(ansible.builtin.debug) stay above it.
+  - Where standard output is not a terminal, prints the same as plain lines without control codes.
+  - At the end, prints what changed on which hosts, the duration, the slowest tasks, and the path of the log.
+  - In check mode, prints the plan instead, which is what would change on each host, with C(--diff) also the diffs.
+  - With C(-v) and more, the output is that of the callback P(ansible.builtin.default#callback).
+  - The log contains the whole output, as the default callback prints it, with the same secrets left out (C(no_log)). Deprecation warnings are
+    only in the log. If the log cannot be written, the output is that of the default callback.
+author:
+  - slipway.kube authors (@slipway)
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+options:
+  log_dir:
+    description: Folder of the logs, readable by their owner only.
+    type: path
+    default: ~/.local/state/slipway.kube/logs
+    env:
+      - name: SLIPWAY_KUBE_PROGRESS_LOG_DIR
+    ini:
+      - section: callback_slipway_progress
+        key: log_dir
+  log_keep:
+    description: Number of logs that are kept in this folder. The oldest ones are removed.
+    type: int
+    default: 20
+    env:
+      - name: SLIPWAY_KUBE_PROGRESS_LOG_KEEP
+    ini:
+      - section: callback_slipway_progress
+        key: log_keep
+  live:
+    description: Redraw a block in place if standard output is a terminal. Otherwise, print lines only.
+    type: bool
+    default: true
+    env:
+      - name: SLIPWAY_KUBE_PROGRESS_LIVE
+    ini:
+      - section: callback_slipway_progress
+        key: live
+  history:
+    description: File with the durations of earlier runs. It contains digests and seconds only.
+    type: path
+    default: ~/.cache/slipway.kube/progress.json
+    env:
+      - name: SLIPWAY_KUBE_PROGRESS_HISTORY
+    ini:
+      - section: callback_slipway_progress
+        key: history
+notes:
+  - A program that asks on the terminal by itself, as ssh does about an unknown host key, is written over by the block. Add the keys to
+    C(known_hosts) beforehand, or set O(live) to V(false).
+requirements:
+  - set as stdout in configuration
+"""
+
+import atexit
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.playbook.block import Block
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.utils.color import stringc
+from ansible.utils.display import Display
+
+from ..plugin_utils.progress import history
+from ..plugin_utils.progress.block import ASCII, UNICODE, block_lines
+from ..plugin_utils.progress.lines import item_lines, start_lines, stopped_lines, summary_lines
+from ..plugin_utils.progress.log import RunLog
+from ..plugin_utils.progress.results import changes_of, items_of, problem_of, shown_of, warnings_of
+from ..plugin_utils.progress.screen import Screen, quiet_copy
+from ..plugin_utils.progress.state import Outcome, Run
+from ..plugin_utils.progress.text import Line
+
+global_display = Display()
+COLORS = {
+    "title": "COLOR_HIGHLIGHT",
+    "changed": "COLOR_CHANGED",
+    "problem": "COLOR_ERROR",
+    "warning": "COLOR_WARN",
+    "minor": "COLOR_VERBOSE",
+}
+
+
+def paint(line: Line) -> str:
+    """Return a line in the colours that Ansible is configured to use, if any."""
+    return stringc(line.text, getattr(C, COLORS[line.style])) if line.style and line.text else line.text
+
+
+def parts(result: Any) -> tuple[str, Any, dict[str, Any]]:
+    """Return host, task and data of a result, by the names before and since ansible-core 2.19."""
+    if hasattr(result, "task"):
+        return result.host.get_name(), result.task, result.result
+    return result._host.get_name(), result._task, result._result
+
+
+def name_of(task: Any) -> str:
+    """Return the name of a task without that of its role."""
+    name = str(task.get_name()).strip()
+    return name.partition(" : ")[2] or name if getattr(task, "_role", None) else name
+
+
+def is_rescued(task: Any) -> bool:
+    """Return whether a block around the task has a rescue for it."""
+    parent = task
+    inner = {task._uuid}
+    while parent := getattr(parent, "_parent", None):
+        if isinstance(parent, Block) and parent.rescue:
+            outside = {one._uuid for one in [*parent.rescue, *parent.always]}
+            if not inner & outside:
+                return True
+        inner.add(parent._uuid)
+    return False
+
+
+class CallbackModule(Default):
+    """Everything goes to the log as the default callback prints it; the screen shows the state of the run."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "slipway.kube.progress"
+
+    def __init__(self) -> None:
+        """Begin as the default callback; the start of a playbook decides about more."""
+        super().__init__()
+        self._real: Any = global_display
+        self._run: Run | None = None
+        self._screen: Screen | None = None
+        self._log: RunLog | None = None
+        self._kind = ""
+        self._digests: list[str] = []
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Open the log, and show the run by its phases unless a verbosity asks for all output."""
+        name = str(playbook._file_name)
+        if self._open_log(name):
+            shown = self._real.verbosity == 0
+            self._screen = Screen(
+                self._real, sys.stdout, shown and self._is_live(), self._frame, paint, self._tick, self._write
+            )
+            if shown:
+                self._display = quiet_copy(self._real, self._write)
+                self._begin(name, playbook.get_plays())
+            self._screen.start()
+        super().v2_playbook_on_start(playbook)
+
+    def _open_log(self, playbook: str) -> bool:
+        if self._log is None:
+            try:
+                self._log = RunLog(Path(self.get_option("log_dir")), playbook, self.get_option("log_keep"))
+            except OSError as error:
+                self._real.warning(
+                    f"slipway.kube.progress cannot write its log, so all output is shown. {error}. Set"
+                    " SLIPWAY_KUBE_PROGRESS_LOG_DIR to a folder that you can write."
+                )
+                return False
+            atexit.register(self._close, os.getpid())
+        return True
+
+    def _is_live(self) -> bool:
+        """Return whether a block can be redrawn: a terminal that can move its cursor, and nobody who asks questions."""
+        asks = C.config.get_config_value("ENABLE_TASK_DEBUGGER")
+        terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+        return bool(self.get_option("live") and terminal and not asks)
+
+    def _begin(self, name: str, plays: list[Any]) -> None:
+        titles = [(str(play._uuid), play.get_name().strip()) for play in plays]
+        self._run = run = Run(os.path.basename(name), titles, time.monotonic(), bool(context.CLIARGS.get("check")))
+        asked = [str(context.CLIARGS.get(key)) for key in ("inventory", "subset", "tags", "skip_tags", "check")]
+        self._kind = history.digest(os.path.realpath(name), os.getcwd(), *asked)
+        self._digests = history.phase_names(title for _key, title in titles)
+        known = history.load(Path(self.get_option("history")))
+        for phase, seconds in zip(run.phases, history.estimates(known, self._kind, self._digests), strict=True):
+            phase.estimate = seconds
+        self._show(start_lines(run, history.expected(run)))
+
+    def _write(self, text: str) -> None:
+        if self._log:
+            self._log.write(text)
+
+    def _show(self, lines: list[Line]) -> None:
+        if self._screen:
+            self._screen.show(lines)
+
+    def _frame(self, columns: int, rows: int) -> list[Line]:
+        glyphs = UNICODE if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
+        return block_lines(self._run, time.monotonic(), columns, rows, glyphs) if self._run else []
+
+    def _tick(self) -> None:
+        """Show what is complete; the lock of the screen is held."""
+        if not self._run or not self._screen or self._screen.asking:
+            return
+        if items := self._run.take(time.monotonic()):
+            columns = self._screen.columns
+            self._show([line for item in items for line in item_lines(self._run, item, columns)])
+
+    @contextmanager
+    def _event(self) -> Iterator[tuple[Run | None, float]]:
+        """Give the state and the time of an event, nothing where everything is shown. Afterwards, show what is complete."""
+        if self._run is None or self._screen is None:
+            yield None, 0.0
+            return
+        with self._screen.lock:
+            yield self._run, time.monotonic()
+            self._screen.changed = True
+            self._tick()
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Begin a phase."""
+        super().v2_playbook_on_play_start(play)
+        with self._event() as (run, now):
+            if run:
+                run.play_started(str(play._uuid), play.get_name().strip(), now)
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """End a phase without hosts."""
+        super().v2_playbook_on_no_hosts_matched()
+        self._end_phase()
+
+    def v2_playbook_on_vars_prompt(self, *arguments: Any, **options: Any) -> None:
+        """End the phase before that which asks."""
+        super().v2_playbook_on_vars_prompt(*arguments, **options)
+        self._end_phase()
+
+    def _end_phase(self) -> None:
+        with self._event() as (run, now):
+            if run:
+                run.end_phase(now)
+
+    def _task_start(self, task: Any, prefix: str | None = None) -> None:
+        """Begin a task or a handler."""
+        super()._task_start(task, prefix)
+        with self._event() as (run, _now):
+            if run:
+                run.task_started(task._uuid, name_of(task))
+        if self._screen and getattr(task, "debugger", None):
+            self._screen.settle()  # the debugger asks
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """Begin a task on a host."""
+        super().v2_runner_on_start(host, task)
+        with self._event() as (run, now):
+            if run:
+                run.host_started(host.get_name(), task._uuid, name_of(task), now)
+
+    def v2_runner_retry(self, result: Any) -> None:
+        """Say which attempt a host is at."""
+        super().v2_runner_retry(result)
+        host, _task, data = parts(result)
+        with self._event() as (run, _now):
+            if run:
+                run.host_waits(host, f"attempt {data.get('attempts', 0) + 1} of {data.get('retries', 0)}")
+
+    def v2_runner_on_async_poll(self, result: Any) -> None:
+        """Say that a host waits for a job."""
+        super().v2_runner_on_async_poll(result)
+        with self._event() as (run, _now):
+            if run:
+                run.host_waits(parts(result)[0], "asynchronous job")
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """End a task on a host."""
+        changed = parts(result)[2].get("changed")
+        self._ended(result, "changed" if changed else "ok")
+        super().v2_runner_on_ok(result)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """End a task that a host skips."""
+        self._ended(result, "skipped")
+        super().v2_runner_on_skipped(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """End a task that failed on a host."""
+        rescued = not ignore_errors and is_rescued(parts(result)[1])
+        self._ended(result, "ignored" if ignore_errors else "rescued" if rescued else "failed")
+        super().v2_runner_on_failed(result, ignore_errors)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """End a task on a host that cannot be reached."""
+        ignored = getattr(parts(result)[1], "ignore_unreachable", False)
+        self._ended(result, "ignored" if ignored else "unreachable")
+        super().v2_runner_on_unreachable(result)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        """Keep a diff for the plan, or show it."""
+        super().v2_on_file_diff(result)
+        host, task, data = parts(result)
+        with self._event() as (run, now):
+            if run:
+                found = [item["diff"] for item in items_of(data) if item.get("diff") and item.get("changed")]
+                if text := "".join(self._get_diff(diff) for diff in found):
+                    run.diff(host, task._uuid, name_of(task), text, now)
+
+    def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
+        """Leave out the error of a censored result, whose message ansible-core 2.19 and later print in spite of C(no_log)."""
+        if "censored" in result:
+            result.pop("exception", None)
+        super()._handle_exception(result, use_stderr)
+
+    def _handle_warnings(self, res: Any) -> None:
+        """Leave out the warnings of a censored result, too."""
+        if "censored" in res:
+            res.pop("warnings", None)
+        super()._handle_warnings(res)
+
+    def _ended(self, result: Any, outcome: Outcome) -> None:
+        """Record a result, before the default callback removes parts of it."""
+        with self._event() as (run, now):
+            if run is None:
+                return
+            host, task, data = parts(result)
+            name = name_of(task)
+            run.host_ended(host, task._uuid, name, outcome, now, tuple(changes_of(data)))
+            name = run.tasks.get(task._uuid) or name
+            for text in warnings_of(data):
+                run.message("warning", host, name, text, now)
+            if outcome in ("failed", "rescued", "unreachable"):
+                run.message(outcome, host, name, problem_of(data), now)
+            elif outcome != "skipped" and task.action in C._ACTION_DEBUG and (text := shown_of(data)):
+                run.message("shown", host, name, text, now)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Show what changed, and keep how long the phases took."""
+        super().v2_playbook_on_stats(stats)
+        if self._run and self._screen:
+            with self._event() as (run, now):
+                if run:
+                    run.finish(now)
+            if not self._run.lost:
+                self._keep(self._run)
+            with self._screen.lock:
+                self._show(summary_lines(self._run, self._log_path, self._screen.columns))
+            self._run = None
+        self._end()
+
+    def _keep(self, run: Run) -> None:
+        path = Path(self.get_option("history"))
+        history.save(path, history.remembered(history.load(path), self._kind, self._digests, run))
+
+    @property
+    def _log_path(self) -> str:
+        return str(self._log.path) if self._log else ""
+
+    def _end(self) -> None:
+        """Give the screen back; with a verbosity, the path of the log is still to be said."""
+        if self._screen:
+            self._screen.stop()
+            if self._real.verbosity:
+                self._real.display(f"Whole output: {self._log_path}", screen_only=True)
+        self._screen = None
+        self._display = self._real
+
+    def _close(self, process: int) -> None:
+        """Clean up after a run that was interrupted."""
+        if self._screen and os.getpid() == process:
+            run, self._run = self._run, None
+            if run:
+                self._show(stopped_lines(run, time.monotonic(), self._log_path, self._screen.columns))
+            self._end()

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lines that stay: messages, phases that have ended, the summary of a run, and in check mode the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .state import LOST, Change, Message, Phase, Run
+from .text import Line, clip, count, duration, names, plain, wrap
+
+TITLES = {"failed": "FAILED", "unreachable": "UNREACHABLE", "rescued": "failed, rescued", "warning": "warning"}
+STYLES = {"failed": "problem", "unreachable": "problem", "rescued": "warning", "warning": "warning"}
+SLOW = 3  # the slowest tasks that the summary names
+LONG = 120  # columns after which the name of a task is cut where lines are not wrapped
+SLOW_SECONDS = 1.0  # quicker tasks are not named
+
+
+def start_lines(run: Run, expected: float | None) -> list[Line]:
+    """Return the first line of a run; *expected* are the seconds that earlier runs took."""
+    told = f", {duration(expected)} in earlier runs" if expected else ""
+    mode = " (check mode: nothing is changed)" if run.check else ""
+    return [Line(f"{run.name}: {count(len(run.phases), 'phase')}{told}{mode}", "title")]
+
+
+def item_lines(run: Run, item: Message | Phase, columns: int | None) -> list[Line]:
+    """Return the lines of what a run says while it runs. A dry run says nothing about its phases.
+
+    :param columns: of the terminal; None where lines are not wrapped.
+    """
+    if isinstance(item, Phase):
+        return [] if run.check else phase_lines(item)
+    return message_lines(item, columns)
+
+
+def message_lines(message: Message, columns: int | None) -> list[Line]:
+    """Return a message below a line that says which hosts and which task have it."""
+    if message.kind == "shown" and "\n" not in message.text.strip():
+        return [Line(text) for text in wrap(f"{names(message.hosts)}: {plain(message.text).strip()}", columns)]
+    where = ": ".join(part for part in (names(message.hosts), plain(message.task)) if part)
+    if message.kind in TITLES:
+        where = f"{TITLES[message.kind]} {where}".rstrip()
+    style = STYLES.get(message.kind, "")
+    lines = [Line(text, style or "minor") for text in wrap(where, columns)] if where else []
+    return lines + [Line(text, style) for text in wrap(message.text, columns, "  ")]
+
+
+def phase_lines(phase: Phase) -> list[Line]:
+    """Return a line about a phase that has ended, and one per group of its hosts if there are several groups."""
+    name = plain(phase.name)
+    if not phase.hosts:
+        return [Line(f"{name}: no hosts" if phase.seconds < 1 else f"{name}: {duration(phase.seconds)}", "minor")]
+    groups: dict[str, list[str]] = {}
+    for host, changes in phase.hosts.items():
+        groups.setdefault(phase.lost.get(host) or ("changed" if changes else "ok"), []).append(host)
+    styles = {"failed": "problem", "unreachable": "problem", "changed": "changed"}
+    title = f"{name}: {duration(phase.seconds)}"
+    if len(groups) == 1:
+        ((what, hosts),) = groups.items()
+        return [Line(f"{title}, {what}: {names(hosts)}", styles.get(what, ""))]
+    order = [what for what in ("ok", "changed", *LOST) if what in groups]
+    return [Line(title)] + [Line(f"  {what}: {names(groups[what])}", styles.get(what, "")) for what in order]
+
+
+def summary_lines(run: Run, log: str, columns: int | None) -> list[Line]:
+    """Return what changed on which hosts, how long the run took and where, and the path of the log."""
+    lines = [*(_plan(run) if run.check else _changed(run, columns)), Line("")]
+    lines += _verdict(run, columns)
+    if run.lost and (left := [plain(phase.name) for phase in run.phases if phase.started is None]):
+        lines += [Line(text) for text in wrap(f"Not started: {names(left)}", columns)]
+    if not run.check:
+        lines += _slowest(run, columns)
+    return [*lines, Line(f"Whole output: {log}", "minor")]
+
+
+def stopped_lines(run: Run, at: float, log: str, columns: int | None) -> list[Line]:
+    """Return where a run was that did not end by itself."""
+    phase = f' in phase "{plain(run.current.name)}"' if run.current else ""
+    stopped = wrap(f"Stopped after {duration(at - run.started)}{phase}.", columns)
+    return [*(Line(text, "problem") for text in stopped), Line(f"Whole output: {log}", "minor")]
+
+
+def _verdict(run: Run, columns: int | None) -> list[Line]:
+    seconds = (run.ended or run.started) - run.started
+    failed = [host for host, why in run.lost.items() if why == "failed"]
+    unreachable = [host for host, why in run.lost.items() if why == "unreachable"]
+    parts = [f"failed: {names(failed)}"] * bool(failed) + [f"unreachable: {names(unreachable)}"] * bool(unreachable)
+    changed = f"{len(run.changes)} of {count(len(run.seen), 'host')} {'would change' if run.check else 'changed'}"
+    parts.append(changed if run.changes else "nothing would change" if run.check else "nothing changed")
+    if run.rescued:
+        parts.append(count(run.rescued, "failure rescued", "failures rescued"))
+    if run.ignored:
+        parts.append(count(run.ignored, "failure ignored", "failures ignored"))
+    if not run.seen:
+        parts = ["no host took part"]
+    how = "Failed" if run.lost else "Planned" if run.check else "Done"
+    style = "problem" if run.lost else "changed" if run.changes else "title"
+    return [Line(text, style) for text in wrap(f"{how} in {duration(seconds)}; {'; '.join(parts)}", columns)]
+
+
+def _groups(run: Run) -> Iterator[tuple[list[str], list[Change]]]:
+    """Yield hosts with the same changes together."""
+    groups: dict[tuple[tuple[str, tuple[str, ...], str], ...], list[str]] = {}
+    for host in run.seen:
+        if host in run.changes:
+            key = tuple((one.task, one.changes, one.diff) for one in run.changes[host])
+            groups.setdefault(key, []).append(host)
+    for hosts in groups.values():
+        yield hosts, run.changes[hosts[0]]
+
+
+def _changed(run: Run, columns: int | None) -> Iterable[Line]:
+    """Return the number of changes and the names of their tasks, for each group of hosts with the same tasks."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for host in run.seen:
+        if host in run.changes:
+            groups.setdefault(tuple(plain(one.task) for one in run.changes[host]), []).append(host)
+    if groups:
+        yield Line("")
+    for tasks, hosts in groups.items():
+        each = f"{', each' if len(hosts) > 1 else ''}"
+        yield Line(f"{names(hosts)}{each}: {count(len(tasks), 'change')}", "changed")
+        for text in wrap("; ".join(dict.fromkeys(tasks)), columns, "  "):
+            yield Line(text)
+
+
+def _plan(run: Run) -> Iterable[Line]:
+    """Return what would change on each host: sentences and diffs of the modules, or else the name of the task."""
+    for hosts, changes in _groups(run):
+        yield Line("")
+        yield Line(
+            f"{names(hosts)} would change:" if len(hosts) == 1 else f"{names(hosts)} would each change:", "changed"
+        )
+        for change in changes:
+            yield Line(f"  {plain(change.task)}")
+            yield from (Line(f"    - {text}") for one in change.changes for text in plain(one).split("\n"))
+            for text in plain(change.diff).rstrip().split("\n") if change.diff else []:
+                yield Line(f"    {text}", {"+": "changed", "-": "problem"}.get(text[:1], "minor"))
+    same = [host for host in run.seen if host not in run.changes and host not in run.lost]
+    if same and run.changes:
+        yield Line("")
+        yield Line(f"No change: {names(same)}", "minor")
+
+
+def _slowest(run: Run, columns: int | None) -> list[Line]:
+    steps = [step for step in run.steps.values() if step.seconds >= SLOW_SECONDS]
+    steps = sorted(steps, key=lambda step: -step.seconds)[:SLOW]
+    told = [f"{duration(step.seconds)} {step.host}: {plain(step.name)}" for step in steps]
+    titled = [("Slowest: " if not number else "         ") + text for number, text in enumerate(told)]
+    return [Line(clip(text, columns or LONG), "minor") for text in titled]

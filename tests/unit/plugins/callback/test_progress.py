@@ -1,0 +1,246 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbooks as other people write them, run by ansible-playbook with the callback, in a pipe and on a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+COMMAND = Path(sys.executable).parent / "ansible-playbook"
+CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".cache/collections/ansible_collections/slipway/kube/galaxy.yml").exists(), reason="needs make venv"
+)
+
+PLAYBOOK = """
+- name: Prepare the hosts
+  hosts: all
+  gather_facts: false
+  serial: 2
+  tasks:
+    - name: Install
+      ansible.builtin.set_fact: {made: true}
+      changed_when: true
+      notify: Restart
+    - name: Try
+      block:
+        - name: Break
+          ansible.builtin.fail: {msg: rescued}
+      rescue:
+        - name: Mend
+          ansible.builtin.assert: {that: made, quiet: true}
+    - name: Ignore
+      ansible.builtin.fail: {msg: ignored}
+      ignore_errors: true
+    - name: Hide
+      ansible.builtin.fail: {msg: "{{ lookup('ansible.builtin.env', 'HIDDEN') }}"}
+      no_log: true
+      when: inventory_hostname == 'w1'
+    - name: Refuse
+      ansible.builtin.fail: {msg: "The disk is full.\\nRemedy: remove \\e[2Jfiles."}
+      when: inventory_hostname == 'w2'
+    - name: Include
+      ansible.builtin.include_tasks: more.yml
+      loop: [1, 2]
+  handlers:
+    - name: Restart
+      ansible.builtin.set_fact: {restarted: true}
+      changed_when: true
+- name: Nobody
+  hosts: nobody
+- name: Show the next steps
+  hosts: localhost
+  strategy: free
+  gather_facts: false
+  tasks:
+    - name: Show
+      ansible.builtin.debug: {msg: [The cluster is ready., "Next: kubectl"]}
+    - name: Hide what is shown
+      ansible.builtin.debug: {msg: "{{ lookup('ansible.builtin.env', 'HIDDEN') }}"}
+      no_log: true
+    - ansible.builtin.meta: end_play
+"""
+MORE = "- name: Delegate\n  ansible.builtin.set_fact: {more: true}\n  delegate_to: localhost\n"
+INVENTORY = "[all]\ncp1\nw1\nw2\n[all:vars]\nansible_connection=local\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "more.yml").write_text(MORE)
+    (tmp_path / "site.yml").write_text(PLAYBOOK)
+    (tmp_path / "hosts").write_text(INVENTORY)
+    return tmp_path
+
+
+def environment(folder, **more):
+    return {
+        **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "ANSIBLE_FORCE_COLOR")},
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_STDOUT_CALLBACK": "slipway.kube.progress",
+        "SLIPWAY_KUBE_PROGRESS_LOG_DIR": str(folder / "logs"),
+        "SLIPWAY_KUBE_PROGRESS_HISTORY": str(folder / "history.json"),
+        "HIDDEN": "correcthorse",
+        "TERM": "xterm",
+        "PYTHONWARNINGS": "ignore",
+        **more,
+    }
+
+
+def piped(folder, *arguments, **more):
+    """Run the playbook with its output in a pipe."""
+    command = [str(COMMAND), "-i", "hosts", "site.yml", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(folder, **more),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def on_terminal(folder, columns, *arguments, interrupt_at="", **more):
+    """Run the playbook on a terminal of that width; type Ctrl+C after a text was seen."""
+    pid, descriptor = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve(COMMAND, [str(COMMAND), "-i", "hosts", "site.yml", *arguments], environment(folder, **more))
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    output, end = b"", time.monotonic() + 180
+    while time.monotonic() < end:
+        if select.select([descriptor], [], [], 1)[0]:
+            try:
+                data = os.read(descriptor, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            output += data
+            if interrupt_at and interrupt_at in output.decode(errors="ignore"):
+                interrupt_at = ""
+                os.write(descriptor, b"\x03")
+    os.close(descriptor)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), output.decode()
+
+
+def log_of(folder):
+    (log,) = (folder / "logs").iterdir()
+    assert log.stat().st_mode & 0o777 == 0o600
+    return log.read_text()
+
+
+def test_in_a_pipe_there_are_plain_lines_and_the_log_has_everything(folder):
+    """w1 fails with a secret, w2 with a message, cp1 goes on."""
+    status, output = piped(folder)
+    assert status == 2
+    assert "\x1b" not in output
+    for text in (
+        "site.yml: 3 phases",
+        "failed, rescued cp1, w1: Break\n  rescued",
+        "FAILED w1: Hide\n  the output has been hidden due to the fact that 'no_log: true' was specified",
+        "  failed: w1",
+    ):
+        assert text in output
+    log = log_of(folder)
+    assert "TASK [Ignore]" in log and "PLAY RECAP" in log and "RUNNING HANDLER [Restart]" in log
+    assert "correcthorse" not in output + log, "ansible-core 2.19 itself prints the message of a task with no_log"
+
+
+def test_a_problem_and_the_hosts_of_a_failed_phase(folder):
+    status, output = piped(folder, "--limit", "cp1,w2")
+    assert status == 2
+    assert "FAILED w2: Refuse\n  The disk is full.\n  Remedy: remove files.\n" in output
+    assert "Prepare the hosts: 0:" in output and "  changed: cp1\n  failed: w2\n" in output
+    assert "2 failures rescued; 2 failures ignored" in output
+
+
+def test_a_dry_run_shows_the_plan(folder):
+    status, output = piped(folder, "--limit", "cp1,localhost", "--check")
+    assert status == 0
+    assert "cp1 would change:\n  Install\n  Restart\n" in output
+    assert "Prepare the hosts: " not in output
+    assert "The cluster is ready." in output
+
+
+def test_with_a_verbosity_the_output_is_the_default_one(folder):
+    status, output = piped(folder, "-v", "--limit", "cp1,localhost")
+    assert status == 0
+    assert "TASK [Install]" in output and "ok=" in output
+    assert f"Whole output: {folder}/logs/" in output
+    assert "TASK [Install]" in log_of(folder)
+
+
+def test_a_log_that_cannot_be_written_hides_nothing(folder):
+    (folder / "logs").write_text("a file")
+    status, output = piped(folder, "--limit", "cp1,localhost")
+    assert status == 0
+    assert "SLIPWAY_KUBE_PROGRESS_LOG_DIR" in output and "TASK [Install]" in output
+
+
+def test_a_syntax_error_is_ansible_s_own(folder):
+    (folder / "site.yml").write_text("- hosts: all\n  tasks: {broken")
+    status, output = piped(folder)
+    assert status != 0 and "rror" in output and not (folder / "logs").exists()
+
+
+def test_on_a_terminal_with_a_hundred_hosts_no_line_of_the_block_is_wider(folder):
+    hosts = "\n".join(f"w{number}" for number in range(100))
+    (folder / "hosts").write_text(f"[all]\n{hosts}\n[all:vars]\nansible_connection=local\n")
+    (folder / "site.yml").write_text(
+        "- name: Refuse each host of a long list\n  hosts: all\n  gather_facts: false\n  tasks:\n"
+        "    - name: Refuse each host of a long list, which is a name that does not fit into 80 columns\n"
+        "      ansible.builtin.fail: {msg: no}\n"
+    )
+    status, output = on_terminal(folder, 80)
+    assert status == 2
+    frames = re.findall(r"1/1 Refuse.*?(?=\x1b\[\d+F)", output, re.DOTALL)
+    assert len(frames) >= 2, output
+    for frame in frames:
+        # two columns for the mark and the blank before the number of the phase
+        assert max(len(CODES.sub("", line)) for line in f"> {frame}".split("\r\n")) < 80
+    assert re.search(r"hosts?: Refuse .*w\d+ 0:0\d", output)
+    last = CODES.sub("", output.rpartition("\x1b[J")[2])
+    assert "w0, w1, w2, w3, w4, w5, w6 and 93 more" in CODES.sub("", output)
+    assert last.rstrip().splitlines()[-1].startswith("Whole output: ")
+
+
+def test_ctrl_c_leaves_a_clean_terminal(folder):
+    (folder / "site.yml").write_text(
+        "- name: Wait\n  hosts: cp1\n  gather_facts: false\n  tasks:\n"
+        "    - name: Sleep\n      ansible.builtin.wait_for: {timeout: 100}\n"
+    )
+    status, output = on_terminal(folder, 80, interrupt_at="0:01  Sleep")
+    assert status != 0
+    assert CODES.sub("", output.rpartition("\x1b[J")[2]).startswith("Stopped after 0:")
+    assert "\x1b[?25l" not in output, "the cursor is never hidden, so that nothing has to show it again"
+
+
+def test_without_colour_only_the_cursor_moves_and_a_second_run_knows_the_first(folder):
+    _status, output = on_terminal(folder, 80, "--limit", "cp1,localhost", NO_COLOR="1")
+    assert {code[-1] for code in CODES.findall(output)} == {"F", "J"}
+    assert "localhost: Show\r\n  The cluster is ready.\r\n  Next: kubectl\r\n" in output
+    assert "Nobody: no hosts" in output and "cp1: 2 changes\r\n  Install; Restart" in output
+    _status, output = on_terminal(
+        folder, 80, "--limit", "cp1,localhost", SLIPWAY_KUBE_PROGRESS_LIVE="false", ANSIBLE_NOCOLOR="1"
+    )
+    assert not CODES.findall(output) and "Prepare the hosts: 0:0" in output
+    assert "in earlier runs" in output.splitlines()[0]
