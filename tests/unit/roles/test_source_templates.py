@@ -194,9 +194,11 @@ def test_what_containerd_reaches_without_its_proxy():
     known = {**load_variables(ROLES / "cluster/vars/main.yml"), **load_variables(ROLES / "containerd/vars/main.yml")}
     known.update(containerd_proxy=proxy, kube_no_proxy=[".lan"], inventory_hostname="w1", kube_node_name="w1")
     known.update(kube_service_subnet="10.96.0.0/12", kube_pod_subnet="10.244.0.0/16", kube_dns_domain="cluster.local")
-    known.update(kube_control_plane_endpoint="api.example.com:6443", kube_control_plane_vip="", kube_node_ip="10.0.0.5")
+    known.update(
+        kube_control_plane_endpoint="api.example.com:6443", kube_control_plane_vip="10.0.0.100", kube_node_ip="10.0.0.5"
+    )
     direct = Templar(loader=DataLoader(), variables=known).template(trust_as_template("{{ __containerd_direct }}"))
-    assert direct[-5:] == ["api.example.com", "10.0.0.5", "w1", ".lan", "mirror.example.com"]
+    assert direct[-6:] == ["api.example.com", "10.0.0.100", "10.0.0.5", "w1", ".lan", "mirror.example.com"]
 
 
 def containerd_tasks():
