@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import statistics
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -38,7 +37,7 @@ def phase_names(names: Iterable[str]) -> list[str]:
 def estimates(known: Mapping[str, Mapping[str, list[float]]], kind: str, phases: Iterable[str]) -> list[float | None]:
     """Return the median duration of each phase in earlier runs of that kind."""
     runs = known.get(kind, {})
-    return [statistics.median(runs[phase]) if runs.get(phase) else None for phase in phases]
+    return [sorted(runs[phase])[len(runs[phase]) // 2] if runs.get(phase) else None for phase in phases]
 
 
 def expected(run: Run) -> float | None:

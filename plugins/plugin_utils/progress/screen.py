@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from .text import Line, width
 
-FRAME = 0.1  # seconds between two frames at least
+FRAME = 0.25  # seconds between two frames at least
 CLOCK = 1.0  # seconds after which the block is redrawn because of its clocks
 PROMPTS = ("prompt", "prompt_until", "do_var_prompt")
 
