@@ -62,7 +62,8 @@ def check_endpoint(cluster: Cluster) -> Iterator[Finding]:
     name, port, error = split_endpoint(str(cluster.variables.get("kube_control_plane_endpoint") or ""))
     if vip is None or error or not name:
         return
-    api_port = next(iter(cluster.hosts.values())).api_port
+    first, *_others = cluster.hosts.values()
+    api_port = first.api_port
     try:
         other = ip_address(name) != vip
     except ValueError:  # a name, which may resolve to it

@@ -57,7 +57,7 @@ def phase_lines(phase: Phase) -> list[Line]:
     styles = {"failed": "problem", "unreachable": "problem", "changed": "changed"}
     title = f"{name}: {duration(phase.seconds)}"
     if len(groups) == 1:
-        ((what, hosts),) = groups.items()
+        what, hosts = next(iter(groups.items()))
         return [Line(f"{title}, {what}: {names(hosts)}", styles.get(what, ""))]
     order = [what for what in ("ok", "changed", *LOST) if what in groups]
     return [Line(title)] + [Line(f"  {what}: {names(groups[what])}", styles.get(what, "")) for what in order]

@@ -54,7 +54,8 @@ def test_the_api_server_gets_flags_files_and_folders_that_fit_each_other():
     assert {
         have[name] for name in ("audit-policy-file", "admission-control-config-file", "authentication-config")
     } == files
-    assert have["encryption-provider-config"] == hardening.ENCRYPTION not in files
+    assert have["encryption-provider-config"] == hardening.ENCRYPTION
+    assert hardening.ENCRYPTION not in files
     assert (have["audit-log-maxsize"], have["audit-log-maxbackup"], have["audit-log-maxage"]) == ("100", "10", "30")
     assert have["profiling"] == "false" and have["kubelet-certificate-authority"] == "/etc/kubernetes/pki/ca.crt"
     mounted = {one["mountPath"]: one.get("readOnly", False) for one in apiserver["extraVolumes"]}
