@@ -35,7 +35,8 @@ def vip() -> str:
 
 
 def planes() -> list[Host]:
-    return [host for host in hosts_of(SCENARIO) if host.name.startswith("cp") and host.execute("true")[0] == 0]
+    """Return the control planes whose hosts run."""
+    return [host for host in hosts_of(SCENARIO) if host.name.startswith("cp") and host.container.status == "running"]
 
 
 def holders() -> list[str]:

@@ -120,7 +120,7 @@ def test_an_address_that_is_not_known_is_named() -> None:
 
 @pytest.mark.parametrize(("password", "key"), [("", "content"), ("mine", "secret_content")])
 def test_a_password_is_not_shown(password: str, key: str) -> None:
-    text = str(load_variables(ROLE / "vars" / "main.yml")["__keepalived_files"][1])
+    text = str(load_variables(ROLE / "vars" / "main.yml")["__keepalived_files"][-1])
     entry = text.replace("lookup('ansible.builtin.template', 'keepalived.conf.j2')", "'text'")
     variables = known(keepalived_password=password)
     found = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(entry))
