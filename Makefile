@@ -7,6 +7,8 @@ LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed applications upgrade
 MORE_SCENARIOS := ha faults kill addons backup hardening lived_in calico ipv6
+# The examples of scenario applications; empty for all of them, as in make test-all.
+export EXAMPLES ?= web helm operations
 # Traefik takes longer to build than all the rest: make test-all.
 ADDONS ?= local_path_storage metallb
 CORES ?=
@@ -51,8 +53,8 @@ lab-down: venv  ## remove the lab
 
 test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour
 
-test-all:  ## everything: ten kills, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
-	$(MAKE) test
+test-all:  ## everything: all examples, ten kills, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
+	$(MAKE) test EXAMPLES=
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21

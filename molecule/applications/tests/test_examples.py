@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every example deploys, changes nothing in a second run, and is removed without a trace."""
+"""Every example deploys, changes nothing in a second run, and is removed without a trace. EXAMPLES names some of them; without it, all run."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ EXAMPLES = ROOT / "examples"
 BOOKS = {path.parent.name: "deploy.yml" for path in sorted(EXAMPLES.glob("*/deploy.yml"))} | {
     "operations": "operations.yml"
 }
+CHOSEN = os.environ.get("EXAMPLES", "").split() or list(BOOKS)
 # Arguments besides the inventory of the cluster.
 ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}
 
@@ -49,7 +50,7 @@ def objects(kube: Kube) -> set[str]:
     return {"/".join(name) for name in names if not name[0].startswith(("kube-", "test-")) and name[2] != "kubernetes"}
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@pytest.mark.parametrize("name", CHOSEN)
 def test_the_example_deploys_repeats_and_goes(kube: Kube, folder: Path, name: str) -> None:
     before = objects(kube)
     first = play(kube, folder / "first", name)
