@@ -117,6 +117,8 @@ def plan(wanted: Wanted, hosts: Iterable[Host], seen: Observed) -> dict[str, Any
     aims = {"kube-proxy": wanted.version, "CoreDNS": str(wanted.components.get("coredns", ""))}
     addons = [(name, have, aims[name]) for name, have in seen.addons.items() if older(have, aims[name])]
     begun = any(version == wanted.version for host in hosts for version in host["components"].values())
+    # The run that was interrupted within kubeadm had saved its snapshot before.
+    begun = begun or any(str(host.get("interrupted") or "").endswith(f" {wanted.version}") for host in hosts)
     needed = bool(moving) or bool(addons) or seen.cluster != wanted.version
     if needed and not moving and nodes:  # the last phases of kubeadm upgrade apply are missing
         nodes[0].resumes = True

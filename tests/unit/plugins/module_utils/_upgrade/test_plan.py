@@ -128,6 +128,13 @@ def test_containerd_moves_only_upwards(hosts, seen):
     assert all(what != "containerd" for what, _have, _to in result["w2"])
 
 
+def test_a_run_that_ended_within_kubeadm_has_saved_its_snapshot(seen):
+    hosts = [host("cp1", OLD, interrupted=f"apply {NEW}"), host("w1", OLD), host("w2", OLD)]
+    assert not plan(WANTED, hosts, seen)["snapshot"]
+    hosts[0]["interrupted"] = f"apply {OLD}"  # of an earlier upgrade
+    assert plan(WANTED, hosts, seen)["snapshot"]
+
+
 def test_an_interrupted_upgrade_goes_on_where_each_node_is(seen):
     seen.cluster = NEW
     seen.nodes = {"cp1": node(NEW), "w1": node(NEW, ready=False, cordoned="upgrade"), "w2": node()}
