@@ -236,7 +236,7 @@ def test_the_cluster_does_new_work(restored: Kube) -> None:
 
 def test_no_decrypted_archive_is_left(restored: Kube) -> None:
     assert (
-        restored.host.execute("find", "/var/lib/slipway", "/root/.ansible", "/tmp", "-name", "*.tar")[1].strip() == ""
+        restored.host.execute("find", "/var/lib/slipway", "/root", "/home", "/tmp", "-name", "*.tar")[1].strip() == ""
     )
 
 
