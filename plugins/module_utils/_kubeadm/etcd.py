@@ -40,6 +40,17 @@ def has_credentials(pki: str = PKI) -> bool:
     return all((Path(pki) / name).exists() for name in ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key"))
 
 
+def require_credentials(pki: str = PKI) -> None:
+    """Fail on a host that has no client certificate for etcd.
+
+    :raises EtcdError: it has none.
+    """
+    if not has_credentials(pki):
+        raise EtcdError(
+            f"This host has no client certificate for etcd in {pki}. Use a control plane with a stacked etcd member."
+        )
+
+
 def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI, timeout: float = TIMEOUT) -> dict[str, Any]:
     """Return the response of an etcd server.
 

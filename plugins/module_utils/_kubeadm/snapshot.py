@@ -95,10 +95,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, _lock: Any) -> dict[st
 
     :raises HostError: this host has no credentials for etcd, or the snapshot cannot be made.
     """
-    if not etcd.has_credentials():
-        raise HostError(
-            f"This host has no client certificate for etcd in {etcd.PKI}. Use a control plane with a stacked etcd member."
-        )
+    etcd.require_credentials()
     folder = Path(params["directory"])
     name = f"etcd-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{params['label']}.db"
     if check_mode:

@@ -43,7 +43,7 @@ def test_an_error_of_etcd_is_told():
 
 
 def test_the_newest_snapshots_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(etcd, "has_credentials", lambda: True)
+    monkeypatch.setattr(etcd, "has_credentials", lambda pki: True)
     monkeypatch.setattr(etcd, "stream", lambda *arguments: lines(WHOLE))
     folder = tmp_path / "snapshots"
     params = {"directory": str(folder), "label": "before-1.37.2", "keep": 2}
