@@ -75,7 +75,9 @@ PLAYBOOK = """
     - ansible.builtin.meta: end_play
 """
 MORE = "- name: Delegate\n  ansible.builtin.set_fact: {more: true}\n  delegate_to: localhost\n"
-INVENTORY = "[all]\ncp1\nw1\nw2\n[all:vars]\nansible_connection=local\n"
+# Interpreters are not searched for: version managers have programs that only look like a Python.
+LOCAL = "[all:vars]\nansible_connection=local\nansible_python_interpreter={{ ansible_playbook_python }}\n"
+INVENTORY = f"[all]\ncp1\nw1\nw2\n{LOCAL}"
 
 
 @pytest.fixture
@@ -204,7 +206,7 @@ def test_a_syntax_error_is_ansible_s_own(folder):
 
 def test_on_a_terminal_with_a_hundred_hosts_no_line_of_the_block_is_wider(folder):
     hosts = "\n".join(f"w{number}" for number in range(100))
-    (folder / "hosts").write_text(f"[all]\n{hosts}\n[all:vars]\nansible_connection=local\n")
+    (folder / "hosts").write_text(f"[all]\n{hosts}\n{LOCAL}")
     (folder / "site.yml").write_text(
         "- name: Refuse each host of a long list\n  hosts: all\n  gather_facts: false\n  tasks:\n"
         "    - name: Refuse each host of a long list, which is a name that does not fit into 80 columns\n"
