@@ -35,7 +35,9 @@ def folder(lab: str, request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def namespace(kube: Kube, request: pytest.FixtureRequest) -> Iterator[str]:
     """Create a namespace for one test."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:50].strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    if len(name) > 50:
+        name = f"{name[:30].strip('-')}-{name[-19:].strip('-')}"  # the end tells the parameters
     kube.make_namespace(name)
     yield name
     kube.remove_namespaces([name])
