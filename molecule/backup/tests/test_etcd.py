@@ -63,6 +63,14 @@ def test_free_space_is_returned_to_the_file_system(kube: Kube) -> None:
     assert kube.kubectl("get", "--raw=/readyz") == "ok"
 
 
+def test_the_api_server_tells_the_size_of_the_database_which_health_compares_with_its_quota(kube: Kube) -> None:
+    size = int(str(ask_etcd(kube, "/v3/maintenance/status", {})["dbSize"]))
+    told = re.search(
+        r"^apiserver_storage_size_bytes\{.*\} ([0-9.e+]+)$", kube.kubectl("get", "--raw=/metrics"), re.MULTILINE
+    )
+    assert told and float(told[1]) == pytest.approx(size, rel=0.2)
+
+
 def test_the_space_alarm_ends(kube: Kube) -> None:
     member = ask_etcd(kube, "/v3/maintenance/status", {})["header"]["member_id"]  # type: ignore[index]
     ask_etcd(kube, "/v3/maintenance/alarm", {"action": "ACTIVATE", "memberID": member, "alarm": "NOSPACE"})

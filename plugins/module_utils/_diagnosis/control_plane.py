@@ -21,6 +21,7 @@ from .certificates import certificate_findings, served_certificate
 from .coredns import check_coredns
 from .dns import LABEL as DNS_LABEL
 from .dns import NAMESPACE as SYSTEM
+from .etcd_space import database_size, space_findings
 from .finding import Finding, one_line
 from .nodes import version_skew
 from .services import SERVICE_LABEL
@@ -70,7 +71,7 @@ class ControlPlane:
     def findings(self) -> list[Finding]:
         """Run all checks but that of DNS."""
         found = self._api_servers() + self._leaders() + self._versions()
-        return found + self._etcd() + self._certificates()
+        return found + self._etcd() + self._etcd_space() + self._certificates()
 
     def servers(self) -> list[str]:
         """Return the addresses of the API servers, from the EndpointSlices of the Service kubernetes."""
@@ -188,6 +189,17 @@ class ControlPlane:
             )
             for pod in down
         ]
+
+    def _etcd_space(self) -> list[Finding]:
+        if not self._static_pods("etcd"):
+            return []
+        try:
+            # What was read of healthy pods does not include their commands.
+            members = self.client.get(f"/api/v1/namespaces/{SYSTEM}/pods?labelSelector=component%3Detcd")["items"]
+            return space_findings(database_size(self.client.text("/metrics")), members)
+        except (ApiError, Unreachable) as error:
+            self.unseen["size of etcd's database"] = one_line(str(error))
+            return []
 
     def _certificates(self) -> list[Finding]:
         """Check the serving certificates of API servers and kubelets, and the client certificate of the kubeconfig."""

@@ -14,6 +14,7 @@ from .finding import PATIENCE, SEVERITIES, Finding
 FOUNDATIONS = (
     "node_not_ready",
     "etcd_member",
+    "etcd_space",
     "api_server_unhealthy",
     "control_plane_down",
     "dns_down",

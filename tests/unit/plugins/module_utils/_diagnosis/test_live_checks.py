@@ -163,6 +163,32 @@ def test_members_of_etcd_are_counted() -> None:
     assert outside._etcd() == [] and "etcd members" in outside.unseen
 
 
+PAGE = '# TYPE apiserver_storage_size_bytes gauge\napiserver_storage_size_bytes{storage_cluster_id="etcd-0"} %s\n'
+
+
+@pytest.mark.parametrize(
+    ("size", "quota", "severity"),
+    [
+        ("1e+06", "", []),
+        ("1.8e+09", "", ["warning"]),
+        ("2.1e+09", "", ["error"]),
+        ("2.1e+09", "--quota-backend-bytes=8589934592", []),
+        ("96", "--quota-backend-bytes=100", ["error"]),
+    ],
+)
+def test_a_database_of_etcd_near_its_quota(size: str, quota: str, severity: list[str]) -> None:
+    member = pod("etcd-a", owner="", labels={"component": "etcd"}, container={"command": ["etcd", quota]})
+    member["metadata"]["namespace"] = "kube-system"
+    cluster = Cluster()
+    part = ControlPlane(cluster, view_of({"Pod": [member]}))  # type: ignore[arg-type]
+    cluster.texts["/metrics"] = PAGE % size
+    found = part._etcd_space()
+    assert [one.severity for one in found] == severity and not part.unseen
+    assert all("slipway.kube.etcd_defragment" in one.advice for one in found)
+    cluster.texts["/metrics"] = ApiError(403, "Forbidden", "cannot get path /metrics")
+    assert part._etcd_space() == [] and "cannot get path" in part.unseen["size of etcd's database"]
+
+
 def test_an_api_server_that_is_not_ready_names_the_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\nreadyz check failed"
     monkeypatch.setattr(ControlPlane, "_readyz", lambda self, address: (said, True))
