@@ -179,7 +179,7 @@ PAGE = '# TYPE apiserver_storage_size_bytes gauge\napiserver_storage_size_bytes{
 def test_a_database_of_etcd_near_its_quota(size: str, quota: str, severity: list[str]) -> None:
     member = pod("etcd-a", owner="", labels={"component": "etcd"}, container={"command": ["etcd", quota]})
     member["metadata"]["namespace"] = "kube-system"
-    cluster = Cluster()
+    cluster = Cluster({"Pod": [member]})
     part = ControlPlane(cluster, view_of({"Pod": [member]}))  # type: ignore[arg-type]
     cluster.texts["/metrics"] = PAGE % size
     found = part._etcd_space()
