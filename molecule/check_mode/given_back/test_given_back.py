@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 
-from harness.playbook import inventory_of, output_of, run
-from harness.snapshot import compare, load, take
+from harness.playbook import inventory_of, output_of
+from harness.reset import left_behind, reset
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 FOLDER = output_of(LAB)
-CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
 
 
 def test_hosts_are_what_they_were() -> None:
-    run("slipway.kube.reset", inventory_of(LAB), FOLDER / "reset", *CONFIRMED).succeeded()
-    found = compare(load(FOLDER / "fresh", "whole"), take(inventory_of(LAB), "whole", FOLDER / "given-back"))
+    reset(inventory_of(LAB), FOLDER / "reset")
+    found = left_behind(inventory_of(LAB), FOLDER)
     assert not found, "\n".join(found)

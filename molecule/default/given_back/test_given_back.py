@@ -9,18 +9,17 @@ import os
 
 import pytest
 
+from harness import reset as resets
 from harness.playbook import Run, inventory_of, output_of, run
-from harness.snapshot import compare, load, take
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
-CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
 
 
 @pytest.fixture(scope="module")
 def reset() -> Run:
-    return run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *CONFIRMED).succeeded()
+    return resets.reset(INVENTORY, FOLDER / "reset")
 
 
 def test_an_unconfirmed_reset_is_refused_before_anything_is_touched() -> None:
@@ -31,11 +30,10 @@ def test_an_unconfirmed_reset_is_refused_before_anything_is_touched() -> None:
 
 
 def test_hosts_are_what_they_were(reset: Run) -> None:
-    before = load(FOLDER / "fresh", "whole")
-    found = compare(before, take(INVENTORY, "whole", FOLDER / "given-back"))
+    found = resets.left_behind(INVENTORY, FOLDER)
     assert not found, "\n".join(found)
 
 
 def test_a_second_reset_has_nothing_to_do(reset: Run) -> None:
-    again = run("slipway.kube.reset", INVENTORY, FOLDER / "reset-again", *CONFIRMED).succeeded()
+    again = resets.reset(INVENTORY, FOLDER / "reset-again")
     assert not again.changed(), "\n".join(again.changed())

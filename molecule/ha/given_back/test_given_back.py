@@ -9,24 +9,22 @@ import os
 
 import pytest
 
+from harness import reset as resets
 from harness.hosts import hosts_of
-from harness.playbook import Run, inventory_of, output_of, run
-from harness.snapshot import compare, load, take
+from harness.playbook import Run, inventory_of, output_of
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO).with_name("replaced.yml")
 FOLDER = output_of(SCENARIO)
-CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
 
 
 @pytest.fixture(scope="module")
 def reset() -> Run:
-    return run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *CONFIRMED).succeeded()
+    return resets.reset(INVENTORY, FOLDER / "reset")
 
 
 def test_hosts_are_what_they_were(reset: Run) -> None:
-    after = take(INVENTORY, "whole", FOLDER / "given-back")
-    found = compare({name: was for name, was in load(FOLDER / "fresh", "whole").items() if name in after}, after)
+    found = resets.left_behind(INVENTORY, FOLDER)
     assert not found, "\n".join(found)
 
 

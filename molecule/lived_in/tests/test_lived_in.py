@@ -15,7 +15,8 @@ import pytest
 
 from harness.hosts import Host, any_host_of, hosts_of, unready
 from harness.playbook import Run, inventory_of, output_of, run
-from harness.snapshot import Snapshot, compare, take
+from harness.reset import left_behind, reset
+from harness.snapshot import take
 
 LAB = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(LAB)
@@ -63,8 +64,8 @@ def refused() -> Run:
 
 
 @pytest.fixture(scope="module")
-def remedied(refused: Run) -> dict[str, Snapshot]:
-    """The hosts after the remedies that the refusal names, which do not include a removal of containerd from w1."""
+def remedied(refused: Run) -> None:
+    """The hosts, listed after the remedies that the refusal names, which do not include a removal of containerd from w1."""
     done = list(remedies(refused.output))
     assert {host for host, _command in done} == {"cp1", "w1"}, done
     for name, command in done:
@@ -74,11 +75,11 @@ def remedied(refused: Run) -> dict[str, Snapshot]:
     # Nobody has the old version, so that a reset would leave the new one.
     for host in hosts_of(LAB):
         assert host.execute("dpkg", "--purge", "kubelet")[0] == 0
-    return take(INVENTORY, "whole", FOLDER / "remedied", *PASSWORD)
+    take(INVENTORY, "whole", FOLDER / "remedied", *PASSWORD)
 
 
 @pytest.fixture(scope="module")
-def overlay(remedied: dict[str, Snapshot]) -> Path:
+def overlay(remedied: None) -> Path:
     version = installed(any_host_of(LAB, "w1"), "containerd").split("~")[0].split("-")[0]
     path = FOLDER / "adopted.yml"
     path.write_text(ADOPTED.format(version=version))
@@ -124,8 +125,7 @@ def test_a_second_run_changes_nothing(overlay: Path, nodes: list[Host]) -> None:
     assert cluster("again", "-i", str(overlay)).succeeded().changed() == []
 
 
-def test_a_reset_leaves_what_was_there_before(overlay: Path, nodes: list[Host], remedied: dict[str, Snapshot]) -> None:
-    confirmed = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
-    run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *PASSWORD, "-i", str(overlay), *confirmed).succeeded()
-    found = compare(remedied, take(INVENTORY, "whole", FOLDER / "given-back", *PASSWORD))
+def test_a_reset_leaves_what_was_there_before(overlay: Path, nodes: list[Host]) -> None:
+    reset(INVENTORY, FOLDER / "reset", *PASSWORD, "-i", str(overlay))
+    found = left_behind(INVENTORY, FOLDER, *PASSWORD, before="remedied")
     assert not found, "\n".join(found)

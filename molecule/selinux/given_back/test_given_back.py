@@ -9,20 +9,19 @@ import os
 
 from testinfra.host import Host
 
-from harness.playbook import inventory_of, output_of, run
-from harness.snapshot import compare, load, take
+from harness.playbook import inventory_of, output_of
+from harness.reset import left_behind, reset
 from harness.targets import targets
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
-CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
 testinfra_hosts = targets("kube_control_plane")
 
 
 def test_the_machine_is_what_it_was() -> None:
-    run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *CONFIRMED).succeeded()
-    found = compare(load(FOLDER / "fresh", "whole"), take(INVENTORY, "whole", FOLDER / "given-back"))
+    reset(INVENTORY, FOLDER / "reset")
+    found = left_behind(INVENTORY, FOLDER)
     assert not found, "\n".join(found)
 
 

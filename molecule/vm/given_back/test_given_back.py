@@ -9,22 +9,21 @@ import os
 
 from harness.hosts import hosts_of
 from harness.machine import power_cut
-from harness.playbook import inventory_of, output_of, run
-from harness.snapshot import compare, load, take
+from harness.playbook import inventory_of, output_of
+from harness.reset import left_behind, reset
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
-CONFIRMED = ("-e", "reset_confirm=kubernetes", "-e", "reset_packages=true")
 
 
 def test_machines_are_what_they_were() -> None:
-    run("slipway.kube.reset", INVENTORY, FOLDER / "reset", *CONFIRMED).succeeded()
+    reset(INVENTORY, FOLDER / "reset")
     machines = hosts_of(SCENARIO)
     for machine in machines:
         machine.execute("sync")
     power_cut(machines)
     for machine in machines:
         assert len(machine.execute("cat", "/proc/swaps")[1].splitlines()) == 3, "swap is on again, as it was"
-    found = compare(load(FOLDER / "fresh", "whole"), take(INVENTORY, "whole", FOLDER / "given-back"))
+    found = left_behind(INVENTORY, FOLDER)
     assert not found, "\n".join(found)
