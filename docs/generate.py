@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generate a page for every role and plugin from its documentation; with --check, only report the pages that are out of date."""
+"""Generate a page for every role and plugin from its documentation, and a schema of all variables; with --check, only report what is out of date."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from variables_schema import variables_schema
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -176,6 +177,8 @@ def pages() -> dict[Path, str]:
     ]
     index += ["## More", "\n".join(["- [Add-ons](addons.md): what they are, and their settings", *guides])]
     result[DOCS / "addons.md"] = addons_page()
+    schema = variables_schema(roles, lambda text: prose(text, " ").replace("`", "").replace("*", ""))
+    result[DOCS / "group_vars.schema.json"] = json.dumps(schema, indent=1) + "\n"
     result[DOCS / "README.md"] = "\n\n".join(index) + "\n"
     return result
 
