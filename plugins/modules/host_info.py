@@ -304,6 +304,11 @@ held:
   returned: always
   type: list
   elements: str
+reboot_required:
+  description: Why a reboot is required, on Debian by C(/run/reboot-required), with rpm by the packages that were installed since the boot. Empty otherwise.
+  returned: always
+  type: list
+  elements: str
 repositories:
   description:
     - Enabled binary repositories in the source files of apt, one for each URL and suite, with the path and line of the entry, url (without

@@ -66,6 +66,12 @@ options:
     description: With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and its kubelet runs this version. Empty not to wait.
     type: str
     default: ""
+  boot_id:
+    description:
+      - Content of C(/proc/sys/kernel/random/boot_id) on the node's host. With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and
+        was seen since this boot. Empty not to wait.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Predicts the changes. Whether a PodDisruptionBudget prevents an eviction is not predicted.
@@ -128,6 +134,7 @@ def main():
             force=dict(type="bool", default=False),
             reason=dict(type="str", default=""),
             version=dict(type="str", default=""),
+            boot_id=dict(type="str", default=""),
             etcd_member=dict(type="bool", default=False),
         ),
         supports_check_mode=True,

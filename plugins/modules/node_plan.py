@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_plan
-short_description: Find nodes by name, and check whether they may leave the cluster
+short_description: Find nodes by name, and check whether they may leave the cluster or be rebooted
 version_added: 0.1.0
 description:
   - Runs on a control plane that stays, and changes nothing.
   - A removal is refused if no control plane would be left, if etcd has no quorum or would lose it, if a PodDisruptionBudget permits no disruption
     of a pod on the nodes, and if nothing would start a pod again. A name that neither the inventory nor the cluster has is always refused.
+  - A reboot is refused for the same reasons of pods, and if etcd would have no quorum while one control plane is down because another one is not healthy.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -27,10 +28,11 @@ options:
     description: Hosts of the inventory, with the name of the node of each.
     type: dict
     default: {}
-  removing:
-    description: Whether the nodes are to leave the cluster.
-    type: bool
-    default: false
+  purpose:
+    description: What is checked besides the names. V(drain) checks nothing more.
+    type: str
+    choices: [drain, remove, reboot]
+    default: drain
   force:
     description: Whether pods without a controller may be evicted.
     type: bool
@@ -48,7 +50,7 @@ EXAMPLES = r"""
 - name: Check whether a node may leave the cluster
   slipway.kube.node_plan:
     names: [w2]
-    removing: true
+    purpose: remove
 """
 
 RETURN = r"""
@@ -83,7 +85,7 @@ def main():
             ADMIN_OPTIONS,
             names=dict(type="list", elements="str", required=True),
             hosts=dict(type="dict", default={}),
-            removing=dict(type="bool", default=False),
+            purpose=dict(type="str", choices=["drain", "remove", "reboot"], default="drain"),
             force=dict(type="bool", default=False),
         ),
         supports_check_mode=True,

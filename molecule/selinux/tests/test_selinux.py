@@ -61,6 +61,25 @@ def test_ports_are_open_in_the_zone_of_the_nodes_interface_and_nowhere_else(host
         assert host.check_output(f"{command}--zone=trusted --list-sources") == "10.244.0.0/16"
 
 
+def test_a_host_reboots_that_an_update_requires_to_reboot(host: Host) -> None:
+    inventory, folder = inventory_of(SCENARIO), output_of(SCENARIO)
+    idle = run("slipway.kube.node_reboot", inventory, folder / "no-reboot").succeeded()
+    assert not idle.changed() and "is not rebooted: no update requires it" in idle.output
+    host.check_output("touch /run/reboot-required")
+    before = host.check_output("cat /proc/sys/kernel/random/boot_id")
+    planned = run("slipway.kube.node_reboot", inventory, folder / "reboot-planned", "--check").succeeded()
+    assert "/run/reboot-required exists" in planned.output and any(
+        "Reboot the host" in one for one in planned.changed()
+    )
+    assert host.check_output("cat /proc/sys/kernel/random/boot_id") == before
+    done = run("slipway.kube.node_reboot", inventory, folder / "reboot").succeeded()
+    print(f"\nreboot {done.seconds:.0f} s")
+    assert host.check_output("cat /proc/sys/kernel/random/boot_id") != before
+    node = hosts_of(SCENARIO)[0].kubectl("get", "nodes")["items"][0]
+    assert not node["spec"].get("unschedulable")
+    assert node["status"]["nodeInfo"]["bootID"] == host.check_output("cat /proc/sys/kernel/random/boot_id")
+
+
 def test_a_second_run_has_nothing_to_do() -> None:
     again = run("slipway.kube.cluster", inventory_of(SCENARIO), output_of(SCENARIO) / "again", "--diff").succeeded()
     print(f"\nsecond run {again.seconds:.0f} s")

@@ -78,12 +78,36 @@ def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool
     left = {name: healthy for name, healthy in seen.members.items() if name not in names}
     if left and left != seen.members:
         refused += _refuse_quorum(seen.members, left)
-    pods = [
-        pod
-        for pod in seen.pods
-        if any(node["ready"] and node["name"] == pod["spec"].get("nodeName") for node in leaving)
+    return refused + refuse_drain(_pods_on(leaving, seen), seen.budgets, force, "force their eviction")
+
+
+def refuse_reboot(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool) -> list[str]:
+    """Return every reason why these nodes must not be rebooted, one control plane at a time, in one list.
+
+    One or two members of etcd cannot do without one, whatever their state, so that the API is not available meanwhile.
+    """
+    leaving = list(leaving)
+    refused = [
+        f"Host '{node['host']}' is not a node of the cluster. Evidence: there is no Node '{node['name']}'. Run slipway.kube.cluster first."
+        for node in leaving
+        if not node["registered"]
     ]
-    return refused + refuse_drain(pods, seen.budgets, force, "force their eviction")
+    needed = len(seen.members) // 2 + 1
+    for node in leaving:
+        others = {name: fine for name, fine in seen.members.items() if name != node["name"]}
+        ill = ", ".join(name for name, fine in others.items() if not fine)
+        if node["name"] in seen.members and ill and sum(others.values()) < needed:
+            refused.append(
+                f"etcd would have no quorum while control plane '{node['name']}' reboots. Evidence: of the {len(others)} other members,"
+                f" {sum(others.values())} are healthy ({ill} is not), and {needed} are needed. Repair that member first."
+            )
+    return refused + refuse_drain(_pods_on(leaving, seen), seen.budgets, force, "force their eviction")
+
+
+def _pods_on(nodes: Iterable[Mapping[str, Any]], seen: Seen) -> list[dict[str, Any]]:
+    """Return the pods on those of the nodes that are Ready."""
+    names = {node["name"] for node in nodes if node["ready"]}
+    return [pod for pod in seen.pods if pod["spec"].get("nodeName") in names]
 
 
 def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> list[str]:
@@ -130,6 +154,8 @@ def converge(params: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
         read_members(),
     )
     nodes, refused = resolve(params["names"], params["hosts"], seen)
-    if params["removing"]:
+    if params["purpose"] == "remove":
         refused += refuse_removal(nodes, seen, params["force"])
+    elif params["purpose"] == "reboot":
+        refused += refuse_reboot(nodes, seen, params["force"])
     return {"changed": False, "nodes": nodes, "refused": refused}

@@ -82,19 +82,21 @@ def uncordon(client: Client, name: str, reason: str, dry: bool) -> list[str]:
     return [f"node {name} uncordoned"]
 
 
-def wait_until_ready(client: Client, name: str, version: str, timeout: int) -> None:
-    """Wait until a node is Ready and its kubelet runs a version.
+def wait_until_ready(client: Client, name: str, version: str, timeout: int, boot_id: str = "") -> None:
+    """Wait until a node is Ready, its kubelet runs a version, and it was seen since a boot.
 
     A kubelet of another minor version starts the static pods of a control plane anew some seconds after its own start, so these must have
     been ready for a while.
 
+    :param version: of the kubelet, "" for any.
     :param timeout: seconds.
+    :param boot_id: of the current boot, "" for any. Until the kubelet reports, the API server knows the state before the boot.
     :raises HostError: it is not in time.
     """
     end, since = time.monotonic() + timeout, 0.0
     while True:
         try:
-            problem, static = _not_ready(client, name, version)
+            problem, static = _not_ready(client, name, version, boot_id)
         except (ApiError, Unreachable) as error:
             problem, static = str(error), True
         now = time.monotonic()
@@ -103,19 +105,23 @@ def wait_until_ready(client: Client, name: str, version: str, timeout: int) -> N
             return
         if now > end and problem:
             raise HostError(
-                f"Node '{name}' is not ready with version {version} after {timeout} seconds; it stays cordoned. Evidence: {problem}."
+                f"Node '{name}' is not ready{f' with version {version}' if version else ''} after {timeout} seconds; it stays cordoned."
+                f" Evidence: {problem}."
                 " Remedy: see 'journalctl -u kubelet' on its host, then run again."
             )
         time.sleep(1)
 
 
-def _not_ready(client: Client, name: str, version: str) -> tuple[str, bool]:
+def _not_ready(client: Client, name: str, version: str, boot_id: str) -> tuple[str, bool]:
     """Return what a node lacks, "" if nothing, and whether it has static pods."""
     node: Mapping[str, Any] = client.find(f"{NODES}/{name}") or {"metadata": {"name": name}}
-    running = node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "").lstrip("v")
+    info = node.get("status", {}).get("nodeInfo", {})
+    running = info.get("kubeletVersion", "").lstrip("v")
     pods = client.items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={name}"})
     static = [pod for pod in pods if MIRROR in (pod["metadata"].get("annotations") or {})]
-    if running != version or not is_ready(node):
+    if boot_id and info.get("bootID") != boot_id:
+        return "its kubelet has not reported since the boot", bool(static)
+    if version not in ("", running) or not is_ready(node):
         return f"its kubelet is {running or 'unknown'}, and the node is {'' if is_ready(node) else 'not '}Ready", bool(
             static
         )
@@ -272,8 +278,8 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         how = Draining(params["timeout"], params["force"], params["reason"])
         changes, notes = drain(client, params["name"], how, check_mode)
     elif params["state"] == "uncordoned":
-        if params["version"] and not check_mode:
-            wait_until_ready(client, params["name"], params["version"], params["timeout"])
+        if (params["version"] or params["boot_id"]) and not check_mode:
+            wait_until_ready(client, params["name"], params["version"], params["timeout"], params["boot_id"])
         changes = uncordon(client, params["name"], params["reason"], check_mode)
     else:
         check_stopped(client, params["name"], params["machine_id"])

@@ -16,6 +16,7 @@ from .network import gather_network, gather_ports
 from .packages import gather_firewall, gather_packages, gather_units
 from .proxies import gather_proxies, public, with_proxy
 from .reachability import probe_urls
+from .reboot import gather_reboot
 from .repositories import gather_repositories
 from .system import gather_system
 
@@ -52,6 +53,7 @@ def gather_facts(
         ports=gather_ports(files, ports),
         packages=installed["packages"],
         held=installed["held"],
+        reboot_required=gather_reboot(files),
         repositories=gather_repositories(files),
         units=units,
         cluster=gather_cluster(files, installed["packages"], record),

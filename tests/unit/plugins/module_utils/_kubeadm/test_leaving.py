@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.leaving import (
     CONTROL_PLANE,
     Seen,
+    refuse_reboot,
     refuse_removal,
     resolve,
 )
@@ -107,3 +108,31 @@ def test_a_budget_or_a_bare_pod_forbids_it(seen):
     assert removal(seen, "old") == [], "the pods are on another node"
     seen.nodes["worker-1"] = node("worker-1", ready=False)
     assert removal(seen, "w1") == [], "the pods of a dead node are gone anyway"
+
+
+def reboot(seen, *names, force=False):
+    nodes, refused = resolve(names, HOSTS, seen)
+    return refused + refuse_reboot(nodes, seen, force)
+
+
+def test_a_control_plane_does_not_reboot_while_another_member_of_etcd_is_ill(seen):
+    assert reboot(seen, "cp1", "cp2", "cp3", "w1") == []
+    seen.members["cp3"] = False
+    refused = reboot(seen, "cp1", "cp3", "w1")
+    assert len(refused) == 1 and "'cp1' reboots" in refused[0] and "1 are healthy (cp3 is not), and 2" in refused[0]
+
+
+def test_one_control_plane_reboots_although_the_api_is_gone_meanwhile(seen):
+    seen.members = {"cp1": True}
+    assert reboot(seen, "cp1") == []
+
+
+def test_a_reboot_respects_budgets_and_pods_that_nothing_starts_again(seen):
+    seen.pods, seen.budgets = [pod("web-1", "worker-1"), pod("debug", "worker-1", owner="")], [BUDGET]
+    assert "disruptionbudget shop/web" in str(reboot(seen, "w1")).lower() and "debug" in str(reboot(seen, "w1"))
+    assert "debug" not in str(reboot(seen, "w1", force=True)) and reboot(seen, "cp1") == []
+
+
+def test_a_host_that_is_no_node_is_not_rebooted(seen):
+    (reason,) = reboot(seen, "w9")
+    assert "Host 'w9' is not a node of the cluster" in reason

@@ -243,6 +243,16 @@ def test_a_node_is_ready_with_its_new_version_only():
         removal.wait_until_ready(cluster, "w1", "1.37.2", -1)
 
 
+def test_a_node_that_was_not_seen_since_the_boot_is_not_ready():
+    """The API server tells the state before the boot until the kubelet reports."""
+    cluster = Cluster()
+    cluster.node["status"]["nodeInfo"]["bootID"] = "before"
+    with pytest.raises(HostError, match=r"'w1' is not ready after .*has not reported since the boot"):
+        removal.wait_until_ready(cluster, "w1", "", -1, "after")
+    cluster.node["status"]["nodeInfo"]["bootID"] = "after"
+    removal.wait_until_ready(cluster, "w1", "", 0, "after")
+
+
 def test_the_static_pods_of_a_control_plane_have_settled(monkeypatch):
     """A kubelet of another minor version starts them anew: the API server that just answered is gone a moment later."""
     static, asked, clock = pod("kube-apiserver", owner="Node", **{budgets.MIRROR: "x"}), [], iter(range(100))
