@@ -10,6 +10,7 @@ all of them. Go's own caches are used, so that nothing is compiled twice.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -113,8 +114,9 @@ def module_file(module: str, file: str, lock: Path, run: Runner) -> bytes:
     :raises BundleError: the module cannot be fetched, or has no such file.
     """
     environment = {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    command = ["go", "list", "-m", "-f", "{{.Dir}}", module]
-    folder = run(command, what=f"fetching {module}", cwd=lock, env=environment).strip()
+    # "go list -m" would name no folder where the module is not in the cache.
+    command = ["go", "mod", "download", "-json", module]
+    folder = json.loads(run(command, what=f"fetching {module}", cwd=lock, env=environment))["Dir"]
     try:
         return (Path(folder) / file).read_bytes()
     except OSError as error:

@@ -165,6 +165,60 @@ def check_dns_domain(cluster: Cluster) -> Iterator[Finding]:
         yield "", "kube_dns_domain is not a valid DNS name.", f"'{domain}' {reason}", remedy
 
 
+@CHECKS.cluster("dns_settings")
+def check_dns_settings(cluster: Cluster) -> Iterator[Finding]:
+    """What the cluster DNS resolves besides its own names is addresses and names."""
+    servers = [("kube_dns_forwarders", text) for text in as_texts(cluster.variables.get("kube_dns_forwarders"))]
+    names = []
+    for domain, texts in as_lists(cluster.variables.get("kube_dns_stub_domains")):
+        servers += [(f"kube_dns_stub_domains, {domain}", text) for text in texts]
+        names.append(("kube_dns_stub_domains", domain))
+        if not texts:
+            yield "", "A stub domain has no server.", f"kube_dns_stub_domains, {domain}", "Give it a list of addresses."
+        inside = str(cluster.variables.get("kube_dns_domain") or "")
+        if inside and f".{domain.rstrip('.')}".endswith(f".{inside}"):
+            remedy = "Remove it: CoreDNS resolves the names of the cluster itself."
+            yield "", "A stub domain is that of the cluster.", f"kube_dns_stub_domains has {domain}", remedy
+    for address, texts in as_lists(cluster.variables.get("kube_dns_hosts")):
+        names += [(f"kube_dns_hosts, {address}", text) for text in texts]
+        if not is_address(address):
+            remedy = "Write a dictionary of address and list of names."
+            yield "", "kube_dns_hosts has a key that is not an IP address.", f"it is '{address}'", remedy
+    for variable, text in servers:
+        host, _port, error = split_endpoint(text)
+        if error or not is_address(host):
+            remedy = "Write ADDRESS or ADDRESS:PORT."
+            yield "", "A DNS server is not an IP address.", f"{variable} has '{text}'", remedy
+    for variable, text in names:
+        if reason := dns_name_error(text.rstrip(".").lower()):
+            yield (
+                "",
+                f"{variable.split(',')[0]} has an invalid name.",
+                f"{variable}: '{text}' {reason}",
+                "Correct the name.",
+            )
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def as_texts(value: Any) -> list[str]:
+    """Return the texts of a list; what is none is reported elsewhere."""
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def as_lists(value: Any) -> list[tuple[str, list[str]]]:
+    """Return the lists of a dictionary, of which one text is one as well."""
+    items = value.items() if isinstance(value, dict) else ()
+    return [(str(key), [found] if isinstance(found, str) else as_texts(found)) for key, found in items]
+
+
 @CHECKS.cluster("endpoint")
 def check_endpoint(cluster: Cluster) -> Iterator[Finding]:
     """The endpoint is HOST or HOST:PORT; several control planes need one that does not belong to one of them."""

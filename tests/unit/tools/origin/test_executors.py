@@ -21,7 +21,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.images import 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import MEDIA_MANIFEST
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness import BuildStep
-from origin import layers
+from origin import golang, layers
 from origin.executor import ORIGIN, OriginExecutor
 from origin.request import OriginRequest
 from origin.steps import description_of, steps_of
@@ -47,6 +47,12 @@ class StandIns(OriginExecutor):
         (scratch / "diff_id").write_text(layer.diff_id)
         (scratch / "digest").write_text(layer.digest)
         return self._keep(scratch, step.key)
+
+
+@pytest.fixture(autouse=True)
+def without_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit tests have no network, and no module need be in the cache."""
+    monkeypatch.setattr(golang, "module_file", lambda module, file, lock, run: f"{module}/{file}\n".encode())
 
 
 def made(want: OriginRequest, cache: Path, secret: Path) -> tuple[build.BuildResult, list[str]]:

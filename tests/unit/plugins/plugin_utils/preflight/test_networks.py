@@ -157,3 +157,22 @@ def test_an_endpoint_that_is_one_of_several_control_planes_is_warned(cluster, fi
     assert findings(networks.check_endpoint(cluster)) == [("endpoint", "cp1", "warning")]
     cluster.hosts["cp1"].address, cluster.hosts["cp1"].variables["kube_node_ip"] = "198.51.100.1", "10.0.0.11,fd00::1"
     assert findings(networks.check_endpoint(cluster)) == [("endpoint", "cp1", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "count"),
+    [
+        ("kube_dns_forwarders", ["10.0.0.1", "[2001:db8::1]:53", "10.0.0.2:5353"], 0),
+        ("kube_dns_forwarders", ["dns.example.com", "10.0.0.1:dns"], 2),
+        ("kube_dns_stub_domains", {"corp.example.com": ["10.0.0.1"], "lab": "10.0.0.2"}, 0),
+        ("kube_dns_stub_domains", {"corp.example.com": [], "under_score!.org": ["10.0.0.1"]}, 2),
+        ("kube_dns_stub_domains", {"svc.cluster.local": ["10.0.0.1"]}, 1),
+        ("kube_dns_hosts", {"10.0.0.1": ["registry.example.com", "registry"], "fd00::1": ["six.example.com"]}, 0),
+        ("kube_dns_hosts", {"registry.example.com": ["10.0.0.1"]}, 1),
+        ("kube_dns_hosts", {"10.0.0.1": ["bad name"]}, 1),
+    ],
+)
+def test_what_the_cluster_dns_resolves(cluster, findings, variable, value, count):
+    for_all(cluster, "kube_dns_domain", "cluster.local")
+    for_all(cluster, variable, value)
+    assert findings(networks.check_dns_settings(cluster)) == [("dns_settings", "", "error")] * count

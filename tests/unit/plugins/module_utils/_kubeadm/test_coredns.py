@@ -1,0 +1,100 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CoreDNS is configured once, and the module waits for the pods that ran before."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import coredns
+
+from .test_corefile import KUBEADM
+
+WANT = {"forwarders": ["10.0.0.1"], "stub_domains": {}, "hosts": {}}
+
+
+class Cluster:
+    """A ConfigMap, and one pod that reads it some requests later."""
+
+    def __init__(self, late=2):
+        self.content = {"metadata": {"resourceVersion": "7"}, "data": {"Corefile": KUBEADM}}
+        self.patches, self.late, self.served = [], late, KUBEADM
+        status = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.pods = [{"metadata": {"uid": "u1", "name": "coredns-a"}, "status": status}]
+
+    def find(self, path):
+        return self.content if path == coredns.CONFIG_MAP else None
+
+    def items(self, path, query):
+        assert (path, query) == (coredns.PODS, {"labelSelector": "k8s-app=kube-dns"})
+        return self.pods
+
+    def text(self, path):
+        assert path.endswith("/coredns-a:9153/proxy/metrics")
+        if self.served != self.content["data"]["Corefile"]:
+            self.late -= 1
+            if self.late < 0:
+                self.served = self.content["data"]["Corefile"]
+        return 'coredns_reload_version_info{hash="sha512",value="x%d"} 1\n' % len(self.served)
+
+    def patch(self, path, patch):
+        self.patches.append(path)
+        if path == coredns.CONFIG_MAP:
+            assert patch["metadata"].pop("resourceVersion") == "7"
+            found = {**self.content["metadata"].get("annotations", {}), **patch["metadata"]["annotations"]}
+            self.content["metadata"]["annotations"] = {key: value for key, value in found.items() if value is not None}
+            self.content["data"].update(patch["data"])
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    made = Cluster()
+    monkeypatch.setattr(coredns, "connect", lambda kubeconfig, server: made)
+    monkeypatch.setattr(coredns, "has_kubeconfig", lambda kubeconfig, check: True)
+    monkeypatch.setattr(coredns.time, "sleep", lambda seconds: None)
+    return made
+
+
+def run(check=False, timeout=60, **values):
+    return coredns.converge({"kubeconfig": "", "server": "", "timeout": timeout, **WANT, **values}, check)
+
+
+def test_it_is_configured_once_and_taken_back(cluster):
+    assert run(check=True)["changed"] and not cluster.patches
+    done = run()
+    assert done["changed"] and "forward . 10.0.0.1 {" in done["diff"]["after"] and cluster.late < 0
+    assert cluster.patches == [coredns.CONFIG_MAP, f"{coredns.PODS}/coredns-a"]
+    assert not run()["changed"]
+    assert run(forwarders=[])["changed"] and cluster.content["data"]["Corefile"] == KUBEADM
+    assert not cluster.content["metadata"]["annotations"] and not run(forwarders=[])["changed"]
+
+
+def test_a_corefile_of_any_form_is_left_alone_where_nothing_is_wanted(cluster):
+    cluster.content["data"]["Corefile"] = "not { a Corefile"
+    assert not run(forwarders=[])["changed"] and not cluster.patches
+
+
+def test_a_pod_that_does_not_use_it_is_told(cluster):
+    cluster.late = 10**6
+    with pytest.raises(HostError, match=r"Evidence: coredns-a\. .*kubectl -n kube-system logs"):
+        run(timeout=-1)
+    assert not run()["changed"], "the ConfigMap has it"
+
+
+def test_pods_that_are_not_ready_yet_are_not_waited_for(cluster):
+    cluster.pods[0]["status"] = {}
+    assert run()["changed"] and cluster.patches == [coredns.CONFIG_MAP]
+
+
+def test_a_cluster_without_coredns(cluster):
+    cluster.content = None
+    assert not run(forwarders=[])["changed"]
+    with pytest.raises(HostError, match="no ConfigMap kube-system/coredns"):
+        run()
+
+
+def test_a_dry_run_before_the_cluster_exists(monkeypatch):
+    monkeypatch.setattr(coredns, "has_kubeconfig", lambda kubeconfig, check: False)
+    assert run(check=True)["changed"] and not run(check=True, forwarders=[])["changed"]
