@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ LAB = ROOT / "molecule" / "lab"
 LIMIT = 10  # seconds without the API that a loss may cost
 MANIFEST, ASIDE = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/root/kube-apiserver.yaml"
 NAMESPACE, SPARE = "ledger", "cp4"
-CLUSTER, REMOVE = "slipway.kube.cluster", "slipway.kube.node_remove"
+CLUSTER, REMOVE, REBOOT = "slipway.kube.cluster", "slipway.kube.node_remove", "slipway.kube.node_reboot"
 
 
 def vip() -> str:
@@ -96,6 +97,44 @@ def test_the_address_leaves_a_host_whose_api_server_ends(writer: Writer) -> None
     await_that("its API server serves again", lambda: serves(holder), 120)
     time.sleep(5)
     assert holders() == new, "the address returned to a host that is merely back"
+
+
+def boot_again(hosts: list[Host], ended: threading.Event) -> None:
+    """Start each host that has shut down: a container has no firmware that does so."""
+    while not ended.wait(0.5):
+        for host in hosts:
+            host.container.reload()
+            if host.container.status == "exited":
+                host.container.start()
+
+
+def test_hosts_reboot_while_the_client_writes(writer: Writer) -> None:
+    (name,) = holders()
+    hosts = [any_host_of(SCENARIO, one) for one in (name, "w1")]
+    for host in hosts:
+        assert host.execute("touch", "/run/reboot-required")[0] == 0
+        # Containers have the boot ID of this machine, before and after.
+        before = (
+            "cat /proc/sys/kernel/random/uuid > /run/before && mount --bind /run/before /proc/sys/kernel/random/boot_id"
+        )
+        assert host.execute("sh", "-c", before)[0] == 0
+    planned = run(REBOOT, INVENTORY, FOLDER / "reboot-planned", "--check").succeeded()
+    assert {line.split(":")[0] for line in planned.changed() if "Reboot the host" in line} == {name, "w1"}
+    writer.longest = 0
+    ended = threading.Event()
+    switch = threading.Thread(target=boot_again, args=(hosts, ended))
+    switch.start()
+    try:
+        done = run(REBOOT, INVENTORY, FOLDER / "reboot").succeeded()
+    finally:
+        ended.set()
+        switch.join()
+    assert {line.split(":")[0] for line in done.changed()} == {name, "w1"}
+    assert outage(writer, f"{name} and w1 rebooted in {done.seconds:.0f} s") < LIMIT
+    nodes = Kube(SCENARIO).get("nodes")
+    assert not [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")]
+    assert not unready(hosts_of(SCENARIO))
+    assert not run(REBOOT, INVENTORY, FOLDER / "reboot-again").succeeded().changed()
 
 
 @pytest.fixture(scope="module")
