@@ -156,6 +156,13 @@ def test_every_node_and_add_on_has_the_new_version(kube: Kube, upgraded: Run) ->
     assert tags == {f"v{NEW}", f"{row['etcd']}-0", f"v{row['coredns']}"}
 
 
+def test_the_cluster_dns_keeps_what_the_inventory_says(kube: Kube, upgraded: Run) -> None:
+    """kubeadm has written the Corefile anew, since CoreDNS has another version."""
+    content = kube.get("configmap", "coredns", "kube-system")
+    assert content["data"]["Corefile"].count("192.0.2.80 registry.lab.example") == 1
+    assert "registry.lab.example" in content["metadata"]["annotations"]["slipway.kube/dns"]
+
+
 def test_no_acknowledged_write_was_lost(clients: tuple[Writer, Browser], upgraded: Run) -> None:
     writer = clients[0]
     print(f"{writer.done} writes acknowledged, {len(writer.failures)} refused or broken")

@@ -65,6 +65,12 @@ def parse(corefile: str) -> list[Block]:
     return [block for block in blocks if block.zones or block.lines]
 
 
+def words_of(lines: Iterable[str]) -> list[list[str]]:
+    """Return the words of lines, without comments. kubeadm indents a Corefile anew when it upgrades CoreDNS."""
+    found = (line.split("#")[0].split() for line in lines)
+    return [words for words in found if words]
+
+
 def render(blocks: Iterable[Block]) -> str:
     """Return the text of blocks."""
     return "".join(f"{line}\n" for block in blocks for line in block.lines)
@@ -101,7 +107,9 @@ def stub(domain: str, servers: Iterable[str]) -> Block:
 
 
 def _is_stub(block: Block, names: Names) -> bool:
-    return any(block == stub(domain, servers) for domain, servers in names.stub_domains.items())
+    return any(
+        words_of(block.lines) == words_of(stub(domain, servers).lines) for domain, servers in names.stub_domains.items()
+    )
 
 
 def _hosts_lines(names: Names) -> list[str]:
@@ -113,7 +121,7 @@ def _with_hosts(lines: list[str], want: Names, had: Names) -> list[str]:
     for names in (had, want):
         old = _hosts_lines(names)
         for start in range(len(lines) if old else 0):
-            if lines[start : start + len(old)] == old:
+            if words_of(lines[start : start + len(old)]) == words_of(old):
                 lines = lines[:start] + lines[start + len(old) :]
                 break
     if want.hosts and any(line.split("#")[0].split()[:1] == ["hosts"] for line in lines):

@@ -73,6 +73,13 @@ def test_everything_comes_and_goes_again():
     assert configured(made, NOTHING, WANT) == THEIRS + KUBEADM
 
 
+def test_what_kubeadm_has_indented_anew_is_still_known():
+    made = configured(KUBEADM, WANT, NOTHING).replace("\n       ", "\n        ").replace("10.1.0.53\n", "10.1.0.53 # stub\n")
+    again = configured(made, WANT, NOTHING)
+    assert again.count("hosts {") == 1 and again.count("corp.example.com:53") == 1
+    assert configured(again, NOTHING, WANT) == KUBEADM.replace("\n       ", "\n        ")
+
+
 def test_values_change():
     made = configured(KUBEADM, WANT, NOTHING)
     other = names_of({"forwarders": ["10.0.0.3"], "stub_domains": {"corp.example.com": ["10.2.0.53"]}})
