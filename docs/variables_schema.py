@@ -22,13 +22,14 @@ def value_schema(option: dict[str, Any], prose: Callable[[Any], str]) -> dict[st
     """
     kind = option.get("type", "str")
     schema: dict[str, Any] = {}
-    if option.get("choices"):
+    if option.get("choices") and kind != "list":
         schema["enum"] = list(option["choices"])
     elif kind != "raw":
         schema["type"] = JSON_TYPES.get(kind, "string")
     below = option.get("options")
     if kind == "list":
-        schema["items"] = value_schema({"type": option.get("elements", "raw"), "options": below}, prose)
+        items = {"type": option.get("elements", "raw"), "options": below, "choices": option.get("choices")}
+        schema["items"] = value_schema(items, prose)
     elif below:
         schema["properties"] = {name: value_schema(inner, prose) for name, inner in below.items()}
         schema["required"] = [name for name, inner in below.items() if inner.get("required")]

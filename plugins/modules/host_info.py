@@ -305,7 +305,7 @@ held:
   type: list
   elements: str
 reboot_required:
-  description: Why a reboot is required, on Debian by C(/run/reboot-required), with rpm by the packages that were installed since the boot. Empty otherwise.
+  description: Why a reboot is required, by C(/run/reboot-required), or by kernels and, with rpm, libraries that were installed since the boot.
   returned: always
   type: list
   elements: str

@@ -28,6 +28,8 @@ def take(inventory: Path, kind: str, folder: Path, *arguments: str) -> dict[str,
     :raises AssertionError: where a host could not be listed, or the listing is empty in a section that never is.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json") if "--limit" not in arguments else ():
+        old.unlink()
     extra = ["-e", f"snapshot_kind={kind}", "-e", f"snapshot_folder={folder.resolve()}"]
     command = ["ansible-playbook", str(PLAYBOOK), "-i", str(inventory), *extra, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -75,7 +75,7 @@ def test_a_wrong_image_is_told_and_the_last_good_revision_is_back(
     assert bad.failed and bad.answer["rolled_back_to"] == 1, bad.run.output[-4000:]
     assert "no-such-tag" in bad.message and "Rolled back to revision 1." in bad.message
     assert bad.answer["findings"][0]["fault"] == "image_not_found"
-    assert bad.run.seconds < 60, f"it took {bad.run.seconds:.0f} s"
+    assert bad.run.seconds < 100, f"it took {bad.run.seconds:.0f} s"
     assert container_of(kube, namespace, kind.lower())["image"] == kube.agnhost
     assert kube.get("configmap", "settings", namespace)["data"]["level"] == "INFO"
     again = call(kube, folder / "again", "release", wanted(kube.agnhost, "INFO")).ok()
@@ -86,7 +86,7 @@ def test_a_crash_is_told_with_the_lines_of_its_log(kube: Kube, namespace: str, f
     broken = workload(kube.agnhost, command=["sh", "-c", "echo 'cannot open /data/shop.db' >&2; exit 3"], args=[])
     told = call(kube, folder / "bad", "release", options(namespace, broken))
     assert told.failed and "cannot open /data/shop.db" in told.message and "exit code 3" in told.message
-    assert told.run.seconds < 60, f"it took {told.run.seconds:.0f} s"
+    assert told.run.seconds < 100, f"it took {told.run.seconds:.0f} s"
 
 
 def test_no_secret_is_ever_told(kube: Kube, namespace: str, folder: Path) -> None:

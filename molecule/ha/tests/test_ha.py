@@ -99,6 +99,10 @@ def test_the_address_leaves_a_host_whose_api_server_ends(writer: Writer) -> None
     assert holders() == new, "the address returned to a host that is merely back"
 
 
+def boot_ids() -> dict[str, str]:
+    return {one["metadata"]["name"]: one["status"]["nodeInfo"]["bootID"] for one in Kube(SCENARIO).get("nodes")}
+
+
 def boot_again(hosts: list[Host], ended: threading.Event) -> None:
     """Start each host that has shut down: a container has no firmware that does so."""
     while not ended.wait(0.5):
@@ -118,6 +122,10 @@ def test_hosts_reboot_while_the_client_writes(writer: Writer) -> None:
             "cat /proc/sys/kernel/random/uuid > /run/before && mount --bind /run/before /proc/sys/kernel/random/boot_id"
         )
         assert host.execute("sh", "-c", before)[0] == 0
+        assert host.execute("systemctl", "restart", "kubelet")[0] == 0
+    real = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    await_that("both nodes tell another boot", lambda: real not in [boot_ids()[one] for one in (name, "w1")], 60)
+    await_that("all is ready again", lambda: not unready(hosts_of(SCENARIO)), 120)
     planned = run(REBOOT, INVENTORY, FOLDER / "reboot-planned", "--check").succeeded()
     assert {line.split(":")[0] for line in planned.changed() if "Reboot the host" in line} == {name, "w1"}
     writer.longest = 0
@@ -133,7 +141,7 @@ def test_hosts_reboot_while_the_client_writes(writer: Writer) -> None:
     assert outage(writer, f"{name} and w1 rebooted in {done.seconds:.0f} s") < LIMIT
     nodes = Kube(SCENARIO).get("nodes")
     assert not [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")]
-    assert not unready(hosts_of(SCENARIO))
+    await_that("all is ready again", lambda: not unready(hosts_of(SCENARIO)), 180)
     assert not run(REBOOT, INVENTORY, FOLDER / "reboot-again").succeeded().changed()
 
 

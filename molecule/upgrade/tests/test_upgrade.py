@@ -157,7 +157,7 @@ def test_every_node_and_add_on_has_the_new_version(kube: Kube, upgraded: Run) ->
 
 
 def test_the_cluster_dns_keeps_what_the_inventory_says(kube: Kube, upgraded: Run) -> None:
-    """kubeadm has written the Corefile anew, since CoreDNS has another version."""
+    """CoreDNS has another version, for which kubeadm may write the Corefile anew."""
     content = kube.get("configmap", "coredns", "kube-system")
     assert content["data"]["Corefile"].count("192.0.2.80 registry.lab.example") == 1
     assert "registry.lab.example" in content["metadata"]["annotations"]["slipway.kube/dns"]

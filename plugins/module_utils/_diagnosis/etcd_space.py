@@ -15,7 +15,7 @@ from .view import Object, name_of, namespace_of, spec_of
 QUOTA = 2 * 1024**3  # bytes, of etcd without --quota-backend-bytes (https://etcd.io/docs, "Space quota")
 MIB = 1024**2
 FULL, NEARLY_FULL = 0.95, 0.8
-OPTION = re.compile(r"--quota-backend-bytes=(\d+)")
+OPTION = re.compile(r"--quota-backend-bytes=(-?\d+)")
 # A stable metric of the API server since Kubernetes 1.28. Its label is the etcd member that the server has asked.
 SIZE = re.compile(r"^apiserver_storage_size_bytes(?:\{.*\})? ([0-9.e+]+)$", re.MULTILINE)
 
@@ -26,16 +26,16 @@ def database_size(metrics: str) -> float:
 
 
 def quota_of(pod: Object) -> int:
-    """Return the quota of an etcd pod in bytes, by its command."""
+    """Return the quota of an etcd pod in bytes, by its command; negative for none."""
     found = OPTION.search(
         " ".join(part for one in spec_of(pod).get("containers") or [] for part in one.get("command") or [])
     )
-    return int(found.group(1)) if found else QUOTA
+    return int(found.group(1)) or QUOTA if found else QUOTA
 
 
 def space_findings(size: float, members: Sequence[Object]) -> list[Finding]:
     """Return the finding if the database has reached 80 percent (warning) or 95 percent (error) of the smallest quota of its members."""
-    quotas = {quota_of(pod): pod for pod in members}
+    quotas = {quota_of(pod): pod for pod in members if quota_of(pod) > 0}
     quota = min(quotas, default=0)
     if not quota or size < NEARLY_FULL * quota:
         return []
@@ -48,7 +48,8 @@ def space_findings(size: float, members: Sequence[Object]) -> list[Finding]:
             f"the database of etcd has {size / MIB:.0f} MiB of at most {quota / MIB:.0f} MiB, with which it refuses all writes",
             evidence=[f"/metrics of the API server: apiserver_storage_size_bytes {size:.0f}"],
             advice="Run the playbook slipway.kube.etcd_defragment, which also ends a space alarm. If the database stays large, delete objects "
-            "('kubectl get --raw /metrics | grep apiserver_resource_objects' counts them by kind), or raise control_plane_etcd_quota_mib.",
+            "('kubectl get --raw /metrics | grep apiserver_resource_objects' counts them by kind), or raise "
+            "--quota-backend-bytes in /etc/kubernetes/manifests/etcd.yaml on each control plane.",
             container="etcd",
         )
     ]

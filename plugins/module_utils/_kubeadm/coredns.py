@@ -9,12 +9,12 @@ import hashlib
 import json
 import re
 import time
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
 from .admin import connect, has_kubeconfig
-from .corefile import Names, configured, names_of
+from .corefile import Names, configured, names_of, words_of
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
 PODS = "/api/v1/namespaces/kube-system/pods"
@@ -23,8 +23,10 @@ LABEL = "k8s-app=kube-dns"
 MANAGED = "slipway.kube/dns"
 # A change of its annotations makes the kubelet synchronize a pod, and with it the files of its ConfigMaps.
 NUDGE = "slipway.kube/corefile"
-# The plugin reload tells which configuration a server uses (https://coredns.io/plugins/reload/).
+# The plugin reload tells which configuration a server read last, from its first reload on, and how often it could not use one
+# (https://coredns.io/plugins/reload/, plugin/reload/reload.go).
 VERSION = re.compile(r'^coredns_reload_version_info\{.*value="(\w+)".*\} 1$', re.MULTILINE)
+FAILED = re.compile(r"^coredns_reload_failed_total(?:\{.*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
 def recorded(want: Names) -> str | None:
@@ -47,32 +49,54 @@ def ready_pods(client: Client) -> dict[str, str]:
     return found
 
 
-def version_in_use(client: Client, pod: str) -> str:
-    """Return the hash of the configuration that a pod uses, "" if it does not tell."""
+class State(NamedTuple):
+    """What a pod tells of its configuration.
+
+    :ivar version: hash of the configuration that it read last, "" if it has not read one again since its start.
+    :ivar failed: how many it could not use.
+    """
+
+    version: str
+    failed: float
+
+
+def state_of(client: Client, pod: str) -> State | None:
+    """Return what a pod tells of its configuration, None if it does not answer."""
     try:
-        found = VERSION.search(client.text(f"{PODS}/{pod}:9153/proxy/metrics"))
+        metrics = client.text(f"{PODS}/{pod}:9153/proxy/metrics")
     except (ApiError, Unreachable):
-        return ""
-    return found.group(1) if found else ""
+        return None
+    version, failed = VERSION.search(metrics), FAILED.search(metrics)
+    return State(version.group(1) if version else "", float(failed.group(1)) if failed else 0.0)
 
 
-def wait_until_used(client: Client, before: Mapping[str, str], timeout: int) -> None:
+def wait_until_used(client: Client, before: Mapping[str, State], timeout: int) -> None:
     """Wait until the pods that ran before use another configuration; those that started later have read the new one.
 
-    :param before: hash of the configuration by the UID of its pod.
+    :param before: by the UID of the pod, without those that do not tell.
     :param timeout: seconds.
-    :raises HostError: a pod still uses the old one.
+    :raises HostError: a pod cannot use it, or still uses the old one.
     """
     end = time.monotonic() + timeout
     while True:
-        pods = ready_pods(client)
-        late = [name for uid, name in pods.items() if before.get(uid) and version_in_use(client, name) == before[uid]]
+        pods, late = ready_pods(client), []
+        for uid, name in pods.items():
+            now = state_of(client, name) if uid in before else None
+            if now and now.failed > before[uid].failed:
+                raise HostError(
+                    f"CoreDNS cannot use its new configuration, and goes on with the old one. Evidence: coredns_reload_failed_total of {name} is"
+                    f" {now.failed:.0f}; its log has the cause: 'kubectl -n kube-system logs {name}'. Correct kube_dns_forwarders,"
+                    " kube_dns_stub_domains or kube_dns_hosts before its pods start again, and run again."
+                )
+            if uid in before and (now is None or now.version in ("", before[uid].version)):
+                late.append(name)
         if pods and not late:
             return
         if time.monotonic() > end:
             raise HostError(
                 f"CoreDNS does not use its new configuration after {timeout} seconds. Evidence: {', '.join(late) or 'no pod of CoreDNS is Ready'}."
-                " An invalid Corefile is in its log: 'kubectl -n kube-system logs -l k8s-app=kube-dns'. Correct it, and run again."
+                " Its log has the cause: 'kubectl -n kube-system logs -l k8s-app=kube-dns'. Without the plugin reload in the Corefile, run 'kubectl"
+                " -n kube-system rollout restart deployment coredns'."
             )
         time.sleep(2)
 
@@ -98,19 +122,30 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     old = (content.get("data") or {}).get("Corefile") or ""
     # Without anything to set or to take back, a Corefile of any form is left alone.
     new = configured(old, want, names_of(json.loads(annotation or "{}"))) if annotation or recorded(want) else old
+    # CoreDNS takes what differs in white space only for the same, so that there would be nothing to wait for.
+    new = old if words_of(new.splitlines()) == words_of(old.splitlines()) else new
     changed = new != old
     if changed and not check_mode:
         pods = ready_pods(client)
-        before = {uid: version_in_use(client, name) for uid, name in pods.items()}
+        states = {uid: state_of(client, name) for uid, name in pods.items()}
+        before = {uid: state for uid, state in states.items() if state}
         _write(client, content, new, recorded(want))
         digest = hashlib.sha256(new.encode()).hexdigest()[:16]
         for name in pods.values():
-            client.patch(f"{PODS}/{name}", {"metadata": {"annotations": {NUDGE: digest}}})
+            _nudge(client, name, digest)
         if pods:
             wait_until_used(client, before, params["timeout"])
     elif annotation != recorded(want) and not check_mode:
         _write(client, content, old, recorded(want))
     return _result(changed or annotation != recorded(want), old, new)
+
+
+def _nudge(client: Client, pod: str, digest: str) -> None:
+    try:
+        client.patch(f"{PODS}/{pod}", {"metadata": {"annotations": {NUDGE: digest}}})
+    except ApiError as error:
+        if error.status != 404:  # it has gone
+            raise
 
 
 def _write(client: Client, content: Mapping[str, Any], corefile: str, annotation: str | None) -> None:

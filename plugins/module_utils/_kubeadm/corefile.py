@@ -13,7 +13,7 @@ from .._host.system import HostError
 
 # The upstream servers of kubeadm's Corefile: those of the node.
 NODE_SERVERS = ("/etc/resolv.conf",)
-FORWARD = re.compile(r"^(\s*forward\s+\.\s+)([^{\n]*?)(\s*\{)?\s*$")
+FORWARD = re.compile(r"^(\s*forward\s+\.\s+)([^{#\n]*?)(\s*\{)?\s*(#.*)?$")
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def configured(corefile: str, want: Names, had: Names) -> str:
 
 def stub(domain: str, servers: Iterable[str]) -> Block:
     """Return the server block of a stub domain."""
-    lines = ("errors", "cache 30", f"forward . {' '.join(servers)}", "reload")
+    lines = ("errors", "cache 30", f"forward . {' '.join(servers)}")
     return Block((f"{domain}:53",), [f"{domain}:53 {{", *(f"    {line}" for line in lines), "}"])
 
 
@@ -141,7 +141,7 @@ def _with_forwarders(lines: list[str], want: Names, had: Names) -> list[str]:
             found = True
             is_ours = tuple(match[2].split()) == tuple(had.forwarders)
             servers = want.forwarders or (NODE_SERVERS if is_ours and had.forwarders else tuple(match[2].split()))
-            line = f"{match[1]}{' '.join(servers)}{match[3] or ''}"
+            line = f"{match[1]}{' '.join(servers)}{match[3] or ''}{' ' + match[4] if match[4] else ''}"
         changed.append(line)
     if want.forwarders and not found:
         raise HostError(
@@ -156,7 +156,8 @@ def names_of(values: Mapping[str, Any]) -> Names:
 
     def lists(found: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         return {
-            str(key): (value,) if isinstance(value, str) else tuple(map(str, value)) for key, value in found.items()
+            str(key): (value,) if isinstance(value, str) else tuple(map(str, value or ()))
+            for key, value in found.items()
         }
 
     stubs = {domain.rstrip("."): servers for domain, servers in lists(values.get("stub_domains") or {}).items()}

@@ -205,22 +205,25 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
         if dry or not waiting:
             return [*changes, *(f"pod {pod} evicted from node {name}" for pod in evicted)], notes
         if time.monotonic() > end:
-            raise HostError(_not_drained(client, name, how.timeout, pods or [], blocked, problem))
+            raise HostError(_not_drained(client, name, how, pods or [], blocked, problem))
         time.sleep(1)
 
 
 def _not_drained(
-    client: Client, name: str, timeout: int, pods: list[Any], blocked: Mapping[str, str], problem: str
+    client: Client, name: str, how: Draining, pods: list[Any], blocked: Mapping[str, str], problem: str
 ) -> str:
     reasons = [f"{pod}: {blocked.get(pod, 'it has not ended yet')}" for pod in map(title, pods)]
     try:
         reasons += obstacles([pod for pod in pods if title(pod) in blocked], client.items(BUDGETS))
     except (ApiError, Unreachable):
         pass  # the responses to the evictions name the budgets as well
+    # Who gives a reason uncordons the node by it.
+    cordoned = (
+        ("", "") if how.reason else ("; it stays cordoned", f" 'kubectl uncordon {name}' lets pods run on it again.")
+    )
     return (
-        f"Node '{name}' was not drained within {timeout} seconds; it stays cordoned. Evidence:"
-        f" {'; '.join(reasons[:8]) or problem}. Remedy: give the applications room on other nodes, or relax their PodDisruptionBudgets, and"
-        f" run again. 'kubectl uncordon {name}' lets pods run on it again."
+        f"Node '{name}' was not drained within {how.timeout} seconds{cordoned[0]}. Evidence: {'; '.join(reasons[:8]) or problem}. Remedy: give"
+        f" the applications room on other nodes, or relax their PodDisruptionBudgets, and run again.{cordoned[1]}"
     )
 
 

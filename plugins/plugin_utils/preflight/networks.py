@@ -176,14 +176,34 @@ def check_dns_settings(cluster: Cluster) -> Iterator[Finding]:
         if not texts:
             yield "", "A stub domain has no server.", f"kube_dns_stub_domains, {domain}", "Give it a list of addresses."
         inside = str(cluster.variables.get("kube_dns_domain") or "")
-        if inside and f".{domain.rstrip('.')}".endswith(f".{inside}"):
-            remedy = "Remove it: CoreDNS resolves the names of the cluster itself."
-            yield "", "A stub domain is that of the cluster.", f"kube_dns_stub_domains has {domain}", remedy
+        if inside and (is_below(domain, inside) or is_below(inside, domain)):
+            remedy = "Remove it, or use its subdomains: names of the cluster would no longer be resolved."
+            yield (
+                "",
+                "A stub domain contains names of the cluster.",
+                f"kube_dns_stub_domains has {domain}, the cluster is {inside}",
+                remedy,
+            )
+    stubs = [domain for domain, _servers in as_lists(cluster.variables.get("kube_dns_stub_domains"))]
     for address, texts in as_lists(cluster.variables.get("kube_dns_hosts")):
+        if not texts:
+            yield "", "An address has no name.", f"kube_dns_hosts, {address}", "Give it a list of names."
+        for text, domain in ((text, domain) for text in texts for domain in stubs if is_below(text, domain)):
+            remedy = f"Let its servers resolve it, or remove {domain} from kube_dns_stub_domains."
+            yield (
+                "",
+                "A name is below a stub domain, whose servers resolve it.",
+                f"kube_dns_hosts, {address}: {text}",
+                remedy,
+            )
         names += [(f"kube_dns_hosts, {address}", text) for text in texts]
         if not is_address(address):
             remedy = "Write a dictionary of address and list of names."
             yield "", "kube_dns_hosts has a key that is not an IP address.", f"it is '{address}'", remedy
+    for name in ("kube_dns_forwarders", "kube_dns_stub_domains"):
+        counts = [sum(variable == one for variable, _text in servers) for one, _text in servers if one.startswith(name)]
+        if counts and max(counts) > 15:
+            yield "", "CoreDNS forwards to 15 servers at most.", f"{name} has {max(counts)}", "Remove servers."
     for variable, text in servers:
         host, _port, error = split_endpoint(text)
         if error or not is_address(host):
@@ -209,14 +229,21 @@ def is_address(text: str) -> bool:
 
 
 def as_texts(value: Any) -> list[str]:
-    """Return the texts of a list; what is none is reported elsewhere."""
+    """Return the texts of a list, or of one text as Ansible splits it; what is none is reported elsewhere."""
+    if isinstance(value, str):
+        return [one.strip() for one in value.split(",") if one.strip()]
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def as_lists(value: Any) -> list[tuple[str, list[str]]]:
     """Return the lists of a dictionary, of which one text is one as well."""
     items = value.items() if isinstance(value, dict) else ()
-    return [(str(key), [found] if isinstance(found, str) else as_texts(found)) for key, found in items]
+    return [(str(key), as_texts(found)) for key, found in items]
+
+
+def is_below(name: str, domain: str) -> bool:
+    """Return whether a name is a domain or below it."""
+    return f".{name.rstrip('.').lower()}".endswith(f".{domain.rstrip('.').lower()}")
 
 
 @CHECKS.cluster("endpoint")

@@ -51,6 +51,8 @@ def test_the_inventories_are_accepted_and_name_the_schema(path: Path) -> None:
         ({"kube_proxy_mode": "ipvss"}, ["kube_proxy_mode"]),
         ({"kube_addons": {"metallb": {}}}, ["kube_addons"]),
         ({"kube_proxy_mode": "{{ mode }}", "kube_network_mtu": "{{ mtu | int }}", "backup_of_mine": 1}, []),
+        ({"bundle_package_formats": ["deb", "rpm"], "preflight_waive": ["cpus"]}, []),
+        ({"bundle_package_formats": ["deb", "zip"]}, ["bundle_package_formats"]),
     ],
 )
 def test_what_is_wrong_is_told(variables: dict[str, Any], told: list[str]) -> None:

@@ -174,6 +174,8 @@ PAGE = '# TYPE apiserver_storage_size_bytes gauge\napiserver_storage_size_bytes{
         ("2.1e+09", "", ["error"]),
         ("2.1e+09", "--quota-backend-bytes=8589934592", []),
         ("96", "--quota-backend-bytes=100", ["error"]),
+        ("2.1e+09", "--quota-backend-bytes=0", ["error"]),
+        ("2.1e+09", "--quota-backend-bytes=-1", []),
     ],
 )
 def test_a_database_of_etcd_near_its_quota(size: str, quota: str, severity: list[str]) -> None:

@@ -20,7 +20,7 @@ class Cluster:
 
     def __init__(self, late=2):
         self.content = {"metadata": {"resourceVersion": "7"}, "data": {"Corefile": KUBEADM}}
-        self.patches, self.late, self.served = [], late, KUBEADM
+        self.patches, self.late, self.served, self.failed = [], late, KUBEADM, 0
         status = {"conditions": [{"type": "Ready", "status": "True"}]}
         self.pods = [{"metadata": {"uid": "u1", "name": "coredns-a"}, "status": status}]
 
@@ -37,7 +37,9 @@ class Cluster:
             self.late -= 1
             if self.late < 0:
                 self.served = self.content["data"]["Corefile"]
-        return 'coredns_reload_version_info{hash="sha512",value="x%d"} 1\n' % len(self.served)
+        # A server that has not read its configuration again tells no version.
+        told = 'coredns_reload_version_info{hash="sha512",value="x%d"} 1\n' % len(self.served)
+        return (told if self.patches and self.late < 0 else "") + "coredns_reload_failed_total %d\n" % self.failed
 
     def patch(self, path, patch):
         self.patches.append(path)
@@ -81,6 +83,19 @@ def test_a_pod_that_does_not_use_it_is_told(cluster):
     with pytest.raises(HostError, match=r"Evidence: coredns-a\. .*kubectl -n kube-system logs"):
         run(timeout=-1)
     assert not run()["changed"], "the ConfigMap has it"
+
+
+def test_a_configuration_that_coredns_cannot_use_is_told(cluster, monkeypatch):
+    monkeypatch.setattr(coredns.time, "sleep", lambda seconds: setattr(cluster, "failed", 1))
+    with pytest.raises(HostError, match=r"cannot use its new configuration.*coredns-a is 1"):
+        run()
+
+
+def test_another_indentation_is_no_change(cluster):
+    run()
+    cluster.content["data"]["Corefile"] = cluster.content["data"]["Corefile"].replace("    ", "        ")
+    del cluster.patches[:]
+    assert not run()["changed"] and not cluster.patches
 
 
 def test_pods_that_are_not_ready_yet_are_not_waited_for(cluster):

@@ -167,6 +167,10 @@ def test_an_endpoint_that_is_one_of_several_control_planes_is_warned(cluster, fi
         ("kube_dns_stub_domains", {"corp.example.com": ["10.0.0.1"], "lab": "10.0.0.2"}, 0),
         ("kube_dns_stub_domains", {"corp.example.com": [], "under_score!.org": ["10.0.0.1"]}, 2),
         ("kube_dns_stub_domains", {"svc.cluster.local": ["10.0.0.1"]}, 1),
+        ("kube_dns_stub_domains", {"local": ["10.0.0.1"]}, 1),
+        ("kube_dns_forwarders", "dns", 1),
+        ("kube_dns_forwarders", [f"10.0.0.{number}" for number in range(16)], 1),
+        ("kube_dns_hosts", {"10.0.0.1": None}, 1),
         ("kube_dns_hosts", {"10.0.0.1": ["registry.example.com", "registry"], "fd00::1": ["six.example.com"]}, 0),
         ("kube_dns_hosts", {"registry.example.com": ["10.0.0.1"]}, 1),
         ("kube_dns_hosts", {"10.0.0.1": ["bad name"]}, 1),
@@ -176,3 +180,9 @@ def test_what_the_cluster_dns_resolves(cluster, findings, variable, value, count
     for_all(cluster, "kube_dns_domain", "cluster.local")
     for_all(cluster, variable, value)
     assert findings(networks.check_dns_settings(cluster)) == [("dns_settings", "", "error")] * count
+
+
+def test_a_name_below_a_stub_domain_would_not_be_found(cluster, findings):
+    for_all(cluster, "kube_dns_stub_domains", {"corp.example.com": ["10.0.0.1"]})
+    for_all(cluster, "kube_dns_hosts", {"10.0.0.9": ["registry.corp.example.com", "notcorp.example.com"]})
+    assert findings(networks.check_dns_settings(cluster)) == [("dns_settings", "", "error")]

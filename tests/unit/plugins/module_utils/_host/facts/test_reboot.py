@@ -37,6 +37,21 @@ def test_debian_says_it(host, monkeypatch):
     assert reboot.gather_reboot(Files(str(host))) == ["/run/reboot-required exists, because of libc6, linux-base"]
 
 
+def test_debian_without_that_word_has_a_newer_kernel(host, monkeypatch):
+    monkeypatch.setattr(reboot.platform, "release", lambda: "6.1.0-1-amd64")
+    for name in (
+        "var/lib/dpkg/status",
+        "boot/vmlinuz-6.1.0-1-amd64",
+        "boot/vmlinuz-6.1.0-2-amd64",
+        "boot/initrd.img-6.1.0-2-amd64",
+    ):
+        (host / name).parent.mkdir(parents=True, exist_ok=True)
+        (host / name).write_text("")
+    assert reboot.gather_reboot(Files(str(host))) == ["installed since the boot: kernel 6.1.0-2-amd64"]
+    (host / "proc/stat").write_text("btime 99999999999\n")
+    assert reboot.gather_reboot(Files(str(host))) == []
+
+
 def test_rpm_shows_it(host, monkeypatch):
     monkeypatch.setattr(reboot, "run", lambda command: RPM)
     assert reboot.gather_reboot(Files(str(host))) == ["installed since the boot: glibc, kernel-core"]
