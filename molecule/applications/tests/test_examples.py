@@ -16,8 +16,6 @@ from harness.kube import Kube
 from harness.origin import programs
 from harness.playbook import ROOT, Run, run
 
-# They use the same objects of the cluster, and are compared with what was there before them: one after the other.
-pytestmark = pytest.mark.xdist_group("examples")
 EXAMPLES = ROOT / "examples"
 BOOKS = {path.parent.name: "deploy.yml" for path in sorted(EXAMPLES.glob("*/deploy.yml"))} | {
     "operations": "operations.yml"
