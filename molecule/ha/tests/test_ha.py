@@ -30,6 +30,17 @@ NAMESPACE, SPARE = "ledger", "cp4"
 CLUSTER, REMOVE, REBOOT = "slipway.kube.cluster", "slipway.kube.node_remove", "slipway.kube.node_reboot"
 
 
+# Containers have the boot ID of this machine, before and after. systemd must not unmount the other one as long as the host shuts down.
+UNIT = "/run/systemd/system/proc-sys-kernel-random-boot_id.mount.d"
+OTHER_BOOT = f"""set -e
+mkdir -p {UNIT}
+printf '[Unit]\\nDefaultDependencies=no\\n' > {UNIT}/keep.conf
+systemctl daemon-reload
+cat /proc/sys/kernel/random/uuid > /run/before
+mount --bind /run/before /proc/sys/kernel/random/boot_id
+"""
+
+
 def vip() -> str:
     inventory = yaml.safe_load(INVENTORY.read_text())
     return str(inventory["all"]["children"]["kube_cluster"]["vars"]["kube_control_plane_vip"])
@@ -117,11 +128,7 @@ def test_hosts_reboot_while_the_client_writes(writer: Writer) -> None:
     hosts = [any_host_of(SCENARIO, one) for one in (name, "w1")]
     for host in hosts:
         assert host.execute("touch", "/run/reboot-required")[0] == 0
-        # Containers have the boot ID of this machine, before and after.
-        before = (
-            "cat /proc/sys/kernel/random/uuid > /run/before && mount --bind /run/before /proc/sys/kernel/random/boot_id"
-        )
-        assert host.execute("sh", "-c", before)[0] == 0
+        assert host.execute("sh", "-c", OTHER_BOOT)[0] == 0
         assert host.execute("systemctl", "restart", "kubelet")[0] == 0
     real = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     await_that("both nodes tell another boot", lambda: real not in [boot_ids()[one] for one in (name, "w1")], 60)
