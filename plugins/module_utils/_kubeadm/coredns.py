@@ -15,6 +15,7 @@ from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
 from .admin import connect, has_kubeconfig
 from .corefile import Names, configured, names_of, words_of
+from .removal import is_ready
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
 PODS = "/api/v1/namespaces/kube-system/pods"
@@ -41,12 +42,8 @@ def recorded(want: Names) -> str | None:
 
 def ready_pods(client: Client) -> dict[str, str]:
     """Return the names of the CoreDNS pods that are Ready, by UID."""
-    found = {}
-    for pod in client.items(PODS, {"labelSelector": LABEL}):
-        conditions = pod.get("status", {}).get("conditions") or []
-        if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
-            found[pod["metadata"]["uid"]] = pod["metadata"]["name"]
-    return found
+    pods = client.items(PODS, {"labelSelector": LABEL})
+    return {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in pods if is_ready(pod)}
 
 
 class State(NamedTuple):
