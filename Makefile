@@ -13,7 +13,7 @@ export EXAMPLES ?= web helm operations
 ADDONS ?= local_path_storage metallb
 CORES ?=
 PROGRAMS := kubectl helm
-# Scenario upgrade: the version of the new cluster, and the one that it is upgraded to (kube_version in roles/cluster/defaults/main.yml).
+# Scenarios upgrade and ha: the version of the new cluster, and the one that it is upgraded to (kube_version in roles/cluster/defaults/main.yml).
 export UPGRADE_FROM ?= 1.36.3
 UPGRADE_TO := $(shell sed -n 's/^kube_version: //p' roles/cluster/defaults/main.yml)
 PAIRS ?= 3
@@ -85,9 +85,9 @@ molecule-applications: programs
 molecule-addons: venv
 	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS))
 	time molecule test --no-command-borders --scenario-name addons
-molecule-upgrade: venv
+molecule-upgrade molecule-ha: venv
 	time python tools/origin build --if-needed --kubernetes $(UPGRADE_TO) --kubernetes $(UPGRADE_FROM)
-	time molecule test --no-command-borders --scenario-name upgrade
+	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
 molecule-%: origin
 	time molecule test --no-command-borders --scenario-name $*
 

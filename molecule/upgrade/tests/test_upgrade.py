@@ -12,33 +12,23 @@ import json
 import os
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import yaml
 
 from harness.clients import Browser, Writer
 from harness.hosts import any_host_of, hosts_of, unready
 from harness.kill import Kill, carry_out
 from harness.kube import Kube, workload
-from harness.origin import DEFAULTS
 from harness.playbook import Run, addresses, inventory_of, output_of, run, start
+from harness.web import DEFAULT, NEW, OLD, agnhost, budget, deploy_web, versions
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 UPGRADE = "slipway.kube.upgrade"
-OLD = os.environ.get("UPGRADE_FROM") or "1.36.3"
-DEFAULT = yaml.safe_load(DEFAULTS.read_text())
-NEW = str(DEFAULT["kube_version"])
 KILLS = int(os.environ.get("KILLS", "1"))
 MOMENTS = random.Random(int(os.environ.get("KILL_SEED", "199")))
 LEDGER, PORT = "ledger", 30080
-
-
-def budget(name: str, available: int) -> dict[str, Any]:
-    spec = {"minAvailable": available, "selector": {"matchLabels": {"app": name}}}
-    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec}
 
 
 @pytest.fixture(scope="module")
@@ -46,32 +36,9 @@ def kube() -> Kube:
     """The cluster of the old version, with an application on both workers."""
     kube = Kube(SCENARIO)
     kube.make_namespace(LEDGER)
-    web = workload(agnhost(OLD), replicas=2, lifecycle={"preStop": {"sleep": {"seconds": 15}}})
-    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
-    web["spec"]["template"]["spec"].update(
-        terminationGracePeriodSeconds=30,
-        topologySpreadConstraints=[{**spread, "labelSelector": {"matchLabels": {"app": "web"}}}],
-    )
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "web"},
-        "spec": {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": 8080, "nodePort": PORT}]},
-    }
-    kube.apply([web, service, budget("web", 1)])
-    kube.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
-    assert {pod["spec"]["nodeName"] for pod in kube.get("pods")} == {"w1", "w2"}
+    deploy_web(kube, OLD, PORT)
     kube.kubectl("cordon", "w2")
     return kube
-
-
-def agnhost(version: str) -> str:
-    minor = ".".join(version.split(".")[:2])
-    return f"registry.k8s.io/e2e-test-images/agnhost:{DEFAULT['kube_versions'][minor]['agnhost']}"
-
-
-def versions(kube: Kube) -> dict[str, str]:
-    return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in kube.get("nodes")}
 
 
 def test_all_that_speaks_against_it_is_refused_in_one_list(kube: Kube) -> None:

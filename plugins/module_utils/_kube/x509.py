@@ -23,6 +23,7 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x01, 0x02, 0x0
 TEXTS = (0x0C, 0x13)  # UTF8String, PrintableString
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 VERSION = ATTRIBUTES = 0xA0  # [0] of TBSCertificate and of CertificationRequestInfo
+EXTENSIONS = 0xA3  # [3] of TBSCertificate
 COMMON_NAME, ORGANIZATION = "2.5.4.3", "2.5.4.10"
 EXTENSION_REQUEST, SUBJECT_ALT_NAME = "1.2.840.113549.1.9.14", "2.5.29.17"
 EMAIL, DNS, URI, IP_ADDRESS = 0x81, 0x82, 0x86, 0x87
@@ -108,6 +109,25 @@ def not_after(certificate: bytes) -> float:
     elif tag != GENERALIZED_TIME:
         raise ValueError(f"DER tag {tag:#04x} is not a time")
     return float(calendar.timegm(time.strptime(text, "%Y%m%d%H%M%SZ")))
+
+
+def alternative_names(pem: bytes | str) -> list[str]:
+    """Return the DNS names and IP addresses for which the first certificate of a PEM text is valid, [] if it cannot be read."""
+    names = CertificateRequest()
+    try:
+        data = first_certificate(pem)
+        start, end = _expect(data, _expect(data, 0, SEQUENCE)[0], SEQUENCE)
+        for tag, inner, stop in _children(data, start, end):
+            if tag != EXTENSIONS:
+                continue
+            extensions, extensions_end = _whole(data, inner, stop, SEQUENCE)
+            forms = [[OCTET_STRING], [BOOLEAN, OCTET_STRING]]
+            for oid, _kind, value, last in _named(data, extensions, extensions_end, forms):
+                if oid == SUBJECT_ALT_NAME:
+                    _read_alternative_names(names, data, *_whole(data, value, last, SEQUENCE))
+    except (ValueError, IndexError):
+        return []
+    return names.dns_names + names.addresses
 
 
 def ca_cert_hash(pem: str) -> str:

@@ -100,6 +100,7 @@ VARIABLES = (
     "kube_https_proxy",
     "kube_image_registry",
     "kube_kubernetes_repository",
+    "kube_move_endpoint",
     "kube_network_calico_bgp",
     "kube_network_calico_encapsulation",
     "kube_network_calico_wireguard",

@@ -146,27 +146,39 @@ def check_unhealthy(host: Host) -> Iterator[Finding]:
 
 @CHECKS.host("endpoint_change")
 def check_endpoint_change(host: Host) -> Iterator[Finding]:
-    """The endpoint stays the same, because every certificate and kubeconfig contains it."""
+    """The endpoint stays the same unless it is to be moved, because every certificate and kubeconfig contains it."""
     desired, current = str(host.variables.get("kube_control_plane_endpoint") or ""), host.facts["cluster"]["endpoint"]
     if not host.control_plane or not host.settled or not desired or not current:
         return
     (new, new_port, _error), (old, old_port, _error) = split_endpoint(desired), split_endpoint(current)
     if (new, new_port or host.api_port) == (old, old_port or host.api_port):
         return
-    vip = str(host.variables.get("kube_control_plane_vip") or "")
-    if new == vip:
-        yield (
-            "An existing cluster cannot get a virtual IP address as its endpoint.",
-            f"the cluster has {current}; kube_control_plane_vip is {vip}",
-            "Remove kube_control_plane_vip, or create a new cluster with it. A cluster whose endpoint is a DNS name can get one: set"
-            " kube_control_plane_endpoint to this name, and let it resolve to the virtual IP address after the run.",
-        )
+    if host.variables.get("kube_move_endpoint"):
         return
+    vip = str(host.variables.get("kube_control_plane_vip") or "")
+    variable = "kube_control_plane_vip" if new == vip else "kube_control_plane_endpoint"
     yield (
-        "kube_control_plane_endpoint differs from the endpoint of the cluster.",
-        f"the cluster has {current}; kube_control_plane_endpoint is {desired}",
-        "Set kube_control_plane_endpoint to the endpoint of the cluster.",
+        f"{variable} differs from the endpoint of the cluster.",
+        f"the cluster has {current}; {variable} is {vip if new == vip else desired}",
+        f"To move the cluster to this endpoint, run with -e kube_move_endpoint=true. To keep its endpoint, set kube_control_plane_endpoint to"
+        f" {old}{':' + str(old_port) if old_port not in (0, host.api_port) else ''}"
+        + (" and remove kube_control_plane_vip." if new == vip else "."),
     )
+
+
+@CHECKS.cluster("endpoint_change")
+def check_endpoint_move(cluster: Cluster) -> Iterator[Finding]:
+    """A move begins only with all control planes: one whose certificate lacks the new name could not be used through it."""
+    if not cluster.variables.get("kube_move_endpoint"):
+        return
+    absent = [host.name for host in cluster.control_planes if not host.facts]
+    if absent and any(host.settled for host in cluster.control_planes):
+        yield (
+            "",
+            "The endpoint cannot be moved without all control planes.",
+            f"kube_move_endpoint is true; this run does not include {', '.join(absent)}",
+            "Run without --limit. Remove a control plane that is lost first, with slipway.kube.node_remove, and from the inventory.",
+        )
 
 
 @CHECKS.cluster("user_kubeconfig")

@@ -172,8 +172,14 @@ def check_mirror_image(host: Host) -> Iterator[Finding]:
 
 @CHECKS.cluster("endpoint_reach")
 def check_endpoint_reach(cluster: Cluster) -> Iterator[Finding]:
-    """The endpoint's name can be resolved, and if a control plane is running, the endpoint accepts connections."""
-    serving = [host.name for host in cluster.control_planes if host.settled and host.facts["cluster"]["healthy"]]
+    """The endpoint's name can be resolved, and if a control plane is running, the endpoint accepts connections.
+
+    One to which the cluster is moved need not do so yet.
+    """
+    moved = bool(cluster.variables.get("kube_move_endpoint"))
+    serving = [
+        host.name for host in cluster.control_planes if host.settled and host.facts["cluster"]["healthy"] and not moved
+    ]
     for host in cluster.inspected:
         for url, answer in host.facts["reach"].items():
             if answer["kind"] != "tcp" or answer["ok"] or host.settled:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import membership
@@ -158,14 +160,29 @@ def test_endpoint_change(members, findings, desired, has, fires):
     )
 
 
-def test_an_existing_cluster_does_not_get_a_virtual_address_as_its_endpoint(members):
+def test_an_existing_cluster_gets_a_virtual_address_only_if_it_is_to_be_moved(members):
     host = members.hosts["cp1"]
     host.variables.update(kube_control_plane_vip="10.0.0.100", kube_control_plane_endpoint="10.0.0.100")
     host.facts["cluster"]["endpoint"] = "10.0.0.11:6443"
     (problem,) = membership.check_endpoint_change(members)
     assert problem.severity == "error" and "the cluster has 10.0.0.11:6443" in problem.evidence
-    assert "Remove kube_control_plane_vip" in problem.remedy
+    assert "run with -e kube_move_endpoint=true" in problem.remedy
+    assert "set kube_control_plane_endpoint to 10.0.0.11 and remove kube_control_plane_vip" in problem.remedy
+    host.variables["kube_move_endpoint"] = True
+    assert list(membership.check_endpoint_change(members)) == []
+    host.variables["kube_move_endpoint"] = False
     host.facts["cluster"]["endpoint"] = "10.0.0.100:6443"
     assert list(membership.check_endpoint_change(members)) == []
     host.facts["cluster"]["endpoint"] = host.variables["kube_control_plane_endpoint"] = "api.example.com"
     assert list(membership.check_endpoint_change(members)) == []
+
+
+def test_an_endpoint_is_moved_with_all_control_planes_only(members, findings):
+    for host in members.hosts.values():
+        host.variables["kube_move_endpoint"] = True
+    assert findings(membership.check_endpoint_move(members)) == []
+    facts, members.hosts["cp1"].facts = members.hosts["cp1"].facts, {}
+    assert findings(membership.check_endpoint_move(members)) == []  # no control plane is a member: a new cluster
+    members.hosts["cp2"] = replace(members.hosts["cp1"], name="cp2", facts=facts)
+    (problem,) = membership.check_endpoint_move(members)
+    assert "this run does not include cp1" in problem.evidence
