@@ -127,6 +127,10 @@ refused:
   returned: success
   type: list
   elements: str
+dns_managed:
+  description: Whether the module M(slipway.kube.coredns) has set anything in the cluster's DNS.
+  returned: success
+  type: bool
 unknown:
   description: Nodes of the cluster that are not in the inventory.
   returned: success

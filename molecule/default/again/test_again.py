@@ -15,7 +15,7 @@ from harness.snapshot import compare, load, take
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
-MOST_EXECUTIONS = 9
+MOST_EXECUTIONS = 8
 
 
 @pytest.fixture(scope="module")

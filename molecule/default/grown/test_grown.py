@@ -18,7 +18,7 @@ SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
-MOST_EXECUTIONS = 9
+MOST_EXECUTIONS = 8
 LETTING_IN = 1  # issuing the join credentials on the reference control plane
 
 

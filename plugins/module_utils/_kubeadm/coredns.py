@@ -40,6 +40,16 @@ def recorded(want: Names) -> str | None:
     )
 
 
+def managed_by_us(content: Mapping[str, Any] | None) -> str | None:
+    """Return what this collection has set in the ConfigMap of CoreDNS, as JSON, None if nothing."""
+    return ((content or {}).get("metadata", {}).get("annotations") or {}).get(MANAGED)
+
+
+def is_managed(client: Client) -> bool:
+    """Return whether this collection has set anything in the cluster's DNS."""
+    return managed_by_us(client.find(CONFIG_MAP)) is not None
+
+
 def ready_pods(client: Client) -> dict[str, str]:
     """Return the names of the CoreDNS pods that are Ready, by UID."""
     pods = client.items(PODS, {"labelSelector": LABEL})
@@ -115,7 +125,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
                 " kube_dns_forwarders, kube_dns_stub_domains and kube_dns_hosts."
             )
         return _result(False, "", "")
-    annotation = (content["metadata"].get("annotations") or {}).get(MANAGED)
+    annotation = managed_by_us(content)
     old = (content.get("data") or {}).get("Corefile") or ""
     # Without anything to set or to take back, a Corefile of any form is left alone.
     new = configured(old, want, names_of(json.loads(annotation or "{}"))) if annotation or recorded(want) else old

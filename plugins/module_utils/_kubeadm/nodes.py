@@ -12,7 +12,7 @@ from typing import Any, Mapping
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
-from . import labels, serving_certificates, serving_requests
+from . import coredns, labels, serving_certificates, serving_requests
 from .admin import connect, has_kubeconfig
 from .config import CONTROL_PLANE_TAINT, node_taints
 from .issue_credentials import MANAGER, revoke
@@ -44,6 +44,7 @@ class NodeReconciler:
         self.waiting: dict[str, str] = {}
         self.changes: list[str] = []
         self.summary: dict[str, dict[str, Any]] = {}
+        self.dns_managed = False
 
     def reconcile(self, client: Client) -> bool:
         """Do what is possible now and return whether all nodes are reconciled.
@@ -54,6 +55,7 @@ class NodeReconciler:
         self.waiting = {}
         live = {node["metadata"]["name"]: node for node in client.items("/api/v1/nodes")}
         self.summary = {name: labels.summarize(node) for name, node in sorted(live.items())}
+        self.dns_managed = coredns.is_managed(client)
         for name, node in self.desired.items():
             if name not in live:
                 self.waiting[name] = "it has not registered"
@@ -152,6 +154,7 @@ class NodeReconciler:
             "nodes": self.summary,
             "approved": self.approved,
             "refused": [f"{name} of {node or 'no node'}: {why}" for name, (node, why) in sorted(self.refused.items())],
+            "dns_managed": self.dns_managed,
             "unknown": sorted(set(self.summary) - set(self.desired)),
             "diff": {
                 "before": "",

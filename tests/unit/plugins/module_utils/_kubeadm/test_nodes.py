@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import nodes, serving_requests
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import coredns, nodes, serving_requests
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.config import CONTROL_PLANE_TAINT
 
 
@@ -22,6 +22,7 @@ class Cluster:
     def __init__(self):
         self.have, self.requests, self.serving, self.ran, self.conflicts = {}, [], set(), [], 0
         self.inventory = None
+        self.dns = {"metadata": {}, "data": {"Corefile": ""}}
 
     def add(self, name, taints=()):
         self.have[name] = {
@@ -49,6 +50,8 @@ class Cluster:
         return list(self.have.values()) if path == "/api/v1/nodes" else self.requests
 
     def find(self, path):
+        if path == coredns.CONFIG_MAP:
+            return self.dns
         assert path == serving_requests.INVENTORY
         return self.inventory
 
@@ -126,6 +129,14 @@ def test_a_new_cluster_is_labelled_and_approved_and_then_left_alone(cluster, tmp
     cluster.ran.clear()
     second = nodes.converge(wanted(tmp_path), False)
     assert not second["changed"] and cluster.ran == []
+
+
+def test_what_was_set_in_the_dns_is_told(cluster, tmp_path):
+    assert not nodes.converge(wanted(tmp_path), True)["dns_managed"]
+    cluster.dns["metadata"]["annotations"] = {coredns.MANAGED: "{}"}
+    assert nodes.converge(wanted(tmp_path), True)["dns_managed"]
+    cluster.dns = None
+    assert not nodes.converge(wanted(tmp_path), True)["dns_managed"]
 
 
 def test_the_names_of_nodes_are_recorded_for_the_approver_also_where_a_run_knows_only_some(cluster, tmp_path):
