@@ -13,7 +13,7 @@ description:
   - Returns the certificates on the disk of a node with their end, those that kubeadm issued, those of the kubelet, and the authorities.
   - With O(renew), renews on a control plane those that end soon with C(kubeadm certs renew), and restarts each component whose process is older than
     one of its certificates. It waits until the component works again, before it goes on with the next one.
-  - Kubelets renew their certificates themselves. Authorities are not renewed.
+  - Kubelets renew their certificates themselves, as long as these are valid; see O(bootstrap_token). Authorities are not renewed.
   - Run it on one control plane at a time.
 author:
   - slipway.kube authors (@slipway)
@@ -23,9 +23,19 @@ options:
     type: bool
     default: false
   days:
-    description: Days before its end from which a certificate is renewed.
+    description: Days before its end from which a certificate is renewed. With V(-1), only those that have expired.
     type: int
     default: 30
+  restart:
+    description: Whether to restart what uses a renewed certificate. Without it, a later call does.
+    type: bool
+    default: true
+  bootstrap_token:
+    description:
+      - Bootstrap token with which the kubelet of this node asks for a new client certificate if its own has expired, see
+        M(slipway.kube.kubeadm_credentials). Its node and pods stay.
+    type: str
+    default: ""
   server:
     description: URL of the API server of this host. If empty, the server in the administrator's kubeconfig is used.
     type: str
@@ -86,6 +96,8 @@ def main():
         argument_spec=dict(
             renew=dict(type="bool", default=False),
             days=dict(type="int", default=30),
+            restart=dict(type="bool", default=True),
+            bootstrap_token=dict(type="str", default="", no_log=True),
             server=dict(type="str", default=""),
             timeout=dict(type="int", default=300),
             log=dict(type="path", default="/var/log/slipway-kubeadm.log"),

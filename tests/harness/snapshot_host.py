@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -48,15 +49,22 @@ NOT_LISTED = (
     "/var/lib/systemd/random-seed",
     "/var/lib/systemd/timers/*",
 )
-# Units that come with a login or with the time of day.
+# The resolver that Docker has in each container, at other ports after each start of the container.
+DOCKER_RESOLVER = "127.0.0.11"
+# Units that come with a login, with the time of day, or with the first boot only (ConditionNeedsUpdate).
 PASSING_UNITS = (
     "apt-daily*",
     "dpkg-db-backup*",
     "e2scrub*",
     "fstrim*",
+    "ldconfig.service",
     "run-user-*",
     "session-*",
+    "systemd-hwdb-update.service",
+    "systemd-journal-catalog-update.service",
+    "systemd-sysusers.service",
     "systemd-tmpfiles-clean*",
+    "systemd-update-done.service",
     "user-*",
     "user@*",
 )
@@ -214,17 +222,24 @@ def interfaces() -> dict[str, str]:
     return found
 
 
+def without_passing_ports(text: str) -> str:
+    """Return packet filter rules in which the ports of Docker's resolver are the same after each start."""
+    resolver = re.escape(DOCKER_RESOLVER)
+    text = re.sub(rf"({resolver}):\d+", r"\1:PORT", text)
+    return re.sub(rf"^(.*{resolver}.* (?:--)?sport) \d+", r"\1 PORT", text, flags=re.MULTILINE)
+
+
 def rules() -> dict[str, str]:
     """The packet filters' rules, without counters, as each program that there is tells them."""
     found = {}
     for command in ("iptables-nft-save", "ip6tables-nft-save", "iptables-legacy-save", "ip6tables-legacy-save"):
         table = ""
-        for line in output(command).splitlines():
+        for line in without_passing_ports(output(command)).splitlines():
             table = line if line.startswith("*") else table
             if line[:1] in "*:-":
                 rule = re.sub(r" *\[[0-9:]+\]$", "", line)
                 found[f"{command} {table} {rule}"] = "present"
-    for line in lines(output("nft", "--stateless", "list", "ruleset")):
+    for line in lines(without_passing_ports(output("nft", "--stateless", "list", "ruleset"))):
         found[f"nft {line}"] = "present"
     for name in output("ipset", "list", "-name").split():
         found[f"ipset {name}"] = "present"
@@ -270,6 +285,7 @@ def processes() -> dict[str, str]:
 
 def ports() -> dict[str, str]:
     """TCP ports on which somebody listens."""
+    resolver = socket.inet_aton(DOCKER_RESOLVER)[::-1].hex().upper()  # as the kernel writes it
     found = {}
     for family in ("tcp", "tcp6"):
         try:
@@ -277,7 +293,8 @@ def ports() -> dict[str, str]:
                 rows = [line.split() for line in handle][1:]
         except OSError:
             continue
-        found.update({f"{family} {int(row[1].rsplit(':', 1)[1], 16)}": "listens" for row in rows if row[3] == "0A"})
+        listening = [row[1].rsplit(":", 1) for row in rows if row[3] == "0A"]
+        found.update({f"{family} {int(port, 16)}": "listens" for address, port in listening if address != resolver})
     return found
 
 

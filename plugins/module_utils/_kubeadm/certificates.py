@@ -23,6 +23,7 @@ from .._host.facts.cluster import answers, parse_secure_port
 from .._host.system import HostError
 from .._kube.timestamps import to_time
 from .._kube.x509 import certificate_end
+from . import kubelet_bootstrap
 from .init import wait_for_api
 from .run import run_kubeadm
 
@@ -57,6 +58,7 @@ COMPONENTS = {
     "kube-scheduler": ("scheduler.conf",),
 }
 ETCD_METRICS = 2381
+KUBELET_CLIENT = "kubelet-client"
 
 
 def read_end(path: Path) -> float | None:
@@ -98,6 +100,11 @@ def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) 
 def due(certificates: list[dict[str, Any]], days: int) -> list[str]:
     """Return the names of certificates that kubeadm renews and that end in at most so many days."""
     return [one["name"] for one in certificates if one["renewed_by"] == "kubeadm" and one["days"] <= days]
+
+
+def expired(certificates: list[dict[str, Any]], name: str) -> bool:
+    """Return whether there is a certificate of that name, and it has expired."""
+    return any(one["name"] == name and one["days"] < 0 for one in certificates)
 
 
 def processes(proc: str = "/proc") -> Iterator[tuple[str, int, float]]:
@@ -171,9 +178,14 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         for name in names:
             run_kubeadm(["certs", "renew", name], params["timeout"], lock, params["log"])
         result["certificates"] = find_certificates(time.time())
-    late = outdated(list(processes())) if params["renew"] else {}
+    if params["bootstrap_token"] and expired(certificates, KUBELET_CLIENT):
+        result["changes"].append("the kubelet gets a new client certificate")
+        if not check_mode:
+            kubelet_bootstrap.recover(params["bootstrap_token"], params["timeout"])
+            result["certificates"] = find_certificates(time.time())
+    late = outdated(list(processes())) if params["renew"] and params["restart"] else {}
     for name, files in COMPONENTS.items():
-        if check_mode and (name in late or {RENEWABLE[file] for file in files} & {*names}):
+        if check_mode and params["restart"] and (name in late or {RENEWABLE[file] for file in files} & {*names}):
             result["changes"].append(f"{name} restarted")
         elif name in late:
             result["changes"].append(f"{name} restarted")

@@ -59,3 +59,20 @@ def test_a_file_is_known_by_its_label_where_selinux_gives_it_one(tmp_path, monke
 
 def test_a_line_that_comes_twice_counts_twice() -> None:
     assert lines("a\nb\na\n# no\n", "^#") == {"a": "present", "b": "present", "a (2)": "present"}
+
+
+@pytest.mark.parametrize("port", [39401, 45073])
+def test_the_ports_of_dockers_resolver_do_not_count(port: int) -> None:
+    """They are others after each start of a container."""
+    rules = (
+        f"-A DOCKER_OUTPUT -d 127.0.0.11/32 -p tcp -m tcp --dport 53 -j DNAT --to-destination 127.0.0.11:{port}\n"
+        f"-A DOCKER_POSTROUTING -s 127.0.0.11/32 -p tcp -m tcp --sport {port} -j SNAT --to-source :53\n"
+        f"ip saddr 127.0.0.11 tcp sport {port} counter snat to :53\n"
+        "ip saddr 10.0.0.1 tcp sport 99 counter snat to :53\n"
+    )
+    assert snapshot_host.without_passing_ports(rules).splitlines() == [
+        "-A DOCKER_OUTPUT -d 127.0.0.11/32 -p tcp -m tcp --dport 53 -j DNAT --to-destination 127.0.0.11:PORT",
+        "-A DOCKER_POSTROUTING -s 127.0.0.11/32 -p tcp -m tcp --sport PORT -j SNAT --to-source :53",
+        "ip saddr 127.0.0.11 tcp sport PORT counter snat to :53",
+        "ip saddr 10.0.0.1 tcp sport 99 counter snat to :53",
+    ]

@@ -102,3 +102,34 @@ def test_a_component_that_does_not_come_back_is_an_error(monkeypatch: pytest.Mon
     monkeypatch.setattr(certificates.time, "sleep", lambda seconds: None)
     with pytest.raises(HostError, match="Other control planes were not changed"):
         certificates.restart("etcd", 7, 0, "", lambda pid, number: None)
+
+
+def params(**values):
+    given = {"renew": False, "days": 30, "restart": True, "bootstrap_token": "", "server": "", "timeout": 1, "log": ""}
+    return {**given, **values}
+
+
+@pytest.mark.parametrize(("days", "recovered"), [(-1, ["abcdef.0"]), (0, [])])
+def test_a_kubelet_asks_anew_only_if_its_certificate_has_expired(
+    monkeypatch: pytest.MonkeyPatch, days: int, recovered: list[str]
+) -> None:
+    listed = [{"name": "kubelet-client", "days": days, "renewed_by": "kubelet"}]
+    asked: list[str] = []
+    monkeypatch.setattr(certificates, "find_certificates", lambda now: listed)
+    monkeypatch.setattr(certificates.kubelet_bootstrap, "recover", lambda token, seconds: asked.append(token))
+    assert certificates.converge(params(), False, None)["changed"] is False
+    told = certificates.converge(params(bootstrap_token="abcdef.0"), True, None)
+    assert told["changed"] is bool(recovered) and not asked
+    assert certificates.converge(params(bootstrap_token="abcdef.0"), False, None)["changed"] is bool(recovered)
+    assert asked == recovered
+
+
+def test_expired_certificates_are_renewed_before_anything_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [{"name": "etcd-peer", "days": -1, "renewed_by": "kubeadm"}, {"name": "ca", "days": 0, "renewed_by": ""}]
+    ran: list[list[str]] = []
+    monkeypatch.setattr(certificates, "find_certificates", lambda now: listed)
+    monkeypatch.setattr(certificates, "run_kubeadm", lambda arguments, timeout, lock, log: ran.append(arguments))
+    monkeypatch.setattr(certificates, "outdated", lambda running: {"etcd": 7})
+    monkeypatch.setattr(certificates, "restart", lambda *given: pytest.fail("it was restarted"))
+    done = certificates.converge(params(renew=True, days=-1, restart=False), False, None)
+    assert ran == [["certs", "renew", "etcd-peer"]] and done["changes"] == ["certificate etcd-peer renewed"]
