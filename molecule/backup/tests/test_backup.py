@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import subprocess
 import tarfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.backup import Administrator
 from harness.hosts import any_host_of, hosts_of, unready
 from harness.kube import Kube, workload
 from harness.playbook import Run, addresses, inventory_of, output_of, run
@@ -25,25 +25,7 @@ INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 BACKUPS = "/var/backups/slipway"
-PROGRAMS = FOLDER / "bin"
-FETCHED = FOLDER / "fetched"
 CONFIRMED = ("-e", "restore_confirm=kubernetes", "-e", "verify_mode=light")
-
-
-@dataclass
-class Keys:
-    """A pair of age."""
-
-    private: Path
-    public: str
-
-
-def make_keys(name: str) -> Keys:
-    path = FOLDER / f"{name}.key"
-    path.unlink(missing_ok=True)
-    subprocess.run([PROGRAMS / "age-keygen", "-o", path], check=True, capture_output=True)
-    shown = subprocess.run([PROGRAMS / "age-keygen", "-y", path], check=True, capture_output=True, text=True)
-    return Keys(path, shown.stdout.strip())
 
 
 @pytest.fixture(scope="module")
@@ -52,28 +34,8 @@ def kube() -> Kube:
 
 
 @pytest.fixture(scope="module")
-def keys(kube: Kube) -> Keys:
-    """The administrator's keys. The control node has age as its user would have installed it: here it comes from a host."""
-    PROGRAMS.mkdir(parents=True, exist_ok=True)
-    for old in FETCHED.glob("*"):
-        old.unlink()
-    for name in ("age", "age-keygen"):
-        parts, _about = kube.host.container.get_archive(f"/usr/bin/{name}")
-        with tarfile.open(fileobj=io.BytesIO(b"".join(parts))) as packed:
-            packed.extract(name, PROGRAMS, filter="fully_trusted")
-    os.environ["PATH"] = f"{PROGRAMS}:{os.environ['PATH']}"
-    return make_keys("right")
-
-
-def back_up(keys: Keys, name: str, *arguments: str) -> Run:
-    recipients = json.dumps({"backup_age_recipients": [keys.public]})
-    fetch = f"backup_fetch_dir={FETCHED}"
-    return run("slipway.kube.backup", INVENTORY, FOLDER / name, "-e", recipients, "-e", fetch, *arguments)
-
-
-def restore(name: str, archive: Path, key: Path | str, *arguments: str) -> Run:
-    given = ("-e", f"restore_archive={archive}", "-e", f"restore_age_identity={key}")
-    return run("slipway.kube.restore", INVENTORY, FOLDER / name, *given, *arguments)
+def admin(kube: Kube) -> Administrator:
+    return Administrator(kube, FOLDER)
 
 
 def archives(kube: Kube) -> list[str]:
@@ -99,14 +61,14 @@ class Before:
 
 
 @pytest.fixture(scope="module")
-def before(kube: Kube, keys: Keys) -> Before:
+def before(kube: Kube, admin: Administrator) -> Before:
     kube.make_namespace("kept")
     kube.apply([workload(kube.agnhost, replicas=2)], "kept")
     kube.kubectl("-n", "kept", "create", "secret", "generic", "proof", "--from-literal=word=before")
     kube.kubectl("-n", "kept", "rollout", "status", "deployment/web", "--timeout=120s")
     token = kube.kubectl("-n", "kept", "create", "token", "default", "--duration=24h").strip()
-    first = back_up(keys, "backup").succeeded()
-    (archive,) = FETCHED.glob("kubernetes-*.tar.age")
+    first = admin.back_up("backup").succeeded()
+    (archive,) = admin.fetched.glob("kubernetes-*.tar.age")
     assert "slipway-backup.timer" in kube.host.execute("systemctl", "list-timers", "--no-pager")[1]
     assert any("Take a backup" in sentence for sentence in first.changed())
     kube.kubectl("-n", "kept", "create", "configmap", "after")
@@ -119,24 +81,26 @@ def test_a_backup_without_a_key_is_refused() -> None:
     assert not refused.changed()
 
 
-def test_the_archive_is_encrypted_and_only_the_administrator_reads_it(before: Before, keys: Keys) -> None:
+def test_the_archive_is_encrypted_and_only_the_administrator_reads_it(before: Before, admin: Administrator) -> None:
     assert before.archive.stat().st_mode & 0o777 == 0o600
     content = before.archive.read_bytes()
     assert content.startswith(b"age-encryption.org/v1") and b"PRIVATE KEY" not in content
-    plain = subprocess.run(["age", "-d", "-i", keys.private, before.archive], check=True, capture_output=True).stdout
+    plain = subprocess.run(
+        ["age", "-d", "-i", admin.keys.private, before.archive], check=True, capture_output=True
+    ).stdout
     with tarfile.open(fileobj=io.BytesIO(plain)) as packed:
         names = packed.getnames()
     assert {"manifest.json", "snapshot.db", "kubeadm-config.json", "files/etc/kubernetes/pki/ca.key"} <= set(names)
 
 
-def test_a_second_run_takes_a_backup_and_changes_nothing_else(before: Before, keys: Keys, kube: Kube) -> None:
-    again = back_up(keys, "backup-again", "-e", "backup_fetch_dir=").succeeded()
+def test_a_second_run_takes_a_backup_and_changes_nothing_else(before: Before, admin: Administrator, kube: Kube) -> None:
+    again = admin.back_up("backup-again", "-e", "backup_fetch_dir=").succeeded()
     assert [sentence.partition("(")[0] for sentence in again.changed()] == ["cp1: slipway.kube.backup : Take a backup "]
     assert len(archives(kube)) == 2
 
 
-def test_rotation_keeps_as_many_as_are_wanted(before: Before, keys: Keys, kube: Kube) -> None:
-    back_up(keys, "backup-rotated", "-e", "backup_keep=2", "-e", "backup_fetch_dir=").succeeded()
+def test_rotation_keeps_as_many_as_are_wanted(before: Before, admin: Administrator, kube: Kube) -> None:
+    admin.back_up("backup-rotated", "-e", "backup_keep=2", "-e", "backup_fetch_dir=").succeeded()
     assert len(archives(kube)) == 2 and f"{BACKUPS}/{before.archive.name}" not in archives(kube)
 
 
@@ -162,8 +126,8 @@ def test_a_full_disk_is_told_and_older_backups_are_kept(before: Before, kube: Ku
     assert "last backup" not in well.output
 
 
-def test_a_running_cluster_is_not_replaced_without_the_word(before: Before, keys: Keys) -> None:
-    refused = restore("unconfirmed", before.archive, keys.private)
+def test_a_running_cluster_is_not_replaced_without_the_word(before: Before, admin: Administrator) -> None:
+    refused = admin.restore("unconfirmed", before.archive, admin.keys.private)
     assert refused.process.returncode != 0 and "replace the cluster that exists on cp1" in refused.output
     assert not refused.changed()
 
@@ -178,10 +142,10 @@ def test_a_running_cluster_is_not_replaced_without_the_word(before: Before, keys
         ("version", "then upgrade"),
     ],
 )
-def test_what_cannot_be_restored_is_refused(before: Before, keys: Keys, what: str, message: str) -> None:
-    archive, key, more = before.archive, str(keys.private), CONFIRMED
+def test_what_cannot_be_restored_is_refused(before: Before, admin: Administrator, what: str, message: str) -> None:
+    archive, key, more = before.archive, str(admin.keys.private), CONFIRMED
     if what == "wrong key":
-        key = str(make_keys("wrong").private)
+        key = str(admin.make_keys("wrong").private)
     elif what == "no key":
         key = ""
     elif what == "damaged":
@@ -193,18 +157,18 @@ def test_what_cannot_be_restored_is_refused(before: Before, keys: Keys, what: st
         more = (*more, "-e", "kube_cluster_name=other")
     else:
         more = (*more, "-e", "kube_version=1.36.3")
-    refused = restore(f"refused-{what.replace(' ', '-')}", archive, key, *more)
+    refused = admin.restore(f"refused-{what.replace(' ', '-')}", archive, key, *more)
     assert refused.process.returncode != 0 and message in refused.output, refused.output[-2000:]
     assert not refused.changed()
 
 
 @pytest.fixture(scope="module")
-def restored(before: Before, keys: Keys) -> Kube:
+def restored(before: Before, admin: Administrator) -> Kube:
     """The cluster after the host of its control plane was lost and made anew."""
     lost = any_host_of(SCENARIO, "cp1")
     lost.container.remove(force=True, v=True)
     run(str(LAB / "create.yml"), INVENTORY, FOLDER / "lab", "-e", f"@{LAB / 'vars.yml'}").succeeded()
-    done = restore("restore", before.archive, keys.private, *CONFIRMED).succeeded()
+    done = admin.restore("restore", before.archive, admin.keys.private, *CONFIRMED).succeeded()
     print(f"restored in {done.seconds:.0f} s")
     others = [sentence for sentence in done.changed() if not sentence.startswith("cp1:")]
     assert not others, others
@@ -245,8 +209,8 @@ def test_no_decrypted_archive_is_left(restored: Kube) -> None:
     )
 
 
-def test_the_same_archive_is_not_restored_twice(restored: Kube, before: Before, keys: Keys) -> None:
-    again = restore("restore-again", before.archive, keys.private, *CONFIRMED).succeeded()
+def test_the_same_archive_is_not_restored_twice(restored: Kube, before: Before, admin: Administrator) -> None:
+    again = admin.restore("restore-again", before.archive, admin.keys.private, *CONFIRMED).succeeded()
     assert not again.changed(), "\n".join(again.changed())
     assert int(restored.kubectl("-n", "kept", "get", "deployment/web", "-o", "jsonpath={.spec.replicas}")) == 3
 
