@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
+import sys
 import tarfile
 import time
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ INVENTORY = inventory_of(SCENARIO)
 FOLDER = output_of(SCENARIO)
 LAB = Path(__file__).resolve().parents[2] / "lab"
 BACKUPS = "/var/backups/slipway"
+SECRET = "secret-key-of-the-lab"
 CONFIRMED = ("-e", "restore_confirm=kubernetes", "-e", "verify_mode=light")
 
 
@@ -124,6 +127,65 @@ def test_a_full_disk_is_told_and_older_backups_are_kept(before: Before, kube: Ku
     kube.host.execute("systemctl", "start", "slipway-backup.service")
     well = run("slipway.kube.health", INVENTORY, FOLDER / "healthy", "-e", "health_fail=warning").succeeded()
     assert "last backup" not in well.output
+
+
+STORE = "/srv/s3/backups/lab"
+SERVE = ("rclone", "serve", "s3", "/srv/s3", "--addr=:9000", f"--auth-key=lab,{SECRET}")
+
+
+def at_remote() -> list[str]:
+    code, listed = any_host_of(SCENARIO, "services").execute("ls", STORE)
+    return listed.split() if code == 0 else []
+
+
+@pytest.fixture(scope="module")
+def remote(before: Before) -> dict[str, object]:
+    """An S3 server on another host, and the settings with which archives are copied there."""
+    services = any_host_of(SCENARIO, "services")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(Path(sys.executable).parent / "rclone", "rclone")
+    services.container.put_archive("/usr/local/bin", packed.getvalue())
+    assert services.execute("mkdir", "-p", "/srv/s3/backups")[0] == 0
+    services.container.exec_run(list(SERVE), detach=True)
+    address = addresses(INVENTORY)["cp1"].rpartition(".")[0] + ".2"
+    settings = {"type": "s3", "provider": "Other", "endpoint": f"http://{address}:9000"}
+    keys = {"access_key_id": "lab", "secret_access_key": SECRET}
+    return {"backup_remote": "offsite:backups/lab", "backup_rclone_config": {"offsite": {**settings, **keys}}}
+
+
+def test_a_remote_without_settings_is_refused(before: Before, admin: Administrator) -> None:
+    refused = admin.back_up("no-remote", "-e", "backup_remote=absent:backups")
+    assert refused.process.returncode != 0 and not refused.changed()
+    assert 'backup_remote is "absent:backups"' in refused.output
+
+
+def test_archives_are_copied_off_the_host(
+    before: Before, remote: dict[str, object], admin: Administrator, kube: Kube
+) -> None:
+    given = ("-e", json.dumps(remote), "-e", "backup_fetch_dir=")
+    done = admin.back_up("offsite", *given, "--diff").succeeded()
+    assert at_remote() == [Path(path).name for path in archives(kube)]
+    assert SECRET not in done.output
+    assert kube.host.execute("stat", "--format=%a", "/etc/slipway-rclone.conf")[1].strip() == "600"
+    again = admin.back_up("offsite-again", *given).succeeded()
+    assert [sentence.partition("(")[0] for sentence in again.changed()] == ["cp1: slipway.kube.backup : Take a backup "]
+
+
+def test_a_server_that_is_away_is_told_and_made_up_for(before: Before, remote: dict[str, object], kube: Kube) -> None:
+    services = any_host_of(SCENARIO, "services")
+    assert services.end("rclone")
+    kept, there = archives(kube), at_remote()
+    code, _output = kube.host.execute("systemctl", "start", "slipway-backup.service")
+    said = kube.host.execute("journalctl", "-u", "slipway-backup", "-n", "20", "-o", "cat", "--no-pager")[1]
+    assert code != 0 and "could not be copied to offsite:backups/lab" in said, said
+    assert SECRET not in said and len(archives(kube)) > len(kept) and at_remote() == there
+    told = run("slipway.kube.health", INVENTORY, FOLDER / "health-offsite", "-e", "health_fail=warning")
+    assert told.process.returncode != 0 and "could not be copied" in told.output
+    services.container.exec_run(list(SERVE), detach=True)
+    assert kube.host.execute("systemctl", "start", "slipway-backup.service")[0] == 0
+    assert set(map(os.path.basename, archives(kube))) <= set(at_remote())
+    run("slipway.kube.health", INVENTORY, FOLDER / "healthy-offsite", "-e", "health_fail=warning").succeeded()
 
 
 def test_a_running_cluster_is_not_replaced_without_the_word(before: Before, admin: Administrator) -> None:

@@ -24,7 +24,7 @@ import time
 from typing import IO, Any, Callable, Iterable, Iterator, Mapping, cast
 
 from .._kube.x509 import ca_cert_hash
-from . import archive
+from . import archive, offsite
 from .etcd_tools import Tools, etcd_tools, run
 
 CONFIG = "/etc/slipway-backup.json"
@@ -42,7 +42,8 @@ class BackupError(ValueError):
 
 
 def read_config(path: str = CONFIG) -> dict[str, Any]:
-    """Return the settings: ``cluster``, ``dir``, ``recipients`` (of age; none for an archive that is not encrypted), ``keep``, ``keep_days``.
+    """Return the settings: ``cluster``, ``dir``, ``recipients`` (of age; none for an archive that is not encrypted), ``keep``, ``keep_days``,
+    and ``remote`` (of rclone; "" for none).
 
     :raises BackupError: the role backup was not applied to this host.
     """
@@ -77,6 +78,11 @@ def expired(names: Iterable[str], cluster: str, keep: int, keep_days: int, now: 
             own[name] = float(calendar.timegm(time.strptime(match.group("time"), "%Y%m%dT%H%M%SZ")))
     newest = sorted(own, key=lambda name: (own[name], name), reverse=True)
     return [name for place, name in enumerate(newest) if place and (place >= keep or now - own[name] > keep_days * DAY)]
+
+
+def expired_names(names: Iterable[str], config: Mapping[str, Any], now: float) -> list[str]:
+    """Return which files are to be removed according to the settings."""
+    return expired(names, config["cluster"], config["keep"], config["keep_days"], now)
 
 
 def _text(path: str) -> str:
@@ -217,7 +223,7 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
                 os.rename(part, path)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
-            names = expired(os.listdir(config["dir"]), config["cluster"], config["keep"], config["keep_days"], now)
+            names = expired_names(os.listdir(config["dir"]), config, now)
             for name in names:
                 os.unlink(os.path.join(config["dir"], name))
     return {
@@ -251,21 +257,26 @@ def publish(data: Mapping[str, str], manager: str, apply: Callable[..., str] = k
     apply(*arguments, text=json.dumps(content))
 
 
-def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> dict[str, Any]:
-    """Take a backup and record in the cluster how it went; an API server that does not answer makes no backup fail.
+def record_failure(reason: str) -> None:
+    """Record a failure in the cluster, if its API server answers."""
+    failure = {
+        "failed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "failed_on": socket.gethostname(),
+        "error": reason[:1000],
+    }
+    with contextlib.suppress(ValueError):
+        publish(failure, f"{STATUS}-failure")
 
-    :raises ValueError: it cannot be taken.
+
+def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> dict[str, Any]:
+    """Take a backup, copy it off the host, and record in the cluster how it went; an API server that does not answer makes no backup fail.
+
+    :raises ValueError: it cannot be taken or copied.
     """
     try:
         result = take(config)
     except (ValueError, OSError) as error:
-        failure = {
-            "failed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "failed_on": socket.gethostname(),
-            "error": str(error)[:1000],
-        }
-        with contextlib.suppress(ValueError):
-            publish(failure, f"{STATUS}-failure")
+        record_failure(str(error))
         raise BackupError(f"No backup was taken. {error}") from error
     if result["taken"]:
         about = result["manifest"]
@@ -275,6 +286,12 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
             publish(data, STATUS)
         except ValueError as error:
             say(f"The backup could not be recorded in the cluster: {error}")
+    if result["taken"] and config.get("remote"):
+        try:
+            result["removed_remotely"] = offsite.copy(config, lambda names: expired_names(names, config, time.time()))
+        except offsite.OffsiteError as error:
+            record_failure(str(error))
+            raise
     return result
 
 
@@ -292,6 +309,8 @@ def main() -> None:
     sys.stdout.write(f"{result['archive']}: revision {manifest['revision']}, {manifest['keys']} keys\n")
     for path in result["removed"]:
         sys.stdout.write(f"{path} removed\n")
+    if "removed_remotely" in result:
+        sys.stdout.write(f"copied to {read_config()['remote']}\n")
 
 
 if __name__ == "__main__":
