@@ -96,6 +96,11 @@ def test_the_archive_is_encrypted_and_only_the_administrator_reads_it(before: Be
     assert {"manifest.json", "snapshot.db", "kubeadm-config.json", "files/etc/kubernetes/pki/ca.key"} <= set(names)
 
 
+def test_the_restore_of_the_backup_was_rehearsed(before: Before, kube: Kube) -> None:
+    recorded = kube.get("configmap", "slipway-backup", "kube-system")["data"]
+    assert int(recorded["rehearsed"]) > 200 and before.archive.name in recorded["archive"]
+
+
 def test_a_second_run_takes_a_backup_and_changes_nothing_else(before: Before, admin: Administrator, kube: Kube) -> None:
     again = admin.back_up("backup-again", "-e", "backup_fetch_dir=").succeeded()
     assert [sentence.partition("(")[0] for sentence in again.changed()] == ["cp1: slipway.kube.backup : Take a backup "]

@@ -24,7 +24,7 @@ import time
 from typing import IO, Any, Callable, Iterable, Iterator, Mapping, cast
 
 from .._kube.x509 import ca_cert_hash
-from . import archive, offsite
+from . import archive, offsite, rehearsal
 from .etcd_tools import Tools, etcd_tools, run
 
 CONFIG = "/etc/slipway-backup.json"
@@ -142,16 +142,17 @@ def write_archive(
     return manifest
 
 
-def check_space(folder: str, size: int) -> None:
-    """Fail if the folder has no room for a snapshot and its archive.
+def check_space(folder: str, size: int, rehearse: bool = False) -> None:
+    """Fail if the folder has no room for a snapshot, its archive and the rehearsal of its restore.
 
     :param size: of etcd's database, in bytes.
     :raises BackupError: there is too little.
     """
     free = shutil.disk_usage(folder).free
-    if free < NO_SPACE * 2 * size:
+    needed = int(NO_SPACE * 2 * size) + (rehearsal.needed_bytes(size) if rehearse else 0)
+    if free < needed:
         raise BackupError(
-            f"{folder} has {free >> 20} MiB free; a backup of etcd's {max(size >> 20, 1)} MiB needs {int(NO_SPACE * 2 * size) >> 20} MiB."
+            f"{folder} has {free >> 20} MiB free; a backup of etcd's {max(size >> 20, 1)} MiB needs {needed >> 20} MiB."
             " Older backups were kept. Free some space, or set another backup_dir or a smaller backup_keep."
         )
 
@@ -165,6 +166,7 @@ def collect(config: Mapping[str, Any], tools: Tools, work: str, now: float) -> t
     snapshot = os.path.join(work, archive.SNAPSHOT)
     tools.etcdctl("snapshot", "save", snapshot)
     status = tools.snapshot_status(snapshot)
+    objects = rehearsal.rehearse(tools, snapshot, status["revision"], work) if config.get("rehearse") else 0
     files = {archive.SNAPSHOT: snapshot, **host_files(KUBERNETES, apiserver)}
     with contextlib.suppress(
         ValueError
@@ -185,6 +187,7 @@ def collect(config: Mapping[str, Any], tools: Tools, work: str, now: float) -> t
         "hash": status["hash"],
         "revision": status["revision"],
         "keys": status["totalKey"],
+        "rehearsed": objects,
         "service_subnet": argument_of(apiserver, "service-cluster-ip-range"),
         "pod_subnet": argument_of(manager, "cluster-cidr"),
         "encryption": bool(argument_of(apiserver, "encryption-provider-config")),
@@ -210,7 +213,7 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
         if not member["leader"]:
             return {"taken": False}
         with locked_folder(config["dir"]):
-            check_space(config["dir"], member["size"])
+            check_space(config["dir"], member["size"], bool(config.get("rehearse")))
             work = tempfile.mkdtemp(prefix=".work.", dir=config["dir"])
             try:
                 about, files = collect(config, tools, work, now)
@@ -280,7 +283,7 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
         raise BackupError(f"No backup was taken. {error}") from error
     if result["taken"]:
         about = result["manifest"]
-        data = {key: str(about[key]) for key in ("time", "node", "revision", "keys")}
+        data = {key: str(about[key]) for key in ("time", "node", "revision", "keys", "rehearsed")}
         data["archive"], data["schedule_hours"] = result["archive"], str(config.get("hours", 24))
         try:
             publish(data, STATUS)
@@ -307,6 +310,8 @@ def main() -> None:
         return
     manifest = result["manifest"]
     sys.stdout.write(f"{result['archive']}: revision {manifest['revision']}, {manifest['keys']} keys\n")
+    if manifest["rehearsed"]:
+        sys.stdout.write(f"restored into a scratch etcd: {manifest['rehearsed']} objects, as many as the cluster has\n")
     for path in result["removed"]:
         sys.stdout.write(f"{path} removed\n")
     if "removed_remotely" in result:

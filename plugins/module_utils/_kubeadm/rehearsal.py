@@ -1,0 +1,99 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rehearsal of a restore: a snapshot becomes the data of a scratch etcd, which must have as many objects as the cluster had.
+
+The scratch etcd listens on sockets in a private folder only, so that nobody else can read it. Nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from .etcd_tools import EtcdToolError, Tools, run
+
+PREFIX = "/registry/"
+COUNT = ("get", PREFIX, "--prefix", "--count-only", "--write-out=fields")
+WAL_BYTES = 64 << 20  # etcd allocates its write-ahead log in segments of this size
+SECONDS = 300
+
+
+def count_of(fields: str) -> int:
+    """Return the number of keys in an answer of etcdctl.
+
+    :raises EtcdToolError: it has none.
+    """
+    found = re.search(r'^"Count" : (\d+)$', fields, re.M)
+    if not found:
+        raise EtcdToolError(f"etcdctl did not tell a number of keys. Evidence: {fields[:200]}")
+    return int(found.group(1))
+
+
+def needed_bytes(database: int) -> int:
+    """Return how much space a rehearsal needs.
+
+    :param database: size of etcd's database, in bytes.
+    """
+    return database + WAL_BYTES
+
+
+def _count_in_scratch(tools: Tools, data: str, sockets: str) -> int:
+    """Start an etcd on restored data, and return how many objects it has."""
+    client, peer = f"unix://{sockets}/client", f"unix://{sockets}/peer"
+    command = [
+        f"{tools.folder}/etcd",
+        f"--data-dir={data}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+    ]
+    with open(f"{sockets}/log", "w+", encoding="utf-8") as log:
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as etcd:  # pylint: disable=ansible-bad-function
+            try:
+                end = time.monotonic() + SECONDS
+                while True:
+                    try:
+                        return count_of(
+                            run(f"{tools.folder}/etcdctl", f"--endpoints={client}", "--dial-timeout=2s", *COUNT)
+                        )
+                    except EtcdToolError as error:
+                        if etcd.poll() is None and time.monotonic() < end:
+                            time.sleep(0.5)
+                            continue
+                        log.seek(0)
+                        lines = log.read().strip().splitlines() or ["no output"]
+                        raise EtcdToolError(
+                            f"etcd does not serve the snapshot. Evidence: {lines[-1][-500:]}"
+                        ) from error
+            finally:
+                etcd.kill()
+
+
+def rehearse(tools: Tools, snapshot: str, revision: int, work: str) -> int:
+    """Restore a snapshot into a scratch etcd and compare it with the cluster; return the number of its objects.
+
+    :param revision: of the snapshot.
+    :param work: private folder with room for the database.
+    :raises EtcdToolError: etcd does not serve it, or its objects are not those that the cluster had at this revision.
+    """
+    expected = count_of(tools.etcdctl(*COUNT, f"--rev={revision}"))
+    data = os.path.join(work, "rehearsal")
+    sockets = tempfile.mkdtemp(prefix="slipway-rehearsal.", dir="/run" if os.access("/run", os.W_OK) else None)
+    try:
+        tools.etcdutl("snapshot", "restore", snapshot, f"--data-dir={data}")
+        found = _count_in_scratch(tools, data, sockets)
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+        shutil.rmtree(data, ignore_errors=True)
+    if found != expected:
+        raise EtcdToolError(
+            f"the snapshot cannot be trusted: a scratch etcd has {found} objects from it, and the cluster had {expected} at revision {revision}."
+        )
+    return found
