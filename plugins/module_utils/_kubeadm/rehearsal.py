@@ -54,7 +54,7 @@ def _count_in_scratch(tools: Tools, data: str, sockets: str) -> int:
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
     ]
-    with open(f"{sockets}/log", "w+", encoding="utf-8") as log:
+    with open(f"{sockets}/log", "w+", encoding="utf-8") as log:  # noqa: SIM117
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as etcd:  # pylint: disable=ansible-bad-function
             try:
                 end = time.monotonic() + SECONDS
