@@ -147,8 +147,8 @@ def certificate(folder: Path, address: str) -> tuple[Path, Path]:
     return paths
 
 
-def check(port: int, ca: Path) -> int:
-    command = [sys.executable, "-ISB", str(CHECK), "127.0.0.1", str(port), str(ca)]
+def check(port: int, ca: Path, *manifest: Path) -> int:
+    command = [sys.executable, "-ISB", str(CHECK), "127.0.0.1", str(port), str(ca), *map(str, manifest)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert done.stdout == done.stderr == "", done.stderr
     return done.returncode
@@ -188,6 +188,16 @@ def test_an_api_server_that_answers_is_told_from_one_that_does_not(
         port = server.server_address[1]
         assert check(port, crt) == code
         assert check(port, tmp_path / "missing.crt") == 1
+        assert check(port, crt, crt) == code
         server.shutdown()
     assert asked == (["/readyz"] if address == "127.0.0.1" else [])
     assert check(port, crt) == 1, "nothing listens there any more"
+    assert check(port, crt, crt) == 1, "a control plane without its API server"
+    assert check(port, crt, tmp_path / "missing.yaml") == 0, "no control plane yet"
+
+
+def test_a_control_plane_whose_api_server_does_not_work_never_has_the_address() -> None:
+    """keepalived takes the failure of a script without a weight for a fault."""
+    script = config().partition("vrrp_script control_plane {")[2].partition("}")[0]
+    assert "/etc/kubernetes/manifests/kube-apiserver.yaml" in script and "weight" not in script
+    assert config().partition("track_script {")[2].split("}")[0].split() == ["api_server", "control_plane"]

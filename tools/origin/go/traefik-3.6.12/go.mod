@@ -391,3 +391,11 @@ replace k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.2
 replace k8s.io/apimachinery => k8s.io/apimachinery v0.37.2
 
 replace k8s.io/client-go => k8s.io/client-go v0.37.2
+
+replace go.opentelemetry.io/otel/log => go.opentelemetry.io/otel/log v0.17.0
+
+replace go.opentelemetry.io/otel/sdk/log => go.opentelemetry.io/otel/sdk/log v0.17.0
+
+replace go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc => go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc v0.17.0
+
+replace go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp => go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp v0.17.0
