@@ -223,7 +223,9 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
     if container.init:
         return _init_runs(container, running.get("startedAt"), since)
     before = container.terminated
-    recent = bool(before) and now - seconds_of(before.get("finishedAt")) < RECENT
+    # containerd tells so of one that ran when its host lost power (CRI, unknownExitCode): it did not end by itself.
+    lost = bool(before) and before.get("reason") == "Unknown" and before.get("exitCode") == 255
+    recent = bool(before) and not lost and now - seconds_of(before.get("finishedAt")) < RECENT
     killed = killing_probe(container)
     if recent and killed is not None:
         found = probe_finding(container, *killed)

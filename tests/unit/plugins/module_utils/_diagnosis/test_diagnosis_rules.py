@@ -198,6 +198,8 @@ def test_a_lost_node_explains_its_pods() -> None:
     assert "Deployment shop/web" in finding.others and "Service shop/web" in finding.others
 
 
+# As containerd tells a container that ran when its host lost power.
+WITH_ITS_HOST = {"terminated": {"exitCode": 255, "reason": "Unknown", "finishedAt": stamp(5)}}
 LONG_AGO = {"terminated": {"exitCode": 1, "finishedAt": stamp(9000)}}
 DONE = {"status": {"failed": 2, "conditions": [{"type": "Complete", "status": "True"}]}}
 AT_ITS_FLOOR = [
@@ -231,6 +233,19 @@ WELL: dict[str, dict[str, list[dict[str, Any]]]] = {
     "a pod that is not ready yet": {**deployment(0), "Pod": [pod(state={"ready": False}, age=5)]},
     "a restart of long ago": {
         "Pod": [pod(state={"ready": True, "restartCount": 1, "lastState": LONG_AGO})],
+        **deployment(),
+    },
+    "a pod whose host lost power after other restarts": {
+        "Pod": [
+            pod(
+                state={
+                    "ready": True,
+                    "restartCount": 4,
+                    "state": {"running": {"startedAt": stamp(2)}},
+                    "lastState": WITH_ITS_HOST,
+                }
+            )
+        ],
         **deployment(),
     },
     "a Job that was tried again and is complete": {
