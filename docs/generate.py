@@ -156,7 +156,9 @@ def pages() -> dict[Path, str]:
     roles = {name.rpartition(".")[2]: role for name, role in dump["role"].items() if "entry_points" in role}
     lost = {path.name for path in (ROOT / "roles").iterdir() if path.is_dir()} - set(roles)
     if lost:
-        sys.exit(f"ansible-doc cannot read meta/argument_specs.yml of the roles {', '.join(sorted(lost))}: is it valid YAML?")
+        sys.exit(
+            f"ansible-doc cannot read meta/argument_specs.yml of the roles {', '.join(sorted(lost))}: is it valid YAML?"
+        )
     links = []
     for name in sorted(roles, key=lambda role: (order.index(role) if role in order else len(order), role)):
         result[DOCS / "roles" / f"{name}.md"] = role_page(name, roles[name])

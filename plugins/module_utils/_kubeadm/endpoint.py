@@ -9,11 +9,11 @@ stays in the certificates, so that whoever still uses it goes on working.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import os
 import re
 import shutil
+import socket
 import ssl
 import time
 from pathlib import Path
@@ -72,9 +72,16 @@ def stored_configuration(client: Client) -> str:
 
 def served_names(port: int, timeout: float = 5) -> set[str]:
     """Return the names in the certificate that the API server of this host presents, an empty set if it does not answer."""
-    with contextlib.suppress(OSError, ValueError):
-        return set(alternative_names(ssl.get_server_certificate(("127.0.0.1", port), timeout=timeout)))
-    return set()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only its names are of interest
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain, context.wrap_socket(
+            plain
+        ) as connection:
+            certificate = connection.getpeercert(binary_form=True)
+    except (OSError, ValueError):
+        return set()
+    return set(alternative_names(ssl.DER_cert_to_PEM_cert(certificate))) if certificate else set()
 
 
 def probe(endpoint: str, authority: str, timeout: float = 5) -> str:

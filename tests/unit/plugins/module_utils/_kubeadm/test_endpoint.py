@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -167,3 +170,20 @@ def test_the_names_of_a_certificate(tmp_path):
     subprocess.run([*command, "/CN=kube-apiserver", "-addext", names, *made], check=True, capture_output=True)
     assert alternative_names((tmp_path / "crt").read_text()) == ["kubernetes", "cp1", "10.0.0.11", "fd00::1"]
     assert alternative_names("no certificate") == []
+
+
+def test_the_names_that_the_api_server_presents(tmp_path):
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj"]
+    made = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "crt")]
+    names = "subjectAltName=DNS:kubernetes,IP:10.0.0.11"
+    subprocess.run([*command, "/CN=kube-apiserver", "-addext", names, *made], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.handle_error = lambda *_arguments: None
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        assert endpoint.served_names(port) == {"kubernetes", "10.0.0.11"}
+        server.shutdown()
+    assert endpoint.served_names(port) == set(), "nobody listens there any more"
