@@ -83,6 +83,31 @@ options:
     type: str
     choices: [rollback, keep]
     default: rollback
+  ignore_differences:
+    description:
+      - Fields that others own, such as an injected CA bundle. They are applied when an object is created. From then on, the value that the cluster has is kept
+        and is neither a change nor a difference.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
+      fields:
+        description:
+          - JSON pointers (RFC 6901), for example C(/spec/replicas) or C(/metadata/annotations/example.com~1owner). C(*) stands for all keys of a mapping or all
+            items of a list, as in C(/webhooks/*/clientConfig/caBundle). Items of a list that have a name are found by it.
+        type: list
+        elements: str
+        required: true
   history:
     description: How many revisions to keep. The deployed revision is always kept.
     type: int

@@ -17,6 +17,7 @@ from .._kube.objects import Object, is_custom, reference
 from .._kube.redaction import Redactor
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
+from .chart_hooks import LASTING
 from .context import Context, waited_for, workloads
 from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
@@ -89,7 +90,7 @@ class Engine:
 
     def _is_current(self, current: Revision | None, plan: Plan) -> bool:
         """Return whether the cluster is in the desired state."""
-        return current is not None and current.digest == self.desired.digest and not plan.has_changes
+        return current is not None and self.desired.is_intent_of(current) and not plan.has_changes
 
     def _latest(self) -> Revision | None:
         entries = self.store.refresh()
@@ -108,6 +109,7 @@ class Engine:
     def _plan(self, latest: Revision | None) -> Plan:
         with self.context.phase("plan"):
             plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
+            self.context.scrub.learn(self.desired.objects)  # ignored fields have the values of the cluster now
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
@@ -177,7 +179,7 @@ class Engine:
             created.update(latest.state.get("created") or [])
         run = {"run": self.settings.run_id, "done": [], "started": time.time(), "created": sorted(created)}
         if latest is not None and latest.status == PENDING:
-            if latest.digest == self.desired.digest:
+            if self.desired.is_intent_of(latest):
                 latest.state.update(run)
                 latest.state.pop("back", None)
                 self.store.update(latest)
@@ -347,7 +349,7 @@ class Engine:
         revision.status = DEPLOYED
         revision.state.pop("suspicious", None)
         revision.state["jobs_done"] = done_jobs(revision.objects)
-        hooks = {key(reference(content)) for part in revision.hooks.values() for content in part}
+        hooks = {key(reference(content)) for when in LASTING for content in revision.hooks.get(when) or []}
         revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one in hooks]
         text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)
         self.store.update(revision, self.context.scrub.text(text))

@@ -23,7 +23,7 @@ from .._kube.readiness import condition
 from .._kube.schema import Schema
 from . import field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import applies, only_upgrades
+from .chart_hooks import LASTING, applies, only_upgrades
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
@@ -139,8 +139,10 @@ class Planner:
         self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
         old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
         self.old = [name for name in old if name]
-        names = [reference(content) for content in desired.all] + self.old
+        sought = desired.objects + [one for when in LASTING for one in desired.hooks.get(when) or []]
+        names = [reference(content) for content in sought] + self.old
         self.live: Live = read_live(client, desired.served, settings.name, names)
+        desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
         self._schema = Schema(client, desired.objects)
         self._changing: Kinds = {}
@@ -188,7 +190,7 @@ class Planner:
         if not late:
             return
         others = [planned for planned in plan.all if key(planned.name) not in late]
-        same = self.latest is not None and self.latest.digest == self.desired.digest
+        same = self.latest is not None and self.desired.is_intent_of(self.latest)
         if same and not any(planned.action != "none" or planned.takes_over for planned in others):
             plan.hooks = [
                 PlannedObject(one.name, "none", one.content) if key(one.name) in late else one for one in plan.hooks
@@ -239,6 +241,11 @@ class Planner:
         """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
         when, content = hook
         name = reference(content)
+        if when not in LASTING:
+            # It runs with a rollback or the deletion; what the server refuses is reported when it becomes part of the release.
+            known = self.latest is not None and content in (self.latest.hooks.get(when) or [])
+            tried = None if known else self._attempt(content)
+            return tried if isinstance(tried, ReleaseError) else PlannedObject(name, "none", content)
         if not applies(content, when, self.upgrade):
             return PlannedObject(name, "none", content)
         if name.kind != "Job":

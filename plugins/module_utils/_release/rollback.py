@@ -15,6 +15,7 @@ from .context import Context
 from .deletion import delete_in_order
 from .desired import Desired, with_defined
 from .errors import OperationFailed, ReleaseError
+from .hooks import run_hooks
 from .live_state import served_as
 from .ownership import key
 from .plan import Plan, PlannedObject, Planner
@@ -44,12 +45,19 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     objects, notes = served_objects(good.objects, kinds)
     context.warnings = list(dict.fromkeys([*context.warnings, *notes]))
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    before = Desired(objects, hooks, kinds, desired.served)
+    before = Desired(objects, hooks, kinds, desired.served, desired.ignored)
     context.path = before.path
     context.expect(objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
+
+    def run(when: str) -> None:
+        sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+        with context.phase("back"):
+            run_hooks(context, sender, hooks.get(when) or [], when, state, lambda: context.store.update(revision))
+
     planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:
+        run("pre-rollback")
         with context.phase("back"):
             plan = _plan(planner, before)
             sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
@@ -64,6 +72,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     if context.settings.wait:
         with context.phase("back"):
             wait(objects, state, True, deadline)
+    run("post-rollback")
     if context.settings.prune:
         _delete_created(context, revision, planner, deadline)
     return good.number

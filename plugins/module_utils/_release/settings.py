@@ -14,7 +14,9 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
+from . import ignored
 from .errors import ReleaseError
+from .ignored import Ignored
 from .ownership import MANAGER
 
 # Both become a label's value and, with a prefix and a suffix, the name of an object
@@ -22,7 +24,8 @@ from .ownership import MANAGER
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
-PHASES = ("pre", "post")  # when the hooks of a release run
+# When the hooks of a release run: with every change, and those for a rollback and for the deletion of the release.
+PHASES = ("pre", "post", "pre-rollback", "post-rollback", "pre-delete", "post-delete")
 
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
@@ -38,6 +41,18 @@ OPTIONS: dict[str, Any] = dict(
     timeout=dict(type="int", default=600),
     grace=dict(type="int"),
     on_failure=dict(type="str", choices=["rollback", "keep"], default="rollback"),
+    ignore_differences=dict(
+        type="list",
+        elements="dict",
+        default=[],
+        options=dict(
+            kind=dict(type="str", required=True),
+            name=dict(type="str"),
+            namespace=dict(type="str"),
+            fields=dict(type="list", elements="str", required=True),
+        ),
+    ),
+    delete_hooks=dict(type="bool", default=True),
     history=dict(type="int", default=10),
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
@@ -66,6 +81,7 @@ SOURCE_OPTIONS: dict[str, Any] = dict(
             values=dict(type="dict"),
             values_files=dict(type="list", elements="path"),
             include_crds=dict(type="bool", default=True),
+            lookup=dict(type="bool", default=False),
             api_versions=dict(type="list", elements="str"),
             kube_version=dict(type="str"),
             binary_path=dict(type="path"),
@@ -80,6 +96,7 @@ class Settings:
 
     :ivar name: name of the release; empty for objects that belong to no release.
     :ivar grace: for how long a problem that may pass may last; None for the default of its sort.
+    :ivar ignored: fields that keep the value that the cluster has: those of the option, and those that a chart makes anew.
     :ivar manager: the field manager that owns the applied fields.
     """
 
@@ -96,12 +113,15 @@ class Settings:
     timeout: int = 600
     grace: float | None = None
     on_failure: str = "rollback"
+    ignore_differences: Sequence[Mapping[str, Any]] = ()
+    delete_hooks: bool = True
     history: int = 10
     lock_timeout: int = 120
     pause_after: int = 0
     run_id: str = ""
     objects: list[Any] = field(default_factory=list)
     hooks: dict[str, list[Any]] = field(default_factory=dict)
+    ignored: list[Ignored] = field(default_factory=list)
     manager: str = MANAGER
 
 
@@ -137,9 +157,12 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
     for option in ("timeout", "grace", "lock_timeout", "pause_after"):
         if (getattr(settings, option) or 0) < 0:
             problems.append(f"{option}: {getattr(settings, option)} is not a valid number of seconds. Set 0 or more.")
+    problems += ignored.problems(settings.ignore_differences, "ignore_differences")
+    settings.ignored = ignored.read(settings.ignore_differences)
     if params.get("_payload"):
         content = unpack(params["_payload"])
         settings.objects, settings.hooks = content["objects"], content["hooks"]
+        settings.ignored += ignored.read(content["kept"])
         if settings.state == "present" and not settings.objects:
             problems.append(
                 "The release would contain no objects, and all its existing objects would be deleted. "
@@ -156,7 +179,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
 
 def unpack(payload: str) -> dict[str, Any]:
-    """Unpack what :func:`pack` returned: base64 of deflated JSON with C(objects) and C(hooks).
+    """Unpack what :func:`pack` returned: base64 of deflated JSON with C(objects), C(hooks) and C(kept).
 
     :raises ReleaseError: it is something else. The message never contains the content, which may include Secrets.
     """
@@ -165,14 +188,24 @@ def unpack(payload: str) -> dict[str, Any]:
         hooks = content.get("hooks") or {}
         if set(hooks) - set(PHASES) or not isinstance(content["objects"], list):
             raise ValueError
-        return {"objects": content["objects"], "hooks": {when: list(hooks.get(when) or []) for when in PHASES}}
+        listed = {when: list(hooks.get(when) or []) for when in PHASES}
+        return {"objects": content["objects"], "hooks": listed, "kept": list(content.get("kept") or [])}
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError(
             "_payload: this is not the format of the action plugin. Omit this internal option, and specify objects with manifests or files."
         ) from None
 
 
-def pack(objects: Sequence[Mapping[str, Any]], hooks: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Pack objects and hooks for the module."""
-    content = json.dumps({"objects": list(objects), "hooks": {when: list(part) for when, part in hooks.items()}})
-    return base64.b64encode(zlib.compress(content.encode())).decode()
+def pack(
+    objects: Sequence[Mapping[str, Any]],
+    hooks: Mapping[str, Sequence[Mapping[str, Any]]],
+    kept: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Pack objects and hooks for the module.
+
+    :param kept: fields that keep the value that the cluster has, as entries of the option C(ignore_differences).
+    """
+    content = {"objects": list(objects), "hooks": {when: list(part) for when, part in hooks.items()}}
+    if kept:
+        content["kept"] = list(kept)
+    return base64.b64encode(zlib.compress(json.dumps(content).encode())).decode()

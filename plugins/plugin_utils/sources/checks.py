@@ -21,6 +21,10 @@ HELM = {
     "pre-upgrade": "pre",
     "post-install": "post",
     "post-upgrade": "post",
+    "pre-rollback": "pre-rollback",
+    "post-rollback": "post-rollback",
+    "pre-delete": "pre-delete",
+    "post-delete": "post-delete",
     "crd-install": "object",
 }
 BUILT_IN_GROUP = re.compile(r"[^.]*|.*\.k8s\.io")
@@ -220,7 +224,7 @@ def separate_hooks(
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], list[str]]:
     """Separate hooks from objects, including the hooks of charts.
 
-    :returns: objects, hooks by C(pre) and C(post), and warnings about what is left out.
+    :returns: objects, hooks by C(WHEN), and warnings about what is left out.
     """
     objects: list[dict[str, Any]] = []
     hooks: dict[str, list[dict[str, Any]]] = {when: [] for when in WHEN}
