@@ -60,11 +60,58 @@ options:
       - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
         grace period, see O(grace).
-      - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job or a paused Deployment, is not waited for.
+      - Objects of Gateway API, OLM, Argo CD and Argo Rollouts, Flux, Crossplane, CloudNativePG, cert-manager and External Secrets are ready when their
+        controllers have reported so for the latest generation. O(wait_conditions) says it for other kinds.
+      - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job, is not waited for, and neither are those in O(wait_except).
+        Deployments, Jobs and custom resources whose C(spec.paused) or C(spec.suspend) is true are not waited for either, which is a warning.
       - The objects are also checked if the run makes no changes.
       - With V(false), a revision counts as deployed as soon as it is applied.
     type: bool
     default: true
+  wait_conditions:
+    description:
+      - When objects are ready, instead of the rule for their kind. All entries that are about an object must hold.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
+      condition:
+        description: Type of a condition in C(status.conditions).
+        type: str
+      jsonpath:
+        description:
+          - JSONPath of a field, as for C(kubectl wait), for example C(.status.phase) or C(.status.members[?(@.name=="a")].ready). If it selects several fields,
+            all must have the value.
+        type: str
+      value:
+        description: Value that the field must have, by default any; or status of the condition, by default V(True).
+        type: raw
+  wait_except:
+    description: Objects that are not waited for.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
   timeout:
     description: Timeout of the whole run in seconds. A rollback has the same time again.
     type: int

@@ -126,6 +126,19 @@ EXAMPLES = r"""
     files: [shop.yml]
     take_over: [kubectl-client-side-apply]
 
+- name: Wait until a custom resource says that it is ready, and not for a long import
+  slipway.kube.release:
+    name: search
+    namespace: search
+    files: [search/]
+    wait_conditions:
+      - kind: Elasticsearch
+        jsonpath: .status.health
+        value: green
+    wait_except:
+      - kind: Job
+        name: import
+
 - name: Leave to others what they set
   slipway.kube.release:
     name: policy

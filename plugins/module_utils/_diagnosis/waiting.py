@@ -14,7 +14,7 @@ from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
-from .._kube.readiness import condition, daemon_set_readiness, is_waited_for, readiness
+from .._kube.readiness import condition, daemon_set_readiness, generation_seen, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, PENDING, SUSPICIOUS, Finding
 from .node_scaling import add_node_scaling
@@ -77,6 +77,8 @@ class Watch:
         self.path = path
         # Objects that are deleted by the cluster when they have ended.
         self.vanish: Container[Reference] = ()
+        # Returns whether an object is ready and what is missing, None to judge it by the rule of its kind.
+        self.judge: Callable[[Object], tuple[bool, str] | None] = lambda live: None
         self.grace = {SUSPICIOUS: grace, PENDING: pending_grace}
         self.since: dict[tuple[str, Reference, str], float] = {}
         self._settled: set[Reference] = set()
@@ -147,6 +149,9 @@ class Watch:
 
     def _readiness(self, live: Object) -> tuple[bool, str]:
         """Return whether an object is ready and what is missing, also judged by other objects."""
+        judged = self.judge(live)
+        if judged is not None:
+            return judged
         ready, why = readiness(live)
         kind = live.get("kind") or ""
         if kind == "DaemonSet" and not ready and observed(live):
@@ -267,7 +272,7 @@ class Watch:
 def observed(live: Object) -> bool:
     """Return whether the status of an object is about its latest generation."""
     generation = (live.get("metadata") or {}).get("generation", 0)
-    return status_of(live).get("observedGeneration", generation) >= generation
+    return generation_seen(status_of(live), generation) >= generation
 
 
 def unprobed(live: Object) -> bool:

@@ -18,7 +18,7 @@ from .._kube.redaction import Redactor
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
 from .chart_hooks import LASTING
-from .context import Context, waited_for, workloads
+from .context import Context
 from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
@@ -111,6 +111,7 @@ class Engine:
             plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
             self.context.scrub.learn(self.desired.objects)  # ignored fields have the values of the cluster now
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
+            lines += self.context.rules.notices(self.desired.objects) if self.settings.wait else []
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
 
@@ -131,7 +132,7 @@ class Engine:
         if self.settings.wait:
             try:
                 with self.context.phase("wait"):
-                    if not self.context.ready_now(waited_for(self.desired.objects)):
+                    if not self.context.ready_now(self.context.waited_for(self.desired.objects)):
                         if not locked:
                             self.context.acquire_lock()
                         self._wait(self.desired.objects, None, False)
@@ -267,7 +268,7 @@ class Engine:
                 with context.phase("wait"):
                     self._wait(revision.objects, revision.state, False)
                     self._end_jobs(revision)
-                answer["waited_for"] = workloads(revision.objects)
+                answer["waited_for"] = context.workloads(revision.objects)
             done.append("wait")
         if "post" not in done and revision.hooks.get("post"):
             with context.phase("hooks"):
@@ -309,7 +310,7 @@ class Engine:
         """Wait until objects are ready, and unblock StatefulSets that cannot continue by themselves."""
         sets = [reference(content) for content in objects if content.get("kind") == "StatefulSet"]
         deadline = deadline or self.context.deadline
-        self.context.wait_for(waited_for(objects), deadline, self._unblocker(sets, back), memory)
+        self.context.wait_for(self.context.waited_for(objects), deadline, self._unblocker(sets, back), memory)
 
     def _unblocker(self, sets: Sequence[Any], back: bool) -> Callable[[bool], bool] | None:
         last = [0.0]

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from . import ignored
+from . import ignored, wait_rules
 from .errors import ReleaseError
 from .ignored import Ignored
 from .ownership import MANAGER
@@ -27,6 +27,8 @@ NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # When the hooks of a release run: with every change, and those for a rollback and for the deletion of the release.
 PHASES = ("pre", "post", "pre-rollback", "post-rollback", "pre-delete", "post-delete")
 
+# Options that are about some objects name them by these.
+NAMED: dict[str, Any] = dict(kind=dict(type="str", required=True), name=dict(type="str"), namespace=dict(type="str"))
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
     namespace=dict(type="str", default="default"),
@@ -41,16 +43,18 @@ OPTIONS: dict[str, Any] = dict(
     timeout=dict(type="int", default=600),
     grace=dict(type="int"),
     on_failure=dict(type="str", choices=["rollback", "keep"], default="rollback"),
+    wait_conditions=dict(
+        type="list",
+        elements="dict",
+        default=[],
+        options=dict(NAMED, condition=dict(type="str"), jsonpath=dict(type="str"), value=dict(type="raw")),
+    ),
+    wait_except=dict(type="list", elements="dict", default=[], options=NAMED),
     ignore_differences=dict(
         type="list",
         elements="dict",
         default=[],
-        options=dict(
-            kind=dict(type="str", required=True),
-            name=dict(type="str"),
-            namespace=dict(type="str"),
-            fields=dict(type="list", elements="str", required=True),
-        ),
+        options=dict(NAMED, fields=dict(type="list", elements="str", required=True)),
     ),
     delete_hooks=dict(type="bool", default=True),
     history=dict(type="int", default=10),
@@ -113,6 +117,8 @@ class Settings:
     timeout: int = 600
     grace: float | None = None
     on_failure: str = "rollback"
+    wait_conditions: Sequence[Mapping[str, Any]] = ()
+    wait_except: Sequence[Mapping[str, Any]] = ()
     ignore_differences: Sequence[Mapping[str, Any]] = ()
     delete_hooks: bool = True
     history: int = 10
@@ -158,6 +164,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         if (getattr(settings, option) or 0) < 0:
             problems.append(f"{option}: {getattr(settings, option)} is not a valid number of seconds. Set 0 or more.")
     problems += ignored.problems(settings.ignore_differences, "ignore_differences")
+    problems += wait_rules.problems(settings.wait_conditions)
     settings.ignored = ignored.read(settings.ignore_differences)
     if params.get("_payload"):
         content = unpack(params["_payload"])

@@ -64,6 +64,13 @@ def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> Operati
     first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:SHOWN])
     more = f"; and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
     lines = [f"{verdict}: {first}{more}."]
+    explained = {finding.object for finding in findings}
+    running = [str(name) for name in late if name.kind == "Job" and name not in explained]
+    if running and not outlook.hopeless:
+        lines.append(
+            f"{', '.join(running[:SHOWN])} may still be running: raise timeout, or do not wait for a long batch Job (annotation "
+            "slipway.kube/wait=false)."
+        )
     for finding in findings:
         lines += finding.text()
     return OperationFailed("\n".join(lines), [finding.as_dict() for finding in findings])
