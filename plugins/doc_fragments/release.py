@@ -15,7 +15,7 @@ options:
     description:
       - Take over fields that another field manager has set to a different value, and objects of another release. Otherwise both are reported and nothing is
         changed.
-      - Replicas that are set by an autoscaler of the same release are never a conflict; they are left to the autoscaler.
+      - Replicas that an autoscaler has set are never a conflict; they are left to it. If it is not part of the release, this is a warning.
     type: bool
     default: false
   take_over:
@@ -54,7 +54,7 @@ options:
     description:
       - Wait until all objects are ready, or, with O(state=absent), until they are gone.
       - A Deployment or StatefulSet is ready when all pods of its newest revision are and no others are left, a DaemonSet when this is so on all nodes that are
-        Ready, a Job when it is complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim
+        Ready (if, at the end, it is updated on all of them and no more pods than its C(maxUnavailable) are missing, this is a warning), a Job when it is complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim
         when it is bound or waits for its first consumer, and a Service or Ingress when it has an address, if a controller assigns addresses. Any other object
         is ready unless it has a condition C(Ready) that is not true.
       - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.

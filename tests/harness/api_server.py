@@ -27,6 +27,7 @@ SERVED = {
         "persistentvolumeclaims": ("PersistentVolumeClaim", True),
     },
     ("apps", "v1"): {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True)},
+    ("autoscaling", "v2"): {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
     ("batch", "v1"): {"jobs": ("Job", True)},
     ("admissionregistration.k8s.io", "v1"): {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},
     ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},

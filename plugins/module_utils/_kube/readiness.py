@@ -101,6 +101,25 @@ def daemon_set_readiness(content: Object, lost: int) -> Readiness:
     return True, ""
 
 
+def is_tolerable(content: Object, lost: int) -> bool:
+    """Return whether a DaemonSet that is not ready is updated on all nodes, and lacks no more pods than C(maxUnavailable) allows.
+
+    One pod must be available in any case. https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/
+
+    :param lost: the number of its pods on nodes that are not Ready.
+    """
+    strategy, status = (content.get("spec") or {}).get("updateStrategy") or {}, content.get("status") or {}
+    desired = status.get("desiredNumberScheduled", 0) - lost
+    if strategy.get("type") == "OnDelete" or status.get("updatedNumberScheduled", 0) < desired:
+        return False
+    allowed: Any = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    if isinstance(allowed, str):
+        percent = allowed.rstrip("%")
+        allowed = -(-desired * int(percent) // 100) if percent.isdigit() else 0
+    missing = desired - min(status.get("numberReady", 0), status.get("numberAvailable", 0))
+    return 0 < missing <= min(allowed, desired - 1)
+
+
 def _stateful_set(spec: Object, status: Object, content: Object) -> Readiness:
     strategy = spec.get("updateStrategy") or {}
     desired = spec.get("replicas", 1)

@@ -21,7 +21,7 @@ from .lock import Lock
 from .settings import Settings
 from .store import Store
 from .wait_rules import WaitRules
-from .waiting import not_ready, wait_until_ready
+from .waiting import not_ready, tolerated, wait_until_ready
 
 CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
 REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
@@ -184,6 +184,7 @@ class Context:
 
         # What a controller has not observed yet, or what was unblocked just now, may still look hopeless.
         outlook = wait_until_ready(watch, deadline, report, 0.0 if unblock is None else CONFIRM, sleep)
+        self.warnings += tolerated(outlook)
         if outlook.waiting:
             raise not_ready(watch, outlook, self.scrub.values)
 

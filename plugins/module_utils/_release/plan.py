@@ -30,7 +30,7 @@ from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
 from .ownership import PRECIOUS, identity, key, other_release
-from .replicas import autoscaled, scaled_by_others, with_replicas_of, without_replicas
+from .replicas import Autoscalers, autoscaled, scaled_by_others, with_replicas_of, without_replicas
 from .revision import Revision
 from .settings import Settings
 
@@ -144,6 +144,7 @@ class Planner:
         self.live: Live = read_live(client, desired.served, settings.name, names)
         desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
+        self.autoscalers = Autoscalers(client, desired.objects)
         self._schema = Schema(client, desired.objects)
         self._changing: Kinds = {}
 
@@ -310,8 +311,10 @@ class Planner:
         """
         path = self.desired.path(reference(content))
         force = self.settings.force_conflicts
-        if live is not None and autoscaled(content, self.desired.objects):
-            content = with_replicas_of(live, content)
+        if live is not None:
+            content = self.autoscalers.leave(content, live)
+            if autoscaled(content, self.desired.objects):
+                content = with_replicas_of(live, content)
         for _attempt in range(3):
             try:
                 return self.client.apply(path, content, self.settings.manager, force, dry_run=True), content, force
@@ -411,7 +414,7 @@ class Planner:
         )
 
     def _warnings(self, plan: Plan) -> list[str]:
-        lines = []
+        lines = list(self.autoscalers.notices)
         for planned in plan.objects if self.settings.name else []:
             live = self.live.get(identity(planned.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}

@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from .._kube import json_path
 from .._kube.custom_readiness import outdated
-from .._kube.objects import Object, Reference, is_custom, mapping, reference
+from .._kube.objects import Reference, is_custom, mapping, reference
 from .._kube.readiness import Readiness, condition
 from .ownership import declines_waiting
 
@@ -57,7 +57,7 @@ class WaitRules:
         ]
         self.exceptions = list(exceptions)
 
-    def judge(self, live: Object) -> Readiness | None:
+    def judge(self, live: Mapping[str, Any]) -> Readiness | None:
         """Return whether an object is ready by the user's conditions, and what is missing; None if none is about it."""
         mine = [pair for pair in self.conditions if matches(pair[0], reference(live))]
         if not mine:
@@ -106,7 +106,7 @@ def stopped(content: Mapping[str, Any]) -> str:
     return next((field for field in STOPPED if spec.get(field) is True), "")
 
 
-def _missing(entry: Mapping[str, Any], steps: Any, live: Object) -> str:
+def _missing(entry: Mapping[str, Any], steps: Any, live: Mapping[str, Any]) -> str:
     """Return what an object lacks of a condition of the user, empty if nothing."""
     wanted = entry.get("value")
     if steps is None:

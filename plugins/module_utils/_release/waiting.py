@@ -30,7 +30,8 @@ def wait_until_ready(
     :param on_poll: called after each poll while something is not ready; returns whether it intervened, so that the outlook may improve before the deadline.
     :param confirm: seconds for which the outlook must stay hopeless before waiting ends.
     :param sleep: called instead of time.sleep() between two polls.
-    :returns: the last outlook; C(waiting) is empty when everything is ready.
+    :returns: the last outlook; C(waiting) is empty when everything is ready, or when at the end only DaemonSets lack no more pods than
+        their maxUnavailable allows, which are C(tolerated).
     """
     pause, hopeless_since = FIRST_PAUSE, 0.0
     while True:
@@ -42,9 +43,16 @@ def wait_until_ready(
         hopeless_since = (hopeless_since or now) if outlook.hopeless and not intervened else 0.0
         hopeless = hopeless_since > 0 and now - hopeless_since >= confirm
         if hopeless or now >= deadline:
+            if len(outlook.tolerable) == len(outlook.waiting):
+                outlook.tolerated, outlook.waiting = outlook.waiting, []
             return outlook
         (sleep or time.sleep)(min(pause, max(0.05, deadline - now)))
         pause = min(pause * 1.4, LONGEST_PAUSE)
+
+
+def tolerated(outlook: Outlook) -> list[str]:
+    """Return a sentence for each DaemonSet that counts as ready although it lacks pods."""
+    return [f"{name} counts as ready, because its maxUnavailable allows it: {why}." for name, why in outlook.tolerated]
 
 
 def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> OperationFailed:
