@@ -54,9 +54,10 @@ options:
     description:
       - Wait until all objects are ready, or, with O(state=absent), until they are gone.
       - A Deployment or StatefulSet is ready when all pods of its newest revision are and no others are left, a DaemonSet when this is so on all nodes that are
-        Ready (if, at the end, it is updated on all of them and no more pods than its C(maxUnavailable) are missing, this is a warning), a Job when it is complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim
-        when it is bound or waits for its first consumer, and a Service or Ingress when it has an address, if a controller assigns addresses. Any other object
-        is ready unless it has a condition C(Ready) that is not true.
+        Ready (if, at the end, it is updated on all of them and no more pods than its C(maxUnavailable) are missing, this is a warning), a Job when it is
+        complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim when it is bound or waits
+        for its first consumer, and a Service or Ingress when it has an address, if a controller assigns addresses. Any other object is ready unless it has a
+        condition C(Ready) that is not true.
       - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
         grace period, see O(grace).
