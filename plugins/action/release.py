@@ -101,6 +101,12 @@ def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     if checked.error_messages:
         raise InputError(*checked.error_messages)
     found: dict[str, Any] = {key: value for key, value in checked.validated_parameters.items() if value}
+    if arguments.get("revision") is not None:
+        if found or arguments.get("state", "present") != "present":
+            raise InputError(
+                f"revision: restores the objects of a stored revision, so omit {', '.join(found) or 'state'}, or omit revision."
+            )
+        return found
     if not found and arguments.get("state", "present") == "present":
         raise InputError(
             f"The release has no objects. Set at least one of {', '.join(SOURCE_OPTIONS)}, or state: absent."

@@ -50,6 +50,12 @@ options:
       - Namespace of the release. It contains the stored revisions, and the namespaced objects that do not specify a namespace.
     type: str
     default: default
+  revision:
+    description:
+      - Restore the objects of this stored revision, as a new revision. No objects are specified then. M(slipway.kube.release_info) lists the revisions; only
+        one that was deployed can be restored.
+      - Its hooks for a rollback run, and those for a release do not run again. What the release contains now and the revision does not is deleted.
+    type: int
   create_namespace:
     description: Create O(namespace) if it does not exist. It is not deleted with the release.
     type: bool
@@ -148,6 +154,12 @@ EXAMPLES = r"""
     ignore_differences:
       - kind: ValidatingWebhookConfiguration
         fields: [/webhooks/*/clientConfig/caBundle]
+
+- name: Return to an earlier revision
+  slipway.kube.release:
+    name: shop
+    namespace: shop
+    revision: 3
 
 - name: Delete the release, including its data
   slipway.kube.release:

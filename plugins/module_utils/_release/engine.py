@@ -29,7 +29,7 @@ from .ownership import MANAGER, identity, key
 from .plan import Plan, Planner, no_longer_contained
 from .report import ResultBuilder, summary
 from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
-from .rollback import roll_back
+from .rollback import restored, roll_back
 from .settings import Settings
 from .stateful_set import delete_blocking_pods
 
@@ -47,7 +47,12 @@ class Engine:
         self.client = client
         self.settings = settings
         self.check_mode = check_mode
-        self.desired: Desired = build_desired(settings, discover(client))
+        self.notes: list[str] = []
+        served = discover(client)
+        if settings.revision is None:
+            self.desired: Desired = build_desired(settings, served)
+        else:
+            self.desired, self.notes = restored(client, settings, served)
         self.context = Context(client, settings, self.desired.path, Redactor(self.desired.all))
         self.context.expect(self.desired.objects)
         self.store = self.context.store
@@ -111,6 +116,7 @@ class Engine:
             plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
             self.context.scrub.learn(self.desired.objects)  # ignored fields have the values of the cluster now
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
+            lines += self.notes
             lines += self.context.rules.notices(self.desired.objects) if self.settings.wait else []
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
@@ -187,11 +193,15 @@ class Engine:
                 return latest
             latest.status = FAILED
             self.store.update(latest, "It was interrupted, and another revision followed.")
+        # Hooks of a rollback run each time.
+        repeated = {key(reference(one)) for when, some in self.desired.hooks.items() if when not in LASTING for one in some}
+        ended = (latest.state.get("hooks_done") or []) if latest else []
         state = dict(
             run,
+            restores=self.settings.revision or 0,
             inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
             digests=(latest.state.get("digests") or {}) if latest else {},
-            hooks_done=(latest.state.get("hooks_done") or []) if latest else [],
+            hooks_done=[one for one in ended if one not in repeated],
             upgrade=bool(self.store.last_deployed()),
             jobs_done=(latest.state.get("jobs_done") or {}) if latest else {},
         )
@@ -253,11 +263,12 @@ class Engine:
         def save() -> None:
             self.store.update(revision)
 
-        if "pre" not in done and revision.hooks.get("pre"):
+        before, after = ("pre-rollback", "post-rollback") if revision.state.get("restores") else LASTING
+        if "pre" not in done and revision.hooks.get(before):
             with context.phase("hooks"):
                 # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
                 sender.send(needed_by_hooks(plan.objects if plan else [], early), complete=False)
-                run_hooks(context, sender, revision.hooks["pre"], "pre", revision.state, save)
+                run_hooks(context, sender, revision.hooks[before], before, revision.state, save)
             done.append("pre")
         if "apply" not in done:
             self._apply(revision, plan, sender, answer)
@@ -270,9 +281,9 @@ class Engine:
                     self._end_jobs(revision)
                 answer["waited_for"] = context.workloads(revision.objects)
             done.append("wait")
-        if "post" not in done and revision.hooks.get("post"):
+        if "post" not in done and revision.hooks.get(after):
             with context.phase("hooks"):
-                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
+                run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
             done.append("post")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
@@ -351,8 +362,12 @@ class Engine:
         revision.state.pop("suspicious", None)
         revision.state["jobs_done"] = done_jobs(revision.objects)
         hooks = {key(reference(content)) for when in LASTING for content in revision.hooks.get(when) or []}
-        revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one in hooks]
+        restores = revision.state.get("restores")
+        # The hooks of a revision that is restored have run when it was deployed first.
+        done = revision.state.get("hooks_done") or []
+        revision.state["hooks_done"] = sorted(hooks) if restores else [one for one in done if one in hooks]
         text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)
+        text += f" It has the objects of revision {restores}." if restores else ""
         self.store.update(revision, self.context.scrub.text(text))
         self.store.supersede(revision.number)
         self.store.trim(self.settings.history)

@@ -184,9 +184,12 @@ class Planner:
         return plan
 
     def _spare_hooks(self, plan: Plan) -> None:
-        """Plan no hooks of upgrades for a run that would do nothing else."""
+        """Plan no hooks of upgrades and rollbacks for a run that would do nothing else."""
         late = {
-            key(reference(one)) for when, some in self.desired.hooks.items() for one in some if only_upgrades(one, when)
+            key(reference(one))
+            for when, some in self.desired.hooks.items()
+            for one in some
+            if only_upgrades(one, when) or when not in LASTING
         }
         if not late:
             return
@@ -242,6 +245,9 @@ class Planner:
         """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
         when, content = hook
         name = reference(content)
+        if self.settings.revision is not None:
+            runs = when.endswith("-rollback") and name.kind == "Job"
+            return PlannedObject(name, "run" if runs else "none", content)
         if when not in LASTING:
             # It runs with a rollback or the deletion; what the server refuses is reported when it becomes part of the release.
             known = self.latest is not None and content in (self.latest.hooks.get(when) or [])

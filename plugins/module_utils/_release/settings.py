@@ -32,6 +32,7 @@ NAMED: dict[str, Any] = dict(kind=dict(type="str", required=True), name=dict(typ
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
     namespace=dict(type="str", default="default"),
+    revision=dict(type="int"),
     create_namespace=dict(type="bool", default=False),
     state=dict(type="str", choices=["present", "absent"], default="present"),
     force_conflicts=dict(type="bool", default=False),
@@ -99,6 +100,7 @@ class Settings:
     """The settings of one run. Times are in seconds.
 
     :ivar name: name of the release; empty for objects that belong to no release.
+    :ivar revision: the stored revision whose objects are applied again; None if objects were passed.
     :ivar grace: for how long a problem that may pass may last; None for the default of its sort.
     :ivar ignored: fields that keep the value that the cluster has: those of the option, and those that a chart makes anew.
     :ivar manager: the field manager that owns the applied fields.
@@ -106,6 +108,7 @@ class Settings:
 
     name: str
     namespace: str = "default"
+    revision: int | None = None
     create_namespace: bool = False
     state: str = "present"
     force_conflicts: bool = False
@@ -160,6 +163,8 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         problems.append(
             f"history: {settings.history} is not a valid number of revisions; the deployed one is always kept. Set at least 1."
         )
+    if settings.revision is not None and settings.revision < 1:
+        problems.append(f"revision: {settings.revision} is not a valid revision. The first one is 1.")
     for option in ("timeout", "grace", "lock_timeout", "pause_after"):
         if (getattr(settings, option) or 0) < 0:
             problems.append(f"{option}: {getattr(settings, option)} is not a valid number of seconds. Set 0 or more.")
@@ -170,12 +175,12 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         content = unpack(params["_payload"])
         settings.objects, settings.hooks = content["objects"], content["hooks"]
         settings.ignored += ignored.read(content["kept"])
-        if settings.state == "present" and not settings.objects:
+        if settings.state == "present" and not settings.objects and settings.revision is None:
             problems.append(
                 "The release would contain no objects, and all its existing objects would be deleted. "
                 "Specify objects; to delete the release, set state: absent."
             )
-    elif settings.state == "present":
+    elif settings.state == "present" and settings.revision is None:
         problems.append(
             "No objects were specified. Specify them with manifests, files, templates, kustomize or helm; "
             "to delete the release, set state: absent."
