@@ -24,7 +24,9 @@ from ..plugin_utils.sources.yaml_reader import plain
 
 # The options of a release, without those that only its action plugin sets and those that the description contains.
 RELEASE_OPTIONS = {
-    name: option for name, option in OPTIONS.items() if name not in ("pause_after", "name", "namespace", "revision", "delete_hooks")
+    name: option
+    for name, option in OPTIONS.items()
+    if name not in ("pause_after", "name", "namespace", "revision", "delete_hooks")
 }
 RENDER = {"render_only": {"type": "bool", "default": False}}
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -78,13 +78,25 @@ def refuse_unknown(arguments: Mapping[str, Any]) -> None:
     """
     known = {*SOURCE_OPTIONS, *OPTIONS, *AUTH_OPTIONS}
     known.update(alias for option in AUTH_OPTIONS.values() for alias in option.get("aliases", ()))
-    problems = []
-    for name in arguments:
-        if name not in known:
-            near = get_close_matches(str(name), sorted(known), 1)
-            problems.append(f"{name}: unknown option{f'; did you mean {near[0]}?' if near else '.'}")
+    problems = unknown(arguments, known)
+    helm = arguments.get("helm")
+    if isinstance(helm, Mapping):
+        problems += unknown(helm, SOURCE_OPTIONS["helm"]["options"], "helm.")
     if problems:
         raise InputError(*problems)
+
+
+def unknown(given: Mapping[str, Any], known: Collection[str], path: str = "") -> list[str]:
+    """Return a sentence for each option that does not exist, with the most similar one.
+
+    :param path: where the options are, as C(helm.).
+    """
+    problems = []
+    for name in given:
+        if name not in known:
+            near = get_close_matches(str(name), sorted(known), 1)
+            problems.append(f"{path}{name}: unknown option{f'; did you mean {near[0]}?' if near else '.'}")
+    return problems
 
 
 def source_arguments(arguments: dict[str, Any]) -> dict[str, Any]:

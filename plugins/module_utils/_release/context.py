@@ -186,7 +186,7 @@ class Context:
         outlook = wait_until_ready(watch, deadline, report, 0.0 if unblock is None else CONFIRM, sleep)
         self.warnings += tolerated(outlook)
         if outlook.waiting:
-            raise not_ready(watch, outlook, self.scrub.values)
+            raise not_ready(watch, outlook, self.scrub.values, in_release=True)
 
 
 def describe(outlook: Outlook) -> str:

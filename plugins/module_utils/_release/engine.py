@@ -77,8 +77,10 @@ class Engine:
         plan = self._plan(latest)
         current = self._current(latest)
         same = self._is_current(current, plan)
+        finishes = self._resumes(latest, plan) and not plan.has_changes
         if self.check_mode:
-            return self.results.predicted(plan, current, same)
+            unfinished = latest.number if latest and finishes else 0
+            return self.results.predicted(plan, current, same or finishes, unfinished)
         if same and latest is not None and current is not None:
             return self._unchanged(latest, current, plan)
         plan = self._create_namespace(plan, latest)
@@ -96,6 +98,12 @@ class Engine:
     def _is_current(self, current: Revision | None, plan: Plan) -> bool:
         """Return whether the cluster is in the desired state."""
         return current is not None and self.desired.is_intent_of(current) and not plan.has_changes
+
+    def _resumes(self, latest: Revision | None, plan: Plan) -> bool:
+        """Return whether all objects are as an unfinished or failed revision wants them, so that only its end or a hook is missing."""
+        if latest is None or latest.status not in (PENDING, FAILED) or not self.desired.is_intent_of(latest):
+            return False
+        return not any(one.action != "none" or one.takes_over for one in plan.namespaces + plan.objects + plan.prunes)
 
     def _latest(self) -> Revision | None:
         entries = self.store.refresh()
@@ -185,19 +193,23 @@ class Engine:
             # What an unfinished revision has created did not exist before.
             created.update(latest.state.get("created") or [])
         run = {"run": self.settings.run_id, "done": [], "started": time.time(), "created": sorted(created)}
-        if latest is not None and latest.status == PENDING:
+        if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
             if self.desired.is_intent_of(latest):
                 latest.state.update(run)
                 latest.state.pop("back", None)
+                latest.status = PENDING
                 self.store.update(latest)
                 return latest
             latest.status = FAILED
             self.store.update(latest, "It was interrupted, and another revision followed.")
         # Hooks of a rollback run each time.
-        repeated = {key(reference(one)) for when, some in self.desired.hooks.items() if when not in LASTING for one in some}
+        repeated = {
+            key(reference(one)) for when, some in self.desired.hooks.items() if when not in LASTING for one in some
+        }
         ended = (latest.state.get("hooks_done") or []) if latest else []
         state = dict(
             run,
+            new=True,
             restores=self.settings.revision or 0,
             inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
             digests=(latest.state.get("digests") or {}) if latest else {},
@@ -218,9 +230,11 @@ class Engine:
         return revision
 
     def _execute(self, revision: Revision, plan: Plan | None) -> dict[str, Any]:
-        answer = self.results.begin(plan, revision, changed=True)
         if plan is not None:
             revision.state["actions"] = plan.actions
+            # A revision that is stored for the first time is a change by itself.
+            revision.state["changes"] = plan.has_changes or revision.state.pop("new", False)
+        answer = self.results.begin(plan, revision, changed=revision.state.get("changes", True))
         try:
             if not revision.state.get("back"):
                 try:
@@ -302,7 +316,7 @@ class Engine:
                 plan = self._plan(revision)
             except ReleaseError as error:
                 raise OperationFailed(str(error)) from error
-            answer.update(self.results.begin(plan, revision, changed=True))
+            answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
         with self.context.phase("apply"):
             sent = sender.send(plan.objects)
         revision.state["digests"] = dict(plan.digests, **sent)
@@ -354,7 +368,8 @@ class Engine:
         return [name.as_dict() for name in deleted]
 
     def _report_finalizers(self, left: Sequence[Object]) -> None:
-        self.context.log(f"Waiting until {len(left)} custom resources are finalized, first {reference(left[0])}.")
+        what = "custom resource is" if len(left) == 1 else "custom resources are"
+        self.context.log(f"Waiting until {len(left)} {what} finalized, first {reference(left[0])}.")
         self.context.lock.check()
 
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:

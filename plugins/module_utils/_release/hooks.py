@@ -66,7 +66,10 @@ def run_hooks(
         except ApiError as error:
             raise OperationFailed(f"{when} hook: {explain_refusal(error, name, None, content)}") from error
         if name.kind == "Job":
-            context.log(f"Running {when} hook {name.name}.")
+            told = state.setdefault("hooks_told", [])
+            if key(name) not in told:
+                told.append(key(name))
+                context.log(f"Running {when} hook {name.name}.")
             try:
                 context.wait_for([name], sender.deadline, memory=state)
             except OperationFailed as error:

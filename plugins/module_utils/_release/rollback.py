@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 from typing import Callable, Sequence
 
-from .._kube.objects import Kinds, Object, content_of, reference
 from .._kube.api import Client
+from .._kube.objects import Kinds, Object, content_of, reference
 from .apply import Sender
 from .context import Context
 from .deletion import delete_in_order

@@ -20,7 +20,7 @@ from .errors import OperationFailed, Pause
 from .hooks import run_hooks
 from .ownership import identity
 from .plan import Plan, PlannedObject, Planner
-from .report import ResultBuilder, summary
+from .report import ResultBuilder, plural, summary
 from .revision import Revision
 from .settings import Settings
 
@@ -65,6 +65,7 @@ class Uninstall:
         if self.check_mode:
             return self.results.success(answer, summary(plan.actions, self.settings, 0, True))
         self.context.lock.check()
+        total = self._total(lives)
         home = any(self._is_home(live) for live in lives)
         try:
             before = self._run_hooks("pre-delete")
@@ -72,7 +73,7 @@ class Uninstall:
             if home:
                 self.context.lock.stop_renewing()  # the lease is deleted with its namespace, not taken over by another run
             with self.context.phase("delete"):
-                report = self._reporter(lives, home)
+                report = self._reporter(total, home)
                 deadline = self.context.deadline
                 delete_in_order(self.client, self.desired.path, lives, deadline, on_poll=report)
                 if self.settings.wait:
@@ -83,6 +84,8 @@ class Uninstall:
             after = self._run_hooks("post-delete", spaces)
             delete_in_order(self.client, self.desired.path, after, self.context.deadline)
         except Pause:
+            if self.last is not None:
+                self.store.update(self.last)  # with the number of objects that the first call has found
             self.context.lock.pause()
             return self.results.unfinished(answer)
         except OperationFailed as error:
@@ -95,7 +98,7 @@ class Uninstall:
             self.store.forget(self.store.entries)
             self.context.lock.remove()
         self.context.lock.held = False
-        return self.results.success(answer, f"Deleted {name}: {len(lives)} objects.")
+        return self.results.success(answer, f"Deleted {name}: {plural(total, 'object')}.")
 
     def _run_hooks(self, when: str, gone: Collection[str] = ()) -> list[Object]:
         """Run hooks of the last revision.
@@ -156,7 +159,15 @@ class Uninstall:
         """Return whether this is the namespace that holds the release's lease and stored revisions."""
         return live["kind"] == "Namespace" and live["metadata"]["name"] == self.settings.namespace
 
-    def _reporter(self, lives: Sequence[Object], home: bool) -> Callable[[Sequence[Object]], None]:
+    def _total(self, lives: Sequence[Object]) -> int:
+        """Return how many objects this run deletes: earlier calls of it may have deleted some."""
+        state = self.last.state if self.last else {}
+        before = state.get("deleting") or {}
+        if before.get("run") != self.settings.run_id:
+            before = state["deleting"] = {"run": self.settings.run_id, "total": len(lives)}
+        return int(before["total"])
+
+    def _reporter(self, total: int, home: bool) -> Callable[[Sequence[Object]], None]:
         """Return a function that reports which objects still exist.
 
         :param home: whether the release's own namespace is among them. Its lease and revisions are deleted with it, so another call could
@@ -165,7 +176,7 @@ class Uninstall:
 
         def report(left: Sequence[Object]) -> None:
             self.context.log(
-                f"{len(lives) - len(left)} of {len(lives)} objects deleted; waiting for {reference(left[0])}."
+                f"{total - len(left)} of {plural(total, 'object')} deleted; waiting for {reference(left[0])}."
             )
             if not home:
                 self.context.lock.check()

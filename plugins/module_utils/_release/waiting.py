@@ -14,6 +14,8 @@ from .._kube.api import ApiError, Unreachable
 from .errors import OperationFailed
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between two polls
+# A release creates a failed Job again.
+DELETE_JOB, RUN_AGAIN = "delete the Job and apply it again", "run this again, which creates the Job again"
 SHOWN = 5  # objects that a failure lists
 
 
@@ -55,12 +57,13 @@ def tolerated(outlook: Outlook) -> list[str]:
     return [f"{name} counts as ready, because its maxUnavailable allows it: {why}." for name, why in outlook.tolerated]
 
 
-def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> OperationFailed:
+def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str], in_release: bool = False) -> OperationFailed:
     """Build the failure for objects that are not ready, with the diagnosis and the log lines that support it.
 
     The logs are read immediately, because a rollback deletes the pods.
 
     :param secrets: values that must not appear in log lines.
+    :param in_release: the next run creates failed Jobs again.
     """
     late = [name for name, _why in outlook.waiting]
     try:
@@ -80,5 +83,7 @@ def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> Operati
             "slipway.kube/wait=false)."
         )
     for finding in findings:
+        if in_release:
+            finding.advice = finding.advice.replace(DELETE_JOB, RUN_AGAIN)
         lines += finding.text()
     return OperationFailed("\n".join(lines), [finding.as_dict() for finding in findings])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._kube.objects import item_of
 from ...module_utils._kube.schema import undecodable
 from ..errors import type_name
 from ..hooks import HOOK, JOB, WHEN, annotations_of
@@ -79,7 +80,8 @@ def unwrap_lists(sources: Iterable[Source]) -> Iterator[Source]:
         items = content.get("items") if isinstance(content, dict) else None
         if isinstance(items, list) and str(content.get("kind") or "").endswith("List"):
             yield from unwrap_lists(
-                Source(item, f"{source.origin}, item {number}") for number, item in enumerate(items, 1)
+                Source(item_of(content, item), f"{source.origin}, item {number}")
+                for number, item in enumerate(items, 1)
             )
         else:
             yield source

@@ -17,6 +17,8 @@ from ...module_utils._kube.objects import MASK
 from ..errors import InputError
 
 TIMEOUT = 300  # seconds; the program may download a chart or a base
+# Go programs begin the lines of their log with a time.
+LOG_TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 SECRET_KEY = re.compile(r"pass|secret|token|key|cred|auth|dsn|private", re.I)
 
 
@@ -102,8 +104,8 @@ def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Co
         output = done.stderr.decode(errors="replace")
         for secret in sorted(secrets, key=len, reverse=True):
             output = output.replace(secret, MASK)
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        useful = [line for line in lines if not line.startswith(("Use --debug", "level=", "WARNING"))]
+        lines = [LOG_TIME.sub("", line.strip()) for line in output.splitlines() if line.strip()]
+        useful = [line for line in lines if not line.startswith(("Use --debug", "level=", "WARNING", "# Warning"))]
         message = " ".join(useful[-4:]) or f"no error message (exit status {done.returncode})"
         raise InputError(f"{what}: {name} failed: {re.sub('^(Error: |error: )', '', message)[:2000]}")
     return done.stdout.decode(errors="replace")

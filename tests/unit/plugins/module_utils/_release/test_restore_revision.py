@@ -42,7 +42,10 @@ def test_a_revision_comes_back_as_a_new_one(server: Any, releases: Any, history:
     assert base64.b64decode(server.find("Secret", "s")["data"]["password"]) == b"canary-of-revision-1"
     assert [name.rpartition("-")[0] for name in server.ran] == ["stop", "start"], "and not the hook of the release"
     assert server.statuses() == ["superseded", "superseded", "rolled-back", "superseded", "deployed"]
-    rows = [{(one["name"], one["action"]) for one in made["objects"] if one["action"] != "none"} for made in (predicted, answer)]
+    rows = [
+        {(one["name"], one["action"]) for one in made["objects"] if one["action"] != "none"}
+        for made in (predicted, answer)
+    ]
     assert rows[0] == rows[1] and predicted["changed"] and "canary" not in str(answer) + str(predicted)
     server.ran.clear()
     again = releases.run([], revision=1)
@@ -81,7 +84,10 @@ def test_a_return_that_fails_goes_back_to_where_it_came_from(
 
 @pytest.mark.parametrize(
     ("number", "told"),
-    [(3, "Revision 3 of release web in namespace default has the status rolled-back"), (9, "has no revision 9; it has: 1, 2, 3, 4")],
+    [
+        (3, "Revision 3 of release web in namespace default has the status rolled-back"),
+        (9, "has no revision 9; it has: 1, 2, 3, 4"),
+    ],
 )
 def test_a_revision_that_cannot_come_back_is_refused(
     server: Any, releases: Any, history: None, number: int, told: str
@@ -106,7 +112,9 @@ def test_a_revision_has_its_objects_already(more: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("at", [2, 4, 6, 8, 10])
-def test_a_return_that_is_killed_is_finished_by_the_next_run(server: Any, releases: Any, history: None, at: int) -> None:
+def test_a_return_that_is_killed_is_finished_by_the_next_run(
+    server: Any, releases: Any, history: None, at: int
+) -> None:
     releases.killed(at, [], revision=1)
     answer = releases.run([], revision=1)
     assert answer["status"] == "deployed" and server.names("ConfigMap") == ["c", "first"]

@@ -207,7 +207,10 @@ def test_the_action_reads_and_hands_over(make_action: Callable[..., Any], shown:
         ),
         ({"manifests": ["# nothing\n"]}, "The sources contain no objects"),
         ({"helm": {"values": {}}}, "missing required arguments: chart"),
-        ({"helm": {"chart": "x", "valeus": {}}}, "valeus"),
+        (
+            {"helm": {"chrt": "x", "valeus": {}}},
+            "helm.chrt: unknown option; did you mean chart?\nhelm.valeus: unknown option; did you mean values?",
+        ),
         (
             {"manifests": [{"kind": "Secret", "data": {"a": CANARY}}], "files": "none.yml"},
             "none.yml: no such file",

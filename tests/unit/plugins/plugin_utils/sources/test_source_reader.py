@@ -287,6 +287,21 @@ def test_what_a_chart_makes_wrong_names_its_template(read: Read, write: Write, p
         read(helm={"chart": "shop"})
 
 
+def test_the_log_of_kustomize_is_no_message(read: Read, write: Write, program: Callable[..., Path]) -> None:
+    write("k/kustomization.yaml", "resources: []")
+    said = "# Warning: 'bases' is deprecated.\n2026/11/29 10:20:30 error: accumulating resources: no such file x.yaml\n"
+    program("kubectl", "", 1, said)
+    with pytest.raises(InputError) as caught:
+        read(kustomize="k")
+    assert str(caught.value).endswith("k: kustomize failed: accumulating resources: no such file x.yaml")
+
+
+def test_items_of_a_typed_list_need_no_kind(read: Read) -> None:
+    item = {"metadata": {"name": "a"}, "data": {"x": "1"}}
+    (content,) = read(manifests=[{"apiVersion": "v1", "kind": "ConfigMapList", "items": [item]}]).objects
+    assert content == {"apiVersion": "v1", "kind": "ConfigMap", **item}
+
+
 def test_kustomize_comes_before_kubectl(read: Read, write: Write, program: Callable[..., Path]) -> None:
     write("k/kustomization.yaml", "resources: []")
     folder = program("kubectl", json.dumps(thing("b")))
