@@ -26,12 +26,14 @@ from .fingerprint import live_digest
 from .hooks import needed_by_hooks, run_hooks
 from .jobs import done_jobs, restore_ttl
 from .ownership import MANAGER, identity, key
-from .plan import Plan, Planner, no_longer_contained
+from .plan import Planner
+from .planned import Plan
 from .report import ResultBuilder, summary
 from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
 from .rollback import restored, roll_back
 from .settings import Settings
 from .stateful_set import delete_blocking_pods
+from .successor import successor
 
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
 
@@ -196,36 +198,15 @@ class Engine:
         if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
             if self.desired.is_intent_of(latest):
                 latest.state.update(run)
-                latest.state.pop("back", None)
+                for name in ("back", "suspicious", "hooks_begun", "hooks_told"):
+                    latest.state.pop(name, None)
                 latest.status = PENDING
                 self.store.update(latest)
                 return latest
             latest.status = FAILED
             self.store.update(latest, "It was interrupted, and another revision followed.")
-        # Hooks of a rollback run each time.
-        repeated = {
-            key(reference(one)) for when, some in self.desired.hooks.items() if when not in LASTING for one in some
-        }
-        ended = (latest.state.get("hooks_done") or []) if latest else []
-        state = dict(
-            run,
-            new=True,
-            restores=self.settings.revision or 0,
-            inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
-            digests=(latest.state.get("digests") or {}) if latest else {},
-            hooks_done=[one for one in ended if one not in repeated],
-            upgrade=bool(self.store.last_deployed()),
-            jobs_done=(latest.state.get("jobs_done") or {}) if latest else {},
-        )
-        revision = Revision(
-            self.settings.name,
-            self.settings.namespace,
-            latest.number + 1 if latest else 1,
-            self.desired.objects,
-            self.desired.hooks,
-            PENDING,
-            state,
-        )
+        upgrade = bool(self.store.last_deployed())
+        revision = successor(self.settings, self.desired, latest, run, upgrade)
         self.store.create(revision)
         return revision
 

@@ -16,7 +16,7 @@ from .context import Context
 from .errors import OperationFailed
 from .jobs import restore_ttl, without_ttl
 from .ownership import MANAGER, key
-from .plan import PlannedObject, has_failed
+from .planned import PlannedObject, has_failed
 
 # Kinds that a hook's pod can refer to. Only new objects are created before a hook: a change could affect the running pods.
 REFERRED_TO = (

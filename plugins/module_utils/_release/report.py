@@ -9,7 +9,7 @@ import time
 from typing import Any, Mapping, Sequence
 
 from .context import Context
-from .plan import Plan, PlannedObject
+from .planned import Plan, PlannedObject
 from .revision import Revision
 from .settings import Settings
 

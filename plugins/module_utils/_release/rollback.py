@@ -20,7 +20,8 @@ from .history import read_revision
 from .hooks import run_hooks
 from .live_state import served_as
 from .ownership import key
-from .plan import Plan, PlannedObject, Planner
+from .plan import Planner
+from .planned import Plan, PlannedObject
 from .revision import DEPLOYED, SUPERSEDED, Revision, UnreadableRevision
 from .settings import Settings
 

@@ -19,7 +19,8 @@ from .desired import Desired, discover
 from .errors import OperationFailed, Pause
 from .hooks import run_hooks
 from .ownership import identity
-from .plan import Plan, PlannedObject, Planner
+from .plan import Planner
+from .planned import Plan, PlannedObject
 from .report import ResultBuilder, plural, summary
 from .revision import Revision
 from .settings import Settings
