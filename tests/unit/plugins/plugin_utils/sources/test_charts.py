@@ -185,6 +185,30 @@ def test_the_credentials_of_the_task_become_a_kubeconfig(make_action: Any, tmp_p
     assert base64.b64encode(b"key").decode() in str(given.as_kubeconfig())
 
 
+@pytest.mark.parametrize("name", ["../out", "shop/../../out", "/out"])
+def test_an_archive_writes_nothing_beside_its_chart(run: Any, write: Any, tmp_path: Path, name: str) -> None:
+    with tarfile.open(tmp_path / "bad.tgz", "w:gz") as archive:
+        archive.add(write("shop/Chart.yaml", "name: shop"), "shop/Chart.yaml")
+        info = tarfile.TarInfo(name)
+        archive.addfile(info)
+    folder = tmp_path / "place"
+    folder.mkdir()
+    with pytest.raises(InputError, match="is not a path below the chart"):
+        charts.unpacked(str(tmp_path / "bad.tgz"), str(folder))
+    assert not (tmp_path / "out").exists()
+
+
+def test_links_in_an_archive_are_left_out(write: Any, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "shop.tgz", "w:gz") as archive:
+        archive.add(write("shop/Chart.yaml", "name: shop"), "shop/Chart.yaml")
+        link = tarfile.TarInfo("shop/values.yaml")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        archive.addfile(link)
+    folder = tmp_path / "place"
+    folder.mkdir()
+    assert os.listdir(charts.unpacked(str(tmp_path / "shop.tgz"), str(folder))) == ["Chart.yaml"]
+
+
 def test_a_chart_of_a_repository_is_downloaded_once(run: Any, write: Any, tmp_path: Path) -> None:
     write("remote/templates/c.yaml", "")
     write("remote/Chart.yaml", "name: remote")
