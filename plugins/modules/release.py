@@ -220,7 +220,7 @@ generated:
   type: list
   elements: dict
   sample:
-    - {kind: Secret, namespace: "", name: shop, fields: [/data/password]}
+    - {kind: Secret, namespace: "", name: shop, fields: [/stringData/password]}
 pruned:
   description: The objects that were deleted because the release no longer contains them.
   returned: success
