@@ -18,12 +18,17 @@ from ..plugin_utils.app.expand import Expansion, expand, masked
 from ..plugin_utils.app.fields import Raw, Structure, each
 from ..plugin_utils.app.files import read_files
 from ..plugin_utils.app.spec import APPLICATION, FIELDS
+from ..plugin_utils.app.words import translate
 from ..plugin_utils.errors import InputError
 from ..plugin_utils.release_runner import run_release
 from ..plugin_utils.sources.yaml_reader import plain
 
 # The options of a release, without those that only its action plugin sets and those that the description contains.
-RELEASE_OPTIONS = {name: option for name, option in OPTIONS.items() if name not in ("pause_after", "name", "namespace")}
+RELEASE_OPTIONS = {
+    name: option
+    for name, option in OPTIONS.items()
+    if name not in ("pause_after", "name", "namespace", "revision", "delete_hooks")
+}
 RENDER = {"render_only": {"type": "bool", "default": False}}
 
 
@@ -52,7 +57,7 @@ class ActionModule(ActionBase):
             else:
                 wanted = {name: arguments[name] for name in ("name", "namespace")}
                 wanted.update(auth, **{name: value for name, value in options.items() if name in arguments})
-                result.update(run_release(self, task_vars, wanted, expansion.objects, expansion.hooks))
+                result.update(translate(run_release(self, task_vars, wanted, expansion.objects, expansion.hooks)))
         except InputError as error:
             return dict(result, failed=True, msg=refusal(arguments, error.problems), problems=error.problems)
         warnings = [*expansion.warnings, *(result.get("warnings") or [])]

@@ -15,7 +15,7 @@ options:
     description:
       - Take over fields that another field manager has set to a different value, and objects of another release. Otherwise both are reported and nothing is
         changed.
-      - Replicas that are set by an autoscaler of the same release are never a conflict; they are left to the autoscaler.
+      - Replicas that an autoscaler has set are never a conflict; they are left to it. If it is not part of the release, this is a warning.
     type: bool
     default: false
   take_over:
@@ -54,17 +54,65 @@ options:
     description:
       - Wait until all objects are ready, or, with O(state=absent), until they are gone.
       - A Deployment or StatefulSet is ready when all pods of its newest revision are and no others are left, a DaemonSet when this is so on all nodes that are
-        Ready, a Job when it is complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim
-        when it is bound or waits for its first consumer, and a Service or Ingress when it has an address, if a controller assigns addresses. Any other object
-        is ready unless it has a condition C(Ready) that is not true.
+        Ready (if, at the end, it is updated on all of them and no more pods than its C(maxUnavailable) are missing, this is a warning), a Job when it is
+        complete, a Pod when it is Ready or has succeeded, a CustomResourceDefinition when it is established, a PersistentVolumeClaim when it is bound or waits
+        for its first consumer, and a Service or Ingress when it has an address, if a controller assigns addresses. Any other object is ready unless it has a
+        condition C(Ready) that is not true.
       - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
         grace period, see O(grace).
-      - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job or a paused Deployment, is not waited for.
+      - Objects of Gateway API, OLM, Argo CD and Argo Rollouts, Flux, Crossplane, CloudNativePG, cert-manager and External Secrets are ready when their
+        controllers have reported so for the latest generation. O(wait_conditions) says it for other kinds.
+      - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job, is not waited for, and neither are those in O(wait_except).
+        Deployments, Jobs and custom resources whose C(spec.paused) or C(spec.suspend) is true are not waited for either, which is a warning.
       - The objects are also checked if the run makes no changes.
       - With V(false), a revision counts as deployed as soon as it is applied.
     type: bool
     default: true
+  wait_conditions:
+    description:
+      - When objects are ready, instead of the rule for their kind. All entries that are about an object must hold.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
+      condition:
+        description: Type of a condition in C(status.conditions).
+        type: str
+      jsonpath:
+        description:
+          - JSONPath of a field, as for C(kubectl wait), for example C(.status.phase) or C(.status.members[?(@.name=="a")].ready). If it selects several fields,
+            all must have the value.
+        type: str
+      value:
+        description: Value that the field must have, by default any; or status of the condition, by default V(True).
+        type: raw
+  wait_except:
+    description: Objects that are not waited for.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
   timeout:
     description: Timeout of the whole run in seconds. A rollback has the same time again.
     type: int
@@ -83,6 +131,31 @@ options:
     type: str
     choices: [rollback, keep]
     default: rollback
+  ignore_differences:
+    description:
+      - Fields that others own, such as an injected CA bundle. They are applied when an object is created. From then on, the value that the cluster has is kept
+        and is neither a change nor a difference.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
+      fields:
+        description:
+          - JSON pointers (RFC 6901), for example C(/spec/replicas) or C(/metadata/annotations/example.com~1owner). C(*) stands for all keys of a mapping or all
+            items of a list, as in C(/webhooks/*/clientConfig/caBundle). Items of a list that have a name are found by it.
+        type: list
+        elements: str
+        required: true
   history:
     description: How many revisions to keep. The deployed revision is always kept.
     type: int

@@ -37,10 +37,14 @@ options:
     description:
       - A Helm chart, rendered by C(helm template) on the control node. The revisions are recorded by this release, not by Helm.
       - C(pre-install) and C(post-install) hooks run before and after a release of which no revision is deployed yet, C(pre-upgrade) and C(post-upgrade)
-        hooks when one is; the chart also sees which of the two it is (C(.Release.IsUpgrade)). Jobs are deleted as C(helm.sh/hook-delete-policy) says
-        (C(hook-succeeded), C(hook-failed)). Tests and the hooks for deletion and rollback are left out.
+        hooks when one is; the chart also sees which of the two it is (C(.Release.IsUpgrade)). C(pre-rollback) and C(post-rollback) hooks run when a
+        failed revision is rolled back, C(pre-delete) and C(post-delete) hooks with O(state=absent), each time. Jobs are deleted as
+        C(helm.sh/hook-delete-policy) says (C(hook-succeeded), C(hook-failed)). Tests are left out.
       - Values are passed to helm through its standard input, so that other processes cannot read them.
-      - Values that a chart generates at random (passwords, certificates) change with every run. Set them explicitly, or use existing Secrets.
+      - The chart is rendered twice. Fields that differ, such as passwords and certificates that it generates, are applied when an object is created and
+        keep the value that the cluster has afterwards (RV(ignore:generated) lists them); a rollback keeps it, too. A hook that differs runs with each run,
+        which is a warning, and a chart whose names of objects differ is refused.
+      - The notes of the chart (C(NOTES.txt)) are returned as RV(ignore:notes).
     type: dict
     suboptions:
       chart:
@@ -69,6 +73,16 @@ options:
         description: Whether the CustomResourceDefinitions in the folder C(crds) of the chart are part of the release.
         type: bool
         default: true
+      lookup:
+        description:
+          - Let helm query the cluster, so that the function C(lookup) of templates returns its objects (C(helm template --dry-run=server), Helm 3.17 or later).
+            Otherwise it returns nothing, as it does in a new cluster.
+          - Helm runs on the control node, so the task must run there, too (C(delegate_to=localhost)). It uses the cluster and the credentials of the task, and
+            needs the permission to read all objects of the chart.
+          - The chart sees the version and the APIs of the cluster only; a chart that contains objects of a kind that it defines itself cannot be rendered
+            before the cluster serves that kind.
+        type: bool
+        default: false
       api_versions:
         description:
           - API versions, with or without a kind (C(monitoring.coreos.com/v1/ServiceMonitor)), that the chart sees in addition to those that the cluster
@@ -85,6 +99,7 @@ options:
         type: path
 notes:
   - The sources are read on the control node. Only the objects are sent to the host where the module runs, and none of their values is logged or shown.
-  - A Job with the annotation C(slipway.kube/hook) (V(pre) or V(post)) is a hook. C(slipway.kube/hook-after) lists the hooks that must complete before it,
-    separated by commas.
+  - A Job with the annotation C(slipway.kube/hook) is a hook. V(pre) and V(post) hooks run before and after a release, V(pre-rollback) and V(post-rollback)
+    hooks of the revision that is restored run with each rollback, V(pre-delete) and V(post-delete) hooks with O(state=absent). C(slipway.kube/hook-after) lists
+    the hooks that must complete before it, separated by commas.
 """

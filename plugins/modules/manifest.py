@@ -184,7 +184,7 @@ from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._kube.objects import BadObject, flatten
 from ..module_utils._release import manifest
 from ..module_utils._release.errors import OperationFailed, ReleaseError
-from ..module_utils._release.plan import PlannedObject
+from ..module_utils._release.planned import PlannedObject
 from ..module_utils._release.report import count_actions
 
 RULE: dict[str, Any] = dict(

@@ -50,6 +50,12 @@ options:
       - Namespace of the release. It contains the stored revisions, and the namespaced objects that do not specify a namespace.
     type: str
     default: default
+  revision:
+    description:
+      - Restore the objects of this stored revision, as a new revision. No objects are specified then. M(slipway.kube.release_info) lists the revisions; only
+        one that was deployed can be restored.
+      - Its hooks for a rollback run, and those for a release do not run again. What the release contains now and the revision does not is deleted.
+    type: int
   create_namespace:
     description: Create O(namespace) if it does not exist. It is not deleted with the release.
     type: bool
@@ -61,6 +67,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  delete_hooks:
+    description: Whether hooks for the deletion run with O(state=absent). If one fails, nothing is deleted.
+    type: bool
+    default: true
   pause_after:
     description:
       - Seconds after which a module call returns its progress (RV(ignore:finished=false)) and is called again to resume the run.
@@ -81,7 +91,7 @@ notes:
     resources whose CustomResourceDefinition is not part of the release; workloads; ingresses, autoscalers, webhooks and the other custom resources), and in
     parallel within a stage. All objects are applied before the module waits for any.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
-    stops and is rolled back.
+    stops and is rolled back. Hooks for a rollback or the deletion run each time.
   - The module needs only Python's standard library on the host where it runs.
 seealso:
   - module: slipway.kube.app
@@ -121,6 +131,35 @@ EXAMPLES = r"""
     namespace: shop
     files: [shop.yml]
     take_over: [kubectl-client-side-apply]
+
+- name: Wait until a custom resource says that it is ready, and not for a long import
+  slipway.kube.release:
+    name: search
+    namespace: search
+    files: [search/]
+    wait_conditions:
+      - kind: Elasticsearch
+        jsonpath: .status.health
+        value: green
+    wait_except:
+      - kind: Job
+        name: import
+
+- name: Leave to others what they set
+  slipway.kube.release:
+    name: policy
+    namespace: policy
+    helm:
+      chart: charts/policy
+    ignore_differences:
+      - kind: ValidatingWebhookConfiguration
+        fields: [/webhooks/*/clientConfig/caBundle]
+
+- name: Return to an earlier revision
+  slipway.kube.release:
+    name: shop
+    namespace: shop
+    revision: 3
 
 - name: Delete the release, including its data
   slipway.kube.release:
@@ -170,6 +209,18 @@ schema_only:
   type: list
   elements: str
   sample: [ConfigMap shop/settings]
+notes:
+  description: The notes of the chart, without values of Secrets.
+  returned: with O(helm), if the chart has notes
+  type: str
+  sample: "Visit https://shop.example.com"
+generated:
+  description: The fields that the chart generates anew with each rendering; the values that the cluster has are kept.
+  returned: with O(helm), if there are any
+  type: list
+  elements: dict
+  sample:
+    - {kind: Secret, namespace: "", name: shop, fields: [/stringData/password]}
 pruned:
   description: The objects that were deleted because the release no longer contains them.
   returned: success

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ..module_utils._release.settings import PHASES
 from .errors import InputError
 
 HOOK = "slipway.kube/hook"
 AFTER = "slipway.kube/hook-after"
-WHEN = ("pre", "post")
+WHEN = PHASES
 JOB = "Job"
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def sort(hooks: Sequence[T], name: Callable[[T], str], after: Callable[[T], Coll
 def in_order(hooks: Sequence[Mapping[str, Any]], when: str) -> list[Mapping[str, Any]]:
     """Sort the Jobs of a release by their annotations.
 
-    :param when: C(pre) or C(post), for messages.
+    :param when: one of C(WHEN), for messages.
     :raises InputError: a hook waits for an unknown one, or hooks wait for each other.
     """
     names = {name_of(hook) for hook in hooks}

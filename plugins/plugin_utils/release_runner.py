@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils._kube.auth import AUTH_OPTIONS, credentials
+from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._kube.redaction import Redactor
 from ..module_utils._release.settings import SOURCE_OPTIONS, pack
 from .errors import InputError
@@ -27,6 +33,7 @@ SLICE = 10  # seconds after which the module returns what has happened so far, t
 FIRST = ("changed", "diff", "objects")
 COLLECTED = ("warnings", "pruned", "deprecations")
 SUMMED = ("requests",)
+AUTH_NAMES = {alias for name, option in AUTH_OPTIONS.items() for alias in (name, *option.get("aliases", ()))}
 
 
 def run_release(
@@ -35,13 +42,15 @@ def run_release(
     arguments: Mapping[str, Any],
     objects: Sequence[Mapping[str, Any]],
     hooks: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    kept: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Run the module release to its end.
 
     :param action: the action plugin that runs it.
     :param arguments: the options of the task; those of sources are left out, because they have been read.
     :param objects: the objects of the release.
-    :param hooks: Jobs before (C(pre)) and after it (C(post)).
+    :param hooks: hooks by when they run.
+    :param kept: fields that keep the value that the cluster has, as entries of the option C(ignore_differences).
     :returns: the result of the module; those of several calls are merged.
     :raises InputError: hooks wait for each other.
     """
@@ -50,8 +59,8 @@ def run_release(
     given.setdefault("pause_after", SLICE)
     given["_run_id"] = uuid.uuid4().hex
     # The module masks the values of Secrets itself; this also masks them in errors of the connection or of a failing module.
-    redactor = Redactor([*objects, *ordered["pre"], *ordered["post"]])
-    given["_payload"] = pack(objects, ordered)
+    redactor = Redactor([*objects, *(hook for some in ordered.values() for hook in some)])
+    given["_payload"] = pack(objects, ordered, kept)
     result: dict[str, Any] = {}
     while True:
         with quiet(action):
@@ -89,6 +98,33 @@ def chart_view(
         raise InputError(f"helm: the capabilities of the cluster cannot be queried. {answer.get('msg', '')}")
     served = [str(one) for one in answer.get("api_versions") or []]
     return str(answer.get("kube_version") or ""), served, bool(answer.get("upgrade"))
+
+
+def write_kubeconfig(action: ActionBase, arguments: Mapping[str, Any], folder: str) -> str:
+    """Write the cluster and the credentials of the task into a kubeconfig that only this user can read.
+
+    :param arguments: the options of the task, as values without Ansible's tags.
+    :param folder: where to write it.
+    :returns: the path of the file.
+    :raises InputError: the module runs on another host, or the options select no cluster.
+    """
+    if action._connection.transport != "local":
+        raise InputError(
+            "helm.lookup: helm queries the cluster from the control node. Run the task there (delegate_to: localhost) "
+            "with a kubeconfig of the control node."
+        )
+    given = {name: value for name, value in arguments.items() if name in AUTH_NAMES and value is not None}
+    checked = ArgumentSpecValidator(AUTH_OPTIONS).validate(given)
+    if checked.error_messages:
+        raise InputError(*checked.error_messages)
+    try:
+        found = credentials(checked.validated_parameters, shutil.which)
+    except KubeconfigError as error:
+        raise InputError(f"helm.lookup: {error}") from None
+    path = os.path.join(folder, "kubeconfig")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(found.as_kubeconfig(), file)
+    return path
 
 
 def _module_options(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ SERVED = {
         "persistentvolumeclaims": ("PersistentVolumeClaim", True),
     },
     ("apps", "v1"): {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True)},
+    ("autoscaling", "v2"): {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
     ("batch", "v1"): {"jobs": ("Job", True)},
     ("admissionregistration.k8s.io", "v1"): {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},
     ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},
@@ -147,6 +148,9 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status: int, content: Any) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
+        aggregated = content.get("kind") == "APIGroupDiscoveryList"
+        more = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" if aggregated else ""
+        self.send_header("Content-Type", f"application/json{more}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -176,6 +180,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.refused(403, "Forbidden", "forbidden")
         if path in ("/api", "/apis"):
             return self.answer(200, discovery(self.server.served(), path))
+        if path in resource_lists(self.server.served()):
+            return self.answer(200, resource_lists(self.server.served())[path])
         if path == "/version":
             return self.answer(200, {"major": "1", "minor": "37", "gitVersion": "v1.37.2"})
         documents = {"/".join(filter(None, key)): (key, kinds) for key, kinds in SERVED.items()}
@@ -335,6 +341,20 @@ def discovery(served: Any, path: str) -> dict[str, Any]:
             ]
             items.append({"metadata": {"name": group}, "versions": [{"version": version, "resources": resources}]})
     return {"kind": "APIGroupDiscoveryList", "items": items}
+
+
+def resource_lists(served: Any) -> dict[str, dict[str, Any]]:
+    """Discovery of each version of a group, by its path."""
+    found = {}
+    for (group, version), kinds in served.items():
+        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        resources = [
+            {"name": plural, "kind": kind, "namespaced": inside, "verbs": ["get", "list", "create", "patch", "delete"]}
+            for plural, (kind, inside) in kinds.items()
+        ]
+        name = f"{group}/{version}" if group else version
+        found[path] = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
+    return found
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from .._kube.timestamps import seconds_of
 from .container_view import Container
 from .exits import explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding
+from .host_ports import network_of
 from .images import PULL_REASONS, image_fault, registry_of
 from .probes import killing_probe, probe_event, probe_finding
 from .view import event_time, message_of, namespace_of, spec_of, status_of
@@ -25,6 +26,13 @@ RECENT = 600
 
 def container_finding(container: Container) -> Finding | None:
     """Explain a container; None if it has no fault, or has not been started yet."""
+    found = _explain(container)
+    if found is not None:
+        found.network = network_of(container.view, container.pod)
+    return found
+
+
+def _explain(container: Container) -> Finding | None:
     state = container.status.get("state") or {}
     waiting, ended, running = state.get("waiting"), state.get("terminated"), state.get("running")
     if waiting is not None:
@@ -99,6 +107,14 @@ NOT_CREATED = (
     ),
     # A controller may be creating it: cert-manager, External Secrets, Sealed Secrets and others take seconds.
     (r"couldn't find key|non-existent config key|(secret|configmap) .*not found", "config_missing", "", "", SUSPICIOUS),
+    # containerd reads the profile from the node when it creates the container.
+    (
+        r"seccomp profile|apparmor profile not found",
+        "security_profile_missing",
+        "",
+        "Install the profile on every node where the pod can run (seccomp profiles in /var/lib/kubelet/seccomp), or correct the securityContext.",
+        SUSPICIOUS,
+    ),
     (
         r"runAsNonRoot|run as root|non-numeric user|runAsUser",
         "run_as_non_root",
@@ -136,12 +152,23 @@ def _not_created(container: Container, reason: str, message: str) -> Finding:
     unset = re.search(r'missing value for \\?"?(\w+)', message)
     if fault == "config_missing":
         title, advice, about = _missing_config(message, namespace_of(container.pod))
+    elif fault == "security_profile_missing":
+        title, about = _security_profile(message)
     elif fault == "mount_fails" and unset:
         title = (
             f"subPathExpr of a volume mount references the variable {unset.group(1)}, which the container does not have"
         )
         advice = f"Add {unset.group(1)} to env of the container, or correct subPathExpr."
     return container.find(fault, title, advice, patience, f"{reason}: {message}", about=about)
+
+
+def _security_profile(message: str) -> tuple[str, str]:
+    """Return the title and the group of a finding about a seccomp or AppArmor profile."""
+    found = re.search(r'seccomp profile (?:failed )?\\?"([^"\\]+)|(apparmor) profile not found (\S+)', message)
+    sort = "AppArmor" if found and found.group(2) else "seccomp"
+    name = (found.group(1) or found.group(3)) if found else "of the container"
+    what = "is not valid" if "decoding" in message else "is not on the node"
+    return f"the {sort} profile {name} {what}", f"{sort} {name}"
 
 
 def _missing_config(message: str, namespace: str) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, NamedTuple, Sequence
 
 from .._kube.objects import Reference
 from .._kube.redaction import Redactor
@@ -21,6 +21,17 @@ RETURNED = (
     *("fault", "severity", "object", "title", "evidence", "causes", "advice"),
     *("container", "hopeless", "count", "others", "logs", "pods"),
 )
+
+
+class Network(NamedTuple):
+    """What a pod has to do with the network of its node: C(host) is its node if it uses that, C(rivals) are pods there with the same port.
+
+    C(nameservers): what it resolves names with instead of the cluster DNS.
+    """
+
+    host: str = ""
+    rivals: str = ""
+    nameservers: str = ""
 
 
 @dataclass
@@ -61,6 +72,8 @@ class Finding:
     reach: int = 0
     # Only reported as part of a chain of causes.
     link: bool = False
+    # What the log of a container means depends on the network of its pod.
+    network: Network = field(default_factory=Network)
     # A pod and a port that is tested through the API server.
     target: tuple[str, int] = ("", 0)
     # One of PATIENCE.

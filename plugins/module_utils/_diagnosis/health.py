@@ -29,7 +29,7 @@ from .view import View, annotations_of, is_finished, is_healthy, namespace_of, n
 # Checks that send requests of their own; the rules only use what was listed.
 LIVE_CHECKS = ("control_plane", "dns", "backup", "ports")
 ALL_CHECKS = (*CHECKS, *LIVE_CHECKS)
-UNRELEASED_KINDS = ("Event", "Killing", "Skipped", "Node", "EndpointSlice", "Pod", "ReplicaSet")
+UNRELEASED_KINDS = ("Event", "Killing", "Skipped", "Preempted", "Node", "EndpointSlice", "Pod", "ReplicaSet")
 COUNTED_KINDS = (
     "Deployment",
     "StatefulSet",

@@ -60,6 +60,29 @@ def last_lines(client: Client, finding: Finding) -> list[str]:
     return []
 
 
+NO_NAME = re.compile(
+    r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address|EAI_AGAIN|ENOTFOUND"
+    r"|Name does not resolve|could not translate host name|UnknownHostException|lookup \S+.*: (?:i/o timeout|read: connection refused)"
+)
+NO_BIND = re.compile(
+    r"(?:bind|listen)\b.*(?:permission denied|EACCES|\(13: )|permission denied.*\bbind\b", re.IGNORECASE
+)
+NO_WRITE = re.compile(r"permission denied|EACCES|read-only file system", re.IGNORECASE)
+PORT_TAKEN = re.compile(r"address (?:already )?in use|EADDRINUSE|port \d+ (?:was|is) already in use", re.IGNORECASE)
+# Where a line begins to name an address: before it, there may be a time.
+SOCKET = re.compile(r"bind|listen|port ", re.IGNORECASE)
+PORT = re.compile(r"::(\d+)\b|(?:[\d.]|\]|\s|\*):(\d+)\b|port (\d+)", re.IGNORECASE)
+STARTS = (
+    "crash_loop",
+    "init_fails",
+    "readiness_fails",
+    "startup_fails",
+    "init_stuck",
+    "liveness_kills",
+    "startup_kills",
+)
+
+
 def refine(finding: Finding) -> None:
     """Make a finding more precise with what its log contains."""
     text = "\n".join(finding.logs)
@@ -67,16 +90,67 @@ def refine(finding: Finding) -> None:
         finding.fault = "image_wrong_platform"
         finding.title = f"container {finding.container}: {EXEC_FORMAT}"
         finding.advice = EXEC_FORMAT_ADVICE
-    elif finding.fault in ("crash_loop", "init_fails"):
-        if re.search(
-            r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address",
-            text,
-        ):
-            finding.evidence.append("the log contains a name resolution error")
-            finding.advice += " Check the name of the Service that the program connects to, and the cluster DNS."
-        elif re.search(r"permission denied|EACCES|read-only file system", text, re.IGNORECASE):
-            finding.evidence.append("the log contains a permission error")
-            finding.advice += (
-                " A program without root privileges or with a read-only root file system can only write to volumes that are "
-                "writable for its user (emptyDir, or fsGroup for a PersistentVolumeClaim)."
-            )
+    elif finding.fault in ("crash_loop", "init_fails") and NO_BIND.search(text):
+        _privileged_port(finding, _port(NO_BIND, finding.logs))
+    elif finding.fault in ("crash_loop", "init_fails") and PORT_TAKEN.search(text):
+        _port_taken(finding, _port(PORT_TAKEN, finding.logs))
+    elif finding.fault in STARTS and NO_NAME.search(text):
+        _no_name(finding)
+    elif finding.fault in ("crash_loop", "init_fails") and re.search(
+        r"operation not permitted|EPERM", text, re.IGNORECASE
+    ):
+        finding.evidence.append("the log contains a refused privilege")
+        finding.advice += (
+            " An image that starts as root, changes the owner of files and then its user needs the capabilities CHOWN, SETUID, SETGID, "
+            "FOWNER and DAC_OVERRIDE (securityContext.capabilities.add), or has to be started with the user that it changes to (runAsUser)."
+        )
+    elif finding.fault in ("crash_loop", "init_fails") and NO_WRITE.search(text):
+        finding.evidence.append("the log contains a permission error")
+        finding.advice += (
+            " A program without root privileges or with a read-only root file system can only write to volumes that are "
+            "writable for its user (emptyDir, or fsGroup for a PersistentVolumeClaim)."
+        )
+
+
+def _port(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
+    """Return the port that a line names which matches a pattern, empty if there is none."""
+    line = next((line for line in lines if pattern.search(line)), "")
+    socket = SOCKET.search(line)
+    found = PORT.search(line, socket.start()) if socket else None
+    return next((group for group in found.groups() if group), "") if found else ""
+
+
+def _privileged_port(finding: Finding, port: str) -> None:
+    finding.fault = "privileged_port"
+    finding.title = (
+        f"container {finding.container}: it is not permitted to listen on {f'port {port}' if port else 'its port'}"
+    )
+    finding.advice = (
+        "Let it listen on a port from 1024 on, or add the capability NET_BIND_SERVICE (securityContext.capabilities.add). "
+        "A program that does not run as root also needs the sysctl net.ipv4.ip_unprivileged_port_start, which containerd sets for pods "
+        "that do not use the network of their node."
+    )
+
+
+def _port_taken(finding: Finding, port: str) -> None:
+    host, rivals, _servers = finding.network
+    finding.fault = "port_in_use"
+    finding.title = f"container {finding.container}: {f'port {port}' if port else 'its port'} is already in use"
+    finding.advice = "Two containers of the pod, or two processes of the container, listen on the same port: give one of them another port."
+    if host:
+        finding.title += f" on node {host}" + (f", by {rivals}" if rivals else "")
+        finding.advice = (
+            "The pod uses the network of its node (hostNetwork), where another process listens on the port. Give it another port, "
+            "do without hostNetwork, or keep such pods on different nodes."
+        )
+
+
+def _no_name(finding: Finding) -> None:
+    finding.evidence.append("the log contains a name resolution error")
+    servers = finding.network.nameservers
+    if not servers:
+        finding.advice += " Check the name of the Service that the program connects to, and the cluster DNS."
+        return
+    finding.fault = "pod_dns"
+    finding.title += f"; it resolves names with the nameservers of its dnsConfig ({servers})"
+    finding.advice = f"Check that {servers} answers queries from pods, or correct dnsConfig of the pod. With dnsPolicy: None, the cluster DNS is not used."

@@ -45,7 +45,11 @@ REJECTED = (
     ),
     ("UnexpectedAdmissionError", "Check the device plugins of the node and the log of its kubelet."),
     (
-        "OutOf|NodePorts|NodeName",
+        "NodePorts",
+        "Another pod of the node uses the host port. Remove nodeName so that the scheduler selects the node, or use another hostPort.",
+    ),
+    (
+        "OutOf|NodeName",
         "Remove nodeName so that the scheduler selects the node, or free resources on that node.",
     ),
     ("PodOS|PodFeatureUnsupported", "Run the pod on a node with another operating system or a newer kubelet."),

@@ -121,7 +121,7 @@ def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: s
         declared = f"; the container declares {', '.join(ports)}" if ports else ""
         advice = (
             f"No process listens on {f'port {port}' if port else 'the port of the probe'} yet{declared}. "
-            "Correct the port of the probe, or give the program more time to start with a startupProbe."
+            "Correct the port of the probe, or give the program more time to start with startupProbe."
         )
     elif re.search(r"statuscode: (404|405)", answer):
         advice = "Correct the path of the probe: the program answers, but does not serve this path."
@@ -139,5 +139,5 @@ def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: s
     else:
         advice = f"Check the probe, and read the log of the container: {container.log}."
     if kind == "liveness" and "startupProbe" not in advice:
-        advice += " Use a startupProbe for a program that starts slowly."
+        advice += " Set startupProbe for a program that starts slowly."
     return advice

@@ -173,6 +173,8 @@ POD_SPEC = (
     "volumes",
     "overhead",
     "hostNetwork",
+    "dnsPolicy",
+    "dnsConfig",
     "affinity",
     "tolerations",
 )
@@ -229,7 +231,7 @@ def _replica_set(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event(item: dict[str, Any]) -> dict[str, Any]:
-    kept = _pick(item, "type", "reason", "message", "count", "series", "lastTimestamp", "eventTime")
+    kept = _pick(item, "type", "reason", "message", "count", "series", "lastTimestamp", "eventTime", "related")
     involved = item.get("involvedObject") or {}
     return {**kept, "involvedObject": _pick(involved, "kind", "namespace", "name", "uid", "fieldPath")}
 
@@ -270,6 +272,7 @@ _SHAPES: dict[str, Trim] = {
     "Event": _event,
     "Killing": _event,
     "Skipped": _event,
+    "Preempted": _event,
     "Node": _node,
     "EndpointSlice": _endpoints,
     "ValidatingWebhookConfiguration": _webhooks,

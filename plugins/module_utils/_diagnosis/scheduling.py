@@ -16,11 +16,14 @@ from .._kube.objects import Reference
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
 from .._kube.selectors import expressions_match, has_labels
 from .finding import PENDING, SUSPICIOUS, Finding, one_line, pod_finding, shortened
+from .host_ports import host_ports, users
 from .view import (
     Object,
     View,
     claim_names,
     conditions,
+    controller,
+    event_time,
     is_deleted,
     is_finished,
     labels_of,
@@ -83,7 +86,7 @@ ADVICE = {
     "unschedulable_affinity": "Label a node (kubectl label nodes NODE KEY=VALUE), or correct nodeSelector or affinity of the pod.",
     "unschedulable_spread": "Relax the constraint (whenUnsatisfiable: ScheduleAnyway, or a larger maxSkew), or add nodes in the missing domain.",
     "unschedulable_volume": "Run the pod on a node where its volume is available, or use a storage class with volumeBindingMode WaitForFirstConsumer.",
-    "unschedulable_ports": "Use a Service instead of hostPort, or run no more pods than there are nodes.",
+    "unschedulable_ports": "Use a Service instead of hostPort, another port, or run no more pods than there are nodes.",
     "unschedulable_cordoned": "Uncordon a node: kubectl uncordon NODE.",
     "unschedulable": "Read the message of the scheduler.",
     "claim_missing": "Create the PersistentVolumeClaim, or correct its name in the volumes of the pod.",
@@ -173,6 +176,12 @@ def _cause(view: View, pod: Object, found: Sequence[Refusal]) -> Refusal:
     asks = bool(spec.get("nodeSelector") or (spec.get("affinity") or {}).get("nodeAffinity"))
     alone = [node for node in nodes if [taint["key"] for taint in untolerated(pod, node)] == [CONTROL_PLANE_TAINT]]
     cause = decisive(found, len(alone), asks and bool(matching))
+    chosen = [node for node in matching if not untolerated(pod, node) and not spec_of(node).get("unschedulable")]
+    # What rejects the nodes that the pod may use is the cause, however many others it may not use.
+    own = [one for one in found if one.fault not in ("unschedulable_taint", "unschedulable_cordoned", "unschedulable")]
+    own = [one for one in own if "node affinity/selector" not in one.reason]
+    if chosen and own:
+        cause = decisive(own)
     if asks and nodes and not matching:
         # The scheduler looks at taints first, but no toleration would help.
         few = [one for one in found if one.fault == "unschedulable_affinity"]
@@ -215,6 +224,13 @@ def _add_room(view: View, pod: Object, finding: Finding, cause: Refusal) -> None
         if free and resource != "pods":
             most, node = max(((left.get(resource, 0), name) for name, left in free.items()), key=lambda pair: pair[0])
             finding.evidence.append(f"largest free amount on a node: {name_amount(resource, most)} ({node})")
+    nominated = status_of(pod).get("nominatedNodeName")
+    if nominated:
+        finding.title = f"waits until the pods that it preempts on node {nominated} have ended"
+        finding.severity = "warning"
+        finding.advice = "Wait. Pods with a long terminationGracePeriodSeconds delay it."
+        return
+    _add_preemption(view, pod, finding)
     for resource in re.findall(r"Insufficient (\S+)", cause.reason):
         if not_offered(resource, view.all("Node")):
             finding.title = f"no node provides the resource {resource}"
@@ -285,6 +301,53 @@ def _term_fits(term: Mapping[str, Any], node: Object) -> bool:
     )
 
 
+def _add_ports(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
+    """Add who uses the ports of the nodes."""
+    wanted = host_ports(pod)
+    lines, own = [], True
+    for node in view.all("Node"):
+        for other in users(view, wanted, name_of(node), pod) if node_fits(pod, node) else []:
+            taken = ", ".join(map(str, sorted(wanted & host_ports(other))))
+            lines.append(f"port {taken} of node {name_of(node)} is used by pod {named(other)}")
+            own = own and view.made_by(other) == view.made_by(pod)
+    if lines:
+        ports = ", ".join(map(str, sorted(wanted)))
+        who = "other pods of the same workload" if own else "other pods"
+        finding.title = f"host port {ports} of the pod is in use on every suitable node, by {who}"
+        finding.evidence += lines[:5]
+        if not own:
+            finding.advice = (
+                "Use another hostPort, a Service instead of hostPort, or keep such pods on different nodes."
+            )
+
+
+def _add_preemption(view: View, pod: Object, finding: Finding) -> None:
+    """Add that the scheduler has deleted pods of the same workload in favour of pods of a higher priority."""
+    made_by = controller(pod)
+    events = [
+        event
+        for event in view.all("Preempted")
+        if made_by is not None
+        and event["involvedObject"].get("namespace") == namespace_of(pod)
+        and (event["involvedObject"].get("name") or "").startswith(made_by["name"] + "-")
+    ]
+    if not events:
+        return
+    last = max(events, key=event_time)
+    winner = last.get("related") or {}
+    by = (
+        f"pod {'/'.join(filter(None, (winner.get('namespace'), winner.get('name'))))}"
+        if winner.get("name")
+        else "a pod"
+    )
+    finding.fault = "preempted"
+    finding.title = (
+        f"{by} of a higher priority has preempted a pod of this workload, and no node has room for it any more"
+    )
+    finding.evidence.append(f"Preempted: pod {last['involvedObject'].get('name')}: {one_line(message_of(last))}")
+    finding.advice = "Give the workload a PriorityClass that is not lower, add a node, or lower the requests of both."
+
+
 def _add_affinity(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
     selector = spec_of(pod).get("nodeSelector") or {}
     if "anti-affinity" in cause.reason:
@@ -321,6 +384,7 @@ DETAILS = {
     "unschedulable_resources": _add_room,
     "unschedulable_cordoned": _add_cordoned,
     "unschedulable_affinity": _add_affinity,
+    "unschedulable_ports": _add_ports,
     "unschedulable_taint": _add_taints,
 }
 

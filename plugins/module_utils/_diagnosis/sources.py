@@ -36,6 +36,8 @@ SOURCES = {
         Source("Killing", "v1", "events", fields="type=Normal,reason=Killing"),
         # Another: a run of a CronJob that the controller did not start, because the previous one is active.
         Source("Skipped", "v1", "events", fields="type=Normal,reason=JobAlreadyActive"),
+        # Another: a pod that the scheduler deleted in favour of one of a higher priority.
+        Source("Preempted", "v1", "events", fields="type=Normal,reason=Preempted"),
         Source("Deployment", "apps/v1", "deployments"),
         Source("ReplicaSet", "apps/v1", "replicasets"),
         Source("StatefulSet", "apps/v1", "statefulsets"),

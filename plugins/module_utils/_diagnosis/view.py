@@ -155,7 +155,10 @@ class View:
             return (about.get("kind") or "", about.get("namespace") or "", about.get("name") or "")
 
         return _index(
-            sorted([*self.all("Event"), *self.all("Killing"), *self.all("Skipped")], key=event_time), involved
+            sorted(
+                [*self.all("Event"), *self.all("Killing"), *self.all("Skipped"), *self.all("Preempted")], key=event_time
+            ),
+            involved,
         )
 
     @cached_property

@@ -14,7 +14,7 @@ from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import Reference, reference
-from .._kube.readiness import condition, daemon_set_readiness, is_waited_for, readiness
+from .._kube.readiness import condition, daemon_set_readiness, generation_seen, is_tolerable, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
 from .finding import HOPELESS, PENDING, SUSPICIOUS, Finding
 from .node_scaling import add_node_scaling
@@ -46,12 +46,16 @@ class Outlook:
     :ivar waiting: The objects that are not ready, and what is missing.
     :ivar findings: Why, root causes first, without logs (:func:`explain.explain_faults` reads them).
     :ivar hopeless: Waiting longer cannot help.
+    :ivar tolerable: Those of the waiting DaemonSets that lack no more pods than their maxUnavailable allows.
+    :ivar tolerated: What is missing of those when waiting has ended with nothing else to wait for.
     """
 
     ready: list[Reference] = field(default_factory=list)
     waiting: list[tuple[Reference, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     hopeless: bool = False
+    tolerable: list[Reference] = field(default_factory=list)
+    tolerated: list[tuple[Reference, str]] = field(default_factory=list)
 
 
 class Watch:
@@ -77,9 +81,12 @@ class Watch:
         self.path = path
         # Objects that are deleted by the cluster when they have ended.
         self.vanish: Container[Reference] = ()
+        # Returns whether an object is ready and what is missing, None to judge it by the rule of its kind.
+        self.judge: Callable[[Object], tuple[bool, str] | None] = lambda live: None
         self.grace = {SUSPICIOUS: grace, PENDING: pending_grace}
         self.since: dict[tuple[str, Reference, str], float] = {}
         self._settled: set[Reference] = set()
+        self._lost: dict[Reference, int] = {}
         self._steady: set[Reference] = set()
         self._lists: dict[str, Sequence[Object]] = {}
 
@@ -107,6 +114,8 @@ class Watch:
             ready, why = self._readiness(live)
             if not ready:
                 outlook.waiting.append((name, why))
+                if name.kind == "DaemonSet" and is_tolerable(live, self._lost.get(name, 0)):
+                    outlook.tolerable.append(name)
                 if observed(live):
                     # Before that, its pods belong to the previous version and do not explain this one.
                     late.append(live)
@@ -147,10 +156,13 @@ class Watch:
 
     def _readiness(self, live: Object) -> tuple[bool, str]:
         """Return whether an object is ready and what is missing, also judged by other objects."""
+        judged = self.judge(live)
+        if judged is not None:
+            return judged
         ready, why = readiness(live)
         kind = live.get("kind") or ""
         if kind == "DaemonSet" and not ready and observed(live):
-            lost = self._pods_on_lost_nodes(live)
+            lost = self._lost[reference(live)] = self._pods_on_lost_nodes(live)
             return daemon_set_readiness(live, lost) if lost else (ready, why)
         if kind == "PersistentVolumeClaim" and not ready and not _is_lost_claim(live):
             return (True, "") if waits_for_first_consumer(live, self._cached_list("StorageClass")) else (ready, why)
@@ -267,7 +279,7 @@ class Watch:
 def observed(live: Object) -> bool:
     """Return whether the status of an object is about its latest generation."""
     generation = (live.get("metadata") or {}).get("generation", 0)
-    return status_of(live).get("observedGeneration", generation) >= generation
+    return generation_seen(status_of(live), generation) >= generation
 
 
 def unprobed(live: Object) -> bool:

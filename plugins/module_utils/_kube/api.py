@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Ty
 from urllib.parse import quote, urlencode
 
 from .connection import headers_of, open_connection, target_of, tls_context
+from .failures import why_foreign, why_unreachable, why_untrusted
 from .kubeconfig import Credentials, KubeconfigError, read_credentials
 
 if TYPE_CHECKING:
@@ -310,11 +311,11 @@ class Client:
                 if not self.is_transient(error) or time.monotonic() >= deadline:
                     raise
             except ssl.SSLCertVerificationError as error:
-                raise Unreachable(self._untrusted_text(error)) from error
+                raise Unreachable(why_untrusted(self.credentials, error)) from error
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 if time.monotonic() >= deadline:
-                    raise Unreachable(self._unreachable_text(error)) from error
+                    raise Unreachable(why_unreachable(self.credentials, error)) from error
             time.sleep(pause)
             pause = min(pause * 2, 2)
 
@@ -332,6 +333,10 @@ class Client:
         connection.endheaders(body)
         response = connection.getresponse()
         content = response.read()
+        foreign = not plain and (response.status >= 400 or content[:1] not in (b"{", b"["))
+        why = why_foreign(self.credentials, response.status, content, target.partition("?")[0]) if foreign else ""
+        if why:
+            raise Unreachable(why)
         if response.status >= 400:
             raise _api_error(response.status, content, method, target, self.credentials.whom)
         return content.decode(errors="replace") if plain else json.loads(content)
@@ -359,24 +364,6 @@ class Client:
         if connection is not None:
             connection.close()
             self._local.connection = None
-
-    def _unreachable_text(self, error: Exception) -> str:
-        return (
-            f"The API server at {self.credentials.server} does not answer: {error or type(error).__name__}. Check that it runs "
-            "(its log is in /var/log/pods/kube-system_kube-apiserver-* on the control plane) and that the address is correct."
-        )
-
-    def _untrusted_text(self, error: ssl.SSLCertVerificationError) -> str:
-        server, reason = self.credentials.server, error.verify_message.rstrip(".")
-        if "expired" in reason:
-            return (
-                f"The certificate of the API server at {server} has expired: {reason}. "
-                "Renew the certificates of the control plane (kubeadm certs renew all)."
-            )
-        return (
-            f"The kubeconfig does not trust the certificate of the API server at {server}: {reason}. The kubeconfig belongs to another "
-            "cluster, or the certificate is not valid for this name or address (kubeadm: apiServer.certSANs)."
-        )
 
 
 def _api_error(status: int, content: bytes, method: str, path: str, whom: str) -> ApiError:

@@ -83,6 +83,39 @@ class Credentials:
         user = self.user if " " in self.user else f"user {self.user!r}" if self.user else "an anonymous user"
         return f"{user} (as {names[0]})" if names else user
 
+    def as_kubeconfig(self) -> dict[str, Any]:
+        """Return a kubeconfig with these credentials for another program. Of the headers, only impersonation can be expressed."""
+
+        def text(content: bytes) -> str:
+            return base64.b64encode(content).decode()
+
+        cluster = {
+            "server": self.server,
+            "certificate-authority-data": text(self.authority) if self.verify else "",
+            "insecure-skip-tls-verify": not self.verify,
+            "tls-server-name": self.server_name,
+            "proxy-url": self.proxy,
+        }
+        user = {
+            "client-certificate-data": text(self.certificate),
+            "client-key-data": text(self.key),
+            "token": self.token,
+            "username": self.username,
+            "password": self.password,
+            "as": next((value for name, value in self.headers if name == "Impersonate-User"), ""),
+            "as-groups": [value for name, value in self.headers if name == "Impersonate-Group"],
+        }
+        parts: dict[str, dict[str, Any]] = {
+            "cluster": cluster,
+            "user": user,
+            "context": {"cluster": "it", "user": "it"},
+        }
+        lists: dict[str, Any] = {
+            f"{part}s": [{"name": "it", part: {name: value for name, value in content.items() if value}}]
+            for part, content in parts.items()
+        }
+        return {"apiVersion": "v1", "kind": "Config", "current-context": "it", **lists}
+
     def check_age(self, now: float | None = None) -> None:
         """Check that certificate and token have not expired: the server would reject them without a reason.
 

@@ -120,7 +120,7 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
             and str(content.get("kind", "")).endswith("List")
             and isinstance(content.get("items"), list)
         ):
-            todo = content["items"] + todo
+            todo = [item_of(content, item) for item in content["items"]] + todo
             continue
         position += 1
         if not isinstance(content, dict):
@@ -139,6 +139,14 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
     if problems:
         raise BadObject("\n".join(problems))
     return found
+
+
+def item_of(whole: Mapping[str, Any], item: Any) -> Any:
+    """Return an item of a list with its kind and API version, which those of a C(ConfigMapList) and the like lack."""
+    kind = str(whole.get("kind") or "")[: -len("List")]
+    if not isinstance(item, dict) or not kind or not item:
+        return item
+    return {"apiVersion": whole.get("apiVersion"), "kind": kind, **item}
 
 
 def _identity_problems(content: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping, Tuple
 
+from .custom_readiness import outdated, rule_of
+from .objects import is_custom
+
 Object = Mapping[str, Any]
 Readiness = Tuple[bool, str]
 
@@ -26,19 +29,31 @@ def condition(content: Object, kind: str) -> dict[str, Any]:
 def readiness(content: Object) -> Readiness:
     """Return whether an object is ready, and the reason if it is not.
 
-    The rules per kind follow https://kubernetes.io/docs/concepts/workloads/. An object of any other kind is ready unless it has a condition
-    Ready that is not true.
+    The rules per kind follow https://kubernetes.io/docs/concepts/workloads/ and custom_readiness. An object of any other kind is ready unless
+    it has a condition Ready that is not true.
     """
     metadata, status = content.get("metadata") or {}, content.get("status") or {}
     if metadata.get("deletionTimestamp"):
         return False, "it is being deleted"
-    if status.get("observedGeneration", metadata.get("generation", 0)) < metadata.get("generation", 0):
+    own = rule_of(content)
+    # Flux begins with -1, and leaves it so for objects that have no status.
+    if (0 if own else -1) <= generation_seen(status, metadata.get("generation", 0)) < metadata.get("generation", 0):
         return False, "its controller has not observed the latest generation yet"
-    kind = content.get("kind") or ""
+    if own is not None:
+        return own(content)
+    kind = "" if is_custom(content) else content.get("kind") or ""
     if kind in _OBSERVED and "observedGeneration" not in status:
         return False, "its controller has not observed it yet"
     rule = _RULES.get(kind)
     return rule(content.get("spec") or {}, status, content) if rule else _by_condition(content)
+
+
+def generation_seen(status: Object, default: int) -> int:
+    """Return C(status.observedGeneration) as a number: Argo Rollouts has a string."""
+    try:
+        return int(status.get("observedGeneration", default))
+    except (TypeError, ValueError):
+        return default
 
 
 def _deployment(spec: Object, status: Object, content: Object) -> Readiness:
@@ -84,6 +99,25 @@ def daemon_set_readiness(content: Object, lost: int) -> Readiness:
     if min(status.get("currentNumberScheduled", 0), updated, ready, available) < desired:
         return False, f"{updated} of {desired} pods updated, {ready} ready, {available} available"
     return True, ""
+
+
+def is_tolerable(content: Object, lost: int) -> bool:
+    """Return whether a DaemonSet that is not ready is updated on all nodes, and lacks no more pods than C(maxUnavailable) allows.
+
+    One pod must be available in any case. https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/
+
+    :param lost: the number of its pods on nodes that are not Ready.
+    """
+    strategy, status = (content.get("spec") or {}).get("updateStrategy") or {}, content.get("status") or {}
+    desired = status.get("desiredNumberScheduled", 0) - lost
+    if strategy.get("type") == "OnDelete" or status.get("updatedNumberScheduled", 0) < desired:
+        return False
+    allowed: Any = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    if isinstance(allowed, str):
+        percent = allowed.rstrip("%")
+        allowed = -(-desired * int(percent) // 100) if percent.isdigit() else 0
+    missing = desired - min(status.get("numberReady", 0), status.get("numberAvailable", 0))
+    return 0 < missing <= min(allowed, desired - 1)
 
 
 def _stateful_set(spec: Object, status: Object, content: Object) -> Readiness:
@@ -169,6 +203,8 @@ WAITED_FOR = ("Deployment", "DaemonSet", "StatefulSet", "Job", "Pod")
 def _by_condition(content: Object) -> Readiness:
     """Apply the rule of all other kinds, most often custom resources: the condition Ready, if there is one."""
     ready = condition(content, "Ready")
+    if ready and outdated(ready, content):
+        return False, "its controller has not observed the latest generation yet"
     if ready.get("status") in (None, "True"):
         return True, ""
     return False, f"{ready.get('reason') or 'not Ready'}: {ready.get('message') or ''}"
@@ -179,7 +215,7 @@ def is_waited_for(content: Object) -> bool:
     api_version = content.get("apiVersion") or ""
     group = api_version.rpartition("/")[0]
     built_in = "." not in group or group.endswith(".k8s.io")
-    return content.get("kind") in _RULES or not built_in
+    return content.get("kind") in _RULES or not built_in or rule_of(content) is not None
 
 
 def selector_query(content: Object) -> str | None:

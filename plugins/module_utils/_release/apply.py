@@ -20,7 +20,7 @@ from .fingerprint import digest, live_digest
 from .jobs import without_ttl
 from .live_state import uid
 from .ownership import MANAGER, identity, key
-from .plan import Digests, PlannedObject
+from .planned import Digests, PlannedObject
 
 RETRY_FOR = 60  # seconds for which a transient refusal is retried; until the deadline where a webhook of the same release refuses
 RETRY_EVERY = 0.5

@@ -14,21 +14,25 @@ from .._kube.objects import mapping
 
 HOOK, DELETE_POLICY = "helm.sh/hook", "helm.sh/hook-delete-policy"
 INSTALL, UPGRADE = "install", "upgrade"
+# The hooks that run with an installation or an upgrade, each once for its content. The others run with each rollback or deletion.
+LASTING = ("pre", "post")
 
 
 def applies(content: Mapping[str, Any], when: str, upgrade: bool) -> bool:
     """Return whether a hook belongs to a run. A hook without an event of a chart belongs to every run.
 
-    :param when: C(pre) or C(post).
+    :param when: one of C(PHASES).
     :param upgrade: whether an earlier revision is deployed.
     """
     events = _listed(content, HOOK)
-    return not events or f"{when}-{UPGRADE if upgrade else INSTALL}" in events
+    if when in LASTING:
+        return not events or f"{when}-{UPGRADE if upgrade else INSTALL}" in events
+    return not events or when in events
 
 
 def only_upgrades(content: Mapping[str, Any], when: str) -> bool:
     """Return whether a hook belongs to upgrades and not to an installation, so that it is no reason for a run by itself."""
-    return applies(content, when, True) and not applies(content, when, False)
+    return when in LASTING and applies(content, when, True) and not applies(content, when, False)
 
 
 def deleted_after(content: Mapping[str, Any], outcome: str) -> bool:

@@ -18,10 +18,10 @@ from .._kube.redaction import Redactor
 from .errors import Pause, ReleaseError
 from .jobs import has_ttl
 from .lock import Lock
-from .ownership import declines_waiting
 from .settings import Settings
 from .store import Store
-from .waiting import not_ready, wait_until_ready
+from .wait_rules import WaitRules
+from .waiting import not_ready, tolerated, wait_until_ready
 
 CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
 REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
@@ -60,6 +60,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.store = Store(self.client, self.settings.name, self.settings.namespace)
+        self.rules = WaitRules(self.settings.wait_conditions, self.settings.wait_except)
         self.lock = Lock(self.client, self.settings.name, self.settings.namespace, self.settings.run_id)
 
     def expect(self, contents: Sequence[Object]) -> None:
@@ -122,6 +123,20 @@ class Context:
             self.lock.release()
             raise
 
+    def waited_for(self, contents: Sequence[Object]) -> list[Reference]:
+        """Name the objects that may exist without being ready; for unknown kinds the cluster decides."""
+        return [
+            reference(content)
+            for content in contents
+            if (content.get("kind") not in ALWAYS_READY or self.rules.has_condition(content))
+            and not self.rules.excepts(content)
+        ]
+
+    def workloads(self, contents: Sequence[Object]) -> list[str]:
+        """Name the workloads among some objects."""
+        awaited = [one for one in contents if is_waited_for(one) or self.rules.has_condition(one)]
+        return [str(reference(content)) for content in awaited if not self.rules.excepts(content)]
+
     def ready_now(self, names: Sequence[Reference]) -> bool:
         """Return whether objects are ready, by polling them once."""
         return not names or not self._watch(names).look().waiting
@@ -130,6 +145,7 @@ class Context:
         grace = self.settings.grace
         watch = Watch(self.client, names, self.path, *((GRACE,) if grace is None else (grace, grace)))
         watch.vanish = self._vanish
+        watch.judge = self.rules.judge
         return watch
 
     def wait_for(
@@ -168,23 +184,9 @@ class Context:
 
         # What a controller has not observed yet, or what was unblocked just now, may still look hopeless.
         outlook = wait_until_ready(watch, deadline, report, 0.0 if unblock is None else CONFIRM, sleep)
+        self.warnings += tolerated(outlook)
         if outlook.waiting:
-            raise not_ready(watch, outlook, self.scrub.values)
-
-
-def waited_for(contents: Sequence[Object]) -> list[Reference]:
-    """Name the objects that may exist without being ready; for unknown kinds the cluster decides."""
-    return [
-        reference(content)
-        for content in contents
-        if content.get("kind") not in ALWAYS_READY and not declines_waiting(content)
-    ]
-
-
-def workloads(contents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the workloads among some objects."""
-    awaited = [content for content in contents if is_waited_for(dict(content)) and not declines_waiting(content)]
-    return [str(reference(content)) for content in awaited]
+            raise not_ready(watch, outlook, self.scrub.values, in_release=True)
 
 
 def describe(outlook: Outlook) -> str:

@@ -23,8 +23,9 @@ from .._kube.objects import (
 )
 from .errors import ReleaseError
 from .fingerprint import digest
+from .ignored import Ignored, with_live, without
 from .ownership import Identity, identity, normalize, stamp
-from .revision import intent_digest
+from .revision import Revision, intent_digest
 from .settings import PHASES, Settings
 from .store import Store
 
@@ -38,22 +39,40 @@ class Desired:
 
     :ivar kinds: how every kind among them is served, now or after the CustomResourceDefinitions among them are applied.
     :ivar served: the kinds that the cluster serves now.
+    :ivar ignored: fields that keep the value that the cluster has.
     """
 
     objects: list[Object] = field(default_factory=list)
     hooks: dict[str, list[Object]] = field(default_factory=dict)
     kinds: Kinds = field(default_factory=dict)
     served: Kinds = field(default_factory=dict)
+    ignored: Sequence[Ignored] = ()
 
     @property
     def all(self) -> list[Object]:
         """Objects and hooks."""
         return self.objects + [content for part in self.hooks.values() for content in part]
 
-    @property
-    def digest(self) -> str:
-        """The digest of the intent."""
-        return intent_digest(self.objects, self.hooks)
+    def is_intent_of(self, revision: Revision) -> bool:
+        """Return whether a revision intends the same, apart from ignored fields."""
+
+        def stripped(contents: Sequence[Object]) -> list[Object]:
+            return [without(content, self.ignored) for content in contents]
+
+        mine, theirs = (
+            intent_digest(stripped(one.objects), {when: stripped(part) for when, part in one.hooks.items()})
+            for one in (self, revision)
+        )
+        return mine == theirs
+
+    def keep_ignored(self, live: Mapping[Identity, Object]) -> None:
+        """Set ignored fields to the value that the cluster has."""
+
+        def kept(contents: Sequence[Object]) -> list[Object]:
+            return [with_live(content, live.get(identity(reference(content))), self.ignored) for content in contents]
+
+        self.objects = kept(self.objects)
+        self.hooks = {when: kept(part) for when, part in self.hooks.items()}
 
     @property
     def early(self) -> set[tuple[str, str]]:
@@ -142,7 +161,7 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
     problems += duplicates([content for contents in parts.values() for content in contents])
     if problems:
         raise ReleaseError("\n".join(problems))
-    return Desired(parts["objects"], {when: parts[when] for when in PHASES}, kinds, served)
+    return Desired(parts["objects"], {when: parts[when] for when in PHASES}, kinds, served, settings.ignored)
 
 
 def named_by_content(content: Object) -> Object:

@@ -17,7 +17,8 @@ from .._kube.objects import Object, is_custom, reference
 from .._kube.redaction import Redactor
 from .apply import Sender
 from .capabilities import warnings as capability_warnings
-from .context import Context, waited_for, workloads
+from .chart_hooks import LASTING
+from .context import Context
 from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
@@ -25,12 +26,14 @@ from .fingerprint import live_digest
 from .hooks import needed_by_hooks, run_hooks
 from .jobs import done_jobs, restore_ttl
 from .ownership import MANAGER, identity, key
-from .plan import Plan, Planner, no_longer_contained
+from .plan import Planner
+from .planned import Plan
 from .report import ResultBuilder, summary
 from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
-from .rollback import roll_back
+from .rollback import restored, roll_back
 from .settings import Settings
 from .stateful_set import delete_blocking_pods
+from .successor import successor
 
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
 
@@ -46,7 +49,12 @@ class Engine:
         self.client = client
         self.settings = settings
         self.check_mode = check_mode
-        self.desired: Desired = build_desired(settings, discover(client))
+        self.notes: list[str] = []
+        served = discover(client)
+        if settings.revision is None:
+            self.desired: Desired = build_desired(settings, served)
+        else:
+            self.desired, self.notes = restored(client, settings, served)
         self.context = Context(client, settings, self.desired.path, Redactor(self.desired.all))
         self.context.expect(self.desired.objects)
         self.store = self.context.store
@@ -71,8 +79,10 @@ class Engine:
         plan = self._plan(latest)
         current = self._current(latest)
         same = self._is_current(current, plan)
+        finishes = self._resumes(latest, plan) and not plan.has_changes
         if self.check_mode:
-            return self.results.predicted(plan, current, same)
+            unfinished = latest.number if latest and finishes else 0
+            return self.results.predicted(plan, current, same or finishes, unfinished)
         if same and latest is not None and current is not None:
             return self._unchanged(latest, current, plan)
         plan = self._create_namespace(plan, latest)
@@ -89,7 +99,13 @@ class Engine:
 
     def _is_current(self, current: Revision | None, plan: Plan) -> bool:
         """Return whether the cluster is in the desired state."""
-        return current is not None and current.digest == self.desired.digest and not plan.has_changes
+        return current is not None and self.desired.is_intent_of(current) and not plan.has_changes
+
+    def _resumes(self, latest: Revision | None, plan: Plan) -> bool:
+        """Return whether all objects are as an unfinished or failed revision wants them, so that only its end or a hook is missing."""
+        if latest is None or latest.status not in (PENDING, FAILED) or not self.desired.is_intent_of(latest):
+            return False
+        return not any(one.action != "none" or one.takes_over for one in plan.namespaces + plan.objects + plan.prunes)
 
     def _latest(self) -> Revision | None:
         entries = self.store.refresh()
@@ -108,7 +124,10 @@ class Engine:
     def _plan(self, latest: Revision | None) -> Plan:
         with self.context.phase("plan"):
             plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
+            self.context.scrub.learn(self.desired.objects)  # ignored fields have the values of the cluster now
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
+            lines += self.notes
+            lines += self.context.rules.notices(self.desired.objects) if self.settings.wait else []
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
 
@@ -129,7 +148,7 @@ class Engine:
         if self.settings.wait:
             try:
                 with self.context.phase("wait"):
-                    if not self.context.ready_now(waited_for(self.desired.objects)):
+                    if not self.context.ready_now(self.context.waited_for(self.desired.objects)):
                         if not locked:
                             self.context.acquire_lock()
                         self._wait(self.desired.objects, None, False)
@@ -176,38 +195,27 @@ class Engine:
             # What an unfinished revision has created did not exist before.
             created.update(latest.state.get("created") or [])
         run = {"run": self.settings.run_id, "done": [], "started": time.time(), "created": sorted(created)}
-        if latest is not None and latest.status == PENDING:
-            if latest.digest == self.desired.digest:
+        if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
+            if self.desired.is_intent_of(latest):
                 latest.state.update(run)
-                latest.state.pop("back", None)
+                for name in ("back", "suspicious", "hooks_begun", "hooks_told"):
+                    latest.state.pop(name, None)
+                latest.status = PENDING
                 self.store.update(latest)
                 return latest
             latest.status = FAILED
             self.store.update(latest, "It was interrupted, and another revision followed.")
-        state = dict(
-            run,
-            inherited=[name.as_dict() for name in no_longer_contained(self.desired, latest)],
-            digests=(latest.state.get("digests") or {}) if latest else {},
-            hooks_done=(latest.state.get("hooks_done") or []) if latest else [],
-            upgrade=bool(self.store.last_deployed()),
-            jobs_done=(latest.state.get("jobs_done") or {}) if latest else {},
-        )
-        revision = Revision(
-            self.settings.name,
-            self.settings.namespace,
-            latest.number + 1 if latest else 1,
-            self.desired.objects,
-            self.desired.hooks,
-            PENDING,
-            state,
-        )
+        upgrade = bool(self.store.last_deployed())
+        revision = successor(self.settings, self.desired, latest, run, upgrade)
         self.store.create(revision)
         return revision
 
     def _execute(self, revision: Revision, plan: Plan | None) -> dict[str, Any]:
-        answer = self.results.begin(plan, revision, changed=True)
         if plan is not None:
             revision.state["actions"] = plan.actions
+            # A revision that is stored for the first time is a change by itself.
+            revision.state["changes"] = plan.has_changes or revision.state.pop("new", False)
+        answer = self.results.begin(plan, revision, changed=revision.state.get("changes", True))
         try:
             if not revision.state.get("back"):
                 try:
@@ -250,11 +258,12 @@ class Engine:
         def save() -> None:
             self.store.update(revision)
 
-        if "pre" not in done and revision.hooks.get("pre"):
+        before, after = ("pre-rollback", "post-rollback") if revision.state.get("restores") else LASTING
+        if "pre" not in done and revision.hooks.get(before):
             with context.phase("hooks"):
                 # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
                 sender.send(needed_by_hooks(plan.objects if plan else [], early), complete=False)
-                run_hooks(context, sender, revision.hooks["pre"], "pre", revision.state, save)
+                run_hooks(context, sender, revision.hooks[before], before, revision.state, save)
             done.append("pre")
         if "apply" not in done:
             self._apply(revision, plan, sender, answer)
@@ -265,11 +274,11 @@ class Engine:
                 with context.phase("wait"):
                     self._wait(revision.objects, revision.state, False)
                     self._end_jobs(revision)
-                answer["waited_for"] = workloads(revision.objects)
+                answer["waited_for"] = context.workloads(revision.objects)
             done.append("wait")
-        if "post" not in done and revision.hooks.get("post"):
+        if "post" not in done and revision.hooks.get(after):
             with context.phase("hooks"):
-                run_hooks(context, sender, revision.hooks["post"], "post", revision.state, save)
+                run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
             done.append("post")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
@@ -288,7 +297,7 @@ class Engine:
                 plan = self._plan(revision)
             except ReleaseError as error:
                 raise OperationFailed(str(error)) from error
-            answer.update(self.results.begin(plan, revision, changed=True))
+            answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
         with self.context.phase("apply"):
             sent = sender.send(plan.objects)
         revision.state["digests"] = dict(plan.digests, **sent)
@@ -307,7 +316,7 @@ class Engine:
         """Wait until objects are ready, and unblock StatefulSets that cannot continue by themselves."""
         sets = [reference(content) for content in objects if content.get("kind") == "StatefulSet"]
         deadline = deadline or self.context.deadline
-        self.context.wait_for(waited_for(objects), deadline, self._unblocker(sets, back), memory)
+        self.context.wait_for(self.context.waited_for(objects), deadline, self._unblocker(sets, back), memory)
 
     def _unblocker(self, sets: Sequence[Any], back: bool) -> Callable[[bool], bool] | None:
         last = [0.0]
@@ -340,16 +349,21 @@ class Engine:
         return [name.as_dict() for name in deleted]
 
     def _report_finalizers(self, left: Sequence[Object]) -> None:
-        self.context.log(f"Waiting until {len(left)} custom resources are finalized, first {reference(left[0])}.")
+        what = "custom resource is" if len(left) == 1 else "custom resources are"
+        self.context.log(f"Waiting until {len(left)} {what} finalized, first {reference(left[0])}.")
         self.context.lock.check()
 
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
         revision.status = DEPLOYED
         revision.state.pop("suspicious", None)
         revision.state["jobs_done"] = done_jobs(revision.objects)
-        hooks = {key(reference(content)) for part in revision.hooks.values() for content in part}
-        revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one in hooks]
+        hooks = {key(reference(content)) for when in LASTING for content in revision.hooks.get(when) or []}
+        restores = revision.state.get("restores")
+        # The hooks of a revision that is restored have run when it was deployed first.
+        done = revision.state.get("hooks_done") or []
+        revision.state["hooks_done"] = sorted(hooks) if restores else [one for one in done if one in hooks]
         text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)
+        text += f" It has the objects of revision {restores}." if restores else ""
         self.store.update(revision, self.context.scrub.text(text))
         self.store.supersede(revision.number)
         self.store.trim(self.settings.history)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hooks: Jobs that run before or after a release, each at most once for its content."""
+"""Hooks: Jobs that run before or after a release, each at most once for its content, and those of a rollback or a deletion."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .._kube.api import ApiError
 from .._kube.objects import Object, is_custom, reference
 from .api_errors import explain_refusal
 from .apply import Sender
-from .chart_hooks import applies, deleted_after
+from .chart_hooks import LASTING, applies, deleted_after
 from .context import Context
 from .errors import OperationFailed
 from .jobs import restore_ttl, without_ttl
 from .ownership import MANAGER, key
-from .plan import PlannedObject, has_failed
+from .planned import PlannedObject, has_failed
 
 # Kinds that a hook's pod can refer to. Only new objects are created before a hook: a change could affect the running pods.
 REFERRED_TO = (
@@ -43,28 +43,35 @@ def run_hooks(
 ) -> None:
     """Run hooks one after the other.
 
-    :param when: C(pre) or C(post).
+    :param when: one of C(PHASES).
     :param state: state of the revision; the keys of Jobs that complete are added to its C(hooks_done).
     :param save: stores the state, so that a hook does not run twice after the run was killed.
     :raises OperationFailed: a hook failed, with the diagnosis. :raises Pause: the time slice of this call is used up.
     """
     done = state.setdefault("hooks_done", [])
+    begun = state.setdefault("hooks_begun", []) if when not in LASTING else []
     for content in contents:
         name = reference(content)
         if key(name) in done or not applies(content, when, bool(state.get("upgrade"))):
             continue
         context.lock.check()
         if name.kind == "Job":
-            _delete_failed(context, sender, content)
+            _delete_old(context, sender, content, when not in LASTING and key(name) not in begun)
+            if when not in LASTING:
+                begun.append(key(name))
+                save()
         try:
             force = context.settings.force_conflicts
             context.client.apply(context.path(name), without_ttl(content), MANAGER, force, dry_run=False)
         except ApiError as error:
             raise OperationFailed(f"{when} hook: {explain_refusal(error, name, None, content)}") from error
         if name.kind == "Job":
-            context.log(f"Running {when} hook {name.name}.")
+            told = state.setdefault("hooks_told", [])
+            if key(name) not in told:
+                told.append(key(name))
+                context.log(f"Running {when} hook {name.name}.")
             try:
-                context.wait_for([name], context.deadline, memory=state)
+                context.wait_for([name], sender.deadline, memory=state)
             except OperationFailed as error:
                 _delete_after(context, content, "failed")
                 raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
@@ -98,9 +105,12 @@ def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str
     ]
 
 
-def _delete_failed(context: Context, sender: Sender, content: Object) -> None:
-    """Delete a hook's Job of an earlier run that failed, as a Job cannot be restarted."""
+def _delete_old(context: Context, sender: Sender, content: Object, always: bool) -> None:
+    """Delete a hook's Job of an earlier run that failed, as a Job cannot be restarted.
+
+    :param always: delete it however it ended, because the hook runs again.
+    """
     name = reference(content)
     live = context.client.find(context.path(name))
-    if live is not None and (has_failed(live) or live["metadata"].get("deletionTimestamp")):
+    if live is not None and (always or has_failed(live) or live["metadata"].get("deletionTimestamp")):
         sender.remove(name, context.deadline)

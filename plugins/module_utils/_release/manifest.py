@@ -18,7 +18,8 @@ from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover, with_defined
 from .live_state import read_live
 from .ownership import declines_waiting, identity
-from .plan import PlannedObject, Planner
+from .plan import Planner
+from .planned import PlannedObject
 from .settings import Settings
 from .waiting import not_ready, wait_until_ready
 

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import (
@@ -16,93 +15,22 @@ from .._kube.objects import (
     Reference,
     content_of,
     defined_kinds,
-    difference,
     reference,
 )
-from .._kube.readiness import condition
 from .._kube.schema import Schema
 from . import field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import applies, only_upgrades
+from .chart_hooks import LASTING, applies, only_upgrades
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
 from .ownership import PRECIOUS, identity, key, other_release
-from .replicas import autoscaled, scaled_by_others, with_replicas_of, without_replicas
+from .planned import Digests, Plan, PlannedObject, has_failed, replaced
+from .replicas import Autoscalers, autoscaled, scaled_by_others, with_replicas_of, without_replicas
 from .revision import Revision
 from .settings import Settings
-
-Digests = Dict[str, List[str]]
-
-
-@dataclass
-class PlannedObject:
-    """What becomes of one object.
-
-    :ivar action: C(create), C(change), C(replace), C(delete), C(run) (a hook) or C(none).
-    :ivar content: the object to apply. :ivar before: its live content. :ivar after: its content after the apply.
-    :ivar takes_over: it is applied although its content does not change, to take over fields of other managers.
-    :ivar force: conflicts are resolved in favour of this object.
-    :ivar digest: digest of the desired content, before replicas were left to an autoscaler.
-    :ivar why: why it is replaced.
-    :ivar untried: why no dry run was possible, empty if one was.
-    """
-
-    name: Reference
-    action: str
-    content: Object = field(default_factory=dict)
-    before: Object = field(default_factory=dict)
-    after: Object = field(default_factory=dict)
-    takes_over: bool = False
-    force: bool = False
-    digest: str = ""
-    why: str = ""
-    untried: str = ""
-
-    @property
-    def diff(self) -> dict[str, Any]:
-        """Ansible's diff of this object."""
-        return difference(self.name, self.before, self.after)
-
-    def as_dict(self) -> dict[str, str]:
-        """Return what a module returns of this object."""
-        return dict(self.name.as_dict(), action=self.action)
-
-
-@dataclass
-class Plan:
-    """What a run would do.
-
-    :ivar kept: a sentence for each object that is not pruned although the release no longer contains it.
-    :ivar digests: digests of the desired and the live content of each unchanged object.
-    :ivar schema_only: objects that were only validated against the schema, because what they need comes with this release.
-    """
-
-    objects: list[PlannedObject] = field(default_factory=list)
-    hooks: list[PlannedObject] = field(default_factory=list)
-    prunes: list[PlannedObject] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    digests: Digests = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    namespaces: list[PlannedObject] = field(default_factory=list)
-    schema_only: list[Reference] = field(default_factory=list)
-
-    @property
-    def all(self) -> list[PlannedObject]:
-        """Everything, in the order of execution."""
-        return self.namespaces + self.objects + self.hooks + self.prunes
-
-    @property
-    def actions(self) -> list[str]:
-        """The action for each object."""
-        return [planned.action for planned in self.all]
-
-    @property
-    def has_changes(self) -> bool:
-        """Whether anything has to be sent."""
-        return any(planned.action != "none" or planned.takes_over for planned in self.all)
 
 
 def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Reference]:
@@ -139,9 +67,12 @@ class Planner:
         self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
         old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
         self.old = [name for name in old if name]
-        names = [reference(content) for content in desired.all] + self.old
+        sought = desired.objects + [one for when in LASTING for one in desired.hooks.get(when) or []]
+        names = [reference(content) for content in sought] + self.old
         self.live: Live = read_live(client, desired.served, settings.name, names)
+        desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
+        self.autoscalers = Autoscalers(client, desired.objects)
         self._schema = Schema(client, desired.objects)
         self._changing: Kinds = {}
 
@@ -181,14 +112,17 @@ class Planner:
         return plan
 
     def _spare_hooks(self, plan: Plan) -> None:
-        """Plan no hooks of upgrades for a run that would do nothing else."""
+        """Plan no hooks of upgrades and rollbacks for a run that would do nothing else."""
         late = {
-            key(reference(one)) for when, some in self.desired.hooks.items() for one in some if only_upgrades(one, when)
+            key(reference(one))
+            for when, some in self.desired.hooks.items()
+            for one in some
+            if only_upgrades(one, when) or when not in LASTING
         }
         if not late:
             return
         others = [planned for planned in plan.all if key(planned.name) not in late]
-        same = self.latest is not None and self.latest.digest == self.desired.digest
+        same = self.latest is not None and self.desired.is_intent_of(self.latest)
         if same and not any(planned.action != "none" or planned.takes_over for planned in others):
             plan.hooks = [
                 PlannedObject(one.name, "none", one.content) if key(one.name) in late else one for one in plan.hooks
@@ -239,6 +173,14 @@ class Planner:
         """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
         when, content = hook
         name = reference(content)
+        if self.settings.revision is not None:
+            runs = when.endswith("-rollback") and name.kind == "Job"
+            return PlannedObject(name, "run" if runs else "none", content)
+        if when not in LASTING:
+            # It runs with a rollback or the deletion; what the server refuses is reported when it becomes part of the release.
+            known = self.latest is not None and content in (self.latest.hooks.get(when) or [])
+            tried = None if known else self._attempt(content)
+            return tried if isinstance(tried, ReleaseError) else PlannedObject(name, "none", content)
         if not applies(content, when, self.upgrade):
             return PlannedObject(name, "none", content)
         if name.kind != "Job":
@@ -303,8 +245,10 @@ class Planner:
         """
         path = self.desired.path(reference(content))
         force = self.settings.force_conflicts
-        if live is not None and autoscaled(content, self.desired.objects):
-            content = with_replicas_of(live, content)
+        if live is not None:
+            content = self.autoscalers.leave(content, live)
+            if autoscaled(content, self.desired.objects):
+                content = with_replicas_of(live, content)
         for _attempt in range(3):
             try:
                 return self.client.apply(path, content, self.settings.manager, force, dry_run=True), content, force
@@ -404,7 +348,7 @@ class Planner:
         )
 
     def _warnings(self, plan: Plan) -> list[str]:
-        lines = []
+        lines = list(self.autoscalers.notices)
         for planned in plan.objects if self.settings.name else []:
             live = self.live.get(identity(planned.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}
@@ -416,17 +360,3 @@ class Planner:
             if planned.untried:
                 lines.append(f"{planned.name} was only validated against the schema, because {planned.untried}.")
         return lines
-
-
-def replaced(content: Object, live: Object, desired: str, why: str) -> PlannedObject:
-    """Plan to delete an object and to create it again.
-
-    :param desired: digest of the desired content.
-    """
-    name = reference(content)
-    return PlannedObject(name, "replace", content, content_of(live), content_of(content), digest=desired, why=why)
-
-
-def has_failed(job: Mapping[str, Any]) -> bool:
-    """Return whether a Job ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
-    return any(condition(dict(job), kind).get("status") == "True" for kind in ("Failed", "FailureTarget"))

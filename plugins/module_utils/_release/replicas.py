@@ -1,13 +1,14 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workloads whose number of pods an autoscaler of the same release sets."""
+"""Workloads whose number of pods an autoscaler sets, one of the same release or another."""
 
 from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from .._kube.objects import Object, mapping, reference
+from .._kube.api import ApiError, Client
+from .._kube.objects import Object, Reference, mapping, reference
 from .ownership import MANAGER
 
 
@@ -20,8 +21,67 @@ def scaled_by_others(
     return autoscaled(content, objects)
 
 
+class Autoscalers:
+    """The autoscalers of the cluster, which are read only where the number of pods was set through C(scale).
+
+    :ivar notices: a sentence for each workload whose number of pods is left to an autoscaler outside the release.
+    """
+
+    def __init__(self, client: Client, objects: Sequence[Mapping[str, Any]]) -> None:
+        self.client = client
+        self.objects = objects
+        self.notices: list[str] = []
+        self._read: dict[str, list[Object] | None] = {}
+
+    def leave(self, content: Object, live: Mapping[str, Any]) -> Object:
+        """Return a workload without its number of pods if an autoscaler has set it."""
+        wanted, there = mapping(content.get("spec")).get("replicas"), mapping(live.get("spec")).get("replicas")
+        if wanted is None or not scaled(live):
+            return content
+        if not autoscaled(content, self.objects):
+            name = self._outside(reference(content))
+            if name is None:
+                return content
+            if wanted != there:
+                self.notices.append(
+                    f"{reference(content)} keeps {there} replicas instead of {wanted}, because {name}, which is not part of the release, "
+                    "scales it. Omit replicas."
+                )
+        return without_replicas(content)
+
+    def _outside(self, name: Reference) -> str | None:
+        """Return the autoscaler of a workload; None if there is none."""
+        if name.namespace not in self._read:
+            self._read[name.namespace] = self._list(name.namespace)
+        some = self._read[name.namespace]
+        if some is None:  # this user may not list them; something has scaled the workload
+            return "an autoscaler"
+        for scaler in some:
+            if autoscaled({"kind": name.kind, "metadata": {"name": name.name, "namespace": name.namespace}}, [scaler]):
+                return str(reference(scaler))
+        return None
+
+    def _list(self, namespace: str) -> list[Object] | None:
+        try:
+            found = self.client.items(f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers")
+        except ApiError as error:
+            return None if error.status == 403 else []
+        return [dict(one, apiVersion="autoscaling/v2", kind="HorizontalPodAutoscaler") for one in found]
+
+
+def scaled(live: Mapping[str, Any]) -> bool:
+    """Return whether the number of pods was set through the subresource C(scale), as autoscalers do."""
+    return any(
+        entry.get("subresource") == "scale" and "f:replicas" in mapping(mapping(entry.get("fieldsV1")).get("f:spec"))
+        for entry in mapping(live.get("metadata")).get("managedFields") or []
+    )
+
+
 def autoscaled(content: Object, objects: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether an autoscaler of this release sets the number of pods of a workload."""
+    """Return whether one of some autoscalers sets the number of pods of a workload.
+
+    :param objects: objects of a release, or autoscalers.
+    """
     name = reference(content)
     for other in objects:
         if other.get("kind") == "HorizontalPodAutoscaler" and reference(other).namespace == name.namespace:

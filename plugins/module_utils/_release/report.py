@@ -9,7 +9,7 @@ import time
 from typing import Any, Mapping, Sequence
 
 from .context import Context
-from .plan import Plan, PlannedObject
+from .planned import Plan, PlannedObject
 from .revision import Revision
 from .settings import Settings
 
@@ -41,16 +41,22 @@ class ResultBuilder:
             )
         return answer
 
-    def predicted(self, plan: Plan, current: Revision | None, same: bool) -> dict[str, Any]:
-        """Build the result of check mode."""
+    def predicted(self, plan: Plan, current: Revision | None, same: bool, unfinished: int = 0) -> dict[str, Any]:
+        """Build the result of check mode.
+
+        :param unfinished: the revision that the run would finish without a change, 0 for none.
+        """
         answer = self.begin(plan, current, changed=not same)
         answer["pruned"] = [planned.name.as_dict() for planned in plan.prunes]
         answer["schema_only"] = [str(name) for name in plan.schema_only]
         text = summary(plan.actions, self.settings, current.number if current else 0, True)
+        if unfinished:
+            text += f" Revision {unfinished}, which was interrupted or failed, would be finished."
         if plan.schema_only:
+            needs = "it needs" if len(plan.schema_only) == 1 else "they need"
             text += (
                 f" {len(plan.schema_only)} of them could only be validated against the schema, "
-                "because what they need comes with this release."
+                f"because what {needs} comes with this release."
             )
         return self.success(answer, text)
 
@@ -88,6 +94,11 @@ def _diff(planned: PlannedObject) -> dict[str, Any]:
     return diff
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a number with its noun: C(1 object), C(2 objects)."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def count_actions(actions: Sequence[str]) -> str:
     """Return how often each action occurs, in words; empty if nothing was or would be done."""
     counts = [(actions.count(action), word) for action, word in VERBS]
@@ -101,7 +112,7 @@ def summary(actions: Sequence[str], settings: Settings, revision: int, check_mod
     """
     done = count_actions(actions)
     release = f"Release {settings.name} in namespace {settings.namespace}"
-    objects = f"{len(actions)} object{'' if len(actions) == 1 else 's'}"
+    objects = plural(len(actions), "object")
     if check_mode:
         return f"{release}: {objects}, {'would be: ' + done if done else 'nothing to do'}."
     return f"{release} is at revision {revision}: {objects}, {done or 'none changed'}."

@@ -83,7 +83,10 @@ def secret_name(release: str, number: int) -> str:
 
 def intent_digest(objects: Sequence[Object], hooks: Mapping[str, Sequence[Object]]) -> str:
     """Return the digest of a set of objects and hooks, regardless of the order of the objects."""
-    return digest([sorted(digest(content) for content in objects), hooks.get("pre") or [], hooks.get("post") or []])
+    parts: list[Any] = [sorted(digest(content) for content in objects), hooks.get("pre") or [], hooks.get("post") or []]
+    # Revisions of earlier versions have no other hooks: their digest stays what it was.
+    parts += [[when, hooks[when]] for when in sorted(hooks) if when not in ("pre", "post") and hooks[when]]
+    return digest(parts)
 
 
 def encode(revision: Revision, part_size: int = PART_SIZE) -> list[Object]:

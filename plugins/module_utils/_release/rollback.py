@@ -9,16 +9,21 @@ import time
 from dataclasses import replace
 from typing import Callable, Sequence
 
+from .._kube.api import Client
 from .._kube.objects import Kinds, Object, content_of, reference
 from .apply import Sender
 from .context import Context
 from .deletion import delete_in_order
 from .desired import Desired, with_defined
 from .errors import OperationFailed, ReleaseError
+from .history import read_revision
+from .hooks import run_hooks
 from .live_state import served_as
 from .ownership import key
-from .plan import Plan, PlannedObject, Planner
-from .revision import Revision, UnreadableRevision
+from .plan import Planner
+from .planned import Plan, PlannedObject
+from .revision import DEPLOYED, SUPERSEDED, Revision, UnreadableRevision
+from .settings import Settings
 
 Wait = Callable[..., None]
 
@@ -44,12 +49,19 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     objects, notes = served_objects(good.objects, kinds)
     context.warnings = list(dict.fromkeys([*context.warnings, *notes]))
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    before = Desired(objects, hooks, kinds, desired.served)
+    before = Desired(objects, hooks, kinds, desired.served, desired.ignored)
     context.path = before.path
     context.expect(objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
+
+    def run(when: str) -> None:
+        sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+        with context.phase("back"):
+            run_hooks(context, sender, hooks.get(when) or [], when, state, lambda: context.store.update(revision))
+
     planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:
+        run("pre-rollback")
         with context.phase("back"):
             plan = _plan(planner, before)
             sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
@@ -64,9 +76,29 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     if context.settings.wait:
         with context.phase("back"):
             wait(objects, state, True, deadline)
+    run("post-rollback")
     if context.settings.prune:
         _delete_created(context, revision, planner, deadline)
     return good.number
+
+
+def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired, list[str]]:
+    """Return the objects of the stored revision that the user has chosen, and sentences about those that are translated or left out.
+
+    :param served: the kinds that the cluster serves.
+    :raises ReleaseError: there is no such revision, or it was never deployed.
+    """
+    number = settings.revision or 0
+    good = read_revision(client, settings.namespace, settings.name, number)
+    if good.status not in (DEPLOYED, SUPERSEDED):
+        raise ReleaseError(
+            f"Revision {number} of release {settings.name} in namespace {settings.namespace} has the status {good.status}: it never became "
+            "ready. Choose one that was deployed; slipway.kube.release_info lists them."
+        )
+    kinds = with_defined(served, good.objects)
+    objects, notes = served_objects(good.objects, kinds)
+    hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
+    return Desired(objects, hooks, kinds, served, settings.ignored), notes
 
 
 def served_objects(contents: Sequence[Object], kinds: Kinds) -> tuple[list[Object], list[str]]:

@@ -14,7 +14,9 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
+from . import ignored, wait_rules
 from .errors import ReleaseError
+from .ignored import Ignored
 from .ownership import MANAGER
 
 # Both become a label's value and, with a prefix and a suffix, the name of an object
@@ -22,11 +24,15 @@ from .ownership import MANAGER
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
-PHASES = ("pre", "post")  # when the hooks of a release run
+# When the hooks of a release run: with every change, and those for a rollback and for the deletion of the release.
+PHASES = ("pre", "post", "pre-rollback", "post-rollback", "pre-delete", "post-delete")
 
+# Options that are about some objects name them by these.
+NAMED: dict[str, Any] = dict(kind=dict(type="str", required=True), name=dict(type="str"), namespace=dict(type="str"))
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str", required=True),
     namespace=dict(type="str", default="default"),
+    revision=dict(type="int"),
     create_namespace=dict(type="bool", default=False),
     state=dict(type="str", choices=["present", "absent"], default="present"),
     force_conflicts=dict(type="bool", default=False),
@@ -38,6 +44,20 @@ OPTIONS: dict[str, Any] = dict(
     timeout=dict(type="int", default=600),
     grace=dict(type="int"),
     on_failure=dict(type="str", choices=["rollback", "keep"], default="rollback"),
+    wait_conditions=dict(
+        type="list",
+        elements="dict",
+        default=[],
+        options=dict(NAMED, condition=dict(type="str"), jsonpath=dict(type="str"), value=dict(type="raw")),
+    ),
+    wait_except=dict(type="list", elements="dict", default=[], options=NAMED),
+    ignore_differences=dict(
+        type="list",
+        elements="dict",
+        default=[],
+        options=dict(NAMED, fields=dict(type="list", elements="str", required=True)),
+    ),
+    delete_hooks=dict(type="bool", default=True),
     history=dict(type="int", default=10),
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
@@ -66,6 +86,7 @@ SOURCE_OPTIONS: dict[str, Any] = dict(
             values=dict(type="dict"),
             values_files=dict(type="list", elements="path"),
             include_crds=dict(type="bool", default=True),
+            lookup=dict(type="bool", default=False),
             api_versions=dict(type="list", elements="str"),
             kube_version=dict(type="str"),
             binary_path=dict(type="path"),
@@ -79,12 +100,15 @@ class Settings:
     """The settings of one run. Times are in seconds.
 
     :ivar name: name of the release; empty for objects that belong to no release.
+    :ivar revision: the stored revision whose objects are applied again; None if objects were passed.
     :ivar grace: for how long a problem that may pass may last; None for the default of its sort.
+    :ivar ignored: fields that keep the value that the cluster has: those of the option, and those that a chart makes anew.
     :ivar manager: the field manager that owns the applied fields.
     """
 
     name: str
     namespace: str = "default"
+    revision: int | None = None
     create_namespace: bool = False
     state: str = "present"
     force_conflicts: bool = False
@@ -96,12 +120,17 @@ class Settings:
     timeout: int = 600
     grace: float | None = None
     on_failure: str = "rollback"
+    wait_conditions: Sequence[Mapping[str, Any]] = ()
+    wait_except: Sequence[Mapping[str, Any]] = ()
+    ignore_differences: Sequence[Mapping[str, Any]] = ()
+    delete_hooks: bool = True
     history: int = 10
     lock_timeout: int = 120
     pause_after: int = 0
     run_id: str = ""
     objects: list[Any] = field(default_factory=list)
     hooks: dict[str, list[Any]] = field(default_factory=dict)
+    ignored: list[Ignored] = field(default_factory=list)
     manager: str = MANAGER
 
 
@@ -134,18 +163,24 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
         problems.append(
             f"history: {settings.history} is not a valid number of revisions; the deployed one is always kept. Set at least 1."
         )
+    if settings.revision is not None and settings.revision < 1:
+        problems.append(f"revision: {settings.revision} is not a valid revision. The first one is 1.")
     for option in ("timeout", "grace", "lock_timeout", "pause_after"):
         if (getattr(settings, option) or 0) < 0:
             problems.append(f"{option}: {getattr(settings, option)} is not a valid number of seconds. Set 0 or more.")
+    problems += ignored.problems(settings.ignore_differences, "ignore_differences")
+    problems += wait_rules.problems(settings.wait_conditions)
+    settings.ignored = ignored.read(settings.ignore_differences)
     if params.get("_payload"):
         content = unpack(params["_payload"])
         settings.objects, settings.hooks = content["objects"], content["hooks"]
-        if settings.state == "present" and not settings.objects:
+        settings.ignored += ignored.read(content["kept"])
+        if settings.state == "present" and not settings.objects and settings.revision is None:
             problems.append(
                 "The release would contain no objects, and all its existing objects would be deleted. "
                 "Specify objects; to delete the release, set state: absent."
             )
-    elif settings.state == "present":
+    elif settings.state == "present" and settings.revision is None:
         problems.append(
             "No objects were specified. Specify them with manifests, files, templates, kustomize or helm; "
             "to delete the release, set state: absent."
@@ -156,7 +191,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
 
 
 def unpack(payload: str) -> dict[str, Any]:
-    """Unpack what :func:`pack` returned: base64 of deflated JSON with C(objects) and C(hooks).
+    """Unpack what :func:`pack` returned: base64 of deflated JSON with C(objects), C(hooks) and C(kept).
 
     :raises ReleaseError: it is something else. The message never contains the content, which may include Secrets.
     """
@@ -165,14 +200,24 @@ def unpack(payload: str) -> dict[str, Any]:
         hooks = content.get("hooks") or {}
         if set(hooks) - set(PHASES) or not isinstance(content["objects"], list):
             raise ValueError
-        return {"objects": content["objects"], "hooks": {when: list(hooks.get(when) or []) for when in PHASES}}
+        listed = {when: list(hooks.get(when) or []) for when in PHASES}
+        return {"objects": content["objects"], "hooks": listed, "kept": list(content.get("kept") or [])}
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError(
             "_payload: this is not the format of the action plugin. Omit this internal option, and specify objects with manifests or files."
         ) from None
 
 
-def pack(objects: Sequence[Mapping[str, Any]], hooks: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Pack objects and hooks for the module."""
-    content = json.dumps({"objects": list(objects), "hooks": {when: list(part) for when, part in hooks.items()}})
-    return base64.b64encode(zlib.compress(content.encode())).decode()
+def pack(
+    objects: Sequence[Mapping[str, Any]],
+    hooks: Mapping[str, Sequence[Mapping[str, Any]]],
+    kept: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Pack objects and hooks for the module.
+
+    :param kept: fields that keep the value that the cluster has, as entries of the option C(ignore_differences).
+    """
+    content = {"objects": list(objects), "hooks": {when: list(part) for when, part in hooks.items()}}
+    if kept:
+        content["kept"] = list(kept)
+    return base64.b64encode(zlib.compress(json.dumps(content).encode())).decode()

@@ -14,6 +14,8 @@ from .._kube.api import ApiError, Unreachable
 from .errors import OperationFailed
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between two polls
+# A release creates a failed Job again.
+DELETE_JOB, RUN_AGAIN = "delete the Job and apply it again", "run this again, which creates the Job again"
 SHOWN = 5  # objects that a failure lists
 
 
@@ -30,7 +32,8 @@ def wait_until_ready(
     :param on_poll: called after each poll while something is not ready; returns whether it intervened, so that the outlook may improve before the deadline.
     :param confirm: seconds for which the outlook must stay hopeless before waiting ends.
     :param sleep: called instead of time.sleep() between two polls.
-    :returns: the last outlook; C(waiting) is empty when everything is ready.
+    :returns: the last outlook; C(waiting) is empty when everything is ready, or when at the end only DaemonSets lack no more pods than
+        their maxUnavailable allows, which are C(tolerated).
     """
     pause, hopeless_since = FIRST_PAUSE, 0.0
     while True:
@@ -42,17 +45,25 @@ def wait_until_ready(
         hopeless_since = (hopeless_since or now) if outlook.hopeless and not intervened else 0.0
         hopeless = hopeless_since > 0 and now - hopeless_since >= confirm
         if hopeless or now >= deadline:
+            if len(outlook.tolerable) == len(outlook.waiting):
+                outlook.tolerated, outlook.waiting = outlook.waiting, []
             return outlook
         (sleep or time.sleep)(min(pause, max(0.05, deadline - now)))
         pause = min(pause * 1.4, LONGEST_PAUSE)
 
 
-def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> OperationFailed:
+def tolerated(outlook: Outlook) -> list[str]:
+    """Return a sentence for each DaemonSet that counts as ready although it lacks pods."""
+    return [f"{name} counts as ready, because its maxUnavailable allows it: {why}." for name, why in outlook.tolerated]
+
+
+def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str], in_release: bool = False) -> OperationFailed:
     """Build the failure for objects that are not ready, with the diagnosis and the log lines that support it.
 
     The logs are read immediately, because a rollback deletes the pods.
 
     :param secrets: values that must not appear in log lines.
+    :param in_release: the next run creates failed Jobs again.
     """
     late = [name for name, _why in outlook.waiting]
     try:
@@ -64,6 +75,15 @@ def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str]) -> Operati
     first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:SHOWN])
     more = f"; and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
     lines = [f"{verdict}: {first}{more}."]
+    explained = {finding.object for finding in findings}
+    running = [str(name) for name in late if name.kind == "Job" and name not in explained]
+    if running and not outlook.hopeless:
+        lines.append(
+            f"{', '.join(running[:SHOWN])} may still be running: raise timeout, or do not wait for a long batch Job (annotation "
+            "slipway.kube/wait=false)."
+        )
     for finding in findings:
+        if in_release:
+            finding.advice = finding.advice.replace(DELETE_JOB, RUN_AGAIN)
         lines += finding.text()
     return OperationFailed("\n".join(lines), [finding.as_dict() for finding in findings])

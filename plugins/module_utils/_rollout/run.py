@@ -17,7 +17,7 @@ from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, Resource, content_of, difference
 from .._kube.readiness import readiness, selector_query
 from .._release.stateful_set import blocking_pods, delete_blocking_pods, updates_in_order
-from .._release.waiting import wait_until_ready
+from .._release.waiting import tolerated, wait_until_ready
 from .changes import (
     READ_ONLY,
     Change,
@@ -131,6 +131,7 @@ class Rollout:
         if outlook.waiting:
             self._fail(outlook, time.monotonic() - started)
         self.outcome.findings = outlook.findings
+        self.outcome.warnings += tolerated(outlook)
         self.outcome.ready, self.outcome.why = True, ""
 
     def settle(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._kube.objects import item_of
 from ...module_utils._kube.schema import undecodable
 from ..errors import type_name
 from ..hooks import HOOK, JOB, WHEN, annotations_of
@@ -21,6 +22,10 @@ HELM = {
     "pre-upgrade": "pre",
     "post-install": "post",
     "post-upgrade": "post",
+    "pre-rollback": "pre-rollback",
+    "post-rollback": "post-rollback",
+    "pre-delete": "pre-delete",
+    "post-delete": "post-delete",
     "crd-install": "object",
 }
 BUILT_IN_GROUP = re.compile(r"[^.]*|.*\.k8s\.io")
@@ -75,7 +80,8 @@ def unwrap_lists(sources: Iterable[Source]) -> Iterator[Source]:
         items = content.get("items") if isinstance(content, dict) else None
         if isinstance(items, list) and str(content.get("kind") or "").endswith("List"):
             yield from unwrap_lists(
-                Source(item, f"{source.origin}, item {number}") for number, item in enumerate(items, 1)
+                Source(item_of(content, item), f"{source.origin}, item {number}")
+                for number, item in enumerate(items, 1)
             )
         else:
             yield source
@@ -220,7 +226,7 @@ def separate_hooks(
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], list[str]]:
     """Separate hooks from objects, including the hooks of charts.
 
-    :returns: objects, hooks by C(pre) and C(post), and warnings about what is left out.
+    :returns: objects, hooks by C(WHEN), and warnings about what is left out.
     """
     objects: list[dict[str, Any]] = []
     hooks: dict[str, list[dict[str, Any]]] = {when: [] for when in WHEN}

@@ -17,6 +17,8 @@ from ...module_utils._kube.objects import MASK
 from ..errors import InputError
 
 TIMEOUT = 300  # seconds; the program may download a chart or a base
+# Go programs begin the lines of their log with a time.
+LOG_TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 SECRET_KEY = re.compile(r"pass|secret|token|key|cred|auth|dsn|private", re.I)
 
 
@@ -35,34 +37,61 @@ def kustomize(folder: str) -> str:
 def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str, namespace: str) -> str:
     """Render a chart with C(helm template).
 
-    :param options: the option C(helm); its paths are absolute. With C(is_upgrade), the chart sees an upgrade.
-    :param chart: folder, archive, name or address of the chart.
+    :param options: the option C(helm). With C(is_upgrade), the chart sees an upgrade; with C(kubeconfig), a file, its calls of
+        C(lookup) are answered by that cluster.
+    :param chart: folder of the chart.
     :param values: all values, merged.
     :raises InputError: helm is not installed or fails; the message contains its output without values that look secret.
     """
-    program = options.get("binary_path") or shutil.which("helm")
-    if not program:
-        raise InputError(
-            f"helm.chart {chart}: helm is not installed on the control node. Install it, or set helm.binary_path."
-        )
-    command = [str(program), "template", release, chart, "--namespace", namespace, "--values", "-"]
+    command = [_helm(options, chart), "template", release, chart, "--namespace", namespace, "--values", "-"]
+    if options.get("kubeconfig"):
+        # Helm validates against the server then; the release does that itself, and knows what it owns.
+        command += ["--dry-run=server", "--take-ownership", "--disable-openapi-validation"]
+        command += ["--kubeconfig", str(options["kubeconfig"])]
     if options.get("include_crds", True):
         command.append("--include-crds")
     if options.get("is_upgrade"):
         command.append("--is-upgrade")
-    for option, flag in (("repository", "--repo"), ("version", "--version"), ("kube_version", "--kube-version")):
-        if options.get(option):
-            command += [flag, str(options[option])]
+    if options.get("kube_version"):
+        command += ["--kube-version", str(options["kube_version"])]
     for version in options.get("api_versions") or []:
         command += ["--api-versions", str(version)]
     # JSON is YAML: helm reads it, and no value appears in a file or among the arguments.
     return _run(command, json.dumps(values).encode(), f"helm.chart {chart}", "helm", set(_secrets(values)))
 
 
+def pull(options: Mapping[str, Any], folder: str) -> str:
+    """Download a chart from a repository or a registry.
+
+    :param options: the option C(helm).
+    :param folder: where its archive is put.
+    :returns: the path of the archive.
+    :raises InputError: helm is not installed or fails; the message contains its output.
+    """
+    chart = str(options["chart"])
+    command = [_helm(options, chart), "pull", chart, "--destination", folder]
+    for option, flag in (("repository", "--repo"), ("version", "--version")):
+        if options.get(option):
+            command += [flag, str(options[option])]
+    _run(command, b"", f"helm.chart {chart}", "helm")
+    return next(os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".tgz"))
+
+
+def _helm(options: Mapping[str, Any], chart: str) -> str:
+    program = options.get("binary_path") or shutil.which("helm")
+    if not program:
+        raise InputError(
+            f"helm.chart {chart}: helm is not installed on the control node. Install it, or set helm.binary_path."
+        )
+    return str(program)
+
+
 def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Collection[str] = ()) -> str:
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     # The output must not depend on the cluster that the environment is configured for.
-    environment.pop("KUBECONFIG", None)
+    environment = {
+        name: value for name, value in environment.items() if not name.startswith(("KUBECONFIG", "HELM_KUBE"))
+    }
     try:
         done = subprocess.run(
             list(command), input=given, capture_output=True, check=False, timeout=TIMEOUT, env=environment
@@ -75,8 +104,8 @@ def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Co
         output = done.stderr.decode(errors="replace")
         for secret in sorted(secrets, key=len, reverse=True):
             output = output.replace(secret, MASK)
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        useful = [line for line in lines if not line.startswith(("Use --debug", "level=", "WARNING"))]
+        lines = [LOG_TIME.sub("", line.strip()) for line in output.splitlines() if line.strip()]
+        useful = [line for line in lines if not line.startswith(("Use --debug", "level=", "WARNING", "# Warning"))]
         message = " ".join(useful[-4:]) or f"no error message (exit status {done.returncode})"
         raise InputError(f"{what}: {name} failed: {re.sub('^(Error: |error: )', '', message)[:2000]}")
     return done.stdout.decode(errors="replace")

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...module_utils._kube.objects import defined_kinds
+from ...module_utils._kube.objects import Reference, defined_kinds, reference
 from ...module_utils._release.desired import names_of
 from ..errors import InputError
-from . import files, programs, template_reader, yaml_reader
-from .checks import Source, check, separate_hooks, unwrap_lists
+from ..hooks import JOB, annotations_of
+from . import charts, files, programs, template_reader, yaml_reader
+from .checks import HELM_HOOK, Source, check, separate_hooks, unwrap_lists
 from .yaml_reader import plain
 
 # Returns the version of the cluster, the API versions that it serves, and whether a revision of the release is deployed.
@@ -26,11 +29,38 @@ TEMPLATES = (*(ending + ".j2" for ending in files.MANIFESTS), *files.MANIFESTS)
 
 @dataclass
 class Sources:
-    """The objects and hooks of a release."""
+    """The objects and hooks of a release.
+
+    :ivar kept: fields that a chart makes anew with each rendering, as entries of the option C(ignore_differences).
+    :ivar notes: the notes of a chart.
+    """
 
     objects: list[dict[str, Any]] = field(default_factory=list)
     hooks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A chart in a folder, and what it is rendered with.
+
+    :ivar name: the chart, for messages.
+    """
+
+    name: str
+    chart: str
+    values: Mapping[str, Any]
+    release: str
+    namespace: str
+
+    def render(self, options: Mapping[str, Any]) -> list[tuple[Any, str]]:
+        """Return each document with the template that it comes from."""
+        text = programs.helm(options, self.chart, self.values, self.release, self.namespace)
+        origins = programs.chart_sources(text)
+        documents = yaml_reader.read(text, self.name, "helm")
+        return [(document.content, origins.get(document.line) or self.name) for document in documents]
 
 
 @dataclass
@@ -40,6 +70,7 @@ class Reader:
     :param action: the action plugin: its templar, its search path and its vault secrets are used.
     :param release: name of the release, which charts see.
     :param namespace: namespace of the objects that do not name one.
+    :param write_kubeconfig: writes a kubeconfig into a folder and returns its path, for charts that look up objects.
     :param query_cluster: gets a chart's capabilities from the cluster; without it, charts see helm's defaults.
     """
 
@@ -48,9 +79,12 @@ class Reader:
     release: str
     namespace: str
     query_cluster: QueryCluster | None = None
+    write_kubeconfig: Callable[[str], str] | None = None
     warnings: list[str] = field(default_factory=list)
     found: list[Source] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    notes: str = ""
 
     def read(self, options: Mapping[str, Any]) -> Sources:
         """Read all of them.
@@ -75,7 +109,7 @@ class Reader:
         if problems:
             raise InputError(*problems)
         objects, hooks, warnings = separate_hooks(sources)
-        return Sources(objects, hooks, self.warnings + warnings)
+        return Sources(objects, hooks, self.warnings + warnings, self.kept, self.notes)
 
     def _try(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -133,7 +167,12 @@ class Reader:
 
     def _helm(self, options: Mapping[str, Any]) -> None:
         chart = str(options["chart"])
-        if not options.get("repository") and not chart.startswith("oci://"):
+        remote = bool(options.get("repository")) or chart.startswith("oci://")
+        if options.get("lookup") and options.get("kube_version"):
+            raise InputError(
+                "helm.kube_version: with helm.lookup, the chart sees the version of the cluster. Omit one."
+            )
+        if not remote:
             try:
                 chart = files.find_one(self.action, chart, "files")
             except InputError as error:
@@ -143,42 +182,65 @@ class Reader:
             values = programs.merge_values(values, self._values_file(str(path)))
         values = programs.merge_values(values, plain(options.get("values") or {}))
         release = str(options.get("release_name") or self.release)
-        for content, origin in self._rendered(options, chart, values, release):
-            self._values(content, origin)
+        with tempfile.TemporaryDirectory() as folder:
+            archives, place = os.path.join(folder, "archives"), os.path.join(folder, "chart")
+            os.mkdir(archives)
+            os.mkdir(place)
+            local = charts.unpacked(programs.pull(options, archives) if remote else chart, place)
+            if options.get("lookup") and self.write_kubeconfig is not None:
+                options = dict(options, kubeconfig=self.write_kubeconfig(folder))
+            rendering = Rendering("chart " + shown(chart), local, values, release, self.namespace)
+            for content, origin in self._rendered(options, rendering):
+                self._values(content, origin)
 
-    def _rendered(
-        self, options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str
-    ) -> list[tuple[Any, str]]:
-        """Render a chart with the capabilities of the cluster; return each document with the template that it comes from."""
+    def _rendered(self, options: Mapping[str, Any], rendering: Rendering) -> list[tuple[Any, str]]:
+        """Render a chart with the capabilities of the cluster, twice; return each document with the template that it comes from."""
+        options, made = self._with_capabilities(options, rendering)
+        if charts.reads_the_clock(rendering.chart):
+            time.sleep(1 - time.time() % 1)  # a time in seconds differs as well
+        made, notes = charts.separate_notes(made)
+        again, _notes = charts.separate_notes(rendering.render(options))
+        self.notes = notes
+        self.kept = charts.made_anew(made, again, rendering.name)
+        anew = {(entry["kind"], entry["namespace"], entry["name"]) for entry in self.kept}
+        for content, origin in made:
+            name = reference(content) if isinstance(content, Mapping) else Reference("", "", "", "")
+            hook = name.kind == JOB and HELM_HOOK in annotations_of(content)
+            if hook and (name.kind, name.namespace, name.name) in anew:
+                self.warnings.append(
+                    f"{origin}: hook {name.name} differs with each rendering, so it runs with each run. Set what it makes at random "
+                    "with values of the chart."
+                )
+        return made
+
+    def _with_capabilities(
+        self, options: Mapping[str, Any], rendering: Rendering
+    ) -> tuple[Mapping[str, Any], list[tuple[Any, str]]]:
+        """Return the options with what the chart sees of the cluster, and what is rendered with them."""
         if self.query_cluster is None:
-            return self._render(options, chart, values, release)
+            return options, rendering.render(options)
         version, served, upgrade = self.query_cluster()
         options = dict(options, is_upgrade=upgrade)
-        if options.get("kube_version"):
-            return self._render(options, chart, values, release)
+        if options.get("kubeconfig"):
+            options["api_versions"] = []  # helm queries the cluster itself
+        if options.get("kube_version") or options.get("kubeconfig"):
+            return options, rendering.render(options)
         if not version:
             self.warnings.append(
                 "The user is not allowed to read the version of the cluster (/version), so the chart sees helm's default version. "
                 "Set helm.kube_version."
             )
         seen = [*(options.get("api_versions") or []), *served]
-        made = self._render(dict(options, kube_version=version, api_versions=seen), chart, values, release)
+        options.update(kube_version=version, api_versions=seen)
+        made = rendering.render(options)
         # The cluster will serve the kinds that this release defines: the first run renders what later runs do.
         contents = [source.content for source in self.found] + [content for content, _origin in made]
         defined = names_of(defined_kinds(content for content in contents if isinstance(content, Mapping)))
         more = [name for name in defined if name not in seen]
         if more:
-            made = self._render(dict(options, kube_version=version, api_versions=seen + more), chart, values, release)
-        return made
-
-    def _render(
-        self, options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str
-    ) -> list[tuple[Any, str]]:
-        text = programs.helm(options, chart, values, release, self.namespace)
-        origins = programs.chart_sources(text)
-        name = "chart " + shown(chart)
-        documents = yaml_reader.read(text, name, "helm")
-        return [(document.content, origins.get(document.line) or name) for document in documents]
+            options["api_versions"] = seen + more
+            made = rendering.render(options)
+        return options, made
 
     def _values_file(self, path: str) -> dict[str, Any]:
         place = files.find_one(self.action, path, "files")

@@ -16,6 +16,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.sources im
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting import Watch
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
+from ansible_collections.slipway.kube.plugins.module_utils._release.waiting import wait_until_ready
 
 from .conftest import Cluster, crashed, deployment, endpoints, event, meta, node, pod, service, stamp, waiting
 
@@ -214,6 +215,38 @@ def test_a_daemon_set_does_not_wait_for_nodes_that_are_not_ready() -> None:
     assert watch(cluster, name).look().waiting == [(name, "1 of 1 pods updated, 0 ready, 0 available")]
     cluster.forbidden.add("Node")
     assert watch(cluster, name).look().waiting
+
+
+@pytest.mark.parametrize(
+    ("strategy", "counts", "tolerable"),
+    [
+        ({"rollingUpdate": {"maxUnavailable": 1}}, (3, 3, 2), True),
+        ({}, (3, 3, 2), True),
+        ({"rollingUpdate": {"maxUnavailable": 1}}, (3, 3, 1), False),
+        ({"rollingUpdate": {"maxUnavailable": "34%"}}, (3, 3, 1), True),
+        ({"rollingUpdate": {"maxUnavailable": "10%"}}, (20, 20, 18), True),
+        ({"rollingUpdate": {"maxUnavailable": "10%"}}, (20, 20, 17), False),
+        ({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}, (3, 3, 2), False),
+        ({"rollingUpdate": {"maxUnavailable": "100%"}}, (3, 3, 0), False),
+        ({"rollingUpdate": {"maxUnavailable": 1}}, (1, 1, 0), False),
+        ({"rollingUpdate": {"maxUnavailable": 2}}, (3, 2, 2), False),
+        ({"type": "OnDelete"}, (3, 3, 2), False),
+    ],
+)
+def test_a_daemon_set_may_lack_as_many_pods_as_it_allows(
+    strategy: dict[str, Any], counts: tuple[int, int, int], tolerable: bool
+) -> None:
+    desired, updated, ready = counts
+    status = {"observedGeneration": 1, "desiredNumberScheduled": desired, "currentNumberScheduled": desired}
+    status.update(updatedNumberScheduled=updated, numberReady=ready, numberAvailable=ready)
+    spec = {"updateStrategy": strategy}
+    cluster = Cluster({"DaemonSet": [{"metadata": meta("agent", generation=1), "spec": spec, "status": status}]})
+    name = Reference("apps/v1", "DaemonSet", "shop", "agent")
+    outlook = wait_until_ready(watch(cluster, name), deadline=0)
+    assert [one for one, _why in outlook.tolerated] == ([name] if tolerable else [])
+    assert bool(outlook.waiting) is not tolerable
+    both = wait_until_ready(watch(cluster, name, WEB), deadline=0)
+    assert not both.tolerated and len(both.waiting) == 2
 
 
 def test_a_crash_may_be_caused_by_a_dependency_that_is_still_starting() -> None:

@@ -124,3 +124,59 @@ def test_replicas_are_left_to_an_autoscaler_of_the_release_only() -> None:
     assert not scaled_by_others({("kubectl", ""): [".spec.replicas"]}, content, [autoscaler("d")])
     assert not scaled_by_others({**owners, ("kubectl", "scale"): [".spec.paused"]}, content, [autoscaler("d")])
     assert without_replicas(content)["spec"] == {"a": 2} and content["spec"]["replicas"] == 1
+
+
+def scaled(server: Any, manager: str = "kube-controller-manager", replicas: int = 5) -> None:
+    """Let an autoscaler set the number of pods of Deployment d, as its controller does."""
+    place = "/apis/apps/v1/namespaces/default/deployments/d"
+    live = copy.deepcopy(server.objects[place])
+    live["spec"]["replicas"] = replicas
+    for entry in live["metadata"]["managedFields"]:
+        entry["fieldsV1"]["f:spec"].pop("f:replicas", None)
+    fields = {"f:spec": {"f:replicas": {}}}
+    entry = {
+        "manager": manager,
+        "operation": "Update",
+        "subresource": "scale",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+    }
+    live["metadata"]["managedFields"].append(entry)
+    server.put(place, live)
+
+
+def there(server: Any, target: str) -> None:
+    """Create the autoscaler of a Deployment, as KEDA does."""
+    content = dict(autoscaler(target), apiVersion="autoscaling/v2")
+    content["metadata"] = {"name": "keda-hpa-d", "namespace": "default"}
+    server.put("/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/keda-hpa-d", content)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("manager", ["kube-controller-manager", "keda"])
+def test_replicas_are_left_to_an_autoscaler_outside_the_release(
+    server: Any, releases: Any, workload: Any, manager: str, force: bool
+) -> None:
+    releases.run([workload("d")])
+    there(server, "d")
+    scaled(server, manager)
+    assert not releases.run([workload("d")], force_conflicts=force)["changed"]
+    answer = releases.run([workload("d", "app:2")], force_conflicts=force)
+    assert answer["status"] == "deployed" and server.find("Deployment", "d")["spec"]["replicas"] == 5
+    assert answer["warnings"] == [
+        "Deployment default/d keeps 5 replicas instead of 1, because HorizontalPodAutoscaler default/keda-hpa-d, which is not part of the "
+        "release, scales it. Omit replicas."
+    ]
+    scaled(server, manager, 1)
+    assert releases.run([workload("d", "app:3")], force_conflicts=force)["warnings"] == []
+
+
+def test_without_an_autoscaler_another_number_is_a_conflict(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("d")])
+    there(server, "other")
+    scaled(server, "kubectl")
+    with pytest.raises(ReleaseError, match=r"kubectl owns spec.replicas"):
+        releases.run([workload("d", "app:2")])
+    server.forbidden.add("/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers")
+    answer = releases.run([workload("d", "app:2")])
+    assert "because an autoscaler, which is not part of the release, scales it" in answer["warnings"][0]

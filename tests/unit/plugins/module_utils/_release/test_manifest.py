@@ -22,7 +22,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.manifest imp
     predict_creation,
     refusals,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._release.plan import PlannedObject
+from ansible_collections.slipway.kube.plugins.module_utils._release.planned import PlannedObject
 from harness.api_server import Server, serving
 
 

@@ -117,8 +117,10 @@ def everything(content: Any) -> None:
     capabilities.warnings(client, objects)
     stages(objects)
     prune.select(objects, objects, objects, settings)
-    context.workloads(objects)
-    context.waited_for(objects)
+    run = context.Context(client, settings, lambda _name: "", Redactor())
+    run.workloads(objects)
+    run.waited_for(objects)
+    run.rules.notices(objects)
 
 
 @pytest.mark.parametrize("kind", SPECS, ids=lambda kind: kind[1])

@@ -14,7 +14,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiE
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._release import apply
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import OperationFailed
-from ansible_collections.slipway.kube.plugins.module_utils._release.plan import PlannedObject
+from ansible_collections.slipway.kube.plugins.module_utils._release.planned import PlannedObject
 
 MESSAGE = 'Internal error occurred: failed calling webhook "pools.example.com": connection refused'
 

@@ -20,7 +20,7 @@ def test_interventions_do_not_postpone_the_deadline() -> None:
     def look() -> SimpleNamespace:
         looks.append(time.monotonic())
         assert len(looks) < 50, "the wait has no end"
-        return SimpleNamespace(waiting=[("Deployment web", "late")], hopeless=True, findings=[])
+        return SimpleNamespace(waiting=[("Deployment web", "late")], tolerable=[], hopeless=True, findings=[])
 
     watch = SimpleNamespace(look=look)
     started = time.monotonic()

@@ -125,7 +125,7 @@ def test_slices_become_one_result(make_action: Callable[..., Any], shown: list[s
     assert (
         len({call["_run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
     )
-    assert module.payload() == {"objects": [SECRET], "hooks": {"pre": [], "post": []}}
+    assert module.payload() == {"objects": [SECRET], "hooks": {when: [] for when in hooks.WHEN}}
     assert module.quiet == [True] * 3 and not action._play_context.no_log
     assert not action._connection.always_pipeline_modules
 
@@ -207,7 +207,10 @@ def test_the_action_reads_and_hands_over(make_action: Callable[..., Any], shown:
         ),
         ({"manifests": ["# nothing\n"]}, "The sources contain no objects"),
         ({"helm": {"values": {}}}, "missing required arguments: chart"),
-        ({"helm": {"chart": "x", "valeus": {}}}, "valeus"),
+        (
+            {"helm": {"chrt": "x", "valeus": {}}},
+            "helm.chrt: unknown option; did you mean chart?\nhelm.valeus: unknown option; did you mean values?",
+        ),
         (
             {"manifests": [{"kind": "Secret", "data": {"a": CANARY}}], "files": "none.yml"},
             "none.yml: no such file",
@@ -225,7 +228,8 @@ def test_bad_sources_never_reach_the_module(
 
 def test_a_release_that_goes_away_needs_no_source(make_action: Callable[..., Any], shown: list[str]) -> None:
     action, module = prepared(make_action, [{"changed": True}], name="shop", state="absent")
-    assert action.run(task_vars={})["changed"] and module.payload() == {"objects": [], "hooks": {"pre": [], "post": []}}
+    assert action.run(task_vars={})["changed"]
+    assert module.payload() == {"objects": [], "hooks": {when: [] for when in hooks.WHEN}}
 
 
 # --- the order of hooks ----------------------------------------------------------------------------------------------

@@ -262,8 +262,8 @@ def test_a_chart_gets_its_values_through_standard_input(read: Read, write: Write
     assert names(found) == ["a"]
     assert [hook["metadata"]["name"] for hook in found.hooks["pre"]] == ["early", "late-account", "late"]
     assert [hook["metadata"]["name"] for hook in found.hooks["post"]] == ["end"]
-    (warning,) = found.warnings
-    assert "shop/templates/delete.yaml: Job gone (post-delete)" in warning and "test" not in warning
+    assert [hook["metadata"]["name"] for hook in found.hooks["post-delete"]] == ["gone"]
+    assert found.warnings == []
 
 
 def test_helm_tells_why_it_refuses_without_the_values(read: Read, write: Write, program: Callable[..., Path]) -> None:
@@ -285,6 +285,21 @@ def test_what_a_chart_makes_wrong_names_its_template(read: Read, write: Write, p
     program("helm", "---\n# Source: shop/templates/x.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {}\n")
     with pytest.raises(InputError, match=r"shop/templates/x.yaml: ConfigMap: metadata.name is required"):
         read(helm={"chart": "shop"})
+
+
+def test_the_log_of_kustomize_is_no_message(read: Read, write: Write, program: Callable[..., Path]) -> None:
+    write("k/kustomization.yaml", "resources: []")
+    said = "# Warning: 'bases' is deprecated.\n2026/11/29 10:20:30 error: accumulating resources: no such file x.yaml\n"
+    program("kubectl", "", 1, said)
+    with pytest.raises(InputError) as caught:
+        read(kustomize="k")
+    assert str(caught.value).endswith("k: kustomize failed: accumulating resources: no such file x.yaml")
+
+
+def test_items_of_a_typed_list_need_no_kind(read: Read) -> None:
+    item = {"metadata": {"name": "a"}, "data": {"x": "1"}}
+    (content,) = read(manifests=[{"apiVersion": "v1", "kind": "ConfigMapList", "items": [item]}]).objects
+    assert content == {"apiVersion": "v1", "kind": "ConfigMap", **item}
 
 
 def test_kustomize_comes_before_kubectl(read: Read, write: Write, program: Callable[..., Path]) -> None:
