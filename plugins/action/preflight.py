@@ -13,10 +13,11 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ..plugin_utils.preflight.checks import VARIABLES, check_hosts, check_inventory
+from ..plugin_utils.preflight.checks import VARIABLES, check_hosts, check_inventory, check_variables
 from ..plugin_utils.preflight.problem import (
     CONTROL_PLANE,
     SEVERITIES,
@@ -28,7 +29,7 @@ from ..plugin_utils.preflight.problem import (
     drop_waived,
     render,
 )
-from ..plugin_utils.preflight.syntax import typed
+from ..plugin_utils.preflight.values import SCALARS, SPLIT_LISTS, value_errors
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 COLORS = {"error": C.COLOR_ERROR, "warning": C.COLOR_WARN, "info": C.COLOR_OK}
@@ -46,13 +47,14 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={
-                "stage": {"type": "str", "choices": ["inventory", "hosts"], "required": True},
+                "stage": {"type": "str", "choices": ["variables", "inventory", "hosts"], "required": True},
                 "waive": {"type": "list", "elements": "str", "default": []},
             }
         )
         cluster = Variables(self._loader, task_vars or {}).cluster()
         cluster.now = time.time()
-        problems = check_inventory(cluster) if options["stage"] == "inventory" else check_hosts(cluster)
+        stages = {"variables": check_variables, "inventory": check_inventory, "hosts": check_hosts}
+        problems = stages[options["stage"]](cluster)
         problems = drop_waived(cluster, problems, options["waive"])
         for severity in SEVERITIES:
             part = [problem for problem in problems if problem.severity == severity]
@@ -92,15 +94,18 @@ class Variables:
         self.hostvars = task_vars["hostvars"]
         self.defaults: dict[str, Any] = {}
         self.known: dict[str, str] = {}
-        self.types: dict[str, str] = {}
+        self.options: dict[str, dict[str, Any]] = {}
         for role in sorted(path for path in ROLES.iterdir() if path.is_dir()):
             defaults = self.load(role / "defaults" / "main.yml")
             self.defaults.update(defaults)
             names = set(defaults)
             for entry in self.load(role / "meta" / "argument_specs.yml").get("argument_specs", {}).values():
                 names.update(entry.get("options") or {})
-                self.types.update({name: option["type"] for name, option in (entry.get("options") or {}).items()})
+                self.options.update(entry.get("options") or {})
             self.known.update({name: self.known.get(name, role.name) for name in names})
+        del self.options["preflight_waive"][
+            "choices"
+        ]  # the check "waived_names" names the most similar one instead of all of them
         current = self.hostvars.raw_get(task_vars["inventory_hostname"])
         self.play = {
             name: value
@@ -127,26 +132,56 @@ class Variables:
         """Return the input of the checks."""
         groups = self.task_vars["groups"]
         control_planes, workers = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER))
-        cluster = Cluster(hosts={}, groups=tuple(groups), known=self.known)
+        members = {group: list(hosts) for group, hosts in groups.items()}
+        cluster = Cluster(hosts={}, members=members, known=self.known)
         for name in dict.fromkeys(control_planes + workers):
-            variables = self.of(name)
             host = Host(name, control_plane=name in control_planes, worker=name in workers)
             cluster.hosts[name] = host
-            cluster.variable_names[name] = sorted(self.hostvars.raw_get(name))
+            variables = self.add_names_and_values(cluster, name)
             templar = Templar(loader=self.loader, variables=variables)
-            # Templates of other variables may use facts that are not known yet.
-            plain = [key for key in self.types if isinstance(variables.get(key), str) and "{" not in variables[key]]
-            for variable in dict.fromkeys((*VARIABLES, "ansible_host", *plain)):
+            for variable in dict.fromkeys((*VARIABLES, "ansible_host")):
                 try:
                     value = templar.template(variables[variable]) if variable in variables else None
-                    split = self.known.get(variable) == "preflight"
-                    host.variables[variable] = typed(variable, value, self.types.get(variable, ""), split=split)
-                except (AnsibleError, ValueError) as error:
+                    host.variables[variable] = self.typed(variable, value)
+                except (AnsibleError, TypeError, ValueError) as error:
                     host.variables[variable] = None
                     cluster.broken.append((name, variable, str(error)))
             host.address = str(host.variables["ansible_host"] or name)
             self.add_facts(host, variables.get("kube_host"))
+        if not cluster.hosts:  # then the variables of the command line are those of localhost
+            cluster.waived = self.typed(
+                "preflight_waive", self.add_names_and_values(cluster, "localhost")["preflight_waive"]
+            )
         return cluster
+
+    def add_names_and_values(self, cluster: Cluster, host: str) -> dict[str, Any]:
+        """Add the names of a host's variables, and those values that the specifications of the roles do not allow.
+
+        :returns: the host's variables, not yet evaluated, with the default in the place of each wrong value.
+        """
+        variables, raw = self.of(host), self.hostvars.raw_get(host)
+        cluster.variable_names[host] = sorted(raw)
+        templar = Templar(loader=self.loader, variables=variables)
+        for name in sorted(name for name in self.options if name in raw or name in self.play):
+            try:
+                value = templar.template(variables[name])
+            except AnsibleError:
+                continue  # it may use facts that are not known yet; if a check reads it, it is reported with its error
+            errors = list(value_errors(name, value, self.options[name], split=self.known[name] in SPLIT_LISTS))
+            cluster.wrong += [(host, name, error) for error in errors]
+            if errors:
+                variables[name] = self.defaults.get(name)
+        return variables
+
+    def typed(self, name: str, value: Any) -> Any:
+        """Return the value of a variable in its type.
+
+        :raises TypeError: a string cannot be converted.
+        """
+        kind = self.options.get(name, {}).get("type", "")
+        if isinstance(value, str) and kind == "list" and self.known[name] in SPLIT_LISTS:
+            return check_type_list(value)
+        return SCALARS[kind](value) if isinstance(value, str) and kind in SCALARS else value
 
     def add_facts(self, host: Host, result: dict[str, Any] | None) -> None:
         """Add the facts of a host, or why they could not be gathered.

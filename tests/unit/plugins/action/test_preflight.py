@@ -29,7 +29,7 @@ class HostVars(dict):
         return self.get(host, {})
 
 
-GROUPS = {"all": ["cp1", "w1"], "kube_control_plane": ["cp1"], "kube_worker": ["w1"]}
+GROUPS = {"all": ["cp1", "w1"], "kube_cluster": ["cp1", "w1"], "kube_control_plane": ["cp1"], "kube_worker": ["w1"]}
 
 
 @pytest.fixture
