@@ -21,7 +21,7 @@ from ..errors import type_name
 SCALARS: dict[str, Callable[[Any], Any]] = {"bool": check_type_bool, "int": check_type_int, "float": check_type_float}
 COLLECTIONS: dict[str, type] = {"list": list, "dict": dict}
 # Roles whose lists reach modules as they are, which split a comma-separated string.
-SPLIT_LISTS = ("bundle", "health", "mirror", "node", "preflight", "verify")
+SPLIT_LISTS = ("bundle", "health", "inventory", "mirror", "node", "preflight", "verify")
 
 PORT = (1, 65535)
 # Least and greatest value of numbers, None for no limit. Numbers that are not listed are 0 or more.

@@ -17,11 +17,11 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.slipway.kube.plugins.action.preflight import Variables
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_inventory, check_variables
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.names import is_typo, suggest_variable
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Problem, render
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.values import RANGES, SPLIT_LISTS
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.variables import Variables
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TWO_SCREENS = 50  # lines

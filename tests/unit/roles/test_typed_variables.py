@@ -18,8 +18,8 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.slipway.kube.plugins.action.preflight import Variables
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import VARIABLES
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.variables import Variables
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 PLAYBOOKS = ROLES.parent / "playbooks"
