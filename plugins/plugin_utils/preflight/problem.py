@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+SHOWN = 10  # different evidences of one problem in a report
 SEVERITIES = ("error", "warning", "info")
 
 # Groups of the inventory; existing groups with other names can be added to them as children.
@@ -240,8 +241,12 @@ def render(problems: list[Problem]) -> str:
     lines = []
     for (severity, check, what, remedy), members in grouped.items():
         lines.append(f"{severity.upper()} [{check}] {what}")
-        for evidence in dict.fromkeys(problem.evidence for problem in members):
+        different = list(dict.fromkeys(problem.evidence for problem in members))
+        for evidence in different[:SHOWN]:
             names = ", ".join(problem.host for problem in members if problem.evidence == evidence and problem.host)
             lines.append(f"    {names or 'evidence'}: {evidence}")
+        more = list(dict.fromkeys(problem.host for problem in members if problem.evidence in different[SHOWN:]))
+        if more:
+            lines.append(f"    and {len(more)} more hosts: {', '.join(more)}")
         lines.append(f"    remedy: {remedy}")
     return "\n".join(lines)
