@@ -22,7 +22,7 @@ ROOT = DOCS.parent
 COLLECTION = "slipway.kube"
 # In the order in which a host meets them; what is not listed comes after, by name.
 ROLE_ORDER = (
-    "cluster preflight swap kernel containerd kubernetes keepalived control_plane network worker addons verify"
+    "cluster inventory preflight swap kernel containerd kubernetes keepalived control_plane network worker addons verify"
     " backup restore certificates etcd reset bundle mirror lab"
 )
 KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}

@@ -8,29 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.template import Templar
 
-from ..plugin_utils.preflight.checks import VARIABLES, check_hosts, check_inventory
-from ..plugin_utils.preflight.problem import (
-    CONTROL_PLANE,
-    SEVERITIES,
-    WORKER,
-    Cluster,
-    Host,
-    Problem,
-    count,
-    drop_waived,
-    render,
-)
-from ..plugin_utils.preflight.syntax import typed
+from ..plugin_utils.preflight.checks import check_hosts, check_inventory, check_variables
+from ..plugin_utils.preflight.problem import SEVERITIES, Problem, count, drop_waived, render
+from ..plugin_utils.preflight.variables import Variables
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
 COLORS = {"error": C.COLOR_ERROR, "warning": C.COLOR_WARN, "info": C.COLOR_OK}
 
 
@@ -46,13 +32,14 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={
-                "stage": {"type": "str", "choices": ["inventory", "hosts"], "required": True},
+                "stage": {"type": "str", "choices": ["variables", "inventory", "hosts"], "required": True},
                 "waive": {"type": "list", "elements": "str", "default": []},
             }
         )
         cluster = Variables(self._loader, task_vars or {}).cluster()
         cluster.now = time.time()
-        problems = check_inventory(cluster) if options["stage"] == "inventory" else check_hosts(cluster)
+        stages = {"variables": check_variables, "inventory": check_inventory, "hosts": check_hosts}
+        problems = stages[options["stage"]](cluster)
         problems = drop_waived(cluster, problems, options["waive"])
         for severity in SEVERITIES:
             part = [problem for problem in problems if problem.severity == severity]
@@ -74,88 +61,3 @@ def summary(problems: list[Problem]) -> str:
         f" {count(problems, 'warning')} warning(s), listed above. To waive checks that do not apply to your hosts, list their names:"
         f" preflight_waive: [{', '.join(names)}]"
     )
-
-
-class Variables:
-    """The effective variables of every host of the cluster, including hosts that are not in this play.
-
-    In ascending order of precedence: the defaults of the collection's roles, the host's inventory variables, facts and extra
-    variables, and the variables of the play.
-
-    :param loader: the DataLoader of the run.
-    :param task_vars: variables of the current task, not yet evaluated.
-    """
-
-    def __init__(self, loader: Any, task_vars: dict[str, Any]) -> None:
-        self.loader = loader
-        self.task_vars = task_vars
-        self.hostvars = task_vars["hostvars"]
-        self.defaults: dict[str, Any] = {}
-        self.known: dict[str, str] = {}
-        self.types: dict[str, str] = {}
-        for role in sorted(path for path in ROLES.iterdir() if path.is_dir()):
-            defaults = self.load(role / "defaults" / "main.yml")
-            self.defaults.update(defaults)
-            names = set(defaults)
-            for entry in self.load(role / "meta" / "argument_specs.yml").get("argument_specs", {}).values():
-                names.update(entry.get("options") or {})
-                self.types.update({name: option["type"] for name, option in (entry.get("options") or {}).items()})
-            self.known.update({name: self.known.get(name, role.name) for name in names})
-        current = self.hostvars.raw_get(task_vars["inventory_hostname"])
-        self.play = {
-            name: value
-            for name, value in task_vars.items()
-            if name in self.known
-            and value != self.defaults.get(name)
-            and (name not in current or current[name] != value)
-        }
-
-    def load(self, path: Path) -> dict[str, Any]:
-        """Return the content of a YAML file of this collection, whose templates are trusted."""
-        if not path.exists():
-            return {}
-        try:
-            return self.loader.load_from_file(str(path), trusted_as_template=True) or {}
-        except TypeError:  # ansible-core before 2.19 trusts everything
-            return self.loader.load_from_file(str(path)) or {}
-
-    def of(self, host: str) -> dict[str, Any]:
-        """Return the variables of a host, not yet evaluated."""
-        return {**self.defaults, **self.hostvars.raw_get(host), **self.play, "hostvars": self.hostvars}
-
-    def cluster(self) -> Cluster:
-        """Return the input of the checks."""
-        groups = self.task_vars["groups"]
-        control_planes, workers = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER))
-        cluster = Cluster(hosts={}, groups=tuple(groups), known=self.known)
-        for name in dict.fromkeys(control_planes + workers):
-            variables = self.of(name)
-            host = Host(name, control_plane=name in control_planes, worker=name in workers)
-            cluster.hosts[name] = host
-            cluster.variable_names[name] = sorted(self.hostvars.raw_get(name))
-            templar = Templar(loader=self.loader, variables=variables)
-            # Templates of other variables may use facts that are not known yet.
-            plain = [key for key in self.types if isinstance(variables.get(key), str) and "{" not in variables[key]]
-            for variable in dict.fromkeys((*VARIABLES, "ansible_host", *plain)):
-                try:
-                    value = templar.template(variables[variable]) if variable in variables else None
-                    split = self.known.get(variable) == "preflight"
-                    host.variables[variable] = typed(variable, value, self.types.get(variable, ""), split=split)
-                except (AnsibleError, ValueError) as error:
-                    host.variables[variable] = None
-                    cluster.broken.append((name, variable, str(error)))
-            host.address = str(host.variables["ansible_host"] or name)
-            self.add_facts(host, variables.get("kube_host"))
-        return cluster
-
-    def add_facts(self, host: Host, result: dict[str, Any] | None) -> None:
-        """Add the facts of a host, or why they could not be gathered.
-
-        :param result: what the role's task registered as ``kube_host``.
-        """
-        result = result or {}
-        if "os" in result:
-            host.facts = result
-        elif host.name in self.task_vars.get("ansible_play_hosts_all", []):
-            message = str(result.get("module_stderr") or result.get("msg") or "it failed earlier in this run")
-            host.failure = message.replace("Task failed: ", "").strip().splitlines()[0]

@@ -43,10 +43,11 @@ attributes:
 options:
   stage:
     description:
-      - V(inventory) checks the inventory, before any host is contacted.
+      - V(variables) checks the names and values of the collection's variables, before any host is contacted.
+      - V(inventory) checks the inventory and its variables, before any host is contacted.
       - V(hosts) checks the hosts by their facts.
     type: str
-    choices: [inventory, hosts]
+    choices: [variables, inventory, hosts]
     required: true
   waive:
     description:

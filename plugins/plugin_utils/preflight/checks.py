@@ -128,6 +128,12 @@ VARIABLES = (
 )
 
 
+def check_variables(cluster: Cluster) -> list[Problem]:
+    """Return the variables that are misspelled or have a wrong value, whatever else is wrong with the inventory."""
+    checks = (inventory.check_wrong_values, inventory.check_variable_names)
+    return [problem for check in checks for problem in check(cluster)]
+
+
 def check_inventory(cluster: Cluster) -> list[Problem]:
     """Return all problems that can be found without contacting a host."""
     return [problem for checks in INVENTORY for problem in checks.run(cluster)]

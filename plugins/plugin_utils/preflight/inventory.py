@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from ...module_utils._host.facts.proxies import without_login
 from ...module_utils._kube.versions import minor_of, parse_version
-from ..addons.selection import SETS
-from .problem import CONTROL_PLANE, WORKER, Checks, Cluster, Finding, Host
-from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values, suggest_variable
+from .names import suggest, suggest_variable
+from .problem import ALL_NODES, CONTROL_PLANE, WORKER, Checks, Cluster, Finding, Host
+from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values
 
 CHECKS = Checks()
 
@@ -37,19 +37,27 @@ CLUSTER_WIDE = (
     "kube_addons_set",
     "kube_addons_settings",
 )
-CHOICES = {
-    "kube_addons_set": SETS,
-    "kube_network_plugin": ("calico", "flannel", "none"),
-    "kube_proxy_mode": ("nftables", "iptables", "ipvs"),
-}
+GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER)
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 PROXY_KEYS = {"http", "https", "no_proxy"}
 MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "header", "client"}
 
 
 @CHECKS.cluster("variables")
+def check_wrong_values(cluster: Cluster) -> Iterator[Finding]:
+    """Every variable has a value that its role's specification allows."""
+    for host, name, error in cluster.wrong:
+        yield (
+            host,
+            f"The value of the variable {name} is not valid.",
+            error,
+            "Correct its value in the inventory or on the command line.",
+        )
+
+
+@CHECKS.cluster("variables")
 def check_variables(cluster: Cluster) -> Iterator[Finding]:
-    """Every variable of the collection can be evaluated and has the type that its role declares."""
+    """Every variable that the checks read can be evaluated."""
     # Variables that refer to the row of an unsupported version are not reported besides the version itself.
     unsupported = {problem.host for problem in check_version(cluster)}
     for host, name, error in cluster.broken:
@@ -82,6 +90,38 @@ def check_groups(cluster: Cluster) -> Iterator[Finding]:
             f"Add hosts to the group {WORKER}, or set control_plane_schedulable: auto.",
             "warning",
         )
+
+
+@CHECKS.cluster("groups")
+def check_group_members(cluster: Cluster) -> Iterator[Finding]:
+    """Every host of the cluster is in the group of all nodes, and in the group that says what it becomes."""
+    every = cluster.members.get(ALL_NODES, [])
+    for name in cluster.hosts:
+        if name not in every:
+            yield (
+                name,
+                f"A host of the cluster is not in the group {ALL_NODES}, so it would not be prepared.",
+                f"it is in {CONTROL_PLANE if cluster.hosts[name].control_plane else WORKER}, but not in {ALL_NODES}",
+                f"Make the groups {CONTROL_PLANE} and {WORKER} children of {ALL_NODES}.",
+            )
+    for name in every:
+        if name not in cluster.hosts:
+            yield (
+                name,
+                f"A host of the group {ALL_NODES} is neither a control plane nor a worker, so it would be prepared and never join.",
+                f"its groups are {', '.join(group for group, hosts in cluster.members.items() if name in hosts and group != 'all')}",
+                f"Add it to {CONTROL_PLANE} or {WORKER}, or remove it from {ALL_NODES}.",
+            )
+    for group, hosts in cluster.members.items():
+        right = suggest(group, GROUPS) if group not in GROUPS else ""
+        left_out = [name for name in hosts if right and name not in cluster.members.get(right, [])]
+        if left_out or (right and not hosts and not cluster.members.get(right)):
+            yield (
+                "",
+                f"The inventory has a group {group}, which has no effect.",
+                f"the most similar group is {right}; {', '.join(left_out) or 'no host'} is not in it",
+                f"Rename it to {right}, or make it a child of {right}.",
+            )
 
 
 @CHECKS.cluster("groups_disjoint")
@@ -189,14 +229,10 @@ def check_cluster_variables(cluster: Cluster) -> Iterator[Finding]:
 
 @CHECKS.host("choices", facts=False)
 def check_choices(host: Host) -> Iterator[Finding]:
-    """The pod network and the mode of kube-proxy have supported values."""
-    for name, choices in CHOICES.items():
-        value = host.variables.get(name)
-        if value not in choices:
-            yield f"{name} is not a supported value.", f"it is '{value}'", f"Choose one of {', '.join(choices)}."
-        elif value == "ipvs":
-            evidence = "deprecated since Kubernetes 1.35"
-            yield "The ipvs mode of kube-proxy is deprecated.", evidence, "Use nftables.", "warning"
+    """The mode of kube-proxy is not one that Kubernetes is going to remove."""
+    if host.variables.get("kube_proxy_mode") == "ipvs":
+        evidence = "deprecated since Kubernetes 1.35"
+        yield "The ipvs mode of kube-proxy is deprecated.", evidence, "Use nftables.", "warning"
 
 
 @CHECKS.host("registry_mirrors", facts=False)
@@ -291,7 +327,7 @@ def check_variable_names(cluster: Cluster) -> Iterator[Finding]:
     """No variable looks like a misspelled one of the collection, which would silently have no effect."""
     for host, names in cluster.variable_names.items():
         for name in names:
-            suggestion = suggest_variable(name, cluster.known)
+            suggestion = suggest_variable(name, cluster.known, names)
             if suggestion is not None:
                 yield (
                     host,

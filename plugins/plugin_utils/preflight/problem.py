@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+SHOWN = 10  # different evidences of one problem in a report
 SEVERITIES = ("error", "warning", "info")
 
 # Groups of the inventory; existing groups with other names can be added to them as children.
+ALL_NODES = "kube_cluster"
 CONTROL_PLANE = "kube_control_plane"
 WORKER = "kube_worker"
 
@@ -111,19 +113,28 @@ class Cluster:
     """The input of the checks.
 
     :param hosts: every host of both groups, by inventory name and in inventory order.
-    :param groups: names of all groups of the inventory.
+    :param members: the hosts of every group of the inventory.
     :param variable_names: names of the variables of each host, to find misspelled ones.
     :param known: names of all variables of the collection's roles, and the role that each belongs to.
-    :param broken: (host, variable, error) of variables that cannot be evaluated or have another type.
+    :param wrong: (host, variable, error) of values that the role's specification does not allow; the checks see the default instead.
+    :param waived: checks that are waived where there is no host of the cluster: the variable ``preflight_waive`` of the control node.
+    :param broken: (host, variable, error) of variables that cannot be evaluated.
     :param now: the control node's time after the last inspection, in seconds since 1970.
     """
 
     hosts: dict[str, Host]
-    groups: tuple[str, ...] = ()
+    members: dict[str, list[str]] = field(default_factory=dict)
     variable_names: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
+    wrong: list[tuple[str, str, str]] = field(default_factory=list)
+    waived: list[str] = field(default_factory=list)
     broken: list[tuple[str, str, str]] = field(default_factory=list)
     now: float = 0.0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of all groups of the inventory."""
+        return tuple(self.members)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -211,7 +222,9 @@ def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) ->
         own = host.variables.get("preflight_waive")
         by_host[host.name] = own if isinstance(own, list) else []
     by_host[""] = [check for checks in by_host.values() for check in checks]
-    kept = dict.fromkeys(p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, []))
+    kept = dict.fromkeys(
+        p for p in problems if p.check not in waived and p.check not in by_host.get(p.host, cluster.waived)
+    )
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
@@ -228,8 +241,12 @@ def render(problems: list[Problem]) -> str:
     lines = []
     for (severity, check, what, remedy), members in grouped.items():
         lines.append(f"{severity.upper()} [{check}] {what}")
-        for evidence in dict.fromkeys(problem.evidence for problem in members):
+        different = list(dict.fromkeys(problem.evidence for problem in members))
+        for evidence in different[:SHOWN]:
             names = ", ".join(problem.host for problem in members if problem.evidence == evidence and problem.host)
             lines.append(f"    {names or 'evidence'}: {evidence}")
+        more = list(dict.fromkeys(problem.host for problem in members if problem.evidence in different[SHOWN:]))
+        if more:
+            lines.append(f"    and {len(more)} more hosts: {', '.join(more)}")
         lines.append(f"    remedy: {remedy}")
     return "\n".join(lines)

@@ -6,18 +6,10 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-from ansible.module_utils.common.validation import (
-    check_type_bool,
-    check_type_float,
-    check_type_int,
-    check_type_list,
-)
 
 from .problem import Host
 
@@ -39,37 +31,6 @@ CLUSTER_INTERFACES = (
     "lxc",
     "veth",
 )
-# Set during a run, not by the user.
-RUNTIME_VARIABLES = ("kube_host", "kube_reference_control_plane")
-# Similarity (0 to 1) above which a name is regarded as misspelled.
-SIMILARITY = 0.85
-
-
-def typed(name: str, value: Any, kind: str, *, split: bool = False) -> Any:
-    """Return the value of a variable in its type: values of ``-e name=value`` and of INI inventories are strings.
-
-    :param name: name of the variable, for messages.
-    :param kind: type in the argument specification of the role.
-    :param split: whether a list may be a comma-separated string.
-    :raises ValueError: a string cannot be converted. Lists and dictionaries are not, because the expressions of the roles read the string.
-    """
-    converters: dict[str, Callable[[Any], Any]] = {
-        "bool": check_type_bool,
-        "int": check_type_int,
-        "float": check_type_float,
-        **({"list": check_type_list} if split else {}),
-    }
-    if isinstance(value, str) and kind in converters:
-        try:
-            return converters[kind](value)
-        except TypeError as error:
-            raise ValueError(f"'{value}' is not a value of type {kind}") from error
-    if isinstance(value, str) and kind in ("list", "dict"):
-        example = '["…"]' if kind == "list" else '{"…": "…"}'
-        raise ValueError(
-            f"it is a string instead of a {kind}; on the command line, use JSON: -e '{{\"{name}\": {example}}}'"
-        )
-    return value
 
 
 def duplicates(values: dict[str, str]) -> dict[str, list[str]]:
@@ -182,26 +143,3 @@ def node_networks(host: Host) -> list[tuple[Network, str, str]]:
         severity = "error" if entry["address"] == host.node_address else "warning"
         found.append((network, f"the network of {entry['interface']}", severity))
     return found
-
-
-def suggest_variable(name: str, known: dict[str, str]) -> str | None:
-    """Check the name of a variable for a misspelling.
-
-    :param known: names of the roles' variables, and the role of each.
-    :returns: None if the name is valid or does not concern the collection, the name that was probably meant, or an empty string if
-        it starts with ``kube_`` and no name is similar.
-    """
-    if name in known or name in RUNTIME_VARIABLES or name.startswith("_"):
-        return None
-    roles = {role for role in known.values() if role}
-    prefixed = any(name.startswith(role + "_") for role in roles)
-    if not prefixed and not name.startswith("kube_"):
-        return None
-    # Missing or wrong prefix: network_mtu, kubernetes_version.
-    for guess in ("kube_" + name, "kube_" + name.split("_", 1)[1]):
-        if guess in known:
-            return guess
-    near = difflib.get_close_matches(name, known, n=1, cutoff=SIMILARITY)
-    if near:
-        return near[0]
-    return "" if name.startswith("kube_") else None

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.slipway.kube.plugins.action.preflight import Variables, summary
+from ansible_collections.slipway.kube.plugins.action.preflight import summary
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Problem
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.variables import Variables
 
 try:
     from ansible.template import trust_as_template
@@ -29,7 +30,7 @@ class HostVars(dict):
         return self.get(host, {})
 
 
-GROUPS = {"all": ["cp1", "w1"], "kube_control_plane": ["cp1"], "kube_worker": ["w1"]}
+GROUPS = {"all": ["cp1", "w1"], "kube_cluster": ["cp1", "w1"], "kube_control_plane": ["cp1"], "kube_worker": ["w1"]}
 
 
 @pytest.fixture

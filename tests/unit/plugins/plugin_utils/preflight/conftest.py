@@ -212,7 +212,10 @@ def cluster() -> Cluster:
     known = {name: "cluster" for name in VARIABLES if name.startswith("kube_")}
     known.update({"swap_state": "swap", "kubernetes_eviction_hard": "kubernetes", "kube_network_mtu": "network"})
     return Cluster(
-        hosts=hosts, groups=("all", "kube_cluster", "kube_control_plane", "kube_worker"), known=known, now=1002.0
+        hosts=hosts,
+        members={"all": [*hosts], "kube_cluster": [*hosts], "kube_control_plane": ["cp1"], "kube_worker": ["w1", "w2"]},
+        known=known,
+        now=1002.0,
     )
 
 

@@ -40,7 +40,7 @@ def test_names_are_documented():
 def test_variables_that_the_checks_read_are_evaluated():
     text = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
     read = set(re.findall(r'variables(?:\.get\(|\[)"(\w+)"', text))
-    assert read - {"addon_images", "control_plane", "kube_host"} <= set(checks.VARIABLES)  # only requests_for has these
+    assert read - {"addon_images", "ansible_host", "control_plane", "kube_host"} <= set(checks.VARIABLES)  # only requests_for has these
 
 
 def test_the_same_problem_of_several_hosts_is_reported_once():
@@ -55,6 +55,16 @@ def test_the_same_problem_of_several_hosts_is_reported_once():
         "ERROR [groups] None.\n    evidence: empty\n    remedy: Add."
     )
     assert count(problems, "error") == 2
+
+
+def test_a_problem_of_many_hosts_fits_on_the_screen():
+    problems = [Problem("addresses", f"w{number}", "Wrong.", f"it is {number}", "Correct.") for number in range(100)]
+    lines = render(problems).splitlines()
+    assert len(lines) == 13
+    assert lines[1:3] == ["    w0: it is 0", "    w1: it is 1"] and lines[-2].startswith(
+        "    and 90 more hosts: w10, w11, "
+    )
+    assert "w99" in lines[-2]
 
 
 def test_errors_come_first(cluster):

@@ -1,0 +1,99 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks themselves, with wrong input: nothing connects to a host before it is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+TWO_SCREENS = 50  # lines
+HOSTS = """
+kube_cluster:
+  vars: {ansible_connection: mark}
+  children:
+    kube_control_plane: {hosts: {cp1: {ansible_host: 192.0.2.11}}}
+    kube_worker: {hosts: {w1: {ansible_host: 192.0.2.21}, w2: {ansible_host: 192.0.2.22}}}
+"""
+
+
+def run(folder: Path, playbook: str, *arguments: str, hosts: str = HOSTS) -> tuple[int, str, list[str]]:
+    """Run a playbook on hosts that cannot be reached.
+
+    :returns: the return code, the output, and the hosts that somebody tried to contact.
+    """
+    (folder / "hosts.yml").write_text(hosts)
+    mark = folder / "mark"
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), f"slipway.kube.{playbook}", *arguments]
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "harness" / "connection"),
+        "ANSIBLE_INVENTORY": "hosts.yml",
+        "ANSIBLE_RESULT_FORMAT": "yaml",
+        "MARK": str(mark),
+    }
+    environment.pop("ANSIBLE_STDOUT_CALLBACK", None)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout, mark.read_text().split() if mark.exists() else []
+
+
+def test_the_mark_is_left_if_nothing_is_wrong(tmp_path: Path) -> None:
+    code, output, contacted = run(tmp_path, "cluster")
+    assert code != 0 and set(contacted) == {"192.0.2.11", "192.0.2.21", "192.0.2.22"}, output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "parts"),
+    [
+        ("cluster", ["-e", "kube_versoin=1.36.3"], ["kube_versoin", "kube_version"]),
+        (
+            "cluster",
+            ["-e", "kube_api_port=http", "-e", "kernel_modules=a,b"],
+            ["kube_api_port", "'http'", "kernel_modules"],
+        ),
+        (
+            "cluster",
+            ["-e", '{"swap_state": ["absent"], "worker_timeout": -1}'],
+            ["swap_state", "worker_timeout", "'-1'"],
+        ),
+        ("upgrade", ["-e", "kube_version=1.38", "-e", "upgrade_btach=2"], ["upgrade_batch", "'1.38'"]),
+        ("addons", ["-e", '{"kube_addons": ["metalb"]}'], ["metalb", "metallb"]),
+        ("restore", ["-e", "restore_archiv=x", "-e", "restore_confirm=kubernetes"], ["restore_archive"]),
+        ("reset", ["-e", "reset_confrim=kubernetes", "--limit", "w2"], ["reset_confirm"]),
+        ("reset", ["-e", "reset_confirm=kubernetes", "-e", "reset_packages=perhaps"], ["'perhaps'", "true or false"]),
+        ("node_remove", ["-e", "node_remove_node=w2"], ["node_remove_nodes"]),
+        ("node_drain", ["-e", "node_drain_nodes=w2", "-e", "node_drain_state=drain"], ["'drain'", "drained"]),
+        ("backup", ["-e", "backup_hours=5"], ["backup_hours", "'5'", "1, 2, 3, 4, 6, 8, 12, 24"]),
+        ("bundle", ["-e", "bundle_stat=planned"], ["bundle_state"]),
+    ],
+)
+def test_wrong_input_is_refused_before_a_host_is_contacted(
+    tmp_path: Path, playbook: str, arguments: list[str], parts: list[str]
+) -> None:
+    code, output, contacted = run(tmp_path, playbook, *arguments)
+    assert (code != 0, contacted) == (True, []), output
+    assert [part for part in parts if part not in output] == [] and "remedy: " in output, output
+    assert "ERROR [" in output and len(output.splitlines()) <= TWO_SCREENS, output
+
+
+def test_a_group_that_is_misspelt_is_refused(tmp_path: Path) -> None:
+    code, output, contacted = run(tmp_path, "cluster", hosts=HOSTS.replace("kube_worker", "kube_workers"))
+    assert (code != 0, contacted) == (True, []), output
+    assert "kube_workers" in output and "is kube_worker;" in output and "w1, w2" in output
