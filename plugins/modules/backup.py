@@ -52,6 +52,10 @@ manifest:
       C(files) (SHA-256 by name).
   returned: when a backup was taken
   type: dict
+offsite_error:
+  description: Why the archives of this host could not be copied to C(backup_remote). They are on the host.
+  returned: when they could not be copied
+  type: str
 removed:
   description: Older archives that were removed.
   returned: when a backup was taken

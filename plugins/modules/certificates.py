@@ -30,6 +30,12 @@ options:
     description: Whether to restart what uses a renewed certificate. Without it, a later call does.
     type: bool
     default: true
+  node_name:
+    description:
+      - Name of the node of a control plane. With it and O(renew), the kubelet of a control plane that has the key of the authority gets a new client
+        certificate if its own has expired, and is restarted.
+    type: str
+    default: ""
   bootstrap_token:
     description:
       - Bootstrap token with which the kubelet of this node asks for a new client certificate if its own has expired, see
@@ -97,6 +103,7 @@ def main():
             renew=dict(type="bool", default=False),
             days=dict(type="int", default=30),
             restart=dict(type="bool", default=True),
+            node_name=dict(type="str", default=""),
             bootstrap_token=dict(type="str", default="", no_log=True),
             server=dict(type="str", default=""),
             timeout=dict(type="int", default=300),

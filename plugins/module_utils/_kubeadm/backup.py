@@ -274,8 +274,10 @@ def record_failure(reason: str) -> None:
 def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> dict[str, Any]:
     """Take a backup, copy it off the host, and record in the cluster how it went; an API server that does not answer makes no backup fail.
 
-    :raises ValueError: it cannot be taken or copied.
+    :returns: as :func:`take`, and ``offsite_error`` if the archives could not be copied.
+    :raises ValueError: it cannot be taken.
     """
+    os.umask(0o077)  # also for what rclone writes into a folder
     try:
         result = take(config)
     except (ValueError, OSError) as error:
@@ -289,22 +291,23 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
             publish(data, STATUS)
         except ValueError as error:
             say(f"The backup could not be recorded in the cluster: {error}")
-    if result["taken"] and config.get("remote"):
+    if config.get("remote") and os.path.isdir(config["dir"]):
         try:
             result["removed_remotely"] = offsite.copy(config, lambda names: expired_names(names, config, time.time()))
         except offsite.OffsiteError as error:
             record_failure(str(error))
-            raise
+            result["offsite_error"] = str(error)
     return result
 
 
 def main() -> None:
     """Run once."""
-    os.umask(0o077)
     try:
         result = take_and_publish(read_config(), lambda line: sys.stdout.write(f"{line}\n"))
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
+    if "offsite_error" in result:
+        raise SystemExit(result["offsite_error"])
     if not result["taken"]:
         sys.stdout.write("The etcd member of another control plane leads: it takes the backup.\n")
         return

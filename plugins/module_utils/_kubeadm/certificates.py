@@ -178,10 +178,18 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         for name in names:
             run_kubeadm(["certs", "renew", name], params["timeout"], lock, params["log"])
         result["certificates"] = find_certificates(time.time())
-    if params["bootstrap_token"] and expired(certificates, KUBELET_CLIENT):
+    issues = bool(params["renew"] and params["node_name"]) and Path(FOLDER, "pki", "ca.key").exists()
+    if (issues or params["bootstrap_token"]) and expired(certificates, KUBELET_CLIENT):
         result["changes"].append("the kubelet gets a new client certificate")
         if not check_mode:
-            kubelet_bootstrap.recover(params["bootstrap_token"], params["timeout"])
+            if issues:
+                kubelet_bootstrap.issue(
+                    params["node_name"],
+                    lambda arguments: run_kubeadm(arguments, params["timeout"], lock, params["log"]),
+                    time.time(),
+                )
+            else:
+                kubelet_bootstrap.recover(params["bootstrap_token"], params["timeout"])
             result["certificates"] = find_certificates(time.time())
     late = outdated(list(processes())) if params["renew"] and params["restart"] else {}
     for name, files in COMPONENTS.items():

@@ -219,15 +219,21 @@ def announce(params: Mapping[str, Any], check_mode: bool) -> list[str]:
         return set_server(text, endpoint)
 
     mark = {ANNOTATION: endpoint}
-    if _change_map(client, PROXY_CONFIG, "kubeconfig.conf", server, check_mode, mark):
+    proxy_changes = _change_map(client, PROXY_CONFIG, "kubeconfig.conf", server, check_mode, mark)
+    if proxy_changes:
         changes.append(f"kube-proxy uses {endpoint}.")
-    marked = ((client.find(PROXY_CONFIG) or {}).get("metadata", {}).get("annotations") or {}).get(ANNOTATION)
+    marked = (
+        endpoint
+        if proxy_changes
+        else ((client.find(PROXY_CONFIG) or {}).get("metadata", {}).get("annotations") or {}).get(ANNOTATION)
+    )
     pods = ((client.find(PROXY) or {}).get("spec") or {}).get("template", {}).get("metadata", {})
     if marked and pods and (pods.get("annotations") or {}).get(ANNOTATION) != marked:
         changes.append("The pods of kube-proxy are restarted.")
         if not check_mode:
             client.patch(PROXY, {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: marked}}}}})
-            wait_for_add_ons(client, params["timeout"])
+    if marked and not check_mode:
+        wait_for_add_ons(client, params["timeout"], (PROXY,), "the move is not complete")
     if _change_map(client, CLUSTER_INFO, "kubeconfig", server, check_mode):
         changes.append(f"Hosts join through {endpoint}.")
     # Last: as long as it has the old endpoint, an interrupted run begins again.

@@ -25,10 +25,11 @@ class EtcdToolError(ValueError):
     """A program of etcd, or the mount of its image, failed."""
 
 
-def run(*command: str, text: str = "") -> str:
+def run(*command: str, text: str = "", seconds: float = SECONDS) -> str:
     """Run a command and return its output.
 
     :param text: its input.
+    :param seconds: after which it is ended.
     :raises EtcdToolError: it failed; the message quotes the last line that it wrote.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -36,7 +37,7 @@ def run(*command: str, text: str = "") -> str:
     name = os.path.basename(command[0])
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function
-            command, input=text.encode(), capture_output=True, env=environment, timeout=SECONDS, check=False
+            command, input=text.encode(), capture_output=True, env=environment, timeout=seconds, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EtcdToolError(f"{name} cannot be run. Evidence: {error}") from error

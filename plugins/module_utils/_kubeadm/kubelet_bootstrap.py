@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A kubelet whose client certificate has expired gets a new one, as a node that joins does.
 
-It asks with its bootstrap kubeconfig if its own certificate has expired
-(https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/). Its node, its pods and its key of the serving certificate stay.
+A worker's asks with its bootstrap kubeconfig if its own certificate has expired
+(https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/). A control plane issues its own, since the API
+server that it would ask is one of its pods. Node, pods and the key of the serving certificate stay.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import base64
 import contextlib
 import json
 import os
+import re
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
-from .._host.facts.cluster import parse_kubeconfig
+from .._host.facts.cluster import parse_image_version, parse_kubeconfig
 from .._host.system import HostError, System, write_atomic
 from .._kube.x509 import certificate_end
 
 FOLDER = "/etc/kubernetes"
 BOOTSTRAP = "bootstrap-kubelet.conf"
-CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+PKI = "/var/lib/kubelet/pki"
+CLIENT = PKI + "/kubelet-client-current.pem"
 
 
 def bootstrap_kubeconfig(server: str, authority: str, token: str) -> dict[str, Any]:
@@ -47,6 +51,34 @@ def _end(path: str) -> float:
         return certificate_end(Path(path).read_text()) or 0.0
     except OSError:
         return 0.0
+
+
+def issue(
+    node_name: str, run_kubeadm: Callable[[list[str]], Any], now: float, folder: str = FOLDER, pki: str = PKI
+) -> None:
+    """Issue a client certificate for the kubelet of this control plane, and start it again.
+
+    The kubelet keeps certificate and key in one file, to which a link leads.
+
+    :param run_kubeadm: runs kubeadm with these arguments.
+    :param now: seconds since the epoch.
+    """
+    version = parse_image_version(Path(folder, "manifests", "kube-apiserver.yaml").read_text())
+    with tempfile.TemporaryDirectory(dir="/run" if os.access("/run", os.W_OK) else None) as made:
+        # Without a version, kubeadm would ask the internet for one.
+        given = [f"--kubeconfig-dir={made}", f"--node-name={node_name}", f"--kubernetes-version=v{version}"]
+        run_kubeadm(["init", "phase", "kubeconfig", "kubelet", *given])
+        text = Path(made, "kubelet.conf").read_text()
+    parts = dict(re.findall(r"client-(certificate|key)-data: (\S+)", text))
+    content = b"".join(base64.b64decode(parts[name]) for name in ("certificate", "key"))
+    path = os.path.join(pki, time.strftime("kubelet-client-%Y-%m-%d-%H-%M-%S.pem", time.gmtime(now)))
+    write_atomic(path, content, 0o600)
+    link = os.path.join(pki, ".kubelet-client-current.slipway")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(link)
+    os.symlink(path, link)
+    os.replace(link, os.path.join(pki, "kubelet-client-current.pem"))
+    System().systemctl("restart", "kubelet.service")
 
 
 def recover(token: str, seconds: int, folder: str = FOLDER, client: str = CLIENT) -> None:

@@ -3,17 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Copies of backups off the host, with rclone: to S3 and what is like it, over SSH, to WebDAV, or to a folder that is mounted.
 
-Every archive of the host that the remote does not have is copied, so that one that failed is made up for by the next.
+Every archive of the host that the remote does not have is copied, on each control plane, also on one that takes no backup itself: one that failed
+is made up for.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Iterable, Mapping
 
+from .archive import NAME
 from .etcd_tools import EtcdToolError, run
 
 CONFIG = "/etc/slipway-rclone.conf"
 # rclone's own limits are hours; a server that does not answer must not keep the next backup waiting.
+SECONDS = 3000  # the unit allows an hour for all
 LIMITS = ("--contimeout=15s", "--timeout=60s", "--retries=2", "--low-level-retries=3")
 
 
@@ -24,6 +28,19 @@ class OffsiteError(ValueError):
 def join(remote: str, name: str) -> str:
     """Return the path of a file in a remote."""
     return f"{remote}{'' if remote.endswith((':', '/')) else '/'}{name}"
+
+
+def check_folder(remote: str, folder: str) -> None:
+    """Fail if a folder on the host, to which archives are copied, is not mounted: they would stay on the same disk.
+
+    :param folder: of the archives.
+    :raises OffsiteError: it does not exist, or is on the same file system.
+    """
+    if not os.path.isdir(remote) or os.stat(remote).st_dev == os.stat(folder).st_dev:
+        raise OffsiteError(
+            f"The archives of this host are kept in {folder}, but were not copied to {remote}. Evidence: it is not mounted (it does not exist, or is on"
+            f" the file system of {folder}). Mount it, or set another backup_remote."
+        )
 
 
 def copy(
@@ -38,31 +55,36 @@ def copy(
     :returns: names that were removed. One that cannot be removed stays: a remote may keep what it has.
     :raises OffsiteError: an archive could not be copied.
     """
-    remote = config["remote"]
+    remote, folder = config["remote"], config["dir"]
+    if remote.startswith("/"):
+        check_folder(remote, folder)
 
     def rclone(*arguments: str) -> str:
-        return program("rclone", f"--config={CONFIG}", *LIMITS, *arguments)
+        return program("rclone", f"--config={CONFIG}", *LIMITS, *arguments, seconds=SECONDS)
 
     try:
-        # A remote can be slow to list what it has just got, so the copy itself is what counts; rclone compares sizes and hashes.
-        rclone(
-            "copy",
-            config["dir"],
-            remote,
-            f"--include=/{config['cluster']}-*.tar",
-            f"--include=/{config['cluster']}-*.tar.age",
-        )
-        names = rclone("lsf", remote, "--files-only").split()
+        there = rclone("lsf", remote, "--files-only").split()
+    except EtcdToolError:
+        there = []  # the folder is made by the first copy; what else is wrong, the copy tells
+    # Together with those of other hosts: what is too old there would be copied and removed again and again.
+    own = [match for match in map(NAME.match, os.listdir(folder)) if match]
+    here = [match.group() for match in own if match.group("cluster") == config["cluster"]]
+    old = expired({*there, *here})
+    wanted = sorted(set(here) - set(old))
+    try:
+        if wanted:
+            # Those that are there already, too: rclone compares sizes and times, and completes one that was interrupted.
+            rclone("copy", folder, remote, *(f"--include=/{name}" for name in wanted))
     except EtcdToolError as error:
         raise OffsiteError(
-            f"The archives of this host are kept in {config['dir']}, but could not be copied to {remote}. Evidence: {error} Check backup_remote,"
+            f"The archives of this host are kept in {folder}, but could not be copied to {remote}. Evidence: {error} Check backup_remote,"
             " backup_rclone_config and the way to the server."
         ) from error
     removed = []
-    for name in expired(names):
+    for name in set(old) & set(there):
         try:
             rclone("deletefile", join(remote, name))
         except EtcdToolError:
             continue
         removed.append(name)
-    return removed
+    return sorted(removed)

@@ -8,6 +8,7 @@ The scratch etcd listens on sockets in a private folder only, so that nobody els
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -19,8 +20,9 @@ from .etcd_tools import EtcdToolError, Tools, run
 
 PREFIX = "/registry/"
 COUNT = ("get", PREFIX, "--prefix", "--count-only", "--write-out=fields")
-WAL_BYTES = 64 << 20  # etcd allocates its write-ahead log in segments of this size
+WAL_BYTES = 2 * (64 << 20)  # etcd allocates its write-ahead log in segments of 64 MiB, and the next one beforehand
 SECONDS = 300
+SOCKETS = "slipway-rehearsal."
 
 
 def count_of(fields: str) -> int:
@@ -42,10 +44,12 @@ def needed_bytes(database: int) -> int:
     return database + WAL_BYTES
 
 
-def _count_in_scratch(tools: Tools, data: str, sockets: str) -> int:
-    """Start an etcd on restored data, and return how many objects it has."""
+def _count_in_scratch(tools: Tools, data: str, sockets: str, revision: int) -> int:
+    """Start an etcd on restored data, and return how many objects it has at a revision."""
+    at = f"--rev={revision}"  # leases may run out in the meantime
     client, peer = f"unix://{sockets}/client", f"unix://{sockets}/peer"
     command = [
+        *("timeout", str(SECONDS)),  # if this process is killed, it does not run on for long
         f"{tools.folder}/etcd",
         f"--data-dir={data}",
         f"--listen-client-urls={client}",
@@ -61,7 +65,7 @@ def _count_in_scratch(tools: Tools, data: str, sockets: str) -> int:
                 while True:
                     try:
                         return count_of(
-                            run(f"{tools.folder}/etcdctl", f"--endpoints={client}", "--dial-timeout=2s", *COUNT)
+                            run(f"{tools.folder}/etcdctl", f"--endpoints={client}", "--dial-timeout=2s", *COUNT, at)
                         )
                     except EtcdToolError as error:
                         if etcd.poll() is None and time.monotonic() < end:
@@ -73,7 +77,7 @@ def _count_in_scratch(tools: Tools, data: str, sockets: str) -> int:
                             f"etcd does not serve the snapshot. Evidence: {lines[-1][-500:]}"
                         ) from error
             finally:
-                etcd.kill()
+                etcd.terminate()
 
 
 def rehearse(tools: Tools, snapshot: str, revision: int, work: str) -> int:
@@ -85,15 +89,18 @@ def rehearse(tools: Tools, snapshot: str, revision: int, work: str) -> int:
     """
     expected = count_of(tools.etcdctl(*COUNT, f"--rev={revision}"))
     data = os.path.join(work, "rehearsal")
-    sockets = tempfile.mkdtemp(prefix="slipway-rehearsal.", dir="/run" if os.access("/run", os.W_OK) else None)
+    folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()
+    for left in glob.glob(os.path.join(folder, SOCKETS + "*")):  # of a run that was killed; one works at a time
+        shutil.rmtree(left, ignore_errors=True)
+    sockets = tempfile.mkdtemp(prefix=SOCKETS, dir=folder)
     try:
         tools.etcdutl("snapshot", "restore", snapshot, f"--data-dir={data}")
-        found = _count_in_scratch(tools, data, sockets)
+        found = _count_in_scratch(tools, data, sockets, revision)
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
         shutil.rmtree(data, ignore_errors=True)
     if found != expected:
         raise EtcdToolError(
-            f"the snapshot cannot be trusted: a scratch etcd has {found} objects from it, and the cluster had {expected} at revision {revision}."
+            f"The snapshot cannot be trusted: a scratch etcd has {found} objects from it, and the cluster had {expected} at revision {revision}."
         )
     return found

@@ -13,7 +13,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from .._host.facts.cluster import read_components
 from .._host.facts.files import Files
@@ -117,17 +117,24 @@ def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI)
         time.sleep(1)
 
 
-def wait_for_add_ons(client: Client, seconds: float, pause: float = 1) -> None:
+def wait_for_add_ons(
+    client: Client,
+    seconds: float,
+    paths: Sequence[str] = ADD_ONS,
+    consequence: str = "no node is drained",
+    pause: float = 1,
+) -> None:
     """Wait until kube-proxy and CoreDNS, which ``kubeadm upgrade apply`` replaces, run in their new version on all nodes.
 
     A node without kube-proxy does not learn that the pods of a drained node are gone.
 
     :param seconds: without any progress.
+    :param consequence: of a failure, for its message.
     :raises HostError: there was none; the message names the object and the pods that are missing.
     """
     seen, end = "", time.monotonic() + seconds
     while True:
-        found = [found for found in map(client.find, ADD_ONS) if found]  # a cluster may have neither
+        found = [found for found in map(client.find, paths) if found]  # a cluster may have neither
         waiting = [
             f"{content.get('kind')} kube-system/{content['metadata']['name']}: {reason}"
             for content in found
@@ -140,7 +147,7 @@ def wait_for_add_ons(client: Client, seconds: float, pause: float = 1) -> None:
             seen, end = "; ".join(waiting), time.monotonic() + seconds
         if time.monotonic() > end:
             raise HostError(
-                f"The add-ons of kubeadm did not become ready within {seconds} seconds, so no node is drained. Evidence: {seen}."
+                f"The add-ons of kubeadm did not become ready within {seconds} seconds, so {consequence}. Evidence: {seen}."
                 " Remedy: find the cause with 'kubectl -n kube-system describe pods', repair it, then run again."
             )
         time.sleep(pause)

@@ -166,6 +166,23 @@ def check_endpoint_change(host: Host) -> Iterator[Finding]:
     )
 
 
+@CHECKS.host("endpoint_change")
+def check_endpoint_of_worker(host: Host) -> Iterator[Finding]:
+    """A worker uses the endpoint of the inventory. One that was off when the cluster was moved has the old one."""
+    desired, current = str(host.variables.get("kube_control_plane_endpoint") or ""), host.facts["cluster"]["endpoint"]
+    moves = host.variables.get("kube_move_endpoint")
+    if host.control_plane or not host.settled or not desired or not current or moves:
+        return
+    (new, new_port, _error), (old, old_port, _error) = split_endpoint(desired), split_endpoint(current)
+    if (new, new_port or host.api_port) != (old, old_port or host.api_port):
+        yield (
+            "A worker does not use the endpoint of the inventory.",
+            f"its kubelet uses {current}; kube_control_plane_endpoint is {desired}",
+            "To let it use this endpoint, run with -e kube_move_endpoint=true.",
+            "warning",
+        )
+
+
 @CHECKS.cluster("endpoint_change")
 def check_endpoint_move(cluster: Cluster) -> Iterator[Finding]:
     """A move begins only with all control planes: one whose certificate lacks the new name could not be used through it."""

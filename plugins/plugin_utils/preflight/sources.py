@@ -176,10 +176,12 @@ def check_endpoint_reach(cluster: Cluster) -> Iterator[Finding]:
 
     One to which the cluster is moved need not do so yet.
     """
-    moved = bool(cluster.variables.get("kube_move_endpoint"))
-    serving = [
-        host.name for host in cluster.control_planes if host.settled and host.facts["cluster"]["healthy"] and not moved
-    ]
+    desired = split_endpoint(str(cluster.variables.get("kube_control_plane_endpoint") or ""))[0]
+    settled = [host for host in cluster.control_planes if host.settled]
+    moved = bool(cluster.variables.get("kube_move_endpoint")) and any(
+        split_endpoint(host.facts["cluster"]["endpoint"])[0] != desired for host in settled
+    )
+    serving = [host.name for host in settled if host.facts["cluster"]["healthy"] and not moved]
     for host in cluster.inspected:
         for url, answer in host.facts["reach"].items():
             if answer["kind"] != "tcp" or answer["ok"] or host.settled:

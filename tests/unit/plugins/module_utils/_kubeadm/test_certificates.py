@@ -105,7 +105,16 @@ def test_a_component_that_does_not_come_back_is_an_error(monkeypatch: pytest.Mon
 
 
 def params(**values):
-    given = {"renew": False, "days": 30, "restart": True, "bootstrap_token": "", "server": "", "timeout": 1, "log": ""}
+    given = {
+        "renew": False,
+        "days": 30,
+        "restart": True,
+        "bootstrap_token": "",
+        "node_name": "",
+        "server": "",
+        "timeout": 1,
+        "log": "",
+    }
     return {**given, **values}
 
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,35 @@ def test_the_token_goes_also_where_there_is_no_certificate_in_time(host):
     with pytest.raises(HostError, match=r"within -1 seconds.*client\.pem has expired.*https://10\.0\.0\.11:6443"):
         recover(folder, "refused", seconds=-1)
     assert not (folder / "bootstrap-kubelet.conf").exists()
+
+
+def test_a_control_plane_issues_a_certificate_for_its_own_kubelet(host, monkeypatch):
+    folder, _seen = host
+    restarted, ran = [], []
+
+    class System:
+        def systemctl(self, verb, unit):
+            restarted.append((verb, unit))
+
+    (folder / "manifests").mkdir()
+    (folder / "manifests" / "kube-apiserver.yaml").write_text("    image: registry.k8s.io/kube-apiserver:v1.37.2\n")
+    (folder / "old.pem").write_text("old")
+    (folder / "kubelet-client-current.pem").symlink_to(folder / "old.pem")
+
+    def kubeadm(arguments):
+        ran.append(arguments)
+        made = arguments[4].partition("=")[2]
+        data = {kind: base64.b64encode(f"the {kind}\n".encode()).decode() for kind in ("certificate", "key")}
+        text = "".join(f"    client-{kind}-data: {value}\n" for kind, value in data.items())
+        (Path(made) / "kubelet.conf").write_text(text)
+
+    monkeypatch.setattr(kubelet_bootstrap, "System", System)
+    kubelet_bootstrap.issue("cp1", kubeadm, 1_767_322_800.0, str(folder), str(folder))
+    ((*phase, _made, name, version),) = ran
+    assert phase == ["init", "phase", "kubeconfig", "kubelet"]
+    assert (name, version) == ("--node-name=cp1", "--kubernetes-version=v1.37.2")
+    current = folder / "kubelet-client-current.pem"
+    assert current.read_text() == "the certificate\nthe key\n" and current.is_symlink()
+    assert current.resolve().name == "kubelet-client-2026-01-02-03-00-00.pem"
+    assert current.stat().st_mode & 0o777 == 0o600
+    assert restarted == [("restart", "kubelet.service")]

@@ -64,13 +64,26 @@ def test_an_archive_that_cannot_be_removed_stays(config: dict[str, Any], tmp_pat
     for time in TIMES:
         (tmp_path / "host" / f"k-{time}.tar").write_text(time)
 
-    def program(*command: str) -> str:
+    def program(*command: str, **options: float) -> str:
         if "deletefile" in command:
             raise offsite.EtcdToolError("rclone failed with exit code 1. Evidence: AccessDenied")
-        return offsite.run(*command)
+        return offsite.run(*command, **options)
 
-    assert offsite.copy(config, lambda found: backup.expired_names(found, config, NOW), program) == []
-    assert len(names(tmp_path)) == 3
+    def copied() -> list[str]:
+        return offsite.copy(config, lambda found: backup.expired_names(found, config, NOW), program)
+
+    assert copied() == []
+    assert names(tmp_path) == [f"k-{TIMES[1]}.tar", f"k-{TIMES[2]}.tar"], "what is too old was copied"
+    (tmp_path / "remote/k" / f"k-{TIMES[0]}.tar").write_text("old")
+    assert copied() == [] and len(names(tmp_path)) == 3
+
+
+def test_a_folder_that_is_not_mounted_is_told(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "host" / f"k-{TIMES[2]}.tar.age").write_text("new")
+    for folder in (tmp_path / "remote", tmp_path / "absent"):
+        with pytest.raises(offsite.OffsiteError, match="is not mounted"):
+            copy({**config, "remote": str(folder)})
+    assert not list((tmp_path / "remote").iterdir())
 
 
 @pytest.mark.parametrize(("remote", "path"), [("a:b/c", "a:b/c/x"), ("a:", "a:x"), ("/mnt/nas/", "/mnt/nas/x")])

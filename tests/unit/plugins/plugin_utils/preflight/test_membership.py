@@ -186,3 +186,15 @@ def test_an_endpoint_is_moved_with_all_control_planes_only(members, findings):
     members.hosts["cp2"] = replace(members.hosts["cp1"], name="cp2", facts=facts)
     (problem,) = membership.check_endpoint_move(members)
     assert "this run does not include cp1" in problem.evidence
+
+
+def test_a_worker_that_missed_the_move_is_told(members, findings):
+    worker = next(host for host in members.hosts.values() if not host.control_plane)
+    worker.variables["kube_control_plane_endpoint"] = "10.0.0.100"
+    worker.facts["cluster"]["endpoint"] = "10.0.0.11:6443"
+    assert findings(membership.check_endpoint_of_worker(members)) == [("endpoint_change", worker.name, "warning")]
+    worker.variables["kube_move_endpoint"] = True
+    assert findings(membership.check_endpoint_of_worker(members)) == []
+    worker.variables["kube_move_endpoint"] = False
+    worker.facts["cluster"]["endpoint"] = "10.0.0.100:6443"
+    assert findings(membership.check_endpoint_of_worker(members)) == []
