@@ -260,7 +260,9 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
             found.severity = "warning"
         return found
     if recent and container.restarts:
-        if ready and since > 60 and container.restarts < 3:
+        # All restarts of its life count; one that ran for long before is in no loop.
+        lasted = seconds_of(before.get("finishedAt")) - seconds_of(before.get("startedAt"))
+        if ready and since > 60 and (container.restarts < 3 or before.get("startedAt") and lasted > RECENT):
             return None
         found = _crashes(container, before, False)
         if ready or container.restarts < 2:

@@ -200,6 +200,7 @@ def test_a_lost_node_explains_its_pods() -> None:
 
 # As containerd tells a container that ran when its host lost power.
 WITH_ITS_HOST = {"terminated": {"exitCode": 255, "reason": "Unknown", "finishedAt": stamp(5)}}
+ENDED_ONCE = {"exitCode": 1, "reason": "Error"}
 LONG_AGO = {"terminated": {"exitCode": 1, "finishedAt": stamp(9000)}}
 DONE = {"status": {"failed": 2, "conditions": [{"type": "Complete", "status": "True"}]}}
 AT_ITS_FLOOR = [
@@ -243,6 +244,19 @@ WELL: dict[str, dict[str, list[dict[str, Any]]]] = {
                     "restartCount": 4,
                     "state": {"running": {"startedAt": stamp(2)}},
                     "lastState": WITH_ITS_HOST,
+                }
+            )
+        ],
+        **deployment(),
+    },
+    "a pod that ended once more after it had run for long": {
+        "Pod": [
+            pod(
+                state={
+                    "ready": True,
+                    "restartCount": 5,
+                    "state": {"running": {"startedAt": stamp(90)}},
+                    "lastState": {"terminated": {**ENDED_ONCE, "startedAt": stamp(3000), "finishedAt": stamp(95)}},
                 }
             )
         ],
