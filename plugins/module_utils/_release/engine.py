@@ -283,7 +283,7 @@ class Engine:
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
                 try:
-                    answer["pruned"] = self._prune(revision)
+                    answer["pruned"] = [*answer.get("pruned", []), *self._prune(revision)]
                 except OperationFailed as error:
                     # The new objects are ready and their hooks have run, so this is no reason for a rollback. The next run tries again.
                     context.warnings.append(
@@ -299,6 +299,8 @@ class Engine:
                 raise OperationFailed(str(error)) from error
             answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
         with self.context.phase("apply"):
+            first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
+            answer["pruned"] = [name.as_dict() for name in first]
             sent = sender.send(plan.objects)
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state.setdefault("actions", plan.actions)

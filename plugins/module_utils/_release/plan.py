@@ -28,7 +28,16 @@ from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
 from .ownership import PRECIOUS, identity, key, other_release
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
-from .replicas import Autoscalers, autoscaled, scaled_by_others, with_replicas_of, without_replicas
+from .replicas import (
+    SCALER,
+    Autoscalers,
+    autoscaled,
+    is_left,
+    overruled,
+    scaled_by_others,
+    with_replicas_of,
+    without_replicas,
+)
 from .revision import Revision
 from .settings import Settings
 
@@ -72,7 +81,7 @@ class Planner:
         self.live: Live = read_live(client, desired.served, settings.name, names)
         desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
-        self.autoscalers = Autoscalers(client, desired.objects)
+        self.autoscalers = Autoscalers(client, desired.objects, self._leaving_autoscalers())
         self._schema = Schema(client, desired.objects)
         self._changing: Kinds = {}
 
@@ -107,6 +116,7 @@ class Planner:
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
+        plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
         self._spare_hooks(plan)
         plan.warnings = self._warnings(plan)
         return plan
@@ -145,6 +155,11 @@ class Planner:
                 self.settings,
             ),
         )
+
+    def _leaving_autoscalers(self) -> list[Object]:
+        lives = [self.live[identity(name)] for name in self.old if identity(name) in self.live]
+        scalers = [live for live in lives if live.get("kind") == SCALER]
+        return prune.select(scalers, [], self.desired.objects, self.settings)[0] if self.settings.prune else []
 
     def leaving(self) -> list[Object]:
         """Return the objects of earlier revisions that are already being deleted."""
@@ -225,7 +240,9 @@ class Planner:
             before, after = content_of(live), overlaid(content_of(live), content)
             force = self.settings.force_conflicts
             return PlannedObject(name, "change", content, before, after, takes_over, force, desired, untried=result)
-        answer, content, force = result
+        answer, sent, force = result
+        # With the digest of what is wanted, the next run would not look whether the autoscaler is still there.
+        desired, content = (digest(sent) if is_left(content, sent) else desired), sent
         if takes_over:
             answer = field_migration.without_taken(live, answer, self.settings.take_over)
         before, after = content_of(live), content_of(answer)
@@ -255,6 +272,8 @@ class Planner:
             except ApiError as error:
                 owners = conflicts(error)
                 if owners and not force and all(manager in self.settings.take_over for manager, _part in owners):
+                    force = True
+                elif owners and not force and scaled_by_others(owners, content, self.autoscalers.leaving):
                     force = True
                 elif owners and scaled_by_others(owners, content, self.desired.objects):
                     content = without_replicas(content)

@@ -22,6 +22,7 @@ from .live_state import served_as
 from .ownership import key
 from .plan import Planner
 from .planned import Plan, PlannedObject
+from .replicas import overruled
 from .revision import DEPLOYED, SUPERSEDED, Revision, UnreadableRevision
 from .settings import Settings
 
@@ -64,6 +65,8 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         run("pre-rollback")
         with context.phase("back"):
             plan = _plan(planner, before)
+            first = _created(revision, overruled(before.objects, planner.autoscalers.leaving))
+            delete_in_order(context.client, planner.path, first, deadline)
             sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
             sent = sender.send(plan.objects, insist=True)
         if sender.forced:
@@ -137,9 +140,12 @@ def _plan(planner: Planner, before: Desired) -> Plan:
 
 def _delete_created(context: Context, revision: Revision, planner: Planner, deadline: float) -> None:
     """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision."""
-    created = set(revision.state.get("created") or [])
-    created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
     unneeded, _kept = planner.to_prune()
     context.lock.check()
-    lives = [live for live in unneeded if key(reference(live)) in created]
-    delete_in_order(context.client, planner.path, lives, deadline)
+    delete_in_order(context.client, planner.path, _created(revision, unneeded), deadline)
+
+
+def _created(revision: Revision, lives: Sequence[Object]) -> list[Object]:
+    created = set(revision.state.get("created") or [])
+    created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
+    return [live for live in lives if key(reference(live)) in created]
