@@ -30,7 +30,11 @@ def hook(name: str, bundle: str = "") -> dict[str, Any]:
         ("/data/a", {"data": {"a": 1, "b": 1}}, {"data": {"a": 2, "b": 2}}, {"data": {"a": 2, "b": 1}}),
         ("/data/*", {"data": {"a": 1, "b": 1}}, {"data": {"a": 2, "c": 2}}, {"data": {"a": 2, "b": 1}}),
         ("/data/a~1b~0c", {"data": {"a/b~c": 1}}, {"data": {"a/b~c": 2}}, {"data": {"a/b~c": 2}}),
-        ("/x/1", {"x": [1, 2]}, {"x": [3, 4, 5]}, {"x": [1, 4]}),
+        ("/x/1", {"x": [1, 2]}, {"x": [1, 4]}, {"x": [1, 4]}),
+        ("/x/1", {"x": [1, 2]}, {"x": [1, 4, 5]}, {"x": [1, 2]}),
+        ("/x/0", {"x": ["t=2", "a", "b"]}, {"x": ["a", "t=1", "b"]}, {"x": ["t=2", "a", "b"]}),
+        ("/x/0/v", {"x": [{"v": 1}, {"p": 80}]}, {"x": [{"v": 2}, {"p": 80, "q": 1}]}, {"x": [{"v": 2}, {"p": 80}]}),
+        ("/x/0/v", {"x": [{"v": 1}, {"p": [80]}]}, {"x": [{"v": 2}, {"p": [81]}]}, {"x": [{"v": 1}, {"p": [80]}]}),
         ("/x/*", {"x": [1, 2, 9]}, {"x": [3, 4]}, {"x": [3, 4, 9]}),
         (
             "/x/0/v",
@@ -58,6 +62,12 @@ def test_a_field_is_taken_from_the_live_object_where_both_have_it(
     assert with_live({"kind": "B", **mine}, {"kind": "B", **theirs}, some) == {"kind": "B", **mine}
     assert with_live({"kind": "A", **mine}, None, some) == {"kind": "A", **mine}
     assert without({"kind": "A", **made}, some) == without({"kind": "A", **mine}, some) or pointer == "/spec/replicas"
+
+
+def test_several_items_of_a_list_keep_their_values() -> None:
+    some = [Ignored("A", ("/x/0", "/x/2"))]
+    assert with_live({"kind": "A", "x": [1, 2, 3]}, {"x": [7, 2, 9]}, some)["x"] == [7, 2, 9]
+    assert with_live({"kind": "A", "x": [1, 2, 3]}, {"x": [7, 8, 9]}, some)["x"] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
