@@ -26,7 +26,7 @@ from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
-from .ownership import PRECIOUS, identity, key, other_release
+from .ownership import PRECIOUS, foreign, identity, key
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
 from .replicas import (
     SCALER,
@@ -76,8 +76,7 @@ class Planner:
         self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
         old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
         self.old = [name for name in old if name]
-        sought = desired.objects + [one for when in LASTING for one in desired.hooks.get(when) or []]
-        names = [reference(content) for content in sought] + self.old
+        names = [reference(content) for content in desired.all] + self.old
         self.live: Live = read_live(client, desired.served, settings.name, names)
         desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
@@ -188,6 +187,11 @@ class Planner:
         """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
         when, content = hook
         name = reference(content)
+        live = self.live.get(identity(name))
+        try:
+            self._check_owner(name, live or {})
+        except ReleaseError as error:
+            return error
         if self.settings.revision is not None:
             runs = when.endswith("-rollback") and name.kind == "Job"
             return PlannedObject(name, "run" if runs else "none", content)
@@ -309,11 +313,9 @@ class Planner:
         return explain_refusal(error, reference(content), live, content, self.settings.replace, in_release)
 
     def _check_owner(self, name: Reference, live: Object) -> None:
-        other = self.settings.name and other_release(live, self.settings.name, self.settings.namespace)
-        if other and not self.settings.force_conflicts:
-            raise ReleaseError(
-                f"{name} belongs to release {other}. Omit it, or move it to this release with force_conflicts: true."
-            )
+        problem = foreign(name, live, self.settings.name, self.settings.namespace) if self.settings.name else ""
+        if problem and not self.settings.force_conflicts:
+            raise ReleaseError(problem)
 
     def _namespaces(self) -> tuple[set[str], set[str]]:
         """Return the namespaces of the desired objects that do not exist, and those that are being deleted."""

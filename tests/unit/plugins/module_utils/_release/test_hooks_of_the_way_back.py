@@ -117,3 +117,46 @@ def test_what_the_server_refuses_of_these_hooks_is_told_before_anything_changes(
     )
     with pytest.raises(ReleaseError, match=r"Job default/new-"):
         releases.run([some("ConfigMap", "c")], hooks={"post-delete": [workload("new", kind="Job")]})
+
+
+def theirs(server: Any, name: str = "shared") -> None:
+    """A ConfigMap of another release."""
+    metadata = {
+        "name": name,
+        "namespace": "default",
+        "labels": {"slipway.kube/release": "other"},
+        "annotations": {"slipway.kube/release-namespace": "default"},
+    }
+    server.put(
+        f"/api/v1/namespaces/default/configmaps/{name}",
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "theirs"}},
+    )
+
+
+@pytest.mark.parametrize("when", ["pre-delete", "post-delete", "pre-rollback"])
+def test_an_object_of_another_release_is_no_hook(server: Any, releases: Any, some: Any, when: str) -> None:
+    theirs(server)
+    with pytest.raises(ReleaseError, match=r"ConfigMap default/shared belongs to release other"):
+        releases.run([some("ConfigMap", "c")], hooks={when: [some("ConfigMap", "shared")]})
+
+
+@pytest.mark.parametrize("when", ["pre-delete", "post-delete"])
+def test_an_object_that_another_release_has_taken_is_not_deleted(
+    server: Any, releases: Any, some: Any, when: str
+) -> None:
+    releases.run([some("ConfigMap", "c")], hooks={when: [some("ConfigMap", "shared")]})
+    theirs(server)
+    answer = releases.remove()
+    assert answer["failed"] and "ConfigMap default/shared belongs to release other" in answer["msg"]
+    assert server.find("ConfigMap", "shared")["data"] == {"a": "theirs"}
+    assert releases.remove(delete_hooks=False)["changed"] and server.names("ConfigMap") == ["shared"]
+
+
+def test_a_hook_of_a_deletion_without_the_mark_of_the_release_stays(server: Any, releases: Any, some: Any) -> None:
+    releases.run([some("ConfigMap", "c")], hooks={"pre-delete": [some("ConfigMap", "shared")]})
+    once = iter([True])
+    applied = ("APPLY", "/api/v1/namespaces/default/configmaps/shared")
+    server.before = lambda method, path, dry: (
+        theirs(server) if method == "GET" and applied in server.writes and next(once, False) else None
+    )
+    assert not releases.remove().get("failed") and server.names("ConfigMap") == ["shared"]
