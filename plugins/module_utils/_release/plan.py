@@ -38,7 +38,7 @@ from .replicas import (
     with_replicas_of,
     without_replicas,
 )
-from .revision import Revision
+from .revision import FAILED, PENDING, Revision
 from .settings import Settings
 
 
@@ -78,6 +78,9 @@ class Planner:
         self.old = [name for name in old if name]
         names = [reference(content) for content in desired.all] + self.old
         self.live: Live = read_live(client, desired.served, settings.name, names)
+        if latest is not None and latest.status in (PENDING, FAILED) and desired.is_intent_of(latest):
+            # The record of a revision is written once. What a chart makes anew is applied as it was recorded.
+            desired.keep_ignored({identity(reference(content)): content for content in latest.all})
         desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
         self.autoscalers = Autoscalers(client, desired.objects, self._leaving_autoscalers())

@@ -14,6 +14,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release import ignor
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.ignored import Ignored, with_live, without
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import pack, read_settings
+from ansible_collections.slipway.kube.plugins.module_utils._release.store import Store
 
 BUNDLE = ({"kind": "MutatingWebhookConfiguration", "fields": ["/webhooks/*/clientConfig/caBundle"]},)
 
@@ -145,6 +146,32 @@ def test_a_value_that_a_chart_makes_anew_is_kept_and_comes_back(
     answer = releases.run([secret("fourth-canary"), workload("d", "app:broken")], ignored=kept)
     assert answer["rolled_back_to"] == 2 and password() == "first-canary"
     assert base64.b64decode(server.find("Secret", "s")["data"]["user"]) == b"v" and "canary" not in str(answer)
+
+
+def password_of(content: Any) -> str:
+    return base64.b64decode(content["data"]["password"]).decode()
+
+
+def random_secret(some: Any, password: str) -> dict[str, Any]:
+    return some("Secret", "s", type="Opaque", data={"password": base64.b64encode(password.encode()).decode()})
+
+
+KEPT = ignored.read([{"kind": "Secret", "name": "s", "fields": ["/data/password"]}])
+
+
+@pytest.mark.parametrize("at", range(2, 6))
+def test_a_revision_that_is_resumed_records_what_is_applied(
+    server: Any, releases: Any, some: Any, workload: Any, at: int
+) -> None:
+    config = some("ConfigMap", "c", data={"a": "2"})
+    releases.run([some("ConfigMap", "c", data={"a": "1"})])
+    assert releases.killed(at, [config, random_secret(some, "first-canary"), workload("d")], ignored=KEPT)
+    answer = releases.run([config, random_secret(some, "second-canary"), workload("d")], ignored=KEPT)
+    assert answer["status"] == "deployed"
+    store = Store(releases.client(), "web", "default")
+    store.refresh()
+    recorded = [one for one in store.read(answer["revision"]).objects if one["kind"] == "Secret"]
+    assert password_of(recorded[0]) == password_of(server.find("Secret", "s"))
 
 
 def test_the_payload_names_what_is_kept() -> None:
