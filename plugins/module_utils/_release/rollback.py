@@ -11,6 +11,7 @@ from typing import Callable, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Kinds, Object, content_of, reference
+from . import ignored
 from .apply import Sender
 from .context import Context
 from .deletion import delete_in_order
@@ -18,6 +19,7 @@ from .desired import Desired, with_defined
 from .errors import OperationFailed, ReleaseError
 from .history import read_revision
 from .hooks import run_hooks
+from .ignored import Ignored
 from .live_state import served_as
 from .ownership import key
 from .plan import Planner
@@ -50,7 +52,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     objects, notes = served_objects(good.objects, kinds)
     context.warnings = list(dict.fromkeys([*context.warnings, *notes]))
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    before = Desired(objects, hooks, kinds, desired.served, desired.ignored)
+    before = Desired(objects, hooks, kinds, desired.served, [*desired.ignored, *generated(good)])
     context.path = before.path
     context.expect(objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
@@ -101,7 +103,12 @@ def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired
     kinds = with_defined(served, good.objects)
     objects, notes = served_objects(good.objects, kinds)
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    return Desired(objects, hooks, kinds, served, settings.ignored), notes
+    return Desired(objects, hooks, kinds, served, [*settings.ignored, *generated(good)]), notes
+
+
+def generated(revision: Revision) -> list[Ignored]:
+    """Return the fields of a revision that its chart makes anew with each rendering."""
+    return ignored.read(revision.state.get("generated") or [])
 
 
 def served_objects(contents: Sequence[Object], kinds: Kinds) -> tuple[list[Object], list[str]]:

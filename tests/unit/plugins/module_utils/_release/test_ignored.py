@@ -174,6 +174,19 @@ def test_a_revision_that_is_resumed_records_what_is_applied(
     assert password_of(recorded[0]) == password_of(server.find("Secret", "s"))
 
 
+def test_a_revision_that_is_restored_keeps_what_a_chart_made_anew(server: Any, releases: Any, some: Any) -> None:
+    first = [random_secret(some, "first-canary"), some("ConfigMap", "c", data={"a": "1"})]
+    second = [random_secret(some, "first-canary"), some("ConfigMap", "c", data={"a": "2"})]
+    releases.run(first, ignored=KEPT)
+    releases.run(second, ignored=KEPT)
+    live = server.find("Secret", "s")
+    live["data"]["password"] = base64.b64encode(b"rotated-canary").decode()
+    answer = releases.run([], revision=1)
+    assert answer["status"] == "deployed" and server.find("ConfigMap", "c")["data"] == {"a": "1"}
+    assert password_of(server.find("Secret", "s")) == "rotated-canary" and "canary" not in str(answer)
+    assert not releases.run([], revision=1)["changed"]
+
+
 def test_the_payload_names_what_is_kept() -> None:
     kept = [{"kind": "Secret", "name": "s", "fields": ["/data/a"]}]
     settings = read_settings({"name": "web", "_payload": pack([{}], {}, kept)})
