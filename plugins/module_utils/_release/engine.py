@@ -198,7 +198,7 @@ class Engine:
         if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
             if self.desired.is_intent_of(latest):
                 latest.state.update(run)
-                for name in ("back", "suspicious", "hooks_begun", "hooks_told"):
+                for name in ("back", "suspicious", "hooks_begun", "hooks_told", "new"):
                     latest.state.pop(name, None)
                 latest.status = PENDING
                 self.store.update(latest)
@@ -214,7 +214,8 @@ class Engine:
         if plan is not None:
             revision.state["actions"] = plan.actions
             # A revision that is stored for the first time is a change by itself.
-            revision.state["changes"] = plan.has_changes or revision.state.pop("new", False)
+            new = revision.state.pop("new", False)
+            revision.state["changes"] = plan.has_changes or new
         answer = self.results.begin(plan, revision, changed=revision.state.get("changes", True))
         try:
             if not revision.state.get("back"):
