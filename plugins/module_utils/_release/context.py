@@ -116,11 +116,12 @@ class Context:
 
     @contextmanager
     def unlocked_on_refusal(self) -> Iterator[None]:
-        """Release the lock immediately if this run is refused after it has acquired it."""
+        """Release the lock immediately if this run is refused after it has acquired it, and mask the reason."""
         try:
             yield
-        except ReleaseError:
+        except ReleaseError as error:
             self.lock.release()
+            error.args = (self.scrub.text(str(error)),)
             raise
 
     def waited_for(self, contents: Sequence[Object]) -> list[Reference]:

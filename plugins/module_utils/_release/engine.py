@@ -111,7 +111,7 @@ class Engine:
         entries = self.store.refresh()
         latest = self.store.read(entries[-1].number) if entries else None
         if latest is not None:
-            self.context.scrub.learn(latest.objects)
+            self.context.scrub.learn(latest.all)
         return latest
 
     def _current(self, latest: Revision | None) -> Revision | None:
@@ -123,8 +123,9 @@ class Engine:
 
     def _plan(self, latest: Revision | None) -> Plan:
         with self.context.phase("plan"):
-            plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
-            self.context.scrub.learn(self.desired.objects)  # ignored fields have the values of the cluster now
+            planner = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed()))
+            self.context.scrub.learn(self.desired.all)  # ignored fields have the values of the cluster now
+            plan = planner.plan()
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
             lines += self.notes
             lines += self.context.rules.notices(self.desired.objects) if self.settings.wait else []

@@ -47,7 +47,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         good = context.store.read(state["to"])
     except UnreadableRevision as error:
         raise OperationFailed(str(error)) from error
-    context.scrub.learn(good.objects)
+    context.scrub.learn(good.all)
     kinds = with_defined(desired.served, desired.objects + good.objects)
     objects, notes = served_objects(good.objects, kinds)
     context.warnings = list(dict.fromkeys([*context.warnings, *notes]))

@@ -146,7 +146,7 @@ class Uninstall:
             revision = self.store.read(entry.number)
             if entry.number == (self.store.last_deployed() or self.store.entries[-1].number):
                 self.last = revision
-            self.context.scrub.learn(revision.objects)
+            self.context.scrub.learn(revision.all)
             names.update((identity(name), name) for name in revision.references + revision.inherited)
         everything = Revision(self.settings.name, self.settings.namespace, 0, [])
         everything.state["inherited"] = [name.as_dict() for name in names.values()]

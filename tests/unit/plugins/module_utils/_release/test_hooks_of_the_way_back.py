@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._release import ignored
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 
 
@@ -160,3 +162,41 @@ def test_a_hook_of_a_deletion_without_the_mark_of_the_release_stays(server: Any,
         theirs(server) if method == "GET" and applied in server.writes and next(once, False) else None
     )
     assert not releases.remove().get("failed") and server.names("ConfigMap") == ["shared"]
+
+
+def plain(some: Any, value: str) -> dict[str, Any]:
+    """A Secret."""
+    return some("Secret", "login", type="Opaque", data={"password": base64.b64encode(value.encode()).decode()})
+
+
+def told_by_the_server(server: Any, text: str) -> None:
+    """Let the server refuse Jobs, and repeat a value of which it should be silent."""
+    server.before = lambda method, path, dry: (
+        server.refuse.setdefault(path, (422, {"reason": "Invalid", "message": f"spec: {text}"}))
+        if "/jobs/" in path and not dry
+        else None
+    )
+
+
+def test_values_of_the_secrets_of_hooks_are_masked_in_a_deletion(
+    server: Any, releases: Any, some: Any, workload: Any
+) -> None:
+    hooks = {"pre-delete": [plain(some, "hook-canary"), workload("save", kind="Job")]}
+    releases.run([some("ConfigMap", "c")], hooks=hooks)
+    told_by_the_server(server, "hook-canary")
+    answer = releases.remove()
+    assert answer["failed"] and "pre-delete hook" in answer["msg"] and "canary" not in answer["msg"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_live_values_of_the_secrets_of_hooks_are_masked(
+    server: Any, releases: Any, some: Any, workload: Any, check: bool
+) -> None:
+    kept = ignored.read([{"kind": "Secret", "fields": ["/data/password"]}])
+    server.put("/api/v1/namespaces/default/secrets/login", plain(some, "live-canary"))
+    server.objects["/api/v1/namespaces/default/secrets/login"]["metadata"]["namespace"] = "default"
+    told_by_the_server(server, "live-canary")
+    hooks = {"pre": [plain(some, "new-canary"), workload("migrate", kind="Job")]}
+    with pytest.raises(ReleaseError, match=r"Job default/migrate-.*rejected") as caught:
+        releases.run([some("ConfigMap", "c")], check, hooks=hooks, ignored=kept)
+    assert "canary" not in str(caught.value)
