@@ -278,9 +278,8 @@ class Planner:
                 return self.client.apply(path, content, self.settings.manager, force, dry_run=True), content, force
             except ApiError as error:
                 owners = conflicts(error)
-                if owners and not force and all(manager in self.settings.take_over for manager, _part in owners):
-                    force = True
-                elif owners and not force and scaled_by_others(owners, content, self.autoscalers.leaving):
+                taken = all(manager in self.settings.take_over for manager, _part in owners)
+                if owners and not force and (taken or scaled_by_others(owners, content, self.autoscalers.leaving)):
                     force = True
                 elif owners and scaled_by_others(owners, content, self.desired.objects):
                     content = without_replicas(content)

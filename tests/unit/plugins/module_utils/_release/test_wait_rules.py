@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._release.wait_rules import WaitRules
-
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import pack, read_settings
+from ansible_collections.slipway.kube.plugins.module_utils._release.wait_rules import WaitRules
 
 DEFINITION = {
     "group": "x.io",
