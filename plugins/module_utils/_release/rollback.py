@@ -57,14 +57,19 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     context.expect(objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
 
-    def run(when: str) -> None:
-        sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+    def run(when: str, until: float) -> None:
+        sender = Sender(context.client, before.path, until, check=context.lock.check)
         with context.phase("back"):
             run_hooks(context, sender, hooks.get(when) or [], when, state, lambda: context.store.update(revision))
 
     planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:
-        run("pre-rollback")
+        if _was_begun(revision):
+            try:
+                run("pre-rollback", time.monotonic() + (deadline - time.monotonic()) / 2)
+            except OperationFailed as error:
+                why = str(error).split("\n")[0]
+                context.warnings.append(f"The rollback went on although a pre-rollback hook failed: {why}")
         with context.phase("back"):
             plan = _plan(planner, before)
             first = _created(revision, overruled(before.objects, planner.autoscalers.leaving))
@@ -81,7 +86,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     if context.settings.wait:
         with context.phase("back"):
             wait(objects, state, True, deadline)
-    run("post-rollback")
+    run("post-rollback", deadline)
     if context.settings.prune:
         _delete_created(context, revision, planner, deadline)
     return good.number
@@ -150,6 +155,12 @@ def _delete_created(context: Context, revision: Revision, planner: Planner, dead
     unneeded, _kept = planner.to_prune()
     context.lock.check()
     delete_in_order(context.client, planner.path, _created(revision, unneeded), deadline)
+
+
+def _was_begun(revision: Revision) -> bool:
+    """Return whether the objects of a failed revision may have been applied, and not only the hooks before it were run."""
+    before = "pre-rollback" if revision.state.get("restores") else "pre"
+    return "pre" in (revision.state.get("done") or []) or not revision.hooks.get(before)
 
 
 def _created(revision: Revision, lives: Sequence[Object]) -> list[Object]:
