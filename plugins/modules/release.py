@@ -68,7 +68,7 @@ options:
     choices: [present, absent]
     default: present
   delete_hooks:
-    description: Whether hooks for the deletion run with O(state=absent). If one fails, nothing is deleted.
+    description: Whether hooks for the deletion run with O(state=absent). If one before the deletion fails, nothing is deleted.
     type: bool
     default: true
   pause_after:

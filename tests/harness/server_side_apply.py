@@ -74,8 +74,9 @@ def applied(
             ours = there
             continue
         taken = {path for path in there & set(wanted) if value_at(old, path) != wanted[path]}
+        part = f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
         conflicts += [
-            {"field": "." + ".".join(path), "message": f'conflict with "{entry["manager"]}" using v1'}
+            {"field": "." + ".".join(path), "message": f'conflict with "{entry["manager"]}"{part} using v1'}
             for path in sorted(taken)
         ]
         if force:

@@ -69,6 +69,7 @@ NO_BIND = re.compile(
 )
 NO_WRITE = re.compile(r"permission denied|EACCES|read-only file system", re.IGNORECASE)
 PORT_TAKEN = re.compile(r"address (?:already )?in use|EADDRINUSE|port \d+ (?:was|is) already in use", re.IGNORECASE)
+NO_PORT = re.compile(r"\bunix\b|\.sock\b|bind[ -]mount", re.IGNORECASE)
 # Where a line begins to name an address: before it, there may be a time.
 SOCKET = re.compile(r"bind|listen|port ", re.IGNORECASE)
 PORT = re.compile(r"::(\d+)\b|(?:[\d.]|\]|\s|\*):(\d+)\b|port (\d+)", re.IGNORECASE)
@@ -86,14 +87,15 @@ STARTS = (
 def refine(finding: Finding) -> None:
     """Make a finding more precise with what its log contains."""
     text = "\n".join(finding.logs)
+    refused, taken = _line(NO_BIND, finding.logs), _line(PORT_TAKEN, finding.logs)
     if finding.fault == "crash_loop" and "exec format error" in text:
         finding.fault = "image_wrong_platform"
         finding.title = f"container {finding.container}: {EXEC_FORMAT}"
         finding.advice = EXEC_FORMAT_ADVICE
-    elif finding.fault in ("crash_loop", "init_fails") and NO_BIND.search(text):
-        _privileged_port(finding, _port(NO_BIND, finding.logs))
-    elif finding.fault in ("crash_loop", "init_fails") and PORT_TAKEN.search(text):
-        _port_taken(finding, _port(PORT_TAKEN, finding.logs))
+    elif finding.fault in ("crash_loop", "init_fails") and refused and int(_port(refused) or 0) < 1024:
+        _privileged_port(finding, _port(refused))
+    elif finding.fault in ("crash_loop", "init_fails") and taken:
+        _port_taken(finding, _port(taken))
     elif finding.fault in STARTS and NO_NAME.search(text):
         _no_name(finding)
     elif finding.fault in ("crash_loop", "init_fails") and re.search(
@@ -112,9 +114,13 @@ def refine(finding: Finding) -> None:
         )
 
 
-def _port(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
-    """Return the port that a line names which matches a pattern, empty if there is none."""
-    line = next((line for line in lines if pattern.search(line)), "")
+def _line(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
+    """Return the first line about a port that matches a pattern, empty if there is none."""
+    return next((line for line in lines if pattern.search(line) and not NO_PORT.search(line)), "")
+
+
+def _port(line: str) -> str:
+    """Return the port that a line names, empty if there is none."""
     socket = SOCKET.search(line)
     found = PORT.search(line, socket.start()) if socket else None
     return next((group for group in found.groups() if group), "") if found else ""

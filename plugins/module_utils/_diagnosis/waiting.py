@@ -48,6 +48,7 @@ class Outlook:
     :ivar hopeless: Waiting longer cannot help.
     :ivar tolerable: Those of the waiting DaemonSets that lack no more pods than their maxUnavailable allows.
     :ivar tolerated: What is missing of those when waiting has ended with nothing else to wait for.
+    :ivar noted: Objects that are ready and wait for a person.
     """
 
     ready: list[Reference] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Outlook:
     hopeless: bool = False
     tolerable: list[Reference] = field(default_factory=list)
     tolerated: list[tuple[Reference, str]] = field(default_factory=list)
+    noted: list[tuple[Reference, str]] = field(default_factory=list)
 
 
 class Watch:
@@ -86,7 +88,8 @@ class Watch:
         self.grace = {SUSPICIOUS: grace, PENDING: pending_grace}
         self.since: dict[tuple[str, Reference, str], float] = {}
         self._settled: set[Reference] = set()
-        self._lost: dict[Reference, int] = {}
+        self._notes: dict[Reference, str] = {}
+        self._lost: dict[Reference, tuple[int, int]] = {}
         self._steady: set[Reference] = set()
         self._lists: dict[str, Sequence[Object]] = {}
 
@@ -114,7 +117,7 @@ class Watch:
             ready, why = self._readiness(live)
             if not ready:
                 outlook.waiting.append((name, why))
-                if name.kind == "DaemonSet" and is_tolerable(live, self._lost.get(name, 0)):
+                if name.kind == "DaemonSet" and is_tolerable(live, *self._lost.get(name, (0, 0))):
                     outlook.tolerable.append(name)
                 if observed(live):
                     # Before that, its pods belong to the previous version and do not explain this one.
@@ -123,9 +126,11 @@ class Watch:
                 outlook.waiting.append((name, unsteady[name]))
             else:
                 outlook.ready.append(name)
+                self._notes[name] = why
                 if not is_waited_for(live) or name.kind in ("Service", "Ingress"):
                     # It stays ready: it need not be read again.
                     self._settled.add(name)
+        outlook.noted = [(name, self._notes[name]) for name in outlook.ready if self._notes.get(name)]
         if late:
             self._explain(late, outlook)
         return outlook
@@ -161,9 +166,9 @@ class Watch:
             return judged
         ready, why = readiness(live)
         kind = live.get("kind") or ""
-        if kind == "DaemonSet" and not ready and observed(live):
+        if kind == "DaemonSet" and not ready and observed(live) and "observedGeneration" in status_of(live):
             lost = self._lost[reference(live)] = self._pods_on_lost_nodes(live)
-            return daemon_set_readiness(live, lost) if lost else (ready, why)
+            return daemon_set_readiness(live, *lost) if lost[0] else (ready, why)
         if kind == "PersistentVolumeClaim" and not ready and not _is_lost_claim(live):
             return (True, "") if waits_for_first_consumer(live, self._cached_list("StorageClass")) else (ready, why)
         if kind in ("Service", "Ingress") and lacks_address(live):
@@ -172,14 +177,18 @@ class Watch:
                 return False, "no address has been assigned to it yet"
         return ready, why
 
-    def _pods_on_lost_nodes(self, live: Object) -> int:
-        """Count the pods of a workload on nodes that are not Ready, where neither an update nor a restart takes place."""
+    def _pods_on_lost_nodes(self, live: Object) -> tuple[int, int]:
+        """Count the pods of a workload on nodes that are not Ready, where neither an update nor a restart takes place.
+
+        :returns: all of them, and those of the newest revision.
+        """
         nodes = self._details("Node", "") or []
         lost = {name_of(node) for node in nodes if not is_true(node, "Ready")}
         if not lost:
-            return 0
-        pods = self._view([live], ("Pod",)).pods_of(reference(live))
-        return sum(node_name(pod) in lost for pod in pods)
+            return 0, 0
+        view = self._view([live], ("Pod",))
+        everything, newest = view.pods_of(reference(live)), view.newest_pods(live)
+        return sum(node_name(pod) in lost for pod in everything), sum(node_name(pod) in lost for pod in newest)
 
     def _cached_list(self, kind: str) -> Sequence[Object]:
         """Return the objects of a kind in the whole cluster, read once; empty if they may not be listed."""
@@ -231,8 +240,10 @@ class Watch:
         everything = [finding for some in found.values() for finding in some]
         add_node_scaling(self.client, everything)
         self._apply_grace(everything, outlook, time.monotonic())
+        # What may be missing at the end is no reason to stop waiting for others.
+        spared = [] if len(outlook.tolerable) == len(outlook.waiting) else outlook.tolerable
         outlook.hopeless = any(_is_lost_claim(live) for live in late) or any(
-            is_hopeless(view, live, found[reference(live)]) for live in workloads
+            is_hopeless(view, live, found[reference(live)]) for live in workloads if reference(live) not in spared
         )
         outlook.findings = [finding for finding in ranked(everything) if finding.fault != "not_ready"]
 

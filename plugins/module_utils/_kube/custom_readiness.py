@@ -11,6 +11,7 @@ Object = Mapping[str, Any]
 Readiness = Tuple[bool, str]
 Rule = Callable[[Object], Readiness]
 
+HIBERNATION = "cnpg.io/hibernation"  # an annotation and a condition
 SILENT = "its controller has not reported a status yet"
 
 
@@ -81,11 +82,47 @@ def _helm_repository(content: Object) -> Readiness:
 
 
 def _crossplane(content: Object) -> Readiness:
-    """Judge a managed or composite resource; configurations of providers have no such conditions."""
+    """Judge a managed resource; configurations of providers have no such conditions."""
     conditions = (content.get("status") or {}).get("conditions") or []
-    if any(one.get("type") in ("Synced", "Ready") for one in conditions):
+    if "forProvider" in (content.get("spec") or {}) or any(
+        one.get("type") in ("Synced", "Ready") for one in conditions
+    ):
         return judged(conditions, content, "Synced", "Ready")
     return True, ""
+
+
+def _application(content: Object) -> Readiness:
+    """Judge an Application of Argo CD. Without automated synchronization, a person synchronizes it later.
+
+    https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/
+    """
+    synced, why = _state("sync.status", "Synced")(content)
+    automated = ((content.get("spec") or {}).get("syncPolicy") or {}).get("automated")
+    if automated is not None and automated.get("enabled") is not False:
+        return _state("health.status", "Healthy")(content) if synced else (False, why)
+    return synced or why != SILENT, why
+
+
+def _accepts(rule: Rule, accepted: str, when: Callable[[Object], bool] = lambda content: True) -> Rule:
+    """Return a rule that also accepts a state in which the object waits for a person; the reason says so."""
+
+    def accepting(content: Object) -> Readiness:
+        ready, why = rule(content)
+        return ready or (why.partition(":")[0].endswith(" is " + accepted) and when(content)), why
+
+    return accepting
+
+
+def _approved_by_hand(content: Object) -> bool:
+    return (content.get("spec") or {}).get("installPlanApproval") == "Manual"
+
+
+def _postgres(content: Object) -> Readiness:
+    """Judge a cluster of CloudNativePG; one that hibernates has no pods (https://cloudnative-pg.io/documentation/current/declarative_hibernation/)."""
+    annotations = (content.get("metadata") or {}).get("annotations") or {}
+    if annotations.get(HIBERNATION) == "on":
+        return _conditions(HIBERNATION)(content)
+    return _all(_conditions("Ready"), _state("phase", "Cluster in healthy state"))(content)
 
 
 # By API group and kind: what the documentation of each project says.
@@ -97,10 +134,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("operators.coreos.com", "ClusterServiceVersion"): _state("phase", "Succeeded"),
     ("operators.coreos.com", "InstallPlan"): _state("phase", "Complete"),
-    ("operators.coreos.com", "Subscription"): _state("state", "AtLatestKnown"),
+    ("operators.coreos.com", "Subscription"): _accepts(
+        _state("state", "AtLatestKnown"), "UpgradePending", _approved_by_hand
+    ),
     ("operators.coreos.com", "CatalogSource"): _state("connectionState.lastObservedState", "READY"),
-    ("argoproj.io", "Application"): _all(_state("sync.status", "Synced"), _state("health.status", "Healthy")),
-    ("argoproj.io", "Rollout"): _state("phase", "Healthy"),
+    ("argoproj.io", "Application"): _application,
+    ("argoproj.io", "Rollout"): _accepts(_state("phase", "Healthy"), "Paused"),
     ("argoproj.io", "Workflow"): _state("phase", "Succeeded"),
     ("kustomize.toolkit.fluxcd.io", "Kustomization"): _conditions("Ready"),
     ("helm.toolkit.fluxcd.io", "HelmRelease"): _conditions("Ready"),
@@ -114,7 +153,7 @@ RULES: dict[tuple[str, str], Rule] = {
         _conditions("Installed", "Healthy"),
     ),
     ("apiextensions.crossplane.io", "CompositeResourceDefinition"): _conditions("Established"),
-    ("postgresql.cnpg.io", "Cluster"): _all(_conditions("Ready"), _state("phase", "Cluster in healthy state")),
+    ("postgresql.cnpg.io", "Cluster"): _postgres,
     ("postgresql.cnpg.io", "Backup"): _state("phase", "completed"),
     **dict.fromkeys(
         (("postgresql.cnpg.io", kind) for kind in ("Database", "Publication", "Subscription")),

@@ -86,31 +86,37 @@ def _daemon_set(spec: Object, status: Object, content: Object) -> Readiness:
     return daemon_set_readiness(content, 0)
 
 
-def daemon_set_readiness(content: Object, lost: int) -> Readiness:
+def daemon_set_readiness(content: Object, lost: int, lost_updated: int = 0) -> Readiness:
     """Return whether a DaemonSet is ready, and the reason if it is not.
 
     :param lost: the number of its pods on nodes that are not Ready; they are not waited for.
+    :param lost_updated: how many of those are of its newest revision.
     """
     spec, status = content.get("spec") or {}, content.get("status") or {}
     desired = status.get("desiredNumberScheduled", 0) - lost
     on_delete = (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
-    updated = desired if on_delete else status.get("updatedNumberScheduled", 0)
+    updated = desired if on_delete else status.get("updatedNumberScheduled", 0) - lost_updated
     ready, available = status.get("numberReady", 0), status.get("numberAvailable", 0)
     if min(status.get("currentNumberScheduled", 0), updated, ready, available) < desired:
         return False, f"{updated} of {desired} pods updated, {ready} ready, {available} available"
     return True, ""
 
 
-def is_tolerable(content: Object, lost: int) -> bool:
+def is_tolerable(content: Object, lost: int, lost_updated: int = 0) -> bool:
     """Return whether a DaemonSet that is not ready is updated on all nodes, and lacks no more pods than C(maxUnavailable) allows.
 
     One pod must be available in any case. https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/
 
     :param lost: the number of its pods on nodes that are not Ready.
+    :param lost_updated: how many of those are of its newest revision.
     """
     strategy, status = (content.get("spec") or {}).get("updateStrategy") or {}, content.get("status") or {}
-    desired = status.get("desiredNumberScheduled", 0) - lost
-    if strategy.get("type") == "OnDelete" or status.get("updatedNumberScheduled", 0) < desired:
+    desired, updated = (
+        status.get("desiredNumberScheduled", 0) - lost,
+        status.get("updatedNumberScheduled", 0) - lost_updated,
+    )
+    seen = generation_seen(status, -1) >= (content.get("metadata") or {}).get("generation", 0)
+    if strategy.get("type") == "OnDelete" or updated < desired or not seen:
         return False
     allowed: Any = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
     if isinstance(allowed, str):

@@ -21,7 +21,7 @@ from .lock import Lock
 from .settings import Settings
 from .store import Store
 from .wait_rules import WaitRules
-from .waiting import not_ready, tolerated, wait_until_ready
+from .waiting import not_ready, tolerate, tolerated, wait_until_ready
 
 CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
 REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
@@ -116,11 +116,12 @@ class Context:
 
     @contextmanager
     def unlocked_on_refusal(self) -> Iterator[None]:
-        """Release the lock immediately if this run is refused after it has acquired it."""
+        """Release the lock immediately if this run is refused after it has acquired it, and mask the reason."""
         try:
             yield
-        except ReleaseError:
+        except ReleaseError as error:
             self.lock.release()
+            error.args = (self.scrub.text(str(error)),)
             raise
 
     def waited_for(self, contents: Sequence[Object]) -> list[Reference]:
@@ -138,8 +139,13 @@ class Context:
         return [str(reference(content)) for content in awaited if not self.rules.excepts(content)]
 
     def ready_now(self, names: Sequence[Reference]) -> bool:
-        """Return whether objects are ready, by polling them once."""
-        return not names or not self._watch(names).look().waiting
+        """Return whether objects are ready, by polling them once; DaemonSets that lack no more pods than they may are a warning."""
+        if not names:
+            return True
+        outlook = tolerate(self._watch(names).look())
+        if not outlook.waiting:
+            self.warnings += tolerated(outlook)
+        return not outlook.waiting
 
     def _watch(self, names: Sequence[Reference]) -> Watch:
         grace = self.settings.grace

@@ -111,7 +111,7 @@ class Engine:
         entries = self.store.refresh()
         latest = self.store.read(entries[-1].number) if entries else None
         if latest is not None:
-            self.context.scrub.learn(latest.objects)
+            self.context.scrub.learn(latest.all)
         return latest
 
     def _current(self, latest: Revision | None) -> Revision | None:
@@ -123,8 +123,9 @@ class Engine:
 
     def _plan(self, latest: Revision | None) -> Plan:
         with self.context.phase("plan"):
-            plan = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed())).plan()
-            self.context.scrub.learn(self.desired.objects)  # ignored fields have the values of the cluster now
+            planner = Planner(self.client, self.settings, self.desired, latest, bool(self.store.last_deployed()))
+            self.context.scrub.learn(self.desired.all)  # ignored fields have the values of the cluster now
+            plan = planner.plan()
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
             lines += self.notes
             lines += self.context.rules.notices(self.desired.objects) if self.settings.wait else []
@@ -198,7 +199,7 @@ class Engine:
         if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
             if self.desired.is_intent_of(latest):
                 latest.state.update(run)
-                for name in ("back", "suspicious", "hooks_begun", "hooks_told"):
+                for name in ("back", "suspicious", "hooks_begun", "hooks_told", "new"):
                     latest.state.pop(name, None)
                 latest.status = PENDING
                 self.store.update(latest)
@@ -214,7 +215,8 @@ class Engine:
         if plan is not None:
             revision.state["actions"] = plan.actions
             # A revision that is stored for the first time is a change by itself.
-            revision.state["changes"] = plan.has_changes or revision.state.pop("new", False)
+            new = revision.state.pop("new", False)
+            revision.state["changes"] = plan.has_changes or new
         answer = self.results.begin(plan, revision, changed=revision.state.get("changes", True))
         try:
             if not revision.state.get("back"):
@@ -283,7 +285,7 @@ class Engine:
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
                 try:
-                    answer["pruned"] = self._prune(revision)
+                    answer["pruned"] = [*answer.get("pruned", []), *self._prune(revision)]
                 except OperationFailed as error:
                     # The new objects are ready and their hooks have run, so this is no reason for a rollback. The next run tries again.
                     context.warnings.append(
@@ -299,6 +301,8 @@ class Engine:
                 raise OperationFailed(str(error)) from error
             answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
         with self.context.phase("apply"):
+            first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
+            answer["pruned"] = [name.as_dict() for name in first]
             sent = sender.send(plan.objects)
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state.setdefault("actions", plan.actions)

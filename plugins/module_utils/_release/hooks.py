@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any, Callable, Container, Sequence
 
 from .._kube.api import ApiError
-from .._kube.objects import Object, is_custom, reference
+from .._kube.objects import Object, Reference, is_custom, reference
 from .api_errors import explain_refusal
 from .apply import Sender
 from .chart_hooks import LASTING, applies, deleted_after
 from .context import Context
 from .errors import OperationFailed
 from .jobs import restore_ttl, without_ttl
-from .ownership import MANAGER, key
+from .ownership import MANAGER, foreign, key
 from .planned import PlannedObject, has_failed
 
 # Kinds that a hook's pod can refer to. Only new objects are created before a hook: a change could affect the running pods.
@@ -55,8 +55,12 @@ def run_hooks(
         if key(name) in done or not applies(content, when, bool(state.get("upgrade"))):
             continue
         context.lock.check()
+        live = context.client.find(context.path(name))
+        problem = foreign(name, live or {}, context.settings.name, context.settings.namespace)
+        if problem and not context.settings.force_conflicts:
+            raise OperationFailed(f"{when} hook: {problem}")
         if name.kind == "Job":
-            _delete_old(context, sender, content, when not in LASTING and key(name) not in begun)
+            _delete_old(sender, name, live, when not in LASTING and key(name) not in begun)
             if when not in LASTING:
                 begun.append(key(name))
                 save()
@@ -105,12 +109,10 @@ def needed_by_hooks(planned: Sequence[PlannedObject], early: Container[tuple[str
     ]
 
 
-def _delete_old(context: Context, sender: Sender, content: Object, always: bool) -> None:
+def _delete_old(sender: Sender, name: Reference, live: Object | None, always: bool) -> None:
     """Delete a hook's Job of an earlier run that failed, as a Job cannot be restarted.
 
     :param always: delete it however it ended, because the hook runs again.
     """
-    name = reference(content)
-    live = context.client.find(context.path(name))
     if live is not None and (always or has_failed(live) or live["metadata"].get("deletionTimestamp")):
-        sender.remove(name, context.deadline)
+        sender.remove(name, sender.deadline)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Container, Iterator, Mapping, Sequence
 
 from .._kube.objects import Object, reference
 
@@ -83,9 +83,9 @@ def with_live(content: Object, live: Mapping[str, Any] | None, ignored: Sequence
     some = [pointer for one in ignored if one.matches(content) for pointer in one.fields] if live else []
     if not some:
         return content
-    made = copy.deepcopy(content)
+    made, pinned = copy.deepcopy(content), [_parts(pointer) for pointer in some]
     for pointer in some:
-        for holder, other, key, theirs in _places(made, live, _parts(pointer)):
+        for holder, other, key, theirs in _places(made, live, _parts(pointer), pinned):
             holder[key] = copy.deepcopy(other[theirs])
     return made
 
@@ -106,25 +106,49 @@ def _parts(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _places(mine: Any, theirs: Any, parts: Sequence[str]) -> Iterator[tuple[Any, Any, Any, Any]]:
-    """Return where two structures have a field: both holders, each with its key."""
-    for key, other in list(_keys(mine, theirs, parts[0])):
+def _places(
+    mine: Any, theirs: Any, parts: Sequence[str], pinned: Sequence[Sequence[str]] = ()
+) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Return where two structures have a field: both holders, each with its key.
+
+    :param pinned: all pointers into these structures.
+    """
+    pinned = [one for one in pinned if one]
+    for key, other in list(_keys(mine, theirs, parts[0], {one[0] for one in pinned})):
         if parts[1:]:
-            yield from _places(mine[key], theirs[other], parts[1:])
+            below = [one[1:] for one in pinned if one[0] == parts[0]]
+            yield from _places(mine[key], theirs[other], parts[1:], below)
         else:
             yield mine, theirs, key, other
 
 
-def _keys(mine: Any, theirs: Any, part: str) -> Iterator[tuple[Any, Any]]:
-    """Return the keys that a part of a pointer stands for in two mappings or lists; items with a name are found by it."""
+def _keys(mine: Any, theirs: Any, part: str, pinned: Container[str]) -> Iterator[tuple[Any, Any]]:
+    """Return the keys that a part of a pointer stands for in two mappings or lists.
+
+    Items with a name are found by it. Others are found by their position if the items to which nothing points are the same, as the
+    position would be that of another item otherwise.
+    """
     if isinstance(mine, dict) and isinstance(theirs, Mapping):
         yield from ((key, key) for key in (mine if part == "*" else [part]) if key in mine and key in theirs)
     elif isinstance(mine, list) and isinstance(theirs, list):
         chosen = range(len(mine)) if part == "*" else [int(part)] if part.isdigit() and int(part) < len(mine) else []
+        aligned = part == "*" or (
+            len(mine) == len(theirs)
+            and all(str(at) in pinned or _within(*pair) for at, pair in enumerate(zip(mine, theirs)))
+        )
         for number in chosen:
             name = mine[number].get("name") if isinstance(mine[number], dict) else None
             named = [at for at, item in enumerate(theirs) if isinstance(item, Mapping) and item.get("name") == name]
             if name is not None:
                 yield from ((number, at) for at in named[:1])
-            elif number < len(theirs):
+            elif aligned and number < len(theirs):
                 yield number, number
+
+
+def _within(mine: Any, theirs: Any) -> bool:
+    """Return whether two values are the same apart from what the server has added."""
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        return all(key in theirs and _within(value, theirs[key]) for key, value in mine.items())
+    if isinstance(mine, list) and isinstance(theirs, list):
+        return len(mine) == len(theirs) and all(map(_within, mine, theirs))
+    return bool(mine == theirs)

@@ -113,3 +113,10 @@ def other_release(live: Mapping[str, Any], release: str, namespace: str) -> str:
     if not name or (name, where or namespace) == (release, namespace):
         return ""
     return f"{name} in namespace {where or '(unknown)'}"
+
+
+def foreign(name: Reference, live: Mapping[str, Any], release: str, namespace: str) -> str:
+    """Explain that an object belongs to another release, empty if it belongs to this one or to none."""
+    other = other_release(live, release, namespace)
+    how = "Omit it, or move it to this release with force_conflicts: true."
+    return f"{name} belongs to release {other}. {how}" if other else ""

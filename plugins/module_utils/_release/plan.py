@@ -26,10 +26,19 @@ from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .live_state import Live, read_live, served_as
-from .ownership import PRECIOUS, identity, key, other_release
+from .ownership import PRECIOUS, foreign, identity, key
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
-from .replicas import Autoscalers, autoscaled, scaled_by_others, with_replicas_of, without_replicas
-from .revision import Revision
+from .replicas import (
+    SCALER,
+    Autoscalers,
+    autoscaled,
+    is_left,
+    overruled,
+    scaled_by_others,
+    with_replicas_of,
+    without_replicas,
+)
+from .revision import FAILED, PENDING, Revision
 from .settings import Settings
 
 
@@ -67,12 +76,14 @@ class Planner:
         self.recorded: Digests = (latest.state.get("digests") or {}) if latest else {}
         old = (served_as(name, desired.served) for name in no_longer_contained(desired, latest))
         self.old = [name for name in old if name]
-        sought = desired.objects + [one for when in LASTING for one in desired.hooks.get(when) or []]
-        names = [reference(content) for content in sought] + self.old
+        names = [reference(content) for content in desired.all] + self.old
         self.live: Live = read_live(client, desired.served, settings.name, names)
+        if latest is not None and latest.status in (PENDING, FAILED) and desired.is_intent_of(latest):
+            # The record of a revision is written once. What a chart makes anew is applied as it was recorded.
+            desired.keep_ignored({identity(reference(content)): content for content in latest.all})
         desired.keep_ignored(self.live)
         self.missing, self.terminating = self._namespaces()
-        self.autoscalers = Autoscalers(client, desired.objects)
+        self.autoscalers = Autoscalers(client, desired.objects, self._leaving_autoscalers())
         self._schema = Schema(client, desired.objects)
         self._changing: Kinds = {}
 
@@ -107,6 +118,7 @@ class Planner:
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
+        plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
         self._spare_hooks(plan)
         plan.warnings = self._warnings(plan)
         return plan
@@ -146,6 +158,11 @@ class Planner:
             ),
         )
 
+    def _leaving_autoscalers(self) -> list[Object]:
+        lives = [self.live[identity(name)] for name in self.old if identity(name) in self.live]
+        scalers = [live for live in lives if live.get("kind") == SCALER]
+        return prune.select(scalers, [], self.desired.objects, self.settings)[0] if self.settings.prune else []
+
     def leaving(self) -> list[Object]:
         """Return the objects of earlier revisions that are already being deleted."""
         lives = [self.live[identity(name)] for name in self.old if identity(name) in self.live]
@@ -173,6 +190,11 @@ class Planner:
         """Plan a hook, given with when it runs. A Job that completed for this or an earlier revision does not run again."""
         when, content = hook
         name = reference(content)
+        live = self.live.get(identity(name))
+        try:
+            self._check_owner(name, live or {})
+        except ReleaseError as error:
+            return error
         if self.settings.revision is not None:
             runs = when.endswith("-rollback") and name.kind == "Job"
             return PlannedObject(name, "run" if runs else "none", content)
@@ -225,7 +247,9 @@ class Planner:
             before, after = content_of(live), overlaid(content_of(live), content)
             force = self.settings.force_conflicts
             return PlannedObject(name, "change", content, before, after, takes_over, force, desired, untried=result)
-        answer, content, force = result
+        answer, sent, force = result
+        # With the digest of what is wanted, the next run would not look whether the autoscaler is still there.
+        desired, content = (digest(sent) if is_left(content, sent) else desired), sent
         if takes_over:
             answer = field_migration.without_taken(live, answer, self.settings.take_over)
         before, after = content_of(live), content_of(answer)
@@ -254,7 +278,8 @@ class Planner:
                 return self.client.apply(path, content, self.settings.manager, force, dry_run=True), content, force
             except ApiError as error:
                 owners = conflicts(error)
-                if owners and not force and all(manager in self.settings.take_over for manager, _part in owners):
+                taken = all(manager in self.settings.take_over for manager, _part in owners)
+                if owners and not force and (taken or scaled_by_others(owners, content, self.autoscalers.leaving)):
                     force = True
                 elif owners and scaled_by_others(owners, content, self.desired.objects):
                     content = without_replicas(content)
@@ -290,11 +315,9 @@ class Planner:
         return explain_refusal(error, reference(content), live, content, self.settings.replace, in_release)
 
     def _check_owner(self, name: Reference, live: Object) -> None:
-        other = self.settings.name and other_release(live, self.settings.name, self.settings.namespace)
-        if other and not self.settings.force_conflicts:
-            raise ReleaseError(
-                f"{name} belongs to release {other}. Omit it, or move it to this release with force_conflicts: true."
-            )
+        problem = foreign(name, live, self.settings.name, self.settings.namespace) if self.settings.name else ""
+        if problem and not self.settings.force_conflicts:
+            raise ReleaseError(problem)
 
     def _namespaces(self) -> tuple[set[str], set[str]]:
         """Return the namespaces of the desired objects that do not exist, and those that are being deleted."""

@@ -54,6 +54,7 @@ class Plan:
 
     :ivar kept: a sentence for each object that is not pruned although the release no longer contains it.
     :ivar digests: digests of the desired and the live content of each unchanged object.
+    :ivar overruled: live autoscalers that are deleted first, as the number of pods that they have set is no longer wanted.
     :ivar schema_only: objects that were only validated against the schema, because what they need comes with this release.
     """
 
@@ -64,6 +65,7 @@ class Plan:
     digests: Digests = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     namespaces: list[PlannedObject] = field(default_factory=list)
+    overruled: list[Object] = field(default_factory=list)
     schema_only: list[Reference] = field(default_factory=list)
 
     @property

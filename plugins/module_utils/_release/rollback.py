@@ -11,6 +11,7 @@ from typing import Callable, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Kinds, Object, content_of, reference
+from . import ignored
 from .apply import Sender
 from .context import Context
 from .deletion import delete_in_order
@@ -18,10 +19,12 @@ from .desired import Desired, with_defined
 from .errors import OperationFailed, ReleaseError
 from .history import read_revision
 from .hooks import run_hooks
+from .ignored import Ignored
 from .live_state import served_as
 from .ownership import key
 from .plan import Planner
 from .planned import Plan, PlannedObject
+from .replicas import overruled
 from .revision import DEPLOYED, SUPERSEDED, Revision, UnreadableRevision
 from .settings import Settings
 
@@ -44,26 +47,33 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         good = context.store.read(state["to"])
     except UnreadableRevision as error:
         raise OperationFailed(str(error)) from error
-    context.scrub.learn(good.objects)
+    context.scrub.learn(good.all)
     kinds = with_defined(desired.served, desired.objects + good.objects)
     objects, notes = served_objects(good.objects, kinds)
     context.warnings = list(dict.fromkeys([*context.warnings, *notes]))
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    before = Desired(objects, hooks, kinds, desired.served, desired.ignored)
+    before = Desired(objects, hooks, kinds, desired.served, [*desired.ignored, *generated(good)])
     context.path = before.path
     context.expect(objects)
     deadline = time.monotonic() + state["started"] + context.settings.timeout - time.time()
 
-    def run(when: str) -> None:
-        sender = Sender(context.client, before.path, deadline, check=context.lock.check)
+    def run(when: str, until: float) -> None:
+        sender = Sender(context.client, before.path, until, check=context.lock.check)
         with context.phase("back"):
             run_hooks(context, sender, hooks.get(when) or [], when, state, lambda: context.store.update(revision))
 
     planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
     if not state["applied"]:
-        run("pre-rollback")
+        if _was_begun(revision):
+            try:
+                run("pre-rollback", time.monotonic() + (deadline - time.monotonic()) / 2)
+            except OperationFailed as error:
+                why = str(error).split("\n")[0]
+                context.warnings.append(f"The rollback went on although a pre-rollback hook failed: {why}")
         with context.phase("back"):
             plan = _plan(planner, before)
+            first = _created(revision, overruled(before.objects, planner.autoscalers.leaving))
+            delete_in_order(context.client, planner.path, first, deadline)
             sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
             sent = sender.send(plan.objects, insist=True)
         if sender.forced:
@@ -76,7 +86,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     if context.settings.wait:
         with context.phase("back"):
             wait(objects, state, True, deadline)
-    run("post-rollback")
+    run("post-rollback", deadline)
     if context.settings.prune:
         _delete_created(context, revision, planner, deadline)
     return good.number
@@ -98,7 +108,12 @@ def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired
     kinds = with_defined(served, good.objects)
     objects, notes = served_objects(good.objects, kinds)
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    return Desired(objects, hooks, kinds, served, settings.ignored), notes
+    return Desired(objects, hooks, kinds, served, [*settings.ignored, *generated(good)]), notes
+
+
+def generated(revision: Revision) -> list[Ignored]:
+    """Return the fields of a revision that its chart makes anew with each rendering."""
+    return ignored.read(revision.state.get("generated") or [])
 
 
 def served_objects(contents: Sequence[Object], kinds: Kinds) -> tuple[list[Object], list[str]]:
@@ -137,9 +152,18 @@ def _plan(planner: Planner, before: Desired) -> Plan:
 
 def _delete_created(context: Context, revision: Revision, planner: Planner, deadline: float) -> None:
     """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision."""
-    created = set(revision.state.get("created") or [])
-    created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
     unneeded, _kept = planner.to_prune()
     context.lock.check()
-    lives = [live for live in unneeded if key(reference(live)) in created]
-    delete_in_order(context.client, planner.path, lives, deadline)
+    delete_in_order(context.client, planner.path, _created(revision, unneeded), deadline)
+
+
+def _was_begun(revision: Revision) -> bool:
+    """Return whether the objects of a failed revision may have been applied, and not only the hooks before it were run."""
+    before = "pre-rollback" if revision.state.get("restores") else "pre"
+    return "pre" in (revision.state.get("done") or []) or not revision.hooks.get(before)
+
+
+def _created(revision: Revision, lives: Sequence[Object]) -> list[Object]:
+    created = set(revision.state.get("created") or [])
+    created.update(key(reference(hook)) for part in revision.hooks.values() for hook in part)
+    return [live for live in lives if key(reference(live)) in created]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Mapping
 
 from .._kube.objects import reference
@@ -36,6 +37,8 @@ def successor(
         digests=before.get("digests") or {},
         hooks_done=[one for one in before.get("hooks_done") or [] if one not in repeated],
         upgrade=upgrade,
+        # Those of the option may be others when the revision is restored.
+        generated=[asdict(one) for one in desired.ignored[len(settings.ignore_differences) :]],
         jobs_done=before.get("jobs_done") or {},
     )
     number = latest.number + 1 if latest else 1

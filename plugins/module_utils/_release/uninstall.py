@@ -18,7 +18,7 @@ from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover
 from .errors import OperationFailed, Pause
 from .hooks import run_hooks
-from .ownership import identity
+from .ownership import identity, owner
 from .plan import Planner
 from .planned import Plan, PlannedObject
 from .report import ResultBuilder, plural, summary
@@ -129,7 +129,8 @@ class Uninstall:
                 advice = "To delete the release without its hooks, set delete_hooks: false."
                 raise OperationFailed(f"{error}\n{advice}", error.findings) from error
         found = self.client.each(lambda one: self.client.find(self.desired.path(reference(one))), contents)
-        return [live for live in found if live is not None]
+        mark = (self.settings.name, self.settings.namespace)
+        return [live for live in found if live is not None and owner(live) == mark]
 
     def _hooks(self, when: str) -> list[Object]:
         """Return the hooks of the last revision that can run: those of kinds that are served."""
@@ -145,7 +146,7 @@ class Uninstall:
             revision = self.store.read(entry.number)
             if entry.number == (self.store.last_deployed() or self.store.entries[-1].number):
                 self.last = revision
-            self.context.scrub.learn(revision.objects)
+            self.context.scrub.learn(revision.all)
             names.update((identity(name), name) for name in revision.references + revision.inherited)
         everything = Revision(self.settings.name, self.settings.namespace, 0, [])
         everything.state["inherited"] = [name.as_dict() for name in names.values()]

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 from .._kube import json_path
 from .._kube.custom_readiness import outdated
 from .._kube.objects import Reference, is_custom, mapping, reference
-from .._kube.readiness import Readiness, condition
+from .._kube.readiness import Readiness, condition, generation_seen
 from .ownership import declines_waiting
 
 # An object whose controller does nothing while this field is true; a CronJob is ready in any case.
@@ -64,6 +64,10 @@ class WaitRules:
             return None
         if (live.get("metadata") or {}).get("deletionTimestamp"):
             return False, "it is being deleted"
+        generation = (live.get("metadata") or {}).get("generation", 0)
+        # Flux begins with -1, and leaves it so for objects that have no status.
+        if 0 <= generation_seen(mapping(live.get("status")), generation) < generation:
+            return False, "its controller has not observed the latest generation yet"
         missing = [why for why in (_missing(entry, steps, live) for entry, steps in mine) if why]
         return not missing, "; ".join(missing)
 

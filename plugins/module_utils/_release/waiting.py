@@ -45,16 +45,22 @@ def wait_until_ready(
         hopeless_since = (hopeless_since or now) if outlook.hopeless and not intervened else 0.0
         hopeless = hopeless_since > 0 and now - hopeless_since >= confirm
         if hopeless or now >= deadline:
-            if len(outlook.tolerable) == len(outlook.waiting):
-                outlook.tolerated, outlook.waiting = outlook.waiting, []
-            return outlook
+            return tolerate(outlook)
         (sleep or time.sleep)(min(pause, max(0.05, deadline - now)))
         pause = min(pause * 1.4, LONGEST_PAUSE)
 
 
+def tolerate(outlook: Outlook) -> Outlook:
+    """Accept what DaemonSets lack if nothing else is waited for."""
+    if outlook.waiting and len(outlook.tolerable) == len(outlook.waiting):
+        outlook.tolerated, outlook.waiting = outlook.waiting, []
+    return outlook
+
+
 def tolerated(outlook: Outlook) -> list[str]:
-    """Return a sentence for each DaemonSet that counts as ready although it lacks pods."""
-    return [f"{name} counts as ready, because its maxUnavailable allows it: {why}." for name, why in outlook.tolerated]
+    """Return a sentence for each DaemonSet that counts as ready although it lacks pods, and each object that waits for a person."""
+    lines = [f"{name} counts as ready, because its maxUnavailable allows it: {why}." for name, why in outlook.tolerated]
+    return lines + [f"{name} counts as ready, although it waits for somebody: {why}." for name, why in outlook.noted]
 
 
 def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str], in_release: bool = False) -> OperationFailed:

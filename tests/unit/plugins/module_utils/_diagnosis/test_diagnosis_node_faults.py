@@ -85,6 +85,21 @@ def test_a_port_that_needs_a_capability(line: str, port: str) -> None:
     assert finding.title == f"container app: it is not permitted to listen on {port}"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "listen unix /run/app.sock: bind: permission denied",
+        "bind() to /run/app.sock failed (13: Permission denied)",
+        "bind mount /data: permission denied",
+        "listen tcp :8080: bind: permission denied",
+        "listen unix /run/app.sock: bind: address already in use",
+    ],
+)
+def test_a_socket_file_or_a_high_port_is_no_privileged_port(line: str) -> None:
+    (finding,) = explain_faults(logged(line), [WEB])
+    assert finding.fault == "crash_loop"
+
+
 TAKEN = 'ts=2026-11-29T10:20:30.123Z err="listen tcp 0.0.0.0:9100: bind: address already in use"'
 
 

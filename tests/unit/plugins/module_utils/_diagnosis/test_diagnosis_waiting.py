@@ -217,6 +217,50 @@ def test_a_daemon_set_does_not_wait_for_nodes_that_are_not_ready() -> None:
     assert watch(cluster, name).look().waiting
 
 
+AGENT = Reference("apps/v1", "DaemonSet", "shop", "agent")
+
+
+def agents(desired: int, updated: int, ready: int, seen: int = 1) -> dict[str, Any]:
+    """A DaemonSet of generation 1."""
+    status = {"observedGeneration": seen, "desiredNumberScheduled": desired, "currentNumberScheduled": desired}
+    status.update(updatedNumberScheduled=updated, numberReady=ready, numberAvailable=ready)
+    return {"metadata": meta("agent", generation=1), "spec": {}, "status": status}
+
+
+def agent(name: str, node_name: str, revision: str, age: float, **more: Any) -> dict[str, Any]:
+    """A pod of that DaemonSet."""
+    labels = {"controller-revision-hash": revision}
+    made = pod(name, age=age, labels=labels, spec={"nodeName": node_name}, **more)
+    owner = {"kind": "DaemonSet", "name": "agent", "apiVersion": "apps/v1", "controller": True}
+    made["metadata"]["ownerReferences"] = [owner]
+    return made
+
+
+def test_a_pod_that_was_updated_before_its_node_was_lost_does_not_stand_for_another() -> None:
+    pods = [agent("a", "w1", "new", 10), agent("b", "w2", "old", 900), agent("c", "w3", "new", 20)]
+    cluster = Cluster({"DaemonSet": [agents(3, 2, 2)], "Pod": pods})
+    cluster.lists["Node"] = [node("w1"), node("w2"), node("w3", "Unknown")]
+    outlook = wait_until_ready(watch(cluster, AGENT), deadline=0)
+    assert outlook.waiting == [(AGENT, "1 of 2 pods updated, 2 ready, 2 available")] and not outlook.tolerated
+    pods[1] = agent("b", "w2", "new", 5)
+    cluster.lists["DaemonSet"] = [agents(3, 3, 2)]
+    assert watch(cluster, AGENT).look().ready == [AGENT]
+
+
+def test_what_a_daemon_set_lacks_is_not_tolerated_before_its_controller_has_seen_the_change() -> None:
+    cluster = Cluster({"DaemonSet": [agents(3, 3, 2, seen=0)]})
+    outlook = wait_until_ready(watch(cluster, AGENT), deadline=0)
+    assert outlook.waiting and not outlook.tolerated
+
+
+def test_a_tolerable_daemon_set_does_not_end_the_wait_for_others() -> None:
+    crash = agent("a", "w1", "1", 600, state=crashed(restarts=9))
+    lists = {"DaemonSet": [agents(3, 3, 2)], "Pod": [crash], "Node": [node("w1")]}
+    alone = watch(Cluster(lists), AGENT).look()
+    assert alone.hopeless and alone.tolerable == [AGENT], "nothing else is waited for"
+    assert not watch(Cluster({**deployment(0), **lists}), AGENT, WEB).look().hopeless
+
+
 @pytest.mark.parametrize(
     ("strategy", "counts", "tolerable"),
     [

@@ -39,7 +39,14 @@ GATEWAY, FLUX, OLM, CNPG = (
     "operators.coreos.com/v1alpha1",
     "postgresql.cnpg.io/v1",
 )
+ARGO = "argoproj.io/v1alpha1"
 PARENT = {"parentRef": {"name": "edge"}}
+
+
+def hibernated(status: dict[str, Any]) -> dict[str, Any]:
+    """A cluster of CloudNativePG whose pods are to be removed."""
+    content = thing(CNPG, "Cluster", status)
+    return {**content, "metadata": {**content["metadata"], "annotations": {"cnpg.io/hibernation": "on"}}}
 
 
 @pytest.mark.parametrize(
@@ -63,23 +70,44 @@ PARENT = {"parentRef": {"name": "edge"}}
         (thing(OLM, "Subscription", {"state": "UpgradePending"}), "state is UpgradePending"),
         (thing(OLM, "CatalogSource", {"connectionState": {"lastObservedState": "READY"}}), None),
         (thing("argoproj.io/v1alpha1", "Application", {}), "has not reported a status"),
+        (thing(ARGO, "Application", {"health": {"status": "Healthy"}}), "has not reported a status"),
         (
             thing(
-                "argoproj.io/v1alpha1", "Application", {"sync": {"status": "Synced"}, "health": {"status": "Degraded"}}
+                ARGO,
+                "Application",
+                {"sync": {"status": "Synced"}, "health": {"status": "Degraded"}},
+                syncPolicy={"automated": {}},
             ),
             "health.status is Degraded",
         ),
         (
             thing(
-                "argoproj.io/v1alpha1", "Application", {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}
+                ARGO,
+                "Application",
+                {"sync": {"status": "OutOfSync"}, "health": {"status": "Missing"}},
+                syncPolicy={"automated": {"prune": True}},
+            ),
+            "sync.status is OutOfSync",
+        ),
+        (
+            thing(
+                ARGO,
+                "Application",
+                {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}},
+                syncPolicy={"automated": {}},
             ),
             None,
         ),
+        (thing(OLM, "Subscription", {"state": "UpgradeFailed"}, installPlanApproval="Manual"), "is UpgradeFailed"),
+        (hibernated(conditions("!cnpg.io/hibernation", phase="Cluster in healthy state")), "Why: because"),
+        (hibernated(conditions("!Ready", phase="Cluster in healthy state")), "has not reported a status"),
+        (hibernated(conditions("!Ready", "cnpg.io/hibernation", phase="Cluster in healthy state")), None),
+        (thing("s3.aws.upbound.io/v1beta1", "Bucket", {}, forProvider={}), "has not reported a status"),
         (
             thing("argoproj.io/v1alpha1", "Rollout", {"phase": "Healthy", "observedGeneration": "2"}),
             "not observed the latest",
         ),
-        (thing("argoproj.io/v1alpha1", "Rollout", {"phase": "Paused", "observedGeneration": "3"}), "phase is Paused"),
+        (thing("argoproj.io/v1alpha1", "Rollout", {"phase": "Degraded", "observedGeneration": "3"}), "is Degraded"),
         (thing("argoproj.io/v1alpha1", "Rollout", {"phase": "Healthy", "observedGeneration": "3"}), None),
         (thing(FLUX, "GitRepository", {"observedGeneration": -1}), "has not reported a status"),
         (thing(FLUX, "GitRepository", conditions("Ready", observedGeneration=3)), None),
@@ -112,6 +140,23 @@ def test_an_object_is_ready_when_its_controller_says_so(content: dict[str, Any],
     ready, told = readiness(content)
     assert ready is (why is None), told
     assert (why or "") in told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (thing(ARGO, "Application", {"sync": {"status": "OutOfSync"}, "health": {"status": "Missing"}}), "OutOfSync"),
+        (
+            thing(ARGO, "Application", {"sync": {"status": "OutOfSync"}}, syncPolicy={"automated": {"enabled": False}}),
+            "OutOfSync",
+        ),
+        (thing(ARGO, "Rollout", {"phase": "Paused", "observedGeneration": "3"}), "Paused"),
+        (thing(OLM, "Subscription", {"state": "UpgradePending"}, installPlanApproval="Manual"), "UpgradePending"),
+    ],
+)
+def test_what_waits_for_somebody_is_ready_and_says_so(content: dict[str, Any], told: str) -> None:
+    ready, why = readiness(content)
+    assert ready and told in why
 
 
 def test_gateways_are_waited_for_although_their_group_is_of_kubernetes() -> None:

@@ -171,6 +171,52 @@ def test_replicas_are_left_to_an_autoscaler_outside_the_release(
     assert releases.run([workload("d", "app:3")], force_conflicts=force)["warnings"] == []
 
 
+def own(name: str) -> dict[str, Any]:
+    """An autoscaler that is part of a release."""
+    return dict(autoscaler("d"), apiVersion="autoscaling/v2", metadata={"name": name})
+
+
+def test_an_autoscaler_that_this_run_deletes_keeps_no_number(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("d"), own("h")])
+    scaled(server)
+    assert not releases.run([workload("d"), own("h")])["changed"]
+    order: list[str] = []
+    server.before = lambda method, path, dry: (
+        order.append(method + " " + path.rpartition("/")[2])
+        if not dry and method in ("DELETE", "PATCH") and path.endswith(("/h", "/d"))
+        else None
+    )
+    answer = releases.run([workload("d")])
+    assert answer["status"] == "deployed" and server.find("Deployment", "d")["spec"]["replicas"] == 1
+    assert answer["warnings"] == [] and [one["name"] for one in answer["pruned"]] == ["h"]
+    assert order == ["DELETE h", "PATCH d"], "an autoscaler that is still there would set its number again"
+    assert not releases.run([workload("d")])["changed"]
+
+
+def test_a_number_that_was_left_is_sent_once_its_autoscaler_is_gone(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("d")])
+    there(server, "d")
+    scaled(server)
+    releases.run([workload("d", "app:2")])
+    del server.objects["/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/keda-hpa-d"]
+    with pytest.raises(ReleaseError, match=r"kube-controller-manager owns spec.replicas"):
+        releases.run([workload("d", "app:2")])
+    assert releases.run([workload("d", "app:2")], force_conflicts=True)["changed"]
+    assert server.find("Deployment", "d")["spec"]["replicas"] == 1
+
+
+def test_a_rollback_ends_the_autoscaler_of_the_failed_revision(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("d")])
+    server.bad.add("app:broken")
+    server.before = lambda method, path, dry: (
+        scaled(server) if method == "PATCH" and path.endswith("/broken") and not dry else None
+    )
+    answer = releases.run([workload("d", "app:2"), own("h"), workload("broken", "app:broken")])
+    assert answer["rolled_back_to"] == 1 and server.names("HorizontalPodAutoscaler") == []
+    assert server.find("Deployment", "d")["spec"]["replicas"] == 1
+    assert not [line for line in answer["warnings"] if "keeps" in line]
+
+
 def test_without_an_autoscaler_another_number_is_a_conflict(server: Any, releases: Any, workload: Any) -> None:
     releases.run([workload("d")])
     there(server, "other")
@@ -178,5 +224,8 @@ def test_without_an_autoscaler_another_number_is_a_conflict(server: Any, release
     with pytest.raises(ReleaseError, match=r"kubectl owns spec.replicas"):
         releases.run([workload("d", "app:2")])
     server.forbidden.add("/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers")
+    with pytest.raises(ReleaseError, match=r"kubectl owns spec.replicas"):
+        releases.run([workload("d", "app:2")])
+    scaled(server, "keda")
     answer = releases.run([workload("d", "app:2")])
-    assert "because an autoscaler, which is not part of the release, scales it" in answer["warnings"][0]
+    assert "because keda has scaled it, and this user may not list autoscalers" in answer["warnings"][0]

@@ -14,6 +14,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release import ignor
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.ignored import Ignored, with_live, without
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import pack, read_settings
+from ansible_collections.slipway.kube.plugins.module_utils._release.store import Store
 
 BUNDLE = ({"kind": "MutatingWebhookConfiguration", "fields": ["/webhooks/*/clientConfig/caBundle"]},)
 
@@ -30,7 +31,11 @@ def hook(name: str, bundle: str = "") -> dict[str, Any]:
         ("/data/a", {"data": {"a": 1, "b": 1}}, {"data": {"a": 2, "b": 2}}, {"data": {"a": 2, "b": 1}}),
         ("/data/*", {"data": {"a": 1, "b": 1}}, {"data": {"a": 2, "c": 2}}, {"data": {"a": 2, "b": 1}}),
         ("/data/a~1b~0c", {"data": {"a/b~c": 1}}, {"data": {"a/b~c": 2}}, {"data": {"a/b~c": 2}}),
-        ("/x/1", {"x": [1, 2]}, {"x": [3, 4, 5]}, {"x": [1, 4]}),
+        ("/x/1", {"x": [1, 2]}, {"x": [1, 4]}, {"x": [1, 4]}),
+        ("/x/1", {"x": [1, 2]}, {"x": [1, 4, 5]}, {"x": [1, 2]}),
+        ("/x/0", {"x": ["t=2", "a", "b"]}, {"x": ["a", "t=1", "b"]}, {"x": ["t=2", "a", "b"]}),
+        ("/x/0/v", {"x": [{"v": 1}, {"p": 80}]}, {"x": [{"v": 2}, {"p": 80, "q": 1}]}, {"x": [{"v": 2}, {"p": 80}]}),
+        ("/x/0/v", {"x": [{"v": 1}, {"p": [80]}]}, {"x": [{"v": 2}, {"p": [81]}]}, {"x": [{"v": 1}, {"p": [80]}]}),
         ("/x/*", {"x": [1, 2, 9]}, {"x": [3, 4]}, {"x": [3, 4, 9]}),
         (
             "/x/0/v",
@@ -58,6 +63,12 @@ def test_a_field_is_taken_from_the_live_object_where_both_have_it(
     assert with_live({"kind": "B", **mine}, {"kind": "B", **theirs}, some) == {"kind": "B", **mine}
     assert with_live({"kind": "A", **mine}, None, some) == {"kind": "A", **mine}
     assert without({"kind": "A", **made}, some) == without({"kind": "A", **mine}, some) or pointer == "/spec/replicas"
+
+
+def test_several_items_of_a_list_keep_their_values() -> None:
+    some = [Ignored("A", ("/x/0", "/x/2"))]
+    assert with_live({"kind": "A", "x": [1, 2, 3]}, {"x": [7, 2, 9]}, some)["x"] == [7, 2, 9]
+    assert with_live({"kind": "A", "x": [1, 2, 3]}, {"x": [7, 8, 9]}, some)["x"] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +146,45 @@ def test_a_value_that_a_chart_makes_anew_is_kept_and_comes_back(
     answer = releases.run([secret("fourth-canary"), workload("d", "app:broken")], ignored=kept)
     assert answer["rolled_back_to"] == 2 and password() == "first-canary"
     assert base64.b64decode(server.find("Secret", "s")["data"]["user"]) == b"v" and "canary" not in str(answer)
+
+
+def password_of(content: Any) -> str:
+    return base64.b64decode(content["data"]["password"]).decode()
+
+
+def random_secret(some: Any, password: str) -> dict[str, Any]:
+    return some("Secret", "s", type="Opaque", data={"password": base64.b64encode(password.encode()).decode()})
+
+
+KEPT = ignored.read([{"kind": "Secret", "name": "s", "fields": ["/data/password"]}])
+
+
+@pytest.mark.parametrize("at", range(2, 6))
+def test_a_revision_that_is_resumed_records_what_is_applied(
+    server: Any, releases: Any, some: Any, workload: Any, at: int
+) -> None:
+    config = some("ConfigMap", "c", data={"a": "2"})
+    releases.run([some("ConfigMap", "c", data={"a": "1"})])
+    assert releases.killed(at, [config, random_secret(some, "first-canary"), workload("d")], ignored=KEPT)
+    answer = releases.run([config, random_secret(some, "second-canary"), workload("d")], ignored=KEPT)
+    assert answer["status"] == "deployed"
+    store = Store(releases.client(), "web", "default")
+    store.refresh()
+    recorded = [one for one in store.read(answer["revision"]).objects if one["kind"] == "Secret"]
+    assert password_of(recorded[0]) == password_of(server.find("Secret", "s"))
+
+
+def test_a_revision_that_is_restored_keeps_what_a_chart_made_anew(server: Any, releases: Any, some: Any) -> None:
+    first = [random_secret(some, "first-canary"), some("ConfigMap", "c", data={"a": "1"})]
+    second = [random_secret(some, "first-canary"), some("ConfigMap", "c", data={"a": "2"})]
+    releases.run(first, ignored=KEPT)
+    releases.run(second, ignored=KEPT)
+    live = server.find("Secret", "s")
+    live["data"]["password"] = base64.b64encode(b"rotated-canary").decode()
+    answer = releases.run([], revision=1)
+    assert answer["status"] == "deployed" and server.find("ConfigMap", "c")["data"] == {"a": "1"}
+    assert password_of(server.find("Secret", "s")) == "rotated-canary" and "canary" not in str(answer)
+    assert not releases.run([], revision=1)["changed"]
 
 
 def test_the_payload_names_what_is_kept() -> None:

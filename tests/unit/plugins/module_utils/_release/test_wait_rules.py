@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.settings import pack, read_settings
+from ansible_collections.slipway.kube.plugins.module_utils._release.wait_rules import WaitRules
 
 DEFINITION = {
     "group": "x.io",
@@ -77,6 +78,14 @@ def test_an_object_is_ready_when_the_user_says_so(
     assert missing in answer["msg"] and (
         not missing or "Not ready within the timeout: Thing default/t" in answer["msg"]
     )
+
+
+@pytest.mark.parametrize(("seen", "ready"), [(2, False), (3, True), (-1, True), (None, True)])
+def test_a_status_of_an_earlier_generation_proves_nothing(seen: int | None, ready: bool) -> None:
+    rules = WaitRules([{"kind": "Thing", "jsonpath": ".status.phase", "value": "Green"}])
+    status = {"phase": "Green", **({} if seen is None else {"observedGeneration": seen})}
+    made = rules.judge({"kind": "Thing", "metadata": {"name": "t", "generation": 3}, "status": status})
+    assert made == ((True, "") if ready else (False, "its controller has not observed the latest generation yet"))
 
 
 def test_a_condition_replaces_the_rule_of_the_kind(server: Any, releases: Any, workload: Any, some: Any) -> None:

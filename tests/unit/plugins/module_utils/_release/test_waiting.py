@@ -52,3 +52,30 @@ def test_an_object_that_declines_is_not_waited_for(server: Any, releases: Any, s
     assert not releases.run(objects)["changed"]
     objects[0]["metadata"]["annotations"]["slipway.kube/wait"] = "true"
     assert "Job default/batch" in releases.run(objects)["msg"]
+
+
+def test_an_unchanged_run_does_not_wait_for_what_a_daemon_set_may_lack(server: Any, releases: Any, some: Any) -> None:
+    status = {"observedGeneration": 0, "desiredNumberScheduled": 3, "currentNumberScheduled": 3}
+    status.update(updatedNumberScheduled=3, numberReady=2, numberAvailable=2)
+    agent = some("DaemonSet", "agent", "apps/v1", metadata={"namespace": "default"}, spec={"selector": {}})
+    server.put("/apis/apps/v1/namespaces/default/daemonsets/agent", {**agent, "status": status})
+    told = "DaemonSet default/agent counts as ready, because its maxUnavailable allows it: 3 of 3 pods updated, 2 ready, 2 available."
+    assert told in releases.run([agent])["warnings"]
+    started = time.monotonic()
+    again = releases.run([agent], timeout=20)
+    assert (again["changed"], again.get("failed"), again["warnings"]) == (False, None, [told])
+    assert time.monotonic() - started < 15
+
+
+def test_an_object_that_waits_for_a_person_is_a_warning(server: Any, releases: Any, some: Any) -> None:
+    names = {"kind": "Rollout", "plural": "rollouts"}
+    spec = {"group": "argoproj.io", "scope": "Namespaced", "names": names, "versions": [{"name": "v1", "served": True}]}
+    definition = some("CustomResourceDefinition", "rollouts.argoproj.io", "apiextensions.k8s.io/v1", spec=spec)
+    server.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rollouts.argoproj.io", definition)
+    rollout = some("Rollout", "r", "argoproj.io/v1", metadata={"namespace": "default"}, spec={})
+    server.put("/apis/argoproj.io/v1/namespaces/default/rollouts/r", {**rollout, "status": {"phase": "Paused"}})
+    for answer in (releases.run([rollout]), releases.run([rollout])):
+        assert (
+            "Rollout default/r counts as ready, although it waits for somebody: status.phase is Paused."
+            in answer["warnings"]
+        )
