@@ -22,6 +22,7 @@ from .view import event_time, message_of, namespace_of, spec_of, status_of
 
 # For how many seconds a termination counts for a container that is running again.
 RECENT = 600
+STEADY = 120
 
 
 def container_finding(container: Container) -> Finding | None:
@@ -260,9 +261,10 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
             found.severity = "warning"
         return found
     if recent and container.restarts:
-        # All restarts of its life count; one that ran for long before is in no loop.
+        # All restarts of its life count; one that ran for long before, or has run for some time again, is in no loop.
         lasted = seconds_of(before.get("finishedAt")) - seconds_of(before.get("startedAt"))
-        if ready and since > 60 and (container.restarts < 3 or before.get("startedAt") and lasted > RECENT):
+        steady = since > STEADY or bool(before.get("startedAt")) and lasted > RECENT
+        if ready and since > 60 and (container.restarts < 3 or steady):
             return None
         found = _crashes(container, before, False)
         if ready or container.restarts < 2:

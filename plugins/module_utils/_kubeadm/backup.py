@@ -277,7 +277,6 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
     :returns: as :func:`take`, and ``offsite_error`` if the archives could not be copied.
     :raises ValueError: it cannot be taken.
     """
-    os.umask(0o077)  # also for what rclone writes into a folder
     try:
         result = take(config)
     except (ValueError, OSError) as error:
@@ -292,16 +291,20 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
         except ValueError as error:
             say(f"The backup could not be recorded in the cluster: {error}")
     if config.get("remote") and os.path.isdir(config["dir"]):
+        before = os.umask(0o077)  # for what rclone writes into a folder
         try:
             result["removed_remotely"] = offsite.copy(config, lambda names: expired_names(names, config, time.time()))
         except offsite.OffsiteError as error:
             record_failure(str(error))
             result["offsite_error"] = str(error)
+        finally:
+            os.umask(before)
     return result
 
 
 def main() -> None:
     """Run once."""
+    os.umask(0o077)
     try:
         result = take_and_publish(read_config(), lambda line: sys.stdout.write(f"{line}\n"))
     except (ValueError, OSError) as error:

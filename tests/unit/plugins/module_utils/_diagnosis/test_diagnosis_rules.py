@@ -249,6 +249,19 @@ WELL: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         **deployment(),
     },
+    "a pod that has run for minutes after it could not start": {
+        "Pod": [
+            pod(
+                state={
+                    "ready": True,
+                    "restartCount": 5,
+                    "state": {"running": {"startedAt": stamp(180)}},
+                    "lastState": {"terminated": {**ENDED_ONCE, "startedAt": stamp(195), "finishedAt": stamp(190)}},
+                }
+            )
+        ],
+        **deployment(),
+    },
     "a pod that ended once more after it had run for long": {
         "Pod": [
             pod(
