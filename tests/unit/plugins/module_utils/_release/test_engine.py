@@ -330,7 +330,7 @@ def test_a_way_back_that_takes_long_goes_on_in_the_next_call(
     answer: dict[str, Any] = {}
     calls = 0
     while not answer.get("finished"):
-        engine = releases.engine(bad, run_id="mine", timeout=1)
+        engine = releases.engine(bad, run_id="mine", timeout=3)
         engine.settings.pause_after = 0.3  # type: ignore[assignment]
         answer = engine.run()
         calls += 1
