@@ -68,7 +68,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
             try:
                 run("pre-rollback", time.monotonic() + (deadline - time.monotonic()) / 2)
             except OperationFailed as error:
-                why = str(error).split("\n")[0]
+                why = str(error).partition("\n")[0]
                 context.warnings.append(f"The rollback went on although a pre-rollback hook failed: {why}")
         with context.phase("back"):
             plan = _plan(planner, before)

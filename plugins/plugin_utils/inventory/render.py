@@ -66,7 +66,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
 )
 
-EXAMPLES = {"ansible_user": "admin"}  # shown where a setting has no default
+EXAMPLE_VALUES = {"ansible_user": "admin"}  # shown where a setting has no default
 SETTINGS = tuple(name for _title, settings in SECTIONS for name, _comment in settings)
 
 
@@ -129,7 +129,7 @@ def render_variables(description: Description, defaults: Mapping[str, Any], sche
 def setting(name: str, left: dict[str, Any], defaults: Mapping[str, Any], comment: str) -> str:
     """Return the line of a setting, and remove it from those that are left."""
     given = name in left
-    text = f"{'' if given else '# '}{name}: {flow(left.pop(name) if given else defaults.get(name, EXAMPLES.get(name, '')))}"
+    text = f"{'' if given else '# '}{name}: {flow(left.pop(name) if given else defaults.get(name, EXAMPLE_VALUES.get(name, '')))}"
     return f"{text.ljust(COLUMN - 1)} # {comment}" if comment and (not given or len(text) < COLUMN) else text
 
 

@@ -109,11 +109,12 @@ def wrong_values(name: str, option: dict[str, Any]) -> Iterator[tuple[Any, str]]
         inner = "string" if option["elements"] == "str" else "dict"
         yield [["inner"]], option["choices"][0] if option.get("choices") and name != "preflight_waive" else inner
     if option.get("options") and kind == "dict":
-        yield {"keey": "x"}, next(iter(option["options"]))
-        key, inner = next(iter(option["options"].items()))
+        (key, inner), *_others = option["options"].items()
+        yield {"keey": "x"}, key
         yield {key: ["x"]}, inner["choices"][0] if inner.get("choices") else "string"
     if option.get("options") and kind == "list":
-        yield [{"keey": "x"}], next(iter(option["options"]))
+        key, *_others = option["options"]
+        yield [{"keey": "x"}], key
 
 
 CASES = [(name, value, right) for name, option in OPTIONS.items() for value, right in wrong_values(name, option)]
