@@ -4,7 +4,6 @@
 """Configuration of Sphinx for `make site`. The source is the whole checkout, so that links mean the same here and in the repository."""
 
 project = "slipway.kube"
-copyright = "slipway.kube authors"
 root_doc = "docs/index"
 include_patterns = ["ARCHITECTURE.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]
 include_patterns += ["docs/**", "examples/README.md"]
@@ -14,6 +13,8 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 4
 highlight_language = "none"
 html_theme = "furo"  # its fonts are the reader's, so that no page loads anything from elsewhere
+html_static_path = ["site"]
+html_css_files = ["site.css"]
 html_title = project
 html_copy_source = False
 html_show_sphinx = False
