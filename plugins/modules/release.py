@@ -210,7 +210,7 @@ schema_only:
   elements: str
   sample: [ConfigMap shop/settings]
 notes:
-  description: The notes of the chart, without values of Secrets.
+  description: The notes of the chart, without values of Secrets and secret values of the chart.
   returned: with O(helm), if the chart has notes
   type: str
   sample: "Visit https://shop.example.com"
