@@ -20,7 +20,7 @@ from .._kube.objects import (
 from .._kube.schema import Schema
 from . import field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import LASTING, applies, only_upgrades
+from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
@@ -98,6 +98,7 @@ class Planner:
             problems += [problem for content in unknown for problem in self._schema.problems(content)]
         results = self._attempt_all(self.desired.objects)
         hooks = [(when, content) for when, part in self.desired.hooks.items() for content in part]
+        hooks = last_of_each_name(hooks, self.upgrade)
         hook_results = self.client.each(self._attempt_hook, hooks)
         problems += [str(result) for result in results + hook_results if isinstance(result, ReleaseError)]
         if problems:
@@ -119,18 +120,13 @@ class Planner:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
-        self._spare_hooks(plan)
+        self._spare_hooks(plan, hooks)
         plan.warnings = self._warnings(plan)
         return plan
 
-    def _spare_hooks(self, plan: Plan) -> None:
+    def _spare_hooks(self, plan: Plan, hooks: Sequence[tuple[str, Object]]) -> None:
         """Plan no hooks of upgrades and rollbacks for a run that would do nothing else."""
-        late = {
-            key(reference(one))
-            for when, some in self.desired.hooks.items()
-            for one in some
-            if only_upgrades(one, when) or when not in LASTING
-        }
+        late = {key(reference(one)) for when, one in hooks if only_upgrades(one, when) or when not in LASTING}
         if not late:
             return
         others = [planned for planned in plan.all if key(planned.name) not in late]
