@@ -22,7 +22,7 @@ from .context import Context
 from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
-from .fingerprint import live_digest
+from .fingerprint import digest, live_digest
 from .hooks import needed_by_hooks, run_hooks
 from .jobs import done_jobs, restore_ttl
 from .ownership import MANAGER, identity, key
@@ -311,8 +311,9 @@ class Engine:
     def _end_jobs(self, revision: Revision) -> None:
         """Give the Jobs that were awaited their TTL back."""
         force = self.settings.force_conflicts
+        wanted = {key(reference(content)): digest(content) for content in revision.objects}
         for name, live in restore_ttl(self.client, self.context.path, revision.objects, force).items():
-            revision.state["digests"][name] = [done_jobs(revision.objects)[name], live_digest(live)]
+            revision.state["digests"][name] = [wanted[name], live_digest(live)]
 
     def _wait(
         self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0
@@ -360,7 +361,7 @@ class Engine:
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
         revision.status = DEPLOYED
         revision.state.pop("suspicious", None)
-        revision.state["jobs_done"] = done_jobs(revision.objects)
+        revision.state["jobs_done"] = done_jobs(revision.objects, self.desired.ignored)
         hooks = {key(reference(content)) for when in LASTING for content in revision.hooks.get(when) or []}
         restores = revision.state.get("restores")
         # The hooks of a revision that is restored have run when it was deployed first.

@@ -25,6 +25,7 @@ from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
+from .jobs import done_jobs
 from .live_state import Live, read_live, served_as
 from .ownership import PRECIOUS, foreign, identity, key
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
@@ -215,7 +216,7 @@ class Planner:
     def _plan_one(self, content: Object) -> PlannedObject:
         name, desired = reference(content), digest(content)
         live = self.live.get(identity(name))
-        if live is None and self._has_ended(name, desired):
+        if live is None and self._has_ended(content):
             return PlannedObject(name, "none", content, digest=desired)
         if live is None:
             force, untried = self.settings.force_conflicts, ""
@@ -252,9 +253,11 @@ class Planner:
         action = "none" if before == after else "change"
         return PlannedObject(name, action, content, before, after, takes_over, force, desired)
 
-    def _has_ended(self, name: Reference, desired: str) -> bool:
+    def _has_ended(self, content: Object) -> bool:
         """Return whether an object that does not exist is a Job that a deployed revision has run and its TTL has deleted."""
-        return bool(self.latest and (self.latest.state.get("jobs_done") or {}).get(key(name)) == desired)
+        done = (self.latest.state.get("jobs_done") or {}) if self.latest else {}
+        mine = done_jobs([content], self.desired.ignored)
+        return bool(mine) and mine.items() <= done.items()
 
     def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool] | str | None:
         """Apply an object as a dry run.
