@@ -150,7 +150,9 @@ def kept_visibly(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     found = []
     for entry in entries:
         secret = entry["kind"] == "Secret"
-        fields = [one for one in entry["fields"] if not GENERATED_VALUE.match(one) or not (secret or "/caBundle" in one)]
+        fields = [
+            one for one in entry["fields"] if not GENERATED_VALUE.match(one) or not (secret or "/caBundle" in one)
+        ]
         if fields:
             found.append(f"{entry['kind']} {entry['name']} ({', '.join(fields)})")
     return found
