@@ -857,6 +857,11 @@ objects:
     action:
       description: The action, for example V(create), V(change) or V(none).
       type: str
+drift:
+  description: What somebody has changed in the cluster since the deployed revision, in the form of M(slipway.kube.release).
+  returned: in check mode
+  type: list
+  elements: dict
 pruned:
   description: Objects that were deleted because this revision no longer contains them.
   returned: success

@@ -203,6 +203,23 @@ objects:
       type: str
   sample:
     - {api_version: apps/v1, kind: Deployment, namespace: web, name: web, action: change}
+drift:
+  description:
+    - What somebody has changed in the cluster since the deployed revision, apart from what this run would change. It is also a warning, and is returned if
+      the run is refused because of it.
+    - Of each object C(change) (V(changed), V(deleted) or V(being deleted)), and C(fields) with a JSON pointer, the values of the revision and of the cluster,
+      and the field manager that has changed it, as far as the server knows it. Values of Secrets are masked.
+  returned: in check mode
+  type: list
+  elements: dict
+  sample:
+    - api_version: apps/v1
+      kind: Deployment
+      namespace: web
+      name: web
+      change: changed
+      fields:
+        - {field: /spec/replicas, revision: 2, cluster: 5, manager: kubectl-edit, time: '2026-01-02T03:04:05Z'}
 schema_only:
   description: The objects that were only validated against the schema, because what they need comes with the same release.
   returned: in check mode
@@ -304,7 +321,8 @@ def main() -> None:
     try:
         result = converge(module)
     except ReleaseError as error:
-        module.fail_json(msg=str(error), problems=str(error).split("\n"), finished=True, invocation=quiet)
+        drift = list(error.drift)
+        module.fail_json(msg=str(error), problems=str(error).split("\n"), drift=drift, finished=True, invocation=quiet)
     except (LockLost, ApiError, KubeconfigError, Unreachable) as error:
         module.fail_json(msg=str(error), finished=True, invocation=quiet)
     for warning in result.pop("warnings", []):

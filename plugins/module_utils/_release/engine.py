@@ -13,6 +13,7 @@ from .._kube.redaction import Redactor
 from .capabilities import warnings as capability_warnings
 from .context import Context
 from .desired import Desired, build_desired, discover
+from .drift import Drift, describe, find_drift
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
 from .execution import Execution
 from .ownership import MANAGER, key
@@ -64,13 +65,18 @@ class Engine:
         if latest and resumes and not self.check_mode:
             self.context.acquire_lock()
             return self.execution.run(latest, None)
-        plan = self._plan(latest)
         current = self._current(latest)
+        try:
+            plan = self._plan(latest)
+        except ReleaseError as error:
+            error.drift = self._drift(current) if self.check_mode else ()
+            raise
         same = self._is_current(current, plan)
         finishes = self._resumes(latest, plan) and not plan.has_changes
         if self.check_mode:
             unfinished = latest.number if latest and finishes else 0
-            return self.results.predicted(plan, current, same or finishes, unfinished)
+            drift = [] if same else self._drift(current)
+            return self.results.predicted(plan, current, same or finishes, unfinished, drift)
         if same and latest is not None and current is not None:
             return self._unchanged(latest, current, plan)
         plan = self._create_namespace(plan, latest)
@@ -84,6 +90,17 @@ class Engine:
                 # Another run has made the same changes in the meantime.
                 return self._unchanged(latest, current, plan, locked=True)
         return self.execution.run(self._store_revision(latest, plan), plan)
+
+    def _drift(self, current: Revision | None) -> Drift:
+        """Return what somebody has changed since a revision was deployed, and warn of it."""
+        if current is None:
+            return []
+        with self.context.phase("drift"):
+            found = find_drift(self.client, self.settings, self.desired.served, current)
+        drift: Drift = self.context.scrub.clean(found)
+        if drift:
+            self.context.warnings.append(describe(drift, current.number))
+        return drift
 
     def _is_current(self, current: Revision | None, plan: Plan) -> bool:
         """Return whether the cluster is in the desired state."""
