@@ -23,14 +23,15 @@ from .errors import OperationFailed, Pause, ReleaseError
 from .fingerprint import digest, live_digest
 from .hooks import needed_by_hooks, run_hooks
 from .jobs import done_jobs, restore_ttl
-from .ownership import identity, key
+from .ownership import identity, is_applied_last, key
 from .plan import Planner
-from .planned import Plan
-from .report import ResultBuilder, summary
+from .planned import Plan, PlannedObject
+from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
 from .rollback import roll_back
 from .stateful_set import delete_blocking_pods
 
+SETTLE = 5.0  # seconds in which nodes learn to which pods a Service sends connections, before other pods are deleted
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
 
 
@@ -132,6 +133,9 @@ class Execution:
             with context.phase("hooks"):
                 run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
             done.append("post")
+        if "last" not in done:
+            self._apply_last(revision, plan, sender)
+            done.append("last")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
                 try:
@@ -145,18 +149,38 @@ class Execution:
 
     def _apply(self, revision: Revision, plan: Plan | None, sender: Sender, answer: dict[str, Any]) -> None:
         if plan is None:
-            try:
-                plan = self.plan(revision)
-            except ReleaseError as error:
-                raise OperationFailed(str(error)) from error
+            plan = self._plan_again(revision)
             answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
         with self.context.phase("apply"):
             first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
             answer["pruned"] = [name.as_dict() for name in first]
-            sent = sender.send(plan.objects)
+            sent = sender.send([one for one in plan.objects if not _waits(one)])
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state.setdefault("actions", plan.actions)
-        self.context.log(f"Applied {len(plan.objects)} object{'' if len(plan.objects) == 1 else 's'}.")
+        self.context.log(f"Applied {plural(len(plan.objects), 'object')}.")
+
+    def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
+        """Apply the changes that wait until everything else is ready."""
+        waiting = [content for content in revision.objects if is_applied_last(content)]
+        if not waiting:
+            return
+        with self.context.phase("apply"):
+            objects = (plan or self._plan_again(revision)).objects
+            sent = sender.send([one for one in objects if _waits(one)])
+        if sent:
+            revision.state["digests"].update(sent)
+            self.context.log(f"Applied {plural(len(sent), 'object')} last.")
+            time.sleep(SETTLE)
+        if self.settings.wait:
+            with self.context.phase("wait"):
+                self.wait(waiting, revision.state, False)
+
+    def _plan_again(self, revision: Revision) -> Plan:
+        """Plan in a call that continues another one."""
+        try:
+            return self.plan(revision)
+        except ReleaseError as error:
+            raise OperationFailed(str(error)) from error
 
     def _end_jobs(self, revision: Revision) -> None:
         """Give the Jobs that were awaited their TTL back."""
@@ -259,3 +283,8 @@ class Execution:
         )
         answer["status"] = status
         return self.results.failure(answer, text, failure["findings"])
+
+
+def _waits(one: PlannedObject) -> bool:
+    """Return whether an object is applied last; one that does not exist yet may be needed by the others."""
+    return one.action != "create" and is_applied_last(one.content)
