@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._release import execution
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
 
 
 def switched(some: Any, workload: Any, version: str, image: str = "app:1") -> list[dict[str, Any]]:
@@ -59,3 +61,30 @@ def test_a_run_in_several_calls_applies_last_what_it_has_left(
     answer = releases.run(switched(some, workload, "b"), **given)
     assert answer["status"] == "deployed" and server.names("Deployment") == ["web-b"]
     assert server.find("Service", "web")["spec"]["selector"] == {"version": "b"}
+
+
+def test_versions_of_an_application_are_switched(server: Any, releases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "SETTLE", 0.0)
+
+    def deploy(image: str, strategy: str = "BlueGreen") -> dict[str, Any]:
+        given = {"name": "web", "namespace": "default", "image": image, "ports": {"http": 8080}, "strategy": strategy}
+        made = expand(read({**given, "service_account": "default"}))
+        answer: dict[str, Any] = releases.run(made.objects, hooks=made.hooks)
+        return answer
+
+    def version() -> Any:
+        return server.find("Service", "web")["spec"]["selector"].get("slipway.kube/version")
+
+    assert deploy("web:1", "RollingUpdate")["status"] == "deployed" and server.names("Deployment") == ["web"]
+    assert deploy("web:2")["status"] == "deployed" and server.names("Deployment") == [f"web-{version()}"]
+    assert not deploy("web:2")["changed"]
+    before = version()
+    server.bad.add("web:3")
+    assert deploy("web:3")["rolled_back_to"] == 2 and (version(), server.names("Deployment")) == (
+        before,
+        [f"web-{before}"],
+    )
+    assert server.find("Service", "web-preview")["spec"]["selector"]["slipway.kube/version"] == before
+    assert deploy("web:4")["status"] == "deployed" and version() != before
+    assert deploy("web:4", "RollingUpdate")["status"] == "deployed" and server.names("Deployment") == ["web"]
+    assert version() is None and server.names("Service") == ["web"]
