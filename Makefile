@@ -101,6 +101,8 @@ docs: venv  ## the pages under docs/, from the specifications of roles and modul
 
 site: venv  ## the documentation as a site, with every link checked
 	sphinx-build -q --fail-on-warning --keep-going --jobs 2 --conf-dir docs --doctree-dir .cache/sphinx . .cache/site
+	@! grep --recursive --include='*.html' --include='*.css' --extended-regexp \
+	  '<(script|link|img)[^>]* (src|href)="(https?:)?//|(@import|url\()[ "'\'']*(https?:)?//' .cache/site # nothing is loaded from elsewhere
 	@echo 'The documentation is in .cache/site/docs/index.html'
 
 clean:  ## remove what tests and builds created in the tree (neither the lab nor the origin)
