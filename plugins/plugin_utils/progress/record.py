@@ -18,11 +18,11 @@ from typing import Any
 import yaml
 from ansible.release import __version__ as ansible_version
 
-from ..reports.run_html import index_html, run_html
-from ..reports.run_timeline import timeline_svg
+from .pages import index_html, run_html
 from .private import make_folder, write
 from .state import Run
 from .summary import steps_of, summary_of
+from .timeline import timeline_svg
 
 # Ansible reads every file of an inventory folder, except hidden ones.
 FOLDER = ".runs"

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress import private
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.pages import index_html, run_html
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.record import (
     FOLDER,
     Record,
@@ -26,8 +27,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.record impor
 )
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.state import Run
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary import groups_of, steps_of, summary_of
-from ansible_collections.slipway.kube.plugins.plugin_utils.reports.run_html import index_html, run_html
-from ansible_collections.slipway.kube.plugins.plugin_utils.reports.run_timeline import timeline_svg
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.timeline import timeline_svg
 
 EVIL = '<script>alert("&")</script>'
 ABOUT = about("/x/site.yml", {"inventory": ["/x/hosts"], "extra_vars": ["password=correcthorse"]})

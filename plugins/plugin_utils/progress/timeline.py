@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from ..progress.state import Phase, Run
-from ..progress.text import clip, count, duration, names, plain, width
-from .page import COLORS
+from ..reports.page import COLORS
+from .state import Phase, Run
+from .text import clip, count, duration, names, plain, width
 
 LEFT, RIGHT, TOP = 150, 12, 46  # pixels around the bars
 CHART = 838

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ..progress.summary import Group, Step, groups_of
-from ..progress.text import count, duration, names
-from .page import items, page
+from ..reports.page import items, page
+from .summary import Group, Step, groups_of
+from .text import count, duration, names
 
 COLORS = {"done": "ok", "planned": "info", "failed": "error", "stopped": "warning", "unfinished": "warning"}
 OUTCOMES = ("ok", "changed", "skipped", "failed", "unreachable", "rescued", "ignored")
