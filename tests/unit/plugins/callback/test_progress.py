@@ -23,6 +23,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 COMMAND = Path(sys.executable).parent / "ansible-playbook"
 CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+UNSET = ("NO_COLOR", "ANSIBLE_FORCE_COLOR", "ANSIBLE_STDOUT_CALLBACK")
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".cache/collections/ansible_collections/slipway/kube/galaxy.yml").exists(), reason="needs make venv"
 )
@@ -91,10 +92,9 @@ def folder(tmp_path):
 
 def environment(folder, **more):
     return {
-        **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "ANSIBLE_FORCE_COLOR")},
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        **{name: value for name, value in os.environ.items() if name not in UNSET},
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),  # with the callback as its default
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-        "ANSIBLE_STDOUT_CALLBACK": "slipway.kube.progress",
         "SLIPWAY_KUBE_PROGRESS_LOG_DIR": str(folder / "logs"),
         "SLIPWAY_KUBE_PROGRESS_HISTORY": str(folder / "history.json"),
         "HIDDEN": "correcthorse",
