@@ -393,10 +393,16 @@ options:
     suboptions:
       type:
         description:
-          - V(RollingUpdate), V(Recreate) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
+          - V(RollingUpdate), V(Recreate), V(BlueGreen) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
+          - With V(BlueGreen), each version of the pods is a Deployment of its own, whose name ends in a hash of its pod template. All pods of a new version
+            start beside those of the old one. When they are ready and O(hooks) after the deployment have succeeded, the Service is switched to them at once,
+            and the old Deployment is deleted. If they do not become ready or a hook fails, they are deleted and the Service was never switched. The
+            Service C(NAME-preview) selects the new version from the beginning, so that a hook can request it; such hooks run for each version.
+          - V(BlueGreen) needs the resources of both versions for that time, a Service, and O(wait=true). It is not supported with O(scaling), ports of nodes
+            and volumes that only one node can mount.
           - By default V(RollingUpdate), but V(Recreate) for a Deployment with a volume that only one node can mount.
         type: str
-        choices: [RollingUpdate, Recreate, OnDelete]
+        choices: [RollingUpdate, Recreate, OnDelete, BlueGreen]
       max_surge:
         description: How many additional pods may exist during an update, a number or a percentage. By default V(25%) for a Deployment.
         type: raw
@@ -857,6 +863,11 @@ objects:
     action:
       description: The action, for example V(create), V(change) or V(none).
       type: str
+drift:
+  description: What somebody has changed in the cluster since the deployed revision, in the form of M(slipway.kube.release).
+  returned: in check mode
+  type: list
+  elements: dict
 pruned:
   description: Objects that were deleted because this revision no longer contains them.
   returned: success

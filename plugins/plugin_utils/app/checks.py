@@ -14,12 +14,13 @@ from ..errors import InputError
 from ..hooks import sort
 from . import checks_pod
 from .fields import join, one_of, unknown_name
-from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL
+from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL, VERSION_LABEL
+from .pod import shared_claims
 from .spec import APPLICATION, CRON_JOB_FIELDS, Spec, ports_of
 
 LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$")
 LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")
-RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, RELEASE)
+RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, VERSION_LABEL, RELEASE)
 LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 REPLICATED = ("Deployment", "StatefulSet")
 JOBS = ("Job", "CronJob")
@@ -35,11 +36,16 @@ SUPPORTED_BY: dict[str, tuple[str, ...]] = {
     "schedule": ("CronJob",),
 }
 STRATEGIES = {
-    "Deployment": ("RollingUpdate", "Recreate"),
+    "Deployment": ("RollingUpdate", "Recreate", "BlueGreen"),
     "StatefulSet": ("RollingUpdate", "OnDelete"),
     "DaemonSet": ("RollingUpdate", "OnDelete"),
 }
 MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+INSTEAD_OF_ROLLING = {
+    "Recreate": "replaces all pods at the same time",
+    "OnDelete": "replaces pods when they are deleted",
+    "BlueGreen": "starts all new pods beside the old ones",
+}
 NAME_A_PORT = "Define one, for example ports: {http: 8080}."
 
 
@@ -59,6 +65,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += _kind(spec, given, arguments)
     problems += _metadata(spec)
     problems += _update(spec)
+    problems += _blue_green(spec)
     problems += _replicas(spec)
     problems += _schedule(spec)
     problems += checks_pod.problems(spec)
@@ -127,8 +134,8 @@ def _update(spec: Spec) -> Iterator[str]:
     chosen = strategy["type"]
     if kind in STRATEGIES and chosen and chosen not in STRATEGIES[kind]:
         yield f"strategy.type: a {kind} supports {one_of(STRATEGIES[kind])}, not {chosen}."
-    if chosen in ("Recreate", "OnDelete"):
-        how = "replaces all pods at the same time" if chosen == "Recreate" else "replaces pods when they are deleted"
+    how = INSTEAD_OF_ROLLING.get(chosen or "")
+    if how:
         for name in ("max_surge", "max_unavailable", "partition"):
             if strategy[name] is not None:
                 yield f"strategy.{name}: is supported only by RollingUpdate; {chosen} {how}."
@@ -141,6 +148,30 @@ def _update(spec: Spec) -> Iterator[str]:
     deadline, ready = spec["progress_deadline_seconds"], spec["min_ready_seconds"]
     if deadline is not None and ready is not None and deadline <= ready:
         yield f"progress_deadline_seconds: must be greater than min_ready_seconds ({ready}), not {deadline}."
+
+
+def _blue_green(spec: Spec) -> Iterator[str]:
+    if spec["strategy"]["type"] != "BlueGreen" or spec["kind"] != "Deployment":
+        return
+    ports = ports_of(spec)
+    if spec["service"] is False or not any(port["service"] for _name, port in ports):
+        yield f"strategy.type: BlueGreen switches the Service, so it requires one with a port. {NAME_A_PORT}"
+    unsupported = {
+        "scaling": "the pods of a new version would begin with one",
+        "paused": "a paused Deployment starts no pods",
+        "host_network": "two versions on one node would use the same ports",
+    }
+    for name, why in unsupported.items():
+        if spec[name]:
+            yield f"{name}: is not supported with strategy: BlueGreen, because {why}."
+    for name, port in ports:
+        if port["host_port"]:
+            yield f"ports.{name}.host_port: is not supported with strategy: BlueGreen, because {unsupported['host_network']}."
+    for name in shared_claims(spec):
+        yield (
+            f"volumes.{name}: only one node can mount it, so the pods of two versions cannot run side by side (strategy: BlueGreen). "
+            "Use mode: ReadWriteMany or another strategy."
+        )
 
 
 def _replicas(spec: Spec) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ...module_utils._kube.objects import BadObject, Object, content_of, flatten
 from ...module_utils._release import capabilities
 from ..errors import InputError, type_name
 from ..hooks import HOOK
-from . import access, advice, serving, workloads
+from . import access, advice, blue_green, serving, workloads
 from .checks import in_order
 from .configuration import VERSION_OF, Configuration, digest
 from .fields import hint, nearest
@@ -62,6 +62,10 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         problem = _override(patch, [objects, *hooks.values()])
         if problem:
             problems.append(f"overrides[{index}]{problem}")
+    if spec["strategy"]["type"] == blue_green.TYPE and not problems:
+        if not wait:
+            raise InputError("wait: strategy BlueGreen switches to pods that are ready, so it requires wait: true.")
+        objects += blue_green.separate(spec, objects, hooks)
     for content in objects:
         if content["kind"] == "Job":
             # A Job is immutable: changed content is another Job, and the same content is not run again.

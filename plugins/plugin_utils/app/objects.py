@@ -14,6 +14,7 @@ from .spec import Spec
 NAME_LABEL = "app.kubernetes.io/name"
 MANAGER_LABEL = "app.kubernetes.io/managed-by"
 PART_LABEL = "slipway.kube/part"
+VERSION_LABEL = "slipway.kube/version"
 API_VERSIONS = {
     **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet"), "apps/v1"),
     **dict.fromkeys(("Job", "CronJob"), "batch/v1"),

@@ -49,12 +49,12 @@ Spec = dict[str, Any]
 
 STRATEGY = Structure(
     {
-        "type": String(("RollingUpdate", "Recreate", "OnDelete")),
+        "type": String(("RollingUpdate", "Recreate", "OnDelete", "BlueGreen")),
         **each(INT_OR_PERCENT, "max_surge", "max_unavailable"),
         "partition": INTEGER,
     },
     short_for("type", str),
-    "RollingUpdate, Recreate or OnDelete, or a mapping",
+    "RollingUpdate, Recreate, OnDelete or BlueGreen, or a mapping",
 )
 JOB_FIELDS: dict[str, Field | Type] = {
     "completions": POSITIVE,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -13,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._kube.objects import mapping
+from ...module_utils._kube.redaction import Redactor
 from ..errors import InputError
 from ..hooks import annotations_of
+from . import yaml_reader
 
 NOTES = os.path.join("templates", "NOTES.txt")
 MARK = "slipway.kube/notes"
@@ -27,6 +30,11 @@ metadata:
 data:
   notes: {{{{ include (print $.Template.BasePath "/NOTES.txt") . | toJson }}}}
 """
+# Keys of values that are secret, or that only name a Secret or a key of it.
+SECRET_KEY = re.compile(r"pass(wd|word|phrase|$)|pwd|secret|token|credential|(api|access|private)_?-?key|key$", re.I)
+NAMES_A_SECRET = re.compile(r"existing|name$|ref$|enabled|create|annotations|labels", re.I)
+# What a chart generates there is used as a whole, or belongs to something else that is generated.
+GENERATED_VALUE = re.compile(r"/(data|stringData)(/|$)|.*/caBundle")
 CLOCK = re.compile(rb"\{\{[^}]*\bnow\b")
 Document = tuple[Any, str]
 
@@ -96,6 +104,58 @@ def separate_notes(documents: Sequence[Document]) -> tuple[list[Document], str]:
         else:
             kept.append((content, origin))
     return kept, notes
+
+
+def without_secrets(notes: str, values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the notes without the values of a chart whose key suggests that they are secret.
+
+    :param names: words that are never secret.
+    """
+    secrets = set(_secret_values(values, False)) - set(names)
+    return Redactor(values=[*secrets, *(base64.b64encode(one.encode()).decode() for one in secrets)]).text(notes)
+
+
+def default_values(chart: str) -> dict[str, Any]:
+    """Return the default values of a chart; none if helm reads them and this reader does not."""
+    path = os.path.join(chart, "values.yaml")
+    if not os.path.isfile(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            documents = yaml_reader.read(file.read(), path)
+    except InputError:
+        return {}
+    return dict(mapping(documents[0].content)) if documents else {}
+
+
+def _secret_values(value: Any, secret: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            named = NAMES_A_SECRET.search(str(key))
+            yield from _secret_values(below, not named and (secret or bool(SECRET_KEY.search(str(key)))))
+    elif isinstance(value, (list, tuple)):
+        for below in value:
+            yield from _secret_values(below, secret)
+    elif secret and isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield str(value)
+
+
+def entry_identity(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the kind, the namespace and the name of an entry that :func:`made_anew` returns."""
+    return (entry["kind"], entry["namespace"], entry["name"])
+
+
+def kept_visibly(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the fields that a chart makes anew other than values of Secrets, such as texts and checksums that contain these."""
+    found = []
+    for entry in entries:
+        secret = entry["kind"] == "Secret"
+        fields = [
+            one for one in entry["fields"] if not GENERATED_VALUE.match(one) or not (secret or "/caBundle" in one)
+        ]
+        if fields:
+            found.append(f"{entry['kind']} {entry['name']} ({', '.join(fields)})")
+    return found
 
 
 def made_anew(first: Sequence[Document], second: Sequence[Document], chart: str) -> list[dict[str, Any]]:
