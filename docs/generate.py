@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from error_catalogue import errors_page
 from variables_schema import variables_schema
 
 DOCS = Path(__file__).resolve().parent
@@ -138,7 +139,8 @@ def addons_page() -> str:
             f"## {addon['title']}",
             f"`{path.parent.name}`{f', in the set {sets}' if sets else ''}. {prose(addon['description'])}",
         ]
-        parts.append(table(addon["settings"], "Setting", "Default"))
+        if addon.get("settings"):
+            parts.append(table(addon["settings"], "Setting", "Default"))
     return "\n\n".join(parts) + "\n"
 
 
@@ -182,6 +184,7 @@ def pages() -> dict[Path, str]:
     ]
     index += ["## More", "\n".join(["- [Add-ons](addons.md): what they are, and their settings", *guides])]
     result[DOCS / "addons.md"] = addons_page()
+    result[DOCS / "errors.md"] = errors_page()
     schema = variables_schema(roles, lambda text: prose(text, " ").replace("`", "").replace("*", ""))
     result[DOCS / "group_vars.schema.json"] = json.dumps(schema, indent=1) + "\n"
     result[DOCS / "README.md"] = "\n\n".join(index) + "\n"

@@ -28,6 +28,7 @@ def refusals(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: Ite
         *_foreign(selection, seen, set(adopted)),
         *_default_classes(selection, seen),
         *_volumes(selection, seen),
+        *_resources(selection, seen),
     ]
 
 
@@ -66,3 +67,15 @@ def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
         for name in [selection["volumes_of"].get(release)]
         if name and seen["volumes"].get(name)
     ]
+
+
+def _resources(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for release in switched_off(selection, seen):
+        found = seen["resources"].get(selection["resources_of"].get(release), [])
+        if found:
+            problems.append(
+                f"{release} is no longer selected, but the cluster has {len(found)} objects of its kinds, which would be deleted with them: "
+                f"{', '.join(found[:5])}{' …' if len(found) > 5 else ''}. Delete them first, or keep the add-on in kube_addons."
+            )
+    return problems

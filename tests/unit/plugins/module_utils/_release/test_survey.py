@@ -79,3 +79,18 @@ def test_volumes_are_counted_by_their_provisioner() -> None:
             return [trim({"metadata": metadata}) for metadata in (local, local, {"name": "static"})]
 
     assert survey.count_volumes(Client()) == {"rancher.io/local-path": 2}
+
+
+def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any) -> None:
+    def role(name: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": name, "namespace": "default"},
+        }
+
+    releases.run([role("ours")])
+    server.put("/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/theirs", role("theirs"))
+    group = "rbac.authorization.k8s.io"
+    assert survey.resources(releases.client(), "default", group) == ["Role default/theirs"]
+    assert survey.resources(releases.client(), "default", "gateway.networking.k8s.io") == []
