@@ -560,8 +560,9 @@ options:
         default: {}
   route:
     description:
-      - HTTP access from outside the cluster through a Gateway (HTTPRoute of the Gateway API, version 1). Which fields have an effect depends on the
-        controller of the Gateway; the route is ready when its Gateways have accepted it.
+      - HTTP access from outside the cluster through a Gateway (HTTPRoute of the Gateway API, version 1), such as the Gateway C(traefik) in the namespace
+        C(traefik) of the add-ons traefik and gateway_api. Which fields have an effect depends on the controller of the Gateway; the route is ready when its
+        Gateways have accepted it.
     type: dict
     suboptions:
       gateway:
@@ -808,7 +809,7 @@ EXAMPLES = r"""
     ports: {http: 8080}
     strategy: BlueGreen
     route:
-      gateway: {name: public, namespace: gateways}
+      gateway: {name: traefik, namespace: traefik}
       host: shop.example.com
       rules:
         - {headers: {x-preview: "yes"}, service: shop-preview, port: 8080}
