@@ -558,6 +558,60 @@ options:
         description: Annotations for the Ingress controller.
         type: dict
         default: {}
+  route:
+    description:
+      - HTTP access from outside the cluster through a Gateway (HTTPRoute of the Gateway API, version 1), such as the Gateway C(traefik) in the namespace
+        C(traefik) of the add-ons traefik and gateway_api. Which fields have an effect depends on the controller of the Gateway; the route is ready when its
+        Gateways have accepted it.
+    type: dict
+    suboptions:
+      gateway:
+        description: Name of a Gateway, a mapping with C(name), C(namespace) and C(section) (the name of a listener), or a list of these.
+        type: list
+        elements: raw
+        required: true
+      host:
+        description: Host name, or a list of them; by default those of the Gateway.
+        type: list
+        elements: str
+        default: []
+      rules:
+        description: Rules; by default one for all paths.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path; by default V(/).
+            type: str
+          path_type:
+            description: How the path is matched; by default V(Prefix).
+            type: str
+            choices: [Prefix, Exact]
+          headers:
+            description: Headers that a request must have, with their values.
+            type: dict
+            default: {}
+          method:
+            description: Method that a request must have.
+            type: str
+            choices: [GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH]
+          service:
+            description: Name of another Service.
+            type: str
+          port:
+            description: Name or number of the port of the Service; by default its first. The number is required for another Service.
+            type: raw
+          rewrite:
+            description: Path that replaces the matched one before the request is passed on, with V(Prefix) only the matched part.
+            type: str
+          timeout:
+            description: Time for a request, for example V(30s).
+            type: str
+      annotations:
+        description: Annotations of the HTTPRoute.
+        type: dict
+        default: {}
   network:
     description:
       - Allowed traffic of the pods (NetworkPolicy). By default it is not restricted.
@@ -746,6 +800,21 @@ EXAMPLES = r"""
     ingress: {host: shop.example.com, tls: shop-tls}
     network:
       allow_from: [{namespace: ingress}]
+
+- name: Publish a version for testers through a Gateway
+  slipway.kube.app:
+    name: shop
+    namespace: shop
+    image: registry.example.com/shop:1.4
+    ports: {http: 8080}
+    strategy: BlueGreen
+    route:
+      gateway: {name: traefik, namespace: traefik}
+      host: shop.example.com
+      rules:
+        - {headers: {x-preview: "yes"}, service: shop-preview, port: 8080}
+        - {path: /api, rewrite: /, timeout: 30s}
+        - {path: /}
 
 - name: Preview the manifests
   slipway.kube.app:

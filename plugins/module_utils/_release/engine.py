@@ -92,11 +92,18 @@ class Engine:
         return self.execution.run(self._store_revision(latest, plan), plan)
 
     def _drift(self, current: Revision | None) -> Drift:
-        """Return what somebody has changed since a revision was deployed, and warn of it."""
+        """Return what somebody has changed since a revision was deployed, and warn of it. The prediction does not depend on it."""
         if current is None:
             return []
-        with self.context.phase("drift"):
-            found = find_drift(self.client, self.settings, self.desired.served, current)
+        try:
+            with self.context.phase("drift"):
+                found = find_drift(self.client, self.settings, self.desired.served, current)
+        except (ApiError, ReleaseError) as error:
+            why = str(error).partition("\n")[0]
+            self.context.warnings.append(
+                f"What was changed in the cluster since revision {current.number} cannot be told: {why}"
+            )
+            return []
         drift: Drift = self.context.scrub.clean(found)
         if drift:
             self.context.warnings.append(describe(drift, current.number))

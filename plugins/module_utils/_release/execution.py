@@ -154,10 +154,11 @@ class Execution:
         with self.context.phase("apply"):
             first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
             answer["pruned"] = [name.as_dict() for name in first]
-            sent = sender.send([one for one in plan.objects if not _waits(one)])
+            now = [one for one in plan.objects if not _waits(one)]
+            sent = sender.send(now)
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state.setdefault("actions", plan.actions)
-        self.context.log(f"Applied {plural(len(plan.objects), 'object')}.")
+        self.context.log(f"Applied {plural(len(now), 'object')}.")
 
     def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
         """Apply the changes that wait until everything else is ready."""

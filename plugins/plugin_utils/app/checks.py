@@ -29,7 +29,7 @@ SUPPORTED_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("replicas", "scaling", "disruption_budget"), REPLICATED),
     "spread": REPLICATED + JOBS,
     **dict.fromkeys(("min_ready_seconds", "revision_history_limit", "strategy"), LONG_RUNNING),
-    **dict.fromkeys(("service", "ingress", "probe", "readiness"), LONG_RUNNING),
+    **dict.fromkeys(("service", "ingress", "route", "probe", "readiness"), LONG_RUNNING),
     **dict.fromkeys(("progress_deadline_seconds", "paused"), ("Deployment",)),
     **dict.fromkeys(("pod_management_policy", "keep_claims"), ("StatefulSet",)),
     "job": JOBS,
@@ -71,6 +71,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += checks_pod.problems(spec)
     problems += _service(spec)
     problems += _ingress(spec)
+    problems += _route(spec)
     problems += _network(spec)
     problems += _access(spec)
     problems += _hooks(spec)
@@ -269,6 +270,25 @@ def _ingress(spec: Spec) -> Iterator[str]:
             yield "ingress.tls: issuer and cluster_issuer cannot be combined."
         if not (ingress["host"] or any(rule["host"] for rule in ingress["rules"]) or tls["hosts"]):
             yield "ingress.tls: requires a host. Set ingress.host."
+
+
+def _route(spec: Spec) -> Iterator[str]:
+    if not spec["route"] or spec["kind"] not in LONG_RUNNING:
+        return
+    ports = {name: port["port"] for name, port in ports_of(spec) if port["service"]}
+    rules = spec["route"]["rules"]
+    if (not ports or spec["service"] is False) and (not rules or not all(rule["service"] for rule in rules)):
+        yield f"route: requires a Service with a port. {NAME_A_PORT}"
+        return
+    for index, rule in enumerate(rules):
+        port, at = rule["port"], f"route.rules[{index}].port"
+        if rule["service"]:
+            if not isinstance(port, int):
+                yield f"{at}: must be the number of a port of the Service {rule['service']}."
+        elif isinstance(port, str) and port not in ports:
+            yield unknown_name(at, "port", port, sorted(ports))
+        elif isinstance(port, int) and port not in ports.values():
+            yield f"{at}: the Service has no port {port} (available: {', '.join(map(str, sorted(ports.values())))})."
 
 
 def _network(spec: Spec) -> Iterator[str]:

@@ -55,7 +55,8 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
     if spec["kind"] != "StatefulSet":
         objects += claims(spec, of_stateful_set=False)
     objects += [*serving.services(spec), main]
-    extras = (workloads.autoscaler(spec), workloads.budget(spec), serving.policy(spec), serving.ingress(spec))
+    extras = [workloads.autoscaler(spec), workloads.budget(spec)]
+    extras += [serving.policy(spec), serving.ingress(spec), serving.route(spec)]
     objects += [extra for extra in extras if extra]
     problems = list(configuration.problems)
     for index, patch in enumerate(spec["overrides"]):

@@ -131,3 +131,13 @@ def test_items_of_lists_are_compared_by_their_names(server: Any, releases: Any, 
     (one,) = releases.run([deployment], check=True, force_conflicts=True)["drift"]
     assert [field["field"] for field in one["fields"]] == ["/spec/template/spec/containers/1/image"]
     assert (one["fields"][0]["cluster"], one["fields"][0]["manager"]) == ("side:2", "kubectl-edit")
+
+
+def test_a_revision_that_the_server_refuses_now_is_no_reason_to_fail(server: Any, releases: Any, some: Any) -> None:
+    releases.run([some("ConfigMap", "c", data={"a": "1"}), some("ConfigMap", "old", data={"a": "1"})])
+    edit(server, CONFIG[:-1] + "old", lambda one: one["data"].update(a="2"), {"f:data": {"f:a": {}}})
+    server.refuse[CONFIG[:-1] + "old"] = (422, {"message": "not any more", "reason": "Invalid", "code": 422})
+    answer = releases.run([some("ConfigMap", "c", data={"a": "2"})], check=True)
+    assert not answer.get("failed") and answer["drift"] == []
+    (warning,) = [line for line in answer["warnings"] if "since revision 1" in line]
+    assert "cannot be told" in warning and "not any more" in warning
