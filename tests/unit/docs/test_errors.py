@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import error_catalogue
+import pytest
 
 HERE = Path(__file__).resolve().parent
 SECTIONS = error_catalogue.sections()
@@ -56,6 +57,23 @@ def test_every_code_in_a_message_is_in_the_catalogue_and_the_other_way_around() 
     messages = error_catalogue.messages()
     assert set(messages) - CODES == set()
     assert set(SECTIONS["changes"]["codes"]) - set(messages) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "reported"),
+    [
+        ("_upgrade/refusals.py", (ast.Yield,)),
+        ("_kubeadm/leaving.py", (ast.Raise,)),
+        ("_kubeadm/removal.py", (ast.Raise,)),
+        ("_reset/identity.py", (ast.Raise,)),
+    ],
+)
+def test_every_refusal_of_a_plan_has_a_code(path: str, reported: tuple[type[ast.AST], ...]) -> None:
+    tree = ast.parse((error_catalogue.ROOT / "plugins/module_utils" / path).read_text())
+    texts = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, reported)]
+    # A bare raise passes on what the API server said, and _not_drained returns a message with its code.
+    texts = [text for text in texts if text != "raise" and "_not_drained(" not in text]
+    assert texts and [text for text in texts if not error_catalogue.CODE.search(text)] == []
 
 
 def test_codes_are_unique_and_none_vanishes() -> None:
