@@ -149,7 +149,7 @@ class CallbackModule(Default):
         self._screen: Screen | None = None
         self._log: RunLog | None = None
         self._record: Record | None = None
-        self._shown = False  # as phases, not as the default callback does
+        self._shown = False  # by its phases
         self._kind = ""
         self._digests: list[str] = []
 
@@ -342,14 +342,16 @@ class CallbackModule(Default):
             host, task, data = parts(result)
             name = name_of(task)
             unknown = unknown_of(data, outcome == "skipped") if run.check else ""
-            run.host_ended(host, task._uuid, name, outcome, now, tuple(changes_of(data)), unknown)
+            shown = shown_of(data) if outcome != "skipped" and task.action in C._ACTION_DEBUG else ""
+            changes = tuple(changes_of(data) or [shown] * bool(shown))
+            run.host_ended(host, task._uuid, name, outcome, now, changes, unknown)
             name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
                 run.message("warning", host, name, text, now)
             if outcome in ("failed", "rescued", "unreachable"):
                 run.message(outcome, host, name, problem_of(data), now)
-            elif outcome != "skipped" and task.action in C._ACTION_DEBUG and (text := shown_of(data)):
-                run.message("shown", host, name, text, now)
+            elif shown:
+                run.message("shown", host, name, shown, now)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Show what changed, and keep how long the phases took."""
@@ -391,10 +393,8 @@ class CallbackModule(Default):
         if self._screen and os.getpid() == process:
             run, self._run = self._run, None
             if run:
-                now = time.monotonic()
-                lines = stopped_lines(run, now, self._paths, self._screen.columns)
-                run.finish(now)
+                self._show(stopped_lines(run, time.monotonic(), self._paths, self._screen.columns))
+                run.finish(time.monotonic())
                 if self._record:
                     self._record.end(run, "stopped")
-                self._show(lines)
             self._end()

@@ -125,7 +125,7 @@ def run_html(summary: Mapping[str, Any], steps: Sequence[Step]) -> str:
 
 def _problems(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if problems:
-        yield "<h2>Problems</h2>"
+        yield "<h2>Problems and warnings</h2>"
     for one in problems:
         colour = "error" if one["kind"] in ("failed", "unreachable") else "warning"
         where = escape(": ".join(part for part in (names(one["hosts"]), one["task"]) if part))

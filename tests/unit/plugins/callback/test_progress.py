@@ -268,6 +268,7 @@ def test_a_plan_says_what_changes_with_diffs_and_what_is_not_known(folder):
         '        content: "one\\npassword: correcthorse\\n"\n'
         f"    - name: Hide a file\n      no_log: true\n      ansible.builtin.copy:\n        dest: {folder}/other\n"
         '        mode: "0600"\n        content: "hidden horse\\n"\n'
+        "    - name: Foretell\n      ansible.builtin.debug: {msg: To be deployed}\n      changed_when: true\n"
         "    - name: Ask\n      ansible.builtin.command: id\n      changed_when: true\n"
         "    - name: Wait for it\n      ansible.builtin.set_fact: {a: 1}\n      when:\n"
         "        - inventory_hostname == 'cp1'\n        - not ansible_check_mode\n"
@@ -276,7 +277,8 @@ def test_a_plan_says_what_changes_with_diffs_and_what_is_not_known(folder):
     status, output = piped(folder, "--check", "--diff")
     assert status == 0
     steps = {step["task"]: step for step in data(folder, "plan.json")["steps"]}
-    assert sorted(steps) == ["Ask", "Hide a file", "Wait for it", "Write a file"]
+    assert sorted(steps) == ["Ask", "Foretell", "Hide a file", "Wait for it", "Write a file"]
+    assert steps["Foretell"]["changes"] == ["To be deployed"]
     assert "+one\n+password: ********" in steps["Write a file"]["diff"] and not steps["Write a file"]["unknown"]
     assert steps["Hide a file"]["diff"] == ""
     assert "check mode" in steps["Ask"]["unknown"] and steps["Wait for it"]["unknown"] == "runs only outside check mode"

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import os
 import xml.etree.ElementTree as ET
+from fnmatch import fnmatch
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress import private
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.pages import index_html, run_html
@@ -29,6 +32,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.state import
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary import groups_of, steps_of, summary_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.timeline import timeline_svg
 
+ROOT = Path(__file__).resolve().parents[5]
 EVIL = '<script>alert("&")</script>'
 ABOUT = about("/x/site.yml", {"inventory": ["/x/hosts"], "extra_vars": ["password=correcthorse"]})
 
@@ -179,6 +183,11 @@ def test_where_the_records_of_an_inventory_are(tmp_path):
     assert folder_of([str(tmp_path / "mine")]) == folder_of(["a,b", str(tmp_path / "mine" / "hosts.yml")])
     assert folder_of([str(tmp_path / "mine")]) == tmp_path / "mine" / ".runs"
     assert folder_of(["localhost,"]) is None and folder_of([]) is None
+
+
+def test_records_are_not_built_into_the_collection():
+    patterns = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    assert any(fnmatch(f"inventories/mine/{FOLDER}", pattern) for pattern in patterns)
 
 
 def test_a_collection_s_playbook_has_a_full_name():
