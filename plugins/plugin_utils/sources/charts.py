@@ -35,6 +35,7 @@ SECRET_KEY = re.compile(r"pass(wd|word|phrase|$)|pwd|secret|token|credential|(ap
 NAMES_A_SECRET = re.compile(r"existing|name$|ref$|enabled|create|annotations|labels", re.I)
 # What a chart generates there is used as a whole, or belongs to something else that is generated.
 GENERATED_VALUE = re.compile(r"/(data|stringData)(/|$)|.*/caBundle")
+PEM = re.compile(r"-----BEGIN.*?-----END[^\n]*", re.S)
 CLOCK = re.compile(rb"\{\{[^}]*\bnow\b")
 Document = tuple[Any, str]
 
@@ -145,17 +146,44 @@ def entry_identity(entry: Mapping[str, Any]) -> tuple[str, str, str]:
     return (entry["kind"], entry["namespace"], entry["name"])
 
 
-def kept_visibly(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the fields that a chart makes anew other than values of Secrets, such as texts and checksums that contain these."""
+def kept_visibly(
+    entries: Sequence[Mapping[str, Any]], first: Sequence[Document], second: Sequence[Document]
+) -> list[str]:
+    """Name the fields that a chart makes anew and that are more than a generated value: checksums, and texts that contain one.
+
+    :param entries: what :func:`made_anew` returns of two renderings.
+    """
     found = []
+    documents = [{_identity(content): content for content, _origin in some} for some in (first, second)]
     for entry in entries:
         secret = entry["kind"] == "Secret"
+        one, other = (some.get(entry_identity(entry)) for some in documents)
         fields = [
-            one for one in entry["fields"] if not GENERATED_VALUE.match(one) or not (secret or "/caBundle" in one)
+            field
+            for field in entry["fields"]
+            if not GENERATED_VALUE.match(field)
+            or not (secret or "/caBundle" in field)
+            or (secret and _share_lines(_text(one, field), _text(other, field)))
         ]
         if fields:
             found.append(f"{entry['kind']} {entry['name']} ({', '.join(fields)})")
     return found
+
+
+def _text(content: Any, pointer: str) -> str:
+    """Return the text of a field of a Secret, decoded; empty if it is no text."""
+    section, key = pointer.split("/")[1], pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    text = str(mapping(mapping(content).get(section)).get(key) or "")
+    try:
+        return text if section == "stringData" else base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def _share_lines(one: str, other: str) -> bool:
+    """Return whether two texts have a line in common, other than those of keys and certificates."""
+    lines = [{line for line in PEM.sub("", text).splitlines() if line.strip()} for text in (one, other)]
+    return bool(lines[0] & lines[1])
 
 
 def made_anew(first: Sequence[Document], second: Sequence[Document], chart: str) -> list[dict[str, Any]]:

@@ -213,10 +213,12 @@ class Reader:
                     f"{origin}: hook {name.name} differs with each rendering, so it runs with each run. Set what it makes at random "
                     "with values of the chart."
                 )
-        visible = charts.kept_visibly([entry for entry in self.kept if charts.entry_identity(entry) not in hooks])
+        visible = charts.kept_visibly(
+            [entry for entry in self.kept if charts.entry_identity(entry) not in hooks], made, again
+        )
         if visible:
             self.warnings.append(
-                f"{rendering.name}: what it generates with each rendering is also in {'; '.join(visible)}. These fields keep the value that the "
+                f"{rendering.name}: what it generates with each rendering is part of {'; '.join(visible)}. These fields keep the value that the "
                 "cluster has, so changes of the chart and its values have no effect there. Set what it generates with values of the chart."
             )
         return made

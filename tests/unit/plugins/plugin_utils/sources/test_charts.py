@@ -154,6 +154,15 @@ def test_what_differs_outside_of_secrets_is_a_warning_that_names_it(run: Any, wr
     (warning,) = result["warnings"]
     assert warning.startswith("chart shop: ") and "ConfigMap shop (/metadata/annotations/at)" in warning
     assert "Secret" not in warning and "password" not in warning
+    files = (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: files}\n"
+        'stringData: {app.conf: "level: info\\npassword: {{ randAlphaNum 9 }}"}\n'
+        'data: {b: {{ printf "level: info\\n%s" (randAlphaNum 9) | b64enc }}, '
+        'key: {{ (genSelfSignedCert "shop" nil (list (repeat 200 "a") (repeat 200 "b")) 9).Cert | b64enc }}}\n'
+    )
+    write("shop/templates/all.yaml", files)
+    result, _payload, _lines = run()
+    assert "Secret files (/stringData/app.conf, /data/b)" in result["warnings"][0], "the level is kept as well"
     webhook = (
         "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: w}\n"
         'webhooks: [{name: a.example.com, clientConfig: {caBundle: "{{ randAlphaNum 20 | b64enc }}"}}]\n'
