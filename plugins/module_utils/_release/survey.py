@@ -34,7 +34,7 @@ def survey(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) 
         "default_classes": [
             {"name": one["metadata"]["name"], "release": owner(one)[0]} for one in classes if is_default(one)
         ],
-        "volumes": count_volumes(client),
+        "volumes": volumes(client),
         "nodes": nodes(client),
     }
 
@@ -57,14 +57,25 @@ def is_default(storage_class: Mapping[str, Any]) -> bool:
     return annotations.get(DEFAULT_CLASS) == "true"
 
 
-def count_volumes(client: Client) -> dict[str, int]:
-    """Return the number of persistent volumes by provisioner; those without one are not counted."""
-    found: dict[str, int] = {}
-    for metadata in client.items("/api/v1/persistentvolumes", trim=lambda one: one["metadata"]):
-        name = (metadata.get("annotations") or {}).get(PROVISIONER)
-        if name:
-            found[name] = found.get(name, 0) + 1
-    return found
+def volumes(client: Client) -> list[dict[str, str]]:
+    """Return the persistent volumes that have a provisioner: that, the claim, and the release to which the namespace of the claim belongs."""
+
+    def trim(volume: dict[str, Any]) -> Any:
+        annotations = volume["metadata"].get("annotations") or {}
+        claim = (volume.get("spec") or {}).get("claimRef") or {}
+        return annotations.get(PROVISIONER), claim.get("namespace") or "", claim.get("name") or ""
+
+    found = [one for one in client.items("/api/v1/persistentvolumes", trim=trim) if one[0]]
+    releases = {one: owner(one_of(client, one))[0] for one in {space for _name, space, _claim in found if space}}
+    return [
+        {"provisioner": name, "claim": f"{space}/{claim}" if space else "", "release": releases.get(space, "")}
+        for name, space, claim in sorted(found)
+    ]
+
+
+def one_of(client: Client, namespace: str) -> Mapping[str, Any]:
+    """Return a namespace; empty where it no longer exists."""
+    return client.find(f"/api/v1/namespaces/{namespace}") or {}
 
 
 def foreign(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
