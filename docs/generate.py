@@ -138,7 +138,8 @@ def addons_page() -> str:
             f"## {addon['title']}",
             f"`{path.parent.name}`{f', in the set {sets}' if sets else ''}. {prose(addon['description'])}",
         ]
-        parts.append(table(addon["settings"], "Setting", "Default"))
+        if addon.get("settings"):
+            parts.append(table(addon["settings"], "Setting", "Default"))
     return "\n\n".join(parts) + "\n"
 
 

@@ -45,18 +45,19 @@ def selected(
             for one in addons
         ],
         "volumes_of": {addon.release: addon.volumes_of for addon in known.values() if addon.volumes_of},
+        "resources_of": {addon.release: addon.resources_of for addon in known.values() if addon.resources_of},
     }
 
 
-def addon_manifest(
-    text: str, address: str, sha256: str, patches: Iterable[Mapping[str, Any]] = ()
+def addon_objects(
+    texts: Iterable[str], published: Iterable[Mapping[str, str]], patches: Iterable[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """Return the objects of a published manifest, verified and changed.
+    """Return the objects of published manifests, verified and changed.
 
-    :raises AnsibleFilterError: it is not the expected one.
+    :raises AnsibleFilterError: one is not the expected one.
     """
     try:
-        return manifest.configure(text, address, sha256, [patch for patch in patches if patch])
+        return manifest.configure(texts, published, [patch for patch in patches if patch])
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -68,7 +69,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "selected_addons": selected,
-            "addon_manifest": addon_manifest,
+            "addon_objects": addon_objects,
             "addon_refusals": refusals,
             "addons_switched_off": switched_off,
         }

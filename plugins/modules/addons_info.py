@@ -98,6 +98,11 @@ volumes:
   elements: dict
   sample:
     - {provisioner: rancher.io/local-path, claim: shop/data-postgres-0, release: ""}
+resources:
+  description: Objects of O(groups) that belong to no release in O(namespace), by API group.
+  returned: success
+  type: dict
+  sample: {gateway.networking.k8s.io: [HTTPRoute shop/web]}
 nodes:
   description: The nodes, those without a taint that keeps pods away first.
   returned: success
@@ -122,6 +127,7 @@ ADDON: dict[str, Any] = dict(
 OPTIONS: dict[str, Any] = dict(
     namespace=dict(type="str", default="kube-system"),
     addons=dict(type="list", elements="dict", default=[], options=ADDON),
+    groups=dict(type="list", elements="str", default=[]),
 )
 
 
@@ -130,7 +136,7 @@ def main() -> None:
     module = KubeModule(argument_spec=dict(AUTH_OPTIONS, **OPTIONS), supports_check_mode=True)
     try:
         client = connect(module.params, module.get_bin_path, patience=20)
-        answer = survey(client, module.params["namespace"], module.params["addons"])
+        answer = survey(client, module.params["namespace"], module.params["addons"], module.params["groups"])
     except (ApiError, KubeconfigError, Unreachable) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **answer)

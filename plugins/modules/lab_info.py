@@ -183,6 +183,10 @@ containers:
   returned: always
   type: list
   elements: dict
+owner:
+  description: Folder that the existing hosts of this lab were created from, if it is another one than O(folder) and still exists; empty otherwise.
+  returned: always
+  type: str
 others:
   description: Number of containers on the engine that do not belong to this lab.
   returned: always
@@ -313,19 +317,31 @@ def lab_inventory(params: dict, hosts: list[dict], slowness: float, variables: d
     return inventory(hosts, shared, cluster, params["mirror_variables"])
 
 
-def existing(name: str, network: str, engine: dict) -> dict:
-    """Return what exists of the lab: containers, machines, kinds of hosts, subnets; and the number of other containers.
+def owner_of(containers: list[dict], folder: str) -> str:
+    """Return the folder that the containers of a lab were created from; empty if it is this one or is gone.
+
+    :param containers: as the Docker Engine lists them; each host mounts `FOLDER/hosts/NAME` at /lab (roles/lab/tasks/hosts.yml).
+    """
+    mounted = [mount["Source"] for entry in containers for mount in entry["Mounts"] if mount["Destination"] == "/lab"]
+    folders = {os.path.realpath(os.path.join(source, "..", "..")) for source in mounted}
+    others = folders - {os.path.realpath(folder)}
+    return next((owner for owner in sorted(others) if os.path.isdir(owner)), "")
+
+
+def existing(name: str, network: str, engine: dict, folder: str) -> dict:
+    """Return what exists of the lab: containers, owner, machines, kinds of hosts, subnets; and the number of other containers.
 
     :param network: name of the lab's first network; those of the others begin with it.
     """
     if not engine["running"]:
-        return {"containers": [], "machines": [], "kinds": [], "others": 0, "subnets": []}
+        return {"containers": [], "owner": "", "machines": [], "kinds": [], "others": 0, "subnets": []}
     docker = DockerEngine(engine["socket"])
     containers = docker.containers()
     own = [entry for entry in containers if entry["Labels"].get(LABEL) == name]
     found = [docker.network(network + suffix) or {} for suffix in ("", "-second")]
     return {
         "containers": [{"name": entry["Names"][0].lstrip("/"), "state": entry["State"]} for entry in own],
+        "owner": owner_of(own, folder),
         "machines": [
             {"machine": entry["Labels"][f"{LABEL}.machine"], "state": entry["State"]}
             for entry in own
@@ -345,7 +361,7 @@ def gather(params: dict, check: bool) -> dict:
     kind, network = params["kind"], f"slipway-{params['name']}"
     programs = dict(PROGRAMS, **(MACHINE_PROGRAMS if kind == "vm" else {}))
     engine = inspect_engine(socket_path(os.environ.get("DOCKER_HOST")), programs)
-    lab = existing(params["name"], network, engine)
+    lab = existing(params["name"], network, engine, params["folder"])
     chosen = sources.choose(params["sources"], params["origin"])
     count = params["control_planes"] + params["workers"]
     images = 1 + len(set(params["host_distributions"].values()) - {params["distribution"]})
@@ -390,6 +406,7 @@ def gather(params: dict, check: bool) -> dict:
         "flags": layout.container_flags(engine["capabilities_missing"], engine["version"]),
         "engine": engine,
         "containers": lab["containers"],
+        "owner": lab["owner"],
         "others": lab["others"],
         "network": {"name": network, "subnet": subnet, "gateway": "" if problems else networks.main_gateway(params)},
         "networks": [] if problems else networks.networks(params, network, chosen["used"]),

@@ -129,5 +129,5 @@ def image_step(image: Image, request: OriginRequest) -> BuildStep:
 
 def module_manifest_step(manifest: Manifest) -> BuildStep:
     """Return the step that publishes a manifest of a Go module."""
-    title, after = f"publishing {manifest.target}", (f"build:{manifest.component}",)
-    return BuildStep(f"manifest:{manifest.target}", "module_manifest", title, vars(manifest), after=after)
+    title = f"publishing {manifest.target}"
+    return BuildStep(f"manifest:{manifest.target}", "module_manifest", title, vars(manifest))

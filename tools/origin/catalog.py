@@ -29,6 +29,7 @@ TEST_TOOLS = (
 # fmt: on
 # Add-ons of role addons, and what is built for them. Traefik imports the clients of all clouds, which take longer than everything else.
 ADDONS = {
+    "gateway_api": ("gateway-api",),
     "local_path_storage": ("local-path-provisioner",),
     "metallb": ("metallb",),
     "metrics_server": ("metrics-server",),
@@ -49,7 +50,9 @@ class Component:
     tags: str = ""
     ldflags: str = "-s -w"
     renamed: tuple[tuple[str, str], ...] = ()  # name of a program as Go builds it, and its final name
-    generated: tuple[str, ...] = ()  # files that upstream generates, its module lacks, and its source embeds; they are built empty
+    generated: tuple[
+        str, ...
+    ] = ()  # files that upstream generates, its module lacks, and its source embeds; they are built empty
 
     @property
     def key(self) -> str:
@@ -307,7 +310,10 @@ def monitoring_components(row: dict[str, str]) -> list[Component]:
         ),
         Component("node-exporter", row["node_exporter"], ("node_exporter",), ldflags=flags("node_exporter")),
         Component(
-            "kube-state-metrics", row["kube_state_metrics"], ("kube-state-metrics",), ldflags=flags("kube_state_metrics")
+            "kube-state-metrics",
+            row["kube_state_metrics"],
+            ("kube-state-metrics",),
+            ldflags=flags("kube_state_metrics"),
         ),
     ]
 
@@ -347,7 +353,19 @@ def addon_images(row: dict[str, str]) -> list[Image]:
 def addon_manifests(row: dict[str, str]) -> list[Manifest]:
     """Return the manifests that the projects of add-ons publish."""
     raw, local_path, metallb = "raw.githubusercontent.com", row["local_path_provisioner"], row["metallb"]
+    gateway, group = row["gateway_api"], "config/crd/standard/gateway.networking.k8s.io"
+    kinds = ("backendtlspolicies", "gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants")
     return [
+        *(
+            Manifest(
+                f"{raw}/kubernetes-sigs/gateway-api/v{gateway}/{group}_{kind}.yaml",
+                f"gateway-api-{gateway}",
+                "sigs.k8s.io/gateway-api",
+                gateway,
+                f"{group}_{kind}.yaml",
+            )
+            for kind in kinds
+        ),
         Manifest(
             f"{raw}/rancher/local-path-provisioner/v{local_path}/deploy/local-path-storage.yaml",
             f"local-path-provisioner-{local_path}",

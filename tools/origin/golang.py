@@ -54,14 +54,14 @@ def modules_of(go_mod: str) -> dict[str, str]:
 
 
 def origin_of(go_mod: str) -> str:
-    """Return the module and version of the first tool, which is the source of the programs."""
+    """Return the module and version of the first tool, which is the source of the programs, or of the only module."""
     tools = re.findall(r"^(?:tool )?\s*([\w.-]+\.[a-z]+/[\w./-]+)$", go_mod, re.MULTILINE)
     modules = modules_of(go_mod)
     for tool in tools:
         module = max((name for name in modules if tool == name or tool.startswith(f"{name}/")), key=len, default="")
         if module:
             return f"{module}@{modules[module]}"
-    return "Go modules"
+    return "@".join(*modules.items()) if len(modules) == 1 else "Go modules"
 
 
 def build_command(inputs: Mapping[str, Any], target: Path) -> list[str]:

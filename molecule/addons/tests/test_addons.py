@@ -22,11 +22,12 @@ from harness.origin import addons
 from harness.playbook import ROOT, Run, addresses, executions, run
 
 # The basic set, without what the origin was not asked to build.
-BASIC = addons(["metrics_server", "local_path_storage", "metallb", "traefik"])
+BASIC = addons(["metrics_server", "local_path_storage", "metallb", "gateway_api", "traefik"])
 CHECKS = {
     "metrics_server": "Wait until the metrics API has values of every node",
     "local_path_storage": "Run a pod that uses it",
     "metallb": "Reach the address from outside of the cluster",
+    "gateway_api": "Check that the kinds are served",
     "traefik": "Reach the host name through this address",
 }
 MINE = str(ROOT / "molecule" / "addons" / "mine")
@@ -218,6 +219,17 @@ def test_data_survives_its_pod_and_forbids_that_its_storage_goes(kube: Kube, bas
     assert "1 persistent volumes of rancher.io/local-path" in refused.output and not refused.changed()
     kube.remove_namespaces(["data"])
     eventually(lambda: not kube.get("persistentvolumes"), 120, "the volume goes with its claim")
+
+
+@pytest.mark.skipif("gateway_api" not in BASIC, reason="the origin was not asked for the Gateway API")
+def test_a_route_forbids_that_its_kind_goes(kube: Kube, basic: Run, folder: Path) -> None:
+    kube.make_namespace("routed")
+    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "web"}, "spec": {}}
+    kube.apply([route], "routed")
+    refused = play(kube, folder, kube_addons=[name for name in BASIC if name != "gateway_api"])
+    assert refused.process.returncode != 0 and not refused.changed()
+    assert "1 objects of its kinds, which would be deleted with them: HTTPRoute routed/web" in refused.output
+    kube.remove_namespaces(["routed"])
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,9 @@ def test_it_is_deployed_and_every_kind_of_target_is_scraped(kube: Kube, monitore
 
 
 def test_it_costs_this_much(kube: Kube, monitored: Run) -> None:
-    query = 'sum by (container, node) (container_memory_working_set_bytes{namespace=~"monitoring.*",container!=""}) / 1e6'
+    query = (
+        'sum by (container, node) (container_memory_working_set_bytes{namespace=~"monitoring.*",container!=""}) / 1e6'
+    )
     used = eventually(lambda: ask(kube, query), 60, "memory of the containers")
     for one in used:
         print(f"\n{one['metric']['container']} on {one['metric']['node']}: {float(one['value'][1]):.0f} MB", end="")

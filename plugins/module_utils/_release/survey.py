@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from .._kube.api import Client
-from .._kube.objects import Reference
+from .._kube.objects import Reference, Resource
 from .desired import discover
 from .ownership import owner
 from .store import list_entries
@@ -19,11 +19,14 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 PROVISIONER = "pv.kubernetes.io/provisioned-by"
 
 
-def survey(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def survey(
+    client: Client, namespace: str, addons: Sequence[Mapping[str, Any]], groups: Sequence[str] = ()
+) -> dict[str, Any]:
     """Look at a cluster. Reads only.
 
     :param namespace: the namespace of the add-ons' releases.
     :param addons: each with C(name), C(release) and C(signs), objects by which an installation is recognized.
+    :param groups: API groups whose objects are listed.
     :returns: the keys of the module C(addons_info).
     """
     entries = list_entries(client, namespace)
@@ -35,6 +38,7 @@ def survey(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) 
             {"name": one["metadata"]["name"], "release": owner(one)[0]} for one in classes if is_default(one)
         ],
         "volumes": volumes(client),
+        "resources": {group: resources(client, namespace, group) for group in groups},
         "nodes": nodes(client),
     }
 
@@ -65,7 +69,8 @@ def volumes(client: Client) -> list[dict[str, str]]:
         claim = (volume.get("spec") or {}).get("claimRef") or {}
         return annotations.get(PROVISIONER), claim.get("namespace") or "", claim.get("name") or ""
 
-    found = [one for one in client.items("/api/v1/persistentvolumes", trim=trim) if one[0]]
+    trimmed: list[Any] = client.items("/api/v1/persistentvolumes", trim=trim)
+    found = [one for one in trimmed if one[0]]
     releases = {one: owner(one_of(client, one))[0] for one in {space for _name, space, _claim in found if space}}
     return [
         {"provisioner": name, "claim": f"{space}/{claim}" if space else "", "release": releases.get(space, "")}
@@ -76,6 +81,18 @@ def volumes(client: Client) -> list[dict[str, str]]:
 def one_of(client: Client, namespace: str) -> Mapping[str, Any]:
     """Return a namespace; empty where it no longer exists."""
     return client.find(f"/api/v1/namespaces/{namespace}") or {}
+
+
+def resources(client: Client, namespace: str, group: str) -> list[str]:
+    """Return the objects of an API group that belong to no release in a namespace, by kind and name."""
+    found = set()
+    for (version, kind), resource in discover(client).items():
+        if version.partition("/")[0] == group:
+            for one in client.items(Resource(resource.plural, namespaced=False).collection(version, "")):
+                if owner(one)[1] != namespace:
+                    metadata = one["metadata"]
+                    found.add(f"{kind} {'/'.join(filter(None, (metadata.get('namespace'), metadata['name'])))}")
+    return sorted(found)
 
 
 def foreign(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The objects of a published manifest, verified by its digest and changed as data."""
+"""The objects of published manifests, verified by their digests and changed as data."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from ..errors import InputError
 from .selection import check_digest
 
 
-def configure(text: str, address: str, sha256: str, patches: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the objects of a published manifest with changes.
+def configure(
+    texts: Iterable[str], published: Iterable[Mapping[str, str]], patches: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the objects of published manifests with changes.
 
-    :param text: the manifest.
-    :param address: where it comes from, for messages.
+    :param texts: the manifests.
+    :param published: where each comes from (C(url), for messages), and its digest (C(sha256)).
     :param patches: strategic merge patches, each for the object of its kind and name.
-    :raises InputError: the manifest is not the one that is expected, or it has no such object.
+    :raises InputError: a manifest is not the one that is expected, or they have no such object.
     """
-    check_digest(text, sha256, address)
-    objects: list[dict[str, Any]] = [content for content in yaml.safe_load_all(text) if content]
+    objects: list[dict[str, Any]] = []
+    addresses: list[str] = []
+    for text, one in zip(texts, published):
+        check_digest(text, one["sha256"], one["url"])
+        addresses.append(one["url"])
+        objects += [content for content in yaml.safe_load_all(text) if content]
     for patch in patches:
         kind, name = patch.get("kind"), (patch.get("metadata") or {}).get("name")
         places = [
@@ -33,7 +39,9 @@ def configure(text: str, address: str, sha256: str, patches: Iterable[Mapping[st
             if (content.get("kind"), content["metadata"]["name"]) == (kind, name)
         ]
         if len(places) != 1:
-            raise InputError(f"The manifest {address} has {len(places)} objects {kind} {name}; expected one to change.")
+            raise InputError(
+                f"The manifest {', '.join(addresses)} has {len(places)} objects {kind} {name}; expected one to change."
+            )
         try:
             objects[places[0]] = merge(objects[places[0]], patch)
         except BadPatch as error:

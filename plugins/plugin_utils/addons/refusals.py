@@ -29,6 +29,7 @@ def refusals(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: Ite
         *_foreign(selection, seen, set(adopted)),
         *_default_classes(selection, seen),
         *_volumes(selection, seen),
+        *_resources(selection, seen),
     ]
 
 
@@ -71,5 +72,17 @@ def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
                 f"{release} is no longer selected, but the cluster has {len(claims)} persistent volumes of {name}, whose data "
                 f"nothing would manage any more: claims {', '.join(claims[:5])}{' …' if len(claims) > 5 else ''}. "
                 "Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
+            )
+    return problems
+
+
+def _resources(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for release in switched_off(selection, seen):
+        found = seen["resources"].get(selection["resources_of"].get(release), [])
+        if found:
+            problems.append(
+                f"{release} is no longer selected, but the cluster has {len(found)} objects of its kinds, which would be deleted with them: "
+                f"{', '.join(found[:5])}{' …' if len(found) > 5 else ''}. Delete them first, or keep the add-on in kube_addons."
             )
     return problems

@@ -29,8 +29,9 @@ KEYS: dict[str, type] = {
     "images": list,
     "signs": list,
     "settings": dict,
-    "manifest": dict,
+    "manifests": list,
     "volumes_of": str,
+    "resources_of": str,
 }
 REQUIRED = ("title", "description")
 
@@ -45,8 +46,9 @@ class Addon:
     :ivar images: the images of its pods.
     :ivar signs: objects by which an installation of somebody else is recognized.
     :ivar settings: its settings, in the form of Ansible's argument specifications, each also with a description.
-    :ivar manifest: C(url) of a published manifest, and C(sha256), its digest by version.
+    :ivar manifests: published manifests: C(url), and C(sha256), the digest by version.
     :ivar volumes_of: the provisioner whose volumes would lose their data with it.
+    :ivar resources_of: the API group whose objects would be deleted with it.
     """
 
     name: str
@@ -60,8 +62,9 @@ class Addon:
     images: tuple[str, ...] = ()
     signs: tuple[Mapping[str, str], ...] = ()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifests: tuple[Mapping[str, Any], ...] = ()
     volumes_of: str = ""
+    resources_of: str = ""
 
     @property
     def release(self) -> str:
@@ -139,7 +142,7 @@ def description_problems(name: str, given: Any) -> list[str]:
     for option, spec in (given.get("settings") or {}).items():
         if not isinstance(spec, dict) or not spec.get("description") or not spec.get("type"):
             problems.append(f"settings.{option}: needs a type and a description.")
-    manifest = given.get("manifest") or {}
-    if manifest and (set(manifest) != {"url", "sha256"} or not isinstance(manifest["sha256"], dict)):
-        problems.append("manifest: needs url and sha256, a mapping of versions and digests.")
+    for number, one in enumerate(given.get("manifests") or []):
+        if not isinstance(one, dict) or set(one) != {"url", "sha256"} or not isinstance(one["sha256"], dict):
+            problems.append(f"manifests[{number}]: needs url and sha256, a mapping of versions and digests.")
     return problems

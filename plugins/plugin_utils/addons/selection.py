@@ -22,7 +22,7 @@ CONTAINED = {"full": {"basic", "full"}}
 # Settings that every add-on has.
 COMMON: dict[str, dict[str, Any]] = {
     "version": {"type": "str", "default": ""},
-    "manifest_sha256": {"type": "str", "default": ""},
+    "manifests_sha256": {"type": "list", "elements": "str", "default": []},
 }
 # Keys of a setting that are not part of Ansible's argument specifications.
 DESCRIPTIVE = ("description", "check")
@@ -34,14 +34,14 @@ class Selected:
 
     :ivar settings: all of its settings, with their defaults.
     :ivar images: the images of its pods.
-    :ivar manifest: C(url) (without a scheme) and C(sha256) of its published manifest; empty if it has none.
+    :ivar manifests: C(url) (without a scheme) and C(sha256) of its published manifests.
     """
 
     addon: Addon
     version: str
     settings: Mapping[str, Any]
     images: tuple[str, ...]
-    manifest: Mapping[str, str]
+    manifests: tuple[Mapping[str, str], ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as tasks and templates see it, without settings that must not be shown."""
@@ -54,7 +54,7 @@ class Selected:
             "version": self.version,
             "settings": {name: value for name, value in self.settings.items() if name not in private},
             "images": list(self.images),
-            "manifest": dict(self.manifest),
+            "manifests": [dict(one) for one in self.manifests],
             "files": {
                 part: str(folder / name) if (folder / name).is_file() else ""
                 for part, name in (
@@ -156,8 +156,8 @@ def resolve(addon: Addon, given: Mapping[str, Any], components: Mapping[str, Any
         raise InputError(*problems)
     settings = {**result.validated_parameters, "version": version}
     known["settings"] = settings
-    manifest = published(addon, settings, known, label)
-    return Selected(addon, version, settings, tuple(image.format_map(known) for image in addon.images), manifest)
+    manifests = published(addon, settings, known, label)
+    return Selected(addon, version, settings, tuple(image.format_map(known) for image in addon.images), manifests)
 
 
 class Known(dict[str, Any]):
@@ -167,21 +167,26 @@ class Known(dict[str, Any]):
         raise InputError(f"An add-on's description refers to {{{key}}}, which does not exist: {', '.join(self)} do.")
 
 
-def published(addon: Addon, settings: Mapping[str, Any], known: Known, label: str) -> dict[str, str]:
-    """Return the address, without a scheme, and the digest of the published manifest of an add-on.
+def published(addon: Addon, settings: Mapping[str, Any], known: Known, label: str) -> tuple[Mapping[str, str], ...]:
+    """Return the addresses, without a scheme, and the digests of the published manifests of an add-on.
 
-    :raises InputError: the digest of this version is not known.
+    :raises InputError: the digests of this version are not known.
     """
-    if not addon.manifest:
-        return {}
     version = str(settings["version"])
-    digest = str(settings["manifest_sha256"] or addon.manifest["sha256"].get(version) or "")
-    if not digest:
+    given = settings["manifests_sha256"]
+    addresses = [str(one["url"]).format_map(known) for one in addon.manifests]
+    digests = given or [str(one["sha256"][version]) for one in addon.manifests if version in one["sha256"]]
+    if len(digests) != len(addresses):
+        versions = ", ".join(dict.fromkeys(str(version) for one in addon.manifests for version in one["sha256"]))
         raise InputError(
-            f"The digest of the published manifest of {addon.title} {version} is not known; known versions are "
-            f"{', '.join(map(str, addon.manifest['sha256']))}. Set {label}.manifest_sha256 to the SHA-256 digest of the file that you trust."
+            f"{label}.manifests_sha256 has {len(given)} digests, but {addon.title} has {len(addresses)} published manifests."
+            if given
+            else f"The digests of the published manifests of {addon.title} {version} are not known; known versions are {versions}.",
+            *[
+                f"Set {label}.manifests_sha256 to the SHA-256 digests of the files that you trust, in this order: {', '.join(addresses)}."
+            ][: len(addresses)],
         )
-    return {"url": str(addon.manifest["url"]).format_map(known).partition("://")[2], "sha256": digest}
+    return tuple({"url": address.partition("://")[2], "sha256": digest} for address, digest in zip(addresses, digests))
 
 
 def in_order(found: Mapping[str, Selected]) -> list[Selected]:
@@ -208,5 +213,5 @@ def check_digest(text: str, sha256: str, address: str) -> None:
     if found != sha256:
         raise InputError(
             f"The manifest {address} has the SHA-256 digest {found}, not {sha256}: it was changed, or it is another version. "
-            "Check the file; if it is the right one, set manifest_sha256 of this add-on in kube_addons_settings."
+            "Check the file; if it is the right one, set manifests_sha256 of this add-on in kube_addons_settings."
         )

@@ -38,10 +38,10 @@ def addon_parts(
             for name in names:
                 one = resolve(known[name], placeholders(known[name]), row)
                 images.update({str(ImageName.parse(image)): ImageName.parse(image).tag for image in one.images})
-                if one.manifest:
-                    target = one.manifest["url"]
+                for published in one.manifests:
+                    target = published["url"]
                     url = f"https://{target}".replace(ADDRESSES["manifests"], server.rstrip("/") + "/")
-                    manifests[target] = BundledManifest(target, url, "", one.images, one.manifest["sha256"])
+                    manifests[target] = BundledManifest(target, url, "", one.images, published["sha256"])
     except InputError as error:
         raise BundleError(str(error)) from None
     return images, manifests

@@ -73,3 +73,18 @@ def test_hosts_with_a_virtual_address_have_no_load_balancer(wanted):
     assert cluster()["kube_control_plane_endpoint"] == "10.123.78.2:6443"
     found = cluster(kube_control_plane_vip="10.123.78.100")
     assert found["kube_control_plane_vip"] == "10.123.78.100" and "kube_control_plane_endpoint" not in found
+
+
+def test_a_lab_belongs_to_the_folder_that_it_was_created_from(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    mounts = [
+        {"Source": "/var/lib/docker/volumes/x", "Destination": "/var"},
+        {"Source": f"{theirs}/hosts/cp1", "Destination": "/lab"},
+    ]
+    assert lab_info.owner_of([{"Mounts": mounts}], str(theirs) + "/") == ""
+    assert lab_info.owner_of([{"Mounts": mounts}], str(ours)) == str(theirs)
+    # A checkout that was deleted does not keep its lab from being removed.
+    theirs.rmdir()
+    assert lab_info.owner_of([{"Mounts": mounts}], str(ours)) == ""

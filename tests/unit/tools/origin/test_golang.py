@@ -41,7 +41,9 @@ def test_generated_files_are_added_to_a_copy_of_the_module(
     (module / "ui" / "web.go").write_text("package ui")
     for path in (module / "ui" / "web.go", module / "ui", module):
         path.chmod(0o555)  # as Go keeps its cache
-    monkeypatch.setattr(golang, "module_folder", lambda name, _lock, _run: module if name == "example.com/web" else None)
+    monkeypatch.setattr(
+        golang, "module_folder", lambda name, _lock, _run: module if name == "example.com/web" else None
+    )
     commands: list[tuple[list[str], Path]] = []
 
     def run(command: list[str], what: str, cwd: Path) -> str:

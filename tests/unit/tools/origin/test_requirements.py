@@ -162,6 +162,7 @@ def test_what_a_go_mod_says() -> None:
     assert golang.needed_go(MOD) == (1, 26, 4)
     assert golang.modules_of(MOD)["a.example/Big/thing"] == "v1.2.3"
     assert golang.origin_of(MOD) == "a.example/Big/thing@v1.2.3"
+    assert golang.origin_of("module x\n\nrequire b.example/y v2.0.0 // indirect\n") == "b.example/y@v2.0.0"
     assert golang.origin_of("module x\n\ntool b.example/y\n\nrequire b.example/y v2.0.0\n") == "b.example/y@v2.0.0"
 
 

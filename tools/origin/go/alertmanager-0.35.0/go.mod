@@ -1,6 +1,6 @@
 module slipway.kube/origin/alertmanager
 
-go 1.26.8
+go 1.26.6
 
 tool github.com/prometheus/alertmanager/cmd/alertmanager
 

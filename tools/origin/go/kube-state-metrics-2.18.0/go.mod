@@ -1,6 +1,6 @@
 module slipway.kube/origin/kube-state-metrics
 
-go 1.26.8
+go 1.26.6
 
 tool k8s.io/kube-state-metrics/v2
 

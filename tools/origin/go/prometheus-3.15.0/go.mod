@@ -1,6 +1,6 @@
 module slipway.kube/origin/prometheus
 
-go 1.26.8
+go 1.26.6
 
 tool (
 	github.com/prometheus/prometheus/cmd/prometheus

@@ -89,3 +89,18 @@ def test_volumes_are_told_with_their_claim_and_the_release_of_its_namespace(rele
         {"provisioner": "rancher.io/local-path", "claim": "gone/data", "release": ""},
         {"provisioner": "rancher.io/local-path", "claim": "monitoring/data", "release": "web"},
     ]
+
+
+def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any) -> None:
+    def role(name: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": name, "namespace": "default"},
+        }
+
+    releases.run([role("ours")])
+    server.put("/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/theirs", role("theirs"))
+    group = "rbac.authorization.k8s.io"
+    assert survey.resources(releases.client(), "default", group) == ["Role default/theirs"]
+    assert survey.resources(releases.client(), "default", "gateway.networking.k8s.io") == []

@@ -10,7 +10,12 @@ from typing import Any
 from ansible_collections.slipway.kube.plugins.plugin_utils.addons import registry, selection
 from ansible_collections.slipway.kube.plugins.plugin_utils.addons.refusals import refusals, switched_off
 
-COMPONENTS = {"metrics_server": "0.9.0", "local_path_provisioner": "0.0.30", "agnhost": "2.66.1"}
+COMPONENTS = {
+    "metrics_server": "0.9.0",
+    "local_path_provisioner": "0.0.30",
+    "agnhost": "2.66.1",
+    "gateway_api": "1.4.0",
+}
 
 
 def chosen(*names: str, **settings: Any) -> dict[str, Any]:
@@ -18,11 +23,12 @@ def chosen(*names: str, **settings: Any) -> dict[str, Any]:
     return {
         "addons": [one.as_dict() for one in selection.select(known, names, settings, COMPONENTS)],
         "volumes_of": {one.release: one.volumes_of for one in known.values() if one.volumes_of},
+        "resources_of": {one.release: one.resources_of for one in known.values() if one.resources_of},
     }
 
 
 def seen(**found: Any) -> dict[str, Any]:
-    return {"releases": [], "foreign": [], "default_classes": [], "volumes": [], **found}
+    return {"releases": [], "foreign": [], "default_classes": [], "volumes": [], "resources": {}, **found}
 
 
 HELM = {"addon": "metrics_server", "object": "Deployment kube-system/metrics-server", "owner": "Helm release ms"}
@@ -83,3 +89,11 @@ def test_storage_goes_after_the_addons_whose_volumes_it_has() -> None:
 def test_only_releases_of_addons_are_switched_off() -> None:
     found = seen(releases=["addon-gone", "addon-metrics-server", "shop"])
     assert switched_off(chosen("metrics_server"), found) == ["addon-gone"]
+
+
+def test_kinds_with_objects_of_somebody_else_are_not_removed() -> None:
+    routes = {"gateway.networking.k8s.io": ["HTTPRoute shop/web"]}
+    (text,) = refusals(chosen(), seen(releases=["addon-gateway-api"], resources=routes))
+    assert "1 objects of its kinds, which would be deleted with them: HTTPRoute shop/web" in text
+    assert refusals(chosen("gateway_api"), seen(releases=["addon-gateway-api"], resources=routes)) == []
+    assert refusals(chosen(), seen(releases=["addon-gateway-api"], resources={"gateway.networking.k8s.io": []})) == []

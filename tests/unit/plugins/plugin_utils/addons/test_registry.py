@@ -53,7 +53,7 @@ def test_an_addon_of_the_user_is_read_like_ours_and_can_replace_one(tmp_path: Pa
         ("mine", "title: Mine\ndescription: A.", "set either component"),
         ("mine", GOOD + "signs: [{kind: Pod}]", "signs[0]: api_version, name missing"),
         ("mine", GOOD + "settings: {a: {type: str}}", "settings.a: needs a type and a description"),
-        ("mine", GOOD + "manifest: {url: 'https://a/b'}", "manifest: needs url and sha256"),
+        ("mine", GOOD + "manifests: [{url: 'https://a/b'}]", "manifests[0]: needs url and sha256"),
     ],
 )
 def test_a_folder_that_is_not_valid(tmp_path: Path, name: str, text: str, problem: str) -> None:

@@ -16,7 +16,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.addons import manifes
 from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 
 COMPONENTS = {"metrics_server": "0.9.0", "local_path_provisioner": "0.0.30", "metallb": "0.15.3", "traefik": "3.6.12"}
-COMPONENTS["agnhost"] = "2.66.1"
+COMPONENTS |= {"agnhost": "2.66.1", "gateway_api": "1.4.0"}
 COMPONENTS.update(prometheus="3.15.0", alertmanager="0.35.0", node_exporter="1.12.1", kube_state_metrics="2.18.0")
 POOL = {"metallb": {"addresses": ["10.0.0.200-10.0.0.220"]}}
 
@@ -88,7 +88,11 @@ def test_an_addon_comes_after_those_that_it_uses() -> None:
         (["traefik"], {"traefik": {"service": "Ingress"}}, "value of service must be one of: auto"),
         (["traefik"], {"traefik": {"replicas": "many"}}, "replicas"),
         (["traefik"], {"traefik": ["a"]}, "must be a mapping of settings"),
-        (["metallb"], {"metallb": {"version": "9.9.9", **POOL["metallb"]}}, "The digest of the published manifest"),
+        (
+            ["metallb"],
+            {"metallb": {"version": "9.9.9", **POOL["metallb"]}},
+            "The digests of the published manifests of MetalLB 9.9.9",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_selection(listed: list[str], given: dict[str, Any], problem: str) -> None:
@@ -126,13 +130,27 @@ def patch(kind: str) -> dict[str, Any]:
 
 
 def test_a_published_manifest_is_changed_as_data() -> None:
-    service, deployment = manifest.configure(MANIFEST, "example.com/a", DIGEST, [patch("Deployment")])
+    service, deployment = manifest.configure(
+        [MANIFEST], [{"url": "example.com/a", "sha256": DIGEST}], [patch("Deployment")]
+    )
     assert deployment["spec"] == {"replicas": 2, "paused": True}
     assert "spec" not in service
 
 
 def test_a_manifest_that_is_not_the_expected_one_is_refused() -> None:
     with pytest.raises(InputError, match=f"has the SHA-256 digest {DIGEST}, not 00"):
-        manifest.configure(MANIFEST, "example.com/a", "00", [])
+        manifest.configure([MANIFEST], [{"url": "example.com/a", "sha256": "00"}], [])
     with pytest.raises(InputError, match="has 0 objects DaemonSet a"):
-        manifest.configure(MANIFEST, "example.com/a", DIGEST, [patch("DaemonSet")])
+        manifest.configure([MANIFEST], [{"url": "example.com/a", "sha256": DIGEST}], [patch("DaemonSet")])
+
+
+def test_digests_of_several_manifests_are_given_in_their_order() -> None:
+    (one,) = select(["gateway_api"], {})
+    assert len(one.manifests) == 6 and one.manifests[0]["url"].endswith(
+        "/v1.4.0/config/crd/standard/gateway.networking.k8s.io_gatewayclasses.yaml"
+    )
+    mine = {"gateway_api": {"version": "1.5.0", "manifests_sha256": list("abcdef")}}
+    (one,) = select(["gateway_api"], mine)
+    assert [published["sha256"] for published in one.manifests] == list("abcdef")
+    with pytest.raises(InputError, match="has 1 digests, but Gateway API has 6 published manifests"):
+        select(["gateway_api"], {"gateway_api": {"version": "1.5.0", "manifests_sha256": "a"}})
