@@ -13,7 +13,7 @@ short_description: Show which add-ons a cluster has and who installed them
 version_added: 0.1.0
 description:
   - Lists the releases in a namespace, and the installations of add-ons that belong to none of them, for example those of Helm or kubectl.
-  - Also returns the default StorageClasses, the number of persistent volumes of each provisioner, and the nodes.
+  - Also returns the default StorageClasses, the persistent volumes of provisioners, and the nodes.
   - The role C(addons) decides with it what it deploys, removes and refuses.
 author:
   - slipway.kube authors (@slipway)
@@ -92,10 +92,12 @@ default_classes:
   sample:
     - {name: local-path, release: addon-local-path-storage}
 volumes:
-  description: Number of persistent volumes by provisioner.
+  description: The persistent volumes that a provisioner has made, and the release to which the namespace of their claim belongs, if any.
   returned: success
-  type: dict
-  sample: {rancher.io/local-path: 2}
+  type: list
+  elements: dict
+  sample:
+    - {provisioner: rancher.io/local-path, claim: shop/data-postgres-0, release: ""}
 resources:
   description: Objects of O(groups) that belong to no release in O(namespace), by API group.
   returned: success

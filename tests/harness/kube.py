@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,15 @@ def begin(kube: Kube, folder: Path, module: str, options: dict[str, Any], *argum
 def call(kube: Kube, folder: Path, module: str, options: dict[str, Any], *arguments: str) -> Call:
     """Call a module on the control node and wait for its end, whatever that is."""
     return begin(kube, folder, module, options, *arguments).wait()
+
+
+def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Return the first true result of a condition."""
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(1)
+    return result
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ SUITE = "bookworm"  # the Debian release of the packages in images
 def go_build(component: Component, request: OriginRequest) -> BuildStep:
     """Return the step that builds a component's programs."""
     count = len(component.programs)
+    # Omitted when empty, so that the fingerprints of other components do not change.
+    more = {"generated": list(component.generated)} if component.generated else {}
     return BuildStep(
         f"build:{component.key}",
         "go_build",
@@ -35,6 +37,7 @@ def go_build(component: Component, request: OriginRequest) -> BuildStep:
             "ldflags": component.ldflags,
             "renamed": dict(component.renamed),
             "lock": request.locks[component.key],
+            **more,
         },
         kept=False,
     )

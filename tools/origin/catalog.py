@@ -29,11 +29,12 @@ TEST_TOOLS = (
 # fmt: on
 # Add-ons of role addons, and what is built for them. Traefik imports the clients of all clouds, which take longer than everything else.
 ADDONS = {
-    "gateway_api": "gateway-api",
-    "local_path_storage": "local-path-provisioner",
-    "metallb": "metallb",
-    "metrics_server": "metrics-server",
-    "traefik": "traefik",
+    "gateway_api": ("gateway-api",),
+    "local_path_storage": ("local-path-provisioner",),
+    "metallb": ("metallb",),
+    "metrics_server": ("metrics-server",),
+    "monitoring": ("prometheus", "alertmanager", "node-exporter", "kube-state-metrics"),
+    "traefik": ("traefik",),
 }
 CRI_TOOLS = "1.37.0"  # crictl works with every version of Kubernetes
 
@@ -49,6 +50,9 @@ class Component:
     tags: str = ""
     ldflags: str = "-s -w"
     renamed: tuple[tuple[str, str], ...] = ()  # name of a program as Go builds it, and its final name
+    generated: tuple[
+        str, ...
+    ] = ()  # files that upstream generates, its module lacks, and its source embeds; they are built empty
 
     @property
     def key(self) -> str:
@@ -126,7 +130,7 @@ def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str]) -> None:
 
 def add_addons(catalog: Catalog, names: list[str], row: dict[str, str]) -> None:
     """Add the parts of the add-ons *names* to the catalog."""
-    built = {f"{ADDONS[name]}-{row[ADDONS[name].replace('-', '_')]}" for name in names}
+    built = {f"{part}-{row[part.replace('-', '_')]}" for name in names for part in ADDONS[name]}
     for component in addon_components(row):
         if component.key in built:
             catalog.components.setdefault(component.key, component)
@@ -278,17 +282,52 @@ def addon_components(row: dict[str, str]) -> list[Component]:
         ),
         Component("metallb", metallb, ("controller", "speaker")),
         Component("traefik", traefik, ("traefik",), ldflags=f"-s -w -X {stamp}={traefik}"),
+        *monitoring_components(row),
+    ]
+
+
+def monitoring_components(row: dict[str, str]) -> list[Component]:
+    """Return what is built for the add-on monitoring. The modules of Prometheus and Alertmanager contain no web interface."""
+
+    def flags(component: str) -> str:
+        return f"-s -w -X github.com/prometheus/common/version.Version={row[component]}"
+
+    return [
+        Component(
+            "prometheus",
+            row["prometheus"],
+            ("prometheus", "promtool"),
+            # Without the service discoveries of clouds, and their clients.
+            tags="remove_all_sd,enable_kubernetes_sd",
+            ldflags=flags("prometheus"),
+        ),
+        Component(
+            "alertmanager",
+            row["alertmanager"],
+            ("alertmanager",),
+            ldflags=flags("alertmanager"),
+            generated=("ui/app/dist/index.html",),
+        ),
+        Component("node-exporter", row["node_exporter"], ("node_exporter",), ldflags=flags("node_exporter")),
+        Component(
+            "kube-state-metrics",
+            row["kube_state_metrics"],
+            ("kube-state-metrics",),
+            ldflags=flags("kube_state_metrics"),
+        ),
     ]
 
 
 def addon_images(row: dict[str, str]) -> list[Image]:
     """Return the images of the add-ons of role ``addons``."""
 
-    def image(name: str, component: str, program: str, target: str, user: str = "") -> Image:
+    def image(name: str, component: str, program: str, target: str, user: str = "", also: str = "") -> Image:
         version = row[component]
-        programs = ((f"{component.replace('_', '-')}-{version}", program, target),)
+        folder, names = target.rpartition("/")[0], [program, *filter(None, [also])]
+        programs = tuple((f"{component.replace('_', '-')}-{version}", one, f"{folder}/{one}") for one in names)
         return Image(f"{name}:v{version}", version, programs, entrypoint=(target,), user=user)
 
+    state_metrics = "kube-state-metrics"
     provisioner = "local-path-provisioner"
     metrics_server = "registry.k8s.io/metrics-server/metrics-server"
     local_path = f"/usr/bin/{provisioner}"
@@ -298,6 +337,16 @@ def addon_images(row: dict[str, str]) -> list[Image]:
         image("quay.io/metallb/controller", "metallb", "controller", "/controller"),
         image("quay.io/metallb/speaker", "metallb", "speaker", "/speaker"),
         image("docker.io/library/traefik", "traefik", "traefik", "/usr/local/bin/traefik"),
+        image("quay.io/prometheus/prometheus", "prometheus", "prometheus", "/bin/prometheus", "65534", "promtool"),
+        image("quay.io/prometheus/alertmanager", "alertmanager", "alertmanager", "/bin/alertmanager", "65534"),
+        image("quay.io/prometheus/node-exporter", "node_exporter", "node_exporter", "/bin/node_exporter", "65534"),
+        image(
+            f"registry.k8s.io/{state_metrics}/{state_metrics}",
+            "kube_state_metrics",
+            state_metrics,
+            f"/{state_metrics}",
+            "65534",
+        ),
     ]
 
 

@@ -15,7 +15,9 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +93,15 @@ def build(inputs: Mapping[str, Any], lock: Path, target: Path, run: Runner) -> N
     environment = build_environment(inputs)
     if inputs["cgo"] and platform.machine() not in MACHINES[inputs["architecture"]]:
         environment["CC"] = COMPILERS[inputs["architecture"]]
-    run(
-        build_command(inputs, target),
-        what=what,
-        cwd=lock,
-        env=environment,
-        progress=lambda lines: f"{lines} Go packages compiled so far" if lines else "fetching modules or linking",
-        remedy="Check that the Go module proxy can be reached (go env GOPROXY) and that the disk is not full. The next run resumes here.",
-    )
+    with source_of(inputs, lock, run) as folder:
+        run(
+            build_command(inputs, target),
+            what=what,
+            cwd=folder,
+            env=environment,
+            progress=lambda lines: f"{lines} Go packages compiled so far" if lines else "fetching modules or linking",
+            remedy="Check that the Go module proxy can be reached (go env GOPROXY) and that the disk is not full. The next run resumes here.",
+        )
     for built, name in inputs["renamed"].items():
         shutil.move(target / built, target / name)
     missing = sorted(set(inputs["programs"]) - {path.name for path in target.iterdir()})
@@ -108,17 +111,46 @@ def build(inputs: Mapping[str, Any], lock: Path, target: Path, run: Runner) -> N
         )
 
 
+@contextmanager
+def source_of(inputs: Mapping[str, Any], lock: Path, run: Runner) -> Iterator[Path]:
+    """Give the folder in which a component is built: that of its lock files, or a copy that adds empty generated files to its module."""
+    if not inputs.get("generated"):
+        yield lock
+        return
+    module = origin_of((lock / "go.mod").read_text(encoding="utf-8")).partition("@")[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        source, copy = Path(scratch) / "source", Path(scratch) / "lock"
+        # Without the modes of Go's cache, which is read-only.
+        shutil.copytree(module_folder(module, lock, run), source, copy_function=shutil.copyfile)
+        for path in (source, *source.rglob("*/")):
+            path.chmod(0o755)
+        for name in inputs["generated"]:
+            (source / name).parent.mkdir(parents=True)
+            (source / name).touch()
+        shutil.copytree(lock, copy)
+        run(["go", "mod", "edit", f"-replace={module}={source}"], what=f"completing {module}", cwd=copy)
+        yield copy
+
+
+def module_folder(module: str, lock: Path, run: Runner) -> Path:
+    """Return where Go keeps a module that the go.mod in the folder *lock* requires.
+
+    :raises BundleError: the module cannot be fetched.
+    """
+    environment = {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    # "go list -m" would name no folder where the module is not in the cache.
+    command = ["go", "mod", "download", "-json", module]
+    return Path(json.loads(run(command, what=f"fetching {module}", cwd=lock, env=environment))["Dir"])
+
+
 def module_file(module: str, file: str, lock: Path, run: Runner) -> bytes:
     """Return a file of a module that the go.mod in the folder *lock* requires.
 
     :raises BundleError: the module cannot be fetched, or has no such file.
     """
-    environment = {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    # "go list -m" would name no folder where the module is not in the cache.
-    command = ["go", "mod", "download", "-json", module]
-    folder = json.loads(run(command, what=f"fetching {module}", cwd=lock, env=environment))["Dir"]
+    folder = module_folder(module, lock, run)
     try:
-        return (Path(folder) / file).read_bytes()
+        return (folder / file).read_bytes()
     except OSError as error:
         raise BundleError(f"{module} has no {file}: {error}") from error
 

@@ -69,6 +69,10 @@ ROOM_GO = {
     "metallb": (110, 300),
     "local-path-provisioner": (40, 200),
     "traefik": (150, 2500),
+    "prometheus": (170, 2500),
+    "alertmanager": (40, 600),
+    "node-exporter": (20, 150),
+    "kube-state-metrics": (60, 700),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.slipway.kube.plugins.plugin_utils.addons.registry import load
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.catalog import rows_of
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.index import Index
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.names import BundleError, ImageName
@@ -23,7 +24,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream impor
 
 from . import extras
 from .build_steps import c_build, go_build, image_step, module_manifest_step, package_step, tools_step
-from .catalog import ADDONS, NETWORK_TOOLS, Catalog, add_addons, add_kubernetes
+from .catalog import NETWORK_TOOLS, Catalog, add_addons, add_kubernetes
 from .layout import USUAL_NAMES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 
@@ -131,7 +132,7 @@ def cluster_variables(request: OriginRequest, images: list[str]) -> dict[str, An
         plugin = f"ghcr.io/flannel-io/flannel-cni-plugin:v{row.get('flannel_cni_plugin')}-flannel1"
         if plugin not in images:
             values["kube_flannel_cni_plugin"] = False
-    if set(request.addons) < set(ADDONS):
+    if not set(request.addons) >= {name for name, addon in load().items() if "basic" in addon.sets}:
         # By default a cluster of one host has the basic set, and one of several hosts is not even asked for add-ons.
         values["kube_addons_set"] = "{{ 'auto' if groups['kube_cluster'] | length > 1 else 'none' }}"
     return values

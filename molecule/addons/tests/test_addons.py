@@ -12,13 +12,12 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.kube import Kube, workload
+from harness.kube import Kube, eventually, workload
 from harness.origin import addons
 from harness.playbook import ROOT, Run, addresses, executions, run
 
@@ -57,15 +56,6 @@ def objects(kube: Kube) -> set[str]:
     listed = json.loads(kube.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json"))["items"]
     names = {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in listed}
     return {"/".join(name) for name in names if not name[2].startswith(("bootstrap-token-", "slipway-verify"))}
-
-
-def eventually(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Return the first true result of a condition."""
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        time.sleep(1)
-    return result
 
 
 def get(address: str, host: str, path: str = "/hostname") -> str:

@@ -37,7 +37,7 @@ def survey(
         "default_classes": [
             {"name": one["metadata"]["name"], "release": owner(one)[0]} for one in classes if is_default(one)
         ],
-        "volumes": count_volumes(client),
+        "volumes": volumes(client),
         "resources": {group: resources(client, namespace, group) for group in groups},
         "nodes": nodes(client),
     }
@@ -61,14 +61,26 @@ def is_default(storage_class: Mapping[str, Any]) -> bool:
     return annotations.get(DEFAULT_CLASS) == "true"
 
 
-def count_volumes(client: Client) -> dict[str, int]:
-    """Return the number of persistent volumes by provisioner; those without one are not counted."""
-    found: dict[str, int] = {}
-    for metadata in client.items("/api/v1/persistentvolumes", trim=lambda one: one["metadata"]):
-        name = (metadata.get("annotations") or {}).get(PROVISIONER)
-        if name:
-            found[name] = found.get(name, 0) + 1
-    return found
+def volumes(client: Client) -> list[dict[str, str]]:
+    """Return the persistent volumes that have a provisioner: that, the claim, and the release to which the namespace of the claim belongs."""
+
+    def trim(volume: dict[str, Any]) -> Any:
+        annotations = volume["metadata"].get("annotations") or {}
+        claim = (volume.get("spec") or {}).get("claimRef") or {}
+        return annotations.get(PROVISIONER), claim.get("namespace") or "", claim.get("name") or ""
+
+    trimmed: list[Any] = client.items("/api/v1/persistentvolumes", trim=trim)
+    found = [one for one in trimmed if one[0]]
+    releases = {one: owner(one_of(client, one))[0] for one in {space for _name, space, _claim in found if space}}
+    return [
+        {"provisioner": name, "claim": f"{space}/{claim}" if space else "", "release": releases.get(space, "")}
+        for name, space, claim in sorted(found)
+    ]
+
+
+def one_of(client: Client, namespace: str) -> Mapping[str, Any]:
+    """Return a namespace; empty where it no longer exists."""
+    return client.find(f"/api/v1/namespaces/{namespace}") or {}
 
 
 def resources(client: Client, namespace: str, group: str) -> list[str]:

@@ -12,9 +12,10 @@ PREFIX = "addon-"
 
 
 def switched_off(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    """Return the releases of add-ons that are in the cluster and no longer selected, in the order in which they are removed."""
+    """Return the releases of add-ons that are in the cluster and no longer selected, in the order in which they are removed: storage last."""
     wanted = {addon["release"] for addon in selection["addons"]}
-    return [name for name in sorted(seen["releases"]) if name.startswith(PREFIX) and name not in wanted]
+    gone = [name for name in seen["releases"] if name.startswith(PREFIX) and name not in wanted]
+    return sorted(gone, key=lambda name: (name in selection["volumes_of"], name))
 
 
 def refusals(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: Iterable[str] = ()) -> list[str]:
@@ -60,13 +61,19 @@ def _default_classes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> l
 
 
 def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{release} is no longer selected, but the cluster has {seen['volumes'][name]} persistent volumes of {name}, whose data "
-        f"nothing would manage any more. Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
-        for release in switched_off(selection, seen)
-        for name in [selection["volumes_of"].get(release)]
-        if name and seen["volumes"].get(name)
-    ]
+    problems = []
+    gone = switched_off(selection, seen)
+    for release in gone:
+        name = selection["volumes_of"].get(release)
+        # Those of an add-on that is removed as well go with it.
+        claims = [one["claim"] for one in seen["volumes"] if one["provisioner"] == name and one["release"] not in gone]
+        if claims:
+            problems.append(
+                f"{release} is no longer selected, but the cluster has {len(claims)} persistent volumes of {name}, whose data "
+                f"nothing would manage any more: claims {', '.join(claims[:5])}{' …' if len(claims) > 5 else ''}. "
+                "Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
+            )
+    return problems
 
 
 def _resources(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:

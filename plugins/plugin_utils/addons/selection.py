@@ -17,7 +17,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..errors import InputError
 from .registry import Addon
 
-SETS = ("auto", "none", "basic")
+# A set that contains others.
+CONTAINED = {"full": {"basic", "full"}}
 # Settings that every add-on has.
 COMMON: dict[str, dict[str, Any]] = {
     "version": {"type": "str", "default": ""},
@@ -43,14 +44,15 @@ class Selected:
     manifests: tuple[Mapping[str, str], ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as tasks and templates see it."""
+        """Return it as tasks and templates see it, without settings that must not be shown."""
         folder = self.addon.folder
+        private = {name for name, spec in self.addon.settings.items() if spec.get("no_log")}
         return {
             "name": self.addon.name,
             "title": self.addon.title,
             "release": self.addon.release,
             "version": self.version,
-            "settings": dict(self.settings),
+            "settings": {name: value for name, value in self.settings.items() if name not in private},
             "images": list(self.images),
             "manifests": [dict(one) for one in self.manifests],
             "files": {
@@ -81,7 +83,8 @@ def names_of(
         if nodes != 1:
             return None
         chosen = "basic"
-    members = [addon for addon in registry.values() if chosen in addon.sets]
+    sets = CONTAINED.get(chosen, {chosen})
+    members = [addon for addon in registry.values() if sets & set(addon.sets)]
     return [addon.name for addon in members if not unset(addon, given)]
 
 

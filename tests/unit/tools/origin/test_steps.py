@@ -18,7 +18,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness impo
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 from origin import golang, layout
-from origin.catalog import Component
+from origin.catalog import ADDONS, Component
 from origin.command import arguments, main, request_of
 from origin.extras import program_component
 from origin.request import OriginRequest
@@ -85,7 +85,7 @@ def test_the_origin_has_what_a_bundle_fetches(want: OriginRequest) -> None:
     """Except Calico and Flannel's CNI plugin, which are not Go modules."""
     bundle = BundleRequest("amd64", ["1.36.3"], want.table, network_plugins=["flannel"], flannel_cni_plugin=False)
     bundle.programs = {"kubectl": ""}
-    bundle.addons = ["gateway_api", "local_path_storage", "metallb", "metrics_server", "traefik"]
+    bundle.addons = list(ADDONS)
     fetched = bundle_steps.steps_of(bundle)
     built = steps_of(want)
     assert set(image_names(fetched)) == set(image_names(built))
@@ -121,7 +121,13 @@ def test_lock_files_name_the_programs_that_are_expected(want: OriginRequest, fil
         built = {re.sub(r"/v\d+$", "", tool).rsplit("/", 1)[-1] for tool in tools}
         renamed = dict(component.renamed)
         assert {renamed.get(name, name) for name in built} == set(component.programs), component.key
-        assert component.version in golang.origin_of(text)
+        # The module of Prometheus has versions of its own: https://github.com/prometheus/prometheus#prometheus-code-base
+        version = (
+            re.sub(r"^3\.(\d+)\.", r"0.3\1.", component.version)
+            if component.name == "prometheus"
+            else component.version
+        )
+        assert golang.origin_of(text).endswith(f"@v{version}")
         assert f"\nmodule slipway.kube/origin/{component.name}\n" in f"\n{text}"
         assert "toolchain" not in text
 
@@ -177,6 +183,8 @@ def test_what_a_cluster_must_set(want: OriginRequest) -> None:
     assert variables() == {"kube_network_plugin": "flannel"}
     want.archives = archives(*CALICO)
     assert variables() == {}
+    want.addons.remove("monitoring")
+    assert variables() == {}  # it is not part of the basic set
     want.addons.remove("traefik")
     assert list(variables()) == ["kube_addons_set"]
 

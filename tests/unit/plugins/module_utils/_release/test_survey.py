@@ -72,13 +72,23 @@ def test_a_default_class_bears_the_annotation() -> None:
     assert not survey.is_default({"metadata": {}})
 
 
-def test_volumes_are_counted_by_their_provisioner() -> None:
-    class Client:
-        def items(self, _path: str, trim: Any) -> list[Any]:
-            local = {"annotations": {survey.PROVISIONER: "rancher.io/local-path"}}
-            return [trim({"metadata": metadata}) for metadata in (local, local, {"name": "static"})]
+def test_volumes_are_told_with_their_claim_and_the_release_of_its_namespace(releases: Any) -> None:
+    releases.run([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}}])
+    local = {"annotations": {survey.PROVISIONER: "rancher.io/local-path"}}
 
-    assert survey.count_volumes(Client()) == {"rancher.io/local-path": 2}
+    class Client:
+        find = releases.client().find
+
+        def items(self, _path: str, trim: Any) -> list[Any]:
+            metadata = {"monitoring": local, "gone": local, "": local, "static": {}}
+            claims = {space: {"namespace": space, "name": "data"} if space else None for space in metadata}
+            return [trim({"metadata": one, "spec": {"claimRef": claims[space]}}) for space, one in metadata.items()]
+
+    assert survey.volumes(Client()) == [
+        {"provisioner": "rancher.io/local-path", "claim": "", "release": ""},
+        {"provisioner": "rancher.io/local-path", "claim": "gone/data", "release": ""},
+        {"provisioner": "rancher.io/local-path", "claim": "monitoring/data", "release": "web"},
+    ]
 
 
 def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any) -> None:

@@ -28,7 +28,7 @@ def chosen(*names: str, **settings: Any) -> dict[str, Any]:
 
 
 def seen(**found: Any) -> dict[str, Any]:
-    return {"releases": [], "foreign": [], "default_classes": [], "volumes": {}, "resources": {}, **found}
+    return {"releases": [], "foreign": [], "default_classes": [], "volumes": [], "resources": {}, **found}
 
 
 HELM = {"addon": "metrics_server", "object": "Deployment kube-system/metrics-server", "owner": "Helm release ms"}
@@ -63,12 +63,27 @@ def test_its_own_class_is_not_a_second_one() -> None:
     assert refusals(chosen("local_path_storage"), seen(default_classes=adopted)) == []
 
 
+def volume(claim: str, provisioner: str = "rancher.io/local-path", release: str = "") -> dict[str, str]:
+    return {"provisioner": provisioner, "claim": claim, "release": release}
+
+
 def test_storage_with_volumes_is_not_removed() -> None:
     releases = ["addon-local-path-storage", "shop"]
-    (text,) = refusals(chosen(), seen(releases=releases, volumes={"rancher.io/local-path": 2, "nfs": 1}))
-    assert "2 persistent volumes of rancher.io/local-path" in text
-    assert refusals(chosen(), seen(releases=releases, volumes={"nfs": 1})) == []
-    assert refusals(chosen("local_path_storage"), seen(releases=releases, volumes={"rancher.io/local-path": 2})) == []
+    nfs = volume("shop/files", "nfs")
+    both = [volume("shop/a", release="shop"), volume("shop/b"), nfs]
+    (text,) = refusals(chosen(), seen(releases=releases, volumes=both))
+    assert "2 persistent volumes of rancher.io/local-path" in text and "claims shop/a, shop/b." in text
+    assert refusals(chosen(), seen(releases=releases, volumes=[nfs])) == []
+    assert refusals(chosen("local_path_storage"), seen(releases=releases, volumes=both)) == []
+
+
+def test_storage_goes_after_the_addons_whose_volumes_it_has() -> None:
+    releases = ["addon-local-path-storage", "addon-monitoring"]
+    found = seen(releases=releases, volumes=[volume("monitoring/data", release="addon-monitoring")])
+    assert refusals(chosen(), found) == []
+    assert switched_off(chosen(), found) == ["addon-monitoring", "addon-local-path-storage"]
+    found["releases"] = releases[:1]
+    assert len(refusals(chosen(), found)) == 1
 
 
 def test_only_releases_of_addons_are_switched_off() -> None:

@@ -17,6 +17,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputEr
 
 COMPONENTS = {"metrics_server": "0.9.0", "local_path_provisioner": "0.0.30", "metallb": "0.15.3", "traefik": "3.6.12"}
 COMPONENTS |= {"agnhost": "2.66.1", "gateway_api": "1.4.0"}
+COMPONENTS.update(prometheus="3.15.0", alertmanager="0.35.0", node_exporter="1.12.1", kube_state_metrics="2.18.0")
 POOL = {"metallb": {"addresses": ["10.0.0.200-10.0.0.220"]}}
 
 
@@ -39,6 +40,20 @@ def test_a_single_host_gets_the_basic_set_without_what_lacks_a_required_setting(
     assert names([], nodes=1) == {"metrics_server", "local_path_storage", "traefik"}
     assert names([], nodes=1, given=POOL) == {"metrics_server", "local_path_storage", "traefik", "metallb"}
     assert names([], "none", nodes=1) == set()
+
+
+def test_the_full_set_contains_the_basic_one() -> None:
+    basic = {"metrics_server", "local_path_storage", "traefik"}
+    assert names([], "basic") == basic
+    assert names([], "full") == {*basic, "monitoring"}
+
+
+def test_a_setting_that_must_not_be_shown_is_not_part_of_what_tasks_loop_over() -> None:
+    given = {"alertmanager": {"receivers": [{"name": "hook", "webhook_configs": [{"url": "https://hunter2"}]}]}}
+    (one,) = select(["monitoring"], {"monitoring": given})
+    assert one.settings["alertmanager"] == given["alertmanager"]
+    assert "alertmanager" not in one.as_dict()["settings"] and "hunter2" not in str(one.as_dict())
+    assert one.as_dict()["settings"]["retention"] == "15d"
 
 
 def test_versions_and_images_come_from_the_table_unless_set() -> None:
