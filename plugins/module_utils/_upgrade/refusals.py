@@ -107,8 +107,8 @@ def check_control_planes(hosts: Iterable[Host], seen: Observed) -> Iterator[str]
     for name, seconds in seen.certificates.items():
         if seconds <= 0:
             yield (
-                f"A certificate has expired. Evidence: {name} ended {-seconds / 86400:.0f} days ago. Renew it with 'kubeadm certs renew all' on"
-                " its host and restart the static pods. [slipway:certificate_expires]"
+                f"A certificate has expired. Evidence: {name} ended {-seconds / 86400:.0f} days ago. Renew it with the playbook"
+                " slipway.kube.certificates (-e certificates_renew=true). [slipway:certificate_expires]"
             )
 
 
