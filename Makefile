@@ -64,13 +64,14 @@ test-all:  ## everything: all examples, ten kills, all versions of ansible-core,
 test-unit: venv  ## unit tests: no network, no hosts
 	time pytest --numprocesses auto
 
-test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, and the built artifact
+test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, documentation, and the built artifact
 	ruff check .
 	ruff format --check .
 	mypy
 	ansible-lint
 	antsibull-changelog lint
 	python docs/generate.py --check
+	$(MAKE) site
 	tests/artefact
 
 test-sanity: venv  ## ansible-test sanity
@@ -98,9 +99,15 @@ bench: programs  ## compare with a kubeadm script and with other tools: PAIRS=3 
 docs: venv  ## the pages under docs/, from the specifications of roles and modules
 	python docs/generate.py
 
+site: venv  ## the documentation as a site, with every link checked
+	sphinx-build -q --fail-on-warning --keep-going --jobs 2 --conf-dir docs --doctree-dir .cache/sphinx . .cache/site
+	@! grep --recursive --include='*.html' --include='*.css' --extended-regexp \
+	  '<(script|link|img)[^>]* (src|href)="(https?:)?//|(@import|url\()[ "'\'']*(https?:)?//' .cache/site # nothing is loaded from elsewhere
+	@echo 'The documentation is in .cache/site/docs/index.html'
+
 clean:  ## remove what tests and builds created in the tree (neither the lab nor the origin)
 	rm -rf .cache .venv tests/output slipway-kube-*.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .NOTPARALLEL:
-.PHONY: help origin programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs clean venv
+.PHONY: help origin programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs site clean venv

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from error_catalogue import errors_page
 from variables_schema import variables_schema
 
 DOCS = Path(__file__).resolve().parent
@@ -177,15 +178,13 @@ def pages() -> dict[Path, str]:
             links.append(f"- [{short}]({folder}/{short}.md): {prose(plugin['doc']['short_description'])}")
         if links:
             index += [f"## {folder.capitalize()}", "\n".join(links)]
-    guides = [
-        f"- [{path.read_text().splitlines()[0].lstrip('# ')}](guides/{path.name}): guide"
-        for path in sorted((DOCS / "guides").glob("*.md"))
-    ]
-    index += ["## More", "\n".join(["- [Add-ons](addons.md): what they are, and their settings", *guides])]
+    listed = "\n".join(str(page.relative_to(DOCS).with_suffix("")) for page in result)
+    index.append(f"```{{toctree}}\n:hidden:\n\n{listed}\n```")  # for the site
     result[DOCS / "addons.md"] = addons_page()
+    result[DOCS / "errors.md"] = errors_page()
     schema = variables_schema(roles, lambda text: prose(text, " ").replace("`", "").replace("*", ""))
     result[DOCS / "group_vars.schema.json"] = json.dumps(schema, indent=1) + "\n"
-    result[DOCS / "README.md"] = "\n\n".join(index) + "\n"
+    result[DOCS / "reference.md"] = "\n\n".join(index) + "\n"
     return result
 
 

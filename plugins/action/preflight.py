@@ -58,6 +58,6 @@ def summary(problems: list[Problem]) -> str:
     names = sorted({problem.check for problem in problems if problem.severity == "error"})
     return (
         f"Preflight checks failed and no host was changed: {count(problems, 'error')} error(s) and"
-        f" {count(problems, 'warning')} warning(s), listed above. To waive checks that do not apply to your hosts, list their names:"
-        f" preflight_waive: [{', '.join(names)}]"
+        f" {count(problems, 'warning')} warning(s), listed above; docs/errors.md explains their codes."
+        f" To waive checks that do not apply to your hosts, list their names: preflight_waive: [{', '.join(names)}]"
     )

@@ -17,7 +17,13 @@ description:
     warnings, and what tasks show with M(ansible.builtin.debug) stay above it.
   - Where standard output is not a terminal, prints the same as plain lines without control codes.
   - At the end, prints what changed on which hosts, the duration, the slowest tasks, and the path of the log.
-  - In check mode, prints the plan instead, which is what would change on each host, with C(--diff) also the diffs.
+  - In check mode, prints the plan instead, which lists by phase what would change on each host, with C(--diff) also the diffs, and the tasks that
+    check mode leaves out, so that what they would do is known only in a real run.
+  - Where the inventory is a file or a folder that can be written, each run leaves a record, which is a folder in C(.runs) beside the file or in
+    the folder. It contains C(changes.html) and C(changes.json), in check mode C(plan.html) and C(plan.json), further C(timeline.svg),
+    C(summary.json) and the log as C(log.txt). C(.runs/index.html) lists all records. Everything is readable by the owner only, and Git ignores it.
+    The name begins with a dot because Ansible reads all other files in the folder of an inventory as parts of that inventory.
+    In a record, values that look like secrets are masked, except in the log, which contains what Ansible prints. Extra variables are not recorded.
   - With C(-v) and more, the output is that of the callback P(ansible.builtin.default#callback).
   - The log contains the whole output, as the default callback prints it, with the same secrets left out (C(no_log)). Deprecation warnings are
     only in the log. If the log cannot be written, the output is that of the default callback.
@@ -27,8 +33,25 @@ extends_documentation_fragment:
   - default_callback
   - result_format_callback
 options:
+  runs_dir:
+    description: Folder of the records, of which the user must be the owner. By default, C(.runs) beside the inventory, or in it if it is a folder.
+    type: path
+    env:
+      - name: SLIPWAY_KUBE_PROGRESS_RUNS_DIR
+    ini:
+      - section: callback_slipway_progress
+        key: runs_dir
+  runs_keep:
+    description: Number of records that are kept. The oldest ones are removed. With V(0), runs leave no record.
+    type: int
+    default: 50
+    env:
+      - name: SLIPWAY_KUBE_PROGRESS_RUNS_KEEP
+    ini:
+      - section: callback_slipway_progress
+        key: runs_keep
   log_dir:
-    description: Folder of the logs, readable by their owner only.
+    description: Folder of the logs of runs that leave no record, readable by their owner only.
     type: path
     default: ~/.local/state/slipway.kube/logs
     env:
@@ -81,7 +104,6 @@ from typing import Any
 
 from ansible import constants as C
 from ansible import context
-from ansible.playbook.block import Block
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
@@ -89,10 +111,12 @@ from ansible.utils.display import Display
 from ..plugin_utils.progress import history
 from ..plugin_utils.progress.block import ASCII, UNICODE, block_lines
 from ..plugin_utils.progress.lines import item_lines, start_lines, stopped_lines, summary_lines
-from ..plugin_utils.progress.log import RunLog
-from ..plugin_utils.progress.results import changes_of, items_of, problem_of, shown_of, warnings_of
+from ..plugin_utils.progress.log import RunLog, log_in
+from ..plugin_utils.progress.record import Record, about, new_record
+from ..plugin_utils.progress.results import changes_of, items_of, problem_of, shown_of, unknown_of, warnings_of
 from ..plugin_utils.progress.screen import Screen, quiet_copy
 from ..plugin_utils.progress.state import Outcome, Run
+from ..plugin_utils.progress.tasks import is_rescued, name_of, parts
 from ..plugin_utils.progress.text import Line
 
 global_display = Display()
@@ -110,32 +134,6 @@ def paint(line: Line) -> str:
     return stringc(line.text, getattr(C, COLORS[line.style])) if line.style and line.text else line.text
 
 
-def parts(result: Any) -> tuple[str, Any, dict[str, Any]]:
-    """Return host, task and data of a result, by the names before and since ansible-core 2.19."""
-    if hasattr(result, "task"):
-        return result.host.get_name(), result.task, result.result
-    return result._host.get_name(), result._task, result._result
-
-
-def name_of(task: Any) -> str:
-    """Return the name of a task without that of its role."""
-    name = str(task.get_name()).strip()
-    return name.partition(" : ")[2] or name if getattr(task, "_role", None) else name
-
-
-def is_rescued(task: Any) -> bool:
-    """Return whether a block around the task has a rescue for it."""
-    parent = task
-    inner = {task._uuid}
-    while parent := getattr(parent, "_parent", None):
-        if isinstance(parent, Block) and parent.rescue:
-            outside = {one._uuid for one in [*parent.rescue, *parent.always]}
-            if not inner & outside:
-                return True
-        inner.add(parent._uuid)
-    return False
-
-
 class CallbackModule(Default):
     """Everything goes to the log as the default callback prints it; the screen shows the state of the run."""
 
@@ -150,6 +148,8 @@ class CallbackModule(Default):
         self._run: Run | None = None
         self._screen: Screen | None = None
         self._log: RunLog | None = None
+        self._record: Record | None = None
+        self._shown = False  # by its phases
         self._kind = ""
         self._digests: list[str] = []
 
@@ -157,26 +157,32 @@ class CallbackModule(Default):
         """Open the log, and show the run by its phases unless a verbosity asks for all output."""
         name = str(playbook._file_name)
         if self._open_log(name):
-            shown = self._real.verbosity == 0
+            self._shown = self._real.verbosity == 0
             self._screen = Screen(
-                self._real, sys.stdout, shown and self._is_live(), self._frame, paint, self._tick, self._write
+                self._real, sys.stdout, self._shown and self._is_live(), self._frame, paint, self._tick, self._write
             )
-            if shown:
+            if self._shown:
                 self._display = quiet_copy(self._real, self._write)
-                self._begin(name, playbook.get_plays())
+            self._begin(name, playbook.get_plays())
             self._screen.start()
         super().v2_playbook_on_start(playbook)
 
     def _open_log(self, playbook: str) -> bool:
-        if self._log is None:
-            try:
-                self._log = RunLog(Path(self.get_option("log_dir")), playbook, self.get_option("log_keep"))
-            except OSError as error:
-                self._real.warning(
-                    f"slipway.kube.progress cannot write its log, so all output is shown. {error}. Set"
-                    " SLIPWAY_KUBE_PROGRESS_LOG_DIR to a folder that you can write."
-                )
-                return False
+        first = self._log is None
+        try:
+            asked, keep = self.get_option("runs_dir"), self.get_option("runs_keep")
+            self._record = new_record(asked, keep, about(playbook, context.CLIARGS), self._real.warning)
+            if self._record:
+                self._log = RunLog(self._record.path / "log.txt")
+            else:
+                self._log = log_in(Path(self.get_option("log_dir")), playbook, self.get_option("log_keep"))
+        except OSError as error:
+            self._real.warning(
+                f"slipway.kube.progress cannot write its log, so all output is shown. {error}. Set"
+                " SLIPWAY_KUBE_PROGRESS_LOG_DIR to a folder that you can write."
+            )
+            return False
+        if first:
             atexit.register(self._close, os.getpid())
         return True
 
@@ -195,6 +201,8 @@ class CallbackModule(Default):
         known = history.load(Path(self.get_option("history")))
         for phase, seconds in zip(run.phases, history.estimates(known, self._kind, self._digests), strict=True):
             phase.estimate = seconds
+        if self._record:
+            self._record.begin(run)
         self._show(start_lines(run, history.expected(run)))
 
     def _write(self, text: str) -> None:
@@ -202,7 +210,7 @@ class CallbackModule(Default):
             self._log.write(text)
 
     def _show(self, lines: list[Line]) -> None:
-        if self._screen:
+        if self._screen and self._shown:
             self._screen.show(lines)
 
     def _frame(self, columns: int, rows: int) -> list[Line]:
@@ -333,26 +341,30 @@ class CallbackModule(Default):
                 return
             host, task, data = parts(result)
             name = name_of(task)
-            run.host_ended(host, task._uuid, name, outcome, now, tuple(changes_of(data)))
+            unknown = unknown_of(data, outcome == "skipped") if run.check else ""
+            shown = shown_of(data) if outcome != "skipped" and task.action in C._ACTION_DEBUG else ""
+            changes = tuple(changes_of(data) or [shown] * bool(shown))
+            run.host_ended(host, task._uuid, name, outcome, now, changes, unknown)
             name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
                 run.message("warning", host, name, text, now)
             if outcome in ("failed", "rescued", "unreachable"):
                 run.message(outcome, host, name, problem_of(data), now)
-            elif outcome != "skipped" and task.action in C._ACTION_DEBUG and (text := shown_of(data)):
-                run.message("shown", host, name, text, now)
+            elif shown:
+                run.message("shown", host, name, shown, now)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Show what changed, and keep how long the phases took."""
         super().v2_playbook_on_stats(stats)
         if self._run and self._screen:
-            with self._event() as (run, now):
-                if run:
-                    run.finish(now)
+            with self._event():
+                self._run.finish(time.monotonic())
             if not self._run.lost:
                 self._keep(self._run)
+            if self._record:
+                self._record.end(self._run)
             with self._screen.lock:
-                self._show(summary_lines(self._run, self._log_path, self._screen.columns))
+                self._show(summary_lines(self._run, self._paths, self._screen.columns))
             self._run = None
         self._end()
 
@@ -361,15 +373,18 @@ class CallbackModule(Default):
         history.save(path, history.remembered(history.load(path), self._kind, self._digests, run))
 
     @property
-    def _log_path(self) -> str:
-        return str(self._log.path) if self._log else ""
+    def _paths(self) -> dict[str, str]:
+        """The files that are named at the end."""
+        record = {"Record": str(self._record.page)} if self._record else {}
+        return {**record, "Whole output": str(self._log.path if self._log else "")}
 
     def _end(self) -> None:
         """Give the screen back; with a verbosity, the path of the log is still to be said."""
         if self._screen:
             self._screen.stop()
-            if self._real.verbosity:
-                self._real.display(f"Whole output: {self._log_path}", screen_only=True)
+            if not self._shown:
+                for title, path in self._paths.items():
+                    self._real.display(f"{title}: {path}", screen_only=True)
         self._screen = None
         self._display = self._real
 
@@ -378,5 +393,8 @@ class CallbackModule(Default):
         if self._screen and os.getpid() == process:
             run, self._run = self._run, None
             if run:
-                self._show(stopped_lines(run, time.monotonic(), self._log_path, self._screen.columns))
+                self._show(stopped_lines(run, time.monotonic(), self._paths, self._screen.columns))
+                run.finish(time.monotonic())
+                if self._record:
+                    self._record.end(run, "stopped")
             self._end()

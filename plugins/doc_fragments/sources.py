@@ -42,9 +42,11 @@ options:
         C(helm.sh/hook-delete-policy) says (C(hook-succeeded), C(hook-failed)). Tests are left out.
       - Values are passed to helm through its standard input, so that other processes cannot read them.
       - The chart is rendered twice. Fields that differ, such as passwords and certificates that it generates, are applied when an object is created and
-        keep the value that the cluster has afterwards (RV(ignore:generated) lists them); a rollback keeps it, too. A hook that differs runs with each run,
-        which is a warning, and a chart whose names of objects differ is refused.
-      - The notes of the chart (C(NOTES.txt)) are returned as RV(ignore:notes).
+        keep the value that the cluster has afterwards (RV(ignore:generated) lists them); a rollback keeps it, too. A warning names those that are more than a
+        generated value, such as a file with a password or a checksum in an annotation, because later changes have no effect there. A hook that differs
+        runs with each run, which is a warning, and a chart whose names of objects differ is refused.
+      - The notes of the chart (C(NOTES.txt)) are returned as RV(ignore:notes), without the values of its Secrets and without values of the chart whose key
+        suggests that they are secret.
     type: dict
     suboptions:
       chart:

@@ -393,10 +393,16 @@ options:
     suboptions:
       type:
         description:
-          - V(RollingUpdate), V(Recreate) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
+          - V(RollingUpdate), V(Recreate), V(BlueGreen) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
+          - With V(BlueGreen), each version of the pods is a Deployment of its own, whose name ends in a hash of its pod template. All pods of a new version
+            start beside those of the old one. When they are ready and O(hooks) after the deployment have succeeded, the Service is switched to them at once,
+            and the old Deployment is deleted. If they do not become ready or a hook fails, they are deleted and the Service was never switched. The
+            Service C(NAME-preview) selects the new version from the beginning, so that a hook can request it; such hooks run for each version.
+          - V(BlueGreen) needs the resources of both versions for that time, a Service, and O(wait=true). It is not supported with O(scaling), ports of nodes
+            and volumes that only one node can mount.
           - By default V(RollingUpdate), but V(Recreate) for a Deployment with a volume that only one node can mount.
         type: str
-        choices: [RollingUpdate, Recreate, OnDelete]
+        choices: [RollingUpdate, Recreate, OnDelete, BlueGreen]
       max_surge:
         description: How many additional pods may exist during an update, a number or a percentage. By default V(25%) for a Deployment.
         type: raw
@@ -550,6 +556,60 @@ options:
             elements: str
       annotations:
         description: Annotations for the Ingress controller.
+        type: dict
+        default: {}
+  route:
+    description:
+      - HTTP access from outside the cluster through a Gateway (HTTPRoute of the Gateway API, version 1), such as the Gateway C(traefik) in the namespace
+        C(traefik) of the add-ons traefik and gateway_api. Which fields have an effect depends on the controller of the Gateway; the route is ready when its
+        Gateways have accepted it.
+    type: dict
+    suboptions:
+      gateway:
+        description: Name of a Gateway, a mapping with C(name), C(namespace) and C(section) (the name of a listener), or a list of these.
+        type: list
+        elements: raw
+        required: true
+      host:
+        description: Host name, or a list of them; by default those of the Gateway.
+        type: list
+        elements: str
+        default: []
+      rules:
+        description: Rules; by default one for all paths.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path; by default V(/).
+            type: str
+          path_type:
+            description: How the path is matched; by default V(Prefix).
+            type: str
+            choices: [Prefix, Exact]
+          headers:
+            description: Headers that a request must have, with their values.
+            type: dict
+            default: {}
+          method:
+            description: Method that a request must have.
+            type: str
+            choices: [GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH]
+          service:
+            description: Name of another Service.
+            type: str
+          port:
+            description: Name or number of the port of the Service; by default its first. The number is required for another Service.
+            type: raw
+          rewrite:
+            description: Path that replaces the matched one before the request is passed on, with V(Prefix) only the matched part.
+            type: str
+          timeout:
+            description: Time for a request, for example V(30s).
+            type: str
+      annotations:
+        description: Annotations of the HTTPRoute.
         type: dict
         default: {}
   network:
@@ -741,6 +801,21 @@ EXAMPLES = r"""
     network:
       allow_from: [{namespace: ingress}]
 
+- name: Publish a version for testers through a Gateway
+  slipway.kube.app:
+    name: shop
+    namespace: shop
+    image: registry.example.com/shop:1.4
+    ports: {http: 8080}
+    strategy: BlueGreen
+    route:
+      gateway: {name: traefik, namespace: traefik}
+      host: shop.example.com
+      rules:
+        - {headers: {x-preview: "yes"}, service: shop-preview, port: 8080}
+        - {path: /api, rewrite: /, timeout: 30s}
+        - {path: /}
+
 - name: Preview the manifests
   slipway.kube.app:
     name: shop
@@ -857,6 +932,11 @@ objects:
     action:
       description: The action, for example V(create), V(change) or V(none).
       type: str
+drift:
+  description: What somebody has changed in the cluster since the deployed revision, in the form of M(slipway.kube.release).
+  returned: in check mode
+  type: list
+  elements: dict
 pruned:
   description: Objects that were deleted because this revision no longer contains them.
   returned: success

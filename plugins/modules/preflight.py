@@ -59,7 +59,7 @@ options:
     choices:
       [
         variables, variable_names, waived_names, groups, groups_disjoint, etcd_quorum, addresses, node_names, host_names,
-        networks, service_dns, dns_domain, dns_settings, endpoint, vip, version, version_skew, cluster_variables, choices, registry_mirrors,
+        networks, service_dns, dns_domain, dns_settings, endpoint, vip, version, one_version, cluster_variables, choices, registry_mirrors,
         containerd_proxy, labels_taints, reachable, privileges, os, untested_os, architecture, cpus, memory, disk, ports, swap,
         cgroup, kernel, resolver, selinux, firewall, capabilities, runtimes, installed, cni, machine_id, mac_address,
         product_uuid, node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers,

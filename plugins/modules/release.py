@@ -90,6 +90,8 @@ notes:
   - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration, services and custom
     resources whose CustomResourceDefinition is not part of the release; workloads; ingresses, autoscalers, webhooks and the other custom resources), and in
     parallel within a stage. All objects are applied before the module waits for any.
+  - An object with the annotation C(slipway.kube/apply=last), such as a Service that selects a new version, is applied when everything else is ready and the
+    hooks behind the release have succeeded, before objects are deleted. If it does not exist yet, it is applied with the others.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
     stops and is rolled back. Hooks for a rollback or the deletion run each time.
   - The module needs only Python's standard library on the host where it runs.
@@ -203,6 +205,23 @@ objects:
       type: str
   sample:
     - {api_version: apps/v1, kind: Deployment, namespace: web, name: web, action: change}
+drift:
+  description:
+    - What somebody has changed in the cluster since the deployed revision, apart from what this run would change. It is also a warning, and is returned if
+      the run is refused because of it.
+    - Of each object C(change) (V(changed), V(deleted) or V(being deleted)), and C(fields) with a JSON pointer, the values of the revision and of the cluster,
+      and the field manager that has changed it, as far as the server knows it. Values of Secrets are masked.
+  returned: in check mode
+  type: list
+  elements: dict
+  sample:
+    - api_version: apps/v1
+      kind: Deployment
+      namespace: web
+      name: web
+      change: changed
+      fields:
+        - {field: /spec/replicas, revision: 2, cluster: 5, manager: kubectl-edit, time: '2026-01-02T03:04:05Z'}
 schema_only:
   description: The objects that were only validated against the schema, because what they need comes with the same release.
   returned: in check mode
@@ -210,7 +229,7 @@ schema_only:
   elements: str
   sample: [ConfigMap shop/settings]
 notes:
-  description: The notes of the chart, without values of Secrets.
+  description: The notes of the chart, without values of Secrets and secret values of the chart.
   returned: with O(helm), if the chart has notes
   type: str
   sample: "Visit https://shop.example.com"
@@ -304,7 +323,8 @@ def main() -> None:
     try:
         result = converge(module)
     except ReleaseError as error:
-        module.fail_json(msg=str(error), problems=str(error).split("\n"), finished=True, invocation=quiet)
+        drift = list(error.drift)
+        module.fail_json(msg=str(error), problems=str(error).split("\n"), drift=drift, finished=True, invocation=quiet)
     except (LockLost, ApiError, KubeconfigError, Unreachable) as error:
         module.fail_json(msg=str(error), finished=True, invocation=quiet)
     for warning in result.pop("warnings", []):

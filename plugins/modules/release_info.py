@@ -13,6 +13,7 @@ short_description: Show the revisions of releases, and the differences between t
 version_added: 0.1.0
 description:
   - Lists releases with their revisions, and the creation time and status of each.
+  - With O(drift), also returns what somebody has changed in the cluster since.
   - With O(revision), lists its objects. With O(compare_to), also returns the differences between the two revisions.
   - Values of Secrets are never shown; only the keys that differ are named.
 author:
@@ -41,6 +42,13 @@ options:
   compare_to:
     description: Older revision to compare O(revision) with. If O(revision) is not set, the newest revision is compared.
     type: int
+  drift:
+    description:
+      - Return what somebody has changed in the cluster since the deployed revision, field by field. Requires O(name) and O(namespace).
+      - The API server is asked for a dry run of the objects that differ, which requires the permission to patch them. Fields in the option
+        C(ignore_differences) of the release and replicas that an autoscaler has set are no drift.
+    type: bool
+    default: false
 seealso:
   - module: slipway.kube.release
 """
@@ -56,9 +64,33 @@ EXAMPLES = r"""
     namespace: shop
     revision: 7
     compare_to: 6
+
+- name: Fail if somebody has changed the release in the cluster
+  slipway.kube.release_info:
+    name: shop
+    namespace: shop
+    drift: true
+  register: found
+  failed_when: found.drift
 """
 
 RETURN = r"""
+drift:
+  description:
+    - What somebody has changed in the cluster since the deployed revision.
+    - Of each object C(change) (V(changed), V(deleted) or V(being deleted)), and C(fields) with a JSON pointer, the values of the revision and of the cluster,
+      and the field manager that has changed it, as far as the server knows it. Values of Secrets are masked.
+  returned: with O(drift)
+  type: list
+  elements: dict
+  sample:
+    - api_version: apps/v1
+      kind: Deployment
+      namespace: web
+      name: web
+      change: changed
+      fields:
+        - {field: /spec/replicas, revision: 2, cluster: 5, manager: kubectl-edit, time: '2026-01-02T03:04:05Z'}
 releases:
   description: The releases.
   returned: always
@@ -114,20 +146,25 @@ differences:
   elements: dict
 """
 
-from typing import Any
+from typing import Any, Mapping
 
-from ..module_utils._kube.api import ApiError, Unreachable
+from ..module_utils._kube.api import ApiError, Client, Unreachable
 from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._kube.redaction import Redactor
+from ..module_utils._release.desired import discover
+from ..module_utils._release.drift import Drift, find_drift
 from ..module_utils._release.errors import ReleaseError
 from ..module_utils._release.history import contents, differences, read_revision, releases
-from ..module_utils._release.settings import namespace_problem, release_problem
+from ..module_utils._release.revision import DEPLOYED, ROLLED_BACK
+from ..module_utils._release.settings import Settings, namespace_problem, release_problem
 
 OPTIONS: dict[str, Any] = dict(
     name=dict(type="str"),
     namespace=dict(type="str"),
     revision=dict(type="int"),
     compare_to=dict(type="int"),
+    drift=dict(type="bool", default=False),
 )
 
 
@@ -140,19 +177,39 @@ def show(module: KubeModule) -> dict[str, Any]:
     client = connect(module.params, module.get_bin_path, patience=3)
     revision, older = module.params["revision"], module.params["compare_to"]
     answer: dict[str, Any] = {"changed": False, "releases": releases(client, namespace, name)}
-    if revision is None and older is None:
+    if revision is None and older is None and not module.params["drift"]:
         return answer
     if not name or not namespace:
-        raise ReleaseError("revision and compare_to require name and namespace.")
+        raise ReleaseError("revision, compare_to and drift require name and namespace.")
+    if not answer["releases"]:
+        raise ReleaseError(f"Release {name} does not exist in namespace {namespace}.")
+    if module.params["drift"]:
+        answer["drift"] = drift_since(client, namespace, name, answer["releases"][0])
+    if revision is None and older is None:
+        return answer
     if revision is None:
-        if not answer["releases"]:
-            raise ReleaseError(f"Release {name} does not exist in namespace {namespace}.")
         revision = answer["releases"][0]["revision"]
     found = read_revision(client, namespace, name, revision)
     answer["objects"] = contents(found)
     if older is not None:
         answer["changes"], answer["differences"] = differences(read_revision(client, namespace, name, older), found)
     return answer
+
+
+def drift_since(client: Client, namespace: str, name: str, release: Mapping[str, Any]) -> Drift:
+    """Return what somebody has changed since the deployed revision, without values of its Secrets.
+
+    :raises ReleaseError: the newest revision is unfinished, so that the cluster has the objects of none.
+    """
+    if release["status"] not in (DEPLOYED, ROLLED_BACK) or not release["deployed"]:
+        raise ReleaseError(
+            f"Revision {release['revision']} of release {name} in namespace {namespace} has the status {release['status']}, so there is no "
+            "deployed revision with which the cluster can be compared. Deploy the release again."
+        )
+    deployed = read_revision(client, namespace, name, release["deployed"])
+    found = find_drift(client, Settings(name, namespace), discover(client), deployed)
+    drift: Drift = Redactor(deployed.all).clean(found)
+    return drift
 
 
 def main() -> None:

@@ -136,6 +136,12 @@ text:
   returned: success
   type: list
   elements: str
+changes:
+  description: What the upgrade would do, one sentence per step, in this order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["snapshot of etcd saved", "node cp1: kubeadm, kubelet 1.36.3 -> 1.37.2", "add-on CoreDNS: v1.13.1 -> v1.14.3"]
 needed:
   description: Whether anything is to be done.
   returned: success

@@ -91,6 +91,17 @@ def deployments(found: dict[str, Any]) -> list[str]:
     return parts
 
 
+def large_release(found: dict[str, Any]) -> list[str]:
+    """Describe what a large release costs the machine that runs it."""
+    runs = ("first", "again", "one changed")
+    return [
+        "## A large release",
+        f"`release` with {found['objects']} objects from one YAML file, against a small API server in Python; CPU seconds of `ansible-playbook` and its "
+        f"modules, without the server. Ansible's own start is {found['ansible']:.1f} of each.",
+        table(["run", "CPU seconds", "requests"], [[one, found[one]["cpu"], found[one]["requests"]] for one in runs]),
+    ]
+
+
 def write(results: dict[str, Any], folder: Path) -> str:
     """Write README.md and the plots into *folder*; return the page."""
     parts = [
@@ -134,6 +145,8 @@ def write(results: dict[str, Any], folder: Path) -> str:
         ]
     if "deployments" in results:
         parts += deployments(results["deployments"])
+    if "scale" in results:
+        parts += large_release(results["scale"])
     page = "\n\n".join(parts) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(page)

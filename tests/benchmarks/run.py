@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report
+from benchmarks import report, scale
 from benchmarks.deploy import Bench
 from harness.hosts import hosts_of, unready
 from harness.origin import programs
@@ -164,11 +164,16 @@ def main() -> None:
     )
     parser.add_argument("--objects", type=int, nargs="*", default=[10, 100, 500], help="sizes of what is deployed")
     parser.add_argument("--fleet", type=int, nargs="*", default=[1000, 10000], help="nodes and pods for health_info")
+    parser.add_argument("--scale", type=int, default=2000, help="objects of a large release; 0 keeps the last figures")
     wanted = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    needs_lab = bool(wanted.pairs or wanted.light_hosts or wanted.objects or wanted.fleet)
     try:
-        lab("present")
+        if wanted.scale:
+            results["scale"] = scale.measure(wanted.scale, FOLDER)
+        if needs_lab:
+            lab("present")
         if wanted.pairs:
             results["pairs"] = pairs(wanted.pairs)
             results.update(costs())
@@ -179,7 +184,8 @@ def main() -> None:
         if wanted.objects or wanted.fleet:
             deployments(results.setdefault("deployments", {}), wanted.objects, wanted.fleet)
     finally:
-        lab("absent")
+        if needs_lab:
+            lab("absent")
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")  # what was measured before something failed counts
         print(report.write(results, RESULTS.parent))
 

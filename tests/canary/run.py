@@ -154,6 +154,7 @@ def main() -> int:
     environment = dict(
         os.environ,
         ANSIBLE_LOG_PATH=str(log),
+        ANSIBLE_STDOUT_CALLBACK="default",
         ANSIBLE_LOCAL_TEMP=str(temporary / "local"),
         ANSIBLE_REMOTE_TEMP=str(temporary / "remote"),
         TMPDIR=str(temporary),

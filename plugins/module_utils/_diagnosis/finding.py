@@ -119,7 +119,7 @@ def finding_text(finding: dict[str, Any]) -> list[str]:
     """Return a finding, given as :meth:`Finding.as_dict` returns it, as lines of text; all but the first are indented."""
     name = finding["object"]
     where = f"{name['kind']} {'/'.join(filter(None, (name['namespace'], name['name'])))}"
-    lines = [f"{finding['severity'].upper()} {where}: {one_line(finding['title'])}"]
+    lines = [f"{finding['severity'].upper()} {where}: {one_line(finding['title'])} [slipway:{finding['fault']}]"]
     lines += ["  " + one_line(text) for text in finding["evidence"]]
     if len(finding["causes"]) > 1:
         lines.append("  chain: " + " <- ".join(one_line(text) for text in finding["causes"]))

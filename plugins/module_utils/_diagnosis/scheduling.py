@@ -10,13 +10,13 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 from .._kube.objects import Reference
-from .._kube.quantities import Amounts, amount, name_amount, requests_of
-from .._kube.selectors import expressions_match, has_labels
+from .._kube.quantities import name_amount, requests_of
 from .finding import PENDING, SUSPICIOUS, Finding, one_line, pod_finding, shortened
 from .host_ports import host_ports, users
+from .placement import free_of, node_fits, not_offered, on_node, taint_text, untolerated, volume_terms
 from .view import (
     Object,
     View,
@@ -25,7 +25,6 @@ from .view import (
     controller,
     event_time,
     is_deleted,
-    is_finished,
     labels_of,
     labels_text,
     message_of,
@@ -239,13 +238,6 @@ def _add_room(view: View, pod: Object, finding: Finding, cause: Refusal) -> None
                 finding.advice = "Reserve huge pages of this size on a node (sysctl vm.nr_hugepages) and restart its kubelet, or omit the request."
 
 
-def not_offered(resource: str, nodes: Sequence[Object]) -> bool:
-    """Return whether a resource that only some nodes have, a device or huge pages, is allocatable on none of these nodes."""
-    if "/" not in resource and not resource.startswith("hugepages-"):
-        return False
-    return bool(nodes) and not any(amount((status_of(node).get("allocatable") or {}).get(resource)) for node in nodes)
-
-
 def _add_cordoned(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
     names = [name_of(node) for node in view.all("Node") if spec_of(node).get("unschedulable") and node_fits(pod, node)]
     if names:
@@ -271,7 +263,7 @@ def _add_place(view: View, namespace: str, finding: Finding, claim: str) -> None
             f"{rule.get('key')} {rule.get('operator')} {' or '.join(rule.get('values') or [])}"
             for rule in term.get("matchExpressions") or []
         )
-        for term in _volume_terms(content)
+        for term in volume_terms(content)
     ]
     if not places:
         return
@@ -282,23 +274,6 @@ def _add_place(view: View, namespace: str, finding: Finding, claim: str) -> None
         nodes = [name_of(node) for node in view.all("Node") if on_node(content, node)]
         where = f"node {shortened(nodes, 3)}, which rejects the pod" if nodes else "no node of the cluster"
         finding.title = f"volume {volume} of claim {claim} is available on {where}"
-
-
-def _volume_terms(volume: Object) -> Sequence[Mapping[str, Any]]:
-    affinity = (spec_of(volume).get("nodeAffinity") or {}).get("required") or {}
-    return affinity.get("nodeSelectorTerms") or []
-
-
-def on_node(volume: Object, node: Object) -> bool:
-    """Return whether a PersistentVolume can be used on a node, by its C(nodeAffinity)."""
-    terms = _volume_terms(volume)
-    return not terms or any(_term_fits(term, node) for term in terms)
-
-
-def _term_fits(term: Mapping[str, Any], node: Object) -> bool:
-    return expressions_match(labels_of(node), term.get("matchExpressions") or ()) and (
-        expressions_match({"metadata.name": name_of(node)}, term.get("matchFields") or ())
-    )
 
 
 def _add_ports(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:
@@ -387,53 +362,3 @@ DETAILS = {
     "unschedulable_ports": _add_ports,
     "unschedulable_taint": _add_taints,
 }
-
-
-def taint_text(taint: Mapping[str, Any]) -> str:
-    """Return a taint in the syntax of kubectl."""
-    value = f"={taint['value']}" if taint.get("value") else ""
-    return f"{taint.get('key')}{value}:{taint.get('effect')}"
-
-
-def untolerated(pod: Object, node: Object) -> list[Mapping[str, Any]]:
-    """Return the taints of a node that a pod does not tolerate (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/)."""
-    tolerations = spec_of(pod).get("tolerations") or []
-    return [
-        taint
-        for taint in spec_of(node).get("taints") or []
-        if taint.get("effect") in ("NoSchedule", "NoExecute") and not any(_tolerates(one, taint) for one in tolerations)
-    ]
-
-
-def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    if toleration.get("effect") not in (None, "", taint.get("effect")):
-        return False
-    if toleration.get("operator") == "Exists":
-        return toleration.get("key") in (None, "", taint.get("key"))
-    return toleration.get("key") == taint.get("key") and (toleration.get("value") or "") == (taint.get("value") or "")
-
-
-def node_fits(pod: Object, node: Object) -> bool:
-    """Return whether a node matches the node selector and the required node affinity of a pod."""
-    spec = spec_of(pod)
-    if not has_labels(labels_of(node), spec.get("nodeSelector") or {}):
-        return False
-    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")
-    return not terms or any(_term_fits(term, node) for term in terms)
-
-
-def free_of(view: View) -> dict[str, Amounts]:
-    """Return the free resources of every schedulable node: its allocatable resources minus the requests of its pods."""
-    free: dict[str, Amounts] = {}
-    for node in view.all("Node"):
-        if not spec_of(node).get("unschedulable"):
-            allocatable = status_of(node).get("allocatable") or {}
-            free[name_of(node)] = {key: amount(value) for key, value in allocatable.items()}
-    for pod in view.all("Pod"):
-        left = free.get(node_name(pod))
-        if left is not None and not is_finished(pod):
-            for key, value in requests_of(pod).items():
-                if key in left:
-                    left[key] -= value
-    return free

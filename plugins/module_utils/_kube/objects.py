@@ -101,9 +101,10 @@ def reference(content: Mapping[str, Any]) -> Reference:
     return Reference(*(part if isinstance(part, str) else "" for part in parts))
 
 
-def flatten(contents: Iterable[Any]) -> list[Object]:
+def flatten(contents: Iterable[Any], distinct: bool = True) -> list[Object]:
     """Return the objects of a manifest: lists are expanded, empty documents are skipped.
 
+    :param distinct: whether no two may have one name.
     :raises BadObject: an entry is not an object, lacks apiVersion, kind or name, or is a duplicate.
     """
     found: list[Object] = []
@@ -132,7 +133,7 @@ def flatten(contents: Iterable[Any]) -> list[Object]:
             problems += [f"Object {position} ({name}) {text}." for text in wrong]
             continue
         identity = (name.api_version.rpartition("/")[0], name.kind, name.namespace, name.name)
-        if identity in seen:
+        if identity in seen and distinct:
             problems.append(f"Objects {seen[identity]} and {position} are both {name}.")
         seen[identity] = position
         found.append(content)

@@ -107,10 +107,11 @@ def refuse_drain(
     :param forcing: how a person permits that, the end of "Delete them, or ...".
     """
     pods = list(pods)
-    refused = [f"A node cannot be drained: {why}." for why in obstacles(pods, budgets)]
+    refused = [f"A node cannot be drained: {why}. [slipway:drain_blocked]" for why in obstacles(pods, budgets)]
     bare = [f"{title(pod)} on {pod['spec']['nodeName']}" for pod in pods if is_bare(pod)]
     if bare and not force:
         refused.append(
             f"Pods without a controller would not be started again after the drain. Evidence: {', '.join(bare)}. Delete them, or {forcing}."
+            " [slipway:pods_without_controller]"
         )
     return refused

@@ -50,7 +50,7 @@ def resolve(names: Iterable[str], hosts: Mapping[str, str], seen: Seen) -> tuple
         if not host and node is None:
             refused.append(
                 f"'{asked}' is neither a host of the inventory nor a node of the cluster. Evidence: the nodes are"
-                f" {', '.join(sorted(seen.nodes))}. Correct the name."
+                f" {', '.join(sorted(seen.nodes))}. Correct the name. [slipway:unknown_node]"
             )
             continue
         labels = (node or {"metadata": {}})["metadata"].get("labels") or {}
@@ -73,7 +73,7 @@ def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool
     if planes and planes <= names:
         refused.append(
             f"No control plane would be left. Evidence: the cluster has {len(planes)} ({', '.join(sorted(planes))}), and all of them would be"
-            " removed. To remove the whole cluster, run slipway.kube.reset."
+            " removed. To remove the whole cluster, run slipway.kube.reset. [slipway:no_control_plane_left]"
         )
     left = {name: healthy for name, healthy in seen.members.items() if name not in names}
     if left and left != seen.members:
@@ -89,6 +89,7 @@ def refuse_reboot(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool)
     leaving = list(leaving)
     refused = [
         f"Host '{node['host']}' is not a node of the cluster. Evidence: there is no Node '{node['name']}'. Run slipway.kube.cluster first."
+        " [slipway:host_not_a_node]"
         for node in leaving
         if not node["registered"]
     ]
@@ -99,7 +100,7 @@ def refuse_reboot(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool)
         if node["name"] in seen.members and ill and sum(others.values()) < needed:
             refused.append(
                 f"etcd would have no quorum while control plane '{node['name']}' reboots. Evidence: of the {len(others)} other members,"
-                f" {sum(others.values())} are healthy ({ill} is not), and {needed} are needed. Repair that member first."
+                f" {sum(others.values())} are healthy ({ill} is not), and {needed} are needed. Repair that member first. [slipway:etcd_quorum_lost]"
             )
     return refused + refuse_drain(_pods_on(leaving, seen), seen.budgets, force, "force their eviction")
 
@@ -115,7 +116,7 @@ def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> lis
     if healthy < needed:
         return [
             f"etcd has no quorum, so no member can be removed. Evidence: {healthy} of {len(members)} members are healthy, and {needed} are needed."
-            " Restore a member, or restore etcd from a snapshot."
+            " Restore a member, or restore etcd from a snapshot. [slipway:etcd_quorum_lost]"
         ]
     after, needed = sum(left.values()), len(left) // 2 + 1
     if after >= needed:
@@ -123,7 +124,7 @@ def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> lis
     ill = ", ".join(name for name, fine in left.items() if not fine)
     return [
         f"etcd would lose its quorum. Evidence: of the {len(left)} members that would be left, {after} are healthy ({ill} is not), and {needed}"
-        " are needed. Repair that member, or remove it first."
+        " are needed. Repair that member, or remove it first. [slipway:etcd_quorum_lost]"
     ]
 
 
@@ -145,7 +146,7 @@ def converge(params: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
     :raises HostError: no name is given, or etcd does not respond.
     """
     if not params["names"]:
-        raise HostError("No node is given. Name hosts of the inventory or nodes of the cluster.")
+        raise HostError("No node is given. Name hosts of the inventory or nodes of the cluster. [slipway:unknown_node]")
     client = connect(params["kubeconfig"], params["server"])
     seen = Seen(
         {node["metadata"]["name"]: node for node in client.items(NODES)},

@@ -107,7 +107,7 @@ def wait_until_ready(client: Client, name: str, version: str, timeout: int, boot
             raise HostError(
                 f"Node '{name}' is not ready{f' with version {version}' if version else ''} after {timeout} seconds; it stays cordoned."
                 f" Evidence: {problem}."
-                " Remedy: see 'journalctl -u kubelet' on its host, then run again."
+                " Remedy: see 'journalctl -u kubelet' on its host, then run again. [slipway:node_not_ready]"
             )
         time.sleep(1)
 
@@ -183,7 +183,7 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
     if bare and not how.force:
         raise HostError(
             f"Node '{name}' was not drained and nothing was changed: nothing would start these pods again, since they have no controller."
-            f" Evidence: {', '.join(bare)}. Delete them, or force their eviction."
+            f" Evidence: {', '.join(bare)}. Delete them, or force their eviction. [slipway:pods_without_controller]"
         )
     changes = cordon(client, node, how.reason, dry)
     client.patience = 0  # the loop repeats all requests
@@ -223,7 +223,7 @@ def _not_drained(
     )
     return (
         f"Node '{name}' was not drained within {how.timeout} seconds{cordoned[0]}. Evidence: {'; '.join(reasons[:8]) or problem}. Remedy: give"
-        f" the applications room on other nodes, or relax their PodDisruptionBudgets, and run again.{cordoned[1]}"
+        f" the applications room on other nodes, or relax their PodDisruptionBudgets, and run again.{cordoned[1]} [slipway:drain_timeout]"
     )
 
 
@@ -239,10 +239,10 @@ def check_stopped(client: Client, name: str, machine_id: str) -> Mapping[str, An
     if reason and not machine_id:
         raise HostError(
             f"Node '{name}' was not deleted: its kubelet runs, although its host was not reset. Evidence: the node is Ready. Make the host"
-            " reachable for Ansible, or switch it off and run again in a minute."
+            " reachable for Ansible, or switch it off and run again in a minute. [slipway:node_still_runs]"
         )
     if reason:
-        raise HostError(f"Node '{name}' was not deleted: {reason}")
+        raise HostError(f"Node '{name}' was not deleted: {reason} [slipway:node_still_runs]")
     return node
 
 
@@ -271,7 +271,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["ca_cert_hash"] and here != params["ca_cert_hash"]:
         raise HostError(
             f"Node '{params['name']}' does not belong to the cluster of this control plane; nothing was changed. Evidence: the CA of its"
-            f" cluster is {params['ca_cert_hash']}, the CA of this control plane is {here or 'unknown'}. Correct the inventory."
+            f" cluster is {params['ca_cert_hash']}, the CA of this control plane is {here or 'unknown'}. Correct the inventory. [slipway:other_cluster]"
         )
     client = connect(params["kubeconfig"], params["server"])
     client.administrator = True  # control planes are restarted while nodes are upgraded

@@ -112,6 +112,7 @@ def prepare(params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -
     except (EtcdToolError, archive.ArchiveError, StopIteration, OSError) as error:
         raise HostError(
             f"The backup could not be restored on this host. Evidence: {error}. Remedy: remove the cause and run slipway.kube.restore again."
+            " [slipway:restore_failed]"
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -8,9 +8,10 @@ https://helm.sh/docs/topics/charts_hooks/
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
-from .._kube.objects import mapping
+from .._kube.objects import Object, mapping, reference
+from .ownership import Identity, identity
 
 HOOK, DELETE_POLICY = "helm.sh/hook", "helm.sh/hook-delete-policy"
 INSTALL, UPGRADE = "install", "upgrade"
@@ -28,6 +29,29 @@ def applies(content: Mapping[str, Any], when: str, upgrade: bool) -> bool:
     if when in LASTING:
         return not events or f"{when}-{UPGRADE if upgrade else INSTALL}" in events
     return not events or when in events
+
+
+def runs(content: Mapping[str, Any], when: str) -> set[str]:
+    """Return the runs to which a hook belongs, so that two hooks of one name are told apart: C(pre-install), C(pre-upgrade) and the like.
+
+    :param when: one of C(PHASES).
+    """
+    events = {UPGRADE: True, INSTALL: False} if when in LASTING else {"": False}
+    return {f"{when}-{event}" for event, upgrade in events.items() if applies(content, when, upgrade)}
+
+
+def last_of_each_name(hooks: Iterable[tuple[str, Object]], upgrade: bool) -> list[tuple[str, Object]]:
+    """Return, of hooks with one name, the one whose content an object has after a run: the last that belongs to the run.
+
+    :param hooks: hooks with when they run, in their order.
+    """
+    chosen: dict[Identity, tuple[str, Object]] = {}
+    for when, content in hooks:
+        name = identity(reference(content))
+        if name not in chosen or (when in LASTING and applies(content, when, upgrade)):
+            chosen.pop(name, None)
+            chosen[name] = (when, content)
+    return list(chosen.values())
 
 
 def only_upgrades(content: Mapping[str, Any], when: str) -> bool:

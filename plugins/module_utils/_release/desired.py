@@ -21,6 +21,7 @@ from .._kube.objects import (
     read_discovery,
     reference,
 )
+from .chart_hooks import runs
 from .errors import ReleaseError
 from .fingerprint import digest
 from .ignored import Ignored, with_live, without
@@ -140,7 +141,7 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
     parts: dict[str, list[Object]] = {}
     for part, contents in [("objects", settings.objects)] + [(when, settings.hooks.get(when) or []) for when in PHASES]:
         try:
-            parts[part] = [normalize(content) for content in flatten(contents)]
+            parts[part] = [normalize(content) for content in flatten(contents, distinct=part == "objects")]
         except BadObject as error:
             problems += [(f"{part} hook: {line}" if part != "objects" else line) for line in str(error).split("\n")]
             parts[part] = []
@@ -158,7 +159,7 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
             except ValueError as error:
                 problems.append(f"{reference(content)}: {error}.")
         parts[part] = placed
-    problems += duplicates([content for contents in parts.values() for content in contents])
+    problems += duplicates(parts)
     if problems:
         raise ReleaseError("\n".join(problems))
     return Desired(parts["objects"], {when: parts[when] for when in PHASES}, kinds, served, settings.ignored)
@@ -176,13 +177,20 @@ def named_by_content(content: Object) -> Object:
     return dict(content, metadata=dict(content["metadata"], name=name))
 
 
-def duplicates(contents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the objects that occur more than once after every object has its namespace."""
-    seen: set[Identity] = set()
+def duplicates(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Name the objects that occur more than once in one run, after every object has its namespace.
+
+    :param parts: C(objects), and hooks by when they run; hooks of different runs may have one name.
+    """
+    everywhere = {run for when in PHASES for run in runs({}, when)}
+    seen: dict[Identity, set[str]] = {}
     problems = []
-    for content in contents:
-        name = reference(content)
-        if identity(name) in seen:
-            problems.append(f"{name} is defined twice. Remove or rename one of the two.")
-        seen.add(identity(name))
+    for part, contents in parts.items():
+        for content in contents:
+            name = reference(content)
+            mine = everywhere if part == "objects" else runs(content, part)
+            others = seen.setdefault(identity(name), set())
+            if mine & others:
+                problems.append(f"{name} is defined twice. Remove or rename one of the two.")
+            others |= mine
     return problems

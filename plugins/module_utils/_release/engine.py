@@ -1,41 +1,29 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a release: plan, and if there are changes: lock, store the revision, run hooks, apply, wait, run hooks, prune, finish.
-
-The stored revision always shows how far the run is, and names every object before it is created. So a run that is killed at any
-point leaves what the next run needs to finish it, and a run can continue in another call.
-"""
+"""One run of a release: plan, and if there are changes: lock, store the revision, and execute it."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Sequence
+from typing import Any
 
-from .._kube.api import ApiError, Client, Unreachable
-from .._kube.objects import Object, is_custom, reference
+from .._kube.api import ApiError, Client
 from .._kube.redaction import Redactor
-from .apply import Sender
 from .capabilities import warnings as capability_warnings
-from .chart_hooks import LASTING
 from .context import Context
-from .deletion import delete_in_order
 from .desired import Desired, build_desired, discover
+from .drift import Drift, describe, find_drift
 from .errors import LockLost, OperationFailed, Pause, ReleaseError
-from .fingerprint import live_digest
-from .hooks import needed_by_hooks, run_hooks
-from .jobs import done_jobs, restore_ttl
-from .ownership import MANAGER, identity, key
+from .execution import Execution
+from .ownership import MANAGER, key
 from .plan import Planner
 from .planned import Plan
 from .report import ResultBuilder, summary
 from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
-from .rollback import restored, roll_back
+from .rollback import restored
 from .settings import Settings
-from .stateful_set import delete_blocking_pods
 from .successor import successor
-
-UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
 
 
 class Engine:
@@ -59,6 +47,7 @@ class Engine:
         self.context.expect(self.desired.objects)
         self.store = self.context.store
         self.results = ResultBuilder(self.context)
+        self.execution = Execution(self.context, self.desired, self.results, self._plan)
 
     def run(self) -> dict[str, Any]:
         """Reconcile the release, or in check mode predict the changes.
@@ -75,14 +64,19 @@ class Engine:
         resumes = latest is not None and latest.status == PENDING and latest.state.get("run") == self.settings.run_id
         if latest and resumes and not self.check_mode:
             self.context.acquire_lock()
-            return self._execute(latest, None)
-        plan = self._plan(latest)
+            return self.execution.run(latest, None)
         current = self._current(latest)
+        try:
+            plan = self._plan(latest)
+        except ReleaseError as error:
+            error.drift = self._drift(current) if self.check_mode else ()
+            raise
         same = self._is_current(current, plan)
         finishes = self._resumes(latest, plan) and not plan.has_changes
         if self.check_mode:
             unfinished = latest.number if latest and finishes else 0
-            return self.results.predicted(plan, current, same or finishes, unfinished)
+            drift = [] if same else self._drift(current)
+            return self.results.predicted(plan, current, same or finishes, unfinished, drift)
         if same and latest is not None and current is not None:
             return self._unchanged(latest, current, plan)
         plan = self._create_namespace(plan, latest)
@@ -95,7 +89,25 @@ class Engine:
             if latest is not None and self._is_current(current, plan) and current is not None:
                 # Another run has made the same changes in the meantime.
                 return self._unchanged(latest, current, plan, locked=True)
-        return self._execute(self._store_revision(latest, plan), plan)
+        return self.execution.run(self._store_revision(latest, plan), plan)
+
+    def _drift(self, current: Revision | None) -> Drift:
+        """Return what somebody has changed since a revision was deployed, and warn of it. The prediction does not depend on it."""
+        if current is None:
+            return []
+        try:
+            with self.context.phase("drift"):
+                found = find_drift(self.client, self.settings, self.desired.served, current)
+        except (ApiError, ReleaseError) as error:
+            why = str(error).partition("\n")[0]
+            self.context.warnings.append(
+                f"What was changed in the cluster since revision {current.number} cannot be told: {why}"
+            )
+            return []
+        drift: Drift = self.context.scrub.clean(found)
+        if drift:
+            self.context.warnings.append(describe(drift, current.number))
+        return drift
 
     def _is_current(self, current: Revision | None, plan: Plan) -> bool:
         """Return whether the cluster is in the desired state."""
@@ -152,7 +164,7 @@ class Engine:
                     if not self.context.ready_now(self.context.waited_for(self.desired.objects)):
                         if not locked:
                             self.context.acquire_lock()
-                        self._wait(self.desired.objects, None, False)
+                        self.execution.wait(self.desired.objects, None, False)
             except Pause:
                 self.context.lock.pause()
                 return self.results.unfinished(answer)
@@ -210,203 +222,3 @@ class Engine:
         revision = successor(self.settings, self.desired, latest, run, upgrade)
         self.store.create(revision)
         return revision
-
-    def _execute(self, revision: Revision, plan: Plan | None) -> dict[str, Any]:
-        if plan is not None:
-            revision.state["actions"] = plan.actions
-            # A revision that is stored for the first time is a change by itself.
-            new = revision.state.pop("new", False)
-            revision.state["changes"] = plan.has_changes or new
-        answer = self.results.begin(plan, revision, changed=revision.state.get("changes", True))
-        try:
-            if not revision.state.get("back"):
-                try:
-                    self._run_phases(revision, plan, answer)
-                    return self._finish(revision, answer)
-                except OperationFailed as error:
-                    if not self._start_rollback(revision, error):
-                        return self._failed(revision, answer, FAILED, self._why_no_rollback())
-            good = self._roll_back(revision)
-            answer["rolled_back_to"] = good
-            return self._failed(revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.")
-        except Pause:
-            self.store.update(revision)
-            self.context.lock.pause()
-            return self.results.unfinished(answer)
-        except OperationFailed as error:
-            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error}"
-            return self._failed(revision, answer, FAILED, text)
-        except Unreachable as error:
-            text = f"{error} Revision {revision.number} of release {revision.release} is unfinished; the next run finishes it."
-            raise Unreachable(text) from error
-
-    def _roll_back(self, revision: Revision) -> int:
-        try:
-            return roll_back(self.context, revision, self.desired, self._wait)
-        except ApiError as error:
-            raise OperationFailed(str(error)) from error
-
-    def _run_phases(self, revision: Revision, plan: Plan | None, answer: dict[str, Any]) -> None:
-        """Run the phases that this revision has not completed.
-
-        :raises OperationFailed: a phase failed. :raises Pause: the time slice of this call is used up.
-        """
-        done: list[str] = revision.state["done"]
-        settings, context = self.settings, self.context
-        path, early = self.desired.path, self.desired.early
-        sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
-        sender.keep_jobs = settings.wait
-
-        def save() -> None:
-            self.store.update(revision)
-
-        before, after = ("pre-rollback", "post-rollback") if revision.state.get("restores") else LASTING
-        if "pre" not in done and revision.hooks.get(before):
-            with context.phase("hooks"):
-                # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
-                sender.send(needed_by_hooks(plan.objects if plan else [], early), complete=False)
-                run_hooks(context, sender, revision.hooks[before], before, revision.state, save)
-            done.append("pre")
-        if "apply" not in done:
-            self._apply(revision, plan, sender, answer)
-            done.append("apply")
-            save()
-        if "wait" not in done:
-            if settings.wait:
-                with context.phase("wait"):
-                    self._wait(revision.objects, revision.state, False)
-                    self._end_jobs(revision)
-                answer["waited_for"] = context.workloads(revision.objects)
-            done.append("wait")
-        if "post" not in done and revision.hooks.get(after):
-            with context.phase("hooks"):
-                run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
-            done.append("post")
-        if "prune" not in done and settings.prune:
-            with context.phase("prune"):
-                try:
-                    answer["pruned"] = [*answer.get("pruned", []), *self._prune(revision)]
-                except OperationFailed as error:
-                    # The new objects are ready and their hooks have run, so this is no reason for a rollback. The next run tries again.
-                    context.warnings.append(
-                        f"Some objects that the release no longer contains were not deleted: {error}"
-                    )
-            done.append("prune")
-
-    def _apply(self, revision: Revision, plan: Plan | None, sender: Sender, answer: dict[str, Any]) -> None:
-        if plan is None:
-            try:
-                plan = self._plan(revision)
-            except ReleaseError as error:
-                raise OperationFailed(str(error)) from error
-            answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
-        with self.context.phase("apply"):
-            first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
-            answer["pruned"] = [name.as_dict() for name in first]
-            sent = sender.send(plan.objects)
-        revision.state["digests"] = dict(plan.digests, **sent)
-        revision.state.setdefault("actions", plan.actions)
-        self.context.log(f"Applied {len(plan.objects)} object{'' if len(plan.objects) == 1 else 's'}.")
-
-    def _end_jobs(self, revision: Revision) -> None:
-        """Give the Jobs that were awaited their TTL back."""
-        force = self.settings.force_conflicts
-        for name, live in restore_ttl(self.client, self.context.path, revision.objects, force).items():
-            revision.state["digests"][name] = [done_jobs(revision.objects)[name], live_digest(live)]
-
-    def _wait(
-        self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0
-    ) -> None:
-        """Wait until objects are ready, and unblock StatefulSets that cannot continue by themselves."""
-        sets = [reference(content) for content in objects if content.get("kind") == "StatefulSet"]
-        deadline = deadline or self.context.deadline
-        self.context.wait_for(self.context.waited_for(objects), deadline, self._unblocker(sets, back), memory)
-
-    def _unblocker(self, sets: Sequence[Any], back: bool) -> Callable[[bool], bool] | None:
-        last = [0.0]
-
-        def unblock(hopeless: bool) -> bool:
-            if not hopeless and time.monotonic() - last[0] < UNBLOCK_EVERY:
-                return False
-            last[0] = time.monotonic()
-            pods = delete_blocking_pods(self.client, sets, self.context.path, back)
-            for pod in pods:
-                self.context.log(
-                    f"Deleted pod {pod} of another revision, which blocked the rollout of its StatefulSet."
-                )
-            return bool(pods)
-
-        return unblock if sets else None
-
-    def _prune(self, revision: Revision) -> list[dict[str, str]]:
-        """Delete what earlier revisions contain and this one does not; read again, now that everything else has succeeded."""
-        planner = Planner(self.client, self.settings, self.desired, revision)
-        unneeded, kept = planner.to_prune()
-        self.context.warnings = list(dict.fromkeys(self.context.warnings + kept))
-        self.context.lock.check()
-        # A custom resource whose deletion an earlier run requested may still be waiting for its operator.
-        held = [live for live in planner.leaving() if is_custom(live)]
-        report = self._report_finalizers
-        deleted = delete_in_order(self.client, planner.path, unneeded + held, self.context.deadline, on_poll=report)
-        left = set(planner.live) - {identity(name) for name in deleted}
-        revision.state["inherited"] = [name.as_dict() for name in revision.inherited if identity(name) in left]
-        return [name.as_dict() for name in deleted]
-
-    def _report_finalizers(self, left: Sequence[Object]) -> None:
-        what = "custom resource is" if len(left) == 1 else "custom resources are"
-        self.context.log(f"Waiting until {len(left)} {what} finalized, first {reference(left[0])}.")
-        self.context.lock.check()
-
-    def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
-        revision.status = DEPLOYED
-        revision.state.pop("suspicious", None)
-        revision.state["jobs_done"] = done_jobs(revision.objects)
-        hooks = {key(reference(content)) for when in LASTING for content in revision.hooks.get(when) or []}
-        restores = revision.state.get("restores")
-        # The hooks of a revision that is restored have run when it was deployed first.
-        done = revision.state.get("hooks_done") or []
-        revision.state["hooks_done"] = sorted(hooks) if restores else [one for one in done if one in hooks]
-        text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)
-        text += f" It has the objects of revision {restores}." if restores else ""
-        self.store.update(revision, self.context.scrub.text(text))
-        self.store.supersede(revision.number)
-        self.store.trim(self.settings.history)
-        self.context.lock.release()
-        return self.results.success(answer, text)
-
-    def _start_rollback(self, revision: Revision, error: OperationFailed) -> bool:
-        """Store the failure, and return whether to roll back."""
-        scrub = self.context.scrub
-        revision.state["failure"] = {"text": scrub.text(str(error)), "findings": scrub.clean(error.findings)}
-        self.store.refresh()
-        good = self.store.last_deployed()
-        if self.settings.on_failure != "rollback" or not good:
-            return False
-        revision.state["back"] = {"to": good, "started": time.time(), "applied": False}
-        revision.state.pop("suspicious", None)
-        self.store.update(revision)
-        self.context.log(f"Revision {revision.number} failed; rolling back to revision {good}.")
-        return True
-
-    def _why_no_rollback(self) -> str:
-        if self.settings.on_failure == "keep":
-            return "The applied objects are kept (on_failure: keep)."
-        return (
-            "There is no earlier revision to roll back to, so the applied objects are kept. "
-            "Correct the objects and run this again, or delete the release with state: absent."
-        )
-
-    def _failed(self, revision: Revision, answer: dict[str, Any], status: str, end: str) -> dict[str, Any]:
-        failure = revision.state["failure"]
-        revision.status = status
-        first = failure["text"].split("\n")[0]
-        end_line = end.split("\n")[0]
-        self.store.update(revision, self.context.scrub.text(f"{first} {end_line}"))
-        self.store.trim(self.settings.history)
-        self.context.lock.release()
-        text = (
-            f"Release {self.settings.name} in namespace {self.settings.namespace}: revision {revision.number} failed. "
-            f"{failure['text']}\n{end}"
-        )
-        answer["status"] = status
-        return self.results.failure(answer, text, failure["findings"])

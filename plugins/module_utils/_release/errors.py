@@ -9,7 +9,12 @@ from typing import Any, Sequence
 
 
 class ReleaseError(Exception):
-    """The objects, the options or the state of the release are refused before anything is applied; the message lists every reason."""
+    """The objects, the options or the state of the release are refused before anything is applied; the message lists every reason.
+
+    :ivar drift: in check mode, what somebody has changed in the cluster.
+    """
+
+    drift: Sequence[dict[str, Any]] = ()
 
 
 class OperationFailed(Exception):

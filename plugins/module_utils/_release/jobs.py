@@ -14,6 +14,7 @@ from typing import Any, Callable, Mapping, Sequence
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, mapping, reference
 from .fingerprint import digest
+from .ignored import Ignored, without
 from .live_state import uid
 from .ownership import MANAGER, key
 
@@ -58,6 +59,9 @@ def restore_ttl(
     return {key(reference(content)): live for content, live in zip(jobs, answers) if live}
 
 
-def done_jobs(contents: Sequence[Object]) -> dict[str, str]:
-    """Return what a deployed revision remembers of its Jobs with a TTL: the digest of each by its key."""
-    return {key(reference(content)): digest(content) for content in contents if has_ttl(content)}
+def done_jobs(contents: Sequence[Object], ignored: Sequence[Ignored]) -> dict[str, str]:
+    """Return what a deployed revision remembers of its Jobs with a TTL: the digest of each by its key.
+
+    :param ignored: fields that make no difference, such as those that a chart makes anew with each rendering.
+    """
+    return {key(reference(content)): digest(without(content, ignored)) for content in contents if has_ttl(content)}

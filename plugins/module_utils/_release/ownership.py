@@ -23,6 +23,9 @@ KEEP = (("slipway.kube/keep", "true"), ("helm.sh/resource-policy", "keep"))
 # An object that is not waited for, such as a long batch Job or a paused Deployment.
 NOT_WAITED_FOR = ("slipway.kube/wait", "false")
 
+# An object whose changes are applied when everything else is ready, such as a Service that is switched to a new version.
+APPLIED_LAST = ("slipway.kube/apply", "last")
+
 # Deleting one of these deletes data, so it has to be requested explicitly.
 PRECIOUS = ("PersistentVolumeClaim", "Namespace")
 
@@ -52,6 +55,12 @@ def owner(live: Mapping[str, Any]) -> tuple[str, str]:
 def family(content: Mapping[str, Any]) -> str:
     """Return the family of a versioned object (a ConfigMap or Secret with a hash in its name), empty if it has none."""
     return ((content.get("metadata") or {}).get("annotations") or {}).get(FAMILY) or ""
+
+
+def is_applied_last(content: Mapping[str, Any]) -> bool:
+    """Return whether changes of an object are applied when everything else is ready."""
+    name, value = APPLIED_LAST
+    return ((content.get("metadata") or {}).get("annotations") or {}).get(name) == value
 
 
 def keep_requested(content: Mapping[str, Any]) -> bool:

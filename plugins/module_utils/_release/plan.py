@@ -20,11 +20,12 @@ from .._kube.objects import (
 from .._kube.schema import Schema
 from . import field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import LASTING, applies, only_upgrades
+from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
+from .jobs import done_jobs
 from .live_state import Live, read_live, served_as
 from .ownership import PRECIOUS, foreign, identity, key
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
@@ -98,6 +99,7 @@ class Planner:
             problems += [problem for content in unknown for problem in self._schema.problems(content)]
         results = self._attempt_all(self.desired.objects)
         hooks = [(when, content) for when, part in self.desired.hooks.items() for content in part]
+        hooks = last_of_each_name(hooks, self.upgrade)
         hook_results = self.client.each(self._attempt_hook, hooks)
         problems += [str(result) for result in results + hook_results if isinstance(result, ReleaseError)]
         if problems:
@@ -119,18 +121,13 @@ class Planner:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
-        self._spare_hooks(plan)
+        self._spare_hooks(plan, hooks)
         plan.warnings = self._warnings(plan)
         return plan
 
-    def _spare_hooks(self, plan: Plan) -> None:
+    def _spare_hooks(self, plan: Plan, hooks: Sequence[tuple[str, Object]]) -> None:
         """Plan no hooks of upgrades and rollbacks for a run that would do nothing else."""
-        late = {
-            key(reference(one))
-            for when, some in self.desired.hooks.items()
-            for one in some
-            if only_upgrades(one, when) or when not in LASTING
-        }
+        late = {key(reference(one)) for when, one in hooks if only_upgrades(one, when) or when not in LASTING}
         if not late:
             return
         others = [planned for planned in plan.all if key(planned.name) not in late]
@@ -219,7 +216,7 @@ class Planner:
     def _plan_one(self, content: Object) -> PlannedObject:
         name, desired = reference(content), digest(content)
         live = self.live.get(identity(name))
-        if live is None and self._has_ended(name, desired):
+        if live is None and self._has_ended(content):
             return PlannedObject(name, "none", content, digest=desired)
         if live is None:
             force, untried = self.settings.force_conflicts, ""
@@ -256,9 +253,11 @@ class Planner:
         action = "none" if before == after else "change"
         return PlannedObject(name, action, content, before, after, takes_over, force, desired)
 
-    def _has_ended(self, name: Reference, desired: str) -> bool:
+    def _has_ended(self, content: Object) -> bool:
         """Return whether an object that does not exist is a Job that a deployed revision has run and its TTL has deleted."""
-        return bool(self.latest and (self.latest.state.get("jobs_done") or {}).get(key(name)) == desired)
+        done = (self.latest.state.get("jobs_done") or {}) if self.latest else {}
+        mine = done_jobs([content], self.desired.ignored)
+        return bool(mine) and mine.items() <= done.items()
 
     def _dry_run(self, content: Object, live: Object | None) -> tuple[Object, Object, bool] | str | None:
         """Apply an object as a dry run.

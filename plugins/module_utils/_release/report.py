@@ -41,13 +41,22 @@ class ResultBuilder:
             )
         return answer
 
-    def predicted(self, plan: Plan, current: Revision | None, same: bool, unfinished: int = 0) -> dict[str, Any]:
+    def predicted(
+        self,
+        plan: Plan,
+        current: Revision | None,
+        same: bool,
+        unfinished: int = 0,
+        drift: Sequence[Mapping[str, Any]] = (),
+    ) -> dict[str, Any]:
         """Build the result of check mode.
 
         :param unfinished: the revision that the run would finish without a change, 0 for none.
+        :param drift: what somebody has changed in the cluster.
         """
         answer = self.begin(plan, current, changed=not same)
         answer["pruned"] = [planned.name.as_dict() for planned in plan.prunes]
+        answer["drift"] = list(drift)
         answer["schema_only"] = [str(name) for name in plan.schema_only]
         text = summary(plan.actions, self.settings, current.number if current else 0, True)
         if unfinished:

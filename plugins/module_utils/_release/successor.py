@@ -37,7 +37,8 @@ def successor(
         digests=before.get("digests") or {},
         hooks_done=[one for one in before.get("hooks_done") or [] if one not in repeated],
         upgrade=upgrade,
-        # Those of the option may be others when the revision is restored.
+        # Those of the option may be others when the revision is restored; they tell what is no drift.
+        ignored=[asdict(one) for one in desired.ignored[: len(settings.ignore_differences)]],
         generated=[asdict(one) for one in desired.ignored[len(settings.ignore_differences) :]],
         jobs_done=before.get("jobs_done") or {},
     )

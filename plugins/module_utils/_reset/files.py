@@ -100,7 +100,7 @@ def remove_tree(system: System, path: str) -> None:
     if points:
         raise HostError(
             f"{path} cannot be removed: {', '.join(points)} is still mounted and may hold data of others."
-            f" Unmount it (if it is busy, 'fuser -m {points[0]}' shows which processes use it) and reset again."
+            f" Unmount it (if it is busy, 'fuser -m {points[0]}' shows which processes use it) and reset again. [slipway:reset_mounted]"
         )
     real = system.path(path)
     with contextlib.suppress(FileNotFoundError):

@@ -40,19 +40,19 @@ def belongs_to(system: System, record: Record, cluster_name: str) -> bool:
         raise HostError(
             f"This host is a node of a cluster that slipway.kube did not create; nothing was changed. Evidence: {', '.join(found)} exist, but"
             f" {record.path} does not mark the host. Remove the host from the inventory, or run 'kubeadm reset' on it if that cluster is"
-            " no longer needed."
+            " no longer needed. [slipway:unmarked_member]"
         )
     if record.cluster_name != cluster_name:
         raise HostError(
             f"This host belongs to the cluster '{record.cluster_name}', not to '{cluster_name}'; nothing was changed. Evidence: {record.path}."
-            f" Reset it with the inventory of '{record.cluster_name}', or correct kube_cluster_name."
+            f" Reset it with the inventory of '{record.cluster_name}', or correct kube_cluster_name. [slipway:other_cluster]"
         )
     trusted = hash_of_files(system)
     if record.ca_hash and trusted and trusted != record.ca_hash:
         raise HostError(
             f"This host has joined another cluster since slipway.kube prepared it for '{cluster_name}'; nothing was changed. Evidence: its"
             f" files trust the CA {trusted}, {record.path} names the CA {record.ca_hash}. Run 'kubeadm reset' on it if that cluster is"
-            " no longer needed, then run again."
+            " no longer needed, then run again. [slipway:other_cluster]"
         )
     return True
 

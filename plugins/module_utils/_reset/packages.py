@@ -37,7 +37,7 @@ def choose_removal(
     if needing:
         raise HostError(
             f"Packages that were installed later need packages of the cluster: {', '.join(needing)}. Evidence: the package manager would remove"
-            f" them together with {', '.join(sorted(named))}. Remove them first, or keep the packages (reset_packages: false)."
+            f" them together with {', '.join(sorted(named))}. Remove them first, or keep the packages (reset_packages: false). [slipway:reset_packages_needed]"
         )
     return sorted([*named, *(name for name in extra if name not in before)])
 
@@ -157,7 +157,7 @@ def removal(manager, named: list[str], before: Collection[str]) -> list[str]:
         if trial.code != 0:
             raise HostError(
                 f"Packages that were installed later need packages of the cluster. Evidence: {trial.tail}."
-                " Remove those first, or keep the packages (reset_packages: false)."
+                " Remove those first, or keep the packages (reset_packages: false). [slipway:reset_packages_needed]"
             )
         return named
     trial = system.must("apt-get", "--simulate", "purge", "--auto-remove", "--allow-change-held-packages", *named)

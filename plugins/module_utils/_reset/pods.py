@@ -83,7 +83,7 @@ def _end_processes(system: System) -> None:
             listed = ", ".join(f"{pid} ({text})" for pid, text in list(found.items())[:3])
             raise HostError(
                 f"Processes of pods do not end. Evidence: {listed}."
-                " They wait for a disk or a file server: make it available again, or reboot the host, and reset again."
+                " They wait for a disk or a file server: make it available again, or reboot the host, and reset again. [slipway:reset_processes]"
             )
         # Shims first: they would otherwise wait for a runtime that is stopped.
         for pid in sorted(found, key=lambda pid: "containerd-shim" not in found[pid]):

@@ -161,7 +161,7 @@ def reset(system: System, record_dir: str, options: ResetOptions, check: bool) -
         if left:
             raise HostError(
                 f"The reset could not revert everything ({len(left)} left), so the record is kept. Evidence: {'; '.join(_evidence(step) for step in left[:8])}."
-                " Find out which process uses them (a reboot often helps) and run the reset again."
+                " Find out which process uses them (a reboot often helps) and run the reset again. [slipway:reset_incomplete]"
             )
     last = record_step(system, record)
     if not check:

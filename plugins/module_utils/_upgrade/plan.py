@@ -17,6 +17,7 @@ from . import refusals
 from .observed import Observed, observe
 
 Host = Mapping[str, Any]
+RESUMED = "the steps that an interrupted run left"
 
 
 @dataclass
@@ -108,7 +109,7 @@ def refuse(wanted: Wanted, hosts: list[Host], moving: list[Host], seen: Observed
 
 
 def plan(wanted: Wanted, hosts: Iterable[Host], seen: Observed) -> dict[str, Any]:
-    """Return the plan: ``nodes`` in their order, ``addons``, ``snapshot``, ``refused``, ``needed`` and ``text`` (lines)."""
+    """Return the plan: ``nodes`` in their order, ``addons``, ``snapshot``, ``refused``, ``needed``, ``changes`` and ``text`` (lines)."""
     hosts = sorted(hosts, key=lambda host: not host["control_plane"])
     nodes = [plan_node(host, seen.nodes.get(host["name"], {}), wanted) for host in hosts if host["in_run"]]
     moving = [host for host in hosts if any(node.needed and node.name == host["name"] for node in nodes)]
@@ -131,7 +132,14 @@ def plan(wanted: Wanted, hosts: Iterable[Host], seen: Observed) -> dict[str, Any
         "refused": refuse(wanted, hosts, moving, seen) if needed else [],
         "needed": needed,
     }
-    return {**result, "text": describe(wanted, nodes, result, seen)}
+    return {**result, "changes": list_changes(nodes, result), "text": describe(wanted, nodes, result, seen)}
+
+
+def list_changes(nodes: list[NodePlan], result: Mapping[str, Any]) -> list[str]:
+    """Return what the upgrade does, a sentence per step and in this order."""
+    changes = ["snapshot of etcd saved"] if result["snapshot"] else []
+    changes += [f"node {node.name}: {show_moves(node.moves) or RESUMED}" for node in nodes if node.needed]
+    return changes + [f"add-on {one['what']}: {one['from']} -> {one['to']}" for one in result["addons"]]
 
 
 def show_moves(moves: Iterable[tuple[str, str, str]]) -> str:
@@ -144,7 +152,7 @@ def show_moves(moves: Iterable[tuple[str, str, str]]) -> str:
 
 def _describe_node(number: int, node: NodePlan) -> list[str]:
     role = "control plane" if node.control_plane else "worker"
-    lines = [f"  {number}. {node.name} ({role}): {show_moves(node.moves) or 'the steps that an interrupted run left'}"]
+    lines = [f"  {number}. {node.name} ({role}): {show_moves(node.moves) or RESUMED}"]
     moving = (
         f"{len(node.pods)} pods move to other nodes ({', '.join(node.pods[:5])}{', ...' if len(node.pods) > 5 else ''})"
     )

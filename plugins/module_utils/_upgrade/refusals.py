@@ -51,20 +51,21 @@ def check_versions(version: str, hosts: Iterable[Host], seen: Observed) -> Itera
         shown = f"{', '.join(where[:4])}{f' and {len(where) - 4} more' if len(where) > 4 else ''}: {value}"
         planes = [name for name in where if not name.startswith("kubelet")]
         if minor is None or target is None:
-            yield f"The version cannot be compared with {version}. Evidence: {shown}. Use release versions."
+            yield f"The version cannot be compared with {version}. Evidence: {shown}. Use release versions. [slipway:version_unknown]"
         elif parse_version(value) > parse_version(version):
             yield (
-                f"Kubernetes does not support downgrades. Evidence: {shown}; kube_version is {version}. Set kube_version to {value} or later."
+                f"Kubernetes does not support downgrades. Evidence: {shown}; kube_version is {version}. Set kube_version to"
+                f" {value} or later. [slipway:downgrade]"
             )
         elif planes and target - minor > 1:
             yield (
                 f"The upgrade would skip a minor version, which kubeadm does not support. Evidence: {shown}; kube_version is {version}. Set"
-                f" kube_version to a version of 1.{minor + 1} and upgrade, then to the next minor version."
+                f" kube_version to a version of 1.{minor + 1} and upgrade, then to the next minor version. [slipway:minor_version_skipped]"
             )
         elif minor < oldest_kubelet(target):
             yield (
                 f"A kubelet would be too old for the new API server. Evidence: {shown}; an API server of 1.{target} supports kubelets from"
-                f" 1.{oldest_kubelet(target)} on. Upgrade these nodes to the version of the control plane first."
+                f" 1.{oldest_kubelet(target)} on. Upgrade these nodes to the version of the control plane first. [slipway:kubelet_too_old]"
             )
 
 
@@ -75,19 +76,22 @@ def check_members(hosts: Iterable[Host], seen: Observed) -> Iterator[str]:
     for name in sorted(set(seen.nodes) - names):
         yield (
             f"Node {name} is not in the inventory, so it would keep its version. Evidence: its kubelet is"
-            f" {running_version({}, seen.nodes[name])}. Add its host to the inventory, or remove the node."
+            f" {running_version({}, seen.nodes[name])}. Add its host to the inventory, or remove the node. [slipway:node_not_in_inventory]"
         )
     for host in hosts:
         node = seen.nodes.get(host["name"])
         if node is None:
             yield (
                 f"Host {host['host']} is not a node of the cluster. Evidence: the API server has no Node {host['name']}. Add it with"
-                f" slipway.kube.cluster and kube_version {seen.cluster}, or remove it from the inventory until the upgrade is done."
+                f" slipway.kube.cluster and kube_version {seen.cluster}, or remove it from the inventory until the upgrade is done. [slipway:host_not_a_node]"
             )
         elif not is_ready(node) and not is_begun(host, node):
             conditions = node.get("status", {}).get("conditions") or []
             why = next((item.get("message") for item in conditions if item["type"] == "Ready"), "")
-            yield f"Node {host['name']} is not Ready. Evidence: {why or 'it has no such condition'}. Repair it, or remove it from the cluster."
+            yield (
+                f"Node {host['name']} is not Ready. Evidence: {why or 'it has no such condition'}. Repair it, or remove it from the cluster."
+                " [slipway:node_not_ready]"
+            )
 
 
 def check_control_planes(hosts: Iterable[Host], seen: Observed) -> Iterator[str]:
@@ -95,14 +99,16 @@ def check_control_planes(hosts: Iterable[Host], seen: Observed) -> Iterator[str]
     begun = {host["name"] for host in hosts if is_begun(host, seen.nodes.get(host["name"], {}))}
     for name, problem in seen.api_servers.items():
         if name not in begun:
-            yield f"The API server on {name} is not healthy. Evidence: {problem} Repair it before the upgrade."
+            yield (
+                f"The API server on {name} is not healthy. Evidence: {problem} Repair it before the upgrade. [slipway:api_server_unhealthy]"
+            )
     if seen.etcd and not begun:
-        yield f"etcd is not healthy. Evidence: {'; '.join(seen.etcd)}. Repair it before the upgrade."
+        yield f"etcd is not healthy. Evidence: {'; '.join(seen.etcd)}. Repair it before the upgrade. [slipway:etcd_member]"
     for name, seconds in seen.certificates.items():
         if seconds <= 0:
             yield (
-                f"A certificate has expired. Evidence: {name} ended {-seconds / 86400:.0f} days ago. Renew it with 'kubeadm certs renew all' on"
-                " its host and restart the static pods."
+                f"A certificate has expired. Evidence: {name} ended {-seconds / 86400:.0f} days ago. Renew it with the playbook"
+                " slipway.kube.certificates (-e certificates_renew=true). [slipway:certificate_expires]"
             )
 
 
@@ -116,7 +122,7 @@ def check_apis(version: str, seen: Observed) -> Iterator[str]:
             yield (
                 f"Clients use the API {name}, which Kubernetes {labels['removed_release']} no longer serves. Evidence: metric"
                 " apiserver_requested_deprecated_apis of the API server. Find the client in the audit log, or by the user agents of requests"
-                " with a warning, and change it to a newer version of the API."
+                " with a warning, and change it to a newer version of the API. [slipway:removed_api]"
             )
 
 
@@ -131,7 +137,7 @@ def check_webhooks(seen: Observed) -> Iterator[str]:
                 yield (
                     f"Webhook {hook['name']} rejects every request that it reviews. Evidence: {configuration['kind']}"
                     f" {configuration['metadata']['name']} has failurePolicy Fail, and its Service {service['namespace']}/{service['name']} has"
-                    " no ready endpoints. Start its pods, or delete the configuration."
+                    " no ready endpoints. Start its pods, or delete the configuration. [slipway:webhook_down]"
                 )
 
 
@@ -149,7 +155,7 @@ def check_disks(hosts: Iterable[Host]) -> Iterator[str]:
             if disk["available_mb"] < DISK_MB and (host["control_plane"] or disk["path"] != ETCD_COPIES):
                 yield (
                     f"Host {host['host']} has too little free disk. Evidence: {disk['available_mb']} MiB are available in {disk['path']}, and an"
-                    f" upgrade needs {DISK_MB}. Free some space."
+                    f" upgrade needs {DISK_MB}. Free some space. [slipway:disk]"
                 )
                 break
 
@@ -167,7 +173,7 @@ def check_order(version: str, hosts: Iterable[Host], moving: Iterable[Host], see
     if late and any(not host["control_plane"] for host in moving):
         yield (
             f"Control planes are upgraded before workers. Evidence: {', '.join(late)} would keep an older version in this run. Run without"
-            " --limit, or include them."
+            " --limit, or include them. [slipway:workers_before_control_planes]"
         )
 
 

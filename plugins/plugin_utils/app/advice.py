@@ -74,9 +74,10 @@ def _reachability(spec: Spec) -> Iterator[str]:
     has_namespace = any(
         peer["namespace"] is not None or peer["namespace_labels"] is not None for peer in network["allow_from"]
     )
-    if spec["ingress"] and not has_namespace and not has_cidr:
+    if (spec["ingress"] or spec["route"]) and not has_namespace and not has_cidr:
+        what = "Ingress controller" if spec["ingress"] else "gateway"
         yield (
-            "network.allow_from: allows nothing outside the namespace, so the Ingress controller cannot reach the pods. "
+            f"network.allow_from: allows nothing outside the namespace, so the {what} cannot reach the pods. "
             "Add its namespace: {namespace: NAME}."
         )
     service = spec["service"]

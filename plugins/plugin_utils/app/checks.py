@@ -14,12 +14,13 @@ from ..errors import InputError
 from ..hooks import sort
 from . import checks_pod
 from .fields import join, one_of, unknown_name
-from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL
+from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL, VERSION_LABEL
+from .pod import shared_claims
 from .spec import APPLICATION, CRON_JOB_FIELDS, Spec, ports_of
 
 LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$")
 LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")
-RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, RELEASE)
+RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, VERSION_LABEL, RELEASE)
 LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 REPLICATED = ("Deployment", "StatefulSet")
 JOBS = ("Job", "CronJob")
@@ -28,18 +29,23 @@ SUPPORTED_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("replicas", "scaling", "disruption_budget"), REPLICATED),
     "spread": REPLICATED + JOBS,
     **dict.fromkeys(("min_ready_seconds", "revision_history_limit", "strategy"), LONG_RUNNING),
-    **dict.fromkeys(("service", "ingress", "probe", "readiness"), LONG_RUNNING),
+    **dict.fromkeys(("service", "ingress", "route", "probe", "readiness"), LONG_RUNNING),
     **dict.fromkeys(("progress_deadline_seconds", "paused"), ("Deployment",)),
     **dict.fromkeys(("pod_management_policy", "keep_claims"), ("StatefulSet",)),
     "job": JOBS,
     "schedule": ("CronJob",),
 }
 STRATEGIES = {
-    "Deployment": ("RollingUpdate", "Recreate"),
+    "Deployment": ("RollingUpdate", "Recreate", "BlueGreen"),
     "StatefulSet": ("RollingUpdate", "OnDelete"),
     "DaemonSet": ("RollingUpdate", "OnDelete"),
 }
 MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+INSTEAD_OF_ROLLING = {
+    "Recreate": "replaces all pods at the same time",
+    "OnDelete": "replaces pods when they are deleted",
+    "BlueGreen": "starts all new pods beside the old ones",
+}
 NAME_A_PORT = "Define one, for example ports: {http: 8080}."
 
 
@@ -59,11 +65,13 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += _kind(spec, given, arguments)
     problems += _metadata(spec)
     problems += _update(spec)
+    problems += _blue_green(spec)
     problems += _replicas(spec)
     problems += _schedule(spec)
     problems += checks_pod.problems(spec)
     problems += _service(spec)
     problems += _ingress(spec)
+    problems += _route(spec)
     problems += _network(spec)
     problems += _access(spec)
     problems += _hooks(spec)
@@ -127,8 +135,8 @@ def _update(spec: Spec) -> Iterator[str]:
     chosen = strategy["type"]
     if kind in STRATEGIES and chosen and chosen not in STRATEGIES[kind]:
         yield f"strategy.type: a {kind} supports {one_of(STRATEGIES[kind])}, not {chosen}."
-    if chosen in ("Recreate", "OnDelete"):
-        how = "replaces all pods at the same time" if chosen == "Recreate" else "replaces pods when they are deleted"
+    how = INSTEAD_OF_ROLLING.get(chosen or "")
+    if how:
         for name in ("max_surge", "max_unavailable", "partition"):
             if strategy[name] is not None:
                 yield f"strategy.{name}: is supported only by RollingUpdate; {chosen} {how}."
@@ -141,6 +149,30 @@ def _update(spec: Spec) -> Iterator[str]:
     deadline, ready = spec["progress_deadline_seconds"], spec["min_ready_seconds"]
     if deadline is not None and ready is not None and deadline <= ready:
         yield f"progress_deadline_seconds: must be greater than min_ready_seconds ({ready}), not {deadline}."
+
+
+def _blue_green(spec: Spec) -> Iterator[str]:
+    if spec["strategy"]["type"] != "BlueGreen" or spec["kind"] != "Deployment":
+        return
+    ports = ports_of(spec)
+    if spec["service"] is False or not any(port["service"] for _name, port in ports):
+        yield f"strategy.type: BlueGreen switches the Service, so it requires one with a port. {NAME_A_PORT}"
+    unsupported = {
+        "scaling": "the pods of a new version would begin with one",
+        "paused": "a paused Deployment starts no pods",
+        "host_network": "two versions on one node would use the same ports",
+    }
+    for name, why in unsupported.items():
+        if spec[name]:
+            yield f"{name}: is not supported with strategy: BlueGreen, because {why}."
+    for name, port in ports:
+        if port["host_port"]:
+            yield f"ports.{name}.host_port: is not supported with strategy: BlueGreen, because {unsupported['host_network']}."
+    for name in shared_claims(spec):
+        yield (
+            f"volumes.{name}: only one node can mount it, so the pods of two versions cannot run side by side (strategy: BlueGreen). "
+            "Use mode: ReadWriteMany or another strategy."
+        )
 
 
 def _replicas(spec: Spec) -> Iterator[str]:
@@ -238,6 +270,25 @@ def _ingress(spec: Spec) -> Iterator[str]:
             yield "ingress.tls: issuer and cluster_issuer cannot be combined."
         if not (ingress["host"] or any(rule["host"] for rule in ingress["rules"]) or tls["hosts"]):
             yield "ingress.tls: requires a host. Set ingress.host."
+
+
+def _route(spec: Spec) -> Iterator[str]:
+    if not spec["route"] or spec["kind"] not in LONG_RUNNING:
+        return
+    ports = {name: port["port"] for name, port in ports_of(spec) if port["service"]}
+    rules = spec["route"]["rules"]
+    if (not ports or spec["service"] is False) and (not rules or not all(rule["service"] for rule in rules)):
+        yield f"route: requires a Service with a port. {NAME_A_PORT}"
+        return
+    for index, rule in enumerate(rules):
+        port, at = rule["port"], f"route.rules[{index}].port"
+        if rule["service"]:
+            if not isinstance(port, int):
+                yield f"{at}: must be the number of a port of the Service {rule['service']}."
+        elif isinstance(port, str) and port not in ports:
+            yield unknown_name(at, "port", port, sorted(ports))
+        elif isinstance(port, int) and port not in ports.values():
+            yield f"{at}: the Service has no port {port} (available: {', '.join(map(str, sorted(ports.values())))})."
 
 
 def _network(spec: Spec) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ...module_utils._kube.objects import BadObject, Object, content_of, flatten
 from ...module_utils._release import capabilities
 from ..errors import InputError, type_name
 from ..hooks import HOOK
-from . import access, advice, serving, workloads
+from . import access, advice, blue_green, serving, workloads
 from .checks import in_order
 from .configuration import VERSION_OF, Configuration, digest
 from .fields import hint, nearest
@@ -55,13 +55,18 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
     if spec["kind"] != "StatefulSet":
         objects += claims(spec, of_stateful_set=False)
     objects += [*serving.services(spec), main]
-    extras = (workloads.autoscaler(spec), workloads.budget(spec), serving.policy(spec), serving.ingress(spec))
+    extras = [workloads.autoscaler(spec), workloads.budget(spec)]
+    extras += [serving.policy(spec), serving.ingress(spec), serving.route(spec)]
     objects += [extra for extra in extras if extra]
     problems = list(configuration.problems)
     for index, patch in enumerate(spec["overrides"]):
         problem = _override(patch, [objects, *hooks.values()])
         if problem:
             problems.append(f"overrides[{index}]{problem}")
+    if spec["strategy"]["type"] == blue_green.TYPE and not problems:
+        if not wait:
+            raise InputError("wait: strategy BlueGreen switches to pods that are ready, so it requires wait: true.")
+        objects += blue_green.separate(spec, objects, hooks)
     for content in objects:
         if content["kind"] == "Job":
             # A Job is immutable: changed content is another Job, and the same content is not run again.

@@ -128,6 +128,8 @@ def _affinity(spec: Spec) -> Object:
     result: Object = dict(spec["affinity"] or {})
     if spec["anti_affinity"]:
         term: Object = {"labelSelector": {"matchLabels": selector(spec)}, "topologyKey": HOSTNAME}
+        if spec["strategy"]["type"] == "BlueGreen":
+            term["matchLabelKeys"] = ["pod-template-hash"]  # pods of the version that is replaced do not count
         apart = dict(result.get("podAntiAffinity") or {})
         if spec["anti_affinity"] == "preferred":
             field, entry = "preferredDuringSchedulingIgnoredDuringExecution", dict(weight=100, podAffinityTerm=term)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How clients reach an application: Service, Ingress and NetworkPolicy."""
+"""How clients reach an application: Service, Ingress, HTTPRoute and NetworkPolicy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ...module_utils._kube.objects import Object
 from .objects import NAME_LABEL, api_fields, manifest, selector
-from .spec import Spec, ports_of
+from .spec import ROUTE_RULE, Spec, ports_of
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 # The default address of NodeLocal DNSCache (https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/).
@@ -110,6 +110,38 @@ def _paths(spec: Spec, group: Mapping[str, Any]) -> list[Object]:
             }
         )
     return found
+
+
+def route(spec: Spec) -> Object | None:
+    """Return the HTTPRoute of a Gateway (https://gateway-api.sigs.k8s.io/api-types/httproute/)."""
+    given = spec["route"]
+    if not given:
+        return None
+    gateways = [api_fields(one, "name", "namespace", section_name=one["section"]) for one in given["gateway"]]
+    rules = given["rules"] or [ROUTE_RULE.empty()]
+    body: Object = {"parentRefs": gateways, **api_fields(hostnames=given["host"] or None)}
+    body["rules"] = [_route_rule(spec, rule) for rule in rules]
+    result = manifest(spec, "HTTPRoute", spec=body)
+    if given["annotations"]:
+        result["metadata"]["annotations"] = {**spec["annotations"], **given["annotations"]}
+    return result
+
+
+def _route_rule(spec: Spec, rule: Mapping[str, Any]) -> Object:
+    exact = rule["path_type"] == "Exact"
+    match: Object = {"path": {"type": "Exact" if exact else "PathPrefix", "value": rule["path"] or "/"}}
+    if rule["headers"]:
+        match["headers"] = [{"type": "Exact", "name": name, "value": value} for name, value in rule["headers"].items()]
+    result: Object = {"matches": [match | api_fields(rule, "method")]}
+    if rule["rewrite"]:
+        kind = "ReplaceFullPath" if exact else "ReplacePrefixMatch"
+        path = {"type": kind, kind[0].lower() + kind[1:]: rule["rewrite"]}
+        result["filters"] = [{"type": "URLRewrite", "urlRewrite": {"path": path}}]
+    served = {name: port["port"] for name, port in ports_of(spec) if port["service"]}
+    port = rule["port"] if rule["port"] is not None else next(iter(served.values()))
+    # Other than an Ingress, a route refers to a port by its number only.
+    result["backendRefs"] = [{"name": rule["service"] or service_name(spec), "port": served.get(port, port)}]
+    return result | api_fields(timeouts=api_fields(request=rule["timeout"]) or None)
 
 
 def policy(spec: Spec) -> Object | None:

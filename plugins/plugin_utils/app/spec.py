@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .fields import (
@@ -46,15 +47,17 @@ from .fields import (
 from .spec_pod import CONTAINER, CONTAINER_FIELDS, FILE, HOOK, INIT, MISSPELT, POD_SECURITY, SERVING_FIELDS, VOLUME
 
 Spec = dict[str, Any]
+# https://gateway-api.sigs.k8s.io/geps/gep-2257/
+DURATION = (re.compile(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"), "duration (such as 30s or 500ms)")
 
 STRATEGY = Structure(
     {
-        "type": String(("RollingUpdate", "Recreate", "OnDelete")),
+        "type": String(("RollingUpdate", "Recreate", "OnDelete", "BlueGreen")),
         **each(INT_OR_PERCENT, "max_surge", "max_unavailable"),
         "partition": INTEGER,
     },
     short_for("type", str),
-    "RollingUpdate, Recreate or OnDelete, or a mapping",
+    "RollingUpdate, Recreate, OnDelete or BlueGreen, or a mapping",
 )
 JOB_FIELDS: dict[str, Field | Type] = {
     "completions": POSITIVE,
@@ -155,6 +158,32 @@ INGRESS = Structure(
         "annotations": Field(LABELS, {}),
     },
     instead_of={"host, which accepts a list": "hosts", "class": "ingress_class_name", "tls": "tls_secret"},
+)
+GATEWAY = Structure(
+    {"name": Field(OBJECT_NAME, required=True), "namespace": String(pattern=NAME), "section": OBJECT_NAME},
+    short_for("name", str),
+    "the name of a Gateway, or a mapping with name, namespace and section",
+    {"section": "section_name"},
+)
+ROUTE_RULE = Structure(
+    {
+        **each(PATH, "path", "rewrite"),
+        "path_type": String(("Prefix", "Exact")),
+        "headers": Field(LABELS, {}),
+        "method": String(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")),
+        "service": String(pattern=NAME),
+        "port": PORT_REFERENCE,
+        "timeout": String(pattern=DURATION),
+    }
+)
+ROUTE = Structure(
+    {
+        "gateway": Field(ListOf(GATEWAY, single=True, least=1), required=True),
+        "host": Field(ListOf(HOST_NAME, single=True), []),
+        "rules": Field(ListOf(ROUTE_RULE), []),
+        "annotations": Field(LABELS, {}),
+    },
+    instead_of={"host, which accepts a list": "hosts hostnames", "gateway": "parent_refs gateways"},
 )
 SERVICE = Structure(
     {
@@ -293,6 +322,7 @@ APPLICATION = Structure(
         "job": Field(JOB, JOB.empty()),
         "service": Field(AnyOf(Disabled(), SERVICE), SERVICE.empty()),
         "ingress": INGRESS,
+        "route": ROUTE,
         "network": NETWORK,
         "spread": AnyOf(Disabled(), ListOf(SPREAD, single=True)),
         "node_selector": Field(LABELS, {}),

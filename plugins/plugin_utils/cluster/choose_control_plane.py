@@ -90,20 +90,22 @@ def choose(nodes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     if members:
         return _choice(
             problem=f"{_names(members)} belongs to a cluster (endpoint {_endpoint(members[0])}), but no control plane of the inventory does."
-            " Add the cluster's control plane to the inventory, or reset the host."
+            " Add the cluster's control plane to the inventory, or reset the host. [slipway:control_plane_missing]"
         )
     unknown = [node for node in planes if not node["facts"]]
     if unknown:
         return _choice(
             problem=f"{_names(unknown)} could not be inspected, so an existing cluster cannot be ruled out and a second one might be created."
-            " Make the host reachable (or run without --limit), or remove it from the inventory."
+            " Make the host reachable (or run without --limit), or remove it from the inventory. [slipway:control_plane_missing]"
         )
     for node in planes:
         if node["facts"].get("record", {}).get("operation") in ("init", "restore"):
             return _choice(node["host"], INTERRUPTED)
     if planes:
         return _choice(planes[0]["host"], NONE)
-    return _choice(problem="The inventory has no control plane. Add a host to the group kube_control_plane.")
+    return _choice(
+        problem="The inventory has no control plane. Add a host to the group kube_control_plane. [slipway:groups]"
+    )
 
 
 def _membership_problem(members: list[Mapping[str, Any]]) -> str:
@@ -111,14 +113,14 @@ def _membership_problem(members: list[Mapping[str, Any]]) -> str:
     if foreign:
         return (
             f"{_names(foreign)} belongs to a cluster that this collection did not create (endpoint {_endpoint(foreign[0])}, no record on"
-            " the host). Remove it from the inventory, or reset it with the tool that created the cluster."
+            " the host). Remove it from the inventory, or reset it with the tool that created the cluster. [slipway:unmarked_member]"
         )
     hashes = {node["host"]: node["facts"]["cluster"].get("ca_hash", "") for node in members}
     if len(set(hashes.values()) - {""}) > 1:
         shown = "; ".join(f"{host} {digest[:19]}" for host, digest in hashes.items())
         return (
             f"The hosts belong to different clusters, according to the hashes of their CAs: {shown}."
-            " Keep only the hosts of one cluster in the inventory, or reset the hosts that are to move to it."
+            " Keep only the hosts of one cluster in the inventory, or reset the hosts that are to move to it. [slipway:several_clusters]"
         )
     return ""
 

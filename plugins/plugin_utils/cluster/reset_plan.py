@@ -32,7 +32,7 @@ def plan(examined: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Mapping[s
         problems.append(
             f"No control plane that is kept can drain the nodes and remove them from the cluster. Asked: "
             f"{'; '.join(f'{host} {answer}' for host, answer in answers.items())}. Repair one of them, or reset the whole cluster with a run of"
-            " all its hosts, without --limit."
+            " all its hosts, without --limit. [slipway:reset_without_keeper]"
         )
     members = {host: result["cluster"] for host, result in hosts.items() if result.get("cluster")}
     for key in NAMES:
@@ -69,7 +69,7 @@ def _disagreement(members: Mapping[str, Mapping[str, str]], key: str, name: str)
     shown = "; ".join(f"{', '.join(hosts)}: {NAMES[key]} {value}" for value, hosts in groups.items())
     return (
         f"The hosts belong to different clusters with the name '{name}': {shown}. Keep only the hosts of one cluster in the inventory,"
-        " or select the hosts of one with --limit."
+        " or select the hosts of one with --limit. [slipway:several_clusters]"
     )
 
 

@@ -201,7 +201,7 @@ def check_version(host: Host) -> Iterator[Finding]:
         )
 
 
-@CHECKS.cluster("version_skew")
+@CHECKS.cluster("one_version")
 def check_version_skew(cluster: Cluster) -> Iterator[Finding]:
     """One run sets up one version of Kubernetes."""
     versions = {host.name: str(host.variables.get("kube_version")) for host in cluster.hosts.values()}

@@ -240,7 +240,7 @@ def render(problems: list[Problem]) -> str:
         grouped.setdefault((problem.severity, problem.check, problem.what, problem.remedy), []).append(problem)
     lines = []
     for (severity, check, what, remedy), members in grouped.items():
-        lines.append(f"{severity.upper()} [{check}] {what}")
+        lines.append(f"{severity.upper()} [slipway:{check}] {what}")
         different = list(dict.fromkeys(problem.evidence for problem in members))
         for evidence in different[:SHOWN]:
             names = ", ".join(problem.host for problem in members if problem.evidence == evidence and problem.host)

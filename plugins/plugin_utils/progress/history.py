@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from .private import write
 from .state import Run
 
 Known = dict[str, dict[str, list[float]]]  # seconds by phase by kind of run, the oldest first
@@ -71,12 +71,6 @@ def load(path: Path) -> Known:
 
 def save(path: Path, known: Known) -> None:
     """Replace the file. It is a cache: where it cannot be written, nothing is kept."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new.write_text(json.dumps(known))
-        new.chmod(0o600)
-        new.replace(path)
-    except OSError:
-        with suppress(OSError):
-            new.unlink()
+        write(path, json.dumps(known))

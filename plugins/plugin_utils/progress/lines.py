@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 
-from .state import LOST, Change, Message, Phase, Run
+from .state import LOST, Message, Phase, Run
+from .summary import groups_of, steps_of
 from .text import Line, clip, count, duration, names, plain, wrap
 
 TITLES = {"failed": "FAILED", "unreachable": "UNREACHABLE", "rescued": "failed, rescued", "warning": "warning"}
@@ -63,22 +64,26 @@ def phase_lines(phase: Phase) -> list[Line]:
     return [Line(title)] + [Line(f"  {what}: {names(groups[what])}", styles.get(what, "")) for what in order]
 
 
-def summary_lines(run: Run, log: str, columns: int | None) -> list[Line]:
-    """Return what changed on which hosts, how long the run took and where, and the path of the log."""
+def summary_lines(run: Run, paths: Mapping[str, str], columns: int | None) -> list[Line]:
+    """Return what changed on which hosts, how long the run took and where, and the paths of its record and log, by their titles."""
     lines = [*(_plan(run) if run.check else _changed(run, columns)), Line("")]
     lines += _verdict(run, columns)
     if run.lost and (left := [plain(phase.name) for phase in run.phases if phase.started is None]):
         lines += [Line(text) for text in wrap(f"Not started: {names(left)}", columns)]
     if not run.check:
         lines += _slowest(run, columns)
-    return [*lines, Line(f"Whole output: {log}", "minor")]
+    return [*lines, *_paths(paths)]
 
 
-def stopped_lines(run: Run, at: float, log: str, columns: int | None) -> list[Line]:
+def _paths(paths: Mapping[str, str]) -> list[Line]:
+    return [Line(f"{title}: {path}", "minor") for title, path in paths.items()]
+
+
+def stopped_lines(run: Run, at: float, paths: Mapping[str, str], columns: int | None) -> list[Line]:
     """Return where a run was that did not end by itself."""
     phase = f' in phase "{plain(run.current.name)}"' if run.current else ""
     stopped = wrap(f"Stopped after {duration(at - run.started)}{phase}.", columns)
-    return [*(Line(text, "problem") for text in stopped), Line(f"Whole output: {log}", "minor")]
+    return [*(Line(text, "problem") for text in stopped), *_paths(paths)]
 
 
 def _verdict(run: Run, columns: int | None) -> list[Line]:
@@ -99,17 +104,6 @@ def _verdict(run: Run, columns: int | None) -> list[Line]:
     return [Line(text, style) for text in wrap(f"{how} in {duration(seconds)}; {'; '.join(parts)}", columns)]
 
 
-def _groups(run: Run) -> Iterator[tuple[list[str], list[Change]]]:
-    """Yield hosts with the same changes together."""
-    groups: dict[tuple[tuple[str, tuple[str, ...], str], ...], list[str]] = {}
-    for host in run.seen:
-        if host in run.changes:
-            key = tuple((one.task, one.changes, one.diff) for one in run.changes[host])
-            groups.setdefault(key, []).append(host)
-    for hosts in groups.values():
-        yield hosts, run.changes[hosts[0]]
-
-
 def _changed(run: Run, columns: int | None) -> Iterable[Line]:
     """Return the number of changes and the names of their tasks, for each group of hosts with the same tasks."""
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -126,17 +120,25 @@ def _changed(run: Run, columns: int | None) -> Iterable[Line]:
 
 
 def _plan(run: Run) -> Iterable[Line]:
-    """Return what would change on each host: sentences and diffs of the modules, or else the name of the task."""
-    for hosts, changes in _groups(run):
-        yield Line("")
-        yield Line(
-            f"{names(hosts)} would change:" if len(hosts) == 1 else f"{names(hosts)} would each change:", "changed"
-        )
-        for change in changes:
-            yield Line(f"  {plain(change.task)}")
-            yield from (Line(f"    - {text}") for one in change.changes for text in plain(one).split("\n"))
-            for text in plain(change.diff).rstrip().split("\n") if change.diff else []:
-                yield Line(f"    {text}", {"+": "changed", "-": "problem"}.get(text[:1], "minor"))
+    """Return the plan as a tree of phases, hosts and tasks: sentences and diffs of the modules, or else the name of the task."""
+    steps = steps_of(run)
+    phase = None
+    for group in groups_of((step for step in steps if not step["unknown"]), run.seen):
+        if group.phase != phase:
+            phase = group.phase
+            yield from (Line(""), Line(phase, "title"))
+        each = " each" if len(group.hosts) > 1 else ""
+        yield Line(f"  {names(group.hosts)} would{each} change:", "changed")
+        for step in group.steps:
+            yield Line(f"    {step['task']}")
+            yield from (Line(f"      - {text}") for one in step["changes"] for text in one.split("\n"))
+            for text in step["diff"].rstrip().split("\n") if step["diff"] else []:
+                yield Line(f"      {text}", {"+": "changed", "-": "problem"}.get(text[:1], "minor"))
+    if unknown := list(groups_of((step for step in steps if step["unknown"]), run.seen)):
+        yield from (Line(""), Line("Known only in a real run:", "warning"))
+        for group in unknown:
+            told = "; ".join(dict.fromkeys(step["task"] for step in group.steps))
+            yield Line(f"  {group.phase}: {names(group.hosts)}: {told}")
     same = [host for host in run.seen if host not in run.changes and host not in run.lost]
     if same and run.changes:
         yield Line("")

@@ -16,19 +16,16 @@ NAME = re.compile(r"\d{8}T\d{6}-.*-\d+\.log")
 
 
 class RunLog:
-    """A new file in a folder of logs. Lines are written at once: what was said is there after a kill, too."""
+    """A new file. Lines are written at once: what was said is there after a kill, too."""
 
-    def __init__(self, folder: Path, playbook: str, keep: int) -> None:
-        """Create the file, and remove the oldest logs of the folder beyond *keep*.
+    def __init__(self, path: Path) -> None:
+        """Create the file.
 
-        :raises OSError: the folder or the file cannot be written.
+        :raises OSError: it cannot be written.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stem = re.sub(r"[^\w.-]", "_", Path(playbook).stem)[:60]
-        self.path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{stem}-{os.getpid()}.log"
+        self.path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(self.path, flags, 0o600)
-        prune(folder, keep, self.path)
+        self._descriptor = os.open(path, flags, 0o600)
 
     def write(self, text: str) -> None:
         """Append *text* without control codes. A full disk does not end a run."""
@@ -36,6 +33,18 @@ class RunLog:
             os.write(self._descriptor, plain(text).encode(errors="backslashreplace"))
         except OSError:
             pass
+
+
+def log_in(folder: Path, playbook: str, keep: int) -> RunLog:
+    """Create a log in a folder of logs, and remove its oldest ones beyond *keep*.
+
+    :raises OSError: the folder or the file cannot be written.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stem = re.sub(r"[^\w.-]", "_", Path(playbook).stem)[:60]
+    log = RunLog(folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{stem}-{os.getpid()}.log")
+    prune(folder, keep, log.path)
+    return log
 
 
 def prune(folder: Path, keep: int, new: Path) -> None:

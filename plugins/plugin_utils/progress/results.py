@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .text import plain
 
 TAIL = 10  # lines of a failed command's output that are quoted
+# Conditions by which a task is left out because it needs what a real run does before it.
+NEEDS_RUN = re.compile(r"\bnot\s+\(?\s*ansible_check_mode\b|\bansible_check_mode\s+(is\s+false|==\s+[Ff]alse)\b")
 INTERNAL = ("changed", "failed", "skipped", "invocation", "warnings", "deprecations", "exception", "results")
 
 
@@ -87,7 +90,7 @@ def shown_of(result: Mapping[str, Any]) -> str:
 
 
 def changes_of(result: Mapping[str, Any]) -> list[str]:
-    """Return what a task changed, or would change: sentences of our modules' C(changes), or the labels of changed items."""
+    """Return what a task changed, or would change: sentences of our modules' C(changes), their objects, or the labels of changed items."""
     if "censored" in result:
         return []
     return list(dict.fromkeys(plain(text) for item in items_of(result) for text in _changes(item, item is not result)))
@@ -97,8 +100,40 @@ def _changes(item: Mapping[str, Any], looped: bool) -> Iterator[str]:
     sentences = item.get("changes")
     if isinstance(sentences, list) and sentences and all(isinstance(one, str) for one in sentences):
         yield from sentences
+    elif objects := list(_objects(item)):
+        yield from objects
     elif looped and item.get("changed") and (label := label_of(item)):
         yield label
+
+
+def _objects(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each object of a cluster that release, app and manifest create, change or delete."""
+    for key, otherwise in (("objects", "none"), ("pruned", "delete")):
+        found = item.get(key)
+        for one in found if isinstance(found, list) else ():
+            if isinstance(one, Mapping) and {"kind", "name"} <= set(one):
+                action = str(one.get("action", otherwise))
+                where = "/".join(str(part) for part in (one.get("namespace"), one["name"]) if part)
+                if action != "none":
+                    yield f"{one['kind']} {where}: {action}"
+
+
+def unknown_of(result: Mapping[str, Any], skipped: bool) -> str:
+    """Return why check mode does not know what a task would do, nothing where it does.
+
+    :param skipped: whether the task was; Ansible says so in the results of a loop's items only.
+    """
+    if "censored" in result:
+        return ""
+    for item in items_of(result):
+        if not (skipped if item is result else item.get("skipped")):
+            continue
+        message = str(item.get("msg") or "").split("\n")[0]
+        if "check mode" in message:
+            return plain(message)
+        if NEEDS_RUN.search(str(item.get("false_condition"))):
+            return "runs only outside check mode"
+    return ""
 
 
 def warnings_of(result: Mapping[str, Any]) -> list[str]:

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
 Outcome = Literal["ok", "changed", "skipped", "failed", "ignored", "rescued", "unreachable"]
 LOST = ("failed", "unreachable")
+PROBLEMS = (*LOST, "rescued", "warning")
 HOLD = 1.0  # seconds during which the same message of other hosts joins a message
+PAUSE = 0.2  # seconds between two tasks of a host that do not count as waiting
 
 
 @dataclass
@@ -27,11 +30,14 @@ class Host:
 
 @dataclass
 class Change:
-    """A task that changed a host, or would change it."""
+    """A task that changed a host, or would change it; with *unknown* one that check mode cannot foretell, and why."""
 
     task: str
     changes: tuple[str, ...] = ()
     diff: str = ""
+    phase: str = ""
+    at: float = 0.0
+    unknown: str = ""
 
 
 @dataclass
@@ -55,7 +61,15 @@ class Phase:
     ended: float | None = None
     hosts: dict[str, int] = field(default_factory=dict)  # to the number of changes
     lost: dict[str, str] = field(default_factory=dict)  # to failed or unreachable
+    work: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # when each host was at work
     estimate: float | None = None  # seconds
+
+    def worked(self, host: str, since: float, until: float) -> None:
+        """A task of the host took that long. Tasks that follow each other are one span."""
+        spans = self.work.setdefault(host, [])
+        if spans and since - spans[-1][1] < PAUSE:
+            since, until = spans[-1][0], max(until, spans.pop()[1])
+        spans.append((since, until))
 
     @property
     def seconds(self) -> float:
@@ -85,6 +99,9 @@ class Run:
         self.current: Phase | None = None
         self.hosts: dict[str, Host] = {}  # of the current phase
         self.changes: dict[str, list[Change]] = {}
+        self.unknown: dict[str, list[Change]] = {}  # by host, in check mode
+        self.problems: list[Message] = []
+        self.counts: dict[str, Counter[Outcome]] = {}
         self.lost: dict[str, str] = {}
         self.seen: dict[str, None] = {}  # every host, in the order of appearance
         self.ignored = 0
@@ -125,19 +142,30 @@ class Run:
         self._join(host).note = note
 
     def host_ended(
-        self, host: str, key: str, name: str, outcome: Outcome, at: float, changes: tuple[str, ...] = ()
+        self,
+        host: str,
+        key: str,
+        name: str,
+        outcome: Outcome,
+        at: float,
+        changes: tuple[str, ...] = (),
+        unknown: str = "",
     ) -> None:
         """A task has ended on a host."""
         state = self._join(host)
         name = self.tasks.get(key) or name
+        phase = self.current.name if self.current else ""
+        self.counts.setdefault(host, Counter())[outcome] += 1
         if state.working:
+            if self.current:
+                self.current.worked(host, state.since, at)
             seconds = at - state.since
             if key not in self.steps or seconds > self.steps[key].seconds:
                 self.steps[key] = Step(name, host, seconds)
         state.step, state.since, state.working, state.task, state.note = name, at, False, key, ""
         diff = self._diffs.pop((host, key), "")
         if outcome == "changed":
-            self.changes.setdefault(host, []).append(Change(name, changes, diff))
+            self.changes.setdefault(host, []).append(Change(name, changes, diff, phase, at))
             if self.current:
                 self.current.hosts[host] += 1
         elif outcome == "ignored":
@@ -148,22 +176,30 @@ class Run:
             state.lost = self.lost[host] = outcome
             if self.current:
                 self.current.lost[host] = outcome
+        if self.check and unknown:
+            self.unknown.setdefault(host, []).append(Change(name, phase=phase, at=at, unknown=unknown))
 
     def diff(self, host: str, key: str, name: str, text: str, at: float) -> None:
-        """A task has a diff, which is part of the plan in check mode and a message otherwise."""
-        if self.check:
-            self._diffs[host, key] = text
-        else:
+        """A task has a diff, which belongs to its change, and is shown at once unless a plan is shown at the end."""
+        self._diffs[host, key] = text
+        if not self.check:
             self.message("diff", host, self.tasks.get(key) or name, text, at)
 
     def message(self, kind: str, host: str, task: str, text: str, at: float) -> None:
         """Something must be read. The same of several hosts becomes one message."""
-        message = self._waiting.setdefault((kind, task, text), Message(kind, task, text, at))  # type: ignore[arg-type]
+        message = self._waiting.get((kind, task, text))
+        if message is None:
+            message = self._waiting[kind, task, text] = Message(kind, task, text, at)  # type: ignore[arg-type]
+            if kind in PROBLEMS:
+                self.problems.append(message)
         if host and host not in message.hosts:
             message.hosts.append(host)
 
     def finish(self, at: float) -> None:
-        """The run has ended."""
+        """The run has ended, be it that it was interrupted."""
+        for name, host in self.hosts.items():
+            if host.working and self.current:
+                self.current.worked(name, host.since, at)
         self.end_phase(at)
         self.ended = at
 

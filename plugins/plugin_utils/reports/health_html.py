@@ -5,21 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from ...module_utils._diagnosis.finding import SEVERITIES
 from ...module_utils._verify.summary import node_state
+from .page import items, page
 
 STYLE = """
-:root{--page:#f6f7f9;--card:#fff;--ink:#1c2330;--soft:#5d6778;--line:#dfe3ea;--error:#c62828;--warning:#b26a00;--info:#2463a8;--ok:#2e7d32;--code:#f0f2f5}
-@media(prefers-color-scheme:dark){:root{--page:#14181f;--card:#1d232d;--ink:#e8ecf2;--soft:#9aa5b5;--line:#323b49;--error:#ef6b6b;--warning:#e5a93c;--info:#6ea8e8;--ok:#67bb6b;--code:#161b22}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:1200px;margin:0 auto;padding:24px}
-h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:28px 0 10px}
-.soft{color:var(--soft)}.verdict{font-size:17px;margin:0 0 18px}
 .tiles{display:flex;flex-wrap:wrap;gap:10px}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 14px;min-width:110px}
 .tile b{display:block;font-size:22px;line-height:1.2}
@@ -31,19 +25,11 @@ h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:28px 0 10px}
 .nodes.many .node.bad{background:var(--error)}.nodes.many .node.off{background:var(--warning)}
 .bar{height:5px;background:var(--line);border-radius:3px;margin:3px 0 5px;overflow:hidden}.bar i{display:block;height:100%;background:var(--info)}
 .bar i.full{background:var(--warning)}
-table{border-collapse:collapse;width:100%;background:var(--card);border:1px solid var(--line);border-radius:8px}
-th,td{text-align:left;padding:6px 12px;border-bottom:1px solid var(--line);font-size:14px}td.n,th.n{text-align:right}
-.finding{background:var(--card);border:1px solid var(--line);border-left:5px solid var(--info);border-radius:8px;margin:0 0 12px;padding:12px 16px}
-.finding.error{border-left-color:var(--error)}.finding.warning{border-left-color:var(--warning)}
-.finding h3{font-size:15px;margin:0 0 2px;overflow-wrap:anywhere}
-.mark{display:inline-block;font-size:12px;font-weight:600;text-transform:uppercase;letter-spacing:.04em;margin-right:8px}
-.error .mark,b.error{color:var(--error)}.warning .mark,b.warning{color:var(--warning)}.info .mark,b.info{color:var(--info)}b.ok{color:var(--ok)}
-.object{font-weight:600;overflow-wrap:anywhere}code,pre{font:13px/1.45 ui-monospace,Consolas,monospace;background:var(--code);border-radius:5px}
-code{padding:1px 5px}pre{padding:8px 10px;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0}
+.object{font-weight:600;overflow-wrap:anywhere}
 ol.chain{margin:8px 0;padding:0;list-style:none}ol.chain li{padding-left:22px;position:relative;overflow-wrap:anywhere}
 ol.chain li+li:before{content:"\\2190";position:absolute;left:2px;color:var(--soft)}ol.chain li:last-child{font-weight:600}
 .advice{margin:8px 0 0}.advice:before{content:"\\2192 ";color:var(--ok);font-weight:700}
-ul.evidence{margin:6px 0;padding-left:20px;overflow-wrap:anywhere}details{margin:6px 0}summary{cursor:pointer;color:var(--soft)}
+ul.evidence{margin:6px 0;padding-left:20px;overflow-wrap:anywhere}
 """
 # More nodes are shown as coloured squares, their details as tooltips; more namespaces are folded.
 MANY_NODES, MANY_NAMESPACES = 60, 30
@@ -89,12 +75,7 @@ def health_html(health: Mapping[str, Any], name: str = "") -> str:
         "".join(map(_finding, findings)) or '<p class="soft">None.</p>',
         _unchecked(health.get("unchecked") or {}),
     ]
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE.replace(chr(10), '')}</style>"
-    )
-    content = "\n".join(filter(None, body))
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{content}\n</main></body></html>\n'
+    return page(title, body, STYLE)
 
 
 def _tiles(summary: Mapping[str, Any]) -> str:
@@ -157,24 +138,20 @@ def _finding(finding: Mapping[str, Any]) -> str:
         f"<code>{escape(finding['fault'])}</code>"
     ]
     if finding["evidence"]:
-        parts.append(f'<ul class="evidence">{_items(finding["evidence"])}</ul>')
+        parts.append(f'<ul class="evidence">{items(finding["evidence"])}</ul>')
     if len(finding["causes"]) > 1:
-        parts.append(f'<ol class="chain">{_items(finding["causes"])}</ol>')
+        parts.append(f'<ol class="chain">{items(finding["causes"])}</ol>')
     if finding["logs"]:
         parts.append(f"<pre>{escape(chr(10).join(finding['logs']))}</pre>")
     if finding["others"]:
         others = finding["others"]
         summary = f"{len(others)} more affected object{'' if len(others) == 1 else 's'}"
-        parts.append(f"<details><summary>{summary}</summary><ul>{_items(others)}</ul></details>")
+        parts.append(f"<details><summary>{summary}</summary><ul>{items(others)}</ul></details>")
     if finding["advice"]:
         parts.append(f'<p class="advice">{escape(finding["advice"])}</p>')
     return f'<section class="finding {severity}">{"".join(parts)}</section>\n'
 
 
 def _unchecked(unchecked: Mapping[str, str]) -> str:
-    items = _items(f"{what}: {why}" for what, why in sorted(unchecked.items()))
-    return f'<h2>Not checked</h2><ul class="soft">{items}</ul>' if items else ""
-
-
-def _items(texts: Iterable[str]) -> str:
-    return "".join(f"<li>{escape(text)}</li>" for text in texts)
+    listed = items(f"{what}: {why}" for what, why in sorted(unchecked.items()))
+    return f'<h2>Not checked</h2><ul class="soft">{listed}</ul>' if listed else ""

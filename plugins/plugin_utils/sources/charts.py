@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -13,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._kube.objects import mapping
+from ...module_utils._kube.redaction import Redactor
 from ..errors import InputError
 from ..hooks import annotations_of
+from . import yaml_reader
 
 NOTES = os.path.join("templates", "NOTES.txt")
 MARK = "slipway.kube/notes"
@@ -27,6 +30,12 @@ metadata:
 data:
   notes: {{{{ include (print $.Template.BasePath "/NOTES.txt") . | toJson }}}}
 """
+# Keys of values that are secret, or that only name a Secret or a key of it.
+SECRET_KEY = re.compile(r"pass(wd|word|phrase|$)|pwd|secret|token|credential|(api|access|private)_?-?key|key$", re.I)
+NAMES_A_SECRET = re.compile(r"existing|name$|ref$|enabled|create|annotations|labels", re.I)
+# What a chart generates there is used as a whole, or belongs to something else that is generated.
+GENERATED_VALUE = re.compile(r"/(data|stringData)(/|$)|.*/caBundle")
+PEM = re.compile(r"-----BEGIN.*?-----END[^\n]*", re.S)
 CLOCK = re.compile(rb"\{\{[^}]*\bnow\b")
 Document = tuple[Any, str]
 
@@ -96,6 +105,85 @@ def separate_notes(documents: Sequence[Document]) -> tuple[list[Document], str]:
         else:
             kept.append((content, origin))
     return kept, notes
+
+
+def without_secrets(notes: str, values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the notes without the values of a chart whose key suggests that they are secret.
+
+    :param names: words that are never secret.
+    """
+    secrets = set(_secret_values(values, False)) - set(names)
+    return Redactor(values=[*secrets, *(base64.b64encode(one.encode()).decode() for one in secrets)]).text(notes)
+
+
+def default_values(chart: str) -> dict[str, Any]:
+    """Return the default values of a chart; none if helm reads them and this reader does not."""
+    path = os.path.join(chart, "values.yaml")
+    if not os.path.isfile(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            documents = yaml_reader.read(file.read(), path)
+    except InputError:
+        return {}
+    return dict(mapping(documents[0].content)) if documents else {}
+
+
+def _secret_values(value: Any, secret: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            named = NAMES_A_SECRET.search(str(key))
+            yield from _secret_values(below, not named and (secret or bool(SECRET_KEY.search(str(key)))))
+    elif isinstance(value, (list, tuple)):
+        for below in value:
+            yield from _secret_values(below, secret)
+    elif secret and isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield str(value)
+
+
+def entry_identity(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the kind, the namespace and the name of an entry that :func:`made_anew` returns."""
+    return (entry["kind"], entry["namespace"], entry["name"])
+
+
+def kept_visibly(
+    entries: Sequence[Mapping[str, Any]], first: Sequence[Document], second: Sequence[Document]
+) -> list[str]:
+    """Name the fields that a chart makes anew and that are more than a generated value: checksums, and texts that contain one.
+
+    :param entries: what :func:`made_anew` returns of two renderings.
+    """
+    found = []
+    documents = [{_identity(content): content for content, _origin in some} for some in (first, second)]
+    for entry in entries:
+        secret = entry["kind"] == "Secret"
+        one, other = (some.get(entry_identity(entry)) for some in documents)
+        fields = [
+            field
+            for field in entry["fields"]
+            if not GENERATED_VALUE.match(field)
+            or not (secret or "/caBundle" in field)
+            or (secret and _share_lines(_text(one, field), _text(other, field)))
+        ]
+        if fields:
+            found.append(f"{entry['kind']} {entry['name']} ({', '.join(fields)})")
+    return found
+
+
+def _text(content: Any, pointer: str) -> str:
+    """Return the text of a field of a Secret, decoded; empty if it is no text."""
+    section, key = pointer.split("/")[1], pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    text = str(mapping(mapping(content).get(section)).get(key) or "")
+    try:
+        return text if section == "stringData" else base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def _share_lines(one: str, other: str) -> bool:
+    """Return whether two texts have a line in common, other than those of keys and certificates."""
+    lines = [{line for line in PEM.sub("", text).splitlines() if line.strip()} for text in (one, other)]
+    return bool(lines[0] & lines[1])
 
 
 def made_anew(first: Sequence[Document], second: Sequence[Document], chart: str) -> list[dict[str, Any]]:

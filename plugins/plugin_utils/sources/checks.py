@@ -92,7 +92,7 @@ def check(sources: Sequence[Source], namespace: str) -> Iterator[str]:
 
     :param namespace: namespace of the objects that do not name one.
     """
-    seen: dict[tuple[str, str, str, str], Source] = {}
+    seen: dict[tuple[str, str, str, str], dict[str, Source]] = {}
     for source in sources:
         problems = list(_problems(source))
         yield from problems
@@ -102,9 +102,26 @@ def check(sources: Sequence[Source], namespace: str) -> Iterator[str]:
         metadata = content["metadata"]
         group = content["apiVersion"].rpartition("/")[0]
         identity = (group, content["kind"], metadata.get("namespace") or namespace, metadata["name"])
-        if identity in seen:
-            yield f"{source} is already defined in {seen[identity].origin}. Keep one of them."
-        seen.setdefault(identity, source)
+        others = seen.setdefault(identity, {})
+        same = next((others[event] for event in _events(content) if event in others), None)
+        if same is not None:
+            yield f"{source} is already defined in {same.origin}. Keep one of them."
+        others.update(dict.fromkeys(_events(content), source))
+
+
+def _events(content: Mapping[str, Any]) -> set[str]:
+    """Return the events of a chart of which an object is a hook, all of them if it is none: hooks of different events may have one name."""
+    annotations = annotations_of(content)
+    listed = set(helm_events(annotations)) if HELM_HOOK in annotations else {"crd-install"}
+    when = annotations.get(HOOK)
+    if when:
+        return {event for event, phase in HELM.items() if phase == when}
+    return {*HELM, *listed} if "crd-install" in listed else listed
+
+
+def helm_events(annotations: Mapping[str, Any]) -> list[str]:
+    """Return the events of a hook of a chart."""
+    return [event.strip() for event in str(annotations[HELM_HOOK]).split(",")]
 
 
 def _problems(source: Source) -> Iterator[str]:
@@ -241,7 +258,7 @@ def separate_hooks(
         if HELM_HOOK not in annotations:
             objects.append(content)
             continue
-        events = [event.strip() for event in str(annotations[HELM_HOOK]).split(",")]
+        events = helm_events(annotations)
         meant = list(dict.fromkeys(HELM[event] for event in events if event in HELM))
         if not meant and not all(event.startswith("test") for event in events):
             left_out.append(f"{source} ({', '.join(events)})")
@@ -252,7 +269,7 @@ def separate_hooks(
                 # The annotation makes two Jobs of one that runs both before and after.
                 metadata = {**content["metadata"], "annotations": {**annotations, HOOK: when}}
                 weighted[when].append((_weight(annotations), {**content, "metadata": metadata}))
-            elif when == meant[0]:
+            else:
                 weighted[when].append((_weight(annotations), content))
     for when in WHEN:
         # Helm's order: by weight, and Jobs after the objects that they need. The sort is stable.

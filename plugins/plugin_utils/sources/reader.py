@@ -200,17 +200,27 @@ class Reader:
             time.sleep(1 - time.time() % 1)  # a time in seconds differs as well
         made, notes = charts.separate_notes(made)
         again, _notes = charts.separate_notes(rendering.render(options))
-        self.notes = notes
+        values = programs.merge_values(charts.default_values(rendering.chart), rendering.values)
+        self.notes = charts.without_secrets(notes, values, (rendering.release, rendering.namespace)) if notes else ""
         self.kept = charts.made_anew(made, again, rendering.name)
-        anew = {(entry["kind"], entry["namespace"], entry["name"]) for entry in self.kept}
+        anew, hooks = set(map(charts.entry_identity, self.kept)), set()
         for content, origin in made:
             name = reference(content) if isinstance(content, Mapping) else Reference("", "", "", "")
-            hook = name.kind == JOB and HELM_HOOK in annotations_of(content)
-            if hook and (name.kind, name.namespace, name.name) in anew:
+            who = (name.kind, name.namespace, name.name)
+            if name.kind == JOB and HELM_HOOK in annotations_of(content) and who in anew:
+                hooks.add(who)
                 self.warnings.append(
                     f"{origin}: hook {name.name} differs with each rendering, so it runs with each run. Set what it makes at random "
                     "with values of the chart."
                 )
+        visible = charts.kept_visibly(
+            [entry for entry in self.kept if charts.entry_identity(entry) not in hooks], made, again
+        )
+        if visible:
+            self.warnings.append(
+                f"{rendering.name}: what it generates with each rendering is part of {'; '.join(visible)}. These fields keep the value that the "
+                "cluster has, so changes of the chart and its values have no effect there. Set what it generates with values of the chart."
+            )
         return made
 
     def _with_capabilities(

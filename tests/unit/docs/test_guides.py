@@ -9,11 +9,13 @@ import json
 import re
 from pathlib import Path
 
+import error_catalogue
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted((DOCS / "guides").glob("*.md"))]
+PAGES = [ROOT / "README.md", DOCS / "index.md", *sorted((DOCS / "guides").glob("*.md"))]
 VARIABLES = set(json.loads((DOCS / "group_vars.schema.json").read_text())["properties"])
 VARIABLES |= set(re.findall(r"health_\w+", (ROOT / "playbooks" / "health.yml").read_text()))  # the playbook's own
 # Options of modules in examples.
@@ -31,6 +33,46 @@ def test_playbooks_and_variables_exist(page: Path) -> None:
     blocks = [name for name in blocks if "_" in name]
     given = re.findall(r"-e '?\{?\"?(\w+)[=\"]", text)
     assert [name for name in given + blocks if name not in VARIABLES] == []
+
+
+def options_of(module: str) -> set[str]:
+    """Return the names in the tables of a module's page."""
+    return set(re.findall(r"^\| `(\w+)` \|", (DOCS / "modules" / f"{module}.md").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_are_tasks_with_options_that_exist(page: Path) -> None:
+    for block in re.findall(r"^```yaml$(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        content = yaml.safe_load(block)
+        plays = [one for one in content if "hosts" in one]
+        for task in [task for play in plays for task in play["tasks"]] + [one for one in content if "hosts" not in one]:
+            for module in [name for name in task if name.startswith("slipway.kube.")]:
+                assert set(task[module]) <= options_of(module.rpartition(".")[2]), task
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_in_the_text_exist(page: Path) -> None:
+    text = page.read_text()
+    named = set(re.findall(r"slipway\.kube\.([a-z_]+)", text))
+    folders = ("playbooks", "roles", *(f"plugins/{kind}" for kind in ("modules", "callback", "filter")))
+    assert named <= {path.stem for folder in folders for path in (ROOT / folder).iterdir()}
+    codes = {code for section in error_catalogue.sections().values() for code in section["codes"]}
+    assert set(error_catalogue.CODE.findall(text)) <= codes
+    # The first column of a table on this page has the names of other tools.
+    ours = re.sub(r"^\|[^|]+\|", "", text, flags=re.MULTILINE) if page.name == "coming-from.md" else text
+    given = re.findall(
+        r"`((?:kube|kubernetes|control_plane|containerd|upgrade|node_drain|backup|lab|bundle)_\w+)", ours
+    )
+    assert [name for name in given if not known(name)] == []
+
+
+def known(name: str) -> bool:
+    """Return whether a variable, group, role or module has a name, or begins with it where the text has an ellipsis or a pattern."""
+    others = {"kube_cluster", "kube_control_plane", "kube_worker", "kube_etcd", "kube_proxy_missing"}
+    others |= {path.name for path in (ROOT / "roles").iterdir()} | {
+        path.stem for path in (ROOT / "plugins").glob("*/*")
+    }
+    return name in VARIABLES | others or name.endswith("_") and any(one.startswith(name) for one in VARIABLES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

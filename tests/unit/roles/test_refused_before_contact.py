@@ -90,7 +90,7 @@ def test_wrong_input_is_refused_before_a_host_is_contacted(
     code, output, contacted = run(tmp_path, playbook, *arguments)
     assert (code != 0, contacted) == (True, []), output
     assert [part for part in parts if part not in output] == [] and "remedy: " in output, output
-    assert "ERROR [" in output and len(output.splitlines()) <= TWO_SCREENS, output
+    assert "ERROR [slipway:" in output and len(output.splitlines()) <= TWO_SCREENS, output
 
 
 def test_a_group_that_is_misspelt_is_refused(tmp_path: Path) -> None:

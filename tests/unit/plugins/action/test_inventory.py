@@ -110,7 +110,7 @@ def test_variables_of_the_command_line_are_written_and_secrets_are_not(run: Any)
 
 def test_what_cluster_would_refuse_is_not_written(run: Any) -> None:
     result = run(control_planes=["192.0.2.11"], given={"kube_pod_subnet": "10.96.0.0/16"})
-    assert result["failed"] and "[networks]" in result["shown"] and not result["folder"].exists()
+    assert result["failed"] and "[slipway:networks]" in result["shown"] and not result["folder"].exists()
 
 
 def node(name: str, address: str, *, labels: Any = None, taints: Any = (), **info: str) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def test_what_cannot_be_found_out_is_marked_and_problems_are_only_reported(
         labels = {"node-role.kubernetes.io/control-plane": ""}
         server.put(f"/api/v1/nodes/cp{number}", node(f"cp{number}", f"192.0.2.1{number}", labels=labels))
     result = run(kubeconfig=kubeconfig)
-    assert result["changed"] and "[endpoint]" in result["shown"]
+    assert result["changed"] and "[slipway:endpoint]" in result["shown"]
     notes = "\n".join(result["notes"])
     for part in ("kubeadm-config", "mode of kube-proxy", "port", "pod network", "w1 runs cri-o", "ansible_user"):
         assert part in notes, part

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -22,6 +23,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 COMMAND = Path(sys.executable).parent / "ansible-playbook"
 CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+UNSET = ("NO_COLOR", "ANSIBLE_FORCE_COLOR", "ANSIBLE_STDOUT_CALLBACK")
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".cache/collections/ansible_collections/slipway/kube/galaxy.yml").exists(), reason="needs make venv"
 )
@@ -90,10 +92,9 @@ def folder(tmp_path):
 
 def environment(folder, **more):
     return {
-        **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "ANSIBLE_FORCE_COLOR")},
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        **{name: value for name, value in os.environ.items() if name not in UNSET},
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),  # with the callback as its default
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-        "ANSIBLE_STDOUT_CALLBACK": "slipway.kube.progress",
         "SLIPWAY_KUBE_PROGRESS_LOG_DIR": str(folder / "logs"),
         "SLIPWAY_KUBE_PROGRESS_HISTORY": str(folder / "history.json"),
         "HIDDEN": "correcthorse",
@@ -103,9 +104,9 @@ def environment(folder, **more):
     }
 
 
-def piped(folder, *arguments, **more):
+def piped(folder, *arguments, inventory="hosts", **more):
     """Run the playbook with its output in a pipe."""
-    command = [str(COMMAND), "-i", "hosts", "site.yml", *arguments]
+    command = [str(COMMAND), *(("-i", inventory) if inventory else ()), "site.yml", *arguments]
     done = subprocess.run(
         command,
         cwd=folder,
@@ -145,9 +146,18 @@ def on_terminal(folder, columns, *arguments, interrupt_at="", **more):
 
 
 def log_of(folder):
-    (log,) = (folder / "logs").iterdir()
+    log = record_of(folder) / "log.txt"
     assert log.stat().st_mode & 0o777 == 0o600
     return log.read_text()
+
+
+def record_of(folder):
+    (record,) = (path for path in (folder / ".runs").iterdir() if path.is_dir())
+    return record
+
+
+def data(folder, name):
+    return json.loads((record_of(folder) / name).read_text())
 
 
 def test_in_a_pipe_there_are_plain_lines_and_the_log_has_everything(folder):
@@ -178,7 +188,7 @@ def test_a_problem_and_the_hosts_of_a_failed_phase(folder):
 def test_a_dry_run_shows_the_plan(folder):
     status, output = piped(folder, "--limit", "cp1,localhost", "--check")
     assert status == 0
-    assert "cp1 would change:\n  Install\n  Restart\n" in output
+    assert "Prepare the hosts\n  cp1 would change:\n    Install\n    Restart\n" in output
     assert "Prepare the hosts: " not in output
     assert "The cluster is ready." in output
 
@@ -187,13 +197,14 @@ def test_with_a_verbosity_the_output_is_the_default_one(folder):
     status, output = piped(folder, "-v", "--limit", "cp1,localhost")
     assert status == 0
     assert "TASK [Install]" in output and "ok=" in output
-    assert f"Whole output: {folder}/logs/" in output
+    assert f"Whole output: {record_of(folder)}/log.txt" in output
+    assert data(folder, "summary.json")["result"] == "done", "a record is kept all the same"
     assert "TASK [Install]" in log_of(folder)
 
 
 def test_a_log_that_cannot_be_written_hides_nothing(folder):
     (folder / "logs").write_text("a file")
-    status, output = piped(folder, "--limit", "cp1,localhost")
+    status, output = piped(folder, "--limit", "cp1,localhost", SLIPWAY_KUBE_PROGRESS_RUNS_KEEP="0")
     assert status == 0
     assert "SLIPWAY_KUBE_PROGRESS_LOG_DIR" in output and "TASK [Install]" in output
 
@@ -201,7 +212,91 @@ def test_a_log_that_cannot_be_written_hides_nothing(folder):
 def test_a_syntax_error_is_ansible_s_own(folder):
     (folder / "site.yml").write_text("- hosts: all\n  tasks: {broken")
     status, output = piped(folder)
-    assert status != 0 and "rror" in output and not (folder / "logs").exists()
+    assert status != 0 and "rror" in output and not (folder / "logs").exists() and not (folder / ".runs").exists()
+
+
+@pytest.mark.parametrize("argument", ["--syntax-check", "--list-tasks", "--list-hosts"])
+def test_what_runs_nothing_leaves_nothing(folder, argument):
+    status, _output = piped(folder, argument)
+    assert status == 0 and not (folder / "logs").exists() and not (folder / ".runs").exists()
+
+
+def test_a_run_leaves_its_record(folder):
+    status, output = piped(folder)
+    assert status == 2
+    record = record_of(folder)
+    assert f"Record: {record}/changes.html\nWhole output: {record}/log.txt\n" in output
+    assert sorted(os.listdir(record)) == ["changes.html", "changes.json", "log.txt", "summary.json", "timeline.svg"]
+    assert not (folder / "logs").exists(), "there is one log"
+    summary = data(folder, "summary.json")
+    assert (summary["name"], summary["result"], summary["check"]) == ("site.yml", "failed", False)
+    assert summary["hosts"]["w2"]["failed"] == 1 and summary["hosts"]["w2"]["rescued"] == 1
+    assert summary["phases"][0]["lost"] == {"w1": "failed", "w2": "failed"}
+    changes = [(step["host"], step["task"]) for step in data(folder, "changes.json")["steps"]]
+    assert sorted(changes) == [("cp1", "Install"), ("cp1", "Restart"), ("w1", "Install"), ("w2", "Install")]
+    for path in [folder / ".runs", *(folder / ".runs").rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+        assert path.is_dir() or "correcthorse" not in path.read_text(), path
+    assert "w2: Refuse" in (record / "changes.html").read_text()
+    assert f"{record.name}/changes.html" in (folder / ".runs" / "index.html").read_text()
+
+
+def test_an_inventory_that_is_a_folder_is_read_without_its_records(folder):
+    (folder / "inventory").mkdir()
+    (folder / "hosts").rename(folder / "inventory" / "hosts")
+    for _time in range(2):
+        status, output = piped(folder, "-i", "inventory", "--limit", "cp1,localhost", inventory=None)
+        assert status == 0 and "Unable to parse" not in output and "not a valid group" not in output
+    assert len(list((folder / "inventory" / ".runs").glob("*/summary.json"))) == 2
+    assert not (folder / ".runs").exists()
+
+
+def test_without_an_inventory_or_with_no_record_there_is_the_log(folder):
+    (folder / "site.yml").write_text("- hosts: localhost\n  gather_facts: false\n  tasks: []\n")
+    status, output = piped(folder, "-i", "localhost,", inventory=None)
+    assert status == 0 and "Record: " not in output
+    piped(folder, SLIPWAY_KUBE_PROGRESS_RUNS_KEEP="0")
+    assert len(list((folder / "logs").iterdir())) == 2 and not (folder / ".runs").exists()
+    status, output = piped(folder, SLIPWAY_KUBE_PROGRESS_RUNS_DIR=str(folder / "elsewhere" / "runs"))
+    assert (folder / "elsewhere" / "runs" / "index.html").exists() and "Record: " in output
+
+
+def test_a_plan_says_what_changes_with_diffs_and_what_is_not_known(folder):
+    (folder / "site.yml").write_text(
+        "- name: Write\n  hosts: cp1\n  gather_facts: false\n  tasks:\n"
+        f"    - name: Write a file\n      ansible.builtin.copy:\n        dest: {folder}/file\n        mode: '0600'\n"
+        '        content: "one\\npassword: correcthorse\\n"\n'
+        f"    - name: Hide a file\n      no_log: true\n      ansible.builtin.copy:\n        dest: {folder}/other\n"
+        '        mode: "0600"\n        content: "hidden horse\\n"\n'
+        "    - name: Foretell\n      ansible.builtin.debug: {msg: To be deployed}\n      changed_when: true\n"
+        "    - name: Ask\n      ansible.builtin.command: id\n      changed_when: true\n"
+        "    - name: Wait for it\n      ansible.builtin.set_fact: {a: 1}\n      when:\n"
+        "        - inventory_hostname == 'cp1'\n        - not ansible_check_mode\n"
+        "    - name: Not wanted\n      ansible.builtin.set_fact: {a: 1}\n      when: [inventory_hostname == 'w1', not ansible_check_mode]\n"
+    )
+    status, output = piped(folder, "--check", "--diff")
+    assert status == 0
+    steps = {step["task"]: step for step in data(folder, "plan.json")["steps"]}
+    assert sorted(steps) == ["Ask", "Foretell", "Hide a file", "Wait for it", "Write a file"]
+    assert steps["Foretell"]["changes"] == ["To be deployed"]
+    assert "+one\n+password: ********" in steps["Write a file"]["diff"] and not steps["Write a file"]["unknown"]
+    assert steps["Hide a file"]["diff"] == ""
+    assert "check mode" in steps["Ask"]["unknown"] and steps["Wait for it"]["unknown"] == "runs only outside check mode"
+    assert "Write\n  cp1 would change:\n    Write a file\n" in output
+    assert "Known only in a real run:\n  Write: cp1: Ask; Wait for it\n" in output
+    page = (record_of(folder) / "plan.html").read_text()
+    assert "password: ********" in page and "horse" not in page + output.replace("correcthorse", "")
+    assert not (folder / "file").exists()
+
+
+def test_each_playbook_of_a_command_leaves_its_own_record(folder):
+    (folder / "site.yml").write_text("- name: One\n  hosts: cp1\n  gather_facts: false\n  tasks: []\n")
+    (folder / "other.yml").write_text("- name: Two\n  hosts: cp1\n  gather_facts: false\n  tasks: []\n")
+    assert piped(folder, "other.yml")[0] == 0
+    found = [json.loads(path.read_text()) for path in (folder / ".runs").glob("*/summary.json")]
+    assert sorted((one["name"], one["result"]) for one in found) == [("other.yml", "done"), ("site.yml", "done")]
+    logs = [path.read_text() for path in (folder / ".runs").glob("*/log.txt")]
+    assert sorted("PLAY [Two]" in log for log in logs) == [False, True]
 
 
 def test_on_a_terminal_with_a_hundred_hosts_no_line_of_the_block_is_wider(folder):
@@ -233,6 +328,9 @@ def test_ctrl_c_leaves_a_clean_terminal(folder):
     status, output = on_terminal(folder, 80, interrupt_at=r"0:0[1-9]  Sleep")
     assert status != 0
     assert CODES.sub("", output.rpartition("\x1b[J")[2]).startswith("Stopped after 0:")
+    summary = data(folder, "summary.json")
+    assert summary["result"] == "stopped" and summary["seconds"] >= 1
+    assert "Sleep" in log_of(folder) and "cp1: Wait, 0:0" in (record_of(folder) / "timeline.svg").read_text()
     assert "\x1b[?25l" not in output, "the cursor is never hidden, so that nothing has to show it again"
 
 
@@ -246,3 +344,4 @@ def test_without_colour_only_the_cursor_moves_and_a_second_run_knows_the_first(f
     )
     assert not CODES.findall(output) and "Prepare the hosts: 0:0" in output
     assert "in earlier runs" in output.splitlines()[0]
+    assert (folder / ".runs" / "index.html").read_text().count(">Log<") == 2

@@ -138,7 +138,9 @@ def test_the_report_for_a_terminal() -> None:
     lines = filters.text(told(broken()), "lab")
     assert lines[0] == "Cluster lab: 1 error, 1 info; 1 of 2 pods are healthy."
     assert "2 of 2 nodes are Ready." in lines and any(line.startswith("w2") and "cordoned" in line for line in lines)
-    assert "ERROR Deployment shop/web: container app: terminates with exit code 1 repeatedly" in lines
+    assert (
+        "ERROR Deployment shop/web: container app: terminates with exit code 1 repeatedly [slipway:crash_loop]" in lines
+    )
     assert any(line.startswith("  chain: Service shop/web: it has no ready endpoints") for line in lines)
     assert lines[-1] == "Queried https://10.0.0.1:6443 in 1.23 s with 7 requests."
     fine = filters.text(told(Answering({"Pod": [pod()], **deployment()})))

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._release import ignored
+from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
+
 
 def test_nothing_is_deleted_before_the_last_hook_has_succeeded(
     server: Any, releases: Any, some: Any, workload: Any
@@ -74,6 +79,22 @@ def test_a_job_whose_time_has_passed_is_not_created_again(server: Any, releases:
     assert releases.run([changed])["status"] == "deployed" and server.ran == ["report", "report"]
 
 
+def test_a_job_with_a_ttl_and_a_value_made_anew_runs_once(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    pinned = ignored.read([{"kind": "Job", "name": "report", "fields": ["/metadata/annotations/token"]}])
+
+    def job(token: str, image: str = "app:1") -> dict[str, Any]:
+        made = with_ttl(workload("report", image, kind="Job"))
+        return dict(made, metadata={"name": "report", "annotations": {"token": token}})
+
+    answer = releases.run([job("a"), some("ConfigMap", "c", data={"a": "1"})], ignored=pinned)
+    assert answer["status"] == "deployed" and server.ran == ["report"] and server.names("Job") == []
+    assert not releases.run([job("b"), some("ConfigMap", "c", data={"a": "1"})], ignored=pinned)["changed"]
+    answer = releases.run([job("c"), some("ConfigMap", "c", data={"a": "2"})], ignored=pinned)
+    assert answer["status"] == "deployed" and server.ran == ["report"]
+    assert not releases.run([job("d"), some("ConfigMap", "c", data={"a": "2"})], ignored=pinned)["changed"]
+    assert releases.run([job("e", "app:2")], ignored=pinned)["changed"] and server.ran == ["report", "report"]
+
+
 def test_a_job_with_a_ttl_that_failed_runs_again(server: Any, releases: Any, workload: Any) -> None:
     server.bad.add("app:1")
     assert releases.run([with_ttl(workload("report", kind="Job"))])["status"] == "failed"
@@ -135,3 +156,45 @@ def test_a_chart_says_when_a_hook_is_deleted(server: Any, releases: Any, some: A
     answer = releases.run([some("ConfigMap", "c")], hooks=hooks)
     assert answer["failed"] and "The post hook Job default/check-" in answer["msg"] and server.names("Job") == []
     assert len(server.ran) == 2
+
+
+def test_hooks_of_several_events_share_a_name(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    def config(value: str, events: str) -> dict[str, Any]:
+        return of_chart(some("ConfigMap", "shared", data={"a": value}), events)
+
+    account = of_chart(some("Service", "shared"), "pre-install,pre-upgrade,post-install,post-delete")
+    hooks = {
+        "pre": [
+            account,
+            config("install", "pre-install"),
+            config("upgrade", "pre-upgrade"),
+            of_chart(workload("job", kind="Job"), "pre-install"),
+            of_chart(workload("job", "app:2", kind="Job"), "pre-upgrade"),
+        ],
+        "post": [account, config("end", "post-install,post-upgrade")],
+        "post-delete": [account, of_chart(workload("job", "app:3", kind="Job"), "post-delete")],
+    }
+    answer = releases.run([some("ConfigMap", "c", data={"a": "1"})], hooks=hooks)
+    assert answer["status"] == "deployed" and len(server.ran) == 1
+    assert [one["action"] for one in answer["objects"] if one["name"] == "shared"] == ["create", "create"]
+    assert server.find("ConfigMap", "shared")["data"] == {"a": "end"}
+    assert not releases.run([some("ConfigMap", "c", data={"a": "1"})], hooks=hooks)["changed"] and len(server.ran) == 1
+    answer = releases.run([some("ConfigMap", "c", data={"a": "2"})], hooks=hooks)
+    assert answer["status"] == "deployed" and len(server.ran) == 2
+    assert server.find("ConfigMap", "shared")["data"] == {"a": "end"}
+    assert not releases.run([some("ConfigMap", "c", data={"a": "2"})], hooks=hooks)["changed"] and len(server.ran) == 2
+    answer = releases.remove()
+    assert not answer.get("failed") and len(server.ran) == 3
+    assert server.names("Service") == server.names("ConfigMap") == server.names("Job") == []
+
+
+def test_hooks_of_one_event_do_not_share_a_name(releases: Any, some: Any) -> None:
+    def config(events: str) -> dict[str, Any]:
+        return of_chart(some("ConfigMap", "shared"), events)
+
+    for hooks in (
+        {"pre": [config("pre-install,pre-upgrade"), config("pre-install")]},
+        {"pre": [some("ConfigMap", "c")]},
+    ):
+        with pytest.raises(ReleaseError, match="is defined twice"):
+            releases.run([some("ConfigMap", "c")], hooks=hooks)

@@ -111,13 +111,19 @@ def test_what_moves_is_told_for_each_node_control_planes_first(hosts, seen):
     )
     assert "kube-proxy 1.36.3 -> 1.37.2; CoreDNS 1.14.2 -> 1.14.6" in text
     assert "a snapshot of etcd in /var/backups/slipway" in text
+    assert result["changes"][0] == "snapshot of etcd saved"
+    assert [change.partition(": ")[0] for change in result["changes"][1:]] == [
+        *("node cp1", "node w1", "node w2"),
+        *("add-on kube-proxy", "add-on CoreDNS"),
+    ]
+    assert result["changes"][2] == "node w1: kubeadm, kubelet 1.36.3 -> 1.37.2"
 
 
 def test_a_cluster_with_the_version_has_nothing_to_do(seen):
     seen.cluster, seen.addons = NEW, {"kube-proxy": NEW, "CoreDNS": "1.14.6"}
     seen.nodes = {name: node(NEW) for name in ("cp1", "w1", "w2")}
     result = plan(WANTED, [host("cp1", NEW), host("w1", NEW), host("w2", NEW)], seen)
-    assert not result["needed"] and not result["snapshot"] and len(result["text"]) == 1
+    assert not result["needed"] and not result["snapshot"] and len(result["text"]) == 1 and result["changes"] == []
     assert not any(one["needed"] for one in result["nodes"])
 
 

@@ -10,6 +10,32 @@ import pytest
 HTTP = {"http": 8080}
 
 REFUSED = [
+    # routes
+    ({"ports": HTTP, "route": {"host": "a.example.com"}}, "route.gateway: is required."),
+    (
+        {"route": {"gateway": "g"}},
+        "route: requires a Service with a port. Define one, for example ports: {http: 8080}.",
+    ),
+    (
+        {"ports": HTTP, "route": {"gateway": "g", "rules": [{"port": "htp"}]}},
+        "route.rules[0].port: unknown port htp (available: http). Did you mean http?",
+    ),
+    (
+        {"ports": HTTP, "route": {"gateway": "g", "rules": [{"port": 80}]}},
+        "route.rules[0].port: the Service has no port 80 (available: 8080).",
+    ),
+    (
+        {"ports": HTTP, "route": {"gateway": "g", "rules": [{"service": "api", "port": "http"}]}},
+        "route.rules[0].port: must be the number of a port of the Service api.",
+    ),
+    (
+        {"ports": HTTP, "route": {"gateway": "g", "rules": [{"timeout": "30"}]}},
+        "route.rules[0].timeout: '30' is not a valid duration (such as 30s or 500ms).",
+    ),
+    (
+        {"kind": "Job", "route": {"gateway": "g"}},
+        "route: is not supported by a Job, only by a Deployment, StatefulSet or DaemonSet.",
+    ),
     # unknown and misspelt fields
     ({"replica": 3}, "replica: unknown field; did you mean replicas?"),
     ({"minReadySeconds": 5}, "minReadySeconds: unknown field; did you mean min_ready_seconds?"),

@@ -310,3 +310,57 @@ def test_an_override_that_fits_several_objects_names_one(make, refused) -> None:
     assert refused(**fields, overrides=[{"kind": "Service", "metadata": {"labels": {}}}]) == [problem]
     patch = {"kind": "Service", "metadata": {"name": "web-headless", "labels": {"a": "b"}}}
     assert make(**fields, overrides=[patch]).one("Service", "web-headless")["metadata"]["labels"]["a"] == "b"
+
+
+def test_a_route_of_a_gateway(make) -> None:
+    made = make(
+        ports={"http": {"port": 80, "target_port": 8080}}, route={"gateway": "public", "host": "shop.example.com"}
+    )
+    route = made.one("HTTPRoute")
+    assert (route["apiVersion"], route["metadata"]["namespace"]) == ("gateway.networking.k8s.io/v1", "shop")
+    assert route["spec"] == {
+        "parentRefs": [{"name": "public"}],
+        "hostnames": ["shop.example.com"],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "backendRefs": [{"name": "web", "port": 80}],
+            }
+        ],
+    }
+
+
+def test_a_route_with_headers_rewriting_and_timeouts(make) -> None:
+    rules = [
+        {"path": "/api", "rewrite": "/", "timeout": "30s", "service": "backend", "port": 8080},
+        {"path": "/old", "path_type": "Exact", "rewrite": "/new"},
+        {"path": "/", "headers": {"x-beta": "yes"}, "method": "GET", "port": "beta"},
+    ]
+    gateway = {"name": "public", "namespace": "gateways", "section": "https"}
+    ports = {"http": 8080, "beta": 8081}
+    made = make(ports=ports, route={"gateway": [gateway, "internal"], "rules": rules, "annotations": {"a": "b"}})
+    route = made.one("HTTPRoute")
+    spec = route["spec"]
+    assert route["metadata"]["annotations"] == {"a": "b"} and "hostnames" not in spec
+    assert spec["parentRefs"] == [
+        {"name": "public", "namespace": "gateways", "sectionName": "https"},
+        {"name": "internal"},
+    ]
+    api, old, beta = spec["rules"]
+    rewriting = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+    assert api["filters"] == [{"type": "URLRewrite", "urlRewrite": {"path": rewriting}}]
+    assert (api["timeouts"], api["backendRefs"]) == ({"request": "30s"}, [{"name": "backend", "port": 8080}])
+    assert old["matches"] == [{"path": {"type": "Exact", "value": "/old"}}]
+    rewriting = {"type": "ReplaceFullPath", "replaceFullPath": "/new"}
+    assert old["filters"][0]["urlRewrite"]["path"] == rewriting and "timeouts" not in old
+    header = {"type": "Exact", "name": "x-beta", "value": "yes"}
+    assert beta["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}, "headers": [header], "method": "GET"}]
+    assert beta["backendRefs"] == [{"name": "web", "port": 8081}]
+
+
+def test_a_gateway_outside_of_what_may_connect_is_a_warning(make) -> None:
+    network = {"allow_from": ["other"]}
+    (warning,) = [
+        line for line in make(ports=HTTP, route={"gateway": "g"}, network=network).warnings if "allow" in line
+    ]
+    assert "so the gateway cannot reach the pods" in warning

@@ -53,8 +53,8 @@ def test_the_same_problem_of_several_hosts_is_reported_once():
         Problem("groups", "", "None.", "empty", "Add."),
     ]
     assert render(problems) == (
-        "ERROR [memory] Too little.\n    w1, w2: 1 GiB\n    w3: 2 GiB\n    remedy: More.\n"
-        "ERROR [groups] None.\n    evidence: empty\n    remedy: Add."
+        "ERROR [slipway:memory] Too little.\n    w1, w2: 1 GiB\n    w3: 2 GiB\n    remedy: More.\n"
+        "ERROR [slipway:groups] None.\n    evidence: empty\n    remedy: Add."
     )
     assert count(problems, "error") == 2
 

@@ -130,7 +130,7 @@ def test_version(cluster, version, what):
 def test_hosts_of_different_versions(cluster, findings):
     assert findings(inventory.check_version_skew(cluster)) == []
     cluster.hosts["w2"].variables["kube_version"] = "1.35.4"
-    assert {check for check, _host, _severity in findings(inventory.check_version_skew(cluster))} == {"version_skew"}
+    assert {check for check, _host, _severity in findings(inventory.check_version_skew(cluster))} == {"one_version"}
 
 
 def test_cluster_variables_that_differ(cluster, findings):

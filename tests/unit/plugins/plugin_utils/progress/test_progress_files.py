@@ -18,7 +18,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.history impo
     remembered,
     save,
 )
-from ansible_collections.slipway.kube.plugins.plugin_utils.progress.log import RunLog, prune
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.log import log_in, prune
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.state import Run
 
 PLAYS = [("p1", "Secret customer"), ("p2", "Second"), ("p3", "Second")]
@@ -76,7 +76,7 @@ def test_a_run_is_expected_to_take_the_sum_of_its_phases():
 
 
 def test_a_log_is_private_and_plain(tmp_path):
-    log = RunLog(tmp_path / "logs", "/some where/cluster.yml", 3)
+    log = log_in(tmp_path / "logs", "/some where/cluster.yml", 3)
     log.write("\x1b[31mred\x1b[0m\n")
     log.write("second\n")
     assert log.path.read_text() == "red\nsecond\n"

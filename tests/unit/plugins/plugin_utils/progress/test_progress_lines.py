@@ -141,13 +141,14 @@ def test_the_summary_says_what_changed_where_and_how_long_it_took():
     run = running(3)
     ended(run, ["changed", "changed", "ok"])
     task = "Install kubeadm, kubelet and kubectl and configure the kubelet"
-    assert texts(summary_lines(run, "/logs/a.log", None)) == [
+    assert texts(summary_lines(run, {"Record": "/r", "Whole output": "/logs/a.log"}, None)) == [
         "",
         "w0, w1, each: 1 change",
         f"  {task}",
         "",
         "Done in 0:41; 2 of 3 hosts changed",
         f"Slowest: 0:33 w0: {task}",
+        "Record: /r",
         "Whole output: /logs/a.log",
     ]
 
@@ -157,25 +158,36 @@ def test_a_failed_run_says_where_it_failed():
     ended(run, ["failed", "unreachable", "rescued", "ignored"])
     assert (
         "Failed in 0:41; failed: w0; unreachable: w1; nothing changed; 1 failure rescued; 1 failure ignored"
-        in texts(summary_lines(run, "x", None))
+        in texts(summary_lines(run, {"Whole output": "x"}, None))
     )
-    assert "Not started: Create the control plane, Join the workers" in texts(summary_lines(run, "x", None))
-    assert texts(stopped_lines(running(1), 5.0, "x", None))[0] == 'Stopped after 0:05 in phase "Prepare the hosts".'
+    assert "Not started: Create the control plane, Join the workers" in texts(
+        summary_lines(run, {"Whole output": "x"}, None)
+    )
+    assert (
+        texts(stopped_lines(running(1), 5.0, {"Whole output": "x"}, None))[0]
+        == 'Stopped after 0:05 in phase "Prepare the hosts".'
+    )
 
 
 def test_a_dry_run_is_a_plan_and_nothing_else():
     run = running(3, check=True)
     run.diff("w0", "t1", "", "--- before\n+++ after\n+new", 1.0)
+    for host in ("w1", "w2"):
+        run.host_ended(host, "t2", "Ask the kubelet", "skipped", 2.0, (), "runs only outside check mode")
     assert ended(run, ["changed", "ok", "ok"]) == []
-    assert texts(summary_lines(run, "x", None)) == [
+    assert texts(summary_lines(run, {"Whole output": "x"}, None)) == [
         "",
-        "w0 would change:",
-        "  Install kubeadm, kubelet and kubectl and configure the kubelet",
-        "    - Install kubeadm",
-        "    - Write a file",
-        "    --- before",
-        "    +++ after",
-        "    +new",
+        "Prepare the hosts",
+        "  w0 would change:",
+        "    Install kubeadm, kubelet and kubectl and configure the kubelet",
+        "      - Install kubeadm",
+        "      - Write a file",
+        "      --- before",
+        "      +++ after",
+        "      +new",
+        "",
+        "Known only in a real run:",
+        "  Prepare the hosts: w1, w2: Ask the kubelet",
         "",
         "No change: w1, w2",
         "",

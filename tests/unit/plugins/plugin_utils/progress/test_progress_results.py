@@ -13,6 +13,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.results impo
     changes_of,
     problem_of,
     shown_of,
+    unknown_of,
     warnings_of,
 )
 
@@ -106,3 +107,49 @@ def test_a_censored_loop_says_nothing_of_its_items():
         "results": [{"item": "secret", "failed": True, "msg": "secret", "changed": True}],
     }
     assert (problem_of(result), shown_of(result), changes_of(result)) == (CENSORED["censored"], "", [])
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"msg": "Command would have run if not in check mode"},
+        {"msg": "remote module (ping) does not support check mode"},
+        {"false_condition": "not ansible_check_mode", "skip_reason": "Conditional result was False"},
+        {"false_condition": "wanted and not (ansible_check_mode and layer is changed)"},
+        {"false_condition": "ansible_check_mode is false"},
+        {"results": [{"changed": True}, {"skipped": True, "false_condition": "not ansible_check_mode"}]},
+    ],
+)
+def test_check_mode_does_not_know_what_it_leaves_out(result):
+    assert unknown_of(result, True)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"false_condition": "inventory_hostname == 'w1'"},
+        {"false_condition": "ansible_check_mode and missing | length > 0"},
+        {"false_condition": False},
+        {"results": [{"changed": True}, {"skipped": True, "false_condition": "item"}]},
+        {"results": [{"changed": True, "msg": "check mode"}]},
+        {"censored": "hidden", "false_condition": "not ansible_check_mode"},
+    ],
+)
+def test_other_tasks_that_are_skipped_are_known(result):
+    assert not unknown_of(result, True)
+    assert not unknown_of({"msg": "check mode"}, False)
+
+
+def test_objects_of_a_cluster_are_changes():
+    objects = [
+        {"api_version": "apps/v1", "kind": "Deployment", "namespace": "web", "name": "web", "action": "change"},
+        {"api_version": "v1", "kind": "Namespace", "namespace": "", "name": "web", "action": "create"},
+        {"api_version": "v1", "kind": "Service", "namespace": "web", "name": "web", "action": "none"},
+    ]
+    pruned = [{"api_version": "v1", "kind": "Service", "namespace": "web", "name": "old"}]
+    assert changes_of({"objects": objects, "pruned": pruned}) == [
+        "Deployment web/web: change",
+        "Namespace web: create",
+        "Service web/old: delete",
+    ]
+    assert changes_of({"objects": ["text"], "pruned": None}) == changes_of({"objects": 3}) == []

@@ -98,6 +98,30 @@ def test_the_notes_of_a_chart_are_returned_and_their_first_line_is_shown(run: An
 
 
 @needs_helm
+def test_the_notes_show_no_secret_values(run: Any, write: Any) -> None:
+    write("shop/templates/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}")
+    write("shop/values.yaml", "db: {rootPassword: c4n4ry-default, port: 5432}\n")
+    write(
+        "shop/templates/NOTES.txt",
+        "{{ .Values.db.rootPassword }} {{ .Values.db.port }} {{ .Values.auth.user }} {{ .Values.auth.apiToken }} {{ .Values.pin.secret }} "
+        "{{ .Values.auth.apiToken | b64enc }} {{ .Values.auth.existingSecret }} {{ .Values.tls.secretName }} {{ .Values.license_key }} "
+        "{{ range .Values.tokens }}{{ . }}{{ end }} {{ .Release.Name }}",
+    )
+    values = {
+        "auth": {"user": "shopper", "apiToken": "c4n4ry-token", "existingSecret": "shop-auth"},
+        "pin": {"secret": 271828},
+        "tls": {"secretName": "shop-tls"},
+        "license_key": "c4n4ry-key",
+        "tokens": ["c4n4ry-list"],
+        "password": "shop",
+    }
+    result, _payload, lines = run(values=values)
+    mask = "********"
+    assert result["notes"] == f"{mask} 5432 shopper {mask} {mask} {mask} shop-auth shop-tls {mask} {mask} shop"
+    assert "c4n4ry" not in str(lines)
+
+
+@needs_helm
 def test_an_archive_is_rendered_like_its_folder(run: Any, write: Any, tmp_path: Path) -> None:
     write("shop/templates/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}")
     write("shop/templates/NOTES.txt", "hello")
@@ -121,6 +145,31 @@ def test_what_differs_with_each_rendering_is_kept(run: Any, write: Any) -> None:
     write("shop/templates/all.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}")
     result, payload, _lines = run()
     assert "generated" not in result and payload["kept"] == []
+
+
+@needs_helm
+def test_what_differs_outside_of_secrets_is_a_warning_that_names_it(run: Any, write: Any) -> None:
+    write("shop/templates/all.yaml", SECRET)
+    result, _payload, _lines = run()
+    (warning,) = result["warnings"]
+    assert warning.startswith("chart shop: ") and "ConfigMap shop (/metadata/annotations/at)" in warning
+    assert "Secret" not in warning and "password" not in warning
+    files = (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: files}\n"
+        'stringData: {app.conf: "level: info\\npassword: {{ randAlphaNum 9 }}"}\n'
+        'data: {b: {{ printf "level: info\\n%s" (randAlphaNum 9) | b64enc }}, '
+        'key: {{ (genSelfSignedCert "shop" nil (list (repeat 200 "a") (repeat 200 "b")) 9).Cert | b64enc }}}\n'
+    )
+    write("shop/templates/all.yaml", files)
+    result, _payload, _lines = run()
+    assert "Secret files (/stringData/app.conf, /data/b)" in result["warnings"][0], "the level is kept as well"
+    webhook = (
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: w}\n"
+        'webhooks: [{name: a.example.com, clientConfig: {caBundle: "{{ randAlphaNum 20 | b64enc }}"}}]\n'
+    )
+    write("shop/templates/all.yaml", webhook)
+    result, payload, _lines = run()
+    assert payload["kept"] and not result.get("warnings"), "a CA that is kept is what its certificate was issued by"
 
 
 @needs_helm

@@ -177,6 +177,30 @@ def test_hooks_are_told_from_objects(read: Read) -> None:
     )
 
 
+def hook(kind: str, events: str, **more: Any) -> dict[str, Any]:
+    """A hook of a chart."""
+    return thing("x", kind, metadata={"name": "x", "annotations": {"helm.sh/hook": events}}, **more)
+
+
+def test_hooks_of_several_events_share_a_name(read: Read) -> None:
+    account = hook("ServiceAccount", "pre-install,post-delete")
+    install, upgrade = hook("ConfigMap", "pre-install", data={"a": "1"}), hook("ConfigMap", "pre-upgrade")
+    jobs = [hook("Job", "pre-install"), hook("Job", "pre-upgrade"), hook("Job", "post-delete")]
+    found = read(manifests=[thing("a"), account, install, upgrade, *jobs])
+    kinds = {when: [one["kind"] for one in some] for when, some in found.hooks.items() if some}
+    assert kinds == {
+        "pre": ["ServiceAccount", "ConfigMap", "ConfigMap", "Job", "Job"],
+        "post-delete": ["ServiceAccount", "Job"],
+    }
+    for first, second in (
+        (install, hook("ConfigMap", "pre-upgrade,pre-install")),
+        (thing("x"), install),
+        (install, hook("ConfigMap", "crd-install")),
+    ):
+        with pytest.raises(InputError, match=r"manifests\[2\]: ConfigMap x is already defined in manifests\[1\]"):
+            read(manifests=[first, second])
+
+
 # --- kustomize and helm: stand-ins for the programs record their arguments and input ---------------------------------
 
 

@@ -1,0 +1,291 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The execution of a stored revision: run hooks, apply, wait, run hooks, prune, finish, or roll back.
+
+The stored revision always shows how far the run is, and names every object before it is created. So a run that is killed at any
+point leaves what the next run needs to finish it, and a run can continue in another call.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Sequence
+
+from .._kube.api import ApiError, Unreachable
+from .._kube.objects import Object, is_custom, reference
+from .apply import Sender
+from .chart_hooks import LASTING
+from .context import Context
+from .deletion import delete_in_order
+from .desired import Desired
+from .errors import OperationFailed, Pause, ReleaseError
+from .fingerprint import digest, live_digest
+from .hooks import needed_by_hooks, run_hooks
+from .jobs import done_jobs, restore_ttl
+from .ownership import identity, is_applied_last, key
+from .plan import Planner
+from .planned import Plan, PlannedObject
+from .report import ResultBuilder, plural, summary
+from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
+from .rollback import roll_back
+from .stateful_set import delete_blocking_pods
+
+SETTLE = 5.0  # seconds in which nodes learn to which pods a Service sends connections, before other pods are deleted
+UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
+
+
+class Execution:
+    """Executes one revision, perhaps over several calls."""
+
+    def __init__(
+        self,
+        context: Context,
+        desired: Desired,
+        results: ResultBuilder,
+        plan: Callable[[Revision], Plan],
+    ) -> None:
+        """Initialize.
+
+        :param plan: plans again, for a call that continues another one.
+        """
+        self.client = context.client
+        self.settings = context.settings
+        self.context = context
+        self.store = context.store
+        self.desired = desired
+        self.results = results
+        self.plan = plan
+
+    def run(self, revision: Revision, plan: Plan | None) -> dict[str, Any]:
+        """Run the phases that the revision has not completed; roll back if one fails.
+
+        :param plan: what has to be done; None if another call has begun.
+        :returns: the module's result.
+        """
+        if plan is not None:
+            revision.state["actions"] = plan.actions
+            # A revision that is stored for the first time is a change by itself.
+            new = revision.state.pop("new", False)
+            revision.state["changes"] = plan.has_changes or new
+        answer = self.results.begin(plan, revision, changed=revision.state.get("changes", True))
+        try:
+            if not revision.state.get("back"):
+                try:
+                    self._run_phases(revision, plan, answer)
+                    return self._finish(revision, answer)
+                except OperationFailed as error:
+                    if not self._start_rollback(revision, error):
+                        return self._failed(revision, answer, FAILED, self._why_no_rollback())
+            good = self._roll_back(revision)
+            answer["rolled_back_to"] = good
+            return self._failed(revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.")
+        except Pause:
+            self.store.update(revision)
+            self.context.lock.pause()
+            return self.results.unfinished(answer)
+        except OperationFailed as error:
+            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error}"
+            return self._failed(revision, answer, FAILED, text)
+        except Unreachable as error:
+            text = f"{error} Revision {revision.number} of release {revision.release} is unfinished; the next run finishes it."
+            raise Unreachable(text) from error
+
+    def _roll_back(self, revision: Revision) -> int:
+        try:
+            return roll_back(self.context, revision, self.desired, self.wait)
+        except ApiError as error:
+            raise OperationFailed(str(error)) from error
+
+    def _run_phases(self, revision: Revision, plan: Plan | None, answer: dict[str, Any]) -> None:
+        """Run the phases that this revision has not completed.
+
+        :raises OperationFailed: a phase failed. :raises Pause: the time slice of this call is used up.
+        """
+        done: list[str] = revision.state["done"]
+        settings, context = self.settings, self.context
+        path, early = self.desired.path, self.desired.early
+        sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
+        sender.keep_jobs = settings.wait
+
+        def save() -> None:
+            self.store.update(revision)
+
+        before, after = ("pre-rollback", "post-rollback") if revision.state.get("restores") else LASTING
+        if "pre" not in done and revision.hooks.get(before):
+            with context.phase("hooks"):
+                # A new service account or configuration that these Jobs use; existing ones still serve the old pods.
+                sender.send(needed_by_hooks(plan.objects if plan else [], early), complete=False)
+                run_hooks(context, sender, revision.hooks[before], before, revision.state, save)
+            done.append("pre")
+        if "apply" not in done:
+            self._apply(revision, plan, sender, answer)
+            done.append("apply")
+            save()
+        if "wait" not in done:
+            if settings.wait:
+                with context.phase("wait"):
+                    self.wait(revision.objects, revision.state, False)
+                    self._end_jobs(revision)
+                answer["waited_for"] = context.workloads(revision.objects)
+            done.append("wait")
+        if "post" not in done and revision.hooks.get(after):
+            with context.phase("hooks"):
+                run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
+            done.append("post")
+        if "last" not in done:
+            self._apply_last(revision, plan, sender)
+            done.append("last")
+        if "prune" not in done and settings.prune:
+            with context.phase("prune"):
+                try:
+                    answer["pruned"] = [*answer.get("pruned", []), *self._prune(revision)]
+                except OperationFailed as error:
+                    # The new objects are ready and their hooks have run, so this is no reason for a rollback. The next run tries again.
+                    context.warnings.append(
+                        f"Some objects that the release no longer contains were not deleted: {error}"
+                    )
+            done.append("prune")
+
+    def _apply(self, revision: Revision, plan: Plan | None, sender: Sender, answer: dict[str, Any]) -> None:
+        if plan is None:
+            plan = self._plan_again(revision)
+            answer.update(self.results.begin(plan, revision, changed=revision.state.get("changes", True)))
+        with self.context.phase("apply"):
+            first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
+            answer["pruned"] = [name.as_dict() for name in first]
+            now = [one for one in plan.objects if not _waits(one)]
+            sent = sender.send(now)
+        revision.state["digests"] = dict(plan.digests, **sent)
+        revision.state.setdefault("actions", plan.actions)
+        self.context.log(f"Applied {plural(len(now), 'object')}.")
+
+    def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
+        """Apply the changes that wait until everything else is ready."""
+        waiting = [content for content in revision.objects if is_applied_last(content)]
+        if not waiting:
+            return
+        with self.context.phase("apply"):
+            objects = (plan or self._plan_again(revision)).objects
+            sent = sender.send([one for one in objects if _waits(one)])
+        if sent:
+            revision.state["digests"].update(sent)
+            self.context.log(f"Applied {plural(len(sent), 'object')} last.")
+            time.sleep(SETTLE)
+        if self.settings.wait:
+            with self.context.phase("wait"):
+                self.wait(waiting, revision.state, False)
+
+    def _plan_again(self, revision: Revision) -> Plan:
+        """Plan in a call that continues another one."""
+        try:
+            return self.plan(revision)
+        except ReleaseError as error:
+            raise OperationFailed(str(error)) from error
+
+    def _end_jobs(self, revision: Revision) -> None:
+        """Give the Jobs that were awaited their TTL back."""
+        force = self.settings.force_conflicts
+        wanted = {key(reference(content)): digest(content) for content in revision.objects}
+        for name, live in restore_ttl(self.client, self.context.path, revision.objects, force).items():
+            revision.state["digests"][name] = [wanted[name], live_digest(live)]
+
+    def wait(self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0) -> None:
+        """Wait until objects are ready, and unblock StatefulSets that cannot continue by themselves."""
+        sets = [reference(content) for content in objects if content.get("kind") == "StatefulSet"]
+        deadline = deadline or self.context.deadline
+        self.context.wait_for(self.context.waited_for(objects), deadline, self._unblocker(sets, back), memory)
+
+    def _unblocker(self, sets: Sequence[Any], back: bool) -> Callable[[bool], bool] | None:
+        last = [0.0]
+
+        def unblock(hopeless: bool) -> bool:
+            if not hopeless and time.monotonic() - last[0] < UNBLOCK_EVERY:
+                return False
+            last[0] = time.monotonic()
+            pods = delete_blocking_pods(self.client, sets, self.context.path, back)
+            for pod in pods:
+                self.context.log(
+                    f"Deleted pod {pod} of another revision, which blocked the rollout of its StatefulSet."
+                )
+            return bool(pods)
+
+        return unblock if sets else None
+
+    def _prune(self, revision: Revision) -> list[dict[str, str]]:
+        """Delete what earlier revisions contain and this one does not; read again, now that everything else has succeeded."""
+        planner = Planner(self.client, self.settings, self.desired, revision)
+        unneeded, kept = planner.to_prune()
+        self.context.warnings = list(dict.fromkeys(self.context.warnings + kept))
+        self.context.lock.check()
+        # A custom resource whose deletion an earlier run requested may still be waiting for its operator.
+        held = [live for live in planner.leaving() if is_custom(live)]
+        report = self._report_finalizers
+        deleted = delete_in_order(self.client, planner.path, unneeded + held, self.context.deadline, on_poll=report)
+        left = set(planner.live) - {identity(name) for name in deleted}
+        revision.state["inherited"] = [name.as_dict() for name in revision.inherited if identity(name) in left]
+        return [name.as_dict() for name in deleted]
+
+    def _report_finalizers(self, left: Sequence[Object]) -> None:
+        what = "custom resource is" if len(left) == 1 else "custom resources are"
+        self.context.log(f"Waiting until {len(left)} {what} finalized, first {reference(left[0])}.")
+        self.context.lock.check()
+
+    def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:
+        revision.status = DEPLOYED
+        revision.state.pop("suspicious", None)
+        revision.state["jobs_done"] = done_jobs(revision.objects, self.desired.ignored)
+        hooks = {key(reference(content)) for when in LASTING for content in revision.hooks.get(when) or []}
+        restores = revision.state.get("restores")
+        # The hooks of a revision that is restored have run when it was deployed first.
+        done = revision.state.get("hooks_done") or []
+        revision.state["hooks_done"] = sorted(hooks) if restores else [one for one in done if one in hooks]
+        text = summary(revision.state.get("actions") or [], self.settings, revision.number, False)
+        text += f" It has the objects of revision {restores}." if restores else ""
+        self.store.update(revision, self.context.scrub.text(text))
+        self.store.supersede(revision.number)
+        self.store.trim(self.settings.history)
+        self.context.lock.release()
+        return self.results.success(answer, text)
+
+    def _start_rollback(self, revision: Revision, error: OperationFailed) -> bool:
+        """Store the failure, and return whether to roll back."""
+        scrub = self.context.scrub
+        revision.state["failure"] = {"text": scrub.text(str(error)), "findings": scrub.clean(error.findings)}
+        self.store.refresh()
+        good = self.store.last_deployed()
+        if self.settings.on_failure != "rollback" or not good:
+            return False
+        revision.state["back"] = {"to": good, "started": time.time(), "applied": False}
+        revision.state.pop("suspicious", None)
+        self.store.update(revision)
+        self.context.log(f"Revision {revision.number} failed; rolling back to revision {good}.")
+        return True
+
+    def _why_no_rollback(self) -> str:
+        if self.settings.on_failure == "keep":
+            return "The applied objects are kept (on_failure: keep)."
+        return (
+            "There is no earlier revision to roll back to, so the applied objects are kept. "
+            "Correct the objects and run this again, or delete the release with state: absent."
+        )
+
+    def _failed(self, revision: Revision, answer: dict[str, Any], status: str, end: str) -> dict[str, Any]:
+        failure = revision.state["failure"]
+        revision.status = status
+        first = failure["text"].split("\n")[0]
+        end_line = end.split("\n")[0]
+        self.store.update(revision, self.context.scrub.text(f"{first} {end_line}"))
+        self.store.trim(self.settings.history)
+        self.context.lock.release()
+        text = (
+            f"Release {self.settings.name} in namespace {self.settings.namespace}: revision {revision.number} failed. "
+            f"{failure['text']}\n{end}"
+        )
+        answer["status"] = status
+        return self.results.failure(answer, text, failure["findings"])
+
+
+def _waits(one: PlannedObject) -> bool:
+    """Return whether an object is applied last; one that does not exist yet may be needed by the others."""
+    return one.action != "create" and is_applied_last(one.content)
