@@ -58,7 +58,7 @@ test-all:  ## everything: all examples, ten kills, all versions of ansible-core,
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
-	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) gateway_api monitoring traefik"
+	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) gateway_api logs monitoring traefik"
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts

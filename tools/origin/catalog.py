@@ -31,6 +31,7 @@ TEST_TOOLS = (
 ADDONS = {
     "gateway_api": ("gateway-api",),
     "local_path_storage": ("local-path-provisioner",),
+    "logs": ("victoria-logs",),
     "metallb": ("metallb",),
     "metrics_server": ("metrics-server",),
     "monitoring": ("prometheus", "alertmanager", "node-exporter", "kube-state-metrics"),
@@ -283,6 +284,12 @@ def addon_components(row: dict[str, str]) -> list[Component]:
         Component("metallb", metallb, ("controller", "speaker")),
         Component("traefik", traefik, ("traefik",), ldflags=f"-s -w -X {stamp}={traefik}"),
         *monitoring_components(row),
+        Component(
+            "victoria-logs",
+            row["victoria_logs"],
+            ("victoria-logs", "vlagent"),
+            ldflags=f"-s -w -X github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=v{row['victoria_logs']}",
+        ),
     ]
 
 
@@ -323,9 +330,9 @@ def addon_images(row: dict[str, str]) -> list[Image]:
 
     def image(name: str, component: str, program: str, target: str, user: str = "", also: str = "") -> Image:
         version = row[component]
-        folder, names = target.rpartition("/")[0], [program, *filter(None, [also])]
-        programs = tuple((f"{component.replace('_', '-')}-{version}", one, f"{folder}/{one}") for one in names)
-        return Image(f"{name}:v{version}", version, programs, entrypoint=(target,), user=user)
+        key = f"{component.replace('_', '-')}-{version}"
+        programs = [(key, program, target)] + ([(key, also, f"{target.rpartition('/')[0]}/{also}")] if also else [])
+        return Image(f"{name}:v{version}", version, tuple(programs), entrypoint=(target,), user=user)
 
     state_metrics = "kube-state-metrics"
     provisioner = "local-path-provisioner"
@@ -347,6 +354,8 @@ def addon_images(row: dict[str, str]) -> list[Image]:
             f"/{state_metrics}",
             "65534",
         ),
+        image("docker.io/victoriametrics/victoria-logs", "victoria_logs", "victoria-logs", "/victoria-logs-prod"),
+        image("docker.io/victoriametrics/vlagent", "victoria_logs", "vlagent", "/vlagent-prod"),
     ]
 
 

@@ -184,7 +184,8 @@ def test_what_a_cluster_must_set(want: OriginRequest) -> None:
     want.archives = archives(*CALICO)
     assert variables() == {}
     want.addons.remove("monitoring")
-    assert variables() == {}  # it is not part of the basic set
+    want.addons.remove("logs")
+    assert variables() == {}  # they are not part of the basic set
     want.addons.remove("traefik")
     assert list(variables()) == ["kube_addons_set"]
 

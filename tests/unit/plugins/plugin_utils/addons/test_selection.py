@@ -18,6 +18,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputEr
 COMPONENTS = {"metrics_server": "0.9.0", "local_path_provisioner": "0.0.30", "metallb": "0.15.3", "traefik": "3.6.12"}
 COMPONENTS |= {"agnhost": "2.66.1", "gateway_api": "1.4.0"}
 COMPONENTS.update(prometheus="3.15.0", alertmanager="0.35.0", node_exporter="1.12.1", kube_state_metrics="2.18.0")
+COMPONENTS |= {"victoria_logs": "1.52.1"}
 POOL = {"metallb": {"addresses": ["10.0.0.200-10.0.0.220"]}}
 
 
@@ -45,7 +46,7 @@ def test_a_single_host_gets_the_basic_set_without_what_lacks_a_required_setting(
 def test_the_full_set_contains_the_basic_one() -> None:
     basic = {"metrics_server", "local_path_storage", "traefik"}
     assert names([], "basic") == basic
-    assert names([], "full") == {*basic, "monitoring"}
+    assert names([], "full") == {*basic, "monitoring", "logs"}
 
 
 def test_a_setting_that_must_not_be_shown_is_not_part_of_what_tasks_loop_over() -> None:
