@@ -108,7 +108,10 @@ CAUSES: Sequence[tuple[str, str, str]] = (
         f"See the lines of the static pods, {RETRY}",
     ),
     (
-        r"could not bootstrap the admin user.*context deadline exceeded|(?:etcdserver|apply) request (?:timed out|took too long)",
+        # The phases after the one that waits for the API server of this host.
+        r"could not bootstrap the admin user.*context deadline exceeded|"
+        r"phase (?:upload-config|mark-control-plane|bootstrap-token|kubelet-finalize|addon)\b.*context deadline exceeded|"
+        r"(?:etcdserver|apply) request (?:timed out|took too long)",
         "the API server is running but responds too slowly for kubeadm",
         "Give the host more CPU or a faster disk, or increase control_plane_timeout, which also increases kubeadm's own timeouts.",
     ),

@@ -42,6 +42,11 @@ SLOW = (
     "error: error execution phase wait-control-plane: cannot obtain client without bootstrap: could not bootstrap the admin user in "
     'file admin.conf: unable to create ClusterRoleBinding: Post "https://192.0.2.1:6443/apis/rbac": context deadline exceeded'
 )
+# Written by kubeadm 1.37 on a machine with little processor time, after the phase in which it had waited for this API server.
+SLOW_LATER = (
+    "error: error execution phase addon/coredns: couldn't retrieve DNS addon deployments: "
+    'Get "https://192.0.2.1:6443/apis/apps/v1/namespaces/kube-system/deployments?labelSelector=k8s-app": context deadline exceeded'
+)
 APISERVER = "[control-plane-check] kube-apiserver is not healthy after 4m0s\nerror: kube-apiserver check failed at https://192.0.2.1:6443/livez: timed out"
 
 
@@ -60,10 +65,11 @@ def test_every_failed_check_is_named_with_its_own_remedy():
         (SAME_NAME, "already has a Ready node with this name"),
         (NO_ROUTE, "could not reach the control plane endpoint"),
         (SLOW, "responds too slowly for kubeadm"),
+        (SLOW_LATER, "responds too slowly for kubeadm"),
         (KUBELET, "the kubelet does not keep running"),
         (APISERVER, "did not start in time"),
     ],
-    ids=["wrong CA", "expired token", "same name", "unreachable", "slow", "kubelet", "control plane"],
+    ids=["wrong CA", "expired token", "same name", "unreachable", "slow", "slow later", "kubelet", "control plane"],
 )
 def test_known_causes_are_told_with_evidence_and_remedy(output, says):
     text = explain_failure("kubeadm join", Evidence(output, "E1 kubelet broke", "etcd: no space"), "/log")
