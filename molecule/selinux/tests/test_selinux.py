@@ -21,11 +21,14 @@ SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 testinfra_hosts = targets("kube_control_plane")
 PROGRAMS = "containerd|containerd-shim.*|runc.*|kubelet|kubeadm|kubectl|etcd|kube-.*|coredns|flanneld|bridge|host-local|portmap|loopback|iptables|nft|agnhost"
 
+# Without a terminal, ausearch reads its standard input unless it is told to read the logs.
+COMMAND = "ausearch --input-logs --message AVC,USER_AVC,SELINUX_ERR --start boot --raw"
+
 
 def denials(host: Host) -> dict[str, list[str]]:
     """Return what SELinux has denied since the boot, as lines of the audit log, by program."""
     found: dict[str, list[str]] = {}
-    for line in host.run("ausearch --message AVC,USER_AVC,SELINUX_ERR --start boot --raw").stdout.splitlines():
+    for line in host.run(COMMAND).stdout.splitlines():
         program = re.search(r'comm="([^"]+)"', line)
         found.setdefault(program.group(1) if program else "", []).append(line)
     return found
