@@ -119,7 +119,6 @@ from ..plugin_utils.progress.state import Outcome, Run
 from ..plugin_utils.progress.tasks import is_rescued, name_of, parts
 from ..plugin_utils.progress.text import Line
 
-global_display = Display()
 COLORS = {
     "title": "COLOR_HIGHLIGHT",
     "changed": "COLOR_CHANGED",
@@ -144,7 +143,7 @@ class CallbackModule(Default):
     def __init__(self) -> None:
         """Begin as the default callback; the start of a playbook decides about more."""
         super().__init__()
-        self._real: Any = global_display
+        self._real: Any = Display()
         self._run: Run | None = None
         self._screen: Screen | None = None
         self._log: RunLog | None = None
@@ -343,12 +342,13 @@ class CallbackModule(Default):
             name = name_of(task)
             unknown = unknown_of(data, outcome == "skipped") if run.check else ""
             shown = shown_of(data) if outcome != "skipped" and task.action in C._ACTION_DEBUG else ""
-            changes = tuple(changes_of(data) or [shown] * bool(shown))
+            failed = outcome in ("failed", "ignored", "rescued", "unreachable")
+            changes = tuple(changes_of(data, failed) or [shown] * bool(shown))
             run.host_ended(host, task._uuid, name, outcome, now, changes, unknown)
             name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
                 run.message("warning", host, name, text, now)
-            if outcome in ("failed", "rescued", "unreachable"):
+            if failed and outcome != "ignored":
                 run.message(outcome, host, name, problem_of(data), now)
             elif shown:
                 run.message("shown", host, name, shown, now)

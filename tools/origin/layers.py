@@ -90,7 +90,7 @@ def accounts(users: Iterable[str]) -> list[Entry]:
         Entry("etc/nsswitch.conf", text="hosts: files dns\n"),
         Entry("root", mode=0o700),
         Entry("tmp", mode=0o1777),
-        Entry("home/nonroot", mode=0o700),
+        Entry("home/nonroot", mode=0o755),  # it belongs to root here, and programs look for files in it
     ]
 
 

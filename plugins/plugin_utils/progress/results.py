@@ -89,11 +89,15 @@ def shown_of(result: Mapping[str, Any]) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def changes_of(result: Mapping[str, Any]) -> list[str]:
-    """Return what a task changed, or would change: sentences of our modules' C(changes), their objects, or the labels of changed items."""
+def changes_of(result: Mapping[str, Any], failed: bool = False) -> list[str]:
+    """Return what a task changed, or would change: sentences of our modules' C(changes), their objects, or the labels of changed items.
+
+    :param failed: whether the task failed; of a loop, items can have changed something before.
+    """
     if "censored" in result:
         return []
-    return list(dict.fromkeys(plain(text) for item in items_of(result) for text in _changes(item, item is not result)))
+    items = [item for item in items_of(result) if not failed or (item is not result and item.get("changed"))]
+    return list(dict.fromkeys(plain(text) for item in items for text in _changes(item, item is not result)))
 
 
 def _changes(item: Mapping[str, Any], looped: bool) -> Iterator[str]:

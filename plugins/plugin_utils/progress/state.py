@@ -164,11 +164,11 @@ class Run:
                 self.steps[key] = Step(name, host, seconds)
         state.step, state.since, state.working, state.task, state.note = name, at, False, key, ""
         diff = self._diffs.pop((host, key), "")
-        if outcome == "changed":
+        if outcome == "changed" or (changes and outcome not in ("ok", "skipped")):
             self.changes.setdefault(host, []).append(Change(name, changes, diff, phase, at))
             if self.current:
                 self.current.hosts[host] += 1
-        elif outcome == "ignored":
+        if outcome == "ignored":
             self.ignored += 1
         elif outcome == "rescued":
             self.rescued += 1

@@ -289,6 +289,17 @@ def test_a_plan_says_what_changes_with_diffs_and_what_is_not_known(folder):
     assert not (folder / "file").exists()
 
 
+def test_what_a_loop_changed_before_it_failed_is_a_change(folder):
+    (folder / "site.yml").write_text(
+        "- name: Write\n  hosts: cp1\n  gather_facts: false\n  tasks:\n    - name: Write files\n      ansible.builtin.copy:\n"
+        f'        dest: "{folder}/{{{{ item }}}}"\n        mode: "0600"\n        content: text\n      loop: [one, none/two]\n'
+    )
+    status, output = piped(folder)
+    assert status == 2 and "cp1: 1 change\n  Write files" in output
+    (step,) = data(folder, "changes.json")["steps"]
+    assert step["changes"] == ["one"] and (folder / "one").exists()
+
+
 def test_each_playbook_of_a_command_leaves_its_own_record(folder):
     (folder / "site.yml").write_text("- name: One\n  hosts: cp1\n  gather_facts: false\n  tasks: []\n")
     (folder / "other.yml").write_text("- name: Two\n  hosts: cp1\n  gather_facts: false\n  tasks: []\n")

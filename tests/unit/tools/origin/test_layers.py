@@ -49,6 +49,8 @@ def test_what_is_in_a_layer(tmp_path: Path) -> None:
         assert (it.mode, it.uid, it.uname) == (0o755, 0, "")
         assert it.pax_headers["SCHILY.xattr.security.capability"].encode() == layers.NET_BIND_SERVICE
         assert tar.getmember("tmp").mode == 0o1777
+        # Traefik, which runs as nonroot, ends if it may not look for its configuration there.
+        assert tar.getmember("home/nonroot").mode & 0o005 == 0o005
         assert tar.getmember("it-2").linkname == "it"
         group = tar.extractfile("etc/group")
         assert group is not None and b"team:x:50000:me\n" in group.read()
