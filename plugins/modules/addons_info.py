@@ -52,6 +52,11 @@ options:
         type: list
         elements: dict
         default: []
+  groups:
+    description: API groups whose objects are listed.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: slipway.kube.release
 """

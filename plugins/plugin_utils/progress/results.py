@@ -132,7 +132,7 @@ def unknown_of(result: Mapping[str, Any], skipped: bool) -> str:
     for item in items_of(result):
         if not (skipped if item is result else item.get("skipped")):
             continue
-        message = str(item.get("msg") or "").split("\n")[0]
+        message = str(item.get("msg") or "").partition("\n")[0]
         if "check mode" in message:
             return plain(message)
         if NEEDS_RUN.search(str(item.get("false_condition"))):
