@@ -97,7 +97,7 @@ default_classes:
   sample:
     - {name: local-path, release: addon-local-path-storage}
 volumes:
-  description: The persistent volumes that a provisioner has made, and the release to which the namespace of their claim belongs, if any.
+  description: The persistent volumes that a provisioner has made, and the release to which the namespace of their claim belongs, if any and if they go with it.
   returned: success
   type: list
   elements: dict

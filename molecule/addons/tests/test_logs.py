@@ -31,7 +31,9 @@ def play(kube: Kube, folder: Path, *arguments: str, **variables: Any) -> Run:
 def find(kube: Kube, line: str) -> list[str]:
     """Return the lines of the namespace that contain some words."""
     query = urllib.parse.quote(f'{{kubernetes.pod_namespace="{SPACE}"}} "{line}"')
-    return kube.kubectl("get", "--raw", f"{SERVICE}?query={query}", check=False).splitlines()
+    # While VictoriaLogs restarts, the answer is an error.
+    answer = kube.kubectl("get", "--raw", f"{SERVICE}?query={query}", check=False).splitlines()
+    return [line for line in answer if line.startswith("{")]
 
 
 def left(kube: Kube) -> set[str]:

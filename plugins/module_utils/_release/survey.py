@@ -67,14 +67,22 @@ def volumes(client: Client) -> list[dict[str, str]]:
     def trim(volume: dict[str, Any]) -> Any:
         annotations = volume["metadata"].get("annotations") or {}
         claim = (volume.get("spec") or {}).get("claimRef") or {}
-        return annotations.get(PROVISIONER), claim.get("namespace") or "", claim.get("name") or ""
+        stays = (volume.get("spec") or {}).get("persistentVolumeReclaimPolicy") == "Retain"
+        return annotations.get(PROVISIONER), claim.get("namespace") or "", claim.get("name") or "", stays
 
     trimmed: list[Any] = client.items("/api/v1/persistentvolumes", trim=trim)
     found = [one for one in trimmed if one[0]]
-    releases = {one: owner(one_of(client, one))[0] for one in {space for _name, space, _claim in found if space}}
+    releases = {
+        one: owner(one_of(client, one))[0] for one in {space for _name, space, _claim, _stays in found if space}
+    }
     return [
-        {"provisioner": name, "claim": f"{space}/{claim}" if space else "", "release": releases.get(space, "")}
-        for name, space, claim in sorted(found)
+        # A volume that is retained does not go with the release of its claim.
+        {
+            "provisioner": name,
+            "claim": f"{space}/{claim}" if space else "",
+            "release": "" if stays else releases.get(space, ""),
+        }
+        for name, space, claim, stays in sorted(found)
     ]
 
 

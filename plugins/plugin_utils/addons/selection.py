@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 from ..errors import InputError
 from .registry import Addon
@@ -151,7 +152,10 @@ def resolve(addon: Addon, given: Mapping[str, Any], components: Mapping[str, Any
             option["default"] = option["default"].format_map(known)
     # Plain values: Ansible tags those of an inventory.
     result = ArgumentSpecValidator(spec).validate(json.loads(json.dumps(dict(given))))
-    problems = [f"{label}: {message}" for message in result.error_messages]
+    problems = [
+        f"{label}: {'there is no setting ' if isinstance(error, UnsupportedError) else ''}{error.msg}"
+        for error in result.errors.errors
+    ]
     if problems:
         raise InputError(*problems)
     settings = {**result.validated_parameters, "version": version}

@@ -82,12 +82,18 @@ def test_volumes_are_told_with_their_claim_and_the_release_of_its_namespace(rele
         def items(self, _path: str, trim: Any) -> list[Any]:
             metadata = {"monitoring": local, "gone": local, "": local, "static": {}}
             claims = {space: {"namespace": space, "name": "data"} if space else None for space in metadata}
-            return [trim({"metadata": one, "spec": {"claimRef": claims[space]}}) for space, one in metadata.items()]
+            kept = {"claimRef": {"namespace": "monitoring", "name": "kept"}, "persistentVolumeReclaimPolicy": "Retain"}
+            return [
+                trim({"metadata": local, "spec": kept}),
+                *(trim({"metadata": one, "spec": {"claimRef": claims[space]}}) for space, one in metadata.items()),
+            ]
 
+    # A volume that is retained does not go with the release of its claim.
     assert survey.volumes(Client()) == [
         {"provisioner": "rancher.io/local-path", "claim": "", "release": ""},
         {"provisioner": "rancher.io/local-path", "claim": "gone/data", "release": ""},
         {"provisioner": "rancher.io/local-path", "claim": "monitoring/data", "release": "web"},
+        {"provisioner": "rancher.io/local-path", "claim": "monitoring/kept", "release": ""},
     ]
 
 

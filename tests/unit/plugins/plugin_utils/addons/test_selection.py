@@ -84,7 +84,7 @@ def test_an_addon_comes_after_those_that_it_uses() -> None:
         (
             ["traefik"],
             {"traefik": {"replica": 1}},
-            "kube_addons_settings.traefik: replica. Supported parameters include",
+            "kube_addons_settings.traefik: there is no setting replica. Supported parameters include",
         ),
         (["traefik"], {"traefik": {"service": "Ingress"}}, "value of service must be one of: auto"),
         (["traefik"], {"traefik": {"replicas": "many"}}, "replicas"),
