@@ -17,13 +17,13 @@ from .objects import MASK, mapping
 LOG_PATTERNS = (
     # password=..., "api_key": "..."
     re.compile(
-        r"(?i)([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*[\"']?)"
+        r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*[\"']?)"
         r"([^\s\"',;&}]+)"
     ),
     # --token ...
     re.compile(r"(?i)(--?[\w-]*(?:password|token|secret|api-?key)[\w-]*\s+)([^\s-][^\s]*)"),
     # scheme://user:password@host
-    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s/@]+)(?=@)"),
+    re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)([^\s/@]+)(?=@)"),
     re.compile(r"(?i)(authorization:?\s+(?:bearer|basic)\s+|\bbearer\s+)([\w.~+/=-]{8,})"),
     # A JSON Web Token
     re.compile(r"()(\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"),

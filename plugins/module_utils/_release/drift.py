@@ -96,7 +96,7 @@ def _fields(
             one = None if mine is None else wanted[mine]
             other = None if theirs is None else found[theirs]
             at = theirs if mine is None else mine
-            yield from _fields(one, other, live, (*path, at), (*place, at if theirs is None else theirs))
+            yield from _fields(one, other, live, (*path, at), (*place, -1 if theirs is None else theirs))
     elif wanted != found:
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
         yield {"field": pointer, "revision": wanted, "cluster": found, **_owner(live, place)}
@@ -106,7 +106,11 @@ def _pairs(wanted: Sequence[Any], found: Sequence[Any]) -> list[tuple[int | None
     """Return the positions of the items that belong together; None if the lists can only be compared as a whole."""
     named: list[dict[str, int]] = []
     for items in (wanted, found):
-        names = {item["name"]: at for at, item in enumerate(items) if isinstance(item, Mapping) and "name" in item}
+        names = {
+            item["name"]: at
+            for at, item in enumerate(items)
+            if isinstance(item, Mapping) and isinstance(item.get("name"), str)
+        }
         named.append(names if len(names) == len(items) else {})
     mine, theirs = named
     if mine and theirs:
@@ -131,7 +135,7 @@ def _owns(fields: Mapping[str, Any], value: Any, place: Sequence[Any]) -> bool:
     below: Any = None
     if isinstance(value, Mapping):
         below, value = fields.get(f"f:{place[0]}"), value.get(place[0])
-    elif isinstance(value, list) and place[0] < len(value):
+    elif isinstance(value, list) and 0 <= place[0] < len(value):
         value = value[place[0]]
         keys = [name for name in fields if name.startswith("k:") and has_keys(value, json.loads(name[2:]))]
         below = fields[keys[0]] if keys else fields.get(f"i:{place[0]}")

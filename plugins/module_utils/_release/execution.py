@@ -10,6 +10,7 @@ point leaves what the next run needs to finish it, and a run can continue in ano
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Unreachable
@@ -26,6 +27,7 @@ from .jobs import done_jobs, restore_ttl
 from .ownership import identity, is_applied_last, key
 from .plan import Planner
 from .planned import Plan, PlannedObject
+from .replicas import SCALER
 from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
 from .rollback import roll_back
@@ -125,8 +127,10 @@ class Execution:
         if "wait" not in done:
             if settings.wait:
                 with context.phase("wait"):
-                    self.wait(revision.objects, revision.state, False)
-                    self._end_jobs(revision)
+                    late = revision.state.get("last") or []
+                    now = [content for content in revision.objects if key(reference(content)) not in late]
+                    self.wait(now, revision.state, False)
+                    self._end_jobs(revision, now)
                 answer["waited_for"] = context.workloads(revision.objects)
             done.append("wait")
         if "post" not in done and revision.hooks.get(after):
@@ -157,17 +161,19 @@ class Execution:
             now = [one for one in plan.objects if not _waits(one)]
             sent = sender.send(now)
         revision.state["digests"] = dict(plan.digests, **sent)
+        revision.state["last"] = [key(one.name) for one in plan.objects if _waits(one)]
         revision.state.setdefault("actions", plan.actions)
         self.context.log(f"Applied {plural(len(now), 'object')}.")
 
     def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
         """Apply the changes that wait until everything else is ready."""
-        waiting = [content for content in revision.objects if is_applied_last(content)]
+        names = revision.state.get("last") or []
+        waiting = [content for content in revision.objects if key(reference(content)) in names]
         if not waiting:
             return
         with self.context.phase("apply"):
-            objects = (plan or self._plan_again(revision)).objects
-            sent = sender.send([one for one in objects if _waits(one)])
+            objects = plan.objects if plan else self._plan_last(revision, names)
+            sent = sender.send([one for one in objects if key(one.name) in names])
         if sent:
             revision.state["digests"].update(sent)
             self.context.log(f"Applied {plural(len(sent), 'object')} last.")
@@ -175,6 +181,16 @@ class Execution:
         if self.settings.wait:
             with self.context.phase("wait"):
                 self.wait(waiting, revision.state, False)
+                self._end_jobs(revision, waiting)
+
+    def _plan_last(self, revision: Revision, names: Sequence[str]) -> list[PlannedObject]:
+        """Plan what waits in a call that continues another one; what was applied before is not judged again."""
+        some = [one for one in revision.objects if key(reference(one)) in names or one["kind"] == SCALER]
+        desired = replace(self.desired, objects=some, hooks={})
+        try:
+            return Planner(self.client, replace(self.settings, prune=False), desired, revision).plan().objects
+        except ReleaseError as error:
+            raise OperationFailed(str(error)) from error
 
     def _plan_again(self, revision: Revision) -> Plan:
         """Plan in a call that continues another one."""
@@ -183,11 +199,11 @@ class Execution:
         except ReleaseError as error:
             raise OperationFailed(str(error)) from error
 
-    def _end_jobs(self, revision: Revision) -> None:
+    def _end_jobs(self, revision: Revision, objects: Sequence[Object]) -> None:
         """Give the Jobs that were awaited their TTL back."""
         force = self.settings.force_conflicts
-        wanted = {key(reference(content)): digest(content) for content in revision.objects}
-        for name, live in restore_ttl(self.client, self.context.path, revision.objects, force).items():
+        wanted = {key(reference(content)): digest(content) for content in objects}
+        for name, live in restore_ttl(self.client, self.context.path, objects, force).items():
             revision.state["digests"][name] = [wanted[name], live_digest(live)]
 
     def wait(self, objects: Sequence[Object], memory: dict[str, Any] | None, back: bool, deadline: float = 0.0) -> None:

@@ -66,7 +66,12 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
     if spec["strategy"]["type"] == blue_green.TYPE and not problems:
         if not wait:
             raise InputError("wait: strategy BlueGreen switches to pods that are ready, so it requires wait: true.")
-        objects += blue_green.separate(spec, objects, hooks)
+        try:
+            objects += blue_green.separate(spec, objects, hooks)
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"overrides: strategy BlueGreen needs labels and selectors that an override removes ({error})."
+            ) from error
     for content in objects:
         if content["kind"] == "Job":
             # A Job is immutable: changed content is another Job, and the same content is not run again.

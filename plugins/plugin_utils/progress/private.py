@@ -16,7 +16,7 @@ def make_folder(path: Path) -> None:
     :raises OSError: it cannot be created, or is somebody else's, who could read or replace what is written there.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_uid != os.geteuid():
+    if {path.lstat().st_uid, path.stat().st_uid} != {os.geteuid()}:  # another user's link leads elsewhere
         raise PermissionError(f"{path} belongs to another user")
 
 

@@ -174,8 +174,9 @@ def summaries(runs: Path) -> list[dict[str, Any]]:
     for path in reversed(records(runs)):
         try:
             summary = json.loads((path / "summary.json").read_text())
-        except (OSError, ValueError):
+            one = {**summary, "folder": path.name, "files": sorted(os.listdir(path))}
+            index_html([one])  # what cannot be shown is damaged
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
             continue
-        if isinstance(summary, dict):
-            found.append({**summary, "folder": path.name, "files": sorted(os.listdir(path))})
+        found.append(one)
     return found

@@ -126,7 +126,7 @@ class Screen:
         """Write lines that stay, above the block."""
         if not lines:
             return
-        with self.lock, suppress(BrokenPipeError):  # the run goes on when nobody reads any more
+        with self.lock, suppress(OSError):  # the run goes on when nobody reads any more
             self._write(self._erased())
             for line in lines:
                 self.original(self.paint(line), screen_only=True)
@@ -145,7 +145,8 @@ class Screen:
                 self.original(msg, color, log_only=True, **level(options))
                 return
             self._write(self._erased())
-            self.original(msg, color, *arguments, **options)
+            with suppress(OSError):
+                self.original(msg, color, *arguments, **options)
             self._open = not terminated(msg, options.get("newline", True)).endswith("\n")
             self._draw()
 
@@ -202,7 +203,7 @@ class Screen:
         return codes
 
     def _write(self, text: str) -> None:
-        with suppress(BrokenPipeError):
+        with suppress(OSError):  # nobody reads, the terminal is gone, or its disk is full
             self.stream.write(text)
             self.stream.flush()
 

@@ -16,6 +16,10 @@ from .text import plain
 PROBLEMS = 200  # problems and warnings that are kept
 Step = dict[str, Any]
 
+# Characters of a line, and lines of a text, that a record keeps; the log has everything.
+LONGEST = 1000
+MOST = 2000
+
 
 @dataclass
 class Group:
@@ -56,7 +60,7 @@ def summary_of(run: Run, about: Mapping[str, Any], result: str = "") -> dict[str
         ],
         "hosts": {host: dict(run.counts.get(host, {})) for host in run.seen},
         "problems": [
-            {"kind": one.kind, "hosts": one.hosts, "task": plain(one.task), "text": masked(one.text)}
+            {"kind": one.kind, "hosts": one.hosts, "task": masked(one.task), "text": masked(one.text)}
             for one in run.problems[:PROBLEMS]
         ],
     }
@@ -78,7 +82,7 @@ def _step(run: Run, host: str, change: Change) -> Step:
         "at": round(change.at - run.started, 1),
         "phase": plain(change.phase),
         "host": host,
-        "task": plain(change.task),
+        "task": masked(change.task),
         "changes": [masked(text) for text in change.changes],
         "diff": masked(change.diff),
         "unknown": change.unknown,
@@ -101,5 +105,11 @@ def groups_of(steps: Iterable[Step], order: Iterable[str]) -> Iterator[Group]:
 
 
 def masked(text: str) -> str:
-    """Return a text without control codes and without what looks like a secret."""
-    return "\n".join(Redactor().log_lines(plain(text).split("\n"))) if text else ""
+    """Return a text without control codes and without what looks like a secret. What is much too long is cut."""
+    if not text:
+        return ""
+    lines = plain(text).split("\n")
+    more = [f"... and {len(lines) - MOST} more lines"] if len(lines) > MOST else []
+    # The patterns take quadratic time in the length of a line.
+    kept = [line if len(line) <= LONGEST else line[:LONGEST] + ".." for line in lines[:MOST]]
+    return "\n".join([*Redactor().log_lines(kept), *more])

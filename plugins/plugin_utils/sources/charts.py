@@ -32,7 +32,11 @@ data:
 """
 # Keys of values that are secret, or that only name a Secret or a key of it.
 SECRET_KEY = re.compile(r"pass(wd|word|phrase|$)|pwd|secret|token|credential|(api|access|private)_?-?key|key$", re.I)
-NAMES_A_SECRET = re.compile(r"existing|name$|ref$|enabled|create|annotations|labels", re.I)
+NAMES_A_SECRET = re.compile(
+    r"existing|name$|ref$|enabled|create|annotations|labels|(user|pass(wd|word|phrase)?|topology|partition|sort)_?-?key$"
+    r"|^(secret|token)_?-?keys$|^key$|(port|ttl|expir\w*|type|provider|path|scheme)$",
+    re.I,
+)
 # What a chart generates there is used as a whole, or belongs to something else that is generated.
 GENERATED_VALUE = re.compile(r"/(data|stringData)(/|$)|.*/caBundle")
 PEM = re.compile(r"-----BEGIN.*?-----END[^\n]*", re.S)

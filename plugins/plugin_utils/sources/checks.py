@@ -269,7 +269,7 @@ def separate_hooks(
                 # The annotation makes two Jobs of one that runs both before and after.
                 metadata = {**content["metadata"], "annotations": {**annotations, HOOK: when}}
                 weighted[when].append((_weight(annotations), {**content, "metadata": metadata}))
-            else:
+            elif "object" not in meant:
                 weighted[when].append((_weight(annotations), content))
     for when in WHEN:
         # Helm's order: by weight, and Jobs after the objects that they need. The sort is stable.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -88,3 +89,51 @@ def test_versions_of_an_application_are_switched(server: Any, releases: Any, mon
     assert deploy("web:4")["status"] == "deployed" and version() != before
     assert deploy("web:4", "RollingUpdate")["status"] == "deployed" and server.names("Deployment") == ["web"]
     assert version() is None and server.names("Service") == ["web"]
+
+
+@pytest.mark.parametrize("kind", ["Job", "Deployment"])
+def test_a_marked_object_that_was_broken_is_corrected(server, releases, some, workload, monkeypatch, kind):
+    monkeypatch.setattr(execution, "SETTLE", 0.0)
+    server.bad.add("app:bad")
+
+    def last(image):
+        one = workload("j", image, kind=kind)
+        one["metadata"]["annotations"] = {"slipway.kube/apply": "last"}
+        return [some("ConfigMap", "c"), one]
+
+    assert releases.run(last("app:bad"))["status"] != "deployed"
+    assert releases.run(last("app:1"))["status"] == "deployed"
+
+
+def test_a_call_that_continues_does_not_judge_again_what_is_applied(server, releases, some, workload, monkeypatch):
+    monkeypatch.setattr(execution, "SETTLE", 0.0)
+
+    def objects(version):
+        service = some("Service", "web", spec={"selector": {"version": version}})
+        service["metadata"]["annotations"] = {"slipway.kube/apply": "last"}
+        return [
+            service,
+            workload(f"web-{version}", "app:1", label=version),
+            some("ConfigMap", "c", data={"a": version}),
+        ]
+
+    releases.run(objects("a"))
+    server.slow.add("app:slow")
+    given = {"run_id": "mine", "timeout": 60, "hooks": {"post": [workload("check", "app:slow", kind="Job")]}}
+    first = releases.engine(objects("b"), **given)
+    first.settings.pause_after = 0.2
+    assert first.run()["finished"] is False
+    path = "/api/v1/namespaces/default/configmaps/c"
+    live = copy.deepcopy(server.objects[path])
+    live["data"]["a"] = "x"
+    for entry in live["metadata"]["managedFields"]:
+        entry["fieldsV1"].get("f:data", {}).pop("f:a", None)
+    live["metadata"]["managedFields"].append(
+        {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {"f:a": {}}}}
+    )
+    server.put(path, live)
+    server.slow.clear()
+    (job,) = server.names("Job")
+    server.put(f"/apis/batch/v1/namespaces/default/jobs/{job}", server.find("Job", job))
+    assert releases.run(objects("b"), **given)["status"] == "deployed"
+    assert server.names("Deployment") == ["web-b"]

@@ -141,3 +141,14 @@ def test_a_revision_that_the_server_refuses_now_is_no_reason_to_fail(server: Any
     assert not answer.get("failed") and answer["drift"] == []
     (warning,) = [line for line in answer["warnings"] if "since revision 1" in line]
     assert "cannot be told" in warning and "not any more" in warning
+
+
+def test_names_that_are_no_text_do_not_end_a_dry_run(server, releases, some):
+    service = some("Service", "w", spec={"selector": {"a": "b"}, "ports": [{"name": {"exact": "x"}, "port": 80}]})
+    releases.run([service, some("ConfigMap", "c", data={"a": "1"})])
+    path = "/api/v1/namespaces/default/services/w"
+    live = copy.deepcopy(server.objects[path])
+    live["spec"]["ports"][0]["port"] = 81
+    server.put(path, live)
+    answer = releases.run([service, some("ConfigMap", "c", data={"a": "2"})], check=True, force_conflicts=True)
+    assert [one["name"] for one in answer["drift"]] == ["w"]

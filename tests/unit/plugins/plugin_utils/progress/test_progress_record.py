@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import xml.etree.ElementTree as ET
 from fnmatch import fnmatch
 from html.parser import HTMLParser
@@ -29,7 +30,12 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.record impor
     version_of,
 )
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.state import Run
-from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary import groups_of, steps_of, summary_of
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary import (
+    groups_of,
+    masked,
+    steps_of,
+    summary_of,
+)
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.timeline import timeline_svg
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -221,3 +227,28 @@ def test_a_record_that_cannot_be_written_is_a_warning(tmp_path):
     record.path.rmdir()
     record.end(made())
     assert len(warned) == 1 and "cannot write the record" in warned[0]
+
+
+def test_a_line_that_is_much_too_long_is_cut_before_it_is_masked() -> None:
+    started = time.monotonic()
+    text = masked("x" * 3_000_000 + "\n" + "a." * 100_000 + "\n" + "line\n" * 10_000)
+    assert time.monotonic() - started < 5
+    assert text.count("\n") < 2_100 and text.endswith("more lines")
+    assert masked("db_password=" + "s" * 2_000) == "db_password=********"
+
+
+def test_a_record_that_cannot_be_shown_is_left_out(tmp_path: Path) -> None:
+    damaged = tmp_path / "20260101T000000"
+    damaged.mkdir()
+    (damaged / "summary.json").write_text('{"hosts": {"a": 1}, "inventory": 5}')
+    assert summaries(tmp_path) == []
+
+
+def test_a_link_of_another_user_is_no_folder_for_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a link away")
+    os.lchown(tmp_path / "link", 1, -1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        private.make_folder(tmp_path / "link")
