@@ -115,7 +115,7 @@ from ..plugin_utils.progress.log import RunLog, log_in
 from ..plugin_utils.progress.record import Record, about, new_record
 from ..plugin_utils.progress.results import changes_of, items_of, problem_of, shown_of, unknown_of, warnings_of
 from ..plugin_utils.progress.screen import Screen, quiet_copy
-from ..plugin_utils.progress.state import Outcome, Run
+from ..plugin_utils.progress.state import Message, Outcome, Run
 from ..plugin_utils.progress.tasks import is_rescued, name_of, parts
 from ..plugin_utils.progress.text import Line
 
@@ -393,8 +393,12 @@ class CallbackModule(Default):
         if self._screen and os.getpid() == process:
             run, self._run = self._run, None
             if run:
-                self._show(stopped_lines(run, time.monotonic(), self._paths, self._screen.columns))
-                run.finish(time.monotonic())
+                now, columns = time.monotonic(), self._screen.columns
+                stopped = stopped_lines(run, now, self._paths, columns)
+                run.finish(now)
+                # What failed just before is still held back.
+                held = [item for item in run.take(now) if isinstance(item, Message)]
+                self._show([*(line for item in held for line in item_lines(run, item, columns)), *stopped])
                 if self._record:
                     self._record.end(run, "stopped")
             self._end()

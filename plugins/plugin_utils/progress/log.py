@@ -29,8 +29,10 @@ class RunLog:
 
     def write(self, text: str) -> None:
         """Append *text* without control codes. A full disk does not end a run."""
+        data = plain(text).encode(errors="backslashreplace")
         try:
-            os.write(self._descriptor, plain(text).encode(errors="backslashreplace"))
+            while data:
+                data = data[os.write(self._descriptor, data) :]
         except OSError:
             pass
 

@@ -356,3 +356,13 @@ def test_without_colour_only_the_cursor_moves_and_a_second_run_knows_the_first(f
     assert not CODES.findall(output) and "Prepare the hosts: 0:0" in output
     assert "in earlier runs" in output.splitlines()[0]
     assert (folder / ".runs" / "index.html").read_text().count(">Log<") == 2
+
+
+def test_what_failed_just_before_ansible_gives_up_is_shown(folder):
+    (folder / "site.yml").write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks: [{name: Refuse, ansible.builtin.fail: {msg: the disk is full}, when: inventory_hostname == 'w2'}]\n"
+        '- hosts: "{{ nosuch }}"\n'
+    )
+    status, output = piped(folder)
+    assert status not in (0, 2)
+    assert "FAILED w2: Refuse\n  the disk is full\n" in output and "Stopped after" in output
