@@ -13,13 +13,18 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from .api import ApiError
 from .objects import MASK, mapping
 
+# The beginning of a group: the name of a secret and what separates it from its value.
+SECRET_NAME = (
+    r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
+    r"[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*"
+)
 # What programs print of their secrets: the first group is kept, the second is masked.
 LOG_PATTERNS = (
-    # password=..., "api_key": "..."
-    re.compile(
-        r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*[\"']?)"
-        r"([^\s\"',;&}]+)"
-    ),
+    # "api_key": "several words", password='...'
+    re.compile(SECRET_NAME + r"\")((?:[^\"\\]|\\.)+)(?=\")"),
+    re.compile(SECRET_NAME + r"')([^']+)(?=')"),
+    # password=...
+    re.compile(SECRET_NAME + r"[\"']?)([^\s\"',;&}]+)"),
     # --token ...
     re.compile(r"(?i)(--?[\w-]*(?:password|token|secret|api-?key)[\w-]*\s+)([^\s-][^\s]*)"),
     # scheme://user:password@host

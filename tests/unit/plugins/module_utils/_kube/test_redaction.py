@@ -39,3 +39,9 @@ def test_ordinary_words_stay() -> None:
     }
     text = "the password of admin on port 5432"
     assert Redactor([secret]).text(text) == text
+
+
+def test_a_quoted_value_is_masked_as_a_whole() -> None:
+    lines = ['db_password: "correct horse battery"', "token='a b' c", '{"api_key": "a \\"b\\" c", "user": "me"}']
+    masked = ['db_password: "********"', "token='********' c", '{"api_key": "********", "user": "me"}']
+    assert list(Redactor().log_lines(lines)) == masked
