@@ -94,6 +94,7 @@ class Host:
         if command[1] in ("start", "restart"):
             time.sleep(0.01)  # the clock of files is coarser than that of units
             self.unit["started"] = time.clock_gettime(time.CLOCK_MONOTONIC)
+            time.sleep(0.02)  # the clock of files ticks every 10 ms at most: what is written from now on is newer
         return None
 
     def layer(self, content="one\n", **more):
