@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from .._kube.api import Client
-from .._kube.objects import Reference, Resource
+from .._kube.objects import Kinds, Reference, Resource
 from .desired import discover
 from .ownership import owner
 from .store import list_entries
@@ -30,15 +30,16 @@ def survey(
     :returns: the keys of the module C(addons_info).
     """
     entries = list_entries(client, namespace)
+    served = discover(client) if groups or any(addon["signs"] for addon in addons) else {}
     classes = client.items("/apis/storage.k8s.io/v1/storageclasses")
     return {
         "releases": sorted({entry.release for entry in entries if not entry.part}),
-        "foreign": foreign(client, namespace, addons),
+        "foreign": foreign(client, served, namespace, addons),
         "default_classes": [
             {"name": one["metadata"]["name"], "release": owner(one)[0]} for one in classes if is_default(one)
         ],
         "volumes": volumes(client),
-        "resources": {group: resources(client, namespace, group) for group in groups},
+        "resources": {group: resources(client, served, namespace, group) for group in groups},
         "nodes": nodes(client),
     }
 
@@ -91,10 +92,10 @@ def one_of(client: Client, namespace: str) -> Mapping[str, Any]:
     return client.find(f"/api/v1/namespaces/{namespace}") or {}
 
 
-def resources(client: Client, namespace: str, group: str) -> list[str]:
+def resources(client: Client, served: Kinds, namespace: str, group: str) -> list[str]:
     """Return the objects of an API group that belong to no release in a namespace, by kind and name."""
     found = set()
-    for (version, kind), resource in discover(client).items():
+    for (version, kind), resource in served.items():
         if version.partition("/")[0] == group:
             for one in client.items(Resource(resource.plural, namespaced=False).collection(version, "")):
                 if owner(one)[1] != namespace:
@@ -103,12 +104,11 @@ def resources(client: Client, namespace: str, group: str) -> list[str]:
     return sorted(found)
 
 
-def foreign(client: Client, namespace: str, addons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def foreign(client: Client, served: Kinds, namespace: str, addons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Find the installations that do not belong to the releases of add-ons.
 
     :returns: of each the add-on, the object by which it is recognized, who made it, and the field managers of its content.
     """
-    served = discover(client) if any(addon["signs"] for addon in addons) else {}
     pairs = [(addon, sign) for addon in addons for sign in addon["signs"]]
 
     def look(pair: tuple[Mapping[str, Any], Mapping[str, Any]]) -> dict[str, Any] | None:

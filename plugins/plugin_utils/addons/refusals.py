@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 PREFIX = "addon-"
@@ -70,7 +70,7 @@ def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
         if claims:
             problems.append(
                 f"{release} is no longer selected, but the cluster has {len(claims)} persistent volumes of {name}, whose data "
-                f"nothing would manage any more: claims {', '.join(claims[:5])}{' …' if len(claims) > 5 else ''}. "
+                f"nothing would manage any more: claims {_shown(claims)}. "
                 "Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
             )
     return problems
@@ -83,6 +83,10 @@ def _resources(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[st
         if found:
             problems.append(
                 f"{release} is no longer selected, but the cluster has {len(found)} objects of its kinds, which would be deleted with them: "
-                f"{', '.join(found[:5])}{' …' if len(found) > 5 else ''}. Delete them first, or keep the add-on in kube_addons."
+                f"{_shown(found)}. Delete them first, or keep the add-on in kube_addons."
             )
     return problems
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

@@ -182,13 +182,16 @@ def published(addon: Addon, settings: Mapping[str, Any], known: Known, label: st
     digests = given or [str(one["sha256"][version]) for one in addon.manifests if version in one["sha256"]]
     if len(digests) != len(addresses):
         versions = ", ".join(dict.fromkeys(str(version) for one in addon.manifests for version in one["sha256"]))
+        if given:
+            problem = f"{label}.manifests_sha256 has {len(given)} digests, but {addon.title} has {len(addresses)} published manifests."
+        else:
+            problem = f"The digests of the published manifests of {addon.title} {version} are not known; known versions are {versions}."
+        if not addresses:
+            raise InputError(problem)
+        order = ", ".join(addresses)
         raise InputError(
-            f"{label}.manifests_sha256 has {len(given)} digests, but {addon.title} has {len(addresses)} published manifests."
-            if given
-            else f"The digests of the published manifests of {addon.title} {version} are not known; known versions are {versions}.",
-            *[
-                f"Set {label}.manifests_sha256 to the SHA-256 digests of the files that you trust, in this order: {', '.join(addresses)}."
-            ][: len(addresses)],
+            problem,
+            f"Set {label}.manifests_sha256 to the SHA-256 digests of the files that you trust, in this order: {order}.",
         )
     return tuple({"url": address.partition("://")[2], "sha256": digest} for address, digest in zip(addresses, digests))
 

@@ -18,10 +18,10 @@ def config_map(**metadata: Any) -> dict[str, Any]:
 
 
 def test_an_installation_of_the_release_is_not_foreign(releases: Any) -> None:
-    assert survey.foreign(releases.client(), "default", ADDONS) == []
+    assert survey.foreign(releases.client(), survey.discover(releases.client()), "default", ADDONS) == []
     releases.run([config_map()])
-    assert survey.foreign(releases.client(), "default", ADDONS) == []
-    (other,) = survey.foreign(releases.client(), "kube-system", ADDONS)
+    assert survey.foreign(releases.client(), survey.discover(releases.client()), "default", ADDONS) == []
+    (other,) = survey.foreign(releases.client(), survey.discover(releases.client()), "kube-system", ADDONS)
     assert other["owner"] == "release web in namespace default"
 
 
@@ -30,14 +30,22 @@ def test_an_installation_of_somebody_else_is_described(server: Any, releases: An
     fields = [{"manager": "helm"}, {"manager": "kubelet", "subresource": "status"}]
     content = config_map(annotations=helm, managedFields=fields)
     server.put("/api/v1/namespaces/default/configmaps/sign", content)
-    (found,) = survey.foreign(releases.client(), "default", ADDONS)
+    (found,) = survey.foreign(releases.client(), survey.discover(releases.client()), "default", ADDONS)
     assert found["addon"] == "mine" and found["object"] == "ConfigMap default/sign"
     assert found["owner"] == "Helm release ms in namespace tools"
 
 
 def test_a_kind_that_is_not_served_has_no_installation(releases: Any) -> None:
     sign = {"api_version": "metallb.io/v1beta1", "kind": "IPAddressPool", "namespace": "a", "name": "b"}
-    assert survey.foreign(releases.client(), "default", [{"name": "a", "release": "b", "signs": [sign]}]) == []
+    assert (
+        survey.foreign(
+            releases.client(),
+            survey.discover(releases.client()),
+            "default",
+            [{"name": "a", "release": "b", "signs": [sign]}],
+        )
+        == []
+    )
 
 
 def test_field_managers_are_those_of_the_content() -> None:
@@ -108,5 +116,10 @@ def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any
     releases.run([role("ours")])
     server.put("/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/theirs", role("theirs"))
     group = "rbac.authorization.k8s.io"
-    assert survey.resources(releases.client(), "default", group) == ["Role default/theirs"]
-    assert survey.resources(releases.client(), "default", "gateway.networking.k8s.io") == []
+    assert survey.resources(releases.client(), survey.discover(releases.client()), "default", group) == [
+        "Role default/theirs"
+    ]
+    assert (
+        survey.resources(releases.client(), survey.discover(releases.client()), "default", "gateway.networking.k8s.io")
+        == []
+    )
