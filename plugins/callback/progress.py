@@ -341,8 +341,8 @@ class CallbackModule(Default):
             host, task, data = parts(result)
             name = name_of(task)
             unknown = unknown_of(data, outcome == "skipped") if run.check else ""
-            shown = shown_of(data) if outcome != "skipped" and task.action in C._ACTION_DEBUG else ""
             failed = outcome in ("failed", "ignored", "rescued", "unreachable")
+            shown = shown_of(data) if outcome in ("ok", "changed") and task.action in C._ACTION_DEBUG else ""
             changes = tuple(changes_of(data, failed) or [shown] * bool(shown))
             run.host_ended(host, task._uuid, name, outcome, now, changes, unknown)
             name = run.tasks.get(task._uuid) or name

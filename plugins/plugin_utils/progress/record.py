@@ -26,6 +26,8 @@ from .timeline import timeline_svg
 
 # Ansible reads every file of an inventory folder, except hidden ones.
 FOLDER = ".runs"
+# It looks at the records, and would displace the oldest one by its own.
+UNRECORDED = ("slipway.kube.history",)
 NAME = re.compile(r"\d{8}T\d{6}(-\d+)?")
 COLLECTION = Path(__file__).parents[3]
 PLAYBOOK = re.compile(r"ansible_collections/(\w+)/(\w+)/playbooks/(.+)\.ya?ml$")
@@ -84,7 +86,7 @@ def new_record(
     :param described: what :func:`about` returns.
     """
     folder = Path(asked) if asked else folder_of(described["inventory"])
-    if folder is None or keep <= 0:
+    if folder is None or keep <= 0 or described["name"] in UNRECORDED:
         return None
     try:
         return Record(folder, keep, described, warn)

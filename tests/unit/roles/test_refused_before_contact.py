@@ -97,3 +97,10 @@ def test_a_group_that_is_misspelt_is_refused(tmp_path: Path) -> None:
     code, output, contacted = run(tmp_path, "cluster", hosts=HOSTS.replace("kube_worker", "kube_workers"))
     assert (code != 0, contacted) == (True, []), output
     assert "kube_workers" in output and "is kube_worker;" in output and "w1, w2" in output
+
+
+def test_the_list_of_runs_contacts_no_host(tmp_path: Path) -> None:
+    code, output, contacted = run(tmp_path, "history")
+    assert (code, contacted) == (0, []) and "There are no records in" in output, output
+    code, output, contacted = run(tmp_path, "history", "-e", "history_count=0")
+    assert code != 0 and contacted == [] and "[slipway:variables]" in output

@@ -366,3 +366,12 @@ def test_what_failed_just_before_ansible_gives_up_is_shown(folder):
     status, output = piped(folder)
     assert status not in (0, 2)
     assert "FAILED w2: Refuse\n  the disk is full\n" in output and "Stopped after" in output
+
+
+def test_a_message_that_cannot_be_shown_is_no_change(folder):
+    (folder / "site.yml").write_text(
+        "- hosts: cp1\n  gather_facts: false\n  tasks: [{name: Show, ansible.builtin.debug: {msg: '{{ 1 | int(x=2) }}'}}]\n"
+    )
+    status, output = piped(folder)
+    assert status == 2 and "FAILED cp1: Show" in output
+    assert "nothing changed" in output and "1 change" not in output
