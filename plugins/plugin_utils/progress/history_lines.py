@@ -42,7 +42,7 @@ def _row(run: Mapping[str, Any]) -> Sequence[str]:
     return (
         str(run.get("started", "")).replace("T", " ")[:16],
         plain(" ".join([str(run.get("name", "")), *_asked(run)])),
-        plain(str(run.get("result", ""))),
+        "running" if run.get("goes_on") else plain(str(run.get("result", ""))),
         duration(run.get("seconds") or 0) if ended else "",
         _changed(run),
         f"{run['folder']}/{page}" if page else "",
