@@ -89,14 +89,17 @@ def _backup(backup: Mapping[str, Any]) -> str:
 
 
 def _nodes(nodes: Sequence[Mapping[str, Any]]) -> str:
-    late = sum(not node["ready"] for node in nodes)
-    listed = items(f"{node['name']}: {node['version']}{'' if node['ready'] else ', not Ready'}" for node in nodes)
+    versions: dict[str, list[str]] = {}
+    for node in nodes:
+        versions.setdefault(node["version"], []).append(node["name"])
+    late = [node["name"] for node in nodes if not node["ready"]]
     state = (
-        f'<b class="error">{late} of {count(len(nodes), "node")} not Ready</b>'
+        f"{len(late)} of {count(len(nodes), 'node')} not Ready: {names(late)}"
         if late
-        else f'<b class="ok">{count(len(nodes), "node")} Ready</b>'
+        else f"{count(len(nodes), 'node')} Ready"
     )
-    return f'<p>{state}</p><ul tabindex="0" aria-label="Nodes">{listed}</ul>'
+    listed = items(f"{version}: {names(there)}" for version, there in versions.items())
+    return f'<p><b class="{"error" if late else "ok"}">{escape(state)}</b></p><ul>{listed}</ul>'
 
 
 def _releases(releases: Sequence[tuple[str, Mapping[str, Any], Any]]) -> str:
