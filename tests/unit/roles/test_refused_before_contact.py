@@ -73,6 +73,8 @@ def test_the_mark_is_left_if_nothing_is_wrong(tmp_path: Path) -> None:
             ["-e", '{"swap_state": ["absent"], "worker_timeout": -1}'],
             ["swap_state", "worker_timeout", "'-1'"],
         ),
+        ("cluster", ["-e", "slipway_confirm=perhaps"], ["slipway_confirm", "'perhaps'"]),
+        ("addons", ["-e", "slipway_confrim=true"], ["slipway_confrim", "slipway_confirm"]),
         ("upgrade", ["-e", "kube_version=1.38", "-e", "upgrade_btach=2"], ["upgrade_batch", "'1.38'"]),
         ("addons", ["-e", '{"kube_addons": ["metalb"]}'], ["metalb", "metallb"]),
         ("restore", ["-e", "restore_archiv=x", "-e", "restore_confirm=kubernetes"], ["restore_archive"]),
