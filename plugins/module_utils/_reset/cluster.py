@@ -177,11 +177,11 @@ def plan_runtime(system: System, record: Record) -> list[Step]:
         return [Step(f"unit {RUNTIME_UNIT} start", sentence, start, before="inactive", after="active")]
     steps = []
     # Without --sync, containerd removes the layers later; the rest of the reset stops it meanwhile, and it never resumes that.
-    for kind, options in (("containers", []), ("images", ["--sync"])):
+    for kind, options in (("containers", ()), ("images", ("--sync",))):
         names = bounded(system, COMMAND_SECONDS, "ctr", "-n", NAMESPACE, kind, "ls", "-q").out.split()
         if names:
 
-            def apply(kind: str = kind, options: list[str] = options, names: list[str] = names) -> None:
+            def apply(kind: str = kind, options: tuple[str, ...] = options, names: list[str] = names) -> None:
                 if kind == "containers":
                     bounded(system, COMMAND_SECONDS, "ctr", "-n", NAMESPACE, "tasks", "rm", "--force", *names)
                 bounded(system, REMOVAL_SECONDS, "ctr", "-n", NAMESPACE, kind, "rm", *options, *names)
