@@ -23,17 +23,17 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
     try:
         encrypted = is_encrypted(path)
     except OSError as error:
-        raise ArchiveError(f"{path} cannot be read: {error.strerror}. [slipway:archive_unreadable]") from error
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}.") from error
     if not encrypted:
         with open(path, "rb") as stream:
             yield stream
         return
     if not identity:
         raise ArchiveError(
-            f"{path} is encrypted. Give the file with your private key of age: -e restore_age_identity=FILE. [slipway:archive_key]"
+            f"{path} is encrypted. Give the file with your private key of age: -e restore_age_identity=FILE."
         )
     if not os.path.isfile(identity):
-        raise ArchiveError(f"The private key {identity} does not exist, or is not a file. [slipway:archive_key]")
+        raise ArchiveError(f"The private key {identity} does not exist, or is not a file.")
     try:
         age = subprocess.Popen(  # pylint: disable=ansible-bad-function
             ["age", "--decrypt", "--identity", identity, path],
@@ -44,7 +44,6 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise ArchiveError(
             "age is not installed where the archive is decrypted. Install the package age on the control node, or decrypt the archive elsewhere."
-            " [slipway:archive_key]"
         ) from None
     with age:
         stdout, stderr = cast("IO[bytes]", age.stdout), cast("IO[bytes]", age.stderr)
@@ -59,7 +58,7 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
         # Its first line is the error, the second one asks for reports.
         raise ArchiveError(
             f"{path} cannot be decrypted with the key in {identity}. Evidence: {said[0]}. Use the private key of one of its recipients; if this is"
-            " the right key, the archive is damaged, and another one must be used. [slipway:archive_key]"
+            " the right key, the archive is damaged, and another one must be used."
         )
     if failure:
         raise failure
