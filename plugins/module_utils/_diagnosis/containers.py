@@ -23,6 +23,8 @@ from .view import event_time, message_of, namespace_of, spec_of, status_of
 # For how many seconds a termination counts for a container that is running again.
 RECENT = 600
 STEADY = 120
+# Seconds after which the kubelet has reported the end of a container that ended at once.
+REPORTED = 10
 
 
 def container_finding(container: Container) -> Finding | None:
@@ -262,12 +264,14 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
         return found
     if recent and container.restarts:
         # All restarts of its life count; one that ran for long before, or has run for some time again, is in no loop.
-        lasted = seconds_of(before.get("finishedAt")) - seconds_of(before.get("startedAt"))
-        steady = since > STEADY or bool(before.get("startedAt")) and lasted > RECENT
+        started = seconds_of(before.get("startedAt") or before.get("finishedAt"))
+        lasted = seconds_of(before.get("finishedAt")) - started
+        steady = since > STEADY or lasted > RECENT
+        loops = container.restarts >= 3 and since <= lasted + REPORTED
         if ready and since > 60 and (container.restarts < 3 or steady):
             return None
         found = _crashes(container, before, False)
-        if ready or container.restarts < 2:
+        if (ready and not loops) or container.restarts < 2:
             found.severity = "warning"
         return _with_retries(container, found)
     if ready:

@@ -256,8 +256,9 @@ class Watch:
             key = (finding.fault, finding.object, finding.container)
             current.add(key)
             since = self.since.setdefault(key, now)
-            if finding.fault in ("crash_loop", "init_fails") and finding.hopeless and starting:
-                if finding.restarts < PATIENT_RESTARTS:
+            crashes = finding.fault in ("crash_loop", "init_fails")
+            if crashes and starting and finding.restarts < PATIENT_RESTARTS:
+                if finding.hopeless:
                     finding.patience = SUSPICIOUS
             elif finding.severity == "error" and 0 < self.grace.get(finding.patience, 0) <= now - since:
                 finding.patience = HOPELESS

@@ -77,7 +77,7 @@ def copy(
             rclone("copy", folder, remote, *(f"--include=/{name}" for name in wanted))
     except EtcdToolError as error:
         raise OffsiteError(
-            f"The archives of this host are kept in {folder}, but could not be copied to {remote}. Evidence: {error} Check backup_remote,"
+            f"The archives of this host are kept in {folder}, but could not be copied to {remote}: {str(error).rstrip('.')}. Check backup_remote,"
             " backup_rclone_config and the way to the server."
         ) from error
     removed = []

@@ -40,6 +40,7 @@ NAMESPACE = "k8s.io"
 RUNTIME_UNIT = "containerd.service"
 KUBEADM_SECONDS = 240
 COMMAND_SECONDS = 60
+REMOVAL_SECONDS = 240
 
 
 class NothingReset(HostError):
@@ -175,14 +176,15 @@ def plan_runtime(system: System, record: Record) -> list[Step]:
         sentence = f"unit {RUNTIME_UNIT} started, to remove its containers"
         return [Step(f"unit {RUNTIME_UNIT} start", sentence, start, before="inactive", after="active")]
     steps = []
-    for kind in ("containers", "images"):
+    # Without --sync, containerd removes the layers later; the rest of the reset stops it meanwhile, and it never resumes that.
+    for kind, options in (("containers", ()), ("images", ("--sync",))):
         names = bounded(system, COMMAND_SECONDS, "ctr", "-n", NAMESPACE, kind, "ls", "-q").out.split()
         if names:
 
-            def apply(kind: str = kind, names: list[str] = names) -> None:
+            def apply(kind: str = kind, options: tuple[str, ...] = options, names: list[str] = names) -> None:
                 if kind == "containers":
                     bounded(system, COMMAND_SECONDS, "ctr", "-n", NAMESPACE, "tasks", "rm", "--force", *names)
-                bounded(system, COMMAND_SECONDS, "ctr", "-n", NAMESPACE, kind, "rm", *names)
+                bounded(system, REMOVAL_SECONDS, "ctr", "-n", NAMESPACE, kind, "rm", *options, *names)
 
             sentence = f"{kind} of Kubernetes removed: {len(names)}"
             steps.append(Step(f"{kind} in {NAMESPACE}", sentence, apply, before="\n".join(names)))

@@ -20,15 +20,33 @@ ARCHIVE = {
     "service_subnet": "10.96.0.0/12",
     "pod_subnet": "192.168.0.0/16",
     "encryption": True,
+    "node": "cp1",
+    "time": "2026-11-29T10:00:00Z",
+    "revision": 833,
+    "keys": 400,
+    "digest": "sha256:0",
 }
 
 
-def problems(archive=None, **variables):
+def problems(archive=None, of="__restore_problems", **variables):
     known = {}
     for path in ("cluster/defaults/main.yml", "restore/defaults/main.yml", "restore/vars/main.yml"):
         known.update(load_variables(ROLES / path))
     known.update({"kube_version": "1.37.2", **variables, "restore_manifest": {**ARCHIVE, **(archive or {})}})
-    return Templar(loader=DataLoader(), variables=known).template(trust_as_template("{{ __restore_problems }}"))
+    return Templar(loader=DataLoader(), variables=known).template(trust_as_template(f"{{{{ {of} }}}}"))
+
+
+def test_an_archive_of_another_cluster_is_refused():
+    (found,) = problems({"cluster": "other"})
+    assert found.startswith("The archive is of cluster other; kube_cluster_name is kubernetes. Use the inventory")
+
+
+def test_a_confirmation_of_another_cluster_is_quoted_as_it_was_given():
+    inventory = {"groups": {"kube_control_plane": ["cp1"]}, "hostvars": {"cp1": {}}, "restore_archive": "a.tar"}
+    (found,) = problems(of="__restore_host_problems", restore_confirm="other", **inventory)
+    assert found.startswith(
+        'This run has not been confirmed [slipway:restore_unconfirmed], restore_confirm is "other". It would restore'
+    )
 
 
 @pytest.mark.parametrize(

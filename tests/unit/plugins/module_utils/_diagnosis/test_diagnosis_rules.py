@@ -322,6 +322,21 @@ def test_a_job_that_tries_again_alarms_nobody_at_once(now: dict, restarts: int, 
     assert told and told <= most and (restarts == 1 or told != {"info"})
 
 
+@pytest.mark.parametrize(
+    ("lasted", "since", "restarts", "severity"),
+    [(0, 1, 4, "error"), (30, 35, 4, "error"), (0, 1, 1, "warning"), (0, 30, 4, "warning"), (30, 50, 4, "warning")],
+)
+def test_a_crash_loop_is_an_error_until_its_program_runs_longer_than_before(
+    lasted: int, since: int, restarts: int, severity: str
+) -> None:
+    """Without a readiness probe a container is ready in the moment between its start and its end."""
+    before = {**ENDED_ONCE, "exitCode": 1, "startedAt": stamp(since + 5 + lasted), "finishedAt": stamp(since + 5)}
+    state = {"running": {"startedAt": stamp(since)}}
+    container = {"ready": True, "restartCount": restarts, "state": state, "lastState": {"terminated": before}}
+    (found,) = findings_of({**deployment(), "Pod": [pod(state=container)]})
+    assert (found.fault, found.severity) == ("crash_loop", severity)
+
+
 def test_a_cron_job_whose_previous_run_does_not_end_is_told() -> None:
     status = {"active": [{"name": "c-1"}], "lastScheduleTime": stamp(7200)}
     cron = {"metadata": meta("c"), "spec": {"schedule": "0 * * * *", "concurrencyPolicy": "Forbid"}, "status": status}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -302,6 +303,20 @@ def test_a_crash_may_be_caused_by_a_dependency_that_is_still_starting() -> None:
     assert not watch(Cluster(lists), WEB, database).look().hopeless
     lists["Pod"] = [pod(state=crashed(restarts=5))]
     assert watch(Cluster(lists), WEB, database).look().hopeless
+
+
+@pytest.mark.parametrize("starting", [True, False])
+def test_a_crash_that_is_seen_while_the_program_runs_has_time_as_well_while_others_start(starting: bool) -> None:
+    over = {"exitCode": 1, "reason": "Error", "startedAt": stamp(5), "finishedAt": stamp(4)}
+    now = {"running": {"startedAt": stamp(1)}}
+    state = {"ready": True, "restartCount": 3, "state": now, "lastState": {"terminated": over}}
+    counts = {"observedGeneration": 1, "replicas": 1, "readyReplicas": 0 if starting else 1}
+    database = {"metadata": meta("db", generation=1), "spec": {"replicas": 1}, "status": counts}
+    cluster = Cluster({**deployment(0), "Pod": [pod(state=state)], "StatefulSet": [database]})
+    observer = watch(cluster, WEB, Reference("apps/v1", "StatefulSet", "shop", "db"), grace=0.001)
+    observer.look()
+    time.sleep(0.01)
+    assert observer.look().hopeless is not starting
 
 
 def ended(restarts: int) -> dict[str, Any]:

@@ -60,6 +60,19 @@ def test_a_remote_that_refuses_is_told_and_the_archives_stay(config: dict[str, A
     assert (tmp_path / "host" / f"k-{TIMES[2]}.tar.age").exists()
 
 
+def test_evidence_is_named_once_and_ends_before_the_remedy(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "host" / f"k-{TIMES[2]}.tar.age").write_text("new")
+
+    def program(*command: str, **options: float) -> str:
+        raise offsite.EtcdToolError("rclone failed with exit code 1. Evidence: dial tcp: connection refused")
+
+    with pytest.raises(
+        offsite.OffsiteError, match=r"to offsite:k: rclone .*\. Evidence: .* connection refused\. Check backup_remote,"
+    ) as raised:
+        offsite.copy(config, lambda names: [], program)
+    assert str(raised.value).count("Evidence") == 1
+
+
 def test_an_archive_that_cannot_be_removed_stays(config: dict[str, Any], tmp_path: Path) -> None:
     for time in TIMES:
         (tmp_path / "host" / f"k-{time}.tar").write_text(time)

@@ -134,7 +134,9 @@ def test_a_unit_is_stopped_unless_it_is(state: str, stops: bool) -> None:
     assert bool(plan_stop(shown(state), "kubelet.service")) is stops
 
 
-def runtime(tmp_path, state: str, folder_before: list[str] | None) -> tuple[list, list]:
+def runtime(
+    tmp_path, state: str, folder_before: list[str] | None, kinds: tuple[str, ...] = ("containers",)
+) -> tuple[list, list]:
     put(tmp_path, "/usr/bin/ctr")
     (tmp_path / "usr/bin/ctr").chmod(0o755)
     called = []
@@ -143,7 +145,7 @@ def runtime(tmp_path, state: str, folder_before: list[str] | None) -> tuple[list
         called.append(command)
         if command[0] == "systemctl":
             return Result(0, f"LoadState=loaded\nActiveState={state}\n")
-        return Result(0, "a\nb\n" if command[-2:] == ["ls", "-q"] and "containers" in command else "")
+        return Result(0, "a\nb\n" if command[-2:] == ["ls", "-q"] and command[-3] in kinds else "")
 
     record = Record(str(tmp_path), {"footprint": {"folders": {"/var/lib/containerd": folder_before}}})
     return plan_runtime(System(str(tmp_path), run), record), called
@@ -162,6 +164,13 @@ def test_a_runtime_that_was_there_loses_kubernetes_part_alone(tmp_path) -> None:
         ["ctr", "-n", "k8s.io", "tasks", "rm", "--force", "a", "b"],
         ["ctr", "-n", "k8s.io", "containers", "rm", "a", "b"],
     ]
+
+
+def test_images_are_gone_from_the_disk_when_they_are_reported_as_removed(tmp_path) -> None:
+    """Otherwise the runtime is stopped while it still removes their layers, and never resumes that."""
+    (step,), called = runtime(tmp_path, "active", ["x"], ("images",))
+    step.apply()
+    assert called[-1][3:] == ["ctr", "-n", "k8s.io", "images", "rm", "--sync", "a", "b"]
 
 
 def test_a_stopped_runtime_that_was_there_is_started_if_it_holds_pods(tmp_path) -> None:
