@@ -110,7 +110,7 @@ def expired(certificates: list[dict[str, Any]], name: str) -> bool:
     return any(one["name"] == name and one["days"] < 0 for one in certificates)
 
 
-def processes(proc: str = "/proc", programs: Container[str] = COMPONENTS) -> Iterator[tuple[str, int, float]]:
+def processes(proc: str = "/proc", programs: Container[str] = tuple(COMPONENTS)) -> Iterator[tuple[str, int, float]]:
     """Yield program, PID and start (seconds since the epoch) of the processes of the control plane, or of other programs."""
     try:
         boot = float(re.search(r"^btime (\d+)", Path(proc, "stat").read_text(), re.M).group(1))  # type: ignore[union-attr]

@@ -165,7 +165,8 @@ class Step:
         """Start the kubelet again if its files are newer than it; pods go on running."""
         files = [Path(PKI, "ca.crt"), Path(KUBERNETES, "kubelet.conf")]
         started = [start for _program, _pid, start in processes(programs=("kubelet",))]
-        late = not started or max(path.stat().st_mtime for path in files) > min(started)
+        # A start is known from the time of the host's boot, which has whole seconds.
+        late = not started or max(path.stat().st_mtime for path in files) > min(started) + 1
         if force or (late and "ca" in self.pairs) or (self.check_mode and self.changes):
             self.do("The kubelet is restarted.", self._restart_kubelet)
 
