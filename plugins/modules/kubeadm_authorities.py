@@ -24,12 +24,13 @@ options:
       - With V(prepared), a control plane keeps the old and the new authorities in C(/etc/kubernetes/pki/rotation). Without O(keys), kubeadm makes
         them, if all nodes are in O(nodes) and Ready, and etcd is healthy.
       - With V(trusted), the host trusts the old and the new authorities. Its static pods are restarted one after the other, and the kubelet.
-      - With V(refreshed), the volumes of all pods of the host have the new CA. The kubelet does that about every minute, and this waits for it.
+      - With V(refreshed), all pods of the host use the new CA. The kubelet refreshes their volumes about every minute, and clients of Kubernetes 1.36 and
+        later read it again every five minutes, which is waited for, unless the pods were started with it.
       - With V(workloads), the pods that have the CA of the cluster are replaced, by an annotation of their Deployment, StatefulSet or DaemonSet.
       - With V(issued), the certificates of a control plane are issued by the new authorities, and tokens are signed by the new key.
       - With V(tokens), the tokens in Secrets are signed anew.
       - With V(used), the kubelet of the host has a client certificate that the new CA has issued, requests such a serving certificate, and is restarted.
-      - With V(renewed), the volumes of all pods of the host have tokens that the new key has signed, which is waited for.
+      - With V(renewed), all pods of the host use tokens that the new key has signed. Clients read them again every minute, which is waited for.
       - With V(finished), the host does not trust the old authorities any more.
       - V(workloads) and V(tokens) are for one control plane, for the whole cluster. V(trusted), V(issued) and V(finished) are done on one control
         plane at a time.

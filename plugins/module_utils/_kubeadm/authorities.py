@@ -44,6 +44,9 @@ ISSUERS = {
     "controller-manager.conf": "ca",
     "scheduler.conf": "ca",
 }
+# Seconds after which a client has read a CA or a token again: client-go does so every five minutes and every minute (transport/ca_rotation.go and
+# transport/token_source.go); 10 more for clocks and load.
+READ_AGAIN = {TRUSTED: 310, ISSUED: 70}
 LARGEST = 1 << 16  # bytes of a projected file that may be a CA or a token
 
 
@@ -143,30 +146,41 @@ def token_key_id(token: str) -> str:
         return ""
 
 
-def is_outdated(text: str, phase: int, pairs: Mapping[str, tuple[str, str]]) -> bool:
-    """Return whether a file in a pod has to be refreshed before the cluster goes on.
+def volume_state(text: str, phase: int, pairs: Mapping[str, tuple[str, str]]) -> str:
+    """Return whether a file in a pod is ``old``, so that the cluster has to wait for it, or ``new``, or "" if it has nothing to do with the rotation.
 
     :param phase: one that is reached: with TRUSTED, pods must have the new CA; with ISSUED, tokens must be signed by the new key.
     :param pairs: old and new certificates, or public keys, by the name of the authority.
     """
-    old, new = pairs.get("ca", ("", ""))
-    have = set(pem_blocks(text))
+    old, new = pairs.get("ca" if phase == TRUSTED else "sa", ("", ""))
     if phase == TRUSTED:
-        return bool(have & set(pem_blocks(old))) and not have & set(pem_blocks(new))
-    old, new = pairs.get("sa", ("", ""))
-    return bool(old) and token_key_id(text) == key_id(old)
+        have = set(pem_blocks(text))
+        return "new" if have & set(pem_blocks(new)) else "old" if have & set(pem_blocks(old)) else ""
+    signer = token_key_id(text)
+    return {key_id(old): "old", key_id(new): "new"}.get(signer, "") if signer else ""
 
 
-def outdated_volumes(phase: int, pairs: Mapping[str, tuple[str, str]], pods: str = PODS) -> list[str]:
-    """Return the files in the projected volumes of the pods of this node that have to be refreshed, see :func:`is_outdated`."""
-    found = []
+def look_at_volumes(
+    phase: int, pairs: Mapping[str, tuple[str, str]], now: float, pods: str = PODS
+) -> tuple[list[str], float]:
+    """Return the files in the projected volumes of the pods of this node that the kubelet has to refresh, see :func:`volume_state`, and how many
+    seconds it takes until running clients have read again what was refreshed.
+
+    :param now: seconds since the epoch.
+    """
+    late, latest = [], 0.0
     for path in sorted(glob.glob(f"{glob.escape(pods)}/*/volumes/kubernetes.io~projected/*/*")):
         try:
-            if not os.path.isfile(path) or os.path.getsize(path) > LARGEST:
+            info = os.stat(path)
+            if not os.path.isfile(path) or info.st_size > LARGEST:
                 continue
-            text = Path(path).read_text(errors="replace")
+            state = volume_state(Path(path).read_text(errors="replace"), phase, pairs)
+            # The kubelet makes the link when the pod starts, and another file behind it whenever it refreshes the volume.
+            refreshed = info.st_mtime - os.lstat(path).st_mtime > 1
         except OSError:
             continue  # the pod has ended
-        if is_outdated(text, phase, pairs):
-            found.append(path)
-    return found
+        if state == "old":
+            late.append(path)
+        elif state == "new" and refreshed:
+            latest = max(latest, info.st_mtime)
+    return late, max(latest + READ_AGAIN[phase] - now, 0.0)

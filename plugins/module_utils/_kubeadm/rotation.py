@@ -182,13 +182,13 @@ class Step:
             time.sleep(1)
 
     def wait_for_pods(self) -> None:
-        """Wait until the kubelet has refreshed the authorities, or the tokens, in the volumes of its pods, which it does about every minute."""
+        """Wait until the pods use the new authority, or tokens of the new key: the kubelet refreshes their volumes, and they read them again."""
         end = time.monotonic() + self.params["timeout"]
         while not self.check_mode:
-            found = authorities.outdated_volumes(self.phase, self.pairs)
-            if not found:
+            found, seconds = authorities.look_at_volumes(self.phase, self.pairs, time.time())
+            if not found and not seconds:
                 return
-            if time.monotonic() > end:
+            if found and time.monotonic() > end:
                 what = "authority" if self.phase == TRUSTED else "token"
                 raise HostError(
                     f"The kubelet has not refreshed the {what} of all pods within {self.params['timeout']} seconds, so the rotation does not go on."
@@ -209,7 +209,7 @@ class Step:
             self.do("The kubelet gets a new client certificate.", self._new_client)
             if self.check_mode:
                 self.changes.append("The kubelet is restarted.")
-        elif ("ca" in self.pairs and serving) or authorities.outdated_volumes(ISSUED, self.pairs):
+        elif ("ca" in self.pairs and serving) or authorities.look_at_volumes(ISSUED, self.pairs, 0)[0]:
             self.restart_kubelet(force=True)  # it forgets the tokens of its pods, and so gets new ones at once
 
     def _new_client(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,10 @@ def test_a_token_names_the_key_that_signed_it() -> None:
     assert authorities.key_id("") == ""
 
 
+def look(phase: int, pairs: dict[str, tuple[str, str]], pods: Path, now: float = 1e12) -> tuple[list[str], float]:
+    return authorities.look_at_volumes(phase, pairs, now, str(pods))
+
+
 def test_volumes_that_the_kubelet_has_not_refreshed_are_found(tmp_path: Path) -> None:
     keys = (pem("old key", "PUBLIC KEY"), pem("new key", "PUBLIC KEY"))
     pairs = {"ca": (OLD.public, NEW.public), "sa": keys}
@@ -118,7 +123,24 @@ def test_volumes_that_the_kubelet_has_not_refreshed_are_found(tmp_path: Path) ->
         for name, text in zip(("ca.crt", "token"), texts):
             (folder / name).write_text(text)
     late = str(tmp_path / "late/volumes/kubernetes.io~projected/kube-api-access-x")
-    assert authorities.outdated_volumes(TRUSTED, pairs, str(tmp_path)) == [f"{late}/ca.crt"]
-    assert authorities.outdated_volumes(ISSUED, pairs, str(tmp_path)) == [f"{late}/token"]
-    assert authorities.outdated_volumes(TRUSTED, {"sa": keys}, str(tmp_path)) == []
-    assert authorities.outdated_volumes(ISSUED, {"ca": pairs["ca"]}, str(tmp_path)) == []
+    assert look(TRUSTED, pairs, tmp_path) == ([f"{late}/ca.crt"], 0)
+    assert look(ISSUED, pairs, tmp_path) == ([f"{late}/token"], 0)
+    assert look(TRUSTED, {"sa": keys}, tmp_path) == ([], 0)
+    assert look(ISSUED, {"ca": pairs["ca"]}, tmp_path) == ([], 0)
+
+
+@pytest.mark.parametrize(("started", "left"), [(1000, (300, 60)), (4999, (0, 0))])
+def test_running_clients_get_time_to_read_again_what_was_refreshed(
+    tmp_path: Path, started: int, left: tuple[int, int]
+) -> None:
+    keys = (pem("old key", "PUBLIC KEY"), pem("new key", "PUBLIC KEY"))
+    volume = tmp_path / "pod/volumes/kubernetes.io~projected/kube-api-access-x"
+    (volume / "..data").mkdir(parents=True)
+    for name, text in (("ca.crt", OLD.public + NEW.public), ("token", token(authorities.key_id(keys[1])))):
+        (volume / "..data" / name).write_text(text)
+        os.utime(volume / "..data" / name, (5000, 5000))
+        (volume / name).symlink_to(f"..data/{name}")
+        os.utime(volume / name, (started, started), follow_symlinks=False)
+    pairs = {"ca": (OLD.public, NEW.public), "sa": keys}
+    assert [look(phase, pairs, tmp_path, now=5010) for phase in (TRUSTED, ISSUED)] == [([], left[0]), ([], left[1])]
+    assert look(TRUSTED, pairs, tmp_path, now=5310) == ([], 0)
