@@ -347,6 +347,7 @@ cluster:
     healthy: {description: Whether the health check of the local API server (or on a worker of the kubelet) succeeds., type: bool}
     bootstrapping: {description: Whether a join has started and not finished., type: bool}
     manifests: {description: Manifests of static pods., type: list, elements: str}
+    rotating: {description: Whether the rotation of the cluster's authorities is not finished on this control plane., type: bool}
     etcd_data: {description: Whether the data of an etcd member exist., type: bool}
 kubeconfigs:
   description:

@@ -62,7 +62,7 @@ options:
         networks, service_dns, dns_domain, dns_settings, endpoint, vip, version, one_version, cluster_variables, choices, registry_mirrors,
         containerd_proxy, labels_taints, reachable, privileges, os, untested_os, architecture, cpus, memory, disk, ports, swap,
         cgroup, kernel, resolver, selinux, firewall, capabilities, runtimes, installed, cni, machine_id, mac_address,
-        product_uuid, node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers,
+        product_uuid, node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, rotation,
         role, version_change, unhealthy, endpoint_change, user_kubeconfig, repository_url, repository, repository_entry,
         source_version, registry, mirror_image, endpoint_reach, proxy, addons, addon_addresses, hardening
       ]

@@ -88,12 +88,17 @@ class Writer(Client):
 
     def __init__(self, kubeconfig: Path, namespace: str, timeout: float = 10) -> None:
         super().__init__()
-        self.timeout = timeout  # seconds
-        content = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
-        self.server = urlsplit(cluster["server"])
+        self.timeout, self.kubeconfig = timeout, kubeconfig  # seconds
         self.path = f"/api/v1/namespaces/{namespace}/configmaps"
         self.acknowledged: list[str] = []
+        self.load()
+
+    def load(self) -> None:
+        """Read the kubeconfig, as a client does that follows the rotation of its credentials."""
+        self.written = self.kubeconfig.stat().st_mtime
+        content = yaml.safe_load(self.kubeconfig.read_text())
+        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+        self.server = urlsplit(cluster["server"])
         self.context = ssl.create_default_context(
             cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
         )
@@ -118,6 +123,8 @@ class Writer(Client):
             connection.close()
 
     def attempt(self, number: int) -> None:
+        if self.kubeconfig.stat().st_mtime != self.written:
+            self.load()
         name = f"write-{number}"
         content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"n": str(number)}}
         status, answer = self.request("POST", self.path, content)

@@ -26,6 +26,8 @@ VERSION = ATTRIBUTES = 0xA0  # [0] of TBSCertificate and of CertificationRequest
 EXTENSIONS = 0xA3  # [3] of TBSCertificate
 COMMON_NAME, ORGANIZATION = "2.5.4.3", "2.5.4.10"
 EXTENSION_REQUEST, SUBJECT_ALT_NAME = "1.2.840.113549.1.9.14", "2.5.29.17"
+SUBJECT_KEY_ID, AUTHORITY_KEY_ID = "2.5.29.14", "2.5.29.35"
+KEY_IDENTIFIER = 0x80  # [0] of AuthorityKeyIdentifier
 EMAIL, DNS, URI, IP_ADDRESS = 0x81, 0x82, 0x86, 0x87
 
 
@@ -115,19 +117,49 @@ def alternative_names(pem: bytes | str) -> list[str]:
     """Return the DNS names and IP addresses for which the first certificate of a PEM text is valid, [] if it cannot be read."""
     names = CertificateRequest()
     try:
-        data = first_certificate(pem)
-        start, end = _expect(data, _expect(data, 0, SEQUENCE)[0], SEQUENCE)
-        for tag, inner, stop in _children(data, start, end):
-            if tag != EXTENSIONS:
-                continue
-            extensions, extensions_end = _whole(data, inner, stop, SEQUENCE)
-            forms = [[OCTET_STRING], [BOOLEAN, OCTET_STRING]]
-            for oid, _kind, value, last in _named(data, extensions, extensions_end, forms):
-                if oid == SUBJECT_ALT_NAME:
-                    _read_alternative_names(names, data, *_whole(data, value, last, SEQUENCE))
+        for oid, data, value, last in _extensions(pem):
+            if oid == SUBJECT_ALT_NAME:
+                _read_alternative_names(names, data, *_whole(data, value, last, SEQUENCE))
     except (ValueError, IndexError):
         return []
     return names.dns_names + names.addresses
+
+
+def subject_key_id(pem: bytes | str) -> str:
+    """Return the identifier of the key of the first certificate of a PEM text in hex, "" if it has none."""
+    try:
+        for oid, data, value, last in _extensions(pem):
+            if oid == SUBJECT_KEY_ID:
+                start, end = _whole(data, value, last, OCTET_STRING)
+                return data[start:end].hex()
+    except (ValueError, IndexError):
+        pass
+    return ""
+
+
+def authority_key_id(pem: bytes | str) -> str:
+    """Return the identifier of the key by which the first certificate of a PEM text was signed in hex, "" if it has none."""
+    try:
+        for oid, data, value, last in _extensions(pem):
+            if oid == AUTHORITY_KEY_ID:
+                for tag, start, end in _children(data, *_whole(data, value, last, SEQUENCE)):
+                    if tag == KEY_IDENTIFIER:
+                        return data[start:end].hex()
+    except (ValueError, IndexError):
+        pass
+    return ""
+
+
+def pem_blocks(text: str) -> list[str]:
+    """Return the blocks of a PEM text, each as it is written by OpenSSL and Go, without what is around them."""
+    return [
+        match.group(0) + "\n" for match in re.finditer(r"-----BEGIN ([A-Z ]+)-----\n.+?\n-----END \1-----", text, re.S)
+    ]
+
+
+def ca_cert_hashes(pem: str) -> list[str]:
+    """Return :func:`ca_cert_hash` of each certificate of a PEM text."""
+    return [digest for digest in map(ca_cert_hash, pem_blocks(pem)) if digest]
 
 
 def ca_cert_hash(pem: str) -> str:
@@ -192,6 +224,18 @@ def _certificate_fields(data: bytes) -> list[tuple[int, int, int]]:
     if len(fields) < 6 or fields[3][0] != SEQUENCE:
         raise ValueError("not a certificate")
     return fields
+
+
+def _extensions(pem: bytes | str) -> Iterator[tuple[str, bytes, int, int]]:
+    """Yield identifier, data, start and end of the value of each extension of the first certificate of a PEM text."""
+    data = first_certificate(pem)
+    start, end = _expect(data, _expect(data, 0, SEQUENCE)[0], SEQUENCE)
+    for tag, inner, stop in _children(data, start, end):
+        if tag == EXTENSIONS:
+            extensions, extensions_end = _whole(data, inner, stop, SEQUENCE)
+            forms = [[OCTET_STRING], [BOOLEAN, OCTET_STRING]]
+            for oid, _kind, value, last in _named(data, extensions, extensions_end, forms):
+                yield oid, data, value, last
 
 
 def _children(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -17,9 +17,9 @@ import re
 import signal
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Container, Iterator, Mapping
 
-from .._host.facts.cluster import answers, parse_secure_port
+from .._host.facts.cluster import ROTATION, answers, parse_secure_port
 from .._host.system import HostError
 from .._kube.timestamps import to_time
 from .._kube.x509 import certificate_end
@@ -47,33 +47,36 @@ RENEWABLE = {
 AUTHORITIES = ("pki/ca.crt", "pki/front-proxy-ca.crt", "pki/etcd/ca.crt")
 # Static pods in the order of their restart, with the files that their processes read when they start.
 COMPONENTS = {
-    "etcd": ("pki/etcd/server.crt", "pki/etcd/peer.crt"),
+    "etcd": ("pki/etcd/server.crt", "pki/etcd/peer.crt", "pki/etcd/ca.crt"),
     "kube-apiserver": (
         "pki/apiserver.crt",
         "pki/apiserver-kubelet-client.crt",
         "pki/apiserver-etcd-client.crt",
         "pki/front-proxy-client.crt",
+        "pki/ca.crt",
+        "pki/etcd/ca.crt",
+        "pki/front-proxy-ca.crt",
+        "pki/sa.pub",
+        "pki/sa.key",
     ),
-    "kube-controller-manager": ("controller-manager.conf",),
+    "kube-controller-manager": ("controller-manager.conf", "pki/ca.crt", "pki/front-proxy-ca.crt", "pki/sa.key"),
     "kube-scheduler": ("scheduler.conf",),
 }
+# Seconds after which the kubelet kills a container that does not end (terminationGracePeriodSeconds of the static pods). An API server has answered its
+# requests by then, and waits a minute for connections that clients keep open.
+GRACE = 30
 ETCD_METRICS = 2381
 KUBELET_CLIENT = "kubelet-client"
 
 
-def read_end(path: Path) -> float | None:
-    """Return when the certificate in a file of PEM, or of a user in a kubeconfig, expires; None if there is none."""
+def read_certificate(path: Path) -> str:
+    """Return the text of a file that has a certificate in PEM, or the certificate of the user if it is a kubeconfig; "" if there is none."""
     try:
         text = path.read_text()
-    except OSError:
-        return None
-    embedded = re.search(r"client-certificate-data:\s*[\"']?([A-Za-z0-9+/=]+)", text)
-    if embedded:
-        try:
-            text = base64.b64decode(embedded.group(1)).decode("ascii", "replace")
-        except (ValueError, binascii.Error):
-            return None
-    return certificate_end(text)
+        embedded = re.search(r"client-certificate-data:\s*[\"']?([A-Za-z0-9+/=]+)", text)
+        return base64.b64decode(embedded.group(1)).decode("ascii", "replace") if embedded else text
+    except (OSError, ValueError, binascii.Error):
+        return ""
 
 
 def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) -> list[dict[str, Any]]:
@@ -90,7 +93,7 @@ def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) 
     ]
     found = []
     for name, path, by in wanted:
-        end = read_end(path)
+        end = certificate_end(read_certificate(path))
         if end is not None:
             days = int((end - now) // DAY)
             found.append({"name": name, "path": str(path), "end": to_time(end), "days": days, "renewed_by": by})
@@ -107,8 +110,8 @@ def expired(certificates: list[dict[str, Any]], name: str) -> bool:
     return any(one["name"] == name and one["days"] < 0 for one in certificates)
 
 
-def processes(proc: str = "/proc") -> Iterator[tuple[str, int, float]]:
-    """Yield program, PID and start (seconds since the epoch) of the processes of the control plane."""
+def processes(proc: str = "/proc", programs: Container[str] = tuple(COMPONENTS)) -> Iterator[tuple[str, int, float]]:
+    """Yield program, PID and start (seconds since the epoch) of the processes of the control plane, or of other programs."""
     try:
         boot = float(re.search(r"^btime (\d+)", Path(proc, "stat").read_text(), re.M).group(1))  # type: ignore[union-attr]
     except (OSError, AttributeError):
@@ -119,7 +122,7 @@ def processes(proc: str = "/proc") -> Iterator[tuple[str, int, float]]:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it has ended
-        if program in COMPONENTS and fields[0] != "Z":
+        if program in programs and fields[0] != "Z":
             yield program, int(folder.name), boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
@@ -141,10 +144,13 @@ def restart(name: str, pid: int, seconds: int, server: str, kill: Callable[[int,
     """
     with contextlib.suppress(ProcessLookupError):
         kill(pid, signal.SIGTERM)
-    end = time.monotonic() + seconds
+    end, patience = time.monotonic() + seconds, time.monotonic() + GRACE
     while time.monotonic() < end:
         time.sleep(1)
         pids = [other for program, other, _start in processes() if program == name]
+        if pid in pids and time.monotonic() > patience:
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
         if pids and pid not in pids and works(name):
             if name == "kube-apiserver":
                 wait_for_api(server, max(int(end - time.monotonic()), 1))
@@ -170,6 +176,16 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
 
     :raises HostError: kubeadm or a component fails.
     """
+    unfinished = (
+        "The rotation of the authorities is not finished on this control plane. Finish it with slipway.kube.certificates"
+        " -e certificates_rotate_authorities=all. [slipway:rotation]"
+        if os.path.exists(ROTATION)
+        else ""
+    )
+    if unfinished and params["renew"]:
+        raise HostError(
+            f"No certificate was renewed. {unfinished}"
+        )  # kubeadm would write kubeconfigs with one authority only
     certificates = find_certificates(time.time())
     result: dict[str, Any] = {"changed": False, "changes": [], "certificates": certificates}
     names = due(certificates, params["days"]) if params["renew"] else []
@@ -193,7 +209,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
             result["certificates"] = find_certificates(time.time())
     late = outdated(list(processes())) if params["renew"] and params["restart"] else {}
     for name, files in COMPONENTS.items():
-        if check_mode and params["restart"] and (name in late or {RENEWABLE[file] for file in files} & {*names}):
+        if check_mode and params["restart"] and (name in late or {RENEWABLE.get(file) for file in files} & {*names}):
             result["changes"].append(f"{name} restarted")
         elif name in late:
             result["changes"].append(f"{name} restarted")
@@ -202,4 +218,5 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
             if pid:
                 restart(name, pid, params["timeout"], params["server"])
     result["changed"] = bool(result["changes"])
+    result["warnings"] = [unfinished] if unfinished else []
     return result

@@ -183,7 +183,7 @@ def accept(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     return [f"The certificate of the API server gets the names {', '.join(missing)}."] if missing else []
 
 
-def _change_map(
+def change_map(
     client: Client,
     path: str,
     key: str,
@@ -219,7 +219,7 @@ def announce(params: Mapping[str, Any], check_mode: bool) -> list[str]:
         return set_server(text, endpoint)
 
     mark = {ANNOTATION: endpoint}
-    proxy_changes = _change_map(client, PROXY_CONFIG, "kubeconfig.conf", server, check_mode, mark)
+    proxy_changes = change_map(client, PROXY_CONFIG, "kubeconfig.conf", server, check_mode, mark)
     if proxy_changes:
         changes.append(f"kube-proxy uses {endpoint}.")
     marked = (
@@ -234,10 +234,10 @@ def announce(params: Mapping[str, Any], check_mode: bool) -> list[str]:
             client.patch(PROXY, {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: marked}}}}})
     if marked and not check_mode:
         wait_for_add_ons(client, params["timeout"], (PROXY,), "the move is not complete")
-    if _change_map(client, CLUSTER_INFO, "kubeconfig", server, check_mode):
+    if change_map(client, CLUSTER_INFO, "kubeconfig", server, check_mode):
         changes.append(f"Hosts join through {endpoint}.")
     # Last: as long as it has the old endpoint, an interrupted run begins again.
-    if _change_map(
+    if change_map(
         client,
         CONFIG,
         "ClusterConfiguration",

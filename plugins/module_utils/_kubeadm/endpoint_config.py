@@ -8,6 +8,7 @@ A managed host need not have a YAML library. kubeadm writes one key in a line an
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Iterable
@@ -92,15 +93,32 @@ def set_server(text: str, endpoint: str) -> str:
 
     :raises FormError: it does not have exactly one server.
     """
-    url = f"https://{endpoint}"
+    return _set_cluster_key(
+        text, "server", f"https://{endpoint}", "servers", "so it is not known which of them is the endpoint"
+    )
+
+
+def set_authority(text: str, authority: str) -> str:
+    """Return a kubeconfig with one cluster, whose authority is this one.
+
+    :param authority: one or more certificates in PEM.
+    :raises FormError: it does not have exactly one.
+    """
+    data = base64.b64encode(authority.encode()).decode()
+    return _set_cluster_key(
+        text, "certificate-authority-data", data, "authorities", "so it is not known which of them is the cluster's"
+    )
+
+
+def _set_cluster_key(text: str, key: str, value: str, noun: str, consequence: str) -> str:
     if text.lstrip().startswith("{"):
-        pattern, line = r'("server"\s*:\s*)"[^"]*"', json.dumps(url)
+        pattern, line = rf'("{key}"\s*:\s*)"[^"]*"', json.dumps(value)
     else:
-        pattern, line = r"^([ -]*server:[ ]*)\S+[ ]*$", scalar(url)
+        pattern, line = rf"^([ -]*{key}:[ ]*)\S+[ ]*$", value if key != "server" else scalar(value)
     changed, count = re.subn(pattern, lambda match: match.group(1) + line, text, flags=re.MULTILINE)
     if count != 1:
         raise FormError(
-            f"A kubeconfig of the cluster has {count} servers instead of one, so it is not known which of them is the endpoint. Leave only that of"
+            f"A kubeconfig of the cluster has {count} {noun} instead of one, {consequence}. Leave only that of"
             " this cluster in it, and run again."
         )
     return changed

@@ -14,7 +14,7 @@ import copy
 from typing import Any, Mapping
 
 from .._host.system import HostError
-from .._kube.x509 import ca_cert_hash
+from .._kube.x509 import ca_cert_hashes
 
 MODE = 0o600
 
@@ -23,8 +23,8 @@ class KubeconfigRefused(HostError):
     """The existing file is a kubeconfig for another cluster."""
 
 
-def ca_hashes(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return server and CA hash (``sha256:HEX``, "" if it has none) of each cluster in a kubeconfig."""
+def ca_hashes(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return server and CA hashes (``sha256:HEX``) of each cluster in a kubeconfig: several while authorities are rotated, none if it has no CA."""
     result = {}
     for entry in config.get("clusters") or []:
         cluster = entry.get("cluster") or {}
@@ -32,7 +32,7 @@ def ca_hashes(config: Mapping[str, Any]) -> dict[str, str]:
             pem = base64.b64decode(cluster.get("certificate-authority-data") or "").decode("ascii", "replace")
         except (ValueError, binascii.Error):
             pem = ""
-        result[cluster.get("server", "")] = ca_cert_hash(pem)
+        result[cluster.get("server", "")] = ca_cert_hashes(pem)
     return result
 
 
@@ -71,7 +71,7 @@ def needs_write(live: Mapping[str, Any] | None, desired: Mapping[str, Any], path
         return True
     if normalize(live) == normalize(desired):
         return False
-    refused = refusal(path, live, set(ca_hashes(desired).values()))
+    refused = refusal(path, live, {digest for digests in ca_hashes(desired).values() for digest in digests})
     if refused:
         raise KubeconfigRefused(refused)
     return True
@@ -82,12 +82,12 @@ def refusal(path: str, live: Mapping[str, Any] | None, own: set[str]) -> str:
 
     :param own: CA hashes of the cluster, empty if it does not exist yet: its CA will differ from all others.
     """
-    others = {server: digest for server, digest in ca_hashes(live or {}).items() if digest not in own}
+    others = {server: digests for server, digests in ca_hashes(live or {}).items() if not own.intersection(digests)}
     if not others:
         return ""
     shown = "; ".join(
-        f"{server or 'no server'} (CA {digest[:19] + '...' if digest else 'unknown'})"
-        for server, digest in sorted(others.items())
+        f"{server or 'no server'} (CA {', '.join(digest[:19] + '...' for digest in digests) or 'unknown'})"
+        for server, digests in sorted(others.items())
     )
     return (
         f"{path} is a kubeconfig for another cluster: {shown}. It was not changed. Move it to another place, or have the kubeconfig of this"
@@ -99,7 +99,7 @@ def describe(config: Mapping[str, Any] | None) -> str:
     """Return a kubeconfig for a diff: servers, CA hashes, contexts and names of users, without credentials."""
     if not config:
         return ""
-    lines = [f"cluster: {server} {digest}" for server, digest in sorted(ca_hashes(config).items())]
+    lines = [f"cluster: {server} {' '.join(digests)}" for server, digests in sorted(ca_hashes(config).items())]
     for entry in config.get("contexts") or []:
         context = entry.get("context") or {}
         lines.append(

@@ -22,6 +22,7 @@ ADMIN = "/etc/kubernetes/admin.conf"
 KUBELET = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
+ROTATION = "/etc/kubernetes/pki/rotation"  # old and new authorities, see _kubeadm/authorities.py
 MANIFESTS = "/etc/kubernetes/manifests"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
@@ -193,5 +194,6 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "healthy": healthy,
         "bootstrapping": files.exists(BOOTSTRAP),
         "manifests": manifests,
+        "rotating": files.exists(ROTATION),
         "etcd_data": files.exists("/var/lib/etcd/member"),
     }

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kube import x509
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import certificates
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.certificates import DAY, HostError
 from harness.certificate import CERTIFICATE, END
@@ -97,6 +99,17 @@ def test_a_restart_waits_for_a_new_process_that_works(monkeypatch: pytest.Monkey
     assert killed == [7] and not list(health), "it returned before the component worked"
 
 
+def test_a_component_that_does_not_end_is_killed_as_the_kubelet_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals: list[int] = []
+    running = iter([[("etcd", 7, 1.0)], [("etcd", 9, 2.0)]])
+    monkeypatch.setattr(certificates.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(certificates, "processes", lambda: next(running))
+    monkeypatch.setattr(certificates, "works", lambda name: True)
+    monkeypatch.setattr(certificates, "GRACE", -1)
+    certificates.restart("etcd", 7, 60, "", lambda pid, number: signals.append(number))
+    assert signals == [signal.SIGTERM, signal.SIGKILL]
+
+
 def test_a_component_that_does_not_come_back_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "processes", lambda: [])
     monkeypatch.setattr(certificates.time, "sleep", lambda seconds: None)
@@ -142,3 +155,17 @@ def test_expired_certificates_are_renewed_before_anything_is_restarted(monkeypat
     monkeypatch.setattr(certificates, "restart", lambda *given: pytest.fail("it was restarted"))
     done = certificates.converge(params(renew=True, days=-1, restart=False), False, None)
     assert ran == [["certs", "renew", "etcd-peer"]] and done["changes"] == ["certificate etcd-peer renewed"]
+
+
+def test_a_certificate_names_its_own_key_and_the_key_that_signed_it() -> None:
+    key = "97ba5a4d4064ceb46d492ce7008d3183fe133c0a"
+    assert x509.subject_key_id(CERTIFICATE) == x509.authority_key_id(CERTIFICATE) == key
+    assert x509.subject_key_id("no certificate") == x509.authority_key_id("") == ""
+
+
+def test_nothing_is_renewed_while_authorities_are_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "ROTATION", str(tmp_path))
+    monkeypatch.setattr(certificates, "find_certificates", lambda now: [])
+    assert "[slipway:rotation]" in certificates.converge(params(), False, None)["warnings"][0]
+    with pytest.raises(HostError, match=r"No certificate was renewed.*\[slipway:rotation\]"):
+        certificates.converge(params(renew=True), False, None)

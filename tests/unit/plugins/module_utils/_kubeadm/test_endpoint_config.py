@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 import yaml
 
@@ -100,3 +102,17 @@ def test_a_kubeconfig_gets_another_server_and_nothing_else(endpoint: str) -> Non
     assert endpoint_config.set_server('{"clusters": [{"cluster": {"server":"https://a:1"}}]}', "b:2") == (
         '{"clusters": [{"cluster": {"server":"https://b:2"}}]}'
     )
+
+
+def test_a_kubeconfig_gets_other_authorities_and_nothing_else() -> None:
+    text = (
+        ADMIN
+        if "certificate-authority-data" in ADMIN
+        else ADMIN.replace("    server:", "    certificate-authority-data: QQ==\n    server:")
+    )
+    before, after = yaml.safe_load(text), yaml.safe_load(endpoint_config.set_authority(text, "old\nnew\n"))
+    data = after["clusters"][0]["cluster"].pop("certificate-authority-data")
+    assert base64.b64decode(data) == b"old\nnew\n"
+    assert before["clusters"][0]["cluster"].pop("certificate-authority-data") and after == before
+    with pytest.raises(FormError, match="has 0 authorities"):
+        endpoint_config.set_authority("clusters: []\n", "new")

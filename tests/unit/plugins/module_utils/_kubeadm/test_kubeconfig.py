@@ -105,6 +105,13 @@ def test_before_a_cluster_is_there_every_file_is_another_s():
     assert "another cluster" in kubeconfig.refusal("/c", admin(OTHER_CA), {ca_cert_hash(CA)})
 
 
+def test_a_cluster_whose_authority_is_rotated_stays_the_same_one():
+    for live, desired in ((CA, CA + OTHER_CA), (CA + OTHER_CA, OTHER_CA + CA), (OTHER_CA + CA, OTHER_CA)):
+        assert kubeconfig.needs_write(admin(live), admin(desired), "/c")
+    with pytest.raises(KubeconfigRefused):
+        kubeconfig.needs_write(admin(CA), admin(OTHER_CA), "/c")
+
+
 def test_a_diff_shows_no_credentials():
     text = kubeconfig.describe(kubeconfig.user_kubeconfig(admin(), "default"))
     assert "c2VjcmV0" not in text and "namespace=default" in text and ca_cert_hash(CA) in text

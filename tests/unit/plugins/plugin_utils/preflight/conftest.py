@@ -172,6 +172,7 @@ def make_facts(number: int) -> dict[str, Any]:
             "healthy": False,
             "bootstrapping": False,
             "manifests": [],
+            "rotating": False,
             "etcd_data": False,
         },
         "kubeconfigs": {},

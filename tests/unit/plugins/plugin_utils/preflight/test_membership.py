@@ -28,6 +28,12 @@ def test_a_member_with_another_authority(members, findings):
     assert all(part in problems[0].evidence for part in ("sha256:bb", "other:6443", "sha256:aa"))
 
 
+def test_a_rotation_that_is_not_finished_is_reported_alone(members, findings):
+    members.hosts["w1"].facts["cluster"].update(ca_hash="sha256:bb")
+    members.hosts["cp1"].facts["cluster"].update(rotating=True)
+    assert findings(check_hosts(members)) == [("rotation", "cp1", "error")]
+
+
 def test_a_control_plane_of_another_cluster(members, findings):
     members.hosts["w1"].control_plane = True
     members.hosts["cp1"].facts["cluster"]["ca_hash"] = "sha256:bb"

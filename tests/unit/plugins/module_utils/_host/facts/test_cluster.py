@@ -137,6 +137,7 @@ def test_whose_kubeconfig_leads_where(tmp_path):
 
 def test_hash_of_the_authority():
     assert x509.ca_cert_hash(CA) == CA_HASH
+    assert x509.ca_cert_hashes(CA + "text\n" + CA) == [CA_HASH, CA_HASH] and x509.ca_cert_hashes("") == []
     assert x509.ca_cert_hash("a comment\n" + CA + CA.replace("MIIB", "AAAA")) == CA_HASH
 
 
@@ -223,6 +224,7 @@ def test_a_fresh_host(tmp_path):
         "healthy": False,
         "bootstrapping": False,
         "manifests": [],
+        "rotating": False,
         "etcd_data": False,
     }
 
@@ -256,6 +258,7 @@ def test_a_control_plane(tmp_path, monkeypatch):
         "healthy": True,
         "bootstrapping": False,
         "manifests": ["etcd.yaml", "kube-apiserver.yaml"],
+        "rotating": False,
         "etcd_data": True,
     }
     assert asked == [(7443, "/livez", CA)]
