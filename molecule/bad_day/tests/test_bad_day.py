@@ -20,7 +20,7 @@ from harness.backup import Administrator
 from harness.clients import Writer
 from harness.hosts import Host, any_host_of, hosts_of, unready
 from harness.kube import Kube, workload
-from harness.playbook import ROOT, Run, addresses, inventory_of, output_of, run
+from harness.playbook import ROOT, Run, addresses, inventory_of, output_of, run, start
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
@@ -154,6 +154,48 @@ def test_a_control_plane_whose_etcd_lost_its_data_is_removed_and_joins_anew(kube
     all_ready(60)
     members = [pod for pod in kube.get("pods", namespace="kube-system") if pod["metadata"]["name"].startswith("etcd-")]
     assert len(members) == 3
+
+
+def test_all_authorities_are_rotated_while_clients_use_the_api(kube: Kube) -> None:
+    """The run is killed when the first control plane has certificates of the new authorities, and the next one goes on."""
+    poll = workload(kube.agnhost, name="poll", args=["inclusterclient", "--poll-interval=1"], readinessProbe=None)
+    kube.apply([poll], NAMESPACE)
+    kube.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/poll", "--timeout=60s")
+    token = kube.kubectl("-n", NAMESPACE, "create", "token", "default", "--duration=24h").strip()
+    old = kube.host.execute("cat", "/etc/kubernetes/admin.conf")[1]
+    kube.make_namespace("rotation")
+    writer = Writer(kube.kubeconfig, "rotation", timeout=2)
+    writer.start()
+    rotate = ("-e", "certificates_rotate_authorities=all")
+    planned = run(CERTIFICATES, INVENTORY, FOLDER / "rotate-planned", *rotate, "--check").succeeded()
+    assert any("Make the new authorities" in line for line in planned.changed())
+    killed = start(CERTIFICATES, INVENTORY, FOLDER / "rotate-killed", *rotate)
+    await_that(
+        "one control plane has new certificates", lambda: any("issued" in line for line in killed.changed()), 900
+    )
+    killed.kill()
+    assert "slipway:rotation]" in run(CLUSTER, INVENTORY, FOLDER / "rotate-refused").output
+    done = run(CERTIFICATES, INVENTORY, FOLDER / "rotated", *rotate).succeeded()
+    print(f"rotated in {killed.seconds:.0f} + {done.seconds:.0f} s; no write for {writer.longest:.1f} s at most")
+    all_ready(60)
+    writer.stop()
+    assert writer.done > 200 and writer.lost() == [] and writer.longest < LIMIT
+    # What the old authorities have issued is refused.
+    server = (f"--server=https://{vip()}:6443", "--insecure-skip-tls-verify", "--kubeconfig=/dev/null")
+    assert "Unauthorized" in kube.kubectl(*server, f"--token={token}", "get", "nodes", check=False)
+    written = kube.host.execute(
+        "sh", "-c", f"echo {base64.b64encode(old.encode()).decode()} | base64 -d > /run/old.conf"
+    )
+    assert written[0] == 0
+    assert "unknown authority" in kube.host.execute("kubectl", "--kubeconfig=/run/old.conf", "get", "nodes")[1]
+    for name in PLANES:
+        assert any_host_of(SCENARIO, name).execute("test", "-e", "/etc/kubernetes/pki/rotation")[0] != 0
+    # Pods went on using the API with what they have.
+    logs = kube.kubectl("-n", NAMESPACE, "logs", "deployment/poll", "--since=60s")
+    assert "calling /healthz" in logs and "status=failed" not in logs, logs
+    kube.kubectl("-n", NAMESPACE, "delete", "deployment", "poll")
+    assert not run(CERTIFICATES, INVENTORY, FOLDER / "certificates-again").succeeded().changed()
+    assert not run(CLUSTER, INVENTORY, FOLDER / "after-rotation").succeeded().changed()
 
 
 def expire_everything() -> None:
