@@ -71,6 +71,13 @@ def test_hosts_of_two_clusters_are_refused_by_their_ca():
     assert "different clusters" in found["problem"] and "sha256:bb" in found["problem"]
 
 
+def test_hosts_of_one_cluster_differ_while_its_authorities_are_rotated():
+    plane = facts(True, True)
+    plane["cluster"]["rotating"] = True
+    found = choose({"cp1": plane}, {"w1": facts(True, True, ca_hash="sha256:bb")})
+    assert (found["host"], found["problem"]) == ("cp1", "")
+
+
 def test_a_cluster_of_another_tool_is_refused():
     found = choose({"cp1": facts(True, True, marked=False)})
     assert "did not create" in found["problem"]
