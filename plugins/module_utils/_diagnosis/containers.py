@@ -267,7 +267,7 @@ def _running(container: Container, running: Mapping[str, Any]) -> Finding | None
         started = seconds_of(before.get("startedAt") or before.get("finishedAt"))
         lasted = seconds_of(before.get("finishedAt")) - started
         steady = since > STEADY or lasted > RECENT
-        loops = container.restarts >= 3 and since <= lasted + REPORTED
+        loops = container.restarts >= 3 and not steady and since <= min(lasted + REPORTED, 60)
         if ready and since > 60 and (container.restarts < 3 or steady):
             return None
         found = _crashes(container, before, False)

@@ -84,8 +84,14 @@ class Source:
             with self.open(url, method) as answer:
                 content: bytes = answer.read()
         except urllib.error.HTTPError as error:
+            absent = error.code in (404, 410)
             raise BundleError(
-                f"{url} returned {error.code} {error.reason}. Check that upstream has published this version. [slipway:bundle_unpublished]"
+                f"{url} returned {error.code} {error.reason}. "
+                + (
+                    "Check that upstream has published this version. [slipway:bundle_unpublished]"
+                    if absent
+                    else "Check the connection and https_proxy, or try again later. [slipway:bundle_unreachable]"
+                )
             ) from error
         except (OSError, ValueError) as error:
             raise BundleError(

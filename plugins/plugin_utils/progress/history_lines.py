@@ -40,8 +40,8 @@ def _row(run: Mapping[str, Any]) -> Sequence[str]:
     ended = run.get("result") != "unfinished"
     page = next((name for name in PAGES if name in run["files"]), "")
     return (
-        str(run.get("started", "")).replace("T", " ")[:16],
-        plain(" ".join([str(run.get("name", "")), *_asked(run)])),
+        plain(str(run.get("started", ""))).replace("T", " ")[:16],
+        " ".join(plain(" ".join([str(run.get("name", "")), *_asked(run)])).split()),
         "running" if run.get("goes_on") else plain(str(run.get("result", ""))),
         duration(run.get("seconds") or 0) if ended else "",
         _changed(run),

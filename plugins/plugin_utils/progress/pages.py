@@ -122,11 +122,11 @@ CARDS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def _listed(run: Mapping[str, Any]) -> str:
-    name = escape(str(run.get("name", "")))
+    name = str(run.get("name", ""))
     whole = run.get("log_complete", True)
     links = _links(run["files"], f"{run['folder']}/", f" of {name}, {run.get('started', '')}", whole)
     return (
-        f'<li class="card"><span>{_verdict(run)}</span><span class="name">{name}</span>'
+        f'<li class="card"><span>{_verdict(run)}</span><span class="name">{escape(name)}</span>'
         f'<span class="soft when">{escape(_when(run))}</span><nav>{links}<span class="soft">{escape(_extent(run))}</span></nav></li>'
     )
 

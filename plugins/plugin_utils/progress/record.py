@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 from ansible.release import __version__ as ansible_version
 
+from .history_lines import history_lines
 from .pages import index_html, run_html
 from .private import make_folder, write
 from .state import Run
@@ -38,15 +39,19 @@ PLAYBOOK = re.compile(r"ansible_collections/(\w+)/(\w+)/playbooks/(.+)\.ya?ml$")
 def folder_of(inventories: Iterable[str]) -> Path | None:
     """Return the folder of the records of an inventory, or nothing where it is no file or folder."""
     for source in map(Path, inventories):
-        if source.is_dir():
-            return source / FOLDER
-        if source.is_file():
-            return source.parent / FOLDER
+        with suppress(OSError):  # a list of hosts can be longer than a path, and a folder not readable
+            if source.is_dir():
+                return source / FOLDER
+            if source.is_file():
+                return source.parent / FOLDER
     return None
 
 
 def full_name(path: str) -> str:
     """Return the full name of a collection's playbook, and the file name of another one."""
+    real = Path(path).resolve()
+    if real.parent == COLLECTION.resolve() / "playbooks":  # of a checkout, by its path
+        return f"slipway.kube.{real.stem}"
     found = PLAYBOOK.search(path)
     return ".".join([found[1], found[2], *found[3].split("/")]) if found else os.path.basename(path)
 
@@ -211,7 +216,8 @@ def summaries(runs: Path) -> list[dict[str, Any]]:
             summary = json.loads((path / "summary.json").read_text())
             one = {**summary, "folder": path.name, "files": sorted(os.listdir(path)), "goes_on": goes_on(path)}
             index_html([one])  # what cannot be shown is damaged
-        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            history_lines([one], "", 1)
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, ArithmeticError, RecursionError):
             continue
         found.append(one)
     return found

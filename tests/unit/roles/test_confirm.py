@@ -29,7 +29,7 @@ kube_cluster:
 ASK = """
     - name: Ask before anything is changed
       when: slipway_confirm | bool
-      ansible.builtin.import_role: {name: slipway.kube.preflight, tasks_from: confirm.yml}
+      ansible.builtin.include_role: {name: slipway.kube.preflight, tasks_from: confirm.yml}
       vars: {preflight_confirm_text: "This run touches {{ ansible_play_hosts_all | join(', ') }}."}
 """
 CHANGE = """
@@ -42,6 +42,7 @@ PLAYBOOK = f"""
   roles: [slipway.kube.cluster]
   tasks:{ASK}{CHANGE}
 - hosts: kube_worker
+  serial: 1
   gather_facts: false
   roles: [slipway.kube.cluster]
   tasks:{ASK}{CHANGE}
@@ -148,7 +149,14 @@ def test_nobody_is_asked_by_default_and_in_check_mode(folder: Path, arguments: l
     assert len(changed(folder)) == (0 if arguments else 3)
 
 
-def test_certificates_asks_before_a_host_is_contacted(folder: Path) -> None:
+def test_a_play_whose_hosts_go_on_by_themselves_can_contain_the_question(folder: Path) -> None:
+    (folder / "site.yml").write_text(PLAYBOOK.replace("  serial: 1", "  strategy: free"))
+    status, output = piped(folder, "site.yml")
+    assert status == 0 and len(changed(folder)) == 3, output
+
+
+@pytest.mark.parametrize("limit", ["all", "w1"])
+def test_certificates_asks_before_a_host_is_contacted(folder: Path, limit: str) -> None:
     """A playbook as it is: its first task on a host renews certificates."""
     hosts = (
         (folder / "hosts.yml")
@@ -156,7 +164,15 @@ def test_certificates_asks_before_a_host_is_contacted(folder: Path) -> None:
         .replace("ansible_connection: local", "ansible_connection: mark, ansible_host: 192.0.2.1")
     )
     (folder / "hosts.yml").write_text(hosts)
-    arguments = ["slipway.kube.certificates", "-e", "certificates_renew=true", "-e", "slipway_confirm=true"]
+    arguments = [
+        "slipway.kube.certificates",
+        "--limit",
+        limit,
+        "-e",
+        "certificates_renew=true",
+        "-e",
+        "slipway_confirm=true",
+    ]
     status, output = piped(folder, *arguments)
     assert status != 0 and "[slipway:confirm_unanswered]" in output, output
     assert not (folder / "mark").exists()
@@ -193,7 +209,7 @@ def test_each_playbook_asks_before_its_first_change(playbook: str, path: str) ->
     at = [
         number
         for number, task in enumerate(tasks)
-        if (task.get("ansible.builtin.import_role") or {}).get("tasks_from") == "confirm.yml"
+        if (task.get("ansible.builtin.include_role") or {}).get("tasks_from") == "confirm.yml"
     ]
     assert len(at) == 1 and tasks[at[0]]["when"] == "slipway_confirm | bool", playbook
     for task in tasks[: at[0]]:

@@ -324,7 +324,15 @@ def test_a_job_that_tries_again_alarms_nobody_at_once(now: dict, restarts: int, 
 
 @pytest.mark.parametrize(
     ("lasted", "since", "restarts", "severity"),
-    [(0, 1, 4, "error"), (30, 35, 4, "error"), (0, 1, 1, "warning"), (0, 30, 4, "warning"), (30, 50, 4, "warning")],
+    [
+        (0, 1, 4, "error"),
+        (30, 35, 4, "error"),
+        (0, 1, 1, "warning"),
+        (0, 30, 4, "warning"),
+        (30, 50, 4, "warning"),
+        (2592000, 20, 4, "warning"),  # after a month, its host rebooted
+        (500, 61, 4, "warning"),
+    ],
 )
 def test_a_crash_loop_is_an_error_until_its_program_runs_longer_than_before(
     lasted: int, since: int, restarts: int, severity: str

@@ -65,12 +65,22 @@ def test_results_say_what_the_cluster_is_like() -> None:
 
 def test_of_the_certificates_of_all_hosts_the_first_end_counts_and_of_backups_the_last_one() -> None:
     early, late = {"certificates": ENDS}, {"certificates": ENDS[1:]}
-    for results in ((early, late), (late, early)):
-        assert learned(*(("certificates", one) for one in results))["certificates"]["name"] == "apiserver"
+    for results in ((("cp1", early), ("cp2", late)), (("cp2", late), ("cp1", early))):
+        read = [learned(("certificates", one), host=host) for host, one in results]
+        assert merged(*read)["certificates"]["name"] == "apiserver"
+    # A host is read again after its certificates were renewed.
+    assert learned(("certificates", early), ("certificates", late))["certificates"]["name"] != "apiserver"
     older = {"manifest": {**MANIFEST, "time": "2026-04-01T03:00:00Z"}}
     assert (
         learned(("backup_info", {"manifest": MANIFEST}), ("backup_info", older))["backup"]["time"] == MANIFEST["time"]
     )
+
+
+def test_after_a_reset_nothing_is_known_of_the_cluster() -> None:
+    before = {"name": "slipway.kube.health", "cluster": learned(("health_info", HEALTH))}
+    reset = {"name": "slipway.kube.reset", "result": "done"}
+    assert at_a_glance([before]) and not at_a_glance([reset, before])
+    assert at_a_glance([{**reset, "limit": "w2"}, before])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.filter.history import run_history
-from ansible_collections.slipway.kube.plugins.plugin_utils.progress.record import about, new_record
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.record import about, folder_of, new_record
 
 
 def record(runs: Path, folder: str, page: str = "changes.html", **more: Any) -> None:
@@ -70,3 +70,7 @@ def test_looking_back_leaves_no_record(tmp_path: Path) -> None:
     playbook = "/c/ansible_collections/slipway/kube/playbooks/history.yml"
     assert new_record(None, 50, about(playbook, {"inventory": [str(tmp_path)]}), pytest.fail) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_of_hosts_longer_than_a_path_has_no_records() -> None:
+    assert folder_of([",".join(f"192.0.2.{number}" for number in range(60))]) is None
