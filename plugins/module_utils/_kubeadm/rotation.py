@@ -48,6 +48,15 @@ def is_control_plane() -> bool:
     return Path(MANIFESTS, "kube-apiserver.yaml").exists()
 
 
+def _kept() -> str:
+    """Return where the client certificate of a worker's kubelet is while it asks for a new one."""
+    return kubelet_bootstrap.CLIENT + ".slipway"
+
+
+def _bootstrap() -> str:
+    return os.path.join(kubelet_bootstrap.FOLDER, kubelet_bootstrap.BOOTSTRAP)
+
+
 class Step:
     """One step on this host.
 
@@ -91,7 +100,7 @@ class Step:
         if "ca" not in self.pairs or "ca" not in live:
             return
         old, new = (authorities.read_files(f"{FOLDER}/{kind}", ["ca"]).get("ca", Files()) for kind in ("old", "new"))
-        phase = authorities.phase_of(live["ca"], old, new) if old.public else FINISHED
+        phase = max(authorities.phase_of(live["ca"], old, new), self.phase) if old.public else FINISHED
         folder = {TRUSTED: f"{FOLDER}/old", ISSUED: f"{FOLDER}/new"}.get(phase, PKI)
         text = read(Path(MANAGER))
         wanted = authorities.set_signing_files(text, folder)
@@ -151,7 +160,8 @@ class Step:
                 for program, pid, _start in processes()
                 if program == "kube-controller-manager"
             ]
-            if running and all(authorities.signing_files(line.replace("\0", " ")) == wanted for line in running):
+            # There may be others, of control planes that run in pods.
+            if any(authorities.signing_files(line.replace("\0", " ")) == wanted for line in running):
                 return
             if time.monotonic() > end:
                 raise HostError(
@@ -202,9 +212,15 @@ class Step:
         wanted = subject_key_id(self.pairs["ca"][1]) if "ca" in self.pairs else ""
         server = Path(KUBELET_PKI, "kubelet-server-current.pem")
         client = authority_key_id(read(Path(kubelet_bootstrap.CLIENT)))
-        serving = server.exists() and authority_key_id(read(server)) != wanted
+        # Without the link, an interrupted run has removed it, and the kubelet may still have the old certificate in memory.
+        removed = not server.exists() and any(server.parent.glob("kubelet-server-*.pem"))
+        serving = removed or (server.exists() and authority_key_id(read(server)) != wanted)
         if "ca" in self.pairs and serving:
-            self.do("The kubelet requests a new serving certificate.", server.unlink)
+            self.do("The kubelet requests a new serving certificate.", server.unlink, True)  # it may be missing
+        if wanted and client == wanted and not is_control_plane():
+            for path in (_kept(), _bootstrap()):
+                if os.path.lexists(path):
+                    self.do(f"{path}, which an interrupted run has left, is deleted.", os.unlink, path)
         if "ca" in self.pairs and (client != wanted or not wanted):
             self.do("The kubelet gets a new client certificate.", self._new_client)
             if self.check_mode:
@@ -220,17 +236,22 @@ class Step:
                 time.time(),
             )
             return
-        link, kept = kubelet_bootstrap.CLIENT, kubelet_bootstrap.CLIENT + ".slipway"
-        if os.path.lexists(link):
-            os.replace(link, kept)  # without it, the kubelet asks with its bootstrap kubeconfig
+        if os.path.lexists(kubelet_bootstrap.CLIENT):
+            os.replace(kubelet_bootstrap.CLIENT, _kept())  # without it, the kubelet asks with its bootstrap kubeconfig
         try:
             kubelet_bootstrap.recover(self.params["bootstrap_token"], self.params["timeout"])
-        except HostError:
-            os.replace(kept, link)
-            System().systemctl("restart", "kubelet.service")
+        except BaseException:
+            self._put_client_back()
             raise
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(kept)
+            os.unlink(_kept())
+
+    def _put_client_back(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_bootstrap())  # its token is revoked
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(_kept(), kubelet_bootstrap.CLIENT)
+        System().systemctl("restart", "kubelet.service")
 
     def require_new_certificates(self) -> None:
         """Refuse to drop the old CA while the kubelet of this host uses a certificate of it.
@@ -249,6 +270,11 @@ class Step:
     def run(self) -> None:
         """Do the step."""
         state = self.params["state"]
+        if os.path.lexists(_kept()) and not os.path.lexists(kubelet_bootstrap.CLIENT):
+            self.do(
+                "The kubelet has its client certificate again, which an interrupted run has moved away.",
+                self._put_client_back,
+            )
         if state in ("refreshed", "renewed"):
             self.wait_for_pods()
         elif state == "used":
@@ -260,8 +286,12 @@ class Step:
                 self.require_new_certificates()
             self.pairs = {"ca": self.pairs["ca"]}
             self._place_on_worker()
+            self._identify()
             self.place_kubeconfigs()
             self.restart_kubelet()
+
+    def _identify(self) -> None:
+        """Record the CA of this host at once, since what follows may fail, and a reset compares the two."""
         if not self.check_mode:
             with contextlib.suppress(OSError):
                 Record.load(self.params["record_dir"]).identify(ca_cert_hash(read(Path(PKI, "ca.crt"))), "")
@@ -280,10 +310,13 @@ class Step:
     def _run_on_control_plane(self) -> None:
         if self.phase == FINISHED:
             self.require_new_certificates()
+        if self.phase == TRUSTED:
+            self.place_signing_files()  # kube-controller-manager does not start with two certificates
         self.place_authorities()
+        self._identify()
         if self.phase >= ISSUED:
             self.issue()
-        self.place_signing_files()
+            self.place_signing_files()
         self.place_kubeconfigs()
         self.restart_components()
         self.restart_kubelet()
@@ -293,7 +326,7 @@ class Step:
                 self.changes += rotation_cluster.announce(client, read(Path(PKI, "ca.crt")))
             if self.phase == FINISHED:
                 self.changes += rotation_cluster.forget(client, self.pairs)
-        if self.phase == FINISHED and Path(FOLDER).exists():
+        if self.phase == FINISHED and rotation_files.remains():
             self.do("The old authorities are deleted.", rotation_files.remove)
 
 

@@ -90,10 +90,16 @@ def clean_up() -> None:
         shutil.rmtree(str(leftover))
 
 
+def remains() -> bool:
+    """Return whether there is a folder of a rotation, or what an interruption left of one; both have keys."""
+    return Path(FOLDER).exists() or any(Path(PKI).glob(".rotation.*"))
+
+
 def remove() -> None:
-    """Delete the folder of the rotation, at once for whoever reads it."""
+    """Delete the folder of the rotation, at once for whoever reads it, or what an interruption left of it."""
     clean_up()
-    os.rename(FOLDER, f"{PKI}/.rotation.finished")
+    if Path(FOLDER).exists():
+        os.rename(FOLDER, f"{PKI}/.rotation.finished")
     clean_up()
 
 

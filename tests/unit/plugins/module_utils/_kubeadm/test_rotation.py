@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import (
     authorities,
+    kubelet_bootstrap,
     rotation,
     rotation_cluster,
     rotation_files,
@@ -103,8 +106,8 @@ def test_a_rotation_that_was_killed_while_it_was_prepared_begins_anew(pki: Path)
     assert sorted(os.listdir(pki)) == ["ca.crt", "ca.key", "rotation", "sa.key", "sa.pub"]
 
 
-def step(pki: Path, state: str, check_mode: bool = False) -> rotation.Step:
-    given = {"state": state, "authorities": {"ca": {"old": OLD.public, "new": NEW.public}}, "timeout": 1}
+def step(pki: Path, state: str, check_mode: bool = False, **more: Any) -> rotation.Step:
+    given = {"state": state, "authorities": {"ca": {"old": OLD.public, "new": NEW.public}}, "timeout": 1, **more}
     return rotation.Step(given, check_mode, None)
 
 
@@ -170,3 +173,178 @@ def test_the_old_authority_leaves_a_bundle() -> None:
 )
 def test_who_has_the_authority_of_the_cluster_is_restarted(spec: dict[str, Any], mounts: bool) -> None:
     assert rotation_cluster.mounts_token({"spec": spec}, "web", {("web", "silent")}) is mounts
+
+
+@pytest.fixture
+def worker(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[str]]:
+    """A worker whose certificates have the name of their authority, and what is done to its kubelet."""
+    folder, done = tmp_path / "kubelet", []
+    folder.mkdir()
+    (tmp_path / "kubelet.conf").touch()
+
+    class System:
+        def systemctl(self, verb: str, unit: str) -> None:
+            done.append(f"{verb} {unit}")
+
+    monkeypatch.setattr(rotation, "System", System)
+    monkeypatch.setattr(rotation, "KUBELET_PKI", str(folder))
+    monkeypatch.setattr(rotation, "MANIFESTS", str(tmp_path / "manifests"))
+    monkeypatch.setattr(rotation, "KUBERNETES", str(tmp_path))
+    monkeypatch.setattr(kubelet_bootstrap, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(kubelet_bootstrap, "CLIENT", str(folder / "kubelet-client-current.pem"))
+    monkeypatch.setattr(rotation, "authority_key_id", str)
+    monkeypatch.setattr(rotation, "subject_key_id", lambda pem: {OLD.public: "old", NEW.public: "new"}[pem])
+    monkeypatch.setattr(rotation, "answers", lambda port, path: True)
+    monkeypatch.setattr(authorities, "PODS", str(tmp_path / "pods"))
+    return folder, done
+
+
+def test_a_worker_that_was_killed_without_a_client_certificate_has_the_old_one_again(
+    worker: tuple[Path, list[str]],
+) -> None:
+    folder, done = worker
+    (folder / "kubelet-client-current.pem.slipway").write_text("old")
+    (folder.parent / "bootstrap-kubelet.conf").write_text("a token that is revoked")
+    predicted = step(folder, "refreshed", check_mode=True)
+    predicted.run()
+    assert predicted.changes and not done
+    one = step(folder, "refreshed")
+    one.run()
+    assert (folder / "kubelet-client-current.pem").read_text() == "old"
+    assert done == ["restart kubelet.service"] and one.changes == predicted.changes
+    assert os.listdir(folder) == ["kubelet-client-current.pem"]
+    assert not (folder.parent / "bootstrap-kubelet.conf").exists()
+
+
+@pytest.mark.parametrize("error", [HostError("late"), OSError("disk"), KeyboardInterrupt()])
+def test_a_worker_that_gets_no_client_certificate_has_the_old_one_again(
+    worker: tuple[Path, list[str]], error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def recover(token: str, seconds: int) -> None:
+        raise error
+
+    folder, done = worker
+    client = folder / "kubelet-client-current.pem"
+    client.write_text("old")
+    monkeypatch.setattr(kubelet_bootstrap, "recover", recover)
+    one = step(folder, "used", bootstrap_token="a")
+    with pytest.raises(type(error)):
+        one.use()
+    assert client.read_text() == "old" and done == ["restart kubelet.service"]
+    client.unlink()  # nothing to go back to does not hide the reason
+    with pytest.raises(type(error)):
+        one.use()
+
+
+def test_what_an_interruption_left_beside_the_new_client_certificate_is_deleted(worker: tuple[Path, list[str]]) -> None:
+    folder, done = worker
+    (folder / "kubelet-client-current.pem").write_text("new")
+    (folder / "kubelet-client-current.pem.slipway").write_text("old")
+    (folder.parent / "bootstrap-kubelet.conf").write_text("a token that is revoked")
+    one = step(folder, "used")
+    one.use()
+    assert len(one.changes) == 2 and not done
+    assert os.listdir(folder) == ["kubelet-client-current.pem"]
+    assert not (folder.parent / "bootstrap-kubelet.conf").exists()
+
+
+@pytest.mark.parametrize("link", ["old", ""])
+def test_a_kubelet_whose_old_serving_certificate_was_removed_is_started_again(
+    worker: tuple[Path, list[str]], link: str
+) -> None:
+    folder, done = worker
+    (folder / "kubelet-client-current.pem").write_text("new")
+    (folder / "kubelet-server-2026-01-02-03-00-00.pem").write_text("old")
+    if link:
+        (folder / "kubelet-server-current.pem").symlink_to(folder / "kubelet-server-2026-01-02-03-00-00.pem")
+    one = step(folder, "used")
+    one.use()
+    assert done == ["restart kubelet.service"] and len(one.changes) == 2
+    assert not (folder / "kubelet-server-current.pem").exists()
+    (folder / "kubelet-server-current.pem").write_text("new")
+    one = step(folder, "used")
+    one.use()
+    assert one.changes == []
+
+
+def test_a_kubelet_that_signs_its_serving_certificate_itself_is_not_started_again(
+    worker: tuple[Path, list[str]],
+) -> None:
+    folder, done = worker
+    (folder / "kubelet-client-current.pem").write_text("new")
+    (folder / "kubelet.crt").write_text("its own")
+    one = step(folder, "used")
+    one.use()
+    assert not one.changes and not done
+
+
+@pytest.mark.parametrize("role", ["worker", "control plane"])
+def test_the_record_names_the_new_ca_also_if_a_restart_fails(
+    worker: tuple[Path, list[str]], role: str, pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: rotation.Step) -> None:
+        raise HostError("it does not start")
+
+    (pki / "ca.crt").write_text(OLD.public + NEW.public)
+    Record(str(tmp_path)).identify("sha256:old", "")
+    monkeypatch.setattr(rotation, "ca_cert_hash", lambda text: "sha256:" + ("new" if text == NEW.public else "old"))
+    if role == "control plane":
+        rotation_files.keep({"ca": OLD}, {"ca": NEW})
+        (tmp_path / "manifests").mkdir()
+        (tmp_path / "manifests/kube-apiserver.yaml").write_text("")
+    monkeypatch.setattr(rotation.Step, "restart_components", fail)
+    monkeypatch.setattr(rotation.Step, "restart_kubelet", fail)
+    with pytest.raises(HostError, match="it does not start"):
+        step(pki, "finished", record_dir=str(tmp_path)).run()
+    assert Record.load(str(tmp_path)).ca_hash == "sha256:new"
+
+
+def test_the_old_keys_are_deleted_also_if_an_interruption_left_only_them(
+    worker: tuple[Path, list[str]], pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests/kube-apiserver.yaml").write_text("")
+    (pki / "ca.crt").write_text(NEW.public)
+    (pki / "ca.key").write_text(NEW.key)
+    (pki / ".rotation.finished/old").mkdir(parents=True)
+    for name in ("restart_components", "restart_kubelet"):
+        monkeypatch.setattr(rotation.Step, name, lambda self: None)
+    monkeypatch.setattr(rotation, "connect", lambda kubeconfig, server: None)
+    monkeypatch.setattr(rotation_cluster, "announce", lambda client, authority: [])
+    monkeypatch.setattr(rotation_cluster, "forget", lambda client, pairs: [])
+    for changes in (["The old authorities are deleted."], []):
+        one = step(pki, "finished", record_dir=str(tmp_path), kubeconfig="", server="")
+        one.run()
+        assert one.changes == changes and not list(pki.glob(".rotation.*"))
+
+
+def test_kube_controller_manager_signs_with_one_certificate_before_its_authority_has_two(
+    worker: tuple[Path, list[str]], pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: rotation.Step) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests/kube-apiserver.yaml").write_text("")
+    rotation_files.keep({"ca": OLD}, {"ca": NEW})
+    monkeypatch.setattr(rotation.Step, "place_authorities", killed)
+    with pytest.raises(KeyboardInterrupt):
+        step(pki, "trusted").run()
+    assert authorities.signing_files(Path(rotation.MANAGER).read_text())[0] == str(pki / "rotation/old/ca.crt")
+
+
+def test_another_kube_controller_manager_in_a_pod_is_not_waited_for(
+    pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path(rotation.MANAGER).read_text()
+    commands = {"/proc/1/cmdline": own, "/proc/2/cmdline": own.replace(str(pki), "/nested")}
+    monkeypatch.setattr(
+        rotation, "processes", lambda: [("kube-controller-manager", 1, 0.0), ("kube-controller-manager", 2, 0.0)]
+    )
+    monkeypatch.setattr(rotation, "read", lambda path: commands.get(str(path), own))
+    monkeypatch.setattr(rotation.time, "sleep", lambda seconds: None)
+    step(pki, "trusted", timeout=0)._wait_for_manager()
+    del commands["/proc/1/cmdline"]
+    commands["/proc/1/cmdline"] = commands["/proc/2/cmdline"]
+    with pytest.raises(HostError, match="does not run with"):
+        step(pki, "trusted", timeout=0)._wait_for_manager()
