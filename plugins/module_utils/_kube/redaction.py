@@ -15,7 +15,8 @@ from .objects import MASK, mapping
 
 # The beginning of a group: the name of a secret and what separates it from its value.
 SECRET_NAME = (
-    r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
+    r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|psk|auth_?pass|secret|token|credential"
+    r"|(?:api|access|private|certificate)[_-]?key|client-key-data)"
     r"[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*"
 )
 # What programs print of their secrets: the first group is kept, the second is masked.
@@ -26,12 +27,13 @@ LOG_PATTERNS = (
     # password=...
     re.compile(SECRET_NAME + r"[\"']?)([^\s\"',;&}]+)"),
     # --token ...
-    re.compile(r"(?i)(--?[\w-]*(?:password|token|secret|api-?key)[\w-]*\s+)([^\s-][^\s]*)"),
+    re.compile(r"(?i)(--?[\w-]*(?:password|token|secret|api-?key|certificate-key)[\w-]*\s+)([^\s-][^\s]*)"),
     # scheme://user:password@host
     re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)([^\s/@]+)(?=@)"),
     re.compile(r"(?i)(authorization:?\s+(?:bearer|basic)\s+|\bbearer\s+)([\w.~+/=-]{8,})"),
-    # A JSON Web Token
+    # A JSON Web Token, a key of age
     re.compile(r"()(\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"),
+    re.compile(r"()(\bAGE-SECRET-KEY-1\w+)"),
 )
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")

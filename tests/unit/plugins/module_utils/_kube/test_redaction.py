@@ -45,3 +45,17 @@ def test_a_quoted_value_is_masked_as_a_whole() -> None:
     lines = ['db_password: "correct horse battery"', "token='a b' c", '{"api_key": "a \\"b\\" c", "user": "me"}']
     masked = ['db_password: "********"', "token='********' c", '{"api_key": "********", "user": "me"}']
     assert list(Redactor().log_lines(lines)) == masked
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"client-key-data: {CANARY}",
+        f"certificateKey: {CANARY}",
+        f"kubeadm join --certificate-key {CANARY}",
+        f"auth_pass: {CANARY}",
+        "identity AGE-SECRET-KEY-1" + CANARY,
+    ],
+)
+def test_keys_of_clusters_are_secrets(line: str) -> None:
+    assert CANARY not in Redactor().log_line(line)
