@@ -5,7 +5,8 @@
 
 ``run`` passes the container's address on to the virtual machine and executes QEMU; the container's log is the serial
 console. ``probe`` boots a kernel with each accelerator and prints the result as a line of JSON. The environment variable
-LAB_MACHINE describes the machine: cpus, memory (MiB), disk (GiB), accelerator.
+LAB_MACHINE describes the machine: cpus, memory (MiB), disk (GiB), accelerator. The accelerator uml is user-mode Linux, a
+kernel that runs as a process, instead of QEMU.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 
 DISK = "/machine"  # vmlinuz, initrd.img and root.img, shared by all machines
 IMAGE = "/image"  # the user's disk image, if there is one
+USER_MODE_LINUX = DISK + "/linux"  # if there is one
 KEYS = "/lab"  # keys and resolv.conf of this host
 STATE = "/var/lib/lab-machine"
 AUTHORITY = "/usr/local/share/ca-certificates/lab.crt"
@@ -37,7 +39,7 @@ HYPERVISOR = {
 # other clock stops the whole machine.
 KERNEL = {"kvm": "", "tcg": " mitigations=off tsc=reliable"}
 # Seconds to wait for the kernel panic without a disk, which takes a second on hardware; KVM that takes longer hangs.
-TRIAL_TIMEOUT = {"kvm": 15, "tcg": 180}
+TRIAL_TIMEOUT = {"kvm": 15, "tcg": 180, "uml": 60}
 
 
 def mac_address(address: str) -> str:
@@ -125,6 +127,14 @@ def hypervisor(machine: dict, mac: str, disk: str, direct_boot: bool) -> list[st
     return command + ["-device", "virtio-net-pci,netdev=lan,mac=" + mac, "-device", "virtio-rng-pci"]
 
 
+def user_mode_linux(machine: dict, mac: str, disk: str, seed_disk: str) -> list[str]:
+    """Return the command line of user-mode Linux; with seccomp, it enters its processes several times as fast as with ptrace."""
+    command = [USER_MODE_LINUX, f"mem={machine['memory']}M", f"ncpus={machine['cpus']}", "seccomp=on"]
+    command += ["ubd0=" + disk, "ubd1r=" + seed_disk, "root=/dev/ubda", "ro"]
+    command += ["vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=" + mac, "con0=null,fd:1", "con=none", "ssl=none"]
+    return command + (["security=selinux"] if machine["selinux"] else [])
+
+
 def boot_loader(sectors: bytes) -> str:
     """Return the architecture of the boot loader in an EFI system partition, from its short file names; empty for none."""
     for name, architecture in ((b"BOOTX64 EFI", "x86_64"), (b"BOOTAA64EFI", "aarch64")):
@@ -210,6 +220,25 @@ def ensure_disk(size: int) -> str:
     return path
 
 
+def ensure_raw_disk(size: int) -> str:
+    """Create the disk of a machine without QEMU: a sparse copy of the lab's disk."""
+    path = STATE + "/disk.img"
+    if not os.path.exists(path):
+        os.makedirs(STATE, exist_ok=True)
+        run("cp", "--sparse=always", DISK + "/root.img", path + ".part")
+        os.truncate(path + ".part", size << 30)
+        os.replace(path + ".part", path)
+    return path
+
+
+def seed_image() -> str:
+    """Return a disk with the files of the seed, such as QEMU makes of a folder."""
+    path = RUN + "/seed.img"
+    folder = json.dumps({"driver": "vvfat", "dir": SEED, "label": "cidata"})
+    run("qemu-img", "convert", "-O", "raw", "json:" + folder, path)
+    return path
+
+
 def seed(name: str, address: str, gateway: str, mtu: int) -> str:
     """Write what cloud-init reads on first boot (data source NoCloud), and return the MAC address."""
     servers = [line.split()[1] for line in read(KEYS + "/resolv.conf").splitlines() if line.startswith("nameserver ")]
@@ -227,21 +256,29 @@ def seed(name: str, address: str, gateway: str, mtu: int) -> str:
 
 
 def run_machine() -> None:
-    """Replace this process with QEMU, so that signals from the Docker Engine switch the machine off."""
+    """Replace this process with the machine's, so that signals from the Docker Engine switch it off."""
     machine = json.loads(os.environ["LAB_MACHINE"])
     if machine["accelerator"] == "kvm":
         ensure_device("/dev/kvm", 10, 232)
-    disk = ensure_disk(machine["disk"])
+    user_mode = machine["accelerator"] == "uml"
+    disk = ensure_raw_disk(machine["disk"]) if user_mode else ensure_disk(machine["disk"])
     address, gateway, mtu = bridge_network()
     mac = seed(os.uname().nodename, address, gateway, mtu)
-    command = hypervisor(machine, mac, disk, not os.path.exists(IMAGE))
+    if user_mode:
+        os.environ["TMPDIR"] = "/tmp"  # the machine's memory is a file there
+        command = user_mode_linux(machine, mac, disk, seed_image())
+    else:
+        command = hypervisor(machine, mac, disk, not os.path.exists(IMAGE))
     os.execvp(command[0], command)
 
 
 def boot_seconds(accelerator: str) -> float:
     """Return the seconds until a kernel without a disk panics; 0.0 if it does not get that far."""
-    command = ["qemu-system-x86_64", *HYPERVISOR[accelerator], "-m", "256", "-nodefaults", "-nographic", "-no-reboot"]
-    command += ["-serial", "stdio", "-kernel", DISK + "/vmlinuz", "-append", "console=ttyS0 panic=-1"]
+    if accelerator == "uml":
+        command = [USER_MODE_LINUX, "mem=256M", "seccomp=on", "con0=null,fd:1", "con=none", "ssl=none", "panic=-1"]
+    else:
+        command = ["qemu-system-x86_64", *HYPERVISOR[accelerator], "-m", "256", "-nodefaults", "-nographic", "-no-reboot"]
+        command += ["-serial", "stdio", "-kernel", DISK + "/vmlinuz", "-append", "console=ttyS0 panic=-1"]
     began = time.time()
     try:
         output = subprocess.run(
@@ -300,7 +337,7 @@ def probe() -> None:
         "kvm": "absent",
         "image": image_problem(json.loads(os.environ["LAB_MACHINE"])["disk"]) if os.path.exists(IMAGE) else "",
     }
-    tried = ["tcg"]
+    tried = ["uml" if os.path.exists(USER_MODE_LINUX) else "tcg"]
     if os.path.exists("/sys/class/misc/kvm"):
         ensure_device("/dev/kvm", 10, 232)
         tried.insert(0, "kvm")
