@@ -39,7 +39,7 @@ programs: origin  ## kubectl and helm for this machine and an image of PostgreSQ
 	time python tools/origin build --if-needed --debian-image docker.io/library/postgres:15-bookworm $(addprefix --program ,$(PROGRAMS))
 	python tools/origin programs $(PROGRAMS)
 
-kernel:  ## where KVM does not work: build the kernel of which the lab's virtual machines are then processes (10 minutes the first time)
+kernel:  ## where KVM does not work: build a kernel of which virtual machines of the lab are processes (10 minutes the first time)
 	time tools/user_mode_linux/build
 
 lab: origin  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: on virtual machines)

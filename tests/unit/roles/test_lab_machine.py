@@ -181,7 +181,7 @@ def test_a_boot_loader_tells_its_architecture(program, sectors, architecture):
 def test_a_network_card_without_an_address_is_an_error(program, monkeypatch):
     monkeypatch.setattr(program, "run", lambda *command: [{"addr_info": [], "mtu": 1500}])
     with pytest.raises(ValueError):
-        program.bridge_network()
+        program.pass_on_network(program.TAP)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def user_mode_linux(machine: dict, mac: str, disk: str, seed_disk: str) -> list[
     """Return the command line of user-mode Linux; with seccomp, it enters its processes several times as fast as with ptrace."""
     command = [USER_MODE_LINUX, f"mem={machine['memory']}M", f"ncpus={machine['cpus']}", "seccomp=on"]
     command += ["ubd0=" + disk, "ubd1r=" + seed_disk, "root=/dev/ubda", "ro"]
-    command += ["vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=" + mac, "con0=null,fd:1", "con=none", "ssl=none"]
+    command += ["vec0:transport=raw,ifname=eth0,depth=64,gro=1,mac=" + mac, "con0=null,fd:1", "con=none", "ssl=none"]
     return command + (["security=selinux"] if machine["selinux"] else [])
 
 
@@ -169,25 +169,29 @@ def ensure_device(path: str, major: int, minor: int) -> None:
         os.mknod(path, 0o20600, os.makedev(major, minor))
 
 
-def bridge_network() -> tuple[str, str, int]:
-    """Bridge the container's network interface to a tap device.
+TAP = (
+    "link add name lan type bridge",
+    "address flush dev eth0",
+    "link set dev eth0 master lan",
+    "tuntap add dev tap0 mode tap",
+    "link set dev tap0 master lan",
+    "link set dev tap0 mtu {mtu} up",
+    "link set dev lan up",
+)
+# User-mode Linux reads and writes the packets of the interface itself.
+PACKETS = ("address flush dev eth0", "link set dev eth0 promisc on")
+
+
+def pass_on_network(lines: tuple[str, ...]) -> tuple[str, str, int]:
+    """Pass the container's network on to the machine, with lines for ip(8).
 
     :returns: the address with its prefix length, the gateway (empty for none), and the MTU.
     """
     (card,) = run("ip", "-json", "-family", "inet", "address", "show", "dev", "eth0")
     (address,) = [f"{entry['local']}/{entry['prefixlen']}" for entry in card["addr_info"]]
     routes = run("ip", "-json", "route", "show", "default") or []
-    ensure_device("/dev/net/tun", 10, 200)
-    for line in (
-        "link add name lan type bridge",
-        "address flush dev eth0",
-        "link set dev eth0 master lan",
-        "tuntap add dev tap0 mode tap",
-        "link set dev tap0 master lan",
-        f"link set dev tap0 mtu {card['mtu']} up",
-        "link set dev lan up",
-    ):
-        run("ip", *line.split())
+    for line in lines:
+        run("ip", *line.format(mtu=card["mtu"]).split())
     return address, routes[0]["gateway"] if routes else "", card["mtu"]
 
 
@@ -261,11 +265,12 @@ def run_machine() -> None:
     if machine["accelerator"] == "kvm":
         ensure_device("/dev/kvm", 10, 232)
     user_mode = machine["accelerator"] == "uml"
+    if not user_mode:
+        ensure_device("/dev/net/tun", 10, 200)
     disk = ensure_raw_disk(machine["disk"]) if user_mode else ensure_disk(machine["disk"])
-    address, gateway, mtu = bridge_network()
+    address, gateway, mtu = pass_on_network(PACKETS if user_mode else TAP)
     mac = seed(os.uname().nodename, address, gateway, mtu)
     if user_mode:
-        os.environ["TMPDIR"] = "/tmp"  # the machine's memory is a file there
         command = user_mode_linux(machine, mac, disk, seed_image())
     else:
         command = hypervisor(machine, mac, disk, not os.path.exists(IMAGE))
@@ -352,4 +357,5 @@ def probe() -> None:
 
 
 if __name__ == "__main__":
+    os.environ["TMPDIR"] = "/tmp"  # for user-mode Linux, whose memory is a file there
     {"run": run_machine, "probe": probe}[sys.argv[1]]()
