@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-SECTIONS = ("preflight", "changes", "cluster", "workloads")
+SECTIONS = ("preflight", "changes", "cluster", "workloads", "releases", "tools")
 CODE = re.compile(r"\[slipway:([a-z_]+)\]")
 CHECKS, DIAGNOSIS = ROOT / "plugins/plugin_utils/preflight", ROOT / "plugins/module_utils/_diagnosis"
 

@@ -115,5 +115,5 @@ def rendered(expansion: Expansion) -> dict[str, Any]:
 def refusal(arguments: Mapping[str, Any], problems: list[str]) -> str:
     """Return the message of a failed task with every problem."""
     name = arguments.get("name")
-    title = f"The description of the application{f' {name}' if isinstance(name, str) else ''} is invalid:"
+    title = f"The description of the application{f' {name}' if isinstance(name, str) else ''} is invalid [slipway:app_description]:"
     return "\n".join([title, *(f"- {problem}" for problem in problems)])

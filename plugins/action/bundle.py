@@ -104,7 +104,8 @@ class ActionModule(ActionBase):
             return self._result(options, found, found.pending.changes, [])
         problems = self._missing(executor, found).problems
         if problems:
-            raise BundleError("\n".join(["The bundle cannot be collected:", *(f"- {problem}" for problem in problems)]))
+            title = "The bundle cannot be collected on this machine [slipway:bundle_requirements]:"
+            raise BundleError("\n".join([title, *(f"- {problem}" for problem in problems)]))
         if found.interrupted:
             display.display("An earlier run was interrupted. Resuming it.")
         for path, what in found.broken.items():

@@ -128,7 +128,8 @@ def differences(folder: Path, files: dict[str, str], overwrite: bool) -> dict[Pa
     if kept:
         raise InputError(
             f"Nothing was written. These files exist and would change: {', '.join(map(str, kept))}. Edit them, choose another folder "
-            "(inventory_path), or replace them with -e inventory_overwrite=true, which keeps a copy; --check --diff shows the difference then."
+            "(inventory_path), or replace them with -e inventory_overwrite=true, which keeps a copy; "
+            "--check --diff shows the difference then. [slipway:inventory_exists]"
         )
     return changes
 

@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             if sources.notes:
                 show_notes(sources, result)
         except InputError as error:
-            return dict(result, failed=True, msg=str(error), problems=error.problems)
+            return dict(result, failed=True, msg=f"{error} [slipway:release_options]", problems=error.problems)
         if sources.warnings:
             result["warnings"] = [*sources.warnings, *(result.get("warnings") or [])]
         return result

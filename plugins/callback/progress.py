@@ -21,9 +21,11 @@ description:
     check mode leaves out, so that what they would do is known only in a real run.
   - Where the inventory is a file or a folder that can be written, each run leaves a record, which is a folder in C(.runs) beside the file or in
     the folder. It contains C(changes.html) and C(changes.json), in check mode C(plan.html) and C(plan.json), further C(timeline.svg),
-    C(summary.json) and the log as C(log.txt). C(.runs/index.html) lists all records. Everything is readable by the owner only, and Git ignores it.
-    The name begins with a dot because Ansible reads all other files in the folder of an inventory as parts of that inventory.
-    In a record, values that look like secrets are masked, except in the log, which contains what Ansible prints. Extra variables are not recorded.
+    C(summary.json) and the log as C(log.txt). C(.runs/index.html) shows what the runs
+    have learned about the cluster (health, certificates, the last backup, nodes, releases), and lists all records. Everything is readable by the
+    owner only, and Git ignores it. The name begins with a dot because Ansible reads all other files in the folder of an inventory as parts of
+    that inventory. In a record, values that look like secrets and the data of Secrets are masked, except in the log, which contains what Ansible
+    prints. Extra variables are not recorded.
   - With C(-v) and more, the output is that of the callback P(ansible.builtin.default#callback).
   - The log contains the whole output, as the default callback prints it, with the same secrets left out (C(no_log)). Deprecation warnings are
     only in the log. If the log cannot be written, the output is that of the default callback.
@@ -42,7 +44,7 @@ options:
       - section: callback_slipway_progress
         key: runs_dir
   runs_keep:
-    description: Number of records that are kept. The oldest ones are removed. With V(0), runs leave no record.
+    description: Number of records that are kept. The oldest ones are removed, except those of runs that go on. With V(0), runs leave no record.
     type: int
     default: 50
     env:
@@ -110,7 +112,8 @@ from ansible.utils.display import Display
 
 from ..plugin_utils.progress import history
 from ..plugin_utils.progress.block import ASCII, UNICODE, block_lines
-from ..plugin_utils.progress.lines import item_lines, start_lines, stopped_lines, summary_lines
+from ..plugin_utils.progress.learned import learned_of, merged
+from ..plugin_utils.progress.lines import item_lines, path_lines, start_lines, stopped_lines, summary_lines
 from ..plugin_utils.progress.log import RunLog, log_in
 from ..plugin_utils.progress.record import Record, about, new_record
 from ..plugin_utils.progress.results import changes_of, items_of, problem_of, shown_of, unknown_of, warnings_of
@@ -341,10 +344,14 @@ class CallbackModule(Default):
             host, task, data = parts(result)
             name = name_of(task)
             unknown = unknown_of(data, outcome == "skipped") if run.check else ""
-            shown = shown_of(data) if outcome != "skipped" and task.action in C._ACTION_DEBUG else ""
             failed = outcome in ("failed", "ignored", "rescued", "unreachable")
+            shown = shown_of(data) if outcome in ("ok", "changed") and task.action in C._ACTION_DEBUG else ""
             changes = tuple(changes_of(data, failed) or [shown] * bool(shown))
             run.host_ended(host, task._uuid, name, outcome, now, changes, unknown)
+            if not failed:
+                action = str(getattr(task, "resolved_action", None) or task.action)
+                for item in items_of(data):
+                    run.learned = merged(run.learned, learned_of(action, host, item, run.check))
             name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
                 run.message("warning", host, name, text, now)
@@ -362,7 +369,7 @@ class CallbackModule(Default):
             if not self._run.lost:
                 self._keep(self._run)
             if self._record:
-                self._record.end(self._run)
+                self._record.end(self._run, whole_log=self._whole_log)
             with self._screen.lock:
                 self._show(summary_lines(self._run, self._paths, self._screen.columns))
             self._run = None
@@ -374,9 +381,14 @@ class CallbackModule(Default):
 
     @property
     def _paths(self) -> dict[str, str]:
-        """The files that are named at the end."""
-        record = {"Record": str(self._record.page)} if self._record else {}
-        return {**record, "Whole output": str(self._log.path if self._log else "")}
+        """The files that are named at the end; what the disk had no room for is not named as if it was there."""
+        record = {"Record": str(self._record.page)} if self._record and self._record.complete else {}
+        title = "Whole output" if self._whole_log else "Output, not complete"
+        return {**record, title: str(self._log.path if self._log else "")}
+
+    @property
+    def _whole_log(self) -> bool:
+        return self._log is None or self._log.complete
 
     def _end(self) -> None:
         """Give the screen back; with a verbosity, the path of the log is still to be said."""
@@ -394,11 +406,12 @@ class CallbackModule(Default):
             run, self._run = self._run, None
             if run:
                 now, columns = time.monotonic(), self._screen.columns
-                stopped = stopped_lines(run, now, self._paths, columns)
+                stopped = stopped_lines(run, now, columns)
                 run.finish(now)
+                if self._record:
+                    self._record.end(run, "stopped", self._whole_log)
                 # What failed just before is still held back.
                 held = [item for item in run.take(now) if isinstance(item, Message)]
-                self._show([*(line for item in held for line in item_lines(run, item, columns)), *stopped])
-                if self._record:
-                    self._record.end(run, "stopped")
+                lines = [line for item in held for line in item_lines(run, item, columns)]
+                self._show([*lines, *stopped, *path_lines(self._paths)])
             self._end()

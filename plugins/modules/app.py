@@ -877,6 +877,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: Name of the release.
+  returned: when the cluster was contacted
+  type: str
+  sample: web
+namespace:
+  description: Its namespace.
+  returned: when the cluster was contacted
+  type: str
+  sample: web
 msg:
   description: A summary of what was done, or, on failure, what failed, why, and which revision was restored.
   returned: always

@@ -172,6 +172,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: Name of the release.
+  returned: when the cluster was contacted
+  type: str
+  sample: web
+namespace:
+  description: Its namespace.
+  returned: when the cluster was contacted
+  type: str
+  sample: web
 revision:
   description: The number of the revision.
   returned: with O(state=present)

@@ -310,7 +310,7 @@ def main() -> None:
     params = module.params
     problems = option_problems(params)
     if problems:
-        module.fail_json(msg="\n".join(problems))
+        module.fail_json(msg="\n".join([f"{problem} [slipway:rollout_options]" for problem in problems]))
     request = Request(
         params["action"],
         Reference("apps/v1", params["kind"], params["namespace"], params["name"]),

@@ -67,7 +67,8 @@ def test_a_role_says_what_it_is_and_shares_the_cluster_variables(role: Path) -> 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
 def test_a_role_names_its_variables_so_that_they_are_unmistakable(role: Path) -> None:
     for name in load(role / "defaults" / "main.yml"):
-        assert name.startswith(("kube_", f"{role.name}_")), f"{name} bears neither kube_ nor the role's name"
+        own = ("kube_", f"{role.name}_", *["slipway_"] * (role.name == "cluster"))
+        assert name.startswith(own), f"{name} bears neither kube_ nor the role's name"
     for name in load(role / "vars" / "main.yml"):
         assert name.startswith((f"__{role.name}_", "__kube_")), f"{name} is internal: __{role.name}_… "
 

@@ -125,16 +125,18 @@ def flatten(contents: Iterable[Any], distinct: bool = True) -> list[Object]:
             continue
         position += 1
         if not isinstance(content, dict):
-            problems.append(f"Object {position} is {type(content).__name__} instead of a mapping.")
+            problems.append(
+                f"Object {position} is {type(content).__name__} instead of a mapping. [slipway:object_invalid]"
+            )
             continue
         name = reference(content)
         wrong = _identity_problems(content)
         if wrong:
-            problems += [f"Object {position} ({name}) {text}." for text in wrong]
+            problems += [f"Object {position} ({name}) {text}. [slipway:object_invalid]" for text in wrong]
             continue
         identity = (name.api_version.rpartition("/")[0], name.kind, name.namespace, name.name)
         if identity in seen and distinct:
-            problems.append(f"Objects {seen[identity]} and {position} are both {name}.")
+            problems.append(f"Objects {seen[identity]} and {position} are both {name}. [slipway:object_twice]")
         seen[identity] = position
         found.append(content)
     if problems:
@@ -227,7 +229,9 @@ def place(contents: Iterable[Object], kinds: Kinds, namespace: str) -> list[Obje
             remedy = (
                 f"it serves this kind as {', '.join(served)}" if served else "its CustomResourceDefinition is missing"
             )
-            problems.append(f"{name}: the cluster does not serve kind {name.kind} of {name.api_version}; {remedy}.")
+            problems.append(
+                f"{name}: the cluster does not serve kind {name.kind} of {name.api_version}; {remedy}. [slipway:kind_not_served]"
+            )
             continue
         metadata = {key: value for key, value in content["metadata"].items() if key != "namespace"}
         if resource.namespaced:

@@ -23,7 +23,7 @@ MANIFEST_LIMIT = 4 << 20
 NAME = re.compile(r"^(?P<cluster>.+)-(?P<time>\d{8}T\d{6}Z)\.tar(\.age)?$")
 # The header of a file that age encrypted: binary, and armored.
 AGE = (b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----")
-DAMAGED = "Use another archive: this one cannot be restored."
+DAMAGED = "Use another archive: this one cannot be restored. [slipway:archive_damaged]"
 
 
 class ArchiveError(ValueError):
@@ -125,7 +125,9 @@ def is_encrypted(path: str) -> bool:
 def _read_manifest(archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> dict[str, Any]:
     content = archive.extractfile(first) if first and first.name == MANIFEST and first.size < MANIFEST_LIMIT else None
     if content is None:
-        raise ArchiveError(f"This is not a backup of slipway.kube: it does not begin with {MANIFEST}.")
+        raise ArchiveError(
+            f"This is not a backup of slipway.kube: it does not begin with {MANIFEST}. [slipway:archive_damaged]"
+        )
     try:
         manifest = json.loads(content.read())
         version, intact = manifest.get("format"), manifest.get("digest") == manifest_digest(manifest)
@@ -136,6 +138,7 @@ def _read_manifest(archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> d
     if version != FORMAT:
         raise ArchiveError(
             f"The archive has format {version}; this release of slipway.kube reads format {FORMAT}. Use the release that wrote it."
+            " [slipway:archive_format]"
         )
     if not intact or not isinstance(manifest.get("files"), dict):
         raise ArchiveError(f"The archive is damaged. Evidence: its manifest differs from its own SHA-256. {DAMAGED}")

@@ -153,7 +153,7 @@ def check_space(folder: str, size: int, rehearse: bool = False) -> None:
     if free < needed:
         raise BackupError(
             f"{folder} has {free >> 20} MiB free; a backup of etcd's {max(size >> 20, 1)} MiB needs {needed >> 20} MiB."
-            " Older backups were kept. Free some space, or set another backup_dir or a smaller backup_keep."
+            " Older backups were kept. Free some space, or set another backup_dir or a smaller backup_keep. [slipway:backup_space]"
         )
 
 
@@ -208,7 +208,7 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
         member = tools.member_status()
         if not member["leads"]:
             raise BackupError(
-                "etcd has no leader: less than half of its members run. Remedy: see 'journalctl -u kubelet' on the control planes."
+                "etcd has no leader: less than half of its members run. Remedy: see 'journalctl -u kubelet' on the control planes. [slipway:etcd_quorum_lost]"
             )
         if not member["leader"]:
             return {"taken": False}

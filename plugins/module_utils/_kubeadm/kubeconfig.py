@@ -91,7 +91,7 @@ def refusal(path: str, live: Mapping[str, Any] | None, own: set[str]) -> str:
     )
     return (
         f"{path} is a kubeconfig for another cluster: {shown}. It was not changed. Move it to another place, or have the kubeconfig of this"
-        " cluster written elsewhere (control_plane_kubeconfig_local for the control node)."
+        " cluster written elsewhere (control_plane_kubeconfig_local for the control node). [slipway:kubeconfig_of_other_cluster]"
     )
 
 

@@ -30,10 +30,10 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
         return
     if not identity:
         raise ArchiveError(
-            f"{path} is encrypted. Give the file with your private key of age: -e restore_age_identity=FILE."
+            f"{path} is encrypted. Give the file with your private key of age: -e restore_age_identity=FILE. [slipway:archive_key]"
         )
     if not os.path.isfile(identity):
-        raise ArchiveError(f"The private key {identity} does not exist, or is not a file.")
+        raise ArchiveError(f"The private key {identity} does not exist, or is not a file. [slipway:archive_key]")
     try:
         age = subprocess.Popen(  # pylint: disable=ansible-bad-function
             ["age", "--decrypt", "--identity", identity, path],
@@ -58,7 +58,7 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
         # Its first line is the error, the second one asks for reports.
         raise ArchiveError(
             f"{path} cannot be decrypted with the key in {identity}. Evidence: {said[0]}. Use the private key of one of its recipients; if this is"
-            " the right key, the archive is damaged, and another one must be used."
+            " the right key, the archive is damaged, and another one must be used. [slipway:archive_key]"
         )
     if failure:
         raise failure

@@ -164,7 +164,7 @@ def bootstrap(module, what: str, form: str, target: str, environment: dict[str, 
     if free < REQUIRED_MB:
         module.fail_json(
             msg=f"The {what} of the lab cannot be built: {cache} has {free} MiB free, but the build needs about {REQUIRED_MB}. Free some "
-            "space there, or set lab_cache_dir to another folder."
+            "space there, or set lab_cache_dir to another folder. [slipway:lab_disk]"
         )
     # The proxies and checks with which this machine reaches its package sources apply to the image too.
     options = ""
@@ -190,5 +190,5 @@ def bootstrap(module, what: str, form: str, target: str, environment: dict[str, 
         lines = "\n".join([line for line in errors.splitlines() if line.strip()][-15:])
         module.fail_json(
             msg=f"The {what} of the lab could not be built: mmdebstrap exited with status {status}:\n{lines}\n"
-            "The usual cause is that the Debian mirror cannot be reached: run `apt-get update` on this machine, or set lab_debian_mirror."
+            "The usual cause is that the Debian mirror cannot be reached: run `apt-get update` on this machine, or set lab_debian_mirror. [slipway:lab_sources]"
         )

@@ -154,14 +154,18 @@ def problems(want: dict, have: dict) -> list[str]:
         found.append(f"lab_control_planes is {control_planes}: a lab has at least one control plane.")
     if want["workers"] < 0:
         found.append(f"lab_workers is {want['workers']}: it cannot be negative.")
-    found += networks.problems(want, have)
     found += _network_problems(want, have) or _distribution_problems(want)
-    found += _engine_problems(have) + _capacity_problems(want, have)
+    found = [f"{one} [slipway:lab_variables]" for one in found + networks.problems(want, have)]
+    found += [f"{one} [slipway:lab_engine]" for one in _engine_problems(have)]
+    found += [f"{have['sources_problem']} [slipway:lab_sources]"] if have["sources_problem"] else []
+    found += _disk_problems(want, have)
     found += [
-        f"Lab {want['name']} has hosts of kind {other}, but lab_kind is {want['kind']}: remove the lab first (lab_state: absent), or use another lab_name."
+        f"Lab {want['name']} has hosts of kind {other}, but lab_kind is {want['kind']}: remove the lab first (lab_state: absent), or use "
+        "another lab_name. [slipway:lab_exists]"
         for other in sorted(set(have["kinds"]) - {want["kind"]})
     ]
-    return found + (machines.problems(want, have) if want["kind"] == "vm" else [])
+    found += [f"{one} [slipway:lab_machines]" for one in machines.problems(want, have)] if want["kind"] == "vm" else []
+    return found
 
 
 def _network_problems(want: dict, have: dict) -> list[str]:
@@ -234,15 +238,14 @@ def _engine_problems(have: dict) -> list[str]:
     return found
 
 
-def _capacity_problems(want: dict, have: dict) -> list[str]:
-    found = [have["sources_problem"]] if have["sources_problem"] else []
-    if have["disk_free_mb"] < want["disk_needed_mb"]:
-        count = 1 + want["mirror"] + want["control_planes"] + want["workers"]
-        found.append(
-            f"{have['disk_path']} has {have['disk_free_mb']} MiB free and the lab needs about {want['disk_needed_mb']} (hosts: {count}). "
-            "Free some space there, use fewer hosts, or override the estimate with lab_disk_needed."
-        )
-    return found
+def _disk_problems(want: dict, have: dict) -> list[str]:
+    if have["disk_free_mb"] >= want["disk_needed_mb"]:
+        return []
+    count = 1 + want["mirror"] + want["control_planes"] + want["workers"]
+    return [
+        f"{have['disk_path']} has {have['disk_free_mb']} MiB free and the lab needs about {want['disk_needed_mb']} (hosts: {count}). "
+        "Free some space there, use fewer hosts, or override the estimate with lab_disk_needed. [slipway:lab_disk]"
+    ]
 
 
 def unbuilt(want: dict, have: dict) -> list[str]:
@@ -250,10 +253,10 @@ def unbuilt(want: dict, have: dict) -> list[str]:
 
     :param have: sources_missing, bundle_found.
     """
-    found = [have["sources_missing"]] if have["sources_missing"] else []
+    found = [f"{have['sources_missing']} [slipway:lab_sources]"] if have["sources_missing"] else []
     if want["mirror"] and not have["bundle_found"]:
         found.append(
             f"There is no bundle in {want['bundle']} (bundle.json is missing), which the mirror would serve. Collect one with "
-            "`ansible-playbook slipway.kube.bundle`, set lab_bundle, or set lab_mirror: false."
+            "`ansible-playbook slipway.kube.bundle`, set lab_bundle, or set lab_mirror: false. [slipway:lab_sources]"
         )
     return found

@@ -105,24 +105,27 @@ def explain_refusal(
         remedy = "The object could not be replaced."
     else:
         remedy = "Keep these fields, or set replace: immutable, which deletes the object and creates it again."
-    return f"{name}: immutable fields would change: {', '.join(immutable_fields(error, live, desired))}. {remedy}"
+    return f"{name}: immutable fields would change: {', '.join(immutable_fields(error, live, desired))}. {remedy} [slipway:immutable_field]"
 
 
 def explain(error: ApiError, name: Reference) -> str:
     """Explain why the server refused a request about an object, without values that may be secret."""
     error = without_values(error)
     if error.status == 401:
-        return f"{name}: the API server rejected the credentials of the kubeconfig: {error.message}. Renew its certificate or token."
+        return f"{name}: the API server rejected the credentials of the kubeconfig: {error.message}. Renew its certificate or token. [slipway:unauthorized]"
     if error.status == 403 and error.reason == "Forbidden":
-        return f"{name}: forbidden: {error.message}. Use a kubeconfig with this permission, or grant it with a Role."
+        return f"{name}: forbidden: {error.message}. Use a kubeconfig with this permission, or grant it with a Role. [slipway:forbidden]"
     if error.status in (400, 422) or "failed to create typed patch object" in error.message:
         details = "; ".join(f"{cause.get('field', '?')}: {cause.get('message', '')}" for cause in error.causes)
         remedy = "Correct the object."
         if "immutable" in error.message:
             remedy = "To change an immutable field, delete the object first (state: absent)."
-        return f"{name}: the API server rejected the object: {(details or error.message).rstrip('.')}. {remedy}"
+        return f"{name}: the API server rejected the object: {(details or error.message).rstrip('.')}. {remedy} [slipway:object_invalid]"
     if error.transient:
-        return f"{name}: the API server is temporarily unavailable: {error.message}. Try again, and check the health of etcd and of the control plane."
+        return (
+            f"{name}: the API server is temporarily unavailable: {error.message}. Try again, and check the health of etcd and of the control"
+            " plane. [slipway:api_server_unhealthy]"
+        )
     return f"{name}: {error}"
 
 
@@ -135,7 +138,7 @@ def _explain_conflict(name: Reference, owners: Mapping[tuple[str, str], Sequence
     old = sorted({manager for manager, _subresource in owners if manager in CLIENT_SIDE})
     if old and in_release:
         remedy += f"; to take over everything that {' and '.join(old)} wrote, set take_over: [{', '.join(old)}]"
-    return f"{name}: other field managers have set these fields to different values: {'; '.join(parts)}. {remedy}."
+    return f"{name}: other field managers have set these fields to different values: {'; '.join(parts)}. {remedy}. [slipway:field_conflict]"
 
 
 def _at(content: Any, path: str) -> Any:

@@ -109,7 +109,7 @@ class Context:
             if time.monotonic() >= until:
                 raise ReleaseError(
                     f"Release {self.settings.name} in namespace {self.settings.namespace} is locked by {holder}. This run changed nothing. "
-                    f"Run it again when that run has finished, or increase lock_timeout (currently {self.settings.lock_timeout} s)."
+                    f"Run it again when that run has finished, or increase lock_timeout (currently {self.settings.lock_timeout} s). [slipway:release_locked]"
                 )
             self.log(f"Waiting for {holder}.")
             time.sleep(0.5)

@@ -191,6 +191,6 @@ def duplicates(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
             mine = everywhere if part == "objects" else runs(content, part)
             others = seen.setdefault(identity(name), set())
             if mine & others:
-                problems.append(f"{name} is defined twice. Remove or rename one of the two.")
+                problems.append(f"{name} is defined twice. Remove or rename one of the two. [slipway:object_twice]")
             others |= mine
     return problems

@@ -51,7 +51,7 @@ def read_revision(client: Client, namespace: str, name: str, number: int) -> Rev
             raise
         existing = ", ".join(str(entry.number) for entry in store.refresh())
         raise ReleaseError(
-            f"Release {name} in namespace {namespace} has no revision {number}; it has: {existing or 'none'}."
+            f"Release {name} in namespace {namespace} has no revision {number}; it has: {existing or 'none'}. [slipway:revision_missing]"
         ) from None
 
 

@@ -84,12 +84,13 @@ class Lock:
             except (ApiError, Unreachable) as error:
                 raise LockLost(
                     f"This run could not renew its lease of release {self.release_name} for more than {DURATION} s, so another run may have taken "
-                    f"over the release: {error} This run stops. Run it again when the API server responds and permits reading and updating leases."
+                    f"over the release: {error} This run stops. "
+                    "Run it again when the API server responds and permits reading and updating leases. [slipway:release_taken_over]"
                 ) from error
         if self._lost:
             raise LockLost(
                 f"Another run ({self._lost}) has taken over release {self.release_name}, because this run did not renew its lease for more than "
-                f"{DURATION} s. This run stops; the other one finishes."
+                f"{DURATION} s. This run stops; the other one finishes. [slipway:release_taken_over]"
             )
 
     def stop_renewing(self) -> None:

@@ -128,4 +128,4 @@ def foreign(name: Reference, live: Mapping[str, Any], release: str, namespace: s
     """Explain that an object belongs to another release, empty if it belongs to this one or to none."""
     other = other_release(live, release, namespace)
     how = "Omit it, or move it to this release with force_conflicts: true."
-    return f"{name} belongs to release {other}. {how}" if other else ""
+    return f"{name} belongs to release {other}. {how} [slipway:object_of_other_release]" if other else ""

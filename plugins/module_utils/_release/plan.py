@@ -96,7 +96,7 @@ class Planner:
         problems = self._namespace_problems()
         unknown = [content for content in self.desired.all if self._needs_schema(content)]
         if self.settings.name:
-            problems += [problem for content in unknown for problem in self._schema.problems(content)]
+            problems += [problem for content in unknown for problem in self._not_valid(content)]
         results = self._attempt_all(self.desired.objects)
         hooks = [(when, content) for when, part in self.desired.hooks.items() for content in part]
         hooks = last_of_each_name(hooks, self.upgrade)
@@ -229,7 +229,7 @@ class Planner:
         if (live.get("metadata") or {}).get("deletionTimestamp"):
             if name.kind in PRECIOUS:
                 raise ReleaseError(
-                    f"{name} is being deleted. Wait until it is gone, or check what its finalizers wait for."
+                    f"{name} is being deleted. Wait until it is gone, or check what its finalizers wait for. [slipway:object_terminating]"
                 )
             return replaced(content, live, desired, "it is being deleted")
         if self.settings.name and name.kind == "Job" and has_failed(live):
@@ -296,10 +296,13 @@ class Planner:
         why = excuse(error, content, self.desired.all, self._changing)
         if not why:
             raise ReleaseError(self._explain(error, content, live)) from error
-        problems = self._schema.problems(content)
+        problems = self._not_valid(content)
         if problems:
             raise ReleaseError("\n".join(problems)) from error
         return why
+
+    def _not_valid(self, content: Object) -> list[str]:
+        return [f"{problem} [slipway:object_invalid]" for problem in self._schema.problems(content)]
 
     def _may_replace(self, content: Object) -> bool:
         return self.settings.replace == "immutable" and content["kind"] not in NEVER_REPLACED
@@ -307,7 +310,7 @@ class Planner:
     def _explain(self, error: ApiError, content: Object, live: Object | None) -> str:
         """Explain why an object is refused; for an unknown field, also name the field that was probably meant."""
         if any(words in error.message for words in UNKNOWN_FIELD):
-            problems = self._schema.problems(content)
+            problems = self._not_valid(content)
             if problems:
                 return "\n".join(problems)
         in_release = bool(self.settings.name)
@@ -346,7 +349,7 @@ class Planner:
 
     def _namespace_problems(self) -> list[str]:
         problems = [
-            f"Namespace {name} is being deleted. Wait until it is gone, then run this again."
+            f"Namespace {name} is being deleted. Wait until it is gone, then run this again. [slipway:object_terminating]"
             for name in sorted(self.terminating)
         ]
         for namespace in sorted(self.missing):
@@ -357,7 +360,9 @@ class Planner:
             more = f" and {len(within) - 1} more" if within[1:] else ""
             option = self.settings.name and namespace == self.settings.namespace
             remedy = f"Create it, add it to the objects{', or set create_namespace: true' if option else ''}."
-            problems.append(f"Namespace {namespace} does not exist; it is needed for {within[0]}{more}. {remedy}")
+            problems.append(
+                f"Namespace {namespace} does not exist; it is needed for {within[0]}{more}. {remedy} [slipway:namespace_missing]"
+            )
         return problems
 
     def _needs_schema(self, content: Object) -> bool:

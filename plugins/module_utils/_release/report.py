@@ -86,6 +86,7 @@ class ResultBuilder:
 
     def _end(self, answer: dict[str, Any], **more: Any) -> dict[str, Any]:
         answer.setdefault("findings", [])
+        answer.update(name=self.settings.name, namespace=self.settings.namespace)
         answer.update(
             progress=self.context.progress,
             warnings=self.context.scrub.clean(self.context.warnings),

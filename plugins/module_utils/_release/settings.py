@@ -186,7 +186,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
             "to delete the release, set state: absent."
         )
     if problems:
-        raise ReleaseError("\n".join(problems))
+        raise ReleaseError("\n".join([f"{problem} [slipway:release_options]" for problem in problems]))
     return settings
 
 

@@ -251,7 +251,7 @@ def warnings_for(request: Request, workload: Mapping[str, Any], autoscalers: Seq
 def _refuse_paused(request: Request, workload: Mapping[str, Any]) -> None:
     if is_paused(workload):
         raise RolloutError(
-            f"{request.name} is paused, so action {request.action} would not affect any running pod. Run action resume first."
+            f"{request.name} is paused, so action {request.action} would not affect any running pod. Run action resume first. [slipway:rollout_paused]"
         )
 
 
@@ -284,20 +284,20 @@ def _no_revision(request: Request, workload: Mapping[str, Any], revisions: Seque
         number = f" ({now.number})" if now else ""
         return (
             f"{request.name} has no revision before the current one{number}, so there is nothing to roll back to. "
-            "Set the desired image, for example with action set_image."
+            "Set the desired image, for example with action set_image. [slipway:revision_missing]"
         )
     existing = ", ".join(f"{one.number} ({list_images(one.template)})" for one in revisions) or "none"
     limit = (workload.get("spec") or {}).get("revisionHistoryLimit", 10)
     return (
         f"{request.name} has no revision {request.revision}; it has {existing}. Specify one of these; "
-        f"spec.revisionHistoryLimit ({limit}) sets how many are kept."
+        f"spec.revisionHistoryLimit ({limit}) sets how many are kept. [slipway:revision_missing]"
     )
 
 
 def _no_container(request: Request, name: str, have: Mapping[str, str]) -> str:
     near = difflib.get_close_matches(name, list(have), 1)
     hint = f"Did you mean {near[0]}?" if near else "Specify one of these."
-    return f"images.{name}: {request.name} has no container of this name; it has {', '.join(have)}. {hint}"
+    return f"images.{name}: {request.name} has no container of this name; it has {', '.join(have)}. {hint} [slipway:container_missing]"
 
 
 def manager(action: str) -> str:

@@ -122,7 +122,8 @@ class Rollout:
             self._read()
             if not self.outcome.ready:
                 raise RolloutFailed(
-                    f"{self.request.name} is paused ({self.outcome.why}), so its rollout never finishes. Continue it with action resume."
+                    f"{self.request.name} is paused ({self.outcome.why}), so its rollout never finishes. "
+                    "Continue it with action resume. [slipway:rollout_paused]"
                 )
         watch = Watch(self.client, [self.request.name], self._path)
         # A pod that blocks a StatefulSet is deleted before the rollout counts as failed.
@@ -162,7 +163,9 @@ class Rollout:
         found = find(self.outcome.revisions, self.request.revision, self.outcome.workload or {})
         if found is None:
             existing = ", ".join(str(one.number) for one in self.outcome.revisions) or "none"
-            raise RolloutError(f"{self.request.name} has no revision {self.request.revision}; it has {existing}.")
+            raise RolloutError(
+                f"{self.request.name} has no revision {self.request.revision}; it has {existing}. [slipway:revision_missing]"
+            )
         return found.template
 
     def _path(self, name: Reference) -> str:
@@ -279,4 +282,4 @@ class Rollout:
         near = difflib.get_close_matches(name.name, existing, 1)
         has = ", ".join(sorted(existing)[:20]) or f"no {name.kind}"
         hint = f"Did you mean {near[0]}?" if near else "Correct the kind, name or namespace, or deploy it first."
-        return f"{name} does not exist. Namespace {name.namespace} has {has}. {hint}"
+        return f"{name} does not exist. Namespace {name.namespace} has {has}. {hint} [slipway:workload_missing]"

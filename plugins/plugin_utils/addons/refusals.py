@@ -40,7 +40,7 @@ def _foreign(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: set
     return [
         f"{addon['title']} is already in the cluster and was not installed by this role: "
         + ", ".join(f"{one['object']} ({one['owner']})" for one in found[addon["name"]])
-        + f". To leave it alone, remove {addon['name']} from kube_addons; to take it over, add {addon['name']} to kube_addons_adopt."
+        + f". To leave it alone, remove {addon['name']} from kube_addons; to take it over, add {addon['name']} to kube_addons_adopt. [slipway:addon_unmanaged]"
         for addon in selection["addons"]
         if addon["name"] in found and addon["name"] not in adopted
     ]
@@ -55,7 +55,7 @@ def _default_classes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> l
             problems.append(
                 f"{addon['title']} would be a second default StorageClass; the default is {', '.join(others)}. Set "
                 f"kube_addons_settings.{addon['name']}.default_class: false, or remove the annotation "
-                "storageclass.kubernetes.io/is-default-class of the other class."
+                "storageclass.kubernetes.io/is-default-class of the other class. [slipway:storage_two_defaults]"
             )
     return problems
 
@@ -71,7 +71,7 @@ def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
             problems.append(
                 f"{release} is no longer selected, but the cluster has {len(claims)} persistent volumes of {name}, whose data "
                 f"nothing would manage any more: claims {_shown(claims)}. "
-                "Delete their claims first (kubectl get pv), or keep the add-on in kube_addons."
+                "Delete their claims first (kubectl get pv), or keep the add-on in kube_addons. [slipway:addon_has_volumes]"
             )
     return problems
 
@@ -83,7 +83,7 @@ def _resources(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[st
         if found:
             problems.append(
                 f"{release} is no longer selected, but the cluster has {len(found)} objects of its kinds, which would be deleted with them: "
-                f"{_shown(found)}. Delete them first, or keep the add-on in kube_addons."
+                f"{_shown(found)}. Delete them first, or keep the add-on in kube_addons. [slipway:addon_has_objects]"
             )
     return problems
 

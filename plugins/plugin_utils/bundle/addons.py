@@ -43,7 +43,7 @@ def addon_parts(
                     url = f"https://{target}".replace(ADDRESSES["manifests"], server.rstrip("/") + "/")
                     manifests[target] = BundledManifest(target, url, "", one.images, published["sha256"])
     except InputError as error:
-        raise BundleError(str(error)) from None
+        raise BundleError(f"{error} [slipway:addons]") from None
     return images, manifests
 
 

@@ -43,13 +43,14 @@ def read_archive(path: Path, name: str = "") -> list[ArchivedImage]:
             digest = sha256_of(path)
     except OSError as error:
         raise BundleError(
-            f"The image archive {path} cannot be read ({error.strerror}). Correct bundle_image_archives."
+            f"The image archive {path} cannot be read ({error.strerror}). Correct bundle_image_archives. [slipway:bundle_image_archive]"
         ) from error
     found = references(documents, path.is_dir(), str(path))
     if name:
         if len(found) != 1:
             raise BundleError(
-                f"The image archive {path} contains {len(found)} images, so it cannot be given one name ({name}). Remove the name."
+                f"The image archive {path} contains {len(found)} images, so it cannot be given one name ({name}). "
+                "Remove the name. [slipway:bundle_image_archive]"
             )
         found = [(found[0][0], name)]
     return [ArchivedImage(source, _whole_name(text, str(path)), str(path), digest) for source, text in found]
@@ -67,7 +68,8 @@ def _documents(path: Path) -> dict[str, Any]:
                         documents[member.name.lstrip("./")] = _parse(path, content.read())
     except tarfile.TarError as error:
         raise BundleError(
-            f"{path} is not an image archive: it is not a tar file (plain or gzip). Supply a file written by `docker save` or `skopeo copy … oci-archive:…`."
+            f"{path} is not an image archive: it is not a tar file (plain or gzip). "
+            "Supply a file written by `docker save` or `skopeo copy … oci-archive:…`. [slipway:bundle_image_archive]"
         ) from error
     return documents
 
@@ -76,7 +78,9 @@ def _parse(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise BundleError(f"The image archive {path} is damaged ({error}). Supply it again.") from error
+        raise BundleError(
+            f"The image archive {path} is damaged ({error}). Supply it again. [slipway:bundle_image_archive]"
+        ) from error
 
 
 def references(documents: Mapping[str, Any], folder: bool, path: str) -> list[tuple[str, str]]:
@@ -102,7 +106,8 @@ def references(documents: Mapping[str, Any], folder: bool, path: str) -> list[tu
             found.append((f"{transport}:{path}:{reference}" if reference else f"{transport}:{path}", name))
     if not found:
         raise BundleError(
-            f"{path} is not an image archive: it has neither a manifest.json (docker save) nor an index.json (OCI) that lists an image."
+            f"{path} is not an image archive: it has neither a manifest.json (docker save) nor an index.json (OCI) that lists an image. "
+            "[slipway:bundle_image_archive]"
         )
     return found
 
@@ -112,7 +117,7 @@ def _whole_name(text: str, path: str) -> ImageName:
     if not text or ("/" not in text and ":" not in text):
         raise BundleError(
             f"The image archive {path} contains no image name{f', only {text!r}' if text else ''}. "
-            "Write {path: …, name: REGISTRY/NAME:TAG} in bundle_image_archives, or save the image by its full name."
+            "Write {path: …, name: REGISTRY/NAME:TAG} in bundle_image_archives, or save the image by its full name. [slipway:bundle_image_archive]"
         )
     return ImageName.parse(text)
 
@@ -147,7 +152,7 @@ def read_entry(entry: Any) -> list[ArchivedImage]:
     if isinstance(entry, dict) and entry.get("path") and set(entry) <= {"path", "name"}:
         return read_archive(Path(entry["path"]).expanduser(), entry.get("name", ""))
     raise BundleError(
-        f"bundle_image_archives contains {entry!r}: an entry must be a path, or a dictionary with path and name."
+        f"bundle_image_archives contains {entry!r}: an entry must be a path, or a dictionary with path and name. [slipway:bundle_image_archive]"
     )
 
 
@@ -164,9 +169,9 @@ def read_manifest(target: str, path: str) -> BundledManifest:
         return BundledManifest(target, str(where), sha256_of(where), tuple(images))
     except OSError as error:
         raise BundleError(
-            f"The manifest {where} cannot be read ({error.strerror}). Correct bundle_manifests."
+            f"The manifest {where} cannot be read ({error.strerror}). Correct bundle_manifests. [slipway:bundle_manifest]"
         ) from error
     except yaml.YAMLError as error:
         raise BundleError(
-            f"The manifest {where} is not valid YAML ({error}). Supply the file as published upstream."
+            f"The manifest {where} is not valid YAML ({error}). Supply the file as published upstream. [slipway:bundle_manifest]"
         ) from error

@@ -101,10 +101,10 @@ def verify(root: Path, kind: Kind = BUNDLE) -> tuple[Index, list[str]]:
         if (root / kind.unfinished).is_file():
             raise BundleError(
                 f"{root} contains no finished {kind.name}: {kind.index} does not exist. The run that builds it was interrupted. "
-                f"Run {kind.command} again to resume it."
+                f"Run {kind.command} again to resume it. [slipway:bundle_missing]"
             )
         raise BundleError(
-            f"{root} contains no {kind.name}: {kind.index} does not exist. Build one with {kind.command}."
+            f"{root} contains no {kind.name}: {kind.index} does not exist. Build one with {kind.command}. [slipway:bundle_missing]"
         )
     index = Index.from_text(path.read_text(encoding="utf-8"), str(path))
     return index, index_file.describe_broken(index_file.check(root, index.files), index)
@@ -120,7 +120,7 @@ def remove(root: Path, dry_run: bool) -> bool:
     parts = [root / name for name in (*indexes, "vars.yml", *BUNDLE.folders) if (root / name).exists()]
     if parts and not any((root / name).exists() for name in indexes):
         raise BundleError(
-            f"{root} was not removed: it contains no {BUNDLE.index}, so it may not be a bundle. If it is one, remove it manually."
+            f"{root} was not removed: it contains no {BUNDLE.index}, so it may not be a bundle. If it is one, remove it manually. [slipway:bundle_folder]"
         )
     if not dry_run:
         for part in parts:
@@ -146,7 +146,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         except OSError as error:
             held.seek(0)
             raise BundleError(
-                f"Another run (process {held.read().strip() or 'unknown'}) holds {lock}. Wait until it has finished."
+                f"Another run (process {held.read().strip() or 'unknown'}) holds {lock}. Wait until it has finished. [slipway:bundle_locked]"
             ) from error
         held.seek(0)
         held.truncate()

@@ -43,11 +43,11 @@ def component_versions(version: str, table: Mapping[str, Mapping[str, str]]) -> 
     if not row:
         raise BundleError(
             f"Kubernetes {version} cannot be bundled: kube_versions has no row {minor!r} (it has {', '.join(sorted(table)) or 'none'}). "
-            "Add a row with the versions that its kubeadm requires."
+            "Add a row with the versions that its kubeadm requires. [slipway:bundle_variables]"
         )
     if missing:
         raise BundleError(
-            f"kube_versions[{minor!r}] has no version of {', '.join(missing)}. Add {'it' if len(missing) == 1 else 'them'}."
+            f"kube_versions[{minor!r}] has no version of {', '.join(missing)}. Add {'it' if len(missing) == 1 else 'them'}. [slipway:bundle_variables]"
         )
     return row
 
@@ -67,12 +67,14 @@ def rows_of(
         minor = minor_of(version)
         if minor in seen:
             raise BundleError(
-                f"{variable} lists {seen[minor]} and {version}: there can be one release of each minor version. Remove one of them."
+                f"{variable} lists {seen[minor]} and {version}: there can be one release of each minor version. Remove one of them. [slipway:bundle_variables]"
             )
         seen[minor] = version
         rows[minor] = component_versions(version, table)
     if not rows:
-        raise BundleError(f"{variable} is empty: list at least one Kubernetes version, such as 1.37.2.")
+        raise BundleError(
+            f"{variable} is empty: list at least one Kubernetes version, such as 1.37.2. [slipway:bundle_variables]"
+        )
     return rows
 
 

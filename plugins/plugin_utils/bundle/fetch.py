@@ -77,23 +77,25 @@ class Source:
         :raises BundleError: the URL is not http or https, cannot be fetched, or has another digest.
         """
         if not url.startswith(("http://", "https://")):
-            raise BundleError(f"{url!r} is not an http or https URL. Correct bundle_upstream.")
+            raise BundleError(
+                f"{url!r} is not an http or https URL. Correct bundle_upstream. [slipway:bundle_variables]"
+            )
         try:
             with self.open(url, method) as answer:
                 content: bytes = answer.read()
         except urllib.error.HTTPError as error:
             raise BundleError(
-                f"{url} returned {error.code} {error.reason}. Check that upstream has published this version."
+                f"{url} returned {error.code} {error.reason}. Check that upstream has published this version. [slipway:bundle_unpublished]"
             ) from error
         except (OSError, ValueError) as error:
             raise BundleError(
                 f"{url} cannot be fetched ({getattr(error, 'reason', error)}). Check the connection and https_proxy, or unpack a "
-                "bundle that was built elsewhere."
+                "bundle that was built elsewhere. [slipway:bundle_unreachable]"
             ) from error
         found = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if digest and found != digest:
             raise BundleError(
-                f"{url} is corrupt: {found[:19]}… instead of {digest[:19]}… as published. Try again later, or over another network."
+                f"{url} is corrupt: {found[:19]}… instead of {digest[:19]}… as published. Try again later, or over another network. [slipway:bundle_unverified]"
             )
         return content
 
@@ -127,14 +129,18 @@ class Source:
                 file = tar.extractfile(member)
                 return file.read() if file else b""
         except (tarfile.TarError, KeyError) as error:
-            raise BundleError(f"{url} is not an archive with {member} ({error}). Correct bundle_upstream.") from error
+            raise BundleError(
+                f"{url} is not an archive with {member} ({error}). Correct bundle_upstream. [slipway:bundle_variables]"
+            ) from error
 
     def _published_digest(self, url: str) -> str:
         if not url:
             return ""
         found = re.match(r"\s*([0-9a-f]{64})\b", self.download(url).decode(errors="replace"))
         if not found:
-            raise BundleError(f"{url} contains no sha256 digest, so the program cannot be verified.")
+            raise BundleError(
+                f"{url} contains no sha256 digest, so the program cannot be verified. [slipway:bundle_unverified]"
+            )
         return f"sha256:{found.group(1)}"
 
     def _listing(self, source: Mapping[str, str]) -> list[dict[str, str]]:
@@ -155,7 +161,7 @@ class Source:
                 content = self.download(source["release"] + name, release[name][0])
                 return read_packages((gzip.decompress(content) if name.endswith(".gz") else content).decode())
         raise BundleError(
-            f"{url} does not list {source['packages']}: the repository has no packages for this architecture."
+            f"{url} does not list {source['packages']}: the repository has no packages for this architecture. [slipway:bundle_unpublished]"
         )
 
     def _rpm_listing(self, source: Mapping[str, str], work: Path) -> list[dict[str, str]]:

@@ -129,7 +129,7 @@ class Index:
             if value["format"] != FORMAT:
                 raise BundleError(
                     f"{where} has format {value['format']}, but this version of the collection reads format {FORMAT}. Remove it; the next run "
-                    "builds everything again."
+                    "builds everything again. [slipway:bundle_damaged]"
                 )
             items: dict[str, list[Item]] = {}
             for entry in value["items"]:
@@ -145,7 +145,7 @@ class Index:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(
-                f"{where} is damaged ({type(error).__name__}: {error}). Remove it; the next run builds everything again."
+                f"{where} is damaged ({type(error).__name__}: {error}). Remove it; the next run builds everything again. [slipway:bundle_damaged]"
             ) from error
 
 

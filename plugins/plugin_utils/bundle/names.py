@@ -45,7 +45,7 @@ class ImageName:
         name, _at, digest = text.strip().partition("@")
         if digest and not _DIGEST.match(digest):
             raise BundleError(
-                f"{text!r} is not a valid image name: the digest must be sha256: followed by 64 hexadecimal digits."
+                f"{text!r} is not a valid image name: the digest must be sha256: followed by 64 hexadecimal digits. [slipway:invalid_image_name]"
             )
         first, slash, rest = name.partition("/")
         if slash and (first == "localhost" or "." in first or ":" in first):
@@ -54,11 +54,15 @@ class ImageName:
             registry, path = "docker.io", name
         repository, colon, tag = path.partition(":")
         if digest and not colon:
-            raise BundleError(f"{text!r} names an image by digest only. Add the tag: NAME:TAG@{digest[:15]}…")
+            raise BundleError(
+                f"{text!r} names an image by digest only. Add the tag: NAME:TAG@{digest[:15]}… [slipway:invalid_image_name]"
+            )
         if registry == "docker.io" and "/" not in repository:
             repository = f"library/{repository}"
         if not _NAME.match(repository) or not _TAG.match(tag or "latest"):
-            raise BundleError(f"{text!r} is not a valid image name: expected [REGISTRY/]NAME[:TAG] in lower case.")
+            raise BundleError(
+                f"{text!r} is not a valid image name: expected [REGISTRY/]NAME[:TAG] in lower case. [slipway:invalid_image_name]"
+            )
         return cls(registry, repository, tag or "latest")
 
     def __str__(self) -> str:
@@ -77,5 +81,5 @@ def check_kubernetes_version(version: str) -> None:
     """
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise BundleError(
-            f"{version!r} is not a valid Kubernetes version: expected three numbers without a leading v, such as 1.36.3."
+            f"{version!r} is not a valid Kubernetes version: expected three numbers without a leading v, such as 1.36.3. [slipway:bundle_variables]"
         )

@@ -17,7 +17,7 @@ from .index import BUNDLE, Index
 from .names import BundleError
 from .process import Runner
 
-REPAIR = "Run slipway.kube.bundle again to rebuild them."
+REPAIR = "Run slipway.kube.bundle again to rebuild them. [slipway:bundle_damaged]"
 
 
 def pack(root: Path, archive: Path, run: Runner) -> bool:
@@ -77,14 +77,20 @@ def unpack(archive: Path, root: Path, run: Runner) -> bool:
         _index, broken = verify(fresh)
         if broken:
             raise BundleError(
-                "\n".join([f"{archive} is damaged; {root} was not changed:", *broken, "Copy the archive again."])
+                "\n".join(
+                    [
+                        f"{archive} is damaged; {root} was not changed:",
+                        *broken,
+                        "Copy the archive again. [slipway:bundle_damaged]",
+                    ]
+                )
             )
         old = root.with_name(f".{root.name}.replaced")
         shutil.rmtree(old, ignore_errors=True)
         if root.exists():
             if any(root.iterdir()) and not (root / BUNDLE.index).exists():
                 raise BundleError(
-                    f"{root} is not empty and does not contain a bundle. Unpack to another folder, or empty this one."
+                    f"{root} is not empty and does not contain a bundle. Unpack to another folder, or empty this one. [slipway:bundle_folder]"
                 )
             os.rename(root, old)
         os.rename(fresh, root)
@@ -102,12 +108,12 @@ def would_unpack(archive: Path, root: Path) -> bool:
     _compressor(archive)
     if not archive.is_file():
         raise BundleError(
-            f"{archive} does not exist. Set bundle_archive to a file written with `bundle_state: packed`."
+            f"{archive} does not exist. Set bundle_archive to a file written with `bundle_state: packed`. [slipway:bundle_archive]"
         )
     inside = _packed(archive)
     if inside is None:
         raise BundleError(
-            f"{archive} is not a bundle: its first entry is not {BUNDLE.index}. Use a file written with `bundle_state: packed`."
+            f"{archive} is not a bundle: its first entry is not {BUNDLE.index}. Use a file written with `bundle_state: packed`. [slipway:bundle_archive]"
         )
     Index.from_text(inside, f"{BUNDLE.index} in {archive}")
     try:
@@ -120,7 +126,9 @@ def would_unpack(archive: Path, root: Path) -> bool:
 def _compressor(archive: Path) -> list[str]:
     compressor = {".zst": "zstd -T0", ".gz": "gzip"}.get(archive.suffix)
     if not compressor:
-        raise BundleError(f"bundle_archive is {archive}: the name must end in .tar.zst or .tar.gz.")
+        raise BundleError(
+            f"bundle_archive is {archive}: the name must end in .tar.zst or .tar.gz. [slipway:bundle_archive]"
+        )
     return [f"--use-compress-program={compressor}"]
 
 

@@ -64,7 +64,7 @@ def architecture() -> str:
         if machine == known:
             return name
     raise BundleError(
-        f"The architecture of this machine is {machine}: name that of the hosts, {' or '.join(MACHINES)}."
+        f"The architecture of this machine is {machine}: name that of the hosts, {' or '.join(MACHINES)}. [slipway:bundle_variables]"
     )
 
 

@@ -40,9 +40,9 @@ def check_request(request: BundleRequest) -> None:
         for value in values or [""]:
             if value not in known:
                 raise BundleError(
-                    f"{variable} contains {value!r}: it must be {' or '.join(known)}."
+                    f"{variable} contains {value!r}: it must be {' or '.join(known)}. [slipway:bundle_variables]"
                     if values
-                    else f"{variable} is empty: list {' or '.join(known)}."
+                    else f"{variable} is empty: list {' or '.join(known)}. [slipway:bundle_variables]"
                 )
     check_registries(request.registries)
 
@@ -113,7 +113,7 @@ def unique_archives(archives: Iterable[ArchivedImage]) -> dict[str, ArchivedImag
         first = unique.setdefault(str(archive.name), archive)
         if first.digest != archive.digest:
             raise BundleError(
-                f"{first.path} and {archive.path} both contain {archive.name}. Remove one of these image archives."
+                f"{first.path} and {archive.path} both contain {archive.name}. Remove one of these image archives. [slipway:bundle_image_archive]"
             )
     return unique
 
@@ -133,7 +133,8 @@ def manifest_step(manifest: BundledManifest) -> BuildStep:
     """
     if not re.match(r"^(?!.*\.\.)[\w.-]+(/[\w.-]+)*$", manifest.target):
         raise BundleError(
-            f"bundle_manifests contains the name {manifest.target!r}, which must be a relative path such as calico/v3.32.1/calico.yaml."
+            f"bundle_manifests contains the name {manifest.target!r}, which must be a relative path such as calico/v3.32.1/calico.yaml. "
+            "[slipway:bundle_manifest]"
         )
     target, key = manifest.target, f"manifest:{manifest.target}"
     if not manifest.digest:
@@ -174,5 +175,5 @@ def check_images(manifests: Iterable[BundledManifest], images: Iterable[str]) ->
             available_ones = ", ".join(sorted(set(manifest.images) & available))
             raise BundleError(
                 f"Manifest {manifest.target} ({manifest.path}) lacks {', '.join(missing)}: only {available_ones} is there. "
-                "Add the missing images as well."
+                "Add the missing images as well. [slipway:bundle_manifest]"
             )

@@ -60,7 +60,9 @@ def check_addresses(addresses: Mapping[str, str]) -> dict[str, str]:
     """
     for name in addresses:
         if name not in ADDRESSES:
-            raise BundleError(f"bundle_upstream contains {name!r}, which is unknown.{_did_you_mean(name, ADDRESSES)}")
+            raise BundleError(
+                f"bundle_upstream contains {name!r}, which is unknown.{_did_you_mean(name, ADDRESSES)} [slipway:bundle_variables]"
+            )
     return {**ADDRESSES, **{name: address for name, address in addresses.items() if address}}
 
 
@@ -141,7 +143,7 @@ def check_registries(registries: Mapping[str, str]) -> None:
         ):
             raise BundleError(
                 f"bundle_registries has the address {address!r} for {registry}: it must be a host with an optional port and path, "
-                f"such as 10.0.0.2:5000/{registry}."
+                f"such as 10.0.0.2:5000/{registry}. [slipway:bundle_variables]"
             )
 
 
@@ -154,9 +156,13 @@ def program_steps(programs: Mapping[str, str], architecture: str, addresses: Map
     steps = []
     for name, version in sorted(programs.items()):
         if name not in PROGRAMS:
-            raise BundleError(f"bundle_programs lists {name!r}, which is not available.{_did_you_mean(name, PROGRAMS)}")
+            raise BundleError(
+                f"bundle_programs lists {name!r}, which is not available.{_did_you_mean(name, PROGRAMS)} [slipway:bundle_variables]"
+            )
         if not version:
-            raise BundleError(f"bundle_program_versions has no version of {name}. Add one, such as {name}: 1.2.3.")
+            raise BundleError(
+                f"bundle_program_versions has no version of {name}. Add one, such as {name}: 1.2.3. [slipway:bundle_variables]"
+            )
         url = addresses[name].format(version=version, architecture=architecture)
         suffix, member = PROGRAMS[name]
         inputs = {
@@ -206,7 +212,9 @@ def read_release(text: str) -> dict[str, tuple[str, int]]:
     """
     section = re.search(r"^SHA256:\n((?: .+\n?)+)", text, re.MULTILINE)
     if not section:
-        raise BundleError("The Release file lists no SHA256 digests, so the repository's packages cannot be verified.")
+        raise BundleError(
+            "The Release file lists no SHA256 digests, so the repository's packages cannot be verified. [slipway:bundle_unverified]"
+        )
     entries = (line.split() for line in section.group(1).splitlines())
     return {name: (f"sha256:{digest}", int(size)) for digest, size, name in entries}
 
@@ -229,7 +237,9 @@ def read_repomd(text: bytes) -> tuple[str, str]:
         location, checksum = data.find("{*}location"), data.find("{*}checksum[@type='sha256']")
         if location is not None and checksum is not None:
             return location.get("href", ""), f"sha256:{(checksum.text or '').strip()}"
-    raise BundleError("repomd.xml lists no package list with a SHA256 digest, so packages cannot be verified.")
+    raise BundleError(
+        "repomd.xml lists no package list with a SHA256 digest, so packages cannot be verified. [slipway:bundle_unverified]"
+    )
 
 
 def read_primary(text: bytes) -> list[dict[str, str]]:
@@ -256,7 +266,9 @@ def _parse(text: bytes, name: str) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise BundleError(f"{name} is not valid XML ({error}): the index of the repository is damaged.") from error
+        raise BundleError(
+            f"{name} is not valid XML ({error}): the index of the repository is damaged. [slipway:bundle_unverified]"
+        ) from error
 
 
 def upstream_version(version: str) -> str:
@@ -281,11 +293,11 @@ def choose_package(
         newest = sorted((one.get("Version", "") for one in offered), key=version_key)[-5:]
         raise BundleError(
             f"{where} has no {name} {version} for {architecture}; it has {', '.join(newest) or 'no version of it'}. "
-            "Correct the version in kube_versions or bundle_kubernetes_versions."
+            "Correct the version in kube_versions or bundle_kubernetes_versions. [slipway:bundle_unpublished]"
         )
     best = max(chosen, key=lambda one: version_key(one.get("Version", "")))
     if not best.get("Filename") or not best.get("SHA256"):
         raise BundleError(
-            f"{where} lists {name} {version} without a file name or a SHA256 digest: the index of the repository is damaged."
+            f"{where} lists {name} {version} without a file name or a SHA256 digest: the index of the repository is damaged. [slipway:bundle_unverified]"
         )
     return best

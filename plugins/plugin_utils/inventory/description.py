@@ -61,7 +61,7 @@ def describe_addresses(control_planes: Sequence[str], workers: Sequence[str]) ->
     names = [member.name for member in members]
     problems += [f"Two hosts are called {name}." for name in dict.fromkeys(names) if names.count(name) > 1]
     if problems:
-        raise InputError(*problems)
+        raise InputError(*(f"{problem} [slipway:inventory_hosts]" for problem in problems))
     return Description("slipway.kube.inventory", members)
 
 

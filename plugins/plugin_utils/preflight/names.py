@@ -18,7 +18,7 @@ RUNTIME_VARIABLES = (
     "kube_reference_state",
 )
 # Names that begin so are ours. Other roles have names such as backup and node, with which a user's own variables may begin as well.
-OUR_PREFIXES = ("kube_", "kubernetes_", "control_plane_", "containerd_", "preflight_", "keepalived_")
+OUR_PREFIXES = ("kube_", "kubernetes_", "control_plane_", "containerd_", "preflight_", "keepalived_", "slipway_")
 # Similarity (0 to 1) above which a name with such a prefix is regarded as misspelled.
 SIMILARITY = 0.85
 

@@ -72,18 +72,19 @@ def summary_lines(run: Run, paths: Mapping[str, str], columns: int | None) -> li
         lines += [Line(text) for text in wrap(f"Not started: {names(left)}", columns)]
     if not run.check:
         lines += _slowest(run, columns)
-    return [*lines, *_paths(paths)]
+    return [*lines, *path_lines(paths)]
 
 
-def _paths(paths: Mapping[str, str]) -> list[Line]:
+def path_lines(paths: Mapping[str, str]) -> list[Line]:
+    """Return the paths of a run's record and log, by their titles."""
     return [Line(f"{title}: {path}", "minor") for title, path in paths.items()]
 
 
-def stopped_lines(run: Run, at: float, paths: Mapping[str, str], columns: int | None) -> list[Line]:
+def stopped_lines(run: Run, at: float, columns: int | None) -> list[Line]:
     """Return where a run was that did not end by itself."""
     phase = f' in phase "{plain(run.current.name)}"' if run.current else ""
     stopped = wrap(f"Stopped after {duration(at - run.started)}{phase}.", columns)
-    return [*(Line(text, "problem") for text in stopped), *_paths(paths)]
+    return [Line(text, "problem") for text in stopped]
 
 
 def _verdict(run: Run, columns: int | None) -> list[Line]:

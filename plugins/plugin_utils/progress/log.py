@@ -24,6 +24,7 @@ class RunLog:
         :raises OSError: it cannot be written.
         """
         self.path = path
+        self.complete = True
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
 
@@ -34,7 +35,7 @@ class RunLog:
             while data:
                 data = data[os.write(self._descriptor, data) :]
         except OSError:
-            pass
+            self.complete = False
 
 
 def log_in(folder: Path, playbook: str, keep: int) -> RunLog:

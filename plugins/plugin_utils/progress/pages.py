@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from ..reports.page import items, page
-from .summary import Group, Step, groups_of
+from .learned import at_a_glance
+from .summary import Group, Step, groups_of, masked
 from .text import count, duration, names
 
 COLORS = {"done": "ok", "planned": "info", "failed": "error", "stopped": "warning", "unfinished": "warning"}
@@ -28,6 +29,8 @@ nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:12px 0}ol,ul{padding-left:22
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 16px;margin:0 0 12px}
 h3{font-size:15px;margin:16px 0 6px;overflow-wrap:anywhere}.card h3{margin-top:0}
 .wide{overflow-x:auto}.wide img{display:block;width:100%;min-width:720px;border:1px solid var(--line);border-radius:8px}
+.glance{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,250px),1fr));gap:12px;margin:12px 0}
+.glance .card{margin:0}.glance p{margin:0 0 6px;overflow-wrap:anywhere}.glance ul{list-style:none;padding:0;max-height:220px;overflow-y:auto}
 .add{color:var(--ok)}.del{color:var(--error)}.unknown{color:var(--warning)}
 .runs{list-style:none;padding:0}.runs li{display:grid;grid-template-columns:110px 1fr 190px;gap:2px 16px;align-items:baseline}
 .runs nav{margin:0;grid-column:2/-1}.runs .name{font-weight:600}.runs .when{text-align:right}
@@ -42,27 +45,98 @@ def index_html(runs: Sequence[Mapping[str, Any]]) -> str:
     """
     where = next((names(run["inventory"]) for run in runs if run.get("inventory")), "")
     body = [
-        "<h1>Runs</h1>",
+        "<h1>Cluster and runs</h1>",
         f'<p class="soft">{escape(where)}</p>',
+        *_glance(at_a_glance(runs)),
+        "<h2>Runs</h2>",
         f'<ul class="runs">{"".join(map(_listed, runs))}</ul>',
     ]
-    return page("Runs", body, STYLE)
+    return page("Cluster and runs", body, STYLE)
+
+
+def _glance(found: Mapping[str, tuple[Any, Mapping[str, Any]]]) -> Iterator[str]:
+    """Yield the cluster at a glance: what the newest runs said about it, each with the time and the page of that run."""
+    cards = [_card(title, tell(found[key][0]), found[key][1]) for key, (title, tell) in CARDS.items() if key in found]
+    if cards:
+        yield "<h2>The cluster, as runs have seen it</h2>"
+        yield f'<div class="glance">{"".join(cards)}</div>'
+
+
+def _card(title: str, content: str, run: Mapping[str, Any]) -> str:
+    page_of = next((file for file in ("changes.html", "plan.html", "log.txt") if file in run["files"]), "")
+    told = f"{_when(run)}, {run.get('name', '')}"
+    source = f'<a href="{escape(run["folder"] + "/" + page_of)}">{escape(told)}</a>' if page_of else escape(told)
+    return f'<section class="card"><h3>{title}</h3>{content}<p class="soft">{source}</p></section>'
+
+
+def _health(health: Mapping[str, Any]) -> str:
+    color = "error" if health["error"] else "warning" if health["warning"] else "ok"
+    return f'<p><b class="{color}">{escape(masked(health["text"]))}</b></p>'
+
+
+def _certificates(first: Mapping[str, Any]) -> str:
+    color = "error" if first["days"] < 0 else "warning" if first["days"] < SOON else "ok"
+    end = escape(first["end"].replace("T", " ")[:16])
+    return (
+        f'<p>The first one ends on <b class="{color}">{end}</b>: {escape(first["name"])} on {escape(first["host"])}</p>'
+    )
+
+
+def _backup(backup: Mapping[str, Any]) -> str:
+    where = f"{backup['archive']} on {backup['host']}" if backup["archive"] else f"of {backup['host']}"
+    text = escape(f"{where}, Kubernetes {backup['kubernetes']}")
+    return f"<p><b>{escape(backup['time'].replace('T', ' ')[:16])} UTC</b></p><p>{text}</p>"
+
+
+def _nodes(nodes: Sequence[Mapping[str, Any]]) -> str:
+    versions: dict[str, list[str]] = {}
+    for node in nodes:
+        versions.setdefault(node["version"], []).append(node["name"])
+    late = [node["name"] for node in nodes if not node["ready"]]
+    state = (
+        f"{len(late)} of {count(len(nodes), 'node')} not Ready: {names(late)}"
+        if late
+        else f"{count(len(nodes), 'node')} Ready"
+    )
+    listed = items(f"{version}: {names(there)}" for version, there in versions.items())
+    return f'<p><b class="{"error" if late else "ok"}">{escape(state)}</b></p><ul>{listed}</ul>'
+
+
+def _releases(releases: Sequence[tuple[str, Mapping[str, Any], Any]]) -> str:
+    listed = "".join(
+        f"<li>{escape(name)}: revision {int(one['revision'])}, "
+        f'<span class="{"add" if one["status"] == "deployed" else "del"}">{escape(one["status"])}</span></li>'
+        for name, one, _run in releases
+    )
+    return f'<ul tabindex="0" aria-label="Releases">{listed}</ul>'
+
+
+SOON = 30  # days before its end in which a certificate should be renewed
+CARDS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "health": ("Health", _health),
+    "certificates": ("Certificates", _certificates),
+    "backup": ("Last backup", _backup),
+    "nodes": ("Nodes", _nodes),
+    "releases": ("Releases", _releases),
+}
 
 
 def _listed(run: Mapping[str, Any]) -> str:
     name = escape(str(run.get("name", "")))
-    links = _links(run["files"], f"{run['folder']}/", f" of {name}, {run.get('started', '')}")
+    whole = run.get("log_complete", True)
+    links = _links(run["files"], f"{run['folder']}/", f" of {name}, {run.get('started', '')}", whole)
     return (
         f'<li class="card"><span>{_verdict(run)}</span><span class="name">{name}</span>'
         f'<span class="soft when">{escape(_when(run))}</span><nav>{links}<span class="soft">{escape(_extent(run))}</span></nav></li>'
     )
 
 
-def _links(files: Iterable[str], folder: str = "", told: str = "") -> str:
+def _links(files: Iterable[str], folder: str = "", told: str = "", whole: bool = True) -> str:
     there = set(files)
+    titles = {**LINKS, **({} if whole else {"log.txt": "Log, not complete"})}
     return "".join(
         f'<a href="{escape(folder + file)}" aria-label="{escape(title + told)}">{title}</a>'
-        for file, title in LINKS.items()
+        for file, title in titles.items()
         if file in there
     )
 
@@ -105,7 +179,7 @@ def run_html(summary: Mapping[str, Any], steps: Sequence[Step]) -> str:
         f"<h1>{title}</h1>",
         f'<p class="soft">{escape("; ".join(about))}</p>',
         f'<p class="verdict">{_verdict(summary)}{" (check mode: nothing was changed)" if check else ""}</p>',
-        f'<nav><a href="../index.html">All runs</a>{_links(files)}</nav>',
+        f'<nav><a href="../index.html">All runs</a>{_links(files, whole=summary.get("log_complete", True))}</nav>',
         *_problems(summary["problems"]),
         f"<h2>{'What would change' if check else 'Changes'}</h2>",
         *(

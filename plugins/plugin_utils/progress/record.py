@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from .timeline import timeline_svg
 
 # Ansible reads every file of an inventory folder, except hidden ones.
 FOLDER = ".runs"
+# It looks at the records, and would displace the oldest one by its own.
+UNRECORDED = ("slipway.kube.history",)
 NAME = re.compile(r"\d{8}T\d{6}(-\d+)?")
 COLLECTION = Path(__file__).parents[3]
 PLAYBOOK = re.compile(r"ansible_collections/(\w+)/(\w+)/playbooks/(.+)\.ya?ml$")
@@ -84,7 +88,7 @@ def new_record(
     :param described: what :func:`about` returns.
     """
     folder = Path(asked) if asked else folder_of(described["inventory"])
-    if folder is None or keep <= 0:
+    if folder is None or keep <= 0 or described["name"] in UNRECORDED:
         return None
     try:
         return Record(folder, keep, described, warn)
@@ -109,6 +113,11 @@ class Record:
         self.page = self.path / "changes.html"
         self.described = described
         self.warn = warn
+        self.complete = True
+        # Held as long as the run goes on, whatever ends it.
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         prune(runs, keep, self.path)
 
     def begin(self, run: Run) -> None:
@@ -116,15 +125,22 @@ class Record:
         self.page = self.path / ("plan.html" if run.check else "changes.html")
         self._write({}, summary_of(run, self.described))
 
-    def end(self, run: Run, result: str = "") -> None:
-        """Write what happened."""
-        summary, steps = summary_of(run, self.described, result), steps_of(run)
+    def end(self, run: Run, result: str = "", whole_log: bool = True) -> None:
+        """Write what happened.
+
+        :param result: How the run came out, if it does not know it itself.
+        :param whole_log: Whether the log has everything.
+        """
+        summary, steps = {**summary_of(run, self.described, result), "log_complete": whole_log}, steps_of(run)
         files = {
             f"{self.page.stem}.json": _dump({"check": run.check, "steps": steps}),
             self.page.name: run_html(summary, steps),
             "timeline.svg": timeline_svg(run),
         }
         self._write(files, summary)
+        with suppress(OSError):
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # workers may have a copy of the descriptor
+        os.close(self._lock)
 
     def _write(self, files: Mapping[str, str], summary: Mapping[str, Any]) -> None:
         """Write files, the summary and the list of runs. A full disk does not end a run."""
@@ -134,7 +150,8 @@ class Record:
             write(self.path / "summary.json", _dump(summary))
             write(self.path.parent / "index.html", index_html(summaries(self.path.parent)))
         except OSError as error:
-            self.warn(f"slipway.kube.progress cannot write the record of this run: {error}.")
+            self.complete = False
+            self.warn(f"slipway.kube.progress cannot write the record of this run, which is not complete: {error}.")
 
 
 def _new_folder(runs: Path) -> Path:
@@ -161,11 +178,29 @@ def records(runs: Path) -> list[Path]:
     return sorted(found, key=lambda path: [int(part) for part in path.name.replace("T", "").split("-")])
 
 
+def goes_on(path: Path) -> bool:
+    """Return whether the run of a record goes on."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # it was removed
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def prune(runs: Path, keep: int, new: Path) -> None:
-    """Remove the oldest records, so that with the *new* one *keep* are left. Other files of the folder are not touched."""
+    """Remove the oldest records, so that with the *new* one *keep* are left. Runs that go on and other files of the folder are not touched."""
     old = [path for path in records(runs) if path != new]
     for path in old[: max(len(old) + 1 - max(keep, 1), 0)]:
-        shutil.rmtree(path, ignore_errors=True)  # another run was quicker
+        if not goes_on(path):
+            shutil.rmtree(path, ignore_errors=True)  # another run was quicker
 
 
 def summaries(runs: Path) -> list[dict[str, Any]]:
@@ -174,7 +209,7 @@ def summaries(runs: Path) -> list[dict[str, Any]]:
     for path in reversed(records(runs)):
         try:
             summary = json.loads((path / "summary.json").read_text())
-            one = {**summary, "folder": path.name, "files": sorted(os.listdir(path))}
+            one = {**summary, "folder": path.name, "files": sorted(os.listdir(path)), "goes_on": goes_on(path)}
             index_html([one])  # what cannot be shown is damaged
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
             continue

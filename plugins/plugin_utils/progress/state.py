@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal["ok", "changed", "skipped", "failed", "ignored", "rescued", "unreachable"]
 LOST = ("failed", "unreachable")
@@ -104,6 +104,7 @@ class Run:
         self.counts: dict[str, Counter[Outcome]] = {}
         self.lost: dict[str, str] = {}
         self.seen: dict[str, None] = {}  # every host, in the order of appearance
+        self.learned: dict[str, Any] = {}  # about the cluster
         self.ignored = 0
         self.rescued = 0
         self.steps: dict[str, Step] = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._kube.redaction import Redactor
+from .masking import without_blocks
 from .state import Change, Run
 from .text import plain
 
@@ -59,6 +60,7 @@ def summary_of(run: Run, about: Mapping[str, Any], result: str = "") -> dict[str
             for phase in run.phases
         ],
         "hosts": {host: dict(run.counts.get(host, {})) for host in run.seen},
+        "cluster": run.learned,
         "problems": [
             {"kind": one.kind, "hosts": one.hosts, "task": masked(one.task), "text": masked(one.text)}
             for one in run.problems[:PROBLEMS]
@@ -84,7 +86,7 @@ def _step(run: Run, host: str, change: Change) -> Step:
         "host": host,
         "task": masked(change.task),
         "changes": [masked(text) for text in change.changes],
-        "diff": masked(change.diff),
+        "diff": masked(change.diff, diff=True),
         "unknown": change.unknown,
     }
 
@@ -104,12 +106,15 @@ def groups_of(steps: Iterable[Step], order: Iterable[str]) -> Iterator[Group]:
         yield from groups.values()
 
 
-def masked(text: str) -> str:
-    """Return a text without control codes and without what looks like a secret. What is much too long is cut."""
+def masked(text: str, diff: bool = False) -> str:
+    """Return a text without control codes and without what looks like a secret. What is much too long is cut.
+
+    :param diff: Whether it is a unified diff.
+    """
     if not text:
         return ""
     lines = plain(text).split("\n")
     more = [f"... and {len(lines) - MOST} more lines"] if len(lines) > MOST else []
     # The patterns take quadratic time in the length of a line.
     kept = [line if len(line) <= LONGEST else line[:LONGEST] + ".." for line in lines[:MOST]]
-    return "\n".join([*Redactor().log_lines(kept), *more])
+    return "\n".join([*Redactor().log_lines(without_blocks(kept, diff)), *more])

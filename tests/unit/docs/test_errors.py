@@ -56,7 +56,8 @@ def test_every_fault_is_in_the_catalogue_and_the_other_way_around() -> None:
 def test_every_code_in_a_message_is_in_the_catalogue_and_the_other_way_around() -> None:
     messages = error_catalogue.messages()
     assert set(messages) - CODES == set()
-    assert set(SECTIONS["changes"]["codes"]) - set(messages) == set()
+    for section in ("changes", "releases", "tools"):
+        assert set(SECTIONS[section]["codes"]) - set(messages) == set()
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,32 @@ def test_every_refusal_of_a_plan_has_a_code(path: str, reported: tuple[type[ast.
     # A bare raise passes on what the API server said, and _not_drained returns a message with its code.
     texts = [text for text in texts if text != "raise" and "_not_drained(" not in text]
     assert texts and [text for text in texts if not error_catalogue.CODE.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "error", "failures"),
+    [
+        # A program that ends with an error, a full disk: no refusals.
+        ("plugins/plugin_utils/bundle", "BundleError", {"process.py": 3, "executors.py": 1, "images.py": 2}),
+        ("plugins/module_utils/_kubeadm", "ArchiveError", {"open_archive.py": 2}),
+    ],
+)
+def test_every_refusal_of_a_tool_has_a_code(folder: str, error: str, failures: dict[str, int]) -> None:
+    without: Counter[str] = Counter()
+    for path in sorted((error_catalogue.ROOT / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and node.exc and ast.unparse(node.exc).startswith(f"{error}("):
+                text = ast.unparse(node.exc)
+                without[path.name] += not re.search(r"\[slipway:|DAMAGED|REPAIR", text)
+    assert +without == Counter(failures)
+
+
+def test_every_refusal_of_add_ons_and_of_a_lab_has_a_code() -> None:
+    addons = (error_catalogue.ROOT / "plugins/plugin_utils/addons/refusals.py").read_text()
+    assert set(error_catalogue.CODE.findall(addons)) == {
+        *("addon_unmanaged", "storage_two_defaults", "addon_has_volumes", "addon_has_objects"),
+    }
+    assert len(error_catalogue.CODE.findall(addons)) == 4
 
 
 def test_codes_are_unique_and_none_vanishes() -> None:

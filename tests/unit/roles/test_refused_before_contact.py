@@ -73,6 +73,8 @@ def test_the_mark_is_left_if_nothing_is_wrong(tmp_path: Path) -> None:
             ["-e", '{"swap_state": ["absent"], "worker_timeout": -1}'],
             ["swap_state", "worker_timeout", "'-1'"],
         ),
+        ("cluster", ["-e", "slipway_confirm=perhaps"], ["slipway_confirm", "'perhaps'"]),
+        ("addons", ["-e", "slipway_confrim=true"], ["slipway_confrim", "slipway_confirm"]),
         ("upgrade", ["-e", "kube_version=1.38", "-e", "upgrade_btach=2"], ["upgrade_batch", "'1.38'"]),
         ("addons", ["-e", '{"kube_addons": ["metalb"]}'], ["metalb", "metallb"]),
         ("restore", ["-e", "restore_archiv=x", "-e", "restore_confirm=kubernetes"], ["restore_archive"]),
@@ -97,3 +99,10 @@ def test_a_group_that_is_misspelt_is_refused(tmp_path: Path) -> None:
     code, output, contacted = run(tmp_path, "cluster", hosts=HOSTS.replace("kube_worker", "kube_workers"))
     assert (code != 0, contacted) == (True, []), output
     assert "kube_workers" in output and "is kube_worker;" in output and "w1, w2" in output
+
+
+def test_the_list_of_runs_contacts_no_host(tmp_path: Path) -> None:
+    code, output, contacted = run(tmp_path, "history")
+    assert (code, contacted) == (0, []) and "There are no records in" in output, output
+    code, output, contacted = run(tmp_path, "history", "-e", "history_count=0")
+    assert code != 0 and contacted == [] and "[slipway:variables]" in output

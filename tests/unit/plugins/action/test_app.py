@@ -88,7 +88,7 @@ def test_absence_needs_a_name_only(run) -> None:
 def test_everything_that_is_wrong_is_told_before_anything_is_sent(run) -> None:
     result, sent = run(**WEB, timeout="soon", ingres={}, host="web.example.com", replica=2, args="x")
     assert result["failed"] and not sent
-    assert result["msg"].startswith("The description of the application web is invalid:\n- ")
+    assert result["msg"].startswith("The description of the application web is invalid [slipway:app_description]:\n- ")
     problems = [problem.replace("<class 'str'>", "str") for problem in result["problems"]]  # ansible-core before 2.19
     assert [problem.partition(":")[0] for problem in problems] == [
         "ingres",

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import archive
+
 ROOT = Path(__file__).resolve().parents[4]
 COMMAND = Path(sys.executable).parent / "ansible-playbook"
 CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -366,3 +368,25 @@ def test_what_failed_just_before_ansible_gives_up_is_shown(folder):
     status, output = piped(folder)
     assert status not in (0, 2)
     assert "FAILED w2: Refuse\n  the disk is full\n" in output and "Stopped after" in output
+
+
+def test_a_message_that_cannot_be_shown_is_no_change(folder):
+    (folder / "site.yml").write_text(
+        "- hosts: cp1\n  gather_facts: false\n  tasks: [{name: Show, ansible.builtin.debug: {msg: '{{ 1 | int(x=2) }}'}}]\n"
+    )
+    status, output = piped(folder)
+    assert status == 2 and "FAILED cp1: Show" in output
+    assert "nothing changed" in output and "1 change" not in output
+
+
+def test_what_a_module_says_about_the_cluster_is_on_the_page_of_all_runs(folder):
+    about = {"time": "2026-05-01T03:00:00Z", "kubernetes": "1.37.2", "node": "cp1", "cluster": "kubernetes"}
+    with open(folder / "backup.tar", "wb") as stream:
+        archive.write(stream, about, {})
+    task = f"{{name: Verify, slipway.kube.backup_info: {{path: {folder}/backup.tar}}, run_once: true}}"
+    (folder / "site.yml").write_text(f"- hosts: all\n  gather_facts: false\n  tasks: [{task}]\n")
+    status, output = piped(folder)
+    assert status == 0, output
+    learned = {"backup": {"time": about["time"], "kubernetes": "1.37.2", "archive": "", "host": "cp1"}}
+    assert data(folder, "summary.json")["cluster"] == learned
+    assert "2026-05-01 03:00 UTC" in (folder / ".runs" / "index.html").read_text()

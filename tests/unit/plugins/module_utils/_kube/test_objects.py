@@ -77,12 +77,12 @@ def test_lists_are_opened_and_empty_documents_left_out() -> None:
         ([some("A", api_version="apps/v1"), some("A", api_version="apps/v1beta1")], "both"),
         (
             [{"kind": "A", "apiVersion": "v1", "metadata": ["x"]}],
-            r"lacks metadata.name.\n.*has list in metadata instead of a mapping",
+            r"lacks metadata.name. .*\n.*has list in metadata instead of a mapping",
         ),
         ([some("A", api_version=["v1"])], r"Object 1 \(A x\) has list in apiVersion instead of a string"),
         (
             [some("A", name=5), some({"a": 1})],
-            r"has int in metadata.name instead of a string.\nObject 2 .* has dict in kind",
+            r"has int in metadata.name instead of a string. .*\nObject 2 .* has dict in kind",
         ),
         ([{"kind": "A", "apiVersion": "v1", "metadata": {"name": "x", "namespace": 7}}], "int in metadata.namespace"),
     ],

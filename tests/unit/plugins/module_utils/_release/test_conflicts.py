@@ -35,7 +35,7 @@ def test_a_conflict_names_manager_and_field_and_changes_nothing(server: Any, rel
         releases.run([some("ConfigMap", "c", data={"a": "ours"}), some("ConfigMap", "new")])
     assert str(caught.value) == (
         "ConfigMap default/c: other field managers have set these fields to different values: kubectl-edit owns data.a. "
-        "Omit these fields, or take them over with force_conflicts: true."
+        "Omit these fields, or take them over with force_conflicts: true. [slipway:field_conflict]"
     )
     assert server.writes == []
     answer = releases.run([some("ConfigMap", "c", data={"a": "ours"})], force_conflicts=True)
@@ -74,7 +74,7 @@ def test_immutable_fields_are_named_and_replaced_only_when_asked(server: Any, re
         releases.run([workload("d", label="other")])
     assert str(caught.value) == (
         "Deployment default/d: immutable fields would change: spec.selector.matchLabels.app. "
-        "Keep these fields, or set replace: immutable, which deletes the object and creates it again."
+        "Keep these fields, or set replace: immutable, which deletes the object and creates it again. [slipway:immutable_field]"
     )
     answer = releases.run([workload("d", label="other")], replace="immutable")
     assert [one["action"] for one in answer["objects"]] == ["replace"]

@@ -171,7 +171,7 @@ def test_all_refusals_come_at_once_and_nothing_is_sent(server: Server, client: C
     first, second = str(caught.value).split("\n")
     assert first == (
         "ConfigMap default/c: other field managers have set these fields to different values: kubectl owns data.a. "
-        "Omit these fields, or take them over with force: true."
+        "Omit these fields, or take them over with force: true. [slipway:field_conflict]"
     )
     assert second.startswith(
         "Deployment default/d: the API server rejected the object: spec.selector: field is immutable."

@@ -161,9 +161,9 @@ def test_set_image_of_containers_that_are_not_there_tells_all_of_them() -> None:
         plan_change(wanted("set_image", images={"wep": "a", "zzz": "b"}), workload(), [], NOW)
     first, second = str(error.value).split("\n")
     assert first == (
-        "images.wep: Deployment shop/web has no container of this name; it has copy, web, log. Did you mean web?"
+        "images.wep: Deployment shop/web has no container of this name; it has copy, web, log. Did you mean web? [slipway:container_missing]"
     )
-    assert second.startswith("images.zzz:") and second.endswith("Specify one of these.")
+    assert second.startswith("images.zzz:") and second.endswith("Specify one of these. [slipway:container_missing]")
 
 
 def test_scale_sets_the_number_and_nothing_else() -> None:

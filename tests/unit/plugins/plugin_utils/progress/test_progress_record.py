@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress import private
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.log import RunLog
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.pages import index_html, run_html
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.record import (
     FOLDER,
@@ -252,3 +254,46 @@ def test_a_link_of_another_user_is_no_folder_for_records(tmp_path: Path, monkeyp
     os.lchown(tmp_path / "link", 1, -1)
     with pytest.raises(PermissionError, match="belongs to another user"):
         private.make_folder(tmp_path / "link")
+
+
+def test_a_record_of_a_run_that_goes_on_is_not_removed(tmp_path: Path) -> None:
+    first = Record(tmp_path, 1, ABOUT, pytest.fail)
+    first.begin(made())
+    others = [Record(tmp_path, 1, ABOUT, pytest.fail) for _number in range(2)]
+    assert {path.name for path in records(tmp_path)} == {one.path.name for one in (first, *others)}
+    assert [one["goes_on"] for one in summaries(tmp_path)] == [True]
+    for one in (*others, first):
+        one.end(made())
+    assert [one["goes_on"] for one in summaries(tmp_path)] == [False] * 3
+    last = Record(tmp_path, 1, ABOUT, pytest.fail)
+    assert records(tmp_path) == [last.path]
+
+
+def test_a_record_of_a_killed_run_can_be_removed(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        Record(tmp_path, 1, ABOUT, pytest.fail)
+        os._exit(9)  # nobody releases the lock
+    os.waitpid(child, 0)
+    (killed,) = records(tmp_path)
+    last = Record(tmp_path, 1, ABOUT, pytest.fail)
+    assert records(tmp_path) == [last.path] != [killed]
+
+
+def test_a_full_disk_leaves_no_record_that_looks_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    record, log = Record(tmp_path, 9, ABOUT, warned.append), RunLog(tmp_path / "log.txt")
+    record.begin(Run("x", [], 0.0))
+    assert record.complete and log.complete
+
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(private.os, "open", full)
+    record.end(made())
+    monkeypatch.setattr(private.os, "write", full)
+    log.write("text")
+    assert not record.complete and not log.complete
+    assert len(warned) == 1 and "not complete" in warned[0] and "No space left" in warned[0]
+    monkeypatch.undo()
+    assert [one["result"] for one in summaries(tmp_path)] == ["unfinished"]

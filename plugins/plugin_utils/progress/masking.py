@@ -1,0 +1,112 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in YAML and JSON that are not on the line of their name: block scalars, and the data of a Secret. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ...module_utils._kube.objects import MASK
+from ...module_utils._kube.redaction import SECRET_NAME
+
+# A name of a secret whose value is the block scalar below it.
+BLOCK = re.compile(SECRET_NAME + r")[|>][+\-0-9]{0,2}\s*(?:#.*)?$")
+DATA = re.compile(r"[\"']?(data|stringData)[\"']?\s*:\s*(.*)$")
+KIND = re.compile(r"[\"']?kind[\"']?\s*:\s*[\"']?(\w+)")
+ENTRY = re.compile(r"(\s*(?:[\w.-]+|\"[^\"]*\"|'[^']*')\s*:\s*)(\S.*?)(,?)$")
+# A Secret on one line, as in the annotation of kubectl apply.
+ON_ONE_LINE = re.compile(r"(\\?[\"'](?:data|stringData)\\?[\"']\s*:\s*\{)([^{}]+)(\})")
+SECRET_ON_ONE_LINE = re.compile(r"\\?[\"']kind\\?[\"']\s*:\s*\\?[\"']Secret\\?[\"']")
+# A value of a Secret is encoded. Words and numbers are not taken for it.
+BASE64 = re.compile(
+    r"([\"']?)(?=.*(?:[a-z].*[A-Z0-9]|[A-Z].*[a-z0-9]|[0-9].*[a-zA-Z]))(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]{2}|==|[A-Za-z0-9+/]=)\1|.*\.\."
+)
+# What separates documents, and the parts of a diff.
+SEPARATOR = re.compile(r"(---|\+\+\+|@@)(\s|$)")
+
+
+def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
+    """Return lines in which block scalars of secrets and the data of Secrets are masked.
+
+    :param diff: Whether the lines are those of a unified diff, which begin with a sign.
+    """
+    signed = [len(line) > 0 and diff and line[0] in "+- " and not SEPARATOR.match(line) for line in lines]
+    signs = [line[:1] if sign else "" for line, sign in zip(lines, signed, strict=True)]
+    bodies = [line[len(sign) :] for line, sign in zip(lines, signs, strict=True)]
+    masked = list(bodies)
+    for number, body in enumerate(bodies):
+        if SECRET_ON_ONE_LINE.search(body):
+            masked[number] = ON_ONE_LINE.sub(rf"\g<1>{MASK}\g<3>", body)
+        key = _key(body)
+        if BLOCK.search(key):
+            for below in _below(bodies, number):
+                masked[below] = _hidden(bodies[below])
+        elif found := DATA.match(key):
+            kinds = _kinds(bodies, number) or {""}
+            if kinds & {"Secret", ""} or found[1] == "stringData":
+                _mask_data(bodies, masked, number, found[2], "Secret" in kinds or found[1] == "stringData")
+    return [sign + body for sign, body in zip(signs, masked, strict=True)]
+
+
+def _key(body: str) -> str:
+    """Return a line from its key on; before it are spaces and the dash of an item of a list."""
+    return body.lstrip(" ").removeprefix("- ").lstrip(" ")
+
+
+def _column(body: str) -> int:
+    return len(body) - len(_key(body))
+
+
+def _begins_item(body: str) -> bool:
+    return body.lstrip(" ").startswith("- ")
+
+
+def _below(bodies: Sequence[str], number: int) -> Iterator[int]:
+    """Yield the lines that are indented more than the key of a line, up to the first that is not."""
+    for below in range(number + 1, len(bodies)):
+        body = bodies[below]
+        indented = len(body) - len(body.lstrip(" ")) > _column(bodies[number])
+        if body.strip() and (SEPARATOR.match(body) or not indented):
+            return
+        yield below
+
+
+def _kinds(bodies: Sequence[str], number: int) -> set[str]:
+    """Return the kinds that stand beside a line, before or after it; none if the text does not contain them."""
+    column, kinds = _column(bodies[number]), set()
+    before = range(number - 1, -1, -1) if not _begins_item(bodies[number]) else ()
+    for lines in (before, range(number + 1, len(bodies))):
+        for at in lines:
+            body = bodies[at]
+            if not body.strip():
+                continue
+            ends = _begins_item(body) and _column(body) <= column
+            if SEPARATOR.match(body) or _column(body) < column or (ends and at > number):
+                break
+            if _column(body) == column and (found := KIND.match(_key(body))):
+                kinds.add(found[1])
+            if ends:
+                break
+    return kinds
+
+
+def _mask_data(bodies: Sequence[str], masked: list[str], number: int, inline: str, sure: bool) -> None:
+    """Mask the values below (or behind) a key.
+
+    :param sure: Whether they are a Secret's. Otherwise, only what is encoded as in one is masked.
+    """
+    if inline.strip(" ,{}") and sure:
+        masked[number] = bodies[number][: bodies[number].index(":") + 1] + f" {MASK}"
+    for below in _below(bodies, number):
+        body = bodies[below]
+        entry = ENTRY.fullmatch(body.rstrip())
+        if entry and (sure or BASE64.fullmatch(entry[2])):
+            masked[below] = f"{entry[1]}{MASK}{entry[3]}"
+        elif sure and not entry and body.strip(" {},") and not body.rstrip().endswith(":"):
+            masked[below] = _hidden(body)
+
+
+def _hidden(body: str) -> str:
+    return body[: len(body) - len(body.lstrip(" "))] + MASK if body.strip() else body

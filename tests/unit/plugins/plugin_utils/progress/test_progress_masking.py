@@ -1,0 +1,55 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets that are not on the line of their name are masked in a record, too."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary import masked
+
+HIDDEN = ("correcthorse", "Y29ycmVjdA==", "c2VjcmV0", "batterystaple")
+# The same object in several texts: what is secret, what is not.
+TEXTS = {
+    "the kind after the data": " apiVersion: v1\n data:\n-  password: c2VjcmV0\n+  password: Y29ycmVjdA==\n+  user: Y29ycmVjdA==\n kind: Secret\n type: kept\n",
+    "the kind before the data": "--- before\n+++ after\n@@ -1,3 +1,3 @@\n"
+    " kind: Secret\n metadata: {name: kept}\n stringData:\n-  url: batterystaple\n+  url: correcthorse\n",
+    "a list": "+items:\n+- kind: Secret\n+  data:\n+    a: c2VjcmV0\n+- data:\n+    a: c2VjcmV0\n+  kind: Secret\n+- kind: ConfigMap\n+  data:\n+    a: kept\n",
+    "the kind is outside of the part": "@@ -9,2 +9,2 @@\n data:\n-  tls.key: c2VjcmV0\n+  tls.key: Y29ycmVjdA==\n   mode: kept\n",
+    "json": '+{\n+    "data": {\n+        "password": "Y29ycmVjdA==",\n+        "x": "c2VjcmV0"\n+    },\n+    "kind": "Secret",\n+    "type": "kept"\n+}\n',
+    "one line": '+{"apiVersion":"v1","data":{"x":"c2VjcmV0"},"kind":"Secret","metadata":{"name":"kept"}}\n',
+    "an annotation": '+    last-applied-configuration: "{\\"data\\":{\\"x\\":\\"c2VjcmV0\\"},\\"kind\\":\\"Secret\\",\\"name\\":\\"kept\\"}"\n',
+    "flow style": "+kind: Secret\n+data: {x: c2VjcmV0}\n+type: kept\n",
+    "a block in the data": "+kind: Secret\n+stringData:\n+  config: |\n+    correcthorse\n+\n+    - batterystaple\n+type: kept\n",
+    "a block of a secret": " env:\n-  db_password: |-\n-    batterystaple\n+  db_password: |-\n+    correcthorse\n+    c2VjcmV0\n   mode: kept\n",
+    "a block that is removed without indentation": "-token: >\n-  correcthorse\n+mode: kept\n",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_what_is_secret_is_masked_and_nothing_else(text: str) -> None:
+    found = masked(text, diff=True)
+    assert [value for value in HIDDEN if value in found] == [], found
+    assert "kept" in found and "********" in found
+    assert found.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+kind: ConfigMap\n+data:\n+  LOG_LEVEL: INFO\n+  x: Y29ycmVjdA==\n",
+        "@@ -1 +1 @@\n data:\n   LOG_LEVEL: INFO\n   port: '8080'\n   mode: production\n   on: 'true'\n",
+        "+description: |\n+  a text\n+  of two lines\n",
+        "+spec:\n+  data:\n+  - a\n+  kind: Secretary\n",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert masked(text, diff=True) == text
+
+
+def test_a_message_is_no_diff() -> None:
+    text = "items:\n- password: |\n    correcthorse\n  name: kept\n- kind: Secret\n  data:\n    x: c2VjcmV0\n  name: kept\n"
+    found = masked(text)
+    assert "correcthorse" not in found and "c2VjcmV0" not in found
+    assert found.count("kept") == 2
