@@ -53,7 +53,9 @@ def facts(params: dict, existing: list[dict]) -> dict:
         "disk_built": any(image.disks(params["cache"]).values()),
         # Running machines have already allocated their memory.
         "memory_mb": available_memory() + running * params["vm_memory"],
-        "kernel_missing": [name for name in ("linux", "modules") if not os.path.exists(os.path.join(params["vm_kernel"], name))],
+        "kernel_missing": [
+            name for name in ("linux", "modules") if not os.path.exists(os.path.join(params["vm_kernel"], name))
+        ],
         "image_problem": inspect_image(params["vm_image"]) if params["vm_image"] else "",
         "machines": sorted({machine["machine"] for machine in existing}),
     }

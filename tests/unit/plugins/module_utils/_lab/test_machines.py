@@ -22,7 +22,9 @@ def test_a_machine_is_told_in_words():
 
 def test_a_kernel_consists_of_a_program_and_modules(tmp_path):
     (tmp_path / "linux").touch()
-    assert machines.facts(dict(SIZES, cache=str(tmp_path), vm_kernel=str(tmp_path)), [])["kernel_missing"] == ["modules"]
+    assert machines.facts(dict(SIZES, cache=str(tmp_path), vm_kernel=str(tmp_path)), [])["kernel_missing"] == [
+        "modules"
+    ]
 
 
 def test_only_machines_that_run_have_their_memory_already(tmp_path, monkeypatch):
