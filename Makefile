@@ -39,6 +39,9 @@ programs: origin  ## kubectl and helm for this machine and an image of PostgreSQ
 	time python tools/origin build --if-needed --debian-image docker.io/library/postgres:15-bookworm $(addprefix --program ,$(PROGRAMS))
 	python tools/origin programs $(PROGRAMS)
 
+kernel:  ## where KVM does not work: build a kernel of which virtual machines of the lab are processes (10 minutes the first time)
+	time tools/user_mode_linux/build
+
 lab: origin  ## a cluster of three hosts on this machine, with a sample application (LAB_KIND=vm: on virtual machines)
 	ansible-playbook slipway.kube.lab -e lab_kind=$(LAB_KIND)
 	ansible-playbook slipway.kube.cluster -i $(LAB_INVENTORY)

@@ -33,6 +33,12 @@ options:
     description: Size of the file system in GiB, which a machine grows to the size of its disk. The file is sparse.
     type: int
     default: 5
+  kernel:
+    description:
+      - Folder with a kernel for user-mode Linux (file C(linux)) and its modules (folder C(modules), with a folder of the release's name), which
+        are added to the disk. If empty, machines have the kernel of the packages only.
+    type: path
+    default: ""
 extends_documentation_fragment: [slipway.kube.bootstrap]
 attributes:
   check_mode:
@@ -53,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 folder:
-  description: Folder with C(root.img), C(vmlinuz) and C(initrd.img).
+  description: Folder with C(root.img), C(vmlinuz) and C(initrd.img), and C(linux) if O(kernel) is set.
   returned: always
   type: str
 built:
@@ -88,7 +94,7 @@ def build(module: AnsibleModule, folder: str) -> None:
     root = os.path.join(partial, "root")
     os.makedirs(partial)
     try:
-        recipe.bootstrap(module, "disk", "directory", root)
+        recipe.bootstrap(module, "disk", "directory", root, {"LAB_KERNEL": module.params["kernel"]})
     except BaseException:
         shutil.rmtree(partial)
         raise
@@ -99,6 +105,8 @@ def build(module: AnsibleModule, folder: str) -> None:
                 msg=f"The disk of the lab has no kernel: /boot contains no {name}. Add a linux-image package to the packages."
             )
         shutil.copyfile(found[-1], os.path.join(partial, name))
+    if module.params["kernel"]:
+        shutil.copy(os.path.join(module.params["kernel"], "linux"), partial)
     disk = os.path.join(partial, "root.img")
     with open(disk, "wb") as stream:
         stream.truncate(module.params["size"] << 30)
@@ -118,11 +126,13 @@ def main() -> None:
             **recipe.OPTIONS,
             "packages": {"type": "list", "elements": "str", "required": True},
             "size": {"type": "int", "default": 5},
+            "kernel": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )
     params = module.params
     files = dict(recipe.read_recipe(params["recipe"]), size=str(params["size"]).encode())
+    files.update(recipe.read_recipe(params["kernel"]) if params["kernel"] else {})
     digest = recipe.recipe_hash(params["suite"], platform.machine(), params["packages"], files)
     name = recipe.disk_name(params["suite"], digest)
     if not module.check_mode:

@@ -40,6 +40,10 @@ options:
     description: Disk of a virtual machine in GiB.
     type: int
     default: 20
+  vm_kernel:
+    description: Folder with a kernel for user-mode Linux and its modules, of which the virtual machines are processes. If empty, QEMU runs them.
+    type: path
+    default: ""
   vm_image:
     description: Disk image (qcow2 or raw, with cloud-init) for the virtual machines. If empty, the Debian image of the lab is used.
     type: path
@@ -435,6 +439,7 @@ def main() -> None:
             "vm_memory": {"type": "int", "default": 2048},
             "vm_disk": {"type": "int", "default": 20},
             "vm_image": {"type": "path", "default": ""},
+            "vm_kernel": {"type": "path", "default": ""},
             "cache": {"type": "path", "default": ""},
             "control_planes": {"type": "int", "default": 1},
             "workers": {"type": "int", "default": 2},

@@ -14,6 +14,7 @@ import re
 from testinfra.host import Host
 
 from harness.hosts import hosts_of, unready
+from harness.kube import eventually
 from harness.playbook import inventory_of, output_of, run
 from harness.targets import targets
 
@@ -29,8 +30,9 @@ def denials(host: Host) -> dict[str, list[str]]:
     """Return what SELinux has denied since the boot, as lines of the audit log, by program."""
     found: dict[str, list[str]] = {}
     for line in host.run(COMMAND).stdout.splitlines():
-        program = re.search(r'comm="([^"]+)"', line)
-        found.setdefault(program.group(1) if program else "", []).append(line)
+        if line.startswith("type="):
+            program = re.search(r'comm="([^"]+)"', line)
+            found.setdefault(program.group(1) if program else "", []).append(line)
     return found
 
 
@@ -52,7 +54,7 @@ def test_processes_have_a_context_of_the_policy(host: Host) -> None:
 
 
 def test_every_node_and_pod_is_ready() -> None:
-    assert not unready(hosts_of(SCENARIO))
+    eventually(lambda: not unready(hosts_of(SCENARIO)), 180, "every node and pod is ready, also after a reboot")
 
 
 def test_ports_are_open_in_the_zone_of_the_nodes_interface_and_nowhere_else(host: Host) -> None:

@@ -52,9 +52,10 @@ def reference(repository: str, suite: str, digest: str) -> str:
 def read_recipe(folder: str) -> dict[str, bytes]:
     """Return the content of the recipe's files (hook script, entry point) by name."""
     files = {}
-    for name in sorted(os.listdir(folder)):
-        with open(os.path.join(folder, name), "rb") as stream:
-            files[name] = stream.read()
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_file():
+            with open(entry.path, "rb") as stream:
+                files[entry.name] = stream.read()
     return files
 
 
@@ -151,11 +152,12 @@ def lock(cache: str) -> None:
     fcntl.flock(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC), fcntl.LOCK_EX)
 
 
-def bootstrap(module, what: str, form: str, target: str) -> None:
+def bootstrap(module, what: str, form: str, target: str, environment: dict[str, str] | None = None) -> None:
     """Build the root file system of a module's parameters (suite, packages, recipe, mirror), or fail the module.
 
     :param what: name of the result, for error messages.
     :param form: see :func:`build_command`.
+    :param environment: variables for the recipe.
     """
     cache = module.params["cache"]
     free = free_megabytes(cache)
@@ -183,7 +185,7 @@ def bootstrap(module, what: str, form: str, target: str) -> None:
     )
     # In a mount namespace, what root mounts for the build is released even if the build is killed.
     prefix = [module.get_bin_path("unshare", required=True), "--mount", "--"] if os.geteuid() == 0 else []
-    status, _output, errors = module.run_command(prefix + command)
+    status, _output, errors = module.run_command(prefix + command, environ_update=environment or {})
     if status:
         lines = "\n".join([line for line in errors.splitlines() if line.strip()][-15:])
         module.fail_json(

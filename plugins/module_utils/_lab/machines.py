@@ -19,9 +19,10 @@ TUN = ("/sys/class/misc/tun", "/dev/net/tun")
 
 
 def described(params: dict) -> str:
-    """Return a description of machines with these parameters (vm_cpus, vm_memory, vm_disk, vm_image), none of which can be changed later."""
+    """Return a description of machines with these parameters (vm_cpus, vm_memory, vm_disk, vm_image, vm_kernel), none of which can be changed later."""
     sizes = f"{params['vm_cpus']} CPUs, {params['vm_memory']} MiB of memory, {params['vm_disk']} GiB of disk"
-    return f"{sizes}, {params['vm_image'] or 'the Debian image of the lab'}"
+    kernel = f" and the kernel {params['vm_kernel']}" if params["vm_kernel"] else ""
+    return f"{sizes}, {params['vm_image'] or 'the Debian image of the lab'}{kernel}"
 
 
 def available_memory() -> int:
@@ -52,6 +53,9 @@ def facts(params: dict, existing: list[dict]) -> dict:
         "disk_built": any(image.disks(params["cache"]).values()),
         # Running machines have already allocated their memory.
         "memory_mb": available_memory() + running * params["vm_memory"],
+        "kernel_missing": [
+            name for name in ("linux", "modules") if not os.path.exists(os.path.join(params["vm_kernel"], name))
+        ],
         "image_problem": inspect_image(params["vm_image"]) if params["vm_image"] else "",
         "machines": sorted({machine["machine"] for machine in existing}),
     }
@@ -78,6 +82,15 @@ def problems(want: dict, have: dict) -> list[str]:
         for machine in have["machines"]
         if machine != want["machine"]
     ]
+    if want["vm_kernel"] and have["kernel_missing"]:
+        found.append(
+            f"lab_vm_kernel {want['vm_kernel']} has no {' and no '.join(have['kernel_missing'])}. It must be a folder with a kernel for user-mode Linux "
+            "(file linux) and its modules (folder modules)."
+        )
+    if want["vm_kernel"] and want["vm_image"]:
+        found.append(
+            "lab_vm_kernel and lab_vm_image are both set, but a disk image boots its own kernel with QEMU. Set one of them."
+        )
     if not want["vm_image"] and want["distribution"] not in DEBIAN:
         found.append(
             f"lab_distribution is {want['distribution']}, but virtual machines are made with {', '.join(DEBIAN)} only. Use one of them, a disk "

@@ -149,6 +149,22 @@ def test_selinux_is_a_matter_of_the_machine(program):
         assert any(word.endswith(" security=selinux") for word in command) is wanted
 
 
+def test_user_mode_linux_has_the_sizes_and_the_security_of_the_machine(program):
+    for wanted in (False, True):
+        command = program.user_mode_linux(dict(MACHINE, selinux=wanted), "52:54:00:00:00:01", "/disk.img", "/seed.img")
+        assert {"mem=2048M", "ncpus=2", "ubd0=/disk.img", "ubd1r=/seed.img"} <= set(command)
+        assert ("security=selinux" in command) is wanted
+
+
+def test_the_disk_of_user_mode_linux_is_a_copy_that_is_made_once(program, base):
+    disk, _made = base
+    program.run = lambda *command: Path(command[-1]).write_bytes(disk.read_bytes())
+    made = Path(program.ensure_raw_disk(1))
+    assert made.stat().st_size == 1 << 30
+    made.write_bytes(b"used")
+    assert Path(program.ensure_raw_disk(1)).read_bytes() == b"used"
+
+
 def test_only_the_labs_own_disk_is_started_without_a_boot_loader(program):
     assert "-kernel" in program.hypervisor(MACHINE, "52:54:00:00:00:01", "disk", True)
     assert "-kernel" not in program.hypervisor(MACHINE, "52:54:00:00:00:01", "disk", False)
@@ -165,7 +181,7 @@ def test_a_boot_loader_tells_its_architecture(program, sectors, architecture):
 def test_a_network_card_without_an_address_is_an_error(program, monkeypatch):
     monkeypatch.setattr(program, "run", lambda *command: [{"addr_info": [], "mtu": 1500}])
     with pytest.raises(ValueError):
-        program.bridge_network()
+        program.pass_on_network(program.TAP)
 
 
 @pytest.fixture

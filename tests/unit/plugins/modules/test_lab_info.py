@@ -46,6 +46,7 @@ def wanted(tmp_path, monkeypatch):
         "vm_memory": 2048,
         "vm_disk": 20,
         "vm_image": "",
+        "vm_kernel": "",
     }
 
 

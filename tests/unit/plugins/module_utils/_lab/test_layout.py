@@ -28,6 +28,7 @@ def want(**changed):
             "vm_memory": 2048,
             "vm_disk": 20,
             "vm_image": "",
+            "vm_kernel": "",
             "machine": "2 CPUs",
             "control_planes": 1,
             "workers": 2,
@@ -68,6 +69,7 @@ def have(**changed):
         "root": True,
         "disk_built": False,
         "memory_mb": 16000,
+        "kernel_missing": [],
         "image_problem": "",
         "machines": [],
     }
@@ -253,6 +255,12 @@ def test_an_old_engine_is_not_told_of_capabilities_that_it_does_not_know(version
         ({"distribution": "el9"}, {}, "lab_distribution is el9, but virtual machines are made with debian12, debian13"),
         ({"host_distributions": {"w1": "debian12"}}, {}, "all machines have lab_distribution"),
         ({"vm_image": "/x.vmdk"}, {"image_problem": "it is neither"}, "lab_vm_image /x.vmdk is not a valid disk image"),
+        (
+            {"vm_kernel": "/uml"},
+            {"kernel_missing": ["linux", "modules"]},
+            "lab_vm_kernel /uml has no linux and no modules",
+        ),
+        ({"vm_kernel": "/uml", "vm_image": "/x.qcow2"}, {}, "lab_vm_kernel and lab_vm_image are both set"),
     ],
 )
 def test_what_speaks_against_machines_is_named_and_nothing_else(wanted, machine, said):

@@ -11,12 +11,20 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._lab import image, machines
 
-SIZES = {"vm_cpus": 2, "vm_memory": 2048, "vm_disk": 20, "vm_image": ""}
+SIZES = {"vm_cpus": 2, "vm_memory": 2048, "vm_disk": 20, "vm_image": "", "vm_kernel": ""}
 
 
 def test_a_machine_is_told_in_words():
     assert machines.described(SIZES) == "2 CPUs, 2048 MiB of memory, 20 GiB of disk, the Debian image of the lab"
     assert machines.described(dict(SIZES, vm_image="/noble.qcow2")).endswith("20 GiB of disk, /noble.qcow2")
+    assert machines.described(dict(SIZES, vm_kernel="/uml")).endswith("the Debian image of the lab and the kernel /uml")
+
+
+def test_a_kernel_consists_of_a_program_and_modules(tmp_path):
+    (tmp_path / "linux").touch()
+    assert machines.facts(dict(SIZES, cache=str(tmp_path), vm_kernel=str(tmp_path)), [])["kernel_missing"] == [
+        "modules"
+    ]
 
 
 def test_only_machines_that_run_have_their_memory_already(tmp_path, monkeypatch):
