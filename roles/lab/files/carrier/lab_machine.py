@@ -282,15 +282,8 @@ def boot_seconds(accelerator: str) -> float:
     if accelerator == "uml":
         command = [USER_MODE_LINUX, "mem=256M", "seccomp=on", "con0=null,fd:1", "con=none", "ssl=none", "panic=-1"]
     else:
-        command = [
-            "qemu-system-x86_64",
-            *HYPERVISOR[accelerator],
-            "-m",
-            "256",
-            "-nodefaults",
-            "-nographic",
-            "-no-reboot",
-        ]
+        command = ["qemu-system-x86_64", *HYPERVISOR[accelerator], "-m", "256"]
+        command += ["-nodefaults", "-nographic", "-no-reboot"]
         command += ["-serial", "stdio", "-kernel", DISK + "/vmlinuz", "-append", "console=ttyS0 panic=-1"]
     began = time.time()
     try:
