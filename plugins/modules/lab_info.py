@@ -391,7 +391,7 @@ def gather(params: dict, check: bool) -> dict:
     problems = layout.problems(want, have) + ([] if check else unbuilt)
     trial = machines.trial_of(params["folder"]) if kind == "vm" else {}
     count = count if kind == "vm" else 0
-    slowness = machines.slowness(trial.get("seconds", 0.0), count, params["vm_cpus"], os.cpu_count() or 1)
+    slowness = machines.slowness(trial, count, params["vm_cpus"], os.cpu_count() or 1)
     subnet = params["subnet"]
     hosts = []
     if not problems:

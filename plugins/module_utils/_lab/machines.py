@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+from typing import Any, Mapping
 
 from . import image
 from .engine import read_text
@@ -132,16 +133,19 @@ def problems(want: dict, have: dict) -> list[str]:
 
 # Guest kernels finish the trial within a second on a hardware processor (measured with KVM); emulation takes longer.
 HARDWARE_SECONDS = 1.0
+# Its kernel boots as fast, but each page fault of a program takes longer: test pods start after three times the time.
+USER_MODE = 3.0
 
 
-def slowness(seconds: float, machines: int, cpus: int, processors: int) -> float:
+def slowness(trial: Mapping[str, Any], machines: int, cpus: int, processors: int) -> float:
     """Return by which factor machines are slower than hardware, at least 1.
 
-    :param seconds: boot time of the trial kernel.
+    :param trial: the result of trying the accelerators, with the boot time of the trial kernel (:func:`trial_of`).
     :param cpus: CPUs of each machine; machines compete if they have more CPUs in total than this machine has *processors*.
     """
     contention = machines * cpus / max(1, processors)
-    return round(max(1.0, seconds / HARDWARE_SECONDS) * max(1.0, contention), 1)
+    least = USER_MODE if trial.get("accelerator") == "uml" else 1.0
+    return round(max(least, trial.get("seconds", 0.0) / HARDWARE_SECONDS) * max(1.0, contention), 1)
 
 
 def stretched(waits: dict, factor: float) -> dict:

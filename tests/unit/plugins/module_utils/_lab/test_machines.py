@@ -66,7 +66,8 @@ def test_a_disk_is_there_when_it_is_whole(tmp_path: Path, folder, file, built):
     ],
 )
 def test_waits_grow_with_what_a_trial_kernel_took(seconds, count, cpus, processors, times):
-    assert machines.slowness(seconds, count, cpus, processors) == times
+    assert machines.slowness({"seconds": seconds, "accelerator": "kvm"}, count, cpus, processors) == times
+    assert machines.slowness({"seconds": 0.5, "accelerator": "uml"}, 1, 2, 2) == 3.0
 
 
 def test_seconds_and_durations_grow_alike():
