@@ -188,6 +188,7 @@ CALLERS = {
     "node_remove": "roles/node/tasks/plan_removal.yml",
     "restore": "roles/restore/tasks/check_hosts.yml",
     "certificates": "roles/certificates/tasks/renew_expired.yml",
+    "rotation": "roles/certificates/tasks/rotate.yml",
 }
 CHANGING = (
     "release",

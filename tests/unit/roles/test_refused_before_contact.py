@@ -95,6 +95,12 @@ def test_wrong_input_is_refused_before_a_host_is_contacted(
     assert "ERROR [slipway:" in output and len(output.splitlines()) <= TWO_SCREENS, output
 
 
+def test_an_unknown_authority_is_refused(tmp_path: Path) -> None:
+    code, output, contacted = run(tmp_path, "certificates", "-e", "certificates_rotate_authorities=ca,foo")
+    assert (code != 0, contacted) == (True, []), output
+    assert "'ca,foo'" in output and "front-proxy-ca" in output and "[slipway:variables]" in output
+
+
 def test_a_group_that_is_misspelt_is_refused(tmp_path: Path) -> None:
     code, output, contacted = run(tmp_path, "cluster", hosts=HOSTS.replace("kube_worker", "kube_workers"))
     assert (code != 0, contacted) == (True, []), output
