@@ -98,15 +98,23 @@ def forget(client: Client, pairs: Mapping[str, tuple[str, str]]) -> list[str]:
     return ["Aggregated API servers do not trust the old authorities."] if changed else []
 
 
+def _has_token(spec: Mapping[str, Any]) -> bool:
+    """Return whether a volume of a pod has a token."""
+    return any(
+        "serviceAccountToken" in source
+        for volume in spec.get("volumes") or []
+        for source in (volume.get("projected") or {}).get("sources") or []
+    )
+
+
 def mounts_token(template: Mapping[str, Any], namespace: str, silent: set[tuple[str, str]]) -> bool:
     """Return whether the pods of a template have a token and the CA of the cluster.
 
     :param silent: namespace and name of the service accounts with ``automountServiceAccountToken: false``.
     """
     spec = template.get("spec") or {}
-    for volume in spec.get("volumes") or []:
-        if any("serviceAccountToken" in source for source in (volume.get("projected") or {}).get("sources") or []):
-            return True
+    if _has_token(spec):
+        return True
     own = spec.get("automountServiceAccountToken")
     account = spec.get("serviceAccountName") or "default"
     return own if isinstance(own, bool) else (namespace, account) not in silent
@@ -145,13 +153,7 @@ def lonely_pods(client: Client, since: str) -> list[str]:
     for pod in client.items("/api/v1/pods", {"fieldSelector": "status.phase=Running"}):
         metadata = pod["metadata"]
         owners = {owner["kind"] for owner in metadata.get("ownerReferences") or [] if owner.get("controller")}
-        volumes = pod["spec"].get("volumes") or []
-        has_token = any(
-            "serviceAccountToken" in source
-            for volume in volumes
-            for source in (volume.get("projected") or {}).get("sources") or []
-        )
-        if has_token and (not owners or owners == {"Job"}) and metadata["creationTimestamp"] < since:
+        if _has_token(pod["spec"]) and (not owners or owners == {"Job"}) and metadata["creationTimestamp"] < since:
             found.append(f"{metadata['namespace']}/{metadata['name']}")
     return sorted(found)
 
