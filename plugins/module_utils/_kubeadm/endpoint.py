@@ -264,6 +264,23 @@ def outdated_files(endpoint: str, manifest: str, folder: str) -> dict[str, str]:
     return found
 
 
+def restart_kubelet(seconds: float, how: str = "") -> None:
+    """Restart the kubelet and wait until it is healthy; pods go on running.
+
+    :param how: what is particular about the start, for the message.
+    :raises HostError: it is not in time.
+    """
+    System().systemctl("restart", "kubelet.service")
+    end = time.monotonic() + seconds
+    while not answers(KUBELET_PORT, "/healthz"):
+        if time.monotonic() > end:
+            raise HostError(
+                f"The kubelet is not healthy {seconds} seconds after its start{how}."
+                " Remedy: see 'journalctl -u kubelet' on this host, then run again."
+            )
+        time.sleep(1)
+
+
 def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
     """Let the kubelet and the administrators of this host use the endpoint.
 
@@ -283,15 +300,7 @@ def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
     for name, text in files.items():
         write_atomic(f"{FOLDER}/{name}", text.encode(), 0o600)
     if os.path.exists(RESTART):
-        System().systemctl("restart", "kubelet.service")
-        end = time.monotonic() + params["timeout"]
-        while not answers(KUBELET_PORT, "/healthz"):
-            if time.monotonic() > end:
-                raise HostError(
-                    f"The kubelet is not healthy {params['timeout']} seconds after its start with the endpoint {endpoint}."
-                    " Remedy: see 'journalctl -u kubelet' on this host, then run again."
-                )
-            time.sleep(1)
+        restart_kubelet(params["timeout"], f" with the endpoint {endpoint}")
         os.unlink(RESTART)
     return changes
 

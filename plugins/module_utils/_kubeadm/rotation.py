@@ -15,15 +15,14 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
-from .._host.facts.cluster import answers
 from .._host.record import Record
 from .._host.system import HostError, System, write_atomic
 from .._kube.x509 import authority_key_id, ca_cert_hash, subject_key_id
-from . import authorities, etcd, kubelet_bootstrap, rotation_cluster, rotation_files
+from . import authorities, endpoint, etcd, kubelet_bootstrap, rotation_cluster, rotation_files
 from .admin import connect
 from .authorities import BASES, FINISHED, FOLDER, ISSUED, ISSUERS, PKI, TRUSTED, Files
 from .certificates import COMPONENTS, RENEWABLE, outdated, processes, read_certificate, restart
-from .endpoint import KUBELET_PORT, read
+from .endpoint import read
 from .endpoint_config import set_authority
 from .rotation_files import MANAGER
 from .run import run_kubeadm
@@ -178,18 +177,7 @@ class Step:
         # A start is known from the time of the host's boot, which has whole seconds.
         late = not started or max(path.stat().st_mtime for path in files) > min(started) + 1
         if force or (late and "ca" in self.pairs) or (self.check_mode and self.changes):
-            self.do("The kubelet is restarted.", self._restart_kubelet)
-
-    def _restart_kubelet(self) -> None:
-        System().systemctl("restart", "kubelet.service")
-        end = time.monotonic() + self.params["timeout"]
-        while not answers(KUBELET_PORT, "/healthz"):
-            if time.monotonic() > end:
-                raise HostError(
-                    f"The kubelet is not healthy {self.params['timeout']} seconds after its start. Remedy: see 'journalctl -u kubelet' on this host,"
-                    " then run again."
-                )
-            time.sleep(1)
+            self.do("The kubelet is restarted.", endpoint.restart_kubelet, self.params["timeout"])
 
     def wait_for_pods(self) -> None:
         """Wait until the pods use the new authority, or tokens of the new key: the kubelet refreshes their volumes, and they read them again."""

@@ -15,6 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._host.record import R
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import (
     authorities,
+    endpoint,
     kubelet_bootstrap,
     rotation,
     rotation_cluster,
@@ -187,6 +188,7 @@ def worker(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
             done.append(f"{verb} {unit}")
 
     monkeypatch.setattr(rotation, "System", System)
+    monkeypatch.setattr(endpoint, "System", System)
     monkeypatch.setattr(rotation, "KUBELET_PKI", str(folder))
     monkeypatch.setattr(rotation, "MANIFESTS", str(tmp_path / "manifests"))
     monkeypatch.setattr(rotation, "KUBERNETES", str(tmp_path))
@@ -194,7 +196,7 @@ def worker(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
     monkeypatch.setattr(kubelet_bootstrap, "CLIENT", str(folder / "kubelet-client-current.pem"))
     monkeypatch.setattr(rotation, "authority_key_id", str)
     monkeypatch.setattr(rotation, "subject_key_id", lambda pem: {OLD.public: "old", NEW.public: "new"}[pem])
-    monkeypatch.setattr(rotation, "answers", lambda port, path: True)
+    monkeypatch.setattr(endpoint, "answers", lambda port, path: True)
     monkeypatch.setattr(authorities, "PODS", str(tmp_path / "pods"))
     return folder, done
 
