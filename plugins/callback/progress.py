@@ -13,7 +13,8 @@ version_added: 0.1.0
 description:
   - Shows a run by its phases, which are the plays of a playbook. Works with any playbook.
   - On a terminal, a block at the end of the output shows the current phase, the current task of each host (grouped where there are many
-    hosts), which hosts the others wait for, and how long this took in earlier runs of the same playbook with the same inventory. Problems,
+    hosts), which hosts the others wait for, and how long this took in earlier runs of the same playbook with the same inventory. Where a module
+    of this collection works for long, it says every two seconds what it does or waits for, for which the host is asked once more. Problems,
     warnings, and what tasks show with M(ansible.builtin.debug) stay above it.
   - Where standard output is not a terminal, prints the same as plain lines without control codes.
   - At the end, prints what changed on which hosts, the duration, the slowest tasks, and the path of the log.
@@ -110,7 +111,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
-from ..plugin_utils.progress import history
+from ..plugin_utils.progress import feed, history
 from ..plugin_utils.progress.block import ASCII, UNICODE, block_lines
 from ..plugin_utils.progress.learned import learned_of, merged
 from ..plugin_utils.progress.lines import item_lines, path_lines, start_lines, stopped_lines, summary_lines
@@ -165,6 +166,8 @@ class CallbackModule(Default):
             )
             if self._shown:
                 self._display = quiet_copy(self._real, self._write)
+            if self._screen.live:
+                feed.open_channel()
             self._begin(name, playbook.get_plays())
             self._screen.start()
         super().v2_playbook_on_start(playbook)
@@ -223,6 +226,9 @@ class CallbackModule(Default):
         """Show what is complete; the lock of the screen is held."""
         if not self._run or not self._screen or self._screen.asking:
             return
+        for host, task, said in feed.receive():
+            self._run.host_says(host, task, said)
+            self._screen.changed = True
         if items := self._run.take(time.monotonic()):
             columns = self._screen.columns
             self._show([line for item in items for line in item_lines(self._run, item, columns)])
@@ -392,6 +398,7 @@ class CallbackModule(Default):
 
     def _end(self) -> None:
         """Give the screen back; with a verbosity, the path of the log is still to be said."""
+        feed.close_channel()
         if self._screen:
             self._screen.stop()
             if not self._shown:

@@ -24,6 +24,7 @@ from ..module_utils._kube.redaction import Redactor
 from ..module_utils._release.settings import SOURCE_OPTIONS, pack
 from .errors import InputError
 from .hooks import WHEN, in_order
+from .progress.feed import watched
 
 display = Display()
 
@@ -63,7 +64,7 @@ def run_release(
     given["_payload"] = pack(objects, ordered, kept)
     result: dict[str, Any] = {}
     while True:
-        with quiet(action):
+        with quiet(action), watched(action, task_vars):
             answer = action._execute_module(module_name=MODULE, module_args=dict(given), task_vars=task_vars)
         answer = redactor.clean(answer)
         shown = result.get("progress") or []

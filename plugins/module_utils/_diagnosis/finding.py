@@ -17,6 +17,7 @@ SEVERITIES = ("error", "warning", "info")
 # Whether waiting can help: not at all, for a grace period, until the cluster provides what is missing (a node, a volume, a webhook), or
 # until the deadline.
 HOPELESS, SUSPICIOUS, PENDING, SLOW = PATIENCE = ("hopeless", "suspicious", "pending", "slow")
+HALF = 300  # characters of the beginning and of the end of a long line of a log
 RETURNED = (
     *("fault", "severity", "object", "title", "evidence", "causes", "advice"),
     *("container", "hopeless", "count", "others", "logs", "pods"),
@@ -134,13 +135,18 @@ def finding_text(finding: dict[str, Any]) -> list[str]:
 
 
 def redact_findings(findings: Iterable[Finding], redactor: Redactor) -> None:
-    """Remove secrets from findings: in logs and evidence, which quote programs, also whatever looks like one."""
+    """Remove secrets from findings: in logs and evidence, which quote programs, also whatever looks like one. Then shorten the logs."""
     for finding in findings:
-        finding.logs = redactor.log_lines(finding.logs)
+        finding.logs = [without_middle(line) for line in redactor.log_lines(finding.logs)]
         finding.evidence = [redactor.log_line(line) for line in finding.evidence]
         finding.title = redactor.text(finding.title)
         finding.causes = [redactor.text(line) for line in finding.causes]
         finding.advice = redactor.text(finding.advice)
+
+
+def without_middle(line: str) -> str:
+    """Return a line without its middle if it is long: a line of a log often ends with the cause."""
+    return line if len(line) <= 2 * HALF else f"{line[:HALF]} ... {line[-HALF:]}"
 
 
 def one_line(text: str) -> str:

@@ -56,7 +56,7 @@ def last_lines(client: Client, finding: Finding) -> list[str]:
                 continue
             lines = [line.rstrip() for line in text.splitlines() if line.strip()]
             if lines and not re.match(r"unable to retrieve container logs", lines[0]):
-                return [line[:300] for line in lines[-LINES:]]
+                return lines[-LINES:]
     return []
 
 

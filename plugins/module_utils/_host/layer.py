@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
 
+from .._kube.progress import tell
 from .files import Fetch, WantedFile, plan_files, plan_renewal
 from .firewall import plan_firewall
 from .footprint import take_footprint
@@ -120,6 +121,7 @@ class Layer:
             self._remember(steps)
             try:
                 for step in steps:
+                    tell(step.sentence)
                     step.apply()
             finally:
                 self.record.save()

@@ -23,6 +23,7 @@ import tempfile
 import time
 from typing import IO, Any, Callable, Iterable, Iterator, Mapping, cast
 
+from .._kube.progress import tell
 from .._kube.x509 import ca_cert_hash
 from . import archive, offsite, rehearsal
 from .etcd_tools import Tools, etcd_tools, run
@@ -164,8 +165,11 @@ def collect(config: Mapping[str, Any], tools: Tools, work: str, now: float) -> t
     """
     apiserver = _text(f"{KUBERNETES}/manifests/kube-apiserver.yaml")
     snapshot = os.path.join(work, archive.SNAPSHOT)
+    tell("saves a snapshot of etcd")
     tools.etcdctl("snapshot", "save", snapshot)
     status = tools.snapshot_status(snapshot)
+    if config.get("rehearse"):
+        tell("rehearses a restore of the snapshot in an etcd of its own")
     objects = rehearsal.rehearse(tools, snapshot, status["revision"], work) if config.get("rehearse") else 0
     files = {archive.SNAPSHOT: snapshot, **host_files(KUBERNETES, apiserver)}
     with contextlib.suppress(
@@ -222,6 +226,7 @@ def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
                     config["dir"], f"{config['cluster']}-{stamp}.tar{'.age' if config['recipients'] else ''}"
                 )
                 part = os.path.join(work, "archive")
+                tell(f"writes {path}")
                 manifest = write_archive(part, about, files, list(config["recipients"]))
                 os.rename(part, path)
             finally:
@@ -291,6 +296,7 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
         except ValueError as error:
             say(f"The backup could not be recorded in the cluster: {error}")
     if config.get("remote") and os.path.isdir(config["dir"]):
+        tell("copies the backups off the host")
         before = os.umask(0o077)  # for what rclone writes into a folder
         try:
             result["removed_remotely"] = offsite.copy(config, lambda names: expired_names(names, config, time.time()))

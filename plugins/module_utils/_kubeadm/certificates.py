@@ -21,6 +21,7 @@ from typing import Any, Callable, Container, Iterator, Mapping
 
 from .._host.facts.cluster import ROTATION, answers, parse_secure_port
 from .._host.system import HostError
+from .._kube.progress import tell
 from .._kube.timestamps import to_time
 from .._kube.x509 import certificate_end
 from . import kubelet_bootstrap
@@ -142,6 +143,7 @@ def restart(name: str, pid: int, seconds: int, server: str, kill: Callable[[int,
 
     :raises HostError: it does not in time.
     """
+    tell(f"restarts {name}")
     with contextlib.suppress(ProcessLookupError):
         kill(pid, signal.SIGTERM)
     end, patience = time.monotonic() + seconds, time.monotonic() + GRACE

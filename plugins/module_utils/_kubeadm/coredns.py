@@ -13,6 +13,7 @@ from typing import Any, Mapping, NamedTuple
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
+from .._kube.progress import tell
 from .admin import connect, has_kubeconfig
 from .corefile import Names, configured, names_of, words_of
 from .removal import is_ready
@@ -99,6 +100,7 @@ def wait_until_used(client: Client, before: Mapping[str, State], timeout: int) -
                 late.append(name)
         if pods and not late:
             return
+        tell("waits for CoreDNS to use its new configuration", *late)
         if time.monotonic() > end:
             raise HostError(
                 f"CoreDNS does not use its new configuration after {timeout} seconds. Evidence: {', '.join(late) or 'no pod of CoreDNS is Ready'}."

@@ -22,6 +22,7 @@ from typing import Any, Callable, Mapping
 from .._host.facts.cluster import answers, parse_kubeconfig, parse_secure_port
 from .._host.system import HostError, System, write_atomic
 from .._kube.api import Client
+from .._kube.progress import tell
 from .._kube.x509 import alternative_names
 from .admin import connect
 from .config import API, complete_endpoint, split_endpoint, unique_sans
@@ -111,6 +112,7 @@ def wait_for_endpoint(endpoint: str, authority: str, seconds: int) -> None:
         reason = probe(endpoint, authority)
         if not reason:
             return
+        tell(f"waits for the endpoint {endpoint}", reason)
         if time.monotonic() > end:
             raise HostError(
                 f"The endpoint {endpoint} does not lead to the cluster, so this host keeps the one that it has. Evidence: {reason}. Check the"

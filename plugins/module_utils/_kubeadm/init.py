@@ -10,6 +10,7 @@ from typing import Any, Mapping
 
 from .._host.record import Record
 from .._host.system import HostError, System
+from .._kube.progress import tell
 from . import apiserver_files, credentials, etcd_user, membership, recovery, restore
 from .admin import API_ERRORS, SECRETS, cluster_id, connect
 from .config import check_patches, ignored_checks, render
@@ -33,6 +34,7 @@ def wait_for_api(server: str, seconds: int) -> None:
             return
         except API_ERRORS as error:
             reason = str(error)
+        tell("waits for the API server", reason)
         if time.monotonic() > end:
             raise KubeadmError(
                 f"This host is a control plane, but its API server did not become ready within {seconds} seconds. Evidence: {reason}"

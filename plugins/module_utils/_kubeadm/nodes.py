@@ -12,6 +12,7 @@ from typing import Any, Mapping
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
+from .._kube.progress import tell
 from . import coredns, labels, serving_certificates, serving_requests
 from .admin import connect, has_kubeconfig
 from .config import CONTROL_PLANE_TAINT, node_taints
@@ -197,6 +198,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
                 return nodes.result()
         except (ApiError, Unreachable) as error:
             problem = str(error)
+        tell("waits for the nodes", problem)
         if time.monotonic() > end:
             raise HostError(_timeout_message(nodes, problem))
         time.sleep(1)

@@ -16,6 +16,7 @@ from typing import Any, Iterable, Mapping
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
+from .._kube.progress import tell
 from .._kube.x509 import ca_cert_hash
 from . import credentials, etcd
 from .admin import connect, has_kubeconfig
@@ -103,6 +104,7 @@ def wait_until_ready(client: Client, name: str, version: str, timeout: int, boot
         since = 0.0 if problem else since or now
         if since and (not static or now - since >= SETTLED):
             return
+        tell(f"waits for node {name}", problem or "its static pods are ready, and must stay so for a moment")
         if now > end and problem:
             raise HostError(
                 f"Node '{name}' is not ready{f' with version {version}' if version else ''} after {timeout} seconds; it stays cordoned."
@@ -202,6 +204,8 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
                 raise
             problem = str(error)
         waiting = pods is None or blocked or pods and is_ready(node)
+        left = [f"{pod}: {blocked.get(pod, 'terminating')}" for pod in map(title, pods or [])]
+        tell(f"drains node {name}: {len(left)} of {len(evicted)} pods have not ended yet", *left)
         if dry or not waiting:
             return [*changes, *(f"pod {pod} evicted from node {name}" for pod in evicted)], notes
         if time.monotonic() > end:

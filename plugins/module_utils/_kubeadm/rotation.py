@@ -17,6 +17,7 @@ from typing import Any, Callable, Mapping
 
 from .._host.record import Record
 from .._host.system import HostError, System, write_atomic
+from .._kube.progress import tell
 from .._kube.x509 import authority_key_id, ca_cert_hash, subject_key_id
 from . import authorities, endpoint, etcd, kubelet_bootstrap, rotation_cluster, rotation_files
 from .admin import connect
@@ -72,6 +73,7 @@ class Step:
     def do(self, change: str, action: Callable[..., Any], *arguments: Any) -> None:
         """Note a change, and make it unless this is check mode."""
         self.changes.append(change)
+        tell(change)
         if not self.check_mode:
             action(*arguments)
 
@@ -186,6 +188,7 @@ class Step:
             found, seconds = authorities.look_at_volumes(self.phase, self.pairs, time.time())
             if not found and not seconds:
                 return
+            tell(f"waits for the volumes of {len(found)} pods", *found)
             if found and time.monotonic() > end:
                 what = "authority" if self.phase == TRUSTED else "token"
                 raise HostError(

@@ -13,6 +13,7 @@ from typing import Any, Iterable, Iterator, Mapping
 
 from .._host.system import HostError
 from .._kube.api import ApiError, Client
+from .._kube.progress import tell
 from .._kube.readiness import readiness
 from .._kube.x509 import pem_blocks, subject_key_id
 from . import etcd
@@ -209,6 +210,7 @@ def wait_for_root_authority(client: Client, new: str, seconds: float) -> None:
         ]
         if not late:
             return
+        tell(f"waits for the new authority in {len(late)} namespaces", *late)
         if time.monotonic() > end:
             raise HostError(
                 f"The new authority is not in ConfigMap kube-root-ca.crt of all namespaces within {seconds} seconds, so the rotation does not go on."
@@ -232,6 +234,7 @@ def wait_for_rollouts(client: Client, paths: list[str], seconds: float) -> None:
             return
         if "; ".join(waiting) != seen:
             seen, end = "; ".join(waiting), time.monotonic() + seconds
+            tell(f"waits for {len(waiting)} workloads", *waiting)
         if time.monotonic() > end:
             raise HostError(
                 f"The pods that use the API were not replaced within {seconds} seconds, so no certificate is issued by the new authority yet."

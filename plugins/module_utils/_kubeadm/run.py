@@ -13,10 +13,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from .._host.system import HostError, sync
+from .._kube.progress import is_watched, tell
 from .config import place_patches, render
 from .failures import Evidence, explain_failure
 
@@ -126,7 +128,7 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
             raise KubeadmError(
                 "kubeadm is not installed on this host. Apply the role slipway.kube.kubernetes to it first."
             ) from None
-        code = _wait(process, timeout)
+        code = _wait(process, timeout, partial(tell_last_line, handle, begin))
         handle.seek(begin)
         output = handle.read().decode("utf-8", "replace")
     if code != 0:
@@ -134,12 +136,32 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
         raise KubeadmError(explain_failure(operation, evidence, log, timeout if code is None else 0))
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: int) -> int | None:
-    """Return the exit status of a process, None if it was terminated after the timeout with all processes that it started."""
-    try:
-        return process.wait(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
+def tell_last_line(log: Any, begin: int) -> None:
+    """Tell those who watch the run in which phase kubeadm is, which it says in lines such as "[etcd] Creating static Pod manifest"."""
+    phases = [
+        line
+        for line in os.pread(log.fileno(), LOG_LIMIT, begin).decode("utf-8", "replace").splitlines()
+        if line.startswith("[")
+    ]
+    if phases:
+        tell(phases[-1])
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: int, say: Callable[[], None]) -> int | None:
+    """Return the exit status of a process, None if it was terminated after the timeout with all processes that it started.
+
+    :param say: called each second while somebody watches the run.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        left = end - time.monotonic()
+        try:
+            return process.wait(timeout=max(min(left, 1), 0) if is_watched() else max(left, 0))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                break
+            say()
+    os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:

@@ -20,6 +20,7 @@ from .._host.facts.files import Files
 from .._host.record import Record
 from .._host.system import HostError
 from .._kube.api import Client
+from .._kube.progress import tell
 from .._kube.readiness import readiness
 from . import etcd
 from .admin import connect
@@ -109,6 +110,7 @@ def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI)
             problems = [str(error)]
         if not problems:
             return
+        tell("waits for etcd", *problems)
         if time.monotonic() > end:
             raise HostError(
                 f"etcd is not healthy after {seconds} seconds, so no further control plane is restarted. Evidence: {'; '.join(problems)}."
@@ -145,6 +147,7 @@ def wait_for_add_ons(
             return
         if seen != "; ".join(waiting):
             seen, end = "; ".join(waiting), time.monotonic() + seconds
+            tell("waits for the add-ons of kubeadm", *waiting)
         if time.monotonic() > end:
             raise HostError(
                 f"The add-ons of kubeadm did not become ready within {seconds} seconds, so {consequence}. Evidence: {seen}."

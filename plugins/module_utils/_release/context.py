@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 from .._diagnosis.waiting import GRACE, Outlook, Watch
 from .._kube.api import Client
 from .._kube.objects import Object, Reference, reference
+from .._kube.progress import tell
 from .._kube.readiness import is_waited_for
 from .._kube.redaction import Redactor
 from .errors import Pause, ReleaseError
@@ -21,7 +22,7 @@ from .lock import Lock
 from .settings import Settings
 from .store import Store
 from .wait_rules import WaitRules
-from .waiting import not_ready, tolerate, tolerated, wait_until_ready
+from .waiting import lines_of, not_ready, tolerate, tolerated, wait_until_ready
 
 CONFIRM = 2.0  # seconds for which a StatefulSet must look hopeless
 REPEAT_AFTER = 30.0  # seconds after which an unchanged progress line is reported again
@@ -177,6 +178,7 @@ class Context:
 
         def report(outlook: Outlook) -> bool:
             self.log(describe(outlook))
+            tell(*map(self.scrub.text, lines_of(outlook)))
             return unblock is not None and unblock(outlook.hopeless)
 
         def sleep(seconds: float) -> None:

@@ -50,6 +50,13 @@ def wait_until_ready(
         pause = min(pause * 1.4, LONGEST_PAUSE)
 
 
+def lines_of(outlook: Outlook) -> list[str]:
+    """Return, for those who watch, how many objects are ready, and for each of the others what it lacks and the first reason."""
+    reasons = {finding.object: finding.title for finding in reversed(outlook.findings)}
+    lines = [f"{name}: {why}{f' ({reasons[name]})' if name in reasons else ''}" for name, why in outlook.waiting]
+    return [f"{len(outlook.ready)} of {len(outlook.ready) + len(outlook.waiting)} ready", *lines]
+
+
 def tolerate(outlook: Outlook) -> Outlook:
     """Accept what DaemonSets lack if nothing else is waited for."""
     if outlook.waiting and len(outlook.tolerable) == len(outlook.waiting):

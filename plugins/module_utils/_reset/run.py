@@ -18,6 +18,7 @@ from typing import Any
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System, sync
+from .._kube.progress import tell
 from .._kubeadm.admin import API_ERRORS
 from . import cluster, files, host, identity, mounts, network_steps, packages, pods
 
@@ -175,6 +176,7 @@ def _apply(record: Record, steps: list[Step], result: ResetResult, skipped: set[
     if first:
         record.begin("reset")
     for step in steps:
+        tell(step.sentence)
         try:
             step.apply()
             result.add(step)

@@ -15,9 +15,10 @@ from .._diagnosis.finding import Finding
 from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, Resource, content_of, difference
+from .._kube.progress import tell
 from .._kube.readiness import readiness, selector_query
 from .._release.stateful_set import blocking_pods, delete_blocking_pods, updates_in_order
-from .._release.waiting import tolerated, wait_until_ready
+from .._release.waiting import lines_of, tolerated, wait_until_ready
 from .changes import (
     READ_ONLY,
     Change,
@@ -127,13 +128,17 @@ class Rollout:
                 )
         watch = Watch(self.client, [self.request.name], self._path)
         # A pod that blocks a StatefulSet is deleted before the rollout counts as failed.
-        outlook = wait_until_ready(watch, deadline, lambda _outlook: bool(self._unblock()))
+        outlook = wait_until_ready(watch, deadline, self._poll)
         self._read()
         if outlook.waiting:
             self._fail(outlook, time.monotonic() - started)
         self.outcome.findings = outlook.findings
         self.outcome.warnings += tolerated(outlook)
         self.outcome.ready, self.outcome.why = True, ""
+
+    def _poll(self, outlook: Outlook) -> bool:
+        tell(*lines_of(outlook))
+        return bool(self._unblock())
 
     def settle(self) -> None:
         """Read the result of a change without waiting for the rollout, and unblock a StatefulSet."""

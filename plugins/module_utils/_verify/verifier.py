@@ -15,6 +15,7 @@ from .._diagnosis.logs import add_logs
 from .._diagnosis.system import CONTROL_PLANE, api_addresses, network_of, node_problems, node_summary, system_problems
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, Resource, reference, stages
+from .._kube.progress import tell
 from .._kube.redaction import Redactor
 from . import agnhost
 from .agnhost import MANAGER, NAMESPACE, Result, shorten
@@ -130,6 +131,7 @@ class Verifier:
                 hopeful = time.monotonic()
             if seen.ok or over or (self._final and seen.hopeless):
                 break
+            tell(f"waits for {test}", *seen.evidence.splitlines())
             time.sleep(POLL)
         self.results.append(Result(test, seen.ok, seen.evidence, time.monotonic() - started))
 
@@ -254,6 +256,7 @@ class Verifier:
             failed = test.run()
             if not failed or time.monotonic() - started >= self.times.network:
                 break
+            tell(f"tests {test.name}: {len(failed)} failed so far", *failed)
             time.sleep(POLL)
         evidence = "\n".join([f"{len(failed)} failed:", shorten(failed), test.advice]) if failed else test.success
         self.results.append(Result(test.name, not failed, evidence, time.monotonic() - started))

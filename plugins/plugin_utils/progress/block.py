@@ -13,6 +13,7 @@ from .text import Line, clip, count, duration, names, pad, plain, width
 
 SINGLE = 8  # hosts that have a line each; more are grouped by their step
 GROUPS = 6
+DETAILS = 8  # lines of what modules say
 FEW = 4  # hosts that are named because others wait for them
 BAR = 20
 CLOCK = 5  # columns of the time that a host has spent in its step
@@ -42,8 +43,8 @@ def block_lines(run: Run, now: float, columns: int, rows: int, glyphs: Glyphs = 
     head = [Line(_title(run, phase, now, columns - 1, glyphs), "title")]
     tail = [Line(text) for text in (_waiting(run), _left(run, phase, now)) if text]
     room = max(rows - 1 - len(head) - len(tail), 0)
-    hosts = _single(run, now) if len(run.hosts) <= min(SINGLE, room) else _grouped(run, now, columns - 1)
-    body = list(hosts)[: min(room, max(SINGLE, GROUPS))]
+    hosts = _single(run, now, room) if len(run.hosts) <= min(SINGLE, room) else _grouped(run, now, columns - 1)
+    body = list(hosts)[:room]
     return [Line(clip(text, columns - 1), style) for text, style in [*head, *body, *tail][: max(rows - 1, 1)]]
 
 
@@ -64,14 +65,18 @@ def _step(host: Host) -> str:
     return f"{step}, {plain(host.note)}" if host.note else step
 
 
-def _single(run: Run, now: float) -> Iterator[Line]:
-    """Yield a line per host."""
+def _single(run: Run, now: float, room: int) -> Iterator[Line]:
+    """Yield a line per host, and below it what its module says, as far as there is room."""
+    spare = min(room - len(run.hosts), DETAILS)
     margin = min(max((len(name) for name in run.hosts), default=0), 24)
     for name, host in run.hosts.items():
         if host.lost:
             yield Line(f"  {pad(name, margin)}  {pad('', CLOCK)}  {host.lost}: {_step(host)}", "problem")
         elif host.working:
             yield Line(f"  {pad(name, margin)}  {duration(now - host.since):>{CLOCK}}  {_step(host)}")
+            for said in host.says[: max(spare, 0)]:
+                spare -= 1
+                yield Line(f"  {pad('', margin)}  {pad('', CLOCK)}    {plain(said)}", "minor")
         else:
             yield Line(f"  {pad(name, margin)}  {pad('', CLOCK)}  done: {_step(host)}", "minor")
 

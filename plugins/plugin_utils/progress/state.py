@@ -25,6 +25,7 @@ class Host:
     working: bool = False
     task: str = ""  # its key
     note: str = ""
+    says: tuple[str, ...] = ()  # what the module of its task does or waits for
     lost: str = ""  # failed or unreachable
 
 
@@ -142,6 +143,12 @@ class Run:
         """A host tries again or waits for an asynchronous job."""
         self._join(host).note = note
 
+    def host_says(self, host: str, key: str, lines: list[str]) -> None:
+        """The module of a task says what it does; it may have ended since."""
+        state = self.hosts.get(host)
+        if state and state.working and state.task == key:
+            state.says = tuple(lines)
+
     def host_ended(
         self,
         host: str,
@@ -163,7 +170,7 @@ class Run:
             seconds = at - state.since
             if key not in self.steps or seconds > self.steps[key].seconds:
                 self.steps[key] = Step(name, host, seconds)
-        state.step, state.since, state.working, state.task, state.note = name, at, False, key, ""
+        state.step, state.since, state.working, state.task, state.note, state.says = name, at, False, key, "", ()
         diff = self._diffs.pop((host, key), "")
         if outcome == "changed" or (changes and outcome not in ("ok", "skipped")):
             self.changes.setdefault(host, []).append(Change(name, changes, diff, phase, at))

@@ -347,6 +347,42 @@ def test_ctrl_c_leaves_a_clean_terminal(folder):
     assert "\x1b[?25l" not in output, "the cursor is never hidden, so that nothing has to show it again"
 
 
+SLOW = """
+import time
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.kube.plugins.module_utils._kube.progress import tell
+
+module = AnsibleModule(argument_spec=dict(sleep=dict(type="int")))
+tell("waits for etcd", "2 of 3 members are healthy")
+time.sleep(module.params["sleep"])
+tell("waits for the API server")
+time.sleep(module.params["sleep"])
+module.exit_json(changed=True)
+"""
+WATCHED = "from ansible_collections.slipway.kube.plugins.action.kubeadm_init import ActionModule  # noqa: F401"
+
+
+def test_what_a_long_module_says_is_shown_while_it_works(folder):
+    for kind, name, text in (("library", "slow.py", SLOW), ("action_plugins", "slow.py", WATCHED)):
+        (folder / kind).mkdir()
+        (folder / kind / name).write_text(text)
+    (folder / "site.yml").write_text(
+        "- name: Wait\n  hosts: cp1\n  gather_facts: false\n  tasks:\n    - name: Restart\n      slow: {sleep: 5}\n"
+        "      environment: {MINE: '{{ 1 + 1 }}'}\n"
+    )
+    status, output = on_terminal(folder, 80)
+    assert status == 0
+    blocks = [CODES.sub("", block) for block in output.split("\x1b[J")]
+    first = [block for block in blocks if "waits for etcd\r\n" in block and "2 of 3 members are healthy" in block]
+    assert first and all("waits for the API server" not in block for block in first)
+    assert any("waits for the API server\r\n" in block for block in blocks)
+    assert "waits for" not in output.rpartition("\x1b[J")[2] and "waits for" not in log_of(folder)
+    assert "cp1: 1 change" in output
+    assert not list(Path("/tmp").glob(".slipway-*"))
+    status, output = piped(folder)
+    assert status == 0 and "waits for" not in output
+
+
 def test_without_colour_only_the_cursor_moves_and_a_second_run_knows_the_first(folder):
     _status, output = on_terminal(folder, 80, "--limit", "cp1,localhost", NO_COLOR="1")
     assert {code[-1] for code in CODES.findall(output)} == {"F", "J"}

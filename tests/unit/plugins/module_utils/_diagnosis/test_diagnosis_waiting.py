@@ -424,6 +424,11 @@ def test_an_explanation_has_the_root_cause_with_its_log_and_hides_secrets() -> N
     text = "\n".join(finding.text())
     assert "canary" not in text and "hunter22" not in text and "s3cr3t" not in text and "password=********" in text
     assert explain_faults(cluster, [Reference("v1", "Service", "shop", "other")]) == []
+    cluster.texts[log] = (
+        f"level=fatal msg={'x' * 290} password=hunter22 {'y' * 400} certificate signed by unknown authority\n"
+    )
+    (line,) = explain_faults(cluster, [WEB])[0].logs
+    assert line.endswith("certificate signed by unknown authority") and "hunter" not in line and len(line) < 610
     cluster.texts[log] = ApiError(403, "Forbidden", "no logs for you")
     assert explain_faults(cluster, [WEB])[0].logs == []
 

@@ -49,6 +49,20 @@ def test_a_few_hosts_have_a_line_each_and_it_says_for_whom_they_wait():
     ]
 
 
+def test_what_modules_say_is_below_their_hosts_where_there_is_room():
+    run = running(2)
+    run.host_says("w0", "t1", ["2 of 4 ready", "Deployment shop/web: 1 of 3 replicas are ready \x1b[2J(crash loop)"])
+    run.host_says("w1", "t1", ["drains node w1"])
+    block = texts(block_lines(run, 41.0, 80, 24))
+    assert block[1:5] == [
+        "  w0   0:41  Install kubeadm, kubelet and kubectl and configure the kubelet",
+        "               2 of 4 ready",
+        "               Deployment shop/web: 1 of 3 replicas are ready (crash loop)",
+        "  w1   0:41  Install kubeadm, kubelet and kubectl and configure the kubelet",
+    ]
+    assert texts(block_lines(run, 41.0, 80, 6))[1:4] == [block[1], block[2], block[4]]
+
+
 def test_a_hundred_hosts_are_grouped_by_their_step():
     run = running(100)
     for number in range(40):
@@ -87,6 +101,8 @@ def test_estimates_fill_a_bar_and_say_what_is_left():
 def test_the_block_is_never_larger_than_the_terminal(columns, rows, hosts, name):
     run = running(hosts)
     run.phases[0].name, run.phases[0].estimate = name, 60.0
+    for host in list(run.hosts):
+        run.host_says(host, "t1", [name * 9] * 20)
     lines = block_lines(run, 5.0, columns, rows, UNICODE)
     assert 0 < len(lines) <= max(rows - 1, 1)
     assert max(width(line.text) for line in lines) <= columns - 1

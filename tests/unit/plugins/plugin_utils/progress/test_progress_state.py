@@ -37,6 +37,16 @@ def test_hosts_work_until_their_task_ends(run):
     assert (run.hosts["w1"].step, run.hosts["w1"].note) == ("Free", "")
 
 
+def test_what_a_module_says_ends_with_its_task(run):
+    run.host_says("w1", "t1", ["waits for etcd"])
+    run.host_says("cp1", "t0", ["of an earlier task"])
+    run.host_says("w9", "t1", ["of a host that is gone"])
+    assert {name: host.says for name, host in run.hosts.items()} == {"cp1": (), "w1": ("waits for etcd",)}
+    run.host_ended("w1", "t1", "raw", "ok", 104.0)
+    run.host_says("w1", "t1", ["too late"])
+    assert run.hosts["w1"].says == ()
+
+
 def test_the_slowest_host_of_a_task_is_kept(run):
     run.host_ended("cp1", "t1", "", "ok", 104.0)
     run.host_ended("w1", "t1", "", "ok", 111.0)
