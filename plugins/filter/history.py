@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import callback_loader
 
 from ..plugin_utils.progress.history_lines import history_lines
 from ..plugin_utils.progress.record import folder_of, summaries
@@ -19,15 +20,25 @@ def run_history(sources: Iterable[str], folder: str = "", count: int = 20) -> li
     """Return the recorded runs as lines, the newest first.
 
     :param sources: Those of the inventory.
-    :param folder: Of the records. If empty, it is found beside the inventory.
+    :param folder: Of the records. If empty, it is the one that the callback is configured to use, or found beside the inventory.
     :raises AnsibleFilterError: The folder cannot be read.
     """
+    folder = folder or configured()
     found = Path(folder).expanduser() if folder else folder_of(str(one) for one in sources)
     try:
         runs = summaries(found) if found and found.is_dir() else []
     except OSError as error:
         raise AnsibleFilterError(f"The records cannot be read: {error}.") from error
     return history_lines(runs, str(found or ""), count)
+
+
+def configured() -> str:
+    """Return the folder that the callback is configured to use, "" if none is."""
+    callback = callback_loader.get("slipway.kube.progress")
+    if callback is None:  # outside of Ansible
+        return ""
+    callback.set_options()
+    return str(callback.get_option("runs_dir") or "")
 
 
 class FilterModule:

@@ -426,3 +426,11 @@ def test_what_a_module_says_about_the_cluster_is_on_the_page_of_all_runs(folder)
     learned = {"backup": {"time": about["time"], "kubernetes": "1.37.2", "archive": "", "host": "cp1"}}
     assert data(folder, "summary.json")["cluster"] == learned
     assert "2026-05-01 03:00 UTC" in (folder / ".runs" / "index.html").read_text()
+
+
+def test_the_history_is_that_of_the_folder_which_the_callback_uses(folder):
+    (folder / "site.yml").write_text("- hosts: localhost\n  gather_facts: false\n  roles: [slipway.kube.history]\n")
+    configuration = (ROOT / "ansible.cfg").read_text() + f"\n[callback_slipway_progress]\nruns_dir={folder}/records\n"
+    (folder / "ansible.cfg").write_text(configuration)
+    status, output = piped(folder, ANSIBLE_CONFIG=str(folder / "ansible.cfg"))
+    assert status == 0 and f"Runs recorded in {folder}/records" in output
