@@ -13,6 +13,10 @@ from ...module_utils._kube.redaction import SECRET_NAME
 
 # A name of a secret whose value is the block scalar below it.
 BLOCK = re.compile(SECRET_NAME + r")[|>][+\-0-9]{0,2}\s*(?:#.*)?$")
+# An entry of a list that names a secret, as an environment variable of a container, and its value beside it.
+NAMED = re.compile(r"[\"']?(?:name|key)[\"']?\s*:\s*[\"']?([\w.-]+)[\"']?,?\s*$")
+VALUE = re.compile(r"([\"']?value[\"']?\s*:\s*)(\S.*?)(,?)\s*$")
+SECRET = re.compile(SECRET_NAME + ")")
 DATA = re.compile(r"[\"']?(data|stringData)[\"']?\s*:\s*(.*)$")
 KIND = re.compile(r"[\"']?kind[\"']?\s*:\s*[\"']?(\w+)")
 ENTRY = re.compile(r"(\s*(?:[\w.-]+|\"[^\"]*\"|'[^']*')\s*:\s*)(\S.*?)(,?)$")
@@ -43,6 +47,8 @@ def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
         if BLOCK.search(key):
             for below in _below(bodies, number):
                 masked[below] = _hidden(bodies[below])
+        elif (named := NAMED.match(key)) and SECRET.match(f"{named[1]}: "):
+            _mask_value(bodies, masked, number)
         elif found := DATA.match(key):
             kinds = _kinds(bodies, number) or {""}
             if kinds & {"Secret", ""} or found[1] == "stringData":
@@ -90,6 +96,21 @@ def _kinds(bodies: Sequence[str], number: int) -> set[str]:
             if ends:
                 break
     return kinds
+
+
+def _mask_value(bodies: Sequence[str], masked: list[str], number: int) -> None:
+    """Mask the value beside the name of a secret, in the lines before or after it: a diff has the old one and the new one."""
+    column, first = _column(bodies[number]), _begins_item(bodies[number])
+    for beside in (() if first else (number - 1, number - 2), (number + 1, number + 2)):
+        for at in beside:
+            body = bodies[at] if 0 <= at < len(bodies) else ""
+            found = VALUE.match(_key(body))
+            if not found or _column(body) != column or (at > number and _begins_item(body)):
+                break
+            masked[at] = f"{body[:column]}{found[1]}{MASK}{found[3]}"
+            if found[2][0] in "|>":
+                for below in _below(bodies, at):
+                    masked[below] = _hidden(bodies[below])
 
 
 def _mask_data(bodies: Sequence[str], masked: list[str], number: int, inline: str, sure: bool) -> None:

@@ -23,6 +23,10 @@ TEXTS = {
     "flow style": "+kind: Secret\n+data: {x: c2VjcmV0}\n+type: kept\n",
     "a block in the data": "+kind: Secret\n+stringData:\n+  config: |\n+    correcthorse\n+\n+    - batterystaple\n+type: kept\n",
     "a block of a secret": " env:\n-  db_password: |-\n-    batterystaple\n+  db_password: |-\n+    correcthorse\n+    c2VjcmV0\n   mode: kept\n",
+    "a variable of a container": " - name: DB_PASSWORD\n-  value: correcthorse\n+  value: batterystaple horse\n - name: MODE\n   value: kept\n",
+    "its value first": "-- value: correcthorse\n+- value: 'batterystaple'\n   name: API_TOKEN\n - value: kept\n   name: MODE\n",
+    "a variable in json": '+{\n+  "name": "DB_PASSWORD",\n+  "value": "correcthorse"\n+},\n+{\n+  "name": "MODE",\n+  "value": "kept"\n+}\n',
+    "a variable of several lines": "+- name: TLS_PRIVATE_KEY\n+  value: |\n+    correcthorse\n+    batterystaple\n+- name: MODE\n+  value: kept\n",
     "a block that is removed without indentation": "-token: >\n-  correcthorse\n+mode: kept\n",
 }
 
@@ -41,6 +45,8 @@ def test_what_is_secret_is_masked_and_nothing_else(text: str) -> None:
         "+kind: ConfigMap\n+data:\n+  LOG_LEVEL: INFO\n+  x: Y29ycmVjdA==\n",
         "@@ -1 +1 @@\n data:\n   LOG_LEVEL: INFO\n   port: '8080'\n   mode: production\n   on: 'true'\n",
         "+description: |\n+  a text\n+  of two lines\n",
+        "+- name: DB_PASSWORD\n+  valueFrom:\n+    secretKeyRef:\n+      name: db\n",
+        "+metadata:\n+  name: db-password\n+  namespace: shop\n+- name: MODE\n+  value: one\n",
         "+spec:\n+  data:\n+  - a\n+  kind: Secretary\n",
     ],
 )
