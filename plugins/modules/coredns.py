@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: coredns
-short_description: Configure which names the cluster DNS resolves besides those of the cluster
+short_description: Configure which names the cluster DNS resolves besides those of the cluster, and how many pods it has
 version_added: 0.1.0
 description:
   - Runs on a control plane, and changes the Corefile in the ConfigMap C(kube-system/coredns). All other text in it stays as it is.
@@ -32,6 +32,16 @@ options:
     description: Names by their address, as in C(/etc/hosts), as a dictionary of address and list of names.
     type: dict
     default: {}
+  replicas:
+    description: Number of pods of CoreDNS. With V(0), at least O(replicas_at_least).
+    type: int
+    default: 0
+  replicas_at_least:
+    description:
+      - Least number of pods. More of them that somebody else has set, such as an autoscaler, stay. With V(0) or V(2), which is the number that
+        kubeadm sets, nothing is done except that what an earlier run has set is taken back.
+    type: int
+    default: 0
   timeout:
     description: Seconds in which the pods of CoreDNS must use the new configuration.
     type: int
@@ -56,6 +66,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changes:
+  description: What changes besides the Corefile, which is in the diff.
+  returned: success
+  type: list
+  elements: str
 corefile:
   description: The Corefile.
   returned: success
@@ -76,6 +91,8 @@ def main():
             forwarders=dict(type="list", elements="str", default=[]),
             stub_domains=dict(type="dict", default={}),
             hosts=dict(type="dict", default={}),
+            replicas=dict(type="int", default=0),
+            replicas_at_least=dict(type="int", default=0),
             timeout=dict(type="int", default=180),
         ),
         supports_check_mode=True,

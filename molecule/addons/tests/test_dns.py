@@ -64,20 +64,29 @@ def configured(kube: Kube, folder: Path, *arguments: str, **variables: Any) -> R
     return run("slipway.kube.cluster", kube.inventory, folder, *given).succeeded()
 
 
+def pods_of_the_dns(kube: Kube) -> int:
+    return int(
+        kube.kubectl("--namespace=kube-system", "get", "deployment", "coredns", "--output=jsonpath={.spec.replicas}")
+    )
+
+
 def test_names_are_served_and_go_again_and_no_lookup_is_lost(kube: Kube, server: str, folder: Path) -> None:
     wanted = {
         "kube_dns_stub_domains": {"corp.example.com": [f"{server}:5353"]},
         "kube_dns_hosts": {"192.0.2.80": ["registry.lab.example"]},
+        "kube_dns_replicas": 3,
     }
     planned = configured(kube, folder / "planned", "--check", "--diff", **wanted)
     assert "+corp.example.com:53 {" in planned.output and len(planned.changed()) == 1
     done = configured(kube, folder / "configured", **wanted)
-    assert [one for one in done.changed() if "Configure which names" in one] == done.changed()
+    assert [one for one in done.changed() if "Configure the cluster DNS" in one] == done.changed()
     print(f"\nconfigured in {done.seconds:.0f} s")
     assert resolved(kube, "registry.lab.example") == "192.0.2.80"
     assert resolved(kube, "db.corp.example.com") == "192.0.2.7"
+    assert pods_of_the_dns(kube) == 3
     assert not configured(kube, folder / "again", **wanted).changed()
     configured(kube, folder / "gone")
+    assert pods_of_the_dns(kube) == 2
     assert "192.0.2.80" not in resolved(kube, "registry.lab.example")
     assert "192.0.2.7" not in resolved(kube, "db.corp.example.com")
     lookups = kube.kubectl(f"--namespace={NAMESPACE}", "logs", "deploy/client", "--tail=-1").split()

@@ -19,8 +19,10 @@ from .corefile import Names, configured, names_of, words_of
 from .removal import is_ready
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/coredns"
+DEPLOYMENT = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
 PODS = "/api/v1/namespaces/kube-system/pods"
 LABEL = "k8s-app=kube-dns"
+KUBEADM_REPLICAS = 2
 # What this collection has set, as JSON.
 MANAGED = "slipway.kube/dns"
 # A change of its annotations makes the kubelet synchronize a pod, and with it the files of its ConfigMaps.
@@ -31,9 +33,17 @@ VERSION = re.compile(r'^coredns_reload_version_info\{.*value="(\w+)".*\} 1$', re
 FAILED = re.compile(r"^coredns_reload_failed_total(?:\{.*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
-def recorded(want: Names) -> str | None:
-    """Return the annotation for what is set, None for nothing."""
-    values = {"forwarders": want.forwarders, "stub_domains": dict(want.stub_domains), "hosts": dict(want.hosts)}
+def recorded(want: Names, replicas: int = 0) -> str | None:
+    """Return the annotation for what is set, None for nothing.
+
+    :param replicas: the number of pods, 0 if it is not set.
+    """
+    values = {
+        "forwarders": want.forwarders,
+        "stub_domains": dict(want.stub_domains),
+        "hosts": dict(want.hosts),
+        "replicas": replicas,
+    }
     return (
         json.dumps({key: value for key, value in values.items() if value}, sort_keys=True)
         if any(values.values())
@@ -55,6 +65,22 @@ def ready_pods(client: Client) -> dict[str, str]:
     """Return the names of the CoreDNS pods that are Ready, by UID."""
     pods = client.items(PODS, {"labelSelector": LABEL})
     return {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in pods if is_ready(pod)}
+
+
+def planned_replicas(have: int, exact: int, least: int, had: int) -> tuple[int, int]:
+    """Return how many pods CoreDNS gets, and what of it is recorded as set here, 0 for nothing.
+
+    More pods than *least* that somebody else wants, such as an autoscaler, stay.
+
+    :param exact: the number, 0 for at least *least*.
+    :param had: what was set here before, 0 if nothing.
+    """
+    if exact:
+        return exact, exact
+    least = max(least, KUBEADM_REPLICAS)
+    if have < least or have == had:
+        return least, least if least > KUBEADM_REPLICAS else 0
+    return have, 0
 
 
 class State(NamedTuple):
@@ -117,7 +143,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """
     want = names_of(params)
     if not has_kubeconfig(params["kubeconfig"], check_mode):
-        return _result(recorded(want) is not None, "", recorded(want) or "")
+        return _result(recorded(want, params["replicas"]) is not None, "", recorded(want) or "")
     client = connect(params["kubeconfig"], params["server"])
     content = client.find(CONFIG_MAP)
     if content is None:
@@ -128,9 +154,11 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
             )
         return _result(False, "", "")
     annotation = managed_by_us(content)
+    set_before = json.loads(annotation or "{}")
+    scaled, replicas = _scale(client, params, set_before.get("replicas", 0), check_mode)
     old = (content.get("data") or {}).get("Corefile") or ""
     # Without anything to set or to take back, a Corefile of any form is left alone.
-    new = configured(old, want, names_of(json.loads(annotation or "{}"))) if annotation or recorded(want) else old
+    new = configured(old, want, names_of(set_before)) if annotation or recorded(want) else old
     # CoreDNS takes what differs in white space only for the same, so that there would be nothing to wait for.
     new = old if words_of(new.splitlines()) == words_of(old.splitlines()) else new
     changed = new != old
@@ -138,15 +166,29 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         pods = ready_pods(client)
         states = {uid: state_of(client, name) for uid, name in pods.items()}
         before = {uid: state for uid, state in states.items() if state}
-        _write(client, content, new, recorded(want))
+        _write(client, content, new, recorded(want, replicas))
         digest = hashlib.sha256(new.encode()).hexdigest()[:16]
         for name in pods.values():
             _nudge(client, name, digest)
         if pods:
             wait_until_used(client, before, params["timeout"])
-    elif annotation != recorded(want) and not check_mode:
-        _write(client, content, old, recorded(want))
-    return _result(changed or annotation != recorded(want), old, new)
+    elif annotation != recorded(want, replicas) and not check_mode:
+        _write(client, content, old, recorded(want, replicas))
+    return _result(changed or annotation != recorded(want, replicas) or bool(scaled), old, new, scaled)
+
+
+def _scale(client: Client, params: Mapping[str, Any], had: int, check_mode: bool) -> tuple[str, int]:
+    """Give CoreDNS its number of pods, and return a sentence about the change, "" for none, and the number that is set here."""
+    exact, least = params["replicas"], params["replicas_at_least"]
+    if not exact and not had and least <= KUBEADM_REPLICAS:
+        return "", 0
+    have = ((client.find(DEPLOYMENT) or {}).get("spec") or {}).get("replicas", 1)
+    want, replicas = planned_replicas(have, exact, least, had)
+    if want == have:
+        return "", replicas
+    if not check_mode:
+        client.patch(f"{DEPLOYMENT}/scale", {"spec": {"replicas": want}})
+    return f"CoreDNS: {want} instead of {have} pods.", replicas
 
 
 def _nudge(client: Client, pod: str, digest: str) -> None:
@@ -162,9 +204,8 @@ def _write(client: Client, content: Mapping[str, Any], corefile: str, annotation
     client.patch(CONFIG_MAP, {"metadata": metadata, "data": {"Corefile": corefile}})
 
 
-def _result(changed: bool, old: str, new: str) -> dict[str, Any]:
-    return {
-        "changed": changed,
-        "corefile": new,
-        "diff": {"before": old, "after": new, "before_header": "Corefile", "after_header": "Corefile"},
-    }
+def _result(changed: bool, old: str, new: str, scaled: str = "") -> dict[str, Any]:
+    diff = [{"before": old, "after": new, "before_header": "Corefile", "after_header": "Corefile"}]
+    if scaled:
+        diff.append({"prepared": f"{scaled}\n"})
+    return {"changed": changed, "corefile": new, "diff": diff, "changes": [scaled] * bool(scaled)}

@@ -12,7 +12,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import cored
 
 from .test_corefile import KUBEADM
 
-WANT = {"forwarders": ["10.0.0.1"], "stub_domains": {}, "hosts": {}}
+WANT = {"forwarders": ["10.0.0.1"], "stub_domains": {}, "hosts": {}, "replicas": 0, "replicas_at_least": 2}
 
 
 class Cluster:
@@ -20,12 +20,13 @@ class Cluster:
 
     def __init__(self, late=2):
         self.content = {"metadata": {"resourceVersion": "7"}, "data": {"Corefile": KUBEADM}}
+        self.replicas = 2
         self.patches, self.late, self.served, self.failed = [], late, KUBEADM, 0
         status = {"conditions": [{"type": "Ready", "status": "True"}]}
         self.pods = [{"metadata": {"uid": "u1", "name": "coredns-a"}, "status": status}]
 
     def find(self, path):
-        return self.content if path == coredns.CONFIG_MAP else None
+        return {coredns.CONFIG_MAP: self.content, coredns.DEPLOYMENT: {"spec": {"replicas": self.replicas}}}.get(path)
 
     def items(self, path, query):
         assert (path, query) == (coredns.PODS, {"labelSelector": "k8s-app=kube-dns"})
@@ -43,6 +44,8 @@ class Cluster:
 
     def patch(self, path, patch):
         self.patches.append(path)
+        if path == f"{coredns.DEPLOYMENT}/scale":
+            self.replicas = patch["spec"]["replicas"]
         if path == coredns.CONFIG_MAP:
             assert patch["metadata"].pop("resourceVersion") == "7"
             found = {**self.content["metadata"].get("annotations", {}), **patch["metadata"]["annotations"]}
@@ -66,7 +69,7 @@ def run(check=False, timeout=60, **values):
 def test_it_is_configured_once_and_taken_back(cluster):
     assert run(check=True)["changed"] and not cluster.patches
     done = run()
-    assert done["changed"] and "forward . 10.0.0.1 {" in done["diff"]["after"] and cluster.late < 0
+    assert done["changed"] and "forward . 10.0.0.1 {" in done["diff"][0]["after"] and cluster.late < 0
     assert cluster.patches == [coredns.CONFIG_MAP, f"{coredns.PODS}/coredns-a"]
     assert not run()["changed"]
     assert run(forwarders=[])["changed"] and cluster.content["data"]["Corefile"] == KUBEADM
@@ -113,3 +116,21 @@ def test_a_cluster_without_coredns(cluster):
 def test_a_dry_run_before_the_cluster_exists(monkeypatch):
     monkeypatch.setattr(coredns, "has_kubeconfig", lambda kubeconfig, check: False)
     assert run(check=True)["changed"] and not run(check=True, forwarders=[])["changed"]
+
+
+def test_the_number_of_pods_follows_the_hosts_and_is_taken_back(cluster):
+    assert run(check=True, forwarders=[], replicas_at_least=5)["changes"] == ["CoreDNS: 5 instead of 2 pods."]
+    assert not cluster.patches
+    assert run(forwarders=[], replicas_at_least=5)["changed"] and cluster.replicas == 5
+    assert not run(forwarders=[], replicas_at_least=5)["changed"]
+    assert run(forwarders=[], replicas_at_least=3)["changed"] and cluster.replicas == 3
+    assert run(forwarders=[])["changed"] and cluster.replicas == 2
+    assert not cluster.content["metadata"]["annotations"] and not run(forwarders=[])["changed"]
+
+
+def test_a_number_of_pods_of_somebody_else_stays_unless_one_is_asked_for(cluster):
+    cluster.replicas = 7
+    assert not run(forwarders=[], replicas_at_least=5)["changed"] and cluster.replicas == 7
+    assert run(forwarders=[], replicas=1)["changes"] == ["CoreDNS: 1 instead of 7 pods."] and cluster.replicas == 1
+    assert not run(forwarders=[], replicas=1)["changed"]
+    assert run(forwarders=[])["changed"] and cluster.replicas == 2
