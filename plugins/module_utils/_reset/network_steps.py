@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from functools import partial
-from typing import Any
+from typing import Any, Sequence
 
 from .._host.netlink import Netfilter, Table, list_ipsets, list_tables
 from .._host.record import Record
@@ -26,6 +26,7 @@ from .network import (
     tunnel_in_use,
 )
 
+ATTEMPTS = 3
 SAVE_COMMANDS = ("iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy")
 
 
@@ -100,17 +101,33 @@ def _plan_rules(system: System, emptied: list[str]) -> list[Step]:
             if removal.emptied and not command.endswith("-legacy"):
                 emptied.append(f"{'ip6' if command.startswith('ip6') else 'ip'} {removal.table}")
 
-            def apply(command: str = command, script: str = removal.script) -> None:
-                with tempfile.NamedTemporaryFile("w", prefix="slipway-rules-") as handle:
-                    handle.write(script)
-                    handle.flush()
-                    remedy = "This table was not changed: find out what uses its rules and reset again."
-                    system.must(f"{command}-restore", "--noflush", handle.name, remedy=remedy)
-
+            apply = partial(_remove_rules, system, command, removal.table, foreign)
             subject = f"{command} table {removal.table}"
             counts = f"chains removed: {len(removal.chains)}, rules in other chains: {len(removal.rules)}"
             steps.append(Step(subject, f"{subject}: {counts}", apply, "\n".join(removal.rules + removal.chains)))
     return steps
+
+
+def _remove_rules(system: System, command: str, table: str, foreign: Sequence[str]) -> None:
+    """Remove what is there now: pods that have ended since the reset was planned took their chains with them, and others may just do so.
+
+    :raises HostError: the rules cannot be removed.
+    """
+    result = None
+    for _attempt in range(ATTEMPTS):
+        found = [one for one in choose_rules(system.run(f"{command}-save").out, foreign) if one.table == table]
+        if not found:
+            return
+        with tempfile.NamedTemporaryFile("w", prefix="slipway-rules-") as handle:
+            handle.write(found[0].script)
+            handle.flush()
+            result = system.run(f"{command}-restore", "--noflush", handle.name)
+        if result.code == 0:
+            return
+    raise HostError(
+        f"'{command}-restore --noflush' failed {ATTEMPTS} times. Evidence: {result.tail if result else ''}."
+        f" Table {table} was not changed: find out what uses its rules and reset again."
+    )
 
 
 def _plan_tables(record: Record, emptied: list[str]) -> list[Step]:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.netlink import Chain, Table
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
-from ansible_collections.slipway.kube.plugins.module_utils._host.system import Result, System
+from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError, Result, System
 from ansible_collections.slipway.kube.plugins.module_utils._reset import network_steps
 from ansible_collections.slipway.kube.plugins.module_utils._reset.mounts import (
     choose_mounts,
@@ -247,6 +249,33 @@ def test_podmans_networks_are_those_in_its_files(tmp_path, monkeypatch) -> None:
     (step,) = plan_network(system, Record(str(tmp_path), {}), [], [])
     assert "CNI-bbb" in step.before
     assert "CNI-aaa" not in step.before
+
+
+@pytest.mark.parametrize("failures", [0, 1, 3])
+def test_rules_that_have_gone_since_the_plan_are_not_removed_again(tmp_path, monkeypatch, failures) -> None:
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/iptables-nft-save").touch(mode=0o755)
+    monkeypatch.setattr(network_steps, "list_tables", list)
+    monkeypatch.setattr(network_steps, "list_ipsets", list)
+    rules = "*nat\n:OUTPUT ACCEPT [0:0]\n:KUBE-MARK-MASQ - [0:0]\n:CNI-DN-1 - [0:0]\n-A OUTPUT -j CNI-DN-1\nCOMMIT\n"
+    scripts = []
+
+    def run(command, env):
+        if command[0] == "iptables-nft-save":
+            return Result(0, rules)
+        if command[0] == "iptables-nft-restore":
+            scripts.append(Path(command[-1]).read_text())
+            return Result(int(len(scripts) <= failures), "", "line 5 failed: No chain/target/match by that name.")
+        return Result(0, "")
+
+    (step,) = plan_network(System(str(tmp_path), run), Record(str(tmp_path), {}), [], [])
+    rules = rules.replace(":CNI-DN-1 - [0:0]\n-A OUTPUT -j CNI-DN-1\n", "")  # a pod has ended
+    if failures == 3:
+        with pytest.raises(HostError, match=r"failed 3 times\. Evidence: line 5"):
+            step.apply()
+    else:
+        step.apply()
+    assert set(scripts) == {"*nat\n-F KUBE-MARK-MASQ\n-X KUBE-MARK-MASQ\nCOMMIT\n"}
 
 
 def test_chains_that_podman_does_not_use_go() -> None:
