@@ -398,9 +398,9 @@ class CallbackModule(Default):
 
     def _end(self) -> None:
         """Give the screen back; with a verbosity, the path of the log is still to be said."""
-        feed.close_channel()
         if self._screen:
             self._screen.stop()
+            feed.close_channel()
             if not self._shown:
                 for title, path in self._paths.items():
                     self._real.display(f"{title}: {path}", screen_only=True)

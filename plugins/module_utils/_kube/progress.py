@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 
 VARIABLE = (
     "SLIPWAY_KUBE_PROGRESS_FILE"  # names the file, whose name nobody can guess; the action plugin sets and reads it
 )
+PREFIX = ".slipway-"  # of its name
+OLD = 86400.0  # seconds after which the file of a module that was killed is removed
 LIMIT = 4000  # bytes
 LINES = 12
 END = b"\0"  # a shorter text may be followed by the rest of a longer one
@@ -34,6 +37,7 @@ def tell(*lines: str) -> None:
     data = "\n".join(" ".join(line.split()) for line in lines[:LINES]).encode("utf-8", "replace")[:LIMIT] + END
     try:
         if path not in _descriptors:
+            _remove_old(os.path.dirname(path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             _descriptors[path] = descriptor = os.open(path, flags, 0o644)
             os.fchmod(descriptor, 0o644)  # the umask does not count: another user than that of the module may read it
@@ -41,6 +45,12 @@ def tell(*lines: str) -> None:
         os.pwrite(_descriptors[path], data, 0)
     except OSError:
         os.environ.pop(VARIABLE)  # a full disk must not stop the module
+
+
+def _remove_old(folder: str) -> None:
+    for entry in os.scandir(folder):
+        if entry.name.startswith(PREFIX) and time.time() - entry.stat(follow_symlinks=False).st_mtime > OLD:
+            _remove(entry.path)
 
 
 def text_of(data: bytes) -> str:

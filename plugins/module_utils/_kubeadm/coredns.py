@@ -70,7 +70,7 @@ def ready_pods(client: Client) -> dict[str, str]:
 def planned_replicas(have: int, exact: int, least: int, had: int) -> tuple[int, int]:
     """Return how many pods CoreDNS gets, and what of it is recorded as set here, 0 for nothing.
 
-    More pods than *least* that somebody else wants, such as an autoscaler, stay.
+    More pods than *least* that somebody else has set, such as an autoscaler, stay, and so does any number that replaced the one set here.
 
     :param exact: the number, 0 for at least *least*.
     :param had: what was set here before, 0 if nothing.
@@ -78,7 +78,9 @@ def planned_replicas(have: int, exact: int, least: int, had: int) -> tuple[int, 
     if exact:
         return exact, exact
     least = max(least, KUBEADM_REPLICAS)
-    if have < least or have == had:
+    if had and have != had:
+        return have, had if least > KUBEADM_REPLICAS else 0
+    if have < least or had:
         return least, least if least > KUBEADM_REPLICAS else 0
     return have, 0
 
@@ -143,7 +145,8 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """
     want = names_of(params)
     if not has_kubeconfig(params["kubeconfig"], check_mode):
-        return _result(recorded(want, params["replicas"]) is not None, "", recorded(want) or "")
+        least = params["replicas_at_least"] if params["replicas_at_least"] > KUBEADM_REPLICAS else 0
+        return _result(recorded(want, params["replicas"] or least) is not None, "", recorded(want) or "")
     client = connect(params["kubeconfig"], params["server"])
     content = client.find(CONFIG_MAP)
     if content is None:
@@ -155,13 +158,14 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         return _result(False, "", "")
     annotation = managed_by_us(content)
     set_before = json.loads(annotation or "{}")
-    scaled, replicas = _scale(client, params, set_before.get("replicas", 0), check_mode)
     old = (content.get("data") or {}).get("Corefile") or ""
     # Without anything to set or to take back, a Corefile of any form is left alone.
-    new = configured(old, want, names_of(set_before)) if annotation or recorded(want) else old
+    had = names_of(set_before)
+    new = configured(old, want, had) if recorded(had) or recorded(want) else old
     # CoreDNS takes what differs in white space only for the same, so that there would be nothing to wait for.
     new = old if words_of(new.splitlines()) == words_of(old.splitlines()) else new
     changed = new != old
+    scaled, replicas = _scale(client, params, set_before.get("replicas", 0), check_mode)
     if changed and not check_mode:
         pods = ready_pods(client)
         states = {uid: state_of(client, name) for uid, name in pods.items()}
@@ -182,7 +186,10 @@ def _scale(client: Client, params: Mapping[str, Any], had: int, check_mode: bool
     exact, least = params["replicas"], params["replicas_at_least"]
     if not exact and not had and least <= KUBEADM_REPLICAS:
         return "", 0
-    have = ((client.find(DEPLOYMENT) or {}).get("spec") or {}).get("replicas", 1)
+    deployment = client.find(DEPLOYMENT)
+    if deployment is None:  # the cluster DNS is something else
+        return "", had
+    have = (deployment.get("spec") or {}).get("replicas", 1)
     want, replicas = planned_replicas(have, exact, least, had)
     if want == have:
         return "", replicas

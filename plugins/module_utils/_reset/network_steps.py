@@ -113,20 +113,25 @@ def _remove_rules(system: System, command: str, table: str, foreign: Sequence[st
 
     :raises HostError: the rules cannot be removed.
     """
-    result = None
+    evidence = ""
     for _attempt in range(ATTEMPTS):
-        found = [one for one in choose_rules(system.run(f"{command}-save").out, foreign) if one.table == table]
+        saved = system.run(f"{command}-save")
+        evidence = saved.tail
+        if saved.code != 0:
+            continue
+        found = [one for one in choose_rules(saved.out, foreign) if one.table == table]
         if not found:
             return
         with tempfile.NamedTemporaryFile("w", prefix="slipway-rules-") as handle:
             handle.write(found[0].script)
             handle.flush()
-            result = system.run(f"{command}-restore", "--noflush", handle.name)
-        if result.code == 0:
+            restored = system.run(f"{command}-restore", "--noflush", handle.name)
+        if restored.code == 0:
             return
+        evidence = restored.tail
     raise HostError(
-        f"'{command}-restore --noflush' failed {ATTEMPTS} times. Evidence: {result.tail if result else ''}."
-        f" Table {table} was not changed: find out what uses its rules and reset again."
+        f"The rules of the cluster in table {table} of {command} could not be removed in {ATTEMPTS} attempts. Evidence: {evidence}. The table was not"
+        " changed: find out what uses its rules and reset again."
     )
 
 

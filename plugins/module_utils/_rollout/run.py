@@ -17,6 +17,7 @@ from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, Resource, content_of, difference
 from .._kube.progress import tell
 from .._kube.readiness import readiness, selector_query
+from .._kube.redaction import Redactor
 from .._release.stateful_set import blocking_pods, delete_blocking_pods, updates_in_order
 from .._release.waiting import lines_of, tolerated, wait_until_ready
 from .changes import (
@@ -137,7 +138,7 @@ class Rollout:
         self.outcome.ready, self.outcome.why = True, ""
 
     def _poll(self, outlook: Outlook) -> bool:
-        tell(*lines_of(outlook))
+        tell(*Redactor().log_lines(lines_of(outlook)))
         return bool(self._unblock())
 
     def settle(self) -> None:

@@ -131,7 +131,7 @@ class Verifier:
                 hopeful = time.monotonic()
             if seen.ok or over or (self._final and seen.hopeless):
                 break
-            tell(f"waits for {test}", *seen.evidence.splitlines())
+            tell(f"waits for {test}", *Redactor().log_lines(seen.evidence.splitlines()))
             time.sleep(POLL)
         self.results.append(Result(test, seen.ok, seen.evidence, time.monotonic() - started))
 
@@ -256,7 +256,7 @@ class Verifier:
             failed = test.run()
             if not failed or time.monotonic() - started >= self.times.network:
                 break
-            tell(f"tests {test.name}: {len(failed)} failed so far", *failed)
+            tell(f"tests {test.name}: {len(failed)} failed so far", *Redactor().log_lines(failed))
             time.sleep(POLL)
         evidence = "\n".join([f"{len(failed)} failed:", shorten(failed), test.advice]) if failed else test.success
         self.results.append(Result(test.name, not failed, evidence, time.monotonic() - started))

@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ...module_utils._kube.progress import END, LIMIT, VARIABLE, text_of
+from ...module_utils._kube.progress import END, LIMIT, PREFIX, VARIABLE, text_of
 
 FIRST, EVERY = 2.0, 2.0  # seconds; a module that is faster costs nothing
 ATOMIC = 4096  # bytes that a pipe takes in one piece (PIPE_BUF of Linux)
@@ -79,7 +79,7 @@ def watched(action: ActionBase, task_vars: Mapping[str, Any] | None) -> Iterator
     if not _channel or action._task.check_mode:
         yield
         return
-    path = f"/tmp/.slipway-{uuid.uuid4().hex}"
+    path = f"/tmp/{PREFIX}{uuid.uuid4().hex}"
     host, key = str((task_vars or {}).get("inventory_hostname", "")), str(action._task._uuid)
     environment = action._task.environment
     action._task.environment = [*(environment or []), {VARIABLE: path}]

@@ -17,6 +17,11 @@ BLOCK = re.compile(SECRET_NAME + r")[|>][+\-0-9]{0,2}\s*(?:#.*)?$")
 NAMED = re.compile(r"[\"']?(?:name|key)[\"']?\s*:\s*[\"']?([\w.-]+)[\"']?,?\s*$")
 VALUE = re.compile(r"([\"']?value[\"']?\s*:\s*)(\S.*?)(,?)\s*$")
 SECRET = re.compile(SECRET_NAME + ")")
+# Both on one line, also with escaped quotes as in the annotation of kubectl apply.
+PAIR = re.compile(
+    r"(\\?[\"']?\bname\\?[\"']?\s*:\s*\\?[\"']?([\w.-]+)\\?[\"']?\s*,\s*\\?[\"']?value\\?[\"']?\s*:\s*)"
+    r"(\\\".*?\\\"|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,}\]]+(?: [^\s,}\]]+)*)"
+)
 DATA = re.compile(r"[\"']?(data|stringData)[\"']?\s*:\s*(.*)$")
 KIND = re.compile(r"[\"']?kind[\"']?\s*:\s*[\"']?(\w+)")
 ENTRY = re.compile(r"(\s*(?:[\w.-]+|\"[^\"]*\"|'[^']*')\s*:\s*)(\S.*?)(,?)$")
@@ -43,6 +48,8 @@ def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
     for number, body in enumerate(bodies):
         if SECRET_ON_ONE_LINE.search(body):
             masked[number] = ON_ONE_LINE.sub(rf"\g<1>{MASK}\g<3>", body)
+        if "value" in body:
+            masked[number] = PAIR.sub(_hide_pair, masked[number])
         key = _key(body)
         if BLOCK.search(key):
             for below in _below(bodies, number):
@@ -108,9 +115,8 @@ def _mask_value(bodies: Sequence[str], masked: list[str], number: int) -> None:
             if not found or _column(body) != column or (at > number and _begins_item(body)):
                 break
             masked[at] = f"{body[:column]}{found[1]}{MASK}{found[3]}"
-            if found[2][0] in "|>":
-                for below in _below(bodies, at):
-                    masked[below] = _hidden(bodies[below])
+            for below in _below(bodies, at):  # a block scalar, or a value that goes on there
+                masked[below] = _hidden(bodies[below])
 
 
 def _mask_data(bodies: Sequence[str], masked: list[str], number: int, inline: str, sure: bool) -> None:
@@ -127,6 +133,10 @@ def _mask_data(bodies: Sequence[str], masked: list[str], number: int, inline: st
             masked[below] = f"{entry[1]}{MASK}{entry[3]}"
         elif sure and not entry and body.strip(" {},") and not body.rstrip().endswith(":"):
             masked[below] = _hidden(body)
+
+
+def _hide_pair(found: re.Match[str]) -> str:
+    return found[1] + MASK if SECRET.match(f"{found[2]}: ") else found[0]
 
 
 def _hidden(body: str) -> str:

@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,11 @@ def test_the_file_is_gone_with_the_module(path):
 
 def test_what_is_not_complete_says_nothing():
     assert progress.text_of(b"") == progress.text_of(b"half a li") == ""
+
+
+def test_what_a_killed_module_left_is_removed_after_a_day(path):
+    for name, age in ((".slipway-old", 2 * progress.OLD), (".slipway-new", 5), ("mine", 2 * progress.OLD)):
+        (path.parent / name).touch()
+        os.utime(path.parent / name, (time.time() - age,) * 2)
+    progress.tell("one")
+    assert {found.name for found in path.parent.iterdir()} == {"said", ".slipway-new", "mine"}

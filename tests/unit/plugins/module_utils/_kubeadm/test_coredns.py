@@ -26,7 +26,10 @@ class Cluster:
         self.pods = [{"metadata": {"uid": "u1", "name": "coredns-a"}, "status": status}]
 
     def find(self, path):
-        return {coredns.CONFIG_MAP: self.content, coredns.DEPLOYMENT: {"spec": {"replicas": self.replicas}}}.get(path)
+        return {
+            coredns.CONFIG_MAP: self.content,
+            coredns.DEPLOYMENT: self.replicas and {"spec": {"replicas": self.replicas}},
+        }.get(path)
 
     def items(self, path, query):
         assert (path, query) == (coredns.PODS, {"labelSelector": "k8s-app=kube-dns"})
@@ -116,6 +119,7 @@ def test_a_cluster_without_coredns(cluster):
 def test_a_dry_run_before_the_cluster_exists(monkeypatch):
     monkeypatch.setattr(coredns, "has_kubeconfig", lambda kubeconfig, check: False)
     assert run(check=True)["changed"] and not run(check=True, forwarders=[])["changed"]
+    assert run(check=True, forwarders=[], replicas_at_least=3)["changed"]
 
 
 def test_the_number_of_pods_follows_the_hosts_and_is_taken_back(cluster):
@@ -134,3 +138,25 @@ def test_a_number_of_pods_of_somebody_else_stays_unless_one_is_asked_for(cluster
     assert run(forwarders=[], replicas=1)["changes"] == ["CoreDNS: 1 instead of 7 pods."] and cluster.replicas == 1
     assert not run(forwarders=[], replicas=1)["changed"]
     assert run(forwarders=[])["changed"] and cluster.replicas == 2
+
+
+def test_a_number_that_replaced_ours_stays(cluster):
+    assert run(forwarders=[], replicas_at_least=5)["changed"] and cluster.replicas == 5
+    cluster.replicas = 3  # an autoscaler wants fewer
+    for least in (5, 9):
+        assert not run(forwarders=[], replicas_at_least=least)["changed"] and cluster.replicas == 3
+    assert run(forwarders=[])["changed"] and cluster.replicas == 3 and not run(forwarders=[])["changed"]
+
+
+def test_only_the_number_of_pods_is_ours_in_a_corefile_of_any_form(cluster):
+    cluster.content["data"]["Corefile"] = "not { a Corefile"
+    assert run(forwarders=[], replicas_at_least=3)["changed"]
+    assert not run(forwarders=[], replicas_at_least=3)["changed"]
+    with pytest.raises(HostError):
+        run(replicas_at_least=4)
+    assert cluster.replicas == 3, "nothing is scaled where the rest cannot be done"
+
+
+def test_another_cluster_dns_is_not_scaled(cluster):
+    cluster.replicas = None
+    assert not run(forwarders=[], replicas_at_least=3)["changed"] and not cluster.patches

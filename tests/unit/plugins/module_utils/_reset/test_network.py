@@ -271,7 +271,7 @@ def test_rules_that_have_gone_since_the_plan_are_not_removed_again(tmp_path, mon
     (step,) = plan_network(System(str(tmp_path), run), Record(str(tmp_path), {}), [], [])
     rules = rules.replace(":CNI-DN-1 - [0:0]\n-A OUTPUT -j CNI-DN-1\n", "")  # a pod has ended
     if failures == 3:
-        with pytest.raises(HostError, match=r"failed 3 times\. Evidence: line 5"):
+        with pytest.raises(HostError, match=r"in 3 attempts\. Evidence: line 5"):
             step.apply()
     else:
         step.apply()
