@@ -107,7 +107,7 @@ def test_every_refusal_of_add_ons_and_of_a_lab_has_a_code() -> None:
             "addon_redundant",
         ),
     }
-    assert len(error_catalogue.CODE.findall(addons)) == 4
+    assert len(error_catalogue.CODE.findall(addons)) == 6
 
 
 def test_codes_are_unique_and_none_vanishes() -> None:
