@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,9 @@ def reaches(kube: Kube, source: str, target: str) -> bool:
 
 
 def seen(kube: Kube, target: str) -> dict[str, bool]:
-    return {source: reaches(kube, source, target) for source in ("here/near", "here/far", "there/far")}
+    sources = ("here/near", "here/far", "there/far")
+    with ThreadPoolExecutor() as pool:  # each waits for packets that are dropped
+        return dict(zip(sources, pool.map(lambda source: reaches(kube, source, target), sources)))
 
 
 def settled(kube: Kube, target: str, **wanted: bool) -> None:
