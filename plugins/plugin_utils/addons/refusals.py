@@ -74,7 +74,7 @@ def _kernels(selection: Mapping[str, Any], kernels: Mapping[str, Mapping[str, An
     for addon in selection["addons"]:
         lacking = {
             host: [name for name in addon["kernel"] if kernel["features"].get(name) is False]
-            for host, kernel in kernels.items()
+            for host, kernel in sorted(kernels.items())
         }
         hosts = [f"{host} ({kernels[host]['release']}: {', '.join(names)})" for host, names in lacking.items() if names]
         if hosts:
