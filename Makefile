@@ -84,11 +84,12 @@ test-matrix: venv  ## unit and sanity tests with all supported versions of ansib
 	tests/matrix/run $(CORES)
 
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario, such as SCENARIO=upgrade (the folders in molecule/)
-test-vm: molecule-machine molecule-vm molecule-cloudimage  ## on virtual machines: swap, modules, cgroup v2, a power cut
+test-vm: molecule-machine molecule-vm molecule-cloudimage molecule-network_policy  ## on virtual machines: swap, modules, cgroup v2, a power cut, NetworkPolicy
 molecule-applications: programs
-molecule-addons: venv
+molecule-network_policy: ADDONS = network_policy
+molecule-addons molecule-network_policy: venv
 	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS))
-	time molecule test --no-command-borders --scenario-name addons
+	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
 molecule-upgrade molecule-ha: venv
 	time python tools/origin build --if-needed --kubernetes $(UPGRADE_TO) --kubernetes $(UPGRADE_FROM)
 	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)

@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils.addons import manifest, registry, selection
-from ..plugin_utils.addons.refusals import refusals, switched_off
+from ..plugin_utils.addons.refusals import refusals, switched_off, tables_left
 from ..plugin_utils.errors import InputError
 
 
@@ -28,7 +28,8 @@ def selected(
     :param listed: kube_addons. :param chosen: kube_addons_set. :param nodes: the number of hosts of the cluster.
     :param given: kube_addons_settings. :param components: the row of kube_versions. :param paths: kube_addons_paths.
     :returns: C(managed), whether add-ons are deployed and removed at all; C(addons), in the order of deployment;
-        C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), provisioners by the release of their add-on.
+        C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), provisioners by the release of their add-on;
+        C(resources_of) and C(tables), API groups and nftables tables by the same.
     :raises AnsibleFilterError: the selection is not valid.
     """
     try:
@@ -46,6 +47,7 @@ def selected(
         ],
         "volumes_of": {addon.release: addon.volumes_of for addon in known.values() if addon.volumes_of},
         "resources_of": {addon.release: addon.resources_of for addon in known.values() if addon.resources_of},
+        "tables": {addon.release: list(addon.tables) for addon in known.values() if addon.tables},
     }
 
 
@@ -72,4 +74,5 @@ class FilterModule:
             "addon_objects": addon_objects,
             "addon_refusals": refusals,
             "addons_switched_off": switched_off,
+            "addons_tables_left": tables_left,
         }

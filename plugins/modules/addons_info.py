@@ -13,7 +13,7 @@ short_description: Show which add-ons a cluster has and who installed them
 version_added: 0.1.0
 description:
   - Lists the releases in a namespace, and the installations of add-ons that belong to none of them, for example those of Helm or kubectl.
-  - Also returns the default StorageClasses, the persistent volumes of provisioners, and the nodes.
+  - Also returns the default StorageClasses, the persistent volumes of provisioners, the nodes, and the pod network.
   - The role C(addons) decides with it what it deploys, removes and refuses.
 author:
   - slipway.kube authors (@slipway)
@@ -115,6 +115,11 @@ nodes:
   elements: dict
   sample:
     - {name: w1, address: 10.0.0.21, schedulable: true}
+network:
+  description: The pod network (empty if it is none of the known ones), whether it enforces NetworkPolicy by itself, and whether kube-network-policies runs.
+  returned: success
+  type: dict
+  sample: {name: Flannel, network_policy: false, policy_controller: false}
 """
 
 from typing import Any

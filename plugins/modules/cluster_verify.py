@@ -16,6 +16,8 @@ description:
   - With O(mode=full), it also runs test pods on every node, in the namespace C(slipway-verify), and tests connections from pod to pod without
     address translation, from node to pod, to a ClusterIP, to short and full DNS names and to a NodePort on every node, and load balancing over
     all replicas.
+  - Where the pod network, or kube-network-policies beside it, claims to enforce NetworkPolicy, it also tests that packets to the pods of every
+    node pass or are denied as policies say (default deny, labels of pods and namespaces, C(ipBlock), DNS).
   - The test objects are removed in any case. Leftovers of an interrupted run are removed at the start.
   - Makes no permanent changes, so it never reports a change. In check mode it checks the status once, creates no pods and never fails.
 author:
@@ -32,12 +34,14 @@ attributes:
     platforms: posix
 options:
   mode:
-    description: V(light) checks the status of nodes, API servers and system pods. V(full) also tests the network with test pods.
+    description:
+      - V(light) checks the status of nodes, API servers and system pods. V(full) also tests the network with test pods.
+      - With V(network_policy), of the network only the enforcement of NetworkPolicy is tested, whatever the pod network claims.
     type: str
-    choices: [light, full]
+    choices: [light, full, network_policy]
     default: full
   image:
-    description: Image of agnhost, a test program of Kubernetes. Required with O(mode=full).
+    description: Image of agnhost, a test program of Kubernetes. Required unless O(mode=light).
     type: str
   nodes:
     description: Names of the nodes that must be in the cluster. Other nodes are verified as well.
@@ -150,7 +154,7 @@ from ..module_utils._verify.summary import results_text
 from ..module_utils._verify.verifier import NamespaceInUse, Times, Verifier
 
 OPTIONS: dict[str, Any] = dict(
-    mode=dict(type="str", choices=["light", "full"], default="full"),
+    mode=dict(type="str", choices=["light", "full", "network_policy"], default="full"),
     image=dict(type="str"),
     nodes=dict(type="list", elements="str", default=[]),
     namespaces=dict(
@@ -182,7 +186,8 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
         if options["mode"] == "light" or module.check_mode:
             verifier.light()
         else:
-            verifier.full(options["image"], options["dns_domain"], options["host_port"])
+            only_policies = options["mode"] == "network_policy"
+            verifier.full(options["image"], options["dns_domain"], options["host_port"], only_policies)
     except (ApiError, NamespaceInUse, Unreachable) as error:
         aborted = str(error)
     result: dict[str, Any] = dict(
@@ -212,7 +217,8 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, required_if=[("mode", "full", ["image"])])
+    needed = [("mode", mode, ["image"]) for mode in ("full", "network_policy")]
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, required_if=needed)
     kubectl = module.get_bin_path("kubectl", opt_dirs=["/usr/local/bin"])
     kubeconfig = module.params["kubeconfig"]
     missing = [what for what, there in (("kubectl", kubectl), (kubeconfig, os.path.exists(kubeconfig))) if not there]

@@ -261,6 +261,11 @@ network:
         - The resolver, with path, nameservers and loopback (whether one of them is a loopback address).
         - The key usable_path is the first resolver file without a loopback address. Empty if there is none.
       type: dict
+    tables:
+      description: nftables tables, each with its family.
+      type: list
+      elements: str
+      sample: [inet filter, ip kube-proxy]
 cni:
   description:
     - Files in C(/etc/cni/net.d) that a container runtime reads, in its order, with path, network (its name) and owner (the pod network or

@@ -13,7 +13,7 @@ author:
   - slipway.kube authors (@slipway)
 description:
   - Internal module, which the roles use. Its options can change in any release.
-  - Brings swap, kernel modules, kernel parameters, files, packages, firewall and units of a host into the desired state, in this order.
+  - Brings swap, kernel modules, kernel parameters, files, packages, firewall, nftables tables and units of a host into the desired state, in this order.
   - Packages are downloaded before files other than those of repositories are written, so that no configuration is replaced if they cannot be installed.
   - The original state is written to the host's record before the first change, so that P(slipway.kube.reset#role) can restore it.
   - An interrupted run resumes with the next one. Whether a unit is restarted follows from the times of its files and of its start.
@@ -190,6 +190,11 @@ options:
         type: list
         elements: str
         default: []
+  absent_tables:
+    description: nftables tables that are deleted, each with its family, such as V(inet kube-network-policies).
+    type: list
+    elements: str
+    default: []
   units:
     description: systemd units.
     type: list
@@ -373,6 +378,7 @@ ARGUMENTS = {
             "trusted": {"type": "list", "elements": "str", "default": []},
         },
     },
+    "absent_tables": {"type": "list", "elements": "str", "default": []},
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT_OPTIONS},
 }
 
@@ -395,6 +401,7 @@ def wanted_layer(params):
         firewall_trusted=firewall.get("trusted", []),
         firewall_protocols=firewall.get("protocols", []),
         firewall_zone=firewall.get("zone", ""),
+        absent_tables=params["absent_tables"],
         units=[WantedUnit(**item) for item in params["units"]],
     )
 

@@ -74,7 +74,9 @@ class Machine(Host):
 
     def __init__(self, container: Any) -> None:
         super().__init__(container)
-        self.lab = ROOT / ".lab" / container.labels[LABEL]
+        # The folder has the name of the scenario, with its underscores.
+        folders = (ROOT / ".lab").iterdir()
+        self.lab = next(one for one in folders if one.name.replace("_", "-") == container.labels[LABEL])
         # As many times longer as a trial kernel took to boot; machines that start together wait for each other.
         self.boot = round(2 * BOOT * max(1.0, json.loads((self.lab / "trial.json").read_text())["seconds"]))
 

@@ -35,6 +35,7 @@ ADDONS = {
     "metallb": ("metallb",),
     "metrics_server": ("metrics-server",),
     "monitoring": ("prometheus", "alertmanager", "node-exporter", "kube-state-metrics"),
+    "network_policy": ("kube-network-policies",),
     "traefik": ("traefik",),
 }
 CRI_TOOLS = "1.37.0"  # crictl works with every version of Kubernetes
@@ -284,6 +285,7 @@ def addon_components(row: dict[str, str]) -> list[Component]:
         Component("metallb", metallb, ("controller", "speaker")),
         Component("traefik", traefik, ("traefik",), ldflags=f"-s -w -X {stamp}={traefik}"),
         *monitoring_components(row),
+        Component("kube-network-policies", row["kube_network_policies"], ("netpol",), renamed=(("cmd", "netpol"),)),
         Component(
             "victoria-logs",
             row["victoria_logs"],
@@ -336,6 +338,7 @@ def addon_images(row: dict[str, str]) -> list[Image]:
 
     state_metrics = "kube-state-metrics"
     provisioner = "local-path-provisioner"
+    policies = "kube-network-policies"
     metrics_server = "registry.k8s.io/metrics-server/metrics-server"
     local_path = f"/usr/bin/{provisioner}"
     return [
@@ -353,6 +356,12 @@ def addon_images(row: dict[str, str]) -> list[Image]:
             state_metrics,
             f"/{state_metrics}",
             "65534",
+        ),
+        Image(
+            f"registry.k8s.io/networking/{policies}:v{row['kube_network_policies']}",
+            row["kube_network_policies"],
+            ((f"{policies}-{row['kube_network_policies']}", "netpol", "/bin/netpol"),),
+            command=("/bin/netpol",),
         ),
         image("docker.io/victoriametrics/victoria-logs", "victoria_logs", "victoria-logs", "/victoria-logs-prod"),
         image("docker.io/victoriametrics/vlagent", "victoria_logs", "vlagent", "/vlagent-prod"),

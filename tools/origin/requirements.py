@@ -73,6 +73,7 @@ ROOM_GO = {
     "alertmanager": (40, 600),
     "node-exporter": (20, 150),
     "kube-state-metrics": (60, 700),
+    "kube-network-policies": (60, 600),
     "victoria-logs": (30, 400),
 }
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from .facts.files import run
-from .netlink import list_ipsets, list_tables
+from .netlink import list_ipsets
 from .sysctls import normalize, proc_path
+from .tables import table_names
 
 FOLDERS = (
     "/etc/kubernetes",
@@ -130,7 +131,7 @@ def take_footprint(folders: Iterable[str] = FOLDERS + PARENTS, sysctls: Iterable
         "packages": installed_packages(),
         "rpm_keys": trusted_keys(),
         "links": list_folder("/sys/class/net") or [],
-        "tables": sorted(f"{table.family} {table.name}" for table in list_tables()),
+        "tables": table_names(),
         "ipsets": list_ipsets(),
         "mounts": [path for path in MOUNTS if os.path.ismount(path)],
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One layer of a host: swap, kernel modules, sysctls, files, packages, firewall and units, in this order.
+"""One layer of a host: swap, kernel modules, sysctls, files, packages, firewall, nftables tables and units, in this order.
 
 Packages are downloaded once their repositories are configured, before any other file is written: a file that replaces the configuration
 of an installed package is only written when it is certain that the layer's own packages can be installed.
@@ -29,6 +29,7 @@ from .step import Step
 from .swap import plan_swap
 from .sysctls import plan_sysctls, render_file
 from .system import System
+from .tables import plan_absent_tables
 from .units import WantedUnit, plan_units
 
 REPOSITORY_FOLDERS = ("/etc/apt/", "/etc/yum.repos.d/", "/etc/pki/rpm-gpg/")
@@ -53,6 +54,7 @@ class WantedLayer:
     firewall_trusted: list[str] = field(default_factory=list)
     firewall_protocols: list[str] = field(default_factory=list)
     firewall_zone: str = ""
+    absent_tables: list[str] = field(default_factory=list)
     units: list[WantedUnit] = field(default_factory=list)
 
     @property
@@ -178,6 +180,7 @@ class Layer:
                 wanted.firewall_protocols,
                 wanted.firewall_zone,
             ),
+            lambda: plan_absent_tables(wanted.absent_tables),
             lambda: plan_units(
                 system, wanted.units, {path for step in ahead for path in step.paths}, planned("package ")
             ),

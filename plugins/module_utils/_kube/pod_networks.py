@@ -36,6 +36,15 @@ POD_NETWORKS = {
 POLICY_CONTROLLER = "kube-network-policies"
 
 
+def own_pod_network(daemon_sets: Iterable[str]) -> PodNetwork | None:
+    """Find the pod network of a cluster, with what it does by itself; None if no known network runs.
+
+    :param daemon_sets: names of the DaemonSets that the cluster runs.
+    """
+    names = set(daemon_sets)
+    return next((network for daemon_set, network in POD_NETWORKS.items() if daemon_set in names), None)
+
+
 def find_pod_network(daemon_sets: Iterable[str]) -> PodNetwork | None:
     """Find the pod network of a cluster.
 
@@ -43,7 +52,5 @@ def find_pod_network(daemon_sets: Iterable[str]) -> PodNetwork | None:
     :returns: the network, with ``network_policy`` true if a separate controller enforces it; None if no known network runs.
     """
     names = set(daemon_sets)
-    for daemon_set, network in POD_NETWORKS.items():
-        if daemon_set in names:
-            return network._replace(network_policy=network.network_policy or POLICY_CONTROLLER in names)
-    return None
+    network = own_pod_network(names)
+    return network and network._replace(network_policy=network.network_policy or POLICY_CONTROLLER in names)

@@ -137,7 +137,7 @@ def _check_policy(client: Client, required: Sequence[Need], objects: Sequence[Ob
     daemon_set = next(name for name in sets if POD_NETWORKS.get(name) == network)
     return [
         f"{users}: the pod network (DaemonSet {daemon_set}) does not enforce NetworkPolicy, so it has no effect. "
-        "Use a pod network that enforces it, such as Calico or Cilium."
+        "Use a pod network that enforces it, such as Calico or Cilium, or the add-on network_policy."
         for users in _by_name(required).values()
     ]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a cluster has of some add-ons: their releases, installations of somebody else, default StorageClasses, and volumes in use."""
+"""What a cluster has of some add-ons: their releases, installations of somebody else, default StorageClasses, volumes in use, and its pod network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Kinds, Reference, Resource
+from .._kube.pod_networks import POLICY_CONTROLLER, PodNetwork, own_pod_network
 from .desired import discover
 from .ownership import owner
 from .store import list_entries
@@ -41,7 +42,15 @@ def survey(
         "volumes": volumes(client),
         "resources": {group: resources(client, served, namespace, group) for group in groups},
         "nodes": nodes(client),
+        "network": network(client),
     }
+
+
+def network(client: Client) -> dict[str, Any]:
+    """Return the pod network, whether it enforces NetworkPolicy by itself, and whether a controller runs that does so beside it."""
+    names = {one["metadata"]["name"] for one in client.items("/apis/apps/v1/daemonsets")}
+    found = own_pod_network(names) or PodNetwork("", False)
+    return dict(found._asdict(), policy_controller=POLICY_CONTROLLER in names)
 
 
 def nodes(client: Client) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ LEFTOVER_VETH = re.compile(r"veth[0-9a-f]{8}")
 
 TUNNEL = "tunl0"
 CLUSTER_TABLES = re.compile(
-    r"kube-proxy|flannel-ipv[46]|calico(-arp)?|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*"
+    r"kube-proxy|kube-network-policies|flannel-ipv[46]|calico(-arp)?|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*"
 )
 IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 CLUSTER_CHAINS = re.compile(r"(KUBE|CNI|FLANNEL)-|cali-")

@@ -10,10 +10,11 @@ import tempfile
 from functools import partial
 from typing import Any, Sequence
 
-from .._host.netlink import Netfilter, Table, list_ipsets, list_tables
+from .._host.netlink import Netfilter, list_ipsets, list_tables
 from .._host.record import Record
 from .._host.step import Step
 from .._host.system import HostError, System
+from .._host.tables import deletion
 from .files import engine_networks
 from .network import (
     TUNNEL,
@@ -136,17 +137,8 @@ def _remove_rules(system: System, command: str, table: str, foreign: Sequence[st
 
 
 def _plan_tables(record: Record, emptied: list[str]) -> list[Step]:
-    steps = []
-    for table in choose_tables(list_tables(), record.footprint.get("tables", []), emptied):
-
-        def apply(table: Table = table) -> None:
-            with Netfilter() as netfilter:
-                netfilter.delete_table(table.family, table.name)
-
-        subject = f"nftables table {table.family} {table.name}"
-        before = "\n".join(sorted(chain.name for chain in table.chains))
-        steps.append(Step(subject, f"{subject} deleted", apply, before))
-    return steps
+    tables = choose_tables(list_tables(), record.footprint.get("tables", []), emptied)
+    return [deletion(table) for table in tables]
 
 
 def _plan_ipsets(record: Record) -> list[Step]:

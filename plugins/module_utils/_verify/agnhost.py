@@ -73,11 +73,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """The responses to a call, and its errors."""
+    """The responses to a call, and its errors.
+
+    :ivar sent: whether the pod has sent the request: without that, the lack of a response says nothing about its target.
+    """
 
     call: Call
     responses: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ def read_answer(call: Call, text: str) -> Answer:
     """Read a response of ``/dial``: JSON with responses and errors."""
     try:
         answer = json.loads(text)
-        return Answer(call, tuple(answer.get("responses") or ()), tuple(answer.get("errors") or ()))
+        return Answer(call, tuple(answer.get("responses") or ()), tuple(answer.get("errors") or ()), sent=True)
     except (ValueError, AttributeError):
         return Answer(call, errors=(text.strip()[:200] or "no response",))
 

@@ -9,7 +9,7 @@ import http.client
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
-from . import agnhost
+from . import agnhost, policies
 from .agnhost import NAMESPACE, WEB_PORT, Answer, Call
 
 DIAL_TIMEOUT = 10
@@ -52,6 +52,7 @@ class Connectivity:
         :param host_port: port of the pods on the host network.
         """
         self.client = client
+        self.domain = domain
         self.pods = agnhost.running_pods(pods, host_port)
         self.web = [pod.name for pod in self.pods["web"]]
         specs = {service["metadata"]["name"]: service["spec"] for service in services}
@@ -90,6 +91,17 @@ class Connectivity:
             NetworkTest("NodePort", self._node_ports, ports, PROXY_ADVICE),
             NetworkTest("load balancing", self._replicas, f"all {len(self.web)} replicas respond", PROXY_ADVICE),
         ]
+
+    def policy_test(self) -> NetworkTest:
+        """Return the test of the NetworkPolicies of :func:`policies.objects`: what they allow passes, and everything else is denied."""
+        passing, refused = policies.passing(self.pods, self.domain), policies.refused(self.pods)
+
+        def run() -> list[str]:
+            answers = self._dial(passing + refused)
+            return agnhost.failures(answers[: len(passing)]) + policies.not_refused(answers[len(passing) :])
+
+        success = f"{len(passing)} connections passed and {len(refused)} were denied, on {len(self.pods['pods'])} nodes"
+        return NetworkTest("NetworkPolicy", run, success, policies.ADVICE)
 
     def _service_test(self, name: str, host: str, target: str, apps: Sequence[str], advice: str) -> NetworkTest:
         calls = agnhost.service_calls(self.pods, host, WEB_PORT, target, apps)

@@ -17,7 +17,7 @@ from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Object, Resource, reference, stages
 from .._kube.progress import tell
 from .._kube.redaction import Redactor
-from . import agnhost
+from . import agnhost, policies
 from .agnhost import MANAGER, NAMESPACE, Result, shorten
 from .connectivity import Connectivity, NetworkTest
 
@@ -91,12 +91,13 @@ class Verifier:
         self._wait_for("API servers", self._api_servers)
         self._wait_for("system pods", self._system_pods)
 
-    def full(self, image: str, domain: str, host_port: int) -> None:
+    def full(self, image: str, domain: str, host_port: int, only_policies: bool = False) -> None:
         """Verify what :meth:`light` verifies, and the network with test pods, which are removed in any case.
 
         :param image: image of agnhost.
         :param domain: DNS domain of the cluster.
         :param host_port: port that is free on all nodes.
+        :param only_policies: whether of the network only the enforcement of NetworkPolicies is tested, in any pod network.
         """
         self._remove_leftovers()
         self._wait_for("nodes", self._nodes)
@@ -110,7 +111,7 @@ class Verifier:
             self._wait_for("system pods", self._system_pods)
             self._wait_for("test pods", self._test_pods)
             if self.ok:
-                self._test_network(domain, host_port)
+                self._test_network(domain, host_port, only_policies)
         finally:
             self._remove("cleanup", self._pods_gone, uid)
 
@@ -212,7 +213,8 @@ class Verifier:
             self.client.each(self._apply, stage)
 
     def _apply(self, content: Object) -> None:
-        resource = Resource(content["kind"].lower() + "s", True)
+        kind = content["kind"].lower()
+        resource = Resource(kind[:-1] + "ies" if kind.endswith("y") else kind + "s", True)
         self.client.apply(resource.path(reference(content)), content, MANAGER, force=True, dry_run=False)
 
     def _create_namespace(self) -> str:
@@ -238,9 +240,12 @@ class Verifier:
                 )
             time.sleep(POLL)
 
-    def _test_network(self, domain: str, host_port: int) -> None:
+    def _test_network(self, domain: str, host_port: int, only_policies: bool) -> None:
         pods, services = (self.client.items(NAMESPACE_PATH + kind) for kind in ("/pods", "/services"))
         connectivity = Connectivity(self.client, pods, services, domain, host_port)
+        if only_policies:
+            self._test_policies(connectivity)
+            return
         for test in connectivity.pod_tests():
             self._run(test)
         if not self.ok:
@@ -249,6 +254,13 @@ class Verifier:
             return
         for test in connectivity.service_tests():
             self._run(test)
+        if self.network["network_policy"]:
+            self._test_policies(connectivity)
+
+    def _test_policies(self, connectivity: Connectivity) -> None:
+        """Test NetworkPolicies; the last test, because they isolate the test pods."""
+        self.client.each(self._apply, policies.objects(connectivity.pods, self.network["name"]))
+        self._run(connectivity.policy_test())
 
     def _run(self, test: NetworkTest) -> None:
         started = time.monotonic()

@@ -18,14 +18,37 @@ def switched_off(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[
     return sorted(gone, key=lambda name: (name in selection["volumes_of"], name))
 
 
-def refusals(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: Iterable[str] = ()) -> list[str]:
+def tables_left(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """Return the nftables tables that no node should have.
+
+    These are those of add-ons that this run removes, and those of earlier runs on hosts that could not be reached, unless somebody else has
+    installed what uses them.
+    """
+    wanted, gone = {addon["release"] for addon in selection["addons"]}, switched_off(selection, seen)
+    return [
+        table
+        for release, tables in selection["tables"].items()
+        for table in tables
+        if release in gone or (release not in wanted and not seen["network"]["policy_controller"])
+    ]
+
+
+def refusals(
+    selection: Mapping[str, Any],
+    seen: Mapping[str, Any],
+    adopted: Iterable[str] = (),
+    kernels: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[str]:
     """Return what is in the way, a sentence each, with the remedy.
 
     :param selection: the result of the filter selected_addons.
     :param seen: the result of the module addons_info.
     :param adopted: kube_addons_adopt, add-ons that are taken over.
+    :param kernels: C(kernel) of the module host_info, by host.
     """
     return [
+        *_kernels(selection, kernels or {}),
+        *_provided(selection, seen),
         *_foreign(selection, seen, set(adopted)),
         *_default_classes(selection, seen),
         *_volumes(selection, seen),
@@ -43,6 +66,33 @@ def _foreign(selection: Mapping[str, Any], seen: Mapping[str, Any], adopted: set
         + f". To leave it alone, remove {addon['name']} from kube_addons; to take it over, add {addon['name']} to kube_addons_adopt. [slipway:addon_unmanaged]"
         for addon in selection["addons"]
         if addon["name"] in found and addon["name"] not in adopted
+    ]
+
+
+def _kernels(selection: Mapping[str, Any], kernels: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    problems = []
+    for addon in selection["addons"]:
+        lacking = {
+            host: [name for name in addon["kernel"] if kernel["features"].get(name) is False]
+            for host, kernel in sorted(kernels.items())
+        }
+        hosts = [f"{host} ({kernels[host]['release']}: {', '.join(names)})" for host, names in lacking.items() if names]
+        if hosts:
+            problems.append(
+                f"{addon['title']} needs kernel modules that {len(hosts)} of {len(kernels)} hosts do not have: {_shown(hosts)}. "
+                "Without them it would run and have no effect. Install the kernel's extra modules there (for example kernel-modules-extra, "
+                f"linux-modules-extra), or remove {addon['name']} from kube_addons. [slipway:addon_kernel]"
+            )
+    return problems
+
+
+def _provided(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    network = seen["network"]
+    return [
+        f"{addon['title']} does what the pod network {network['name']} does already, so a packet would have to pass both: "
+        f"remove {addon['name']} from kube_addons. [slipway:addon_redundant]"
+        for addon in selection["addons"]
+        if network.get(addon["provides"])
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from ...module_utils._host.facts.kernel import FEATURES
 from ..errors import InputError, type_name
 
 OWN = Path(__file__).resolve().parents[3] / "roles" / "addons" / "addons"
@@ -32,7 +33,12 @@ KEYS: dict[str, type] = {
     "manifests": list,
     "volumes_of": str,
     "resources_of": str,
+    "provides": str,
+    "kernel": list,
+    "tables": list,
 }
+# What a pod network may do as well (a field of PodNetwork).
+PROVIDED = ("network_policy",)
 REQUIRED = ("title", "description")
 
 
@@ -49,6 +55,9 @@ class Addon:
     :ivar manifests: published manifests: C(url), and C(sha256), the digest by version.
     :ivar volumes_of: the provisioner whose volumes would lose their data with it.
     :ivar resources_of: the API group whose objects would be deleted with it.
+    :ivar provides: one of :data:`PROVIDED`; it is refused where the pod network does the same.
+    :ivar kernel: features of the kernel that each node must have (C(kernel.features) of the module host_info).
+    :ivar tables: nftables tables that its pods leave on the nodes, each with its family.
     """
 
     name: str
@@ -65,6 +74,9 @@ class Addon:
     manifests: tuple[Mapping[str, Any], ...] = ()
     volumes_of: str = ""
     resources_of: str = ""
+    provides: str = ""
+    kernel: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -135,6 +147,11 @@ def description_problems(name: str, given: Any) -> list[str]:
         return problems
     if bool(given.get("component")) == bool(given.get("version")):
         problems.append("set either component, a key of the table kube_versions, or version.")
+    if given.get("provides", PROVIDED[0]) not in PROVIDED:
+        problems.append(f"provides: must be one of {', '.join(PROVIDED)}, not {given['provides']}.")
+    unknown = [name for name in given.get("kernel") or [] if name not in FEATURES]
+    if unknown:
+        problems.append(f"kernel: {', '.join(map(str, unknown))} is unknown; there are {', '.join(FEATURES)}.")
     for number, sign in enumerate(given.get("signs") or []):
         missing = [key for key in ("api_version", "kind", "name") if not isinstance(sign, dict) or not sign.get(key)]
         if missing:

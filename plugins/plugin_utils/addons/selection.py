@@ -56,6 +56,8 @@ class Selected:
             "settings": {name: value for name, value in self.settings.items() if name not in private},
             "images": list(self.images),
             "manifests": [dict(one) for one in self.manifests],
+            "provides": self.addon.provides,
+            "kernel": list(self.addon.kernel),
             "files": {
                 part: str(folder / name) if (folder / name).is_file() else ""
                 for part, name in (

@@ -39,11 +39,20 @@ def selection_of(cluster: Cluster) -> tuple[dict[str, Addon], list[Selected]]:
 def check_addons(cluster: Cluster) -> Iterator[Finding]:
     """The selected add-ons exist, and their settings are valid."""
     try:
-        registry, _selected = selection_of(cluster)
+        registry, selected = selection_of(cluster)
     except InputError as error:
         for problem in error.problems:
             yield "", "The selected add-ons are not valid.", problem, "Correct the variables kube_addons… ."
         return
+    for one in selected:
+        if one.addon.provides == "network_policy" and cluster.variables.get("kube_network_plugin") == "calico":
+            evidence = f"kube_addons: {one.addon.name}; Calico enforces NetworkPolicy itself"
+            yield (
+                "",
+                "An add-on does what the pod network does already.",
+                evidence,
+                f"Remove {one.addon.name} from kube_addons.",
+            )
     for name in cluster.variables.get("kube_addons_adopt") or []:
         if name not in registry:
             yield (

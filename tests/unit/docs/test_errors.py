@@ -98,9 +98,16 @@ def test_every_refusal_of_a_tool_has_a_code(folder: str, error: str, failures: d
 def test_every_refusal_of_add_ons_and_of_a_lab_has_a_code() -> None:
     addons = (error_catalogue.ROOT / "plugins/plugin_utils/addons/refusals.py").read_text()
     assert set(error_catalogue.CODE.findall(addons)) == {
-        *("addon_unmanaged", "storage_two_defaults", "addon_has_volumes", "addon_has_objects"),
+        *(
+            "addon_unmanaged",
+            "storage_two_defaults",
+            "addon_has_volumes",
+            "addon_has_objects",
+            "addon_kernel",
+            "addon_redundant",
+        ),
     }
-    assert len(error_catalogue.CODE.findall(addons)) == 4
+    assert len(error_catalogue.CODE.findall(addons)) == 6
 
 
 def test_codes_are_unique_and_none_vanishes() -> None:

@@ -77,6 +77,11 @@ def test_the_mark_is_left_if_nothing_is_wrong(tmp_path: Path) -> None:
         ("addons", ["-e", "slipway_confrim=true"], ["slipway_confrim", "slipway_confirm"]),
         ("upgrade", ["-e", "kube_version=1.38", "-e", "upgrade_btach=2"], ["upgrade_batch", "'1.38'"]),
         ("addons", ["-e", '{"kube_addons": ["metalb"]}'], ["metalb", "metallb"]),
+        (
+            "addons",
+            ["-e", '{"kube_addons": ["network_policy"], "kube_network_plugin": "calico"}'],
+            ["Calico enforces NetworkPolicy itself", "Remove network_policy from kube_addons"],
+        ),
         ("restore", ["-e", "restore_archiv=x", "-e", "restore_confirm=kubernetes"], ["restore_archive"]),
         ("reset", ["-e", "reset_confrim=kubernetes", "--limit", "w2"], ["reset_confirm"]),
         ("reset", ["-e", "reset_confirm=kubernetes", "-e", "reset_packages=perhaps"], ["'perhaps'", "true or false"]),

@@ -23,6 +23,8 @@ FEATURES = {
     "overlay": ("CONFIG_OVERLAY_FS", ""),
     "br_netfilter": ("CONFIG_BRIDGE_NETFILTER", "/proc/sys/net/bridge/bridge-nf-call-iptables"),
     "nf_tables": ("CONFIG_NF_TABLES", ""),
+    "nft_queue": ("CONFIG_NFT_QUEUE", ""),
+    "nfnetlink_queue": ("CONFIG_NETFILTER_NETLINK_QUEUE", "/proc/net/netfilter/nfnetlink_queue"),
     "nf_conntrack": ("CONFIG_NF_CONNTRACK", "/proc/sys/net/netfilter/nf_conntrack_max"),
     "ip_tables": ("CONFIG_IP_NF_IPTABLES", "/proc/net/ip_tables_names"),
     "vxlan": ("CONFIG_VXLAN", ""),

@@ -15,6 +15,7 @@ import socket
 import struct
 from typing import Any, Sequence
 
+from ..tables import table_names
 from .files import Files, run
 from .neighbors import answering
 
@@ -203,4 +204,5 @@ def gather_network(files: Files, asked: Sequence[str] = ()) -> dict[str, Any]:
         "addresses": addresses,
         "answering": {one: answering(one) for one in asked},
         "resolver": describe_resolver({path: files.read(path) for path in RESOLVER_PATHS}),
+        "tables": table_names(),
     }

@@ -123,3 +123,23 @@ def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any
         survey.resources(releases.client(), survey.discover(releases.client()), "default", "gateway.networking.k8s.io")
         == []
     )
+
+
+def test_the_pod_network_and_a_controller_of_policies_beside_it() -> None:
+    class Client:
+        def __init__(self, *names: str) -> None:
+            self.names = names
+
+        def items(self, _path: str) -> list[dict[str, Any]]:
+            return [{"metadata": {"name": name}} for name in self.names]
+
+    def network(*names: str) -> dict[str, Any]:
+        return survey.network(Client(*names))
+
+    assert network("kube-flannel-ds", "kube-network-policies") == {
+        "name": "Flannel",
+        "network_policy": False,
+        "policy_controller": True,
+    }
+    assert network("calico-node") == {"name": "Calico", "network_policy": True, "policy_controller": False}
+    assert network("kube-proxy") == {"name": "", "network_policy": False, "policy_controller": False}

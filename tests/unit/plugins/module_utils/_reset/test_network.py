@@ -118,6 +118,7 @@ def test_tables_of_the_cluster_go_and_foreign_ones_stay() -> None:
     ours = [
         table("ip", "kube-proxy", IDLE),
         table("ip6", "kube-proxy"),
+        table("inet", "kube-network-policies"),
         table("ip", "flannel-ipv4"),
         table("inet", "cni_hostport"),
         table("ip6", "calico"),

@@ -131,8 +131,8 @@ CALL = Call(probe("a", 1), "192.168.0.2", 8080, "clientip", target="pod 192.168.
 
 
 def test_answers_are_read() -> None:
-    assert read_answer(CALL, json.dumps({"responses": ["x"]})) == Answer(CALL, ("x",))
-    assert read_answer(CALL, json.dumps({"errors": ["y"]})) == Answer(CALL, (), ("y",))
+    assert read_answer(CALL, json.dumps({"responses": ["x"]})) == Answer(CALL, ("x",), sent=True)
+    assert read_answer(CALL, json.dumps({"errors": ["y"]})) == Answer(CALL, (), ("y",), sent=True)
     assert read_answer(CALL, "no such host") == Answer(CALL, (), ("no such host",))
     assert read_answer(CALL, "") == Answer(CALL, (), ("no response",))
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.addons import registry, selection
-from ansible_collections.slipway.kube.plugins.plugin_utils.addons.refusals import refusals, switched_off
+from ansible_collections.slipway.kube.plugins.plugin_utils.addons.refusals import refusals, switched_off, tables_left
 
 COMPONENTS = {
     "metrics_server": "0.9.0",
     "local_path_provisioner": "0.0.30",
     "agnhost": "2.66.1",
     "gateway_api": "1.4.0",
+    "kube_network_policies": "0.8.0",
 }
+FLANNEL = {"name": "Flannel", "network_policy": False, "policy_controller": False}
+TABLE = "inet kube-network-policies"
 
 
 def chosen(*names: str, **settings: Any) -> dict[str, Any]:
@@ -24,11 +27,13 @@ def chosen(*names: str, **settings: Any) -> dict[str, Any]:
         "addons": [one.as_dict() for one in selection.select(known, names, settings, COMPONENTS)],
         "volumes_of": {one.release: one.volumes_of for one in known.values() if one.volumes_of},
         "resources_of": {one.release: one.resources_of for one in known.values() if one.resources_of},
+        "tables": {one.release: list(one.tables) for one in known.values() if one.tables},
     }
 
 
 def seen(**found: Any) -> dict[str, Any]:
-    return {"releases": [], "foreign": [], "default_classes": [], "volumes": [], "resources": {}, **found}
+    nothing: dict[str, Any] = {"releases": [], "foreign": [], "default_classes": [], "volumes": [], "resources": {}}
+    return {**nothing, "network": FLANNEL, **found}
 
 
 HELM = {"addon": "metrics_server", "object": "Deployment kube-system/metrics-server", "owner": "Helm release ms"}
@@ -97,3 +102,37 @@ def test_kinds_with_objects_of_somebody_else_are_not_removed() -> None:
     assert "1 objects of its kinds, which would be deleted with them: HTTPRoute shop/web" in text
     assert refusals(chosen("gateway_api"), seen(releases=["addon-gateway-api"], resources=routes)) == []
     assert refusals(chosen(), seen(releases=["addon-gateway-api"], resources={"gateway.networking.k8s.io": []})) == []
+
+
+def kernel(**features: bool | None) -> dict[str, Any]:
+    return {"release": "6.1.0", "features": features}
+
+
+def test_hosts_whose_kernel_lacks_a_feature_are_named() -> None:
+    kernels = {
+        "cp1": kernel(nft_queue=True, nfnetlink_queue=True),
+        "w1": kernel(nft_queue=False, nfnetlink_queue=True),
+        "w2": kernel(nft_queue=None, nfnetlink_queue=None),
+    }
+    (text,) = refusals(chosen("network_policy"), seen(), [], kernels)
+    assert "1 of 3 hosts do not have: w1 (6.1.0: nft_queue)." in text and "remove network_policy" in text
+    assert refusals(chosen("metrics_server"), seen(), [], kernels) == []
+
+
+def test_a_pod_network_that_does_the_same_is_enough() -> None:
+    (text,) = refusals(chosen("network_policy"), seen(network={**FLANNEL, "name": "Cilium", "network_policy": True}))
+    assert "does what the pod network Cilium does already" in text and "remove network_policy" in text
+    assert refusals(chosen("network_policy"), seen()) == []
+    assert refusals(chosen("metrics_server"), seen(network={**FLANNEL, "network_policy": True})) == []
+
+
+def test_tables_go_with_their_addon_and_later_where_a_host_was_away() -> None:
+    running = {**FLANNEL, "policy_controller": True}
+    ours = seen(releases=["addon-network-policy"], network=running)
+    assert tables_left(chosen(), ours) == [TABLE]
+    assert tables_left(chosen("network_policy"), ours) == []
+    assert tables_left(chosen(), seen()) == [TABLE]
+
+
+def test_tables_of_an_installation_of_somebody_else_stay() -> None:
+    assert tables_left(chosen(), seen(network={**FLANNEL, "policy_controller": True})) == []
