@@ -84,7 +84,7 @@ test-matrix: venv  ## unit and sanity tests with all supported versions of ansib
 	tests/matrix/run $(CORES)
 
 test-molecule: molecule-$(or $(SCENARIO),default)  ## one scenario, such as SCENARIO=upgrade (the folders in molecule/)
-test-vm: molecule-machine molecule-vm molecule-cloudimage molecule-network_policy  ## on virtual machines: swap, modules, cgroup v2, a power cut, NetworkPolicy
+test-vm: molecule-machine molecule-vm molecule-cloudimage molecule-selinux molecule-network_policy  ## on virtual machines: swap, cgroup v2, power cut, SELinux, policies
 molecule-applications: programs
 molecule-network_policy: ADDONS = network_policy
 molecule-addons molecule-network_policy: venv
