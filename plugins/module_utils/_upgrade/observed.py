@@ -36,6 +36,7 @@ class Observed:
     :ivar etcd: what is wrong with etcd.
     :ivar api_servers: what is wrong with an API server, by the name of its node.
     :ivar certificates: seconds until a certificate ends, by its name.
+    :ivar snapshots: names of the snapshots of etcd on this control plane.
     """
 
     cluster: str = ""
@@ -49,6 +50,7 @@ class Observed:
     etcd: list[str] = field(default_factory=list)
     api_servers: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, float] = field(default_factory=dict)
+    snapshots: list[str] = field(default_factory=list)
 
 
 def parse_deprecated(metrics: str) -> list[dict[str, str]]:
@@ -124,6 +126,7 @@ def observe(params: Mapping[str, Any]) -> Observed:
         endpoints=count_endpoints(client.items("/apis/discovery.k8s.io/v1/endpointslices")),
         addons=read_addons(client),
         certificates=read_certificates(planes),
+        snapshots=[path.name for path in Path(params["snapshot_dir"]).glob("*.db")] if params["snapshot_dir"] else [],
     )
     for host in planes:
         try:

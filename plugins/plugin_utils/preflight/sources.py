@@ -29,7 +29,7 @@ MAXIMUM_SERVER_DIFFERENCE = 300
 def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests that a host must be able to make, as the option ``urls`` of host_info.
 
-    :param variables: values of the collection's variables on the host, and ``kube_host``, its facts.
+    :param variables: values of the collection's variables on the host, ``kube_host``, its facts, and ``between``, see :func:`repositories_of`.
     """
     proxy = {
         "http": variables.get("kube_http_proxy"),
@@ -46,7 +46,11 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     if name and not error:
         port = port or int(variables.get("kube_api_port") or 6443)
         requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
-    return list({request["url"]: request for request in requests}.values())
+    found: dict[str, dict[str, Any]] = {}
+    for request in requests:
+        packages = [*found.get(request["url"], {}).get("packages", []), *request.get("packages", [])]
+        found[request["url"]] = dict(request, packages=list(dict.fromkeys(packages))) if packages else request
+    return list(found.values())
 
 
 def needed_images(variables: dict[str, Any]) -> list[str]:
@@ -69,7 +73,9 @@ def manifest_urls(variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
     Only the first mirror of a registry is asked, and a registry without a mirror is not.
     """
     registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
-    images = [(registry, "/".join(filter(None, (path, image)))) for image in needed_images(variables)]
+    releases = [variables, *({**variables, **release} for release in variables.get("between") or [])]
+    needed = dict.fromkeys(image for release in releases for image in needed_images(release))
+    images = [(registry, "/".join(filter(None, (path, image)))) for image in needed]
     images += [(image.partition("/")[0], image.partition("/")[2]) for image in variables.get("addon_images") or []]
     found = {}
     for server, image in images:

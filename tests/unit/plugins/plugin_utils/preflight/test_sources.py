@@ -387,3 +387,47 @@ def test_sources_of_members_matter_only_where_they_are_upgraded(members, finding
     for host in members.hosts.values():
         host.variables["kube_version"] = "1.37.2"
     assert ("registry", "w1", "error") in findings(check_hosts(members))
+
+
+BETWEEN = {
+    "kube_version": "1.36.3",
+    "kube_component_versions": {"pause": "3.10.2", "etcd": "3.6.8", "coredns": "1.14.2"},
+    "kube_kubernetes_repository": {"deb_url": "http://mirror/deb/kubernetes/v1.36", "suite": "/"},
+}
+
+
+def test_the_sources_of_the_versions_that_an_upgrade_goes_through_are_asked_as_well(variables):
+    variables.update(kube_registry_mirrors=MIRRORS, kube_version="1.37.2", between=[BETWEEN], control_plane=True)
+    by_url = {request["url"]: request for request in sources.requests_for(variables)}
+    assert by_url[DEB]["packages"] == ["kubeadm", "kubelet", "kubectl"]
+    assert by_url["http://mirror/deb/kubernetes/v1.36"]["packages"] == ["kubeadm"]
+    for tag in ("v1.36.3", "v1.37.2"):
+        assert f"http://mirror/v2/registry.k8s.io/kube-apiserver/manifests/{tag}" in by_url
+
+
+def test_one_repository_with_everything_is_asked_for_all_packages(variables):
+    variables["kube_containerd_repository"] = variables["kube_kubernetes_repository"]
+    variables["between"] = [{**BETWEEN, "kube_kubernetes_repository": variables["kube_kubernetes_repository"]}]
+    (request,) = [one for one in sources.requests_for(variables) if one["kind"] == "deb"]
+    assert request["packages"] == ["kubeadm", "kubelet", "kubectl", "containerd.io"]
+
+
+def test_a_version_in_between_that_the_repository_lacks(cluster):
+    host = cluster.hosts["w1"]
+    host.variables["between"] = [BETWEEN]
+    answer = {"kind": "deb", "ok": True, "status": 200, "error": "", "packages": {"kubeadm": ["1.36.1-1.1"]}}
+    host.facts["reach"] = {"http://mirror/deb/kubernetes/v1.36": answer}
+    (problem,) = check_hosts(cluster)
+    assert problem.what == "The package repository does not have version 1.36.3 of kubeadm."
+    assert "http://mirror/deb/kubernetes/v1.36 has 1.36.1" in problem.evidence
+    answer["packages"]["kubeadm"].append("1.36.3-1.1")
+    assert check_hosts(cluster) == []
+
+
+def test_a_repository_that_cannot_be_reached_is_told_once(cluster):
+    host = cluster.hosts["w1"]
+    host.variables["between"] = [
+        {**BETWEEN, "kube_kubernetes_repository": host.variables["kube_kubernetes_repository"]}
+    ]
+    host.facts["reach"] = {DEB: {"kind": "deb", "ok": False, "status": 0, "error": "No route to host"}}
+    assert [problem.check for problem in check_hosts(cluster)] == ["repository"]
