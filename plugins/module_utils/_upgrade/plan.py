@@ -114,18 +114,27 @@ def plan_node(host: Host, node: Mapping[str, Any], wanted: Wanted) -> NodePlan:
     )
 
 
+def is_behind(host: Host, node: Mapping[str, Any], minor: str, newest: str) -> bool:
+    """Return whether a worker has not gone through a minor. kubeadm of one that the control planes are not past may not have ended on it.
+
+    :param newest: version of the newest control plane. Where one is past this minor, the package of kubeadm tells how far the worker is.
+    """
+    kubelet = refusals.running_version(host, node)
+    unsure = not older(minor, minor_of(newest)) or older(minor_of(host["kubeadm"] or kubelet), minor)
+    return not host["components"] and older(minor_of(kubelet), minor) and unsure
+
+
 def plan_step(step: Step, host: Host, node: Mapping[str, Any], wanted: Wanted, newest: str) -> NodePlan:
     """Return what happens on a node on the way to the version of a step.
 
-    :param newest: version of the newest control plane. Once one is past this step, all workers are.
+    :param newest: version of the newest control plane.
     """
     version, minor = step.version, minor_of(step.version)
     interrupted = str(host.get("interrupted") or "").endswith(f" {version}")
     components = {name: have for name, have in host["components"].items() if name != "etcd"}
     moves = [(name, have, version) for name, have in components.items() if older(have, version)]
-    late = older(minor_of(refusals.running_version(host, node)), minor) and not older(minor, minor_of(newest))
     found = NodePlan(host["name"], host["host"], host["control_plane"])
-    if moves or interrupted or (late and not components):
+    if moves or interrupted or is_behind(host, node, minor, newest):
         etcd, aim = host["components"].get("etcd", ""), str((wanted.table.get(minor) or {}).get("etcd") or "")
         kubeadm = [("kubeadm", host["kubeadm"], version)] if host["kubeadm"] != version else []
         found.moves = kubeadm + moves + ([("etcd", etcd, aim)] if older(etcd, aim) else [])
@@ -145,12 +154,15 @@ def moved(host: Host, node: NodePlan, version: str) -> Host:
     }
 
 
-def plan_steps(wanted: Wanted, hosts: list[Host], seen: Observed) -> tuple[list[Step], list[Host]]:
-    """Return the versions that the upgrade goes through, and the hosts as they are after them."""
+def plan_steps(
+    wanted: Wanted, hosts: list[Host], seen: Observed
+) -> tuple[list[Step], list[Host], dict[str, list[str]]]:
+    """Return the versions that the upgrade goes through, the hosts as they are after them, and the workers behind a minor of which none is known."""
     planes = [value for host in hosts for name, value in host["components"].items() if name != "etcd"] + [seen.cluster]
     kubelets = [refusals.running_version(host, seen.nodes.get(host["name"], {})) for host in hosts]
     known = [value for value in planes + kubelets if parse_version(value)]
     steps: list[Step] = []
+    unknown: dict[str, list[str]] = {}
     lowest, cluster = min(known, key=parse_version, default=""), seen.cluster
     for minor, version in versions_between(lowest, wanted.version, wanted.table, wanted.through).items():
         running = [
@@ -158,22 +170,33 @@ def plan_steps(wanted: Wanted, hosts: list[Host], seen: Observed) -> tuple[list[
         ]  # of an interrupted run that went through another patch
         step = Step(max([version, *running], key=parse_version))
         newest = max([value for value in planes if parse_version(value)], key=parse_version, default="")
+        if not parse_version(step.version):
+            behind = [host for host in hosts if is_behind(host, seen.nodes.get(host["name"], {}), minor, newest)]
+            unknown[minor] = [host["name"] for host in behind if host["in_run"]]
+            continue
         nodes = [plan_step(step, host, seen.nodes.get(host["name"], {}), wanted, newest) for host in hosts]
         if older(cluster, step.version) and not any(node.needed and node.control_plane for node in nodes):
             nodes[0].resumes = True  # the last phases of kubeadm upgrade apply are missing
         step.nodes = [node for node, host in zip(nodes, hosts) if node.needed and host["in_run"]]
         step.left_out = [node.name for node, host in zip(nodes, hosts) if node.needed and not host["in_run"]]
-        if parse_version(step.version) and (step.nodes or step.left_out):
+        if step.nodes or step.left_out:
             steps.append(step)
             hosts = [moved(host, node, step.version) for host, node in zip(hosts, nodes)]
             cluster = max(cluster, step.version, key=parse_version)
-    return steps, hosts
+    return steps, hosts, unknown
 
 
-def refuse(wanted: Wanted, hosts: list[Host], moving: list[Host], steps: list[Step], seen: Observed) -> list[str]:
+def refuse(
+    wanted: Wanted,
+    hosts: list[Host],
+    moving: list[Host],
+    steps: list[Step],
+    unknown: Mapping[str, list[str]],
+    seen: Observed,
+) -> list[str]:
     """Return every reason not to begin, in one list."""
     return [
-        *refusals.check_versions(wanted.version, hosts, seen, wanted.table, wanted.through),
+        *refusals.check_versions(wanted.version, hosts, seen, wanted.table, wanted.through, unknown),
         *refusals.check_left_out({step.version: step.left_out for step in steps if step.left_out}),
         *refusals.check_order(wanted.version, hosts, moving, seen),
         *refusals.check_members(hosts, seen),
@@ -188,7 +211,7 @@ def refuse(wanted: Wanted, hosts: list[Host], moving: list[Host], steps: list[St
 def plan(wanted: Wanted, hosts: Iterable[Host], seen: Observed) -> dict[str, Any]:
     """Return the plan: ``through``, ``nodes`` in their order, ``addons``, ``snapshot``, ``refused``, ``needed``, ``changes`` and ``text`` (lines)."""
     hosts = sorted(hosts, key=lambda host: not host["control_plane"])
-    steps, then = plan_steps(wanted, hosts, seen)
+    steps, then, unknown = plan_steps(wanted, hosts, seen)
     nodes = [plan_node(host, seen.nodes.get(host["name"], {}), wanted) for host in then if host["in_run"]]
     moving = [host for host in then if any(node.needed and node.name == host["name"] for node in nodes)]
     for node in nodes:
@@ -208,7 +231,7 @@ def plan(wanted: Wanted, hosts: Iterable[Host], seen: Observed) -> dict[str, Any
         "snapshot": needed
         and not is_saved(wanted, hosts, steps, seen)
         and any(node.control_plane for node in changing),
-        "refused": refuse(wanted, hosts, moving, steps, seen) if needed else [],
+        "refused": refuse(wanted, hosts, moving, steps, unknown, seen) if needed else [],
         "needed": needed,
     }
     return {

@@ -37,9 +37,17 @@ def is_begun(host: Host, node: Mapping[str, Any]) -> bool:
 
 
 def check_versions(
-    version: str, hosts: Iterable[Host], seen: Observed, table: Table, chosen: Iterable[str]
+    version: str,
+    hosts: Iterable[Host],
+    seen: Observed,
+    table: Table,
+    chosen: Iterable[str],
+    behind: Mapping[str, list[str]],
 ) -> Iterator[str]:
-    """A version of each minor between is known, nothing is downgraded, and no kubelet is too old for the new API server."""
+    """A version of each minor between is known, nothing is downgraded, and no kubelet is too old for the new API server.
+
+    :param behind: names of workers by the minor that they must go through and of which no version is known.
+    """
     target = minor_number(version)
     have: dict[str, list[str]] = {}
     unknown: dict[str, str] = {}
@@ -61,6 +69,7 @@ def check_versions(
                 f" {value} or later. [slipway:downgrade]"
             )
         elif minor < oldest_kubelet(target):
+            behind = {}
             yield (
                 f"A kubelet would be too old for the new API server. Evidence: {shown}; an API server of 1.{target} supports kubelets from"
                 f" 1.{oldest_kubelet(target)} on. Set kube_version to a version of 1.{minor + 3} at most and upgrade, then to {version}."
@@ -69,7 +78,8 @@ def check_versions(
         elif any(not name.startswith("kubelet") for name in where):
             between = versions_between(value, version, table, chosen)
             unknown = {**{name: shown for name, known in between.items() if not known}, **unknown}
-    for name, shown in unknown.items():
+    late = {minor: f"kubelets older than {minor} on {', '.join(names)}" for minor, names in behind.items() if names}
+    for name, shown in {**late, **unknown}.items():
         yield (
             f"The upgrade would skip a minor version, which kubeadm does not support. Evidence: {shown}; kube_version is {version}, and no version"
             f" of {name} is known, which is between them. Set upgrade_through to a version of {name}, or add it to kube_versions as kubernetes."

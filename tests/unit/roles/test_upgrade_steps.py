@@ -36,7 +36,8 @@ def evaluate(value: Any, **variables: Any) -> Any:
 @pytest.mark.parametrize(
     ("planned", "first", "second"),
     [
-        ({}, False, False),  # --limit to workers: the plan is not known to the control planes
+        ({}, False, False),
+        ({"w1": plan("1.36.3")}, True, False),  # --limit to workers: the plan is not known to the control planes
         ({"cp2": plan()}, False, False),
         ({"cp1": plan("1.36.3")}, True, False),
         ({"cp2": plan("1.35.4", "1.36.3")}, True, True),

@@ -174,3 +174,31 @@ def test_a_worker_that_lags_behind_goes_through_the_version_of_the_control_plane
     seen.cluster, seen.nodes = BETWEEN, {**{name: node(BETWEEN) for name in NODES}, "w2": node(FIRST)}
     result = plan(WANTED, hosts, seen)
     assert through(result) == {BETWEEN: ["w2"]} and result["snapshot"]
+
+
+@pytest.mark.parametrize(
+    ("planes", "kubelet", "kubeadm", "expected"),
+    [
+        (BETWEEN, "1.34.1", "1.34.1", {FIRST: ["w1", "w2"], BETWEEN: ["w1", "w2"]}),
+        (NEW, FIRST, FIRST, {BETWEEN: ["w1", "w2"]}),
+        (NEW, FIRST, BETWEEN, {}),
+        (NEW, FIRST, "", {BETWEEN: ["w1", "w2"]}),  # not from a package
+    ],
+)
+def test_workers_skip_no_minor_version_that_the_control_planes_are_past(
+    hosts, seen, planes, kubelet, kubeadm, expected
+):
+    hosts = [host(name, planes) for name in NODES[:2]] + [
+        old(name, kubelet, kubelet, kubeadm=kubeadm) for name in NODES[2:]
+    ]
+    seen.cluster = planes
+    seen.nodes = {name: node(planes if name.startswith("cp") else kubelet) for name in NODES}
+    result = plan(WANTED, hosts, seen)
+    assert result["refused"] == [] and through(result) == expected
+
+
+def test_a_minor_version_that_only_workers_lack_must_be_known_as_well(hosts, seen):
+    hosts = [host(name, NEW) for name in NODES[:2]] + [old(name) for name in NODES[2:]]
+    seen.cluster, seen.nodes = NEW, {name: node(NEW if name.startswith("cp") else FIRST) for name in NODES}
+    (reason,) = plan(Wanted(NEW), hosts, seen)["refused"]
+    assert "kubelets older than 1.36 on w1, w2" in reason and "no version of 1.36 is known" in reason
