@@ -133,6 +133,8 @@ def plan_step(step: Step, host: Host, node: Mapping[str, Any], wanted: Wanted, n
     interrupted = str(host.get("interrupted") or "").endswith(f" {version}")
     components = {name: have for name, have in host["components"].items() if name != "etcd"}
     moves = [(name, have, version) for name, have in components.items() if older(have, version)]
+    if not any(older(minor_of(have), minor) for have in components.values()):
+        moves = []  # a patch that this control plane need not go through
     found = NodePlan(host["name"], host["host"], host["control_plane"])
     if moves or interrupted or is_behind(host, node, minor, newest):
         etcd, aim = host["components"].get("etcd", ""), str((wanted.table.get(minor) or {}).get("etcd") or "")
@@ -165,17 +167,19 @@ def plan_steps(
     unknown: dict[str, list[str]] = {}
     lowest, cluster = min(known, key=parse_version, default=""), seen.cluster
     for minor, version in versions_between(lowest, wanted.version, wanted.table, wanted.through).items():
-        running = [
-            value for value in planes if minor_of(value) == minor
-        ]  # of an interrupted run that went through another patch
-        step = Step(max([version, *running], key=parse_version))
         newest = max([value for value in planes if parse_version(value)], key=parse_version, default="")
+        behind = [host for host in hosts if is_behind(host, seen.nodes.get(host["name"], {}), minor, newest)]
+        # Preflight asks for the version of the table: a later patch only where an interrupted run went through it.
+        begun = [str(host.get("interrupted") or "").rpartition(" ")[2] for host in hosts]
+        begun += [host["kubeadm"] for host in behind]
+        if not version or any(older(minor_of(value), minor) for value in planes):
+            begun += planes
+        step = Step(max([version, *(value for value in begun if minor_of(value) == minor)], key=parse_version))
         if not parse_version(step.version):
-            behind = [host for host in hosts if is_behind(host, seen.nodes.get(host["name"], {}), minor, newest)]
             unknown[minor] = [host["name"] for host in behind if host["in_run"]]
             continue
         nodes = [plan_step(step, host, seen.nodes.get(host["name"], {}), wanted, newest) for host in hosts]
-        if older(cluster, step.version) and not any(node.needed and node.control_plane for node in nodes):
+        if older(minor_of(cluster), minor) and not any(node.needed and node.control_plane for node in nodes):
             nodes[0].resumes = True  # the last phases of kubeadm upgrade apply are missing
         step.nodes = [node for node, host in zip(nodes, hosts) if node.needed and host["in_run"]]
         step.left_out = [node.name for node, host in zip(nodes, hosts) if node.needed and not host["in_run"]]

@@ -202,3 +202,24 @@ def test_a_minor_version_that_only_workers_lack_must_be_known_as_well(hosts, see
     seen.cluster, seen.nodes = NEW, {name: node(NEW if name.startswith("cp") else FIRST) for name in NODES}
     (reason,) = plan(Wanted(NEW), hosts, seen)["refused"]
     assert "kubelets older than 1.36 on w1, w2" in reason and "no version of 1.36 is known" in reason
+
+
+@pytest.mark.parametrize(
+    ("planes", "kubeadm", "version"),
+    [
+        ("1.36.5", FIRST, BETWEEN),  # as preflight asks the repositories for it
+        ("1.36.1", FIRST, BETWEEN),
+        ("1.36.5", "1.36.5", "1.36.5"),  # of an interrupted run: no package goes back
+    ],
+)
+def test_workers_alone_go_through_the_patch_of_the_table(hosts, seen, planes, kubeadm, version):
+    hosts = [host(name, planes) for name in NODES[:2]] + [old(name, kubeadm=kubeadm) for name in NODES[2:]]
+    seen.cluster, seen.nodes = planes, {name: node(planes if name.startswith("cp") else FIRST) for name in NODES}
+    result = plan(WANTED, hosts, seen)
+    assert result["refused"] == [] and through(result) == {version: ["w1", "w2"]}
+
+
+def test_control_planes_of_different_patches_take_no_step_of_their_minor_version(hosts, seen):
+    hosts = [host("cp1", "1.36.5"), host("cp2", "1.36.1"), old("w1"), old("w2")]
+    seen.cluster, seen.nodes = "1.36.5", {name: node(FIRST) for name in NODES}
+    assert through(plan(WANTED, hosts, seen)) == {BETWEEN: ["w1", "w2"]}
