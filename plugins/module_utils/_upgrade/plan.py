@@ -78,7 +78,7 @@ class Step:
     next one no longer has. A kubelet may be three minors older than the API server, so that each node is drained only once.
 
     :ivar nodes: those on which something is to be done.
-    :ivar left_out: names of nodes that must go through this version and are not in the run.
+    :ivar left_out: names of nodes that must go through this version together with a control plane and are not in the run.
     """
 
     version: str
@@ -182,7 +182,8 @@ def plan_steps(
         if older(minor_of(cluster), minor) and not any(node.needed and node.control_plane for node in nodes):
             nodes[0].resumes = True  # the last phases of kubeadm upgrade apply are missing
         step.nodes = [node for node, host in zip(nodes, hosts) if node.needed and host["in_run"]]
-        step.left_out = [node.name for node, host in zip(nodes, hosts) if node.needed and not host["in_run"]]
+        if any(node.needed and node.control_plane for node in nodes):  # otherwise workers may follow in a later run
+            step.left_out = [node.name for node, host in zip(nodes, hosts) if node.needed and not host["in_run"]]
         if step.nodes or step.left_out:
             steps.append(step)
             hosts = [moved(host, node, step.version) for host, node in zip(hosts, nodes)]
@@ -296,7 +297,7 @@ def _describe_node(number: int, node: NodePlan) -> list[str]:
 
 def _describe_steps(steps: Iterable[Step]) -> list[str]:
     lines, number = [], 1
-    for step in steps:
+    for step in (step for step in steps if step.nodes):
         lines.append(f"  Through {step.version}, with kubeadm only: kubelets keep their version, and no pod moves")
         for node in step.nodes:
             lines.append(_describe_moves(number, node))

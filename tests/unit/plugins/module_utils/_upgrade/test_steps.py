@@ -223,3 +223,26 @@ def test_control_planes_of_different_patches_take_no_step_of_their_minor_version
     hosts = [host("cp1", "1.36.5"), host("cp2", "1.36.1"), old("w1"), old("w2")]
     seen.cluster, seen.nodes = "1.36.5", {name: node(FIRST) for name in NODES}
     assert through(plan(WANTED, hosts, seen)) == {BETWEEN: ["w1", "w2"]}
+
+
+@pytest.mark.parametrize(
+    ("planes", "in_run"), [(BETWEEN, ("cp1", "cp2")), (BETWEEN, ("cp1", "cp2", "w1")), (NEW, ("w1",))]
+)
+def test_workers_that_are_behind_may_follow_in_a_later_run(hosts, seen, planes, in_run):
+    hosts = [host(name, planes) for name in NODES[:2]] + [old(name) for name in NODES[2:]]
+    hosts = [{**one, "in_run": one["name"] in in_run} for one in hosts]
+    seen.cluster, seen.nodes = planes, {name: node(planes if name.startswith("cp") else FIRST) for name in NODES}
+    result = plan(WANTED, hosts, seen)
+    assert result["refused"] == []
+    assert through(result) == ({BETWEEN: ["w1"]} if "w1" in in_run else {})
+    assert ("Through" in "\n".join(result["text"])) == ("w1" in in_run)
+
+
+def test_a_refused_plan_has_no_empty_step(hosts, seen):
+    for one in hosts[:2]:
+        one["in_run"] = False
+    hosts[2:] = [host("w1", BETWEEN), host("w2", BETWEEN)]
+    seen.nodes.update({name: node(BETWEEN) for name in NODES[2:]})
+    result = plan(WANTED, hosts, seen)
+    assert any("would leave nodes behind. Evidence: cp1, cp2" in reason for reason in result["refused"])
+    assert not any("Through" in line for line in result["text"])
