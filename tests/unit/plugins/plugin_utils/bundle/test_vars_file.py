@@ -47,6 +47,15 @@ def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
     assert values["kube_versions"]["1.36"]["calico"] == "3.31.0"
 
 
+@pytest.mark.parametrize("versions", [["1.36.3", "1.36.10"], ["1.36.10", "1.36.3"]])
+def test_an_upgrade_goes_through_the_newest_bundled_version_of_a_minor(versions: list[str]) -> None:
+    values = vars_of(["1.37.2", *versions], {"1.37": {}, "1.36": {"kubernetes": "1.36.12"}}, [], [])
+    assert {minor: row["kubernetes"] for minor, row in values["kube_versions"].items()} == {
+        "1.37": "1.37.2",
+        "1.36": "1.36.10",
+    }
+
+
 def test_the_variables_of_the_roles() -> None:
     values = vars_of(
         ["1.36.3"],
