@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._host.facts.reachability import key_of
 from ...module_utils._kube.versions import parse_version
 from .problem import Checks, Finding, Host
 
@@ -44,6 +45,11 @@ class Repository:
         """Return the URL of the key with which the role verifies the repository on a host; empty if it verifies nothing."""
         own = str(self.values.get(self.key(facts).replace("_url", "_key_url")) or self.values.get("key_url") or "")
         return "" if self.entries(facts) else own
+
+    def place(self, facts: dict[str, Any]) -> str:
+        """Return the key of the repository in ``reach``."""
+        kind = "rpm" if facts["os"]["family"] == "rhel" else "deb"
+        return key_of({"url": self.url(facts), "kind": kind, "suite": self.suite})
 
     @property
     def suite(self) -> str:
@@ -126,7 +132,7 @@ def check_repository(host: Host) -> Iterator[Finding]:
     """The package repositories can be reached and are signed with the right key."""
     told = set()
     for repository in repositories_of(host.variables):
-        url, key_url = repository.url(host.facts), repository.key_url(host.facts)
+        url, key_url = repository.place(host.facts), repository.key_url(host.facts)
         for key, asked in ((repository.key(host.facts), url), ("key_url", key_url)):
             answer = host.facts["reach"].get(asked)
             if (
@@ -209,7 +215,7 @@ def place(entry: dict[str, Any]) -> str:
 def check_source_version(host: Host) -> Iterator[Finding]:
     """The repositories have the desired version of each package. containerd's version may be a prefix, such as ``2.2``."""
     for repository in repositories_of(host.variables):
-        url = repository.url(host.facts)
+        url = repository.place(host.facts)
         answer = host.facts["reach"].get(url) or {}
         if not answer.get("ok") or "packages" not in answer:
             continue

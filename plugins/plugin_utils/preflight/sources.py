@@ -16,6 +16,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...module_utils._host.facts.reachability import key_of
 from .problem import Checks, Cluster, Finding, Host
 from .repositories import repositories_of
 from .syntax import split_endpoint
@@ -48,8 +49,10 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
         requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
     found: dict[str, dict[str, Any]] = {}
     for request in requests:
-        packages = [*found.get(request["url"], {}).get("packages", []), *request.get("packages", [])]
-        found[request["url"]] = dict(request, packages=list(dict.fromkeys(packages))) if packages else request
+        known = found.get(key_of(request), {})
+        lists = {name: [*known.get(name, []), *request.get(name, [])] for name in ("components", "packages")}
+        merged = {name: list(dict.fromkeys(values)) for name, values in lists.items() if values}
+        found[key_of(request)] = {**request, **merged}
     return list(found.values())
 
 
@@ -211,7 +214,7 @@ def check_clock_of_servers(host: Host) -> Iterator[Finding]:
     clocks: dict[str, float] = {}
     for url, answer in host.facts["reach"].items():
         if answer.get("clock") is not None:
-            clocks.setdefault(urlsplit(url).netloc, answer["clock"])
+            clocks.setdefault(urlsplit(url.split()[0]).netloc, answer["clock"])
     if not clocks or min(map(abs, clocks.values())) <= MAXIMUM_SERVER_DIFFERENCE:
         return
     pairs = itertools.combinations(clocks.items(), 2)

@@ -213,6 +213,7 @@ def test_a_registry_that_requires_credentials(cluster, findings, kind):
         ({"a.test/x": -3600.4, "b.test/x": -3599.8}, "error", "3600 seconds behind a.test and b.test"),
         ({"a.test/x": 7200}, "warning", "7200 seconds ahead of a.test"),
         ({"a.test/x": 7200, "a.test/y": 7201}, "warning", "7200 seconds ahead of a.test"),
+        ({"a.test bookworm": 7200, "a.test trixie": 7201}, "warning", "7200 seconds ahead of a.test"),
         ({"a.test/x": 7200, "b.test/x": -7200}, "warning", "7200 seconds ahead of a.test, 7200 seconds behind b.test"),
         ({"a.test/x": 9000, "b.test/x": 500, "c.test/x": 510}, "error", "500 seconds ahead of b.test and c.test"),
     ],
@@ -431,3 +432,44 @@ def test_a_repository_that_cannot_be_reached_is_told_once(cluster):
     ]
     host.facts["reach"] = {DEB: {"kind": "deb", "ok": False, "status": 0, "error": "No route to host"}}
     assert [problem.check for problem in check_hosts(cluster)] == ["repository"]
+
+
+SUITES = {"deb_url": "http://mirror/k8s", "components": "main"}
+
+
+def with_suites(variables):
+    """Set repositories of two versions that differ only in their suites."""
+    variables["kube_version"] = "1.37.2"
+    variables["kube_kubernetes_repository"] = {**SUITES, "suite": "v1.37"}
+    variables["between"] = [{**BETWEEN, "kube_kubernetes_repository": {**SUITES, "suite": "v1.36"}}]
+
+
+def test_suites_of_one_url_are_asked_apart(variables):
+    with_suites(variables)
+    asked = [one for one in sources.requests_for(variables) if one["url"] == SUITES["deb_url"]]
+    assert [(one["suite"], one["packages"]) for one in asked] == [
+        ("v1.37", ["kubeadm", "kubelet", "kubectl"]),
+        ("v1.36", ["kubeadm"]),
+    ]
+
+
+def test_the_version_of_each_suite_is_found_in_its_own_answer(cluster):
+    host = cluster.hosts["w1"]
+    with_suites(host.variables)
+    answer = {"kind": "deb", "ok": True, "status": 200, "error": ""}
+    new = {name: ["1.37.2-1.1"] for name in ("kubeadm", "kubelet", "kubectl")}
+    host.facts["reach"] = {
+        "http://mirror/k8s v1.37": {**answer, "packages": new},
+        "http://mirror/k8s v1.36": {**answer, "packages": {"kubeadm": ["1.36.3-1.1"]}},
+    }
+    assert check_hosts(cluster) == []
+    host.facts["reach"]["http://mirror/k8s v1.36"]["packages"]["kubeadm"] = ["1.36.1-1.1"]
+    (problem,) = check_hosts(cluster)
+    assert problem.evidence == "http://mirror/k8s v1.36 has 1.36.1"
+
+
+def test_components_of_one_suite_are_asked_together(variables):
+    with_suites(variables)
+    variables["kube_containerd_repository"] = {**SUITES, "suite": "v1.37", "components": "containers"}
+    request = next(one for one in sources.requests_for(variables) if one.get("suite") == "v1.37")
+    assert request["components"] == ["main", "containers"] and request["packages"][-1] == "containerd.io"
