@@ -22,8 +22,8 @@ from .problem import CONTROL_PLANE, WORKER, Cluster, Host
 from .values import SCALARS, SPLIT_LISTS, value_errors
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-# What depends on kube_version, of what the checks of sources read; roles/preflight/templates/of_version.yml.j2 has the same.
-OF_A_VERSION = ("kube_version", "kube_component_versions", "kube_kubernetes_repository")
+# What depends on kube_minor, of what the checks of sources read; roles/preflight/templates/of_version.yml.j2 has the same.
+OF_A_MINOR = ("kube_component_versions", "kube_kubernetes_repository")
 
 
 class Variables:
@@ -138,7 +138,9 @@ class Variables:
         return cluster
 
     def between(self, host: Host, variables: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the values of :data:`OF_A_VERSION` for each version that the upgrade of a host goes through.
+        """Return ``kube_version`` and the values of :data:`OF_A_MINOR` for each version that the upgrade of a host goes through.
+
+        The role upgrade sets kube_minor only: kube_version may be an extra variable, which precedes all others.
 
         :param variables: of the host, not yet evaluated.
         """
@@ -148,11 +150,12 @@ class Variables:
         ):
             return []
         running, found = host.facts["cluster"].get("kubelet_version"), []
-        for version in versions_between(running, host.variables["kube_version"], table, own).values():
-            known = {**variables, "kube_version": version}
-            templar = Templar(loader=self.loader, variables=known)
+        for minor, version in versions_between(running, host.variables["kube_version"], table, own).items():
+            templar = Templar(loader=self.loader, variables={**variables, "kube_minor": minor})
             with contextlib.suppress(AnsibleError):  # what cannot be evaluated was reported above
-                found.append({name: templar.template(known[name]) for name in OF_A_VERSION})
+                found.append(
+                    {"kube_version": version, **{name: templar.template(variables[name]) for name in OF_A_MINOR}}
+                )
         return [values for values in found if values["kube_version"]]
 
     def add_names_and_values(self, cluster: Cluster, host: str) -> dict[str, Any]:

@@ -303,12 +303,17 @@ def test_the_sources_of_each_version_that_an_upgrade_goes_through(running, expec
     }
     variables.update(ansible_search_path=[str(ROLES / "preflight")], preflight_upgrade=True)
     variables["kube_host"] = {"cluster": {"kubelet_version": running}}
+    variables["kube_kubernetes_repository"]["rpm_url"] = trust_as_template(
+        "http://m/{{ kube_version }}/{{ kube_minor }}"
+    )
     templar = Templar(loader=DataLoader(), variables=variables)
     found = templar.template(variables["__preflight_source_variables"]["between"])
     assert [one["kube_version"] for one in found] == expected
     for one in found:
         minor = one["kube_version"].rpartition(".")[0]
         assert one["kube_kubernetes_repository"]["deb_url"] == f"https://pkgs.k8s.io/core:/stable:/v{minor}/deb/"
+        # The role that installs kubeadm sets kube_minor only.
+        assert one["kube_kubernetes_repository"]["rpm_url"] == f"http://m/1.37.2/{minor}"
         assert one["kube_component_versions"]["kubernetes"] == one["kube_version"]
 
 
