@@ -114,6 +114,11 @@ def plan_node(host: Host, node: Mapping[str, Any], wanted: Wanted) -> NodePlan:
     )
 
 
+def begun_version(host: Host) -> str:
+    """Return the version of a ``kubeadm upgrade`` that has not ended on a host; empty if there is none."""
+    return str(host.get("interrupted") or "").rpartition(" ")[2]
+
+
 def is_behind(host: Host, node: Mapping[str, Any], minor: str, newest: str) -> bool:
     """Return whether a worker has not gone through a minor. kubeadm of one that the control planes are not past may not have ended on it.
 
@@ -130,10 +135,10 @@ def plan_step(step: Step, host: Host, node: Mapping[str, Any], wanted: Wanted, n
     :param newest: version of the newest control plane.
     """
     version, minor = step.version, minor_of(step.version)
-    interrupted = str(host.get("interrupted") or "").endswith(f" {version}")
+    interrupted = minor_of(begun_version(host)) == minor
     components = {name: have for name, have in host["components"].items() if name != "etcd"}
     moves = [(name, have, version) for name, have in components.items() if older(have, version)]
-    if not any(older(minor_of(have), minor) for have in components.values()):
+    if not interrupted and not any(older(minor_of(have), minor) for have in components.values()):
         moves = []  # a patch that this control plane need not go through
     found = NodePlan(host["name"], host["host"], host["control_plane"])
     if moves or interrupted or is_behind(host, node, minor, newest):
@@ -147,7 +152,7 @@ def plan_step(step: Step, host: Host, node: Mapping[str, Any], wanted: Wanted, n
 def moved(host: Host, node: NodePlan, version: str) -> Host:
     """Return a host as it is after a step."""
     components = {**host["components"], **{what: to for what, _have, to in node.moves if what in host["components"]}}
-    left = "" if str(host.get("interrupted") or "").endswith(f" {version}") else host.get("interrupted")
+    left = "" if minor_of(begun_version(host)) == minor_of(version) else host.get("interrupted")
     return {
         **host,
         "kubeadm": version if node.needed else host["kubeadm"],
@@ -170,7 +175,7 @@ def plan_steps(
         newest = max([value for value in planes if parse_version(value)], key=parse_version, default="")
         behind = [host for host in hosts if is_behind(host, seen.nodes.get(host["name"], {}), minor, newest)]
         # Preflight asks for the version of the table: a later patch only where an interrupted run went through it.
-        begun = [str(host.get("interrupted") or "").rpartition(" ")[2] for host in hosts]
+        begun = [begun_version(host) for host in hosts]
         begun += [host["kubeadm"] for host in behind]
         if not version or any(older(minor_of(value), minor) for value in planes):
             begun += planes

@@ -246,3 +246,11 @@ def test_a_refused_plan_has_no_empty_step(hosts, seen):
     result = plan(WANTED, hosts, seen)
     assert any("would leave nodes behind. Evidence: cp1, cp2" in reason for reason in result["refused"])
     assert not any("Through" in line for line in result["text"])
+
+
+def test_a_control_plane_that_was_interrupted_on_the_way_to_another_patch_takes_the_step(hosts, seen):
+    """Its static pods may lack a manifest that kubeadm had moved away."""
+    hosts[0], seen.cluster = old("cp1", "1.36.1", interrupted="apply 1.36.1"), "1.36.1"
+    (step,) = plan(WANTED, hosts, seen)["through"]
+    assert step["version"] == BETWEEN and step["nodes"][0]["name"] == "cp1" and step["nodes"][0]["resumes"]
+    assert moves(step["nodes"][0])["kube-apiserver"] == ("1.36.1", BETWEEN)
