@@ -13,9 +13,11 @@ export EXAMPLES ?= web helm operations
 ADDONS ?= local_path_storage metallb
 CORES ?=
 PROGRAMS := kubectl helm
-# Scenarios upgrade and ha: the version of the new cluster, and the one that it is upgraded to (kube_version in roles/cluster/defaults/main.yml).
+# Scenarios upgrade and ha: the version of the new cluster, which is upgraded to kube_version (roles/cluster/defaults/main.yml), and the versions of
+# the later minor versions there.
 export UPGRADE_FROM ?= 1.36.3
-UPGRADE_TO := $(shell sed -n 's/^kube_version: //p' roles/cluster/defaults/main.yml)
+UPGRADE_TO = $(shell awk -F '[. ]+' -v minor=$(word 2,$(subst ., ,$(UPGRADE_FROM))) \
+  '$$1 == "" && $$2 == "kubernetes:" && $$4 > minor { print $$3 "." $$4 "." $$5 }' roles/cluster/defaults/main.yml)
 PAIRS ?= 3
 LAB_KIND ?= container
 LIGHT_HOSTS ?= 1 10 30
@@ -56,12 +58,13 @@ lab-down: venv  ## remove the lab
 
 test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour
 
-test-all:  ## everything: all examples, ten kills, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
+test-all:  ## everything: all examples, ten kills, an upgrade over two minor versions, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
 	$(MAKE) test EXAMPLES=
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
 	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) gateway_api logs monitoring traefik"
+	$(MAKE) molecule-upgrade UPGRADE_FROM=1.35.4
 	$(MAKE) test-vm
 
 test-unit: venv  ## unit tests: no network, no hosts
@@ -91,7 +94,7 @@ molecule-addons molecule-network_policy: venv
 	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS))
 	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
 molecule-upgrade molecule-ha: venv
-	time python tools/origin build --if-needed --kubernetes $(UPGRADE_TO) --kubernetes $(UPGRADE_FROM)
+	time python tools/origin build --if-needed $(addprefix --kubernetes ,$(UPGRADE_TO) $(UPGRADE_FROM))
 	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
 molecule-%: origin
 	time molecule test --no-command-borders --scenario-name $*

@@ -380,7 +380,7 @@ proxies:
   sample: {apt: {http: "http://proxy.example.com:3128", https: "http://proxy.example.com:3128"}}
 reach:
   description:
-    - Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages.
+    - Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages. The suite of an apt repository follows its URL.
     - The key clock is by how many seconds the host's clock is ahead of the server's. Null if the server did not tell its time.
     - The key signature tells why the signature of an apt repository is not valid.
   returned: always

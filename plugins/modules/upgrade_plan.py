@@ -12,10 +12,12 @@ version_added: 0.1.0
 description:
   - Runs on a control plane and changes nothing. Returns what moves on each node from which version to which, in which order, and every
     reason not to begin.
-  - Refused are downgrades and skipped minor versions, kubelets that the new API server would not support, nodes that are not in the inventory,
-    hosts that are no nodes, nodes that are not Ready, unhealthy API servers and members of etcd, expired certificates, APIs in use that the new
-    version does not serve, webhooks that must answer and have no pod, PodDisruptionBudgets that permit no disruption, pods that nothing would
-    start again, and too little free disk.
+  - The control plane goes through a version of each minor version in between, O(through) or that of O(table), and kubeadm of that version migrates
+    the files of all nodes. Kubelets and everything else follow once, in the end.
+  - Refused are downgrades, minor versions of which no version is known, kubelets that the new API server would not support, nodes that are not in
+    the inventory, hosts that are no nodes, nodes that are not Ready, unhealthy API servers and members of etcd, expired certificates, APIs in use
+    that the new version does not serve, webhooks that must answer and have no pod, PodDisruptionBudgets that permit no disruption, pods that
+    nothing would start again, and too little free disk.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
@@ -33,6 +35,15 @@ options:
     description: Versions of C(etcd) and C(coredns) that belong to O(version).
     type: dict
     default: {}
+  table:
+    description: Variable C(kube_versions) of the roles. C(kubernetes) and C(etcd) are read of the minor versions between the running and the new one.
+    type: dict
+    default: {}
+  through:
+    description: Versions to go through, instead of those of O(table).
+    type: list
+    elements: str
+    default: []
   batch:
     description: Number of workers that are upgraded at the same time, for the text.
     type: int
@@ -165,6 +176,14 @@ version:
   returned: success
   type: str
   sample: 1.37.2
+through:
+  description: What happens before on the way through other minor versions, in this order. No node is drained, and kubelets keep their version.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    version: {description: Version that the upgrade goes through., type: str, sample: 1.36.3}
+    nodes: {description: Nodes on which something is to be done., type: list, elements: dict}
 nodes:
   description: The nodes in their order.
   returned: success
@@ -217,6 +236,8 @@ def main():
             version=dict(type="str", required=True),
             cluster=dict(type="str", default="kubernetes"),
             components=dict(type="dict", default={}),
+            table=dict(type="dict", default={}),
+            through=dict(type="list", elements="str", default=[]),
             batch=dict(type="int", default=1),
             force=dict(type="bool", default=False),
             snapshot_dir=dict(type="str", default=""),

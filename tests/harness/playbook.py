@@ -76,6 +76,16 @@ class Run:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def kill_in(self, play: str) -> None:
+        """End the playbook once a play has begun.
+
+        :raises AssertionError: it ends before.
+        """
+        while not any(line["play"] == play for line in self.lines):
+            assert self.process.poll() is None, f"the run was over before {play}:\n{self.output[-3000:]}"
+            time.sleep(0.5)
+        self.kill()
+
     def succeeded(self) -> Run:
         """Return the run, or raise AssertionError with the end of its output where it failed."""
         tail = "\n".join(self.output.splitlines()[-80:])

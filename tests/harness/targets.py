@@ -67,4 +67,4 @@ def components(host: str) -> dict[str, str]:
     """Return the versions of a cluster's parts that the host's variables or the defaults ask for, "kubernetes" among them."""
     wanted = {**yaml.safe_load(DEFAULTS.read_text()), **variables(host)}
     version = str(wanted["kube_version"])
-    return {"kubernetes": version, **wanted["kube_versions"][".".join(version.split(".")[:2])]}
+    return {**wanted["kube_versions"][".".join(version.split(".")[:2])], "kubernetes": version}

@@ -16,6 +16,8 @@ from harness.origin import DEFAULTS
 DEFAULT = yaml.safe_load(DEFAULTS.read_text())
 OLD = os.environ.get("UPGRADE_FROM") or "1.36.3"
 NEW = str(DEFAULT["kube_version"])
+MINORS = [int(version.split(".")[1]) for version in (OLD, NEW)]
+THROUGH = [str(DEFAULT["kube_versions"][f"1.{minor}"]["kubernetes"]) for minor in range(MINORS[0] + 1, MINORS[1])]
 
 
 def agnhost(version: str) -> str:

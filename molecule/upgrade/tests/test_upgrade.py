@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An upgrade loses no acknowledged write and no request, says beforehand what it does, and is refused where it cannot end well.
 
-KILLS (1) runs are ended within kubeadm before the one that finishes; KILL_SEED (199) decides when.
+KILLS (1) runs are ended within kubeadm before the one that finishes; KILL_SEED (199) decides when. An upgrade over several minor versions is
+also ended between the last of those in between and the new one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from harness.hosts import any_host_of, hosts_of, unready
 from harness.kill import Kill, carry_out
 from harness.kube import Kube, workload
 from harness.playbook import Run, addresses, inventory_of, output_of, run, start
-from harness.web import DEFAULT, NEW, OLD, agnhost, budget, deploy_web, versions
+from harness.web import DEFAULT, NEW, OLD, THROUGH, agnhost, budget, deploy_web, versions
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 INVENTORY = inventory_of(SCENARIO)
@@ -73,13 +74,22 @@ def test_a_version_that_the_repositories_lack_is_refused(kube: Kube) -> None:
 
 def test_the_plan_is_shown_and_changes_nothing(kube: Kube) -> None:
     planned = run(UPGRADE, INVENTORY, FOLDER / "planned", "--check").succeeded()
-    for line in (
+    lines = [
         f"Upgrade of cluster 'kubernetes' from Kubernetes {OLD} to {NEW}",
-        "1. cp1 (control plane): kubeadm, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet",
-        "2. w1 (worker): kubeadm, kubelet",
-        "3. w2 (worker): kubeadm, kubelet",
         "afterwards it stays cordoned, as an administrator left it",
-    ):
+    ]
+    numbers, have = iter(range(1, 100)), OLD
+    for version in THROUGH:
+        static = "kubeadm, kube-apiserver, kube-controller-manager, kube-scheduler"
+        lines.append(f"{next(numbers)}. cp1 (control plane): {static} {have} -> {version}")
+        lines += [f"{next(numbers)}. {worker} (worker): kubeadm {have} -> {version}" for worker in ("w1", "w2")]
+        have = version
+    moves = f"kubeadm {have} -> {NEW}; kubelet {OLD} -> {NEW}" if THROUGH else f"kubeadm, kubelet {OLD} -> {NEW}"
+    lines.append(
+        f"{next(numbers)}. cp1 (control plane): kubeadm, kube-apiserver, kube-controller-manager, kube-scheduler"
+    )
+    lines += [f"{next(numbers)}. {worker} (worker): {moves}" for worker in ("w1", "w2")]
+    for line in lines:
         assert line in planned.output, line
     assert set(versions(kube).values()) == {f"v{OLD}"}
 
@@ -102,6 +112,10 @@ def upgraded(kube: Kube, clients: tuple[Writer, Browser]) -> Run:
         kill = Kill(number, "upgrade", MOMENTS.uniform(0.05, 0.95))
         ended = start(UPGRADE, INVENTORY, FOLDER / f"ended-{kill}")
         print(carry_out(kill, ended, hosts_of(SCENARIO), services, length=0))
+    if THROUGH:
+        ended = start(UPGRADE, INVENTORY, FOLDER / "ended-between")
+        ended.kill_in("Upgrade the control planes")
+        assert set(versions(kube).values()) == {f"v{OLD}"}, "kubelets keep their version until the last step"
     done = run(UPGRADE, INVENTORY, FOLDER / "upgraded")
     for client in clients:
         client.stop()
@@ -121,6 +135,13 @@ def test_every_node_and_add_on_has_the_new_version(kube: Kube, upgraded: Run) ->
     row = DEFAULT["kube_versions"][".".join(NEW.split(".")[:2])]
     tags = {image.rpartition(":")[2] for image in images}
     assert tags == {f"v{NEW}", f"{row['etcd']}-0", f"v{row['coredns']}"}
+
+
+def test_each_node_was_drained_once(upgraded: Run) -> None:
+    drained = [
+        event.host for event in upgraded.events if event.task == "Drain the node" and event.action.endswith("node")
+    ]
+    assert sorted(host for host in drained if host in ("cp1", "w1", "w2")) == ["cp1", "w1", "w2"]
 
 
 def test_the_cluster_dns_keeps_what_the_inventory_says(kube: Kube, upgraded: Run) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Iterable, Mapping
 
 
 def parse_version(text: Any) -> tuple[int, ...]:
@@ -33,6 +33,22 @@ def oldest_kubelet(api_server: int) -> int:
     :param api_server: minor of the API server.
     """
     return api_server - (3 if api_server >= 28 else 2)
+
+
+def versions_between(
+    have: Any, wanted: Any, table: Mapping[str, Mapping[str, Any]], chosen: Iterable[Any] = ()
+) -> dict[str, str]:
+    """Return a version of each minor between two versions, by its minor and in ascending order; "" where none is known.
+
+    :param table: the variable kube_versions, whose rows have ``kubernetes``, a version of their minor.
+    :param chosen: versions that precede those of the table.
+    """
+    first, last = minor_number(have), minor_number(wanted)
+    if first is None or last is None:
+        return {}
+    own = {minor_of(version): str(version) for version in chosen}
+    minors = [f"1.{number}" for number in range(first + 1, last)]
+    return {minor: own.get(minor) or str((table.get(minor) or {}).get("kubernetes") or "") for minor in minors}
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:

@@ -22,6 +22,7 @@ from .._kubeadm.upgrade import cluster_version
 
 PKI = "/etc/kubernetes/pki"
 WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+SNAPSHOT_AGE = 86400
 DEPRECATED = re.compile(r"^apiserver_requested_deprecated_apis\{([^}]*)\} [^0]", re.M)
 
 
@@ -36,6 +37,7 @@ class Observed:
     :ivar etcd: what is wrong with etcd.
     :ivar api_servers: what is wrong with an API server, by the name of its node.
     :ivar certificates: seconds until a certificate ends, by its name.
+    :ivar snapshots: names of the snapshots of etcd on this control plane that are younger than a day.
     """
 
     cluster: str = ""
@@ -49,6 +51,7 @@ class Observed:
     etcd: list[str] = field(default_factory=list)
     api_servers: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, float] = field(default_factory=dict)
+    snapshots: list[str] = field(default_factory=list)
 
 
 def parse_deprecated(metrics: str) -> list[dict[str, str]]:
@@ -106,6 +109,12 @@ def read_certificates(hosts: Iterable[Mapping[str, Any]], folder: str = PKI) -> 
     return {name: end - now for name, end in ends.items() if end is not None}
 
 
+def read_snapshots(folder: str, now: float) -> list[str]:
+    """Return the names of the snapshots that are recent enough for a run that goes on: a cluster may work for days where one stopped."""
+    paths = Path(folder).glob("*.db") if folder else ()
+    return sorted(path.name for path in paths if now - path.stat().st_mtime < SNAPSHOT_AGE)
+
+
 def observe(params: Mapping[str, Any]) -> Observed:
     """Return the state of the cluster.
 
@@ -124,6 +133,7 @@ def observe(params: Mapping[str, Any]) -> Observed:
         endpoints=count_endpoints(client.items("/apis/discovery.k8s.io/v1/endpointslices")),
         addons=read_addons(client),
         certificates=read_certificates(planes),
+        snapshots=read_snapshots(params["snapshot_dir"], time.time()),
     )
     for host in planes:
         try:

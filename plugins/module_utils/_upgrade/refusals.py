@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Mapping
 
-from .._kube.versions import minor_number, oldest_kubelet, parse_version
+from .._kube.versions import minor_number, oldest_kubelet, parse_version, versions_between
 from .._kubeadm.budgets import is_evicted, refuse_drain, title
 from .._kubeadm.removal import cordoned_by, is_ready
 from .observed import Observed
@@ -21,6 +21,7 @@ DISK_MB = 2048
 ETCD_COPIES = "/var/lib/etcd"
 
 Host = Mapping[str, Any]
+Table = Mapping[str, Mapping[str, Any]]
 
 
 def running_version(host: Host, node: Mapping[str, Any]) -> str:
@@ -35,10 +36,21 @@ def is_begun(host: Host, node: Mapping[str, Any]) -> bool:
     return bool(host.get("interrupted")) or cordoned_by(node) == REASON
 
 
-def check_versions(version: str, hosts: Iterable[Host], seen: Observed) -> Iterator[str]:
-    """No minor version is skipped, nothing is downgraded, and no kubelet is too old for the new API server."""
+def check_versions(
+    version: str,
+    hosts: Iterable[Host],
+    seen: Observed,
+    table: Table,
+    chosen: Iterable[str],
+    behind: Mapping[str, list[str]],
+) -> Iterator[str]:
+    """A version of each minor between is known, nothing is downgraded, and no kubelet is too old for the new API server.
+
+    :param behind: names of workers by the minor that they must go through and of which no version is known.
+    """
     target = minor_number(version)
     have: dict[str, list[str]] = {}
+    unknown: dict[str, str] = {}
     for host in hosts:
         for name, value in {
             **host["components"],
@@ -49,7 +61,6 @@ def check_versions(version: str, hosts: Iterable[Host], seen: Observed) -> Itera
     for value, where in sorted(have.items()):
         minor = minor_number(value)
         shown = f"{', '.join(where[:4])}{f' and {len(where) - 4} more' if len(where) > 4 else ''}: {value}"
-        planes = [name for name in where if not name.startswith("kubelet")]
         if minor is None or target is None:
             yield f"The version cannot be compared with {version}. Evidence: {shown}. Use release versions. [slipway:version_unknown]"
         elif parse_version(value) > parse_version(version):
@@ -57,16 +68,23 @@ def check_versions(version: str, hosts: Iterable[Host], seen: Observed) -> Itera
                 f"Kubernetes does not support downgrades. Evidence: {shown}; kube_version is {version}. Set kube_version to"
                 f" {value} or later. [slipway:downgrade]"
             )
-        elif planes and target - minor > 1:
-            yield (
-                f"The upgrade would skip a minor version, which kubeadm does not support. Evidence: {shown}; kube_version is {version}. Set"
-                f" kube_version to a version of 1.{minor + 1} and upgrade, then to the next minor version. [slipway:minor_version_skipped]"
-            )
         elif minor < oldest_kubelet(target):
+            behind = {}
             yield (
                 f"A kubelet would be too old for the new API server. Evidence: {shown}; an API server of 1.{target} supports kubelets from"
-                f" 1.{oldest_kubelet(target)} on. Upgrade these nodes to the version of the control plane first. [slipway:kubelet_too_old]"
+                f" 1.{oldest_kubelet(target)} on. Set kube_version to a version of 1.{minor + 3} at most and upgrade, then to {version}."
+                " [slipway:kubelet_too_old]"
             )
+        elif any(not name.startswith("kubelet") for name in where):
+            between = versions_between(value, version, table, chosen)
+            unknown = {**{name: shown for name, known in between.items() if not known}, **unknown}
+    late = {minor: f"kubelets older than {minor} on {', '.join(names)}" for minor, names in behind.items() if names}
+    for name, shown in {**late, **unknown}.items():
+        yield (
+            f"The upgrade would skip a minor version, which kubeadm does not support. Evidence: {shown}; kube_version is {version}, and no version"
+            f" of {name} is known, which is between them. Set upgrade_through to a version of {name}, or add it to kube_versions as kubernetes."
+            " [slipway:minor_version_skipped]"
+        )
 
 
 def check_members(hosts: Iterable[Host], seen: Observed) -> Iterator[str]:
@@ -174,6 +192,19 @@ def check_order(version: str, hosts: Iterable[Host], moving: Iterable[Host], see
         yield (
             f"Control planes are upgraded before workers. Evidence: {', '.join(late)} would keep an older version in this run. Run without"
             " --limit, or include them. [slipway:workers_before_control_planes]"
+        )
+
+
+def check_left_out(left_out: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """A run that goes through other minor versions has all nodes that must go through them.
+
+    :param left_out: names of nodes by version that they must go through.
+    """
+    for version, names in left_out.items():
+        yield (
+            f"The upgrade goes through {version}, and would leave nodes behind. Evidence: {', '.join(names)} would not be upgraded in this run."
+            " API servers may differ by one minor version, and kubeadm migrates the files of a node from one minor version to the next."
+            " Run without --limit, or include them. [slipway:nodes_left_out]"
         )
 
 

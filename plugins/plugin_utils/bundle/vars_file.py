@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._kube.versions import minor_of, parse_version
 from .names import ImageName
 from .upstream import BundledManifest
 
@@ -76,6 +77,9 @@ def vars_of(
         "kube_manifest_source": f"{MIRROR}/manifests/",
         "kube_flannel_cni_plugin": any("/flannel-cni-plugin:" in image for image in images),
     }
+    # An upgrade goes through the newest of each minor that the bundle has.
+    for version in sorted(versions, key=parse_version):
+        values["kube_versions"][minor_of(version)]["kubernetes"] = version
     calico = calico_manifest(manifests)
     if calico:
         for row in values["kube_versions"].values():

@@ -125,6 +125,7 @@ VARIABLES = (
     "preflight_upgrade",
     "preflight_waive",
     "swap_state",
+    "upgrade_through",
 )
 
 

@@ -202,6 +202,21 @@ def check_version(host: Host) -> Iterator[Finding]:
         )
 
 
+@CHECKS.host("version", facts=False)
+def check_upgrade_through(host: Host) -> Iterator[Finding]:
+    """The versions that an upgrade goes through are complete, and one of each minor version."""
+    versions = host.variables.get("upgrade_through") or []
+    minors = [minor_of(version) for version in versions]
+    wrong = [str(version) for version in versions if len(parse_version(version)) != 3]
+    wrong += [str(version) for version in versions if minors.count(minor_of(version)) > 1 and str(version) not in wrong]
+    if wrong:
+        yield (
+            "upgrade_through must have complete versions, one of each minor version.",
+            f"it has {', '.join(wrong)}",
+            "Correct it, for example [1.36.3], or leave it out: the versions of kube_versions are used then.",
+        )
+
+
 @CHECKS.cluster("one_version")
 def check_version_skew(cluster: Cluster) -> Iterator[Finding]:
     """One run sets up one version of Kubernetes."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._host.facts.reachability import key_of
 from ...module_utils._kube.versions import parse_version
 from .problem import Checks, Finding, Host
 
@@ -24,7 +25,7 @@ class Repository:
     :param variable: its name, kube_NAME_repository; its files on a host are called slipway-NAME.
     :param values: value of that variable.
     :param packages: packages that come from it.
-    :param version: name of the variable with the version of these packages.
+    :param version: version of these packages.
     """
 
     variable: str
@@ -44,6 +45,11 @@ class Repository:
         """Return the URL of the key with which the role verifies the repository on a host; empty if it verifies nothing."""
         own = str(self.values.get(self.key(facts).replace("_url", "_key_url")) or self.values.get("key_url") or "")
         return "" if self.entries(facts) else own
+
+    def place(self, facts: dict[str, Any]) -> str:
+        """Return the key of the repository in ``reach``."""
+        kind = "rpm" if facts["os"]["family"] == "rhel" else "deb"
+        return key_of({"url": self.url(facts), "kind": kind, "suite": self.suite})
 
     @property
     def suite(self) -> str:
@@ -83,20 +89,37 @@ class Repository:
 
 
 def repositories_of(variables: dict[str, Any]) -> list[Repository]:
-    """Return both repositories, from the values of the collection's variables on a host."""
+    """Return both repositories, from the values of the collection's variables on a host, and those of the versions that an upgrade goes through.
+
+    :param variables: also has ``between``, the values that differ with each of these versions.
+    """
     kubernetes = variables.get("kube_kubernetes_repository") or {}
     containerd = variables.get("kube_containerd_repository") or {}
     package = str(variables.get("containerd_package") or "containerd.io")
     return [
-        Repository("kube_kubernetes_repository", kubernetes, ["kubeadm", "kubelet", "kubectl"], "kube_version"),
-        Repository("kube_containerd_repository", containerd, [package], "containerd_version"),
+        Repository(
+            "kube_kubernetes_repository",
+            kubernetes,
+            ["kubeadm", "kubelet", "kubectl"],
+            str(variables.get("kube_version") or ""),
+        ),
+        Repository("kube_containerd_repository", containerd, [package], str(variables.get("containerd_version") or "")),
+        *(
+            Repository(
+                "kube_kubernetes_repository",
+                release["kube_kubernetes_repository"] or {},
+                ["kubeadm"],
+                str(release["kube_version"]),
+            )
+            for release in variables.get("between") or []
+        ),
     ]
 
 
 @CHECKS.host("repository_url", sources=True)
 def check_repository_url(host: Host) -> Iterator[Finding]:
     """Each repository has a URL for the host's package manager; an empty one stands for the repositories that the host has."""
-    for repository in repositories_of(host.variables):
+    for repository in repositories_of(host.variables)[:2]:
         key, family = repository.key(host.facts), host.facts["os"]["family"]
         if family != "other" and repository.values and not repository.url(host.facts):
             given = ", ".join(sorted(name for name, value in repository.values.items() if value)) or "nothing"
@@ -107,12 +130,16 @@ def check_repository_url(host: Host) -> Iterator[Finding]:
 @CHECKS.host("repository", sources=True)
 def check_repository(host: Host) -> Iterator[Finding]:
     """The package repositories can be reached and are signed with the right key."""
+    told = set()
     for repository in repositories_of(host.variables):
-        url, key_url = repository.url(host.facts), repository.key_url(host.facts)
+        url, key_url = repository.place(host.facts), repository.key_url(host.facts)
         for key, asked in ((repository.key(host.facts), url), ("key_url", key_url)):
             answer = host.facts["reach"].get(asked)
-            if not answer or answer["status"] == 407:  # which the check "proxy" reports
+            if (
+                not answer or answer["status"] == 407 or (repository.variable, asked) in told
+            ):  # 407: the check "proxy" reports it
                 continue
+            told.add((repository.variable, asked))
             evidence = f"{repository.variable}.{key} {asked}: {answer['error'] or answer.get('signature')}"
             if not answer["ok"]:
                 remedy = (
@@ -165,7 +192,7 @@ def usable_entries(entries: list[dict[str, Any]], components: list[str], archite
 @CHECKS.host("repository_entry", sources=True)
 def check_shared_repository(host: Host) -> Iterator[Finding]:
     """An apt repository that has the packages of both roles has one key, which both name."""
-    first, second = repositories_of(host.variables)
+    first, second, *_between = repositories_of(host.variables)
     place_of = [(one.url(host.facts).rstrip("/"), one.suite) for one in (first, second)]
     keys = [one.key_url(host.facts) for one in (first, second)]
     if host.facts["os"]["family"] == "debian" and place_of[0][0] and place_of[0] == place_of[1] and keys[0] != keys[1]:
@@ -188,12 +215,12 @@ def place(entry: dict[str, Any]) -> str:
 def check_source_version(host: Host) -> Iterator[Finding]:
     """The repositories have the desired version of each package. containerd's version may be a prefix, such as ``2.2``."""
     for repository in repositories_of(host.variables):
-        url = repository.url(host.facts)
+        url = repository.place(host.facts)
         answer = host.facts["reach"].get(url) or {}
         if not answer.get("ok") or "packages" not in answer:
             continue
         variable, packages = repository.variable, repository.packages
-        desired = str(host.variables.get(repository.version) or "")
+        desired = repository.version
         missing: dict[tuple[str, ...], list[str]] = {}
         for package in packages if desired else ():
             offered = [re.sub(r"^\d+:", "", version) for version in answer["packages"].get(package) or []]

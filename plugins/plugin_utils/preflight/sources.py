@@ -16,6 +16,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...module_utils._host.facts.reachability import key_of
 from .problem import Checks, Cluster, Finding, Host
 from .repositories import repositories_of
 from .syntax import split_endpoint
@@ -29,7 +30,7 @@ MAXIMUM_SERVER_DIFFERENCE = 300
 def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests that a host must be able to make, as the option ``urls`` of host_info.
 
-    :param variables: values of the collection's variables on the host, and ``kube_host``, its facts.
+    :param variables: values of the collection's variables on the host, ``kube_host``, its facts, and ``between``, see :func:`repositories_of`.
     """
     proxy = {
         "http": variables.get("kube_http_proxy"),
@@ -46,7 +47,13 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     if name and not error:
         port = port or int(variables.get("kube_api_port") or 6443)
         requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
-    return list({request["url"]: request for request in requests}.values())
+    found: dict[str, dict[str, Any]] = {}
+    for request in requests:
+        known = found.get(key_of(request), {})
+        lists = {name: [*known.get(name, []), *request.get(name, [])] for name in ("components", "packages")}
+        merged = {name: list(dict.fromkeys(values)) for name, values in lists.items() if values}
+        found[key_of(request)] = {**request, **merged}
+    return list(found.values())
 
 
 def needed_images(variables: dict[str, Any]) -> list[str]:
@@ -69,7 +76,9 @@ def manifest_urls(variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
     Only the first mirror of a registry is asked, and a registry without a mirror is not.
     """
     registry, _slash, path = str(variables.get("kube_image_registry") or "").partition("/")
-    images = [(registry, "/".join(filter(None, (path, image)))) for image in needed_images(variables)]
+    releases = [variables, *({**variables, **release} for release in variables.get("between") or [])]
+    needed = dict.fromkeys(image for release in releases for image in needed_images(release))
+    images = [(registry, "/".join(filter(None, (path, image)))) for image in needed]
     images += [(image.partition("/")[0], image.partition("/")[2]) for image in variables.get("addon_images") or []]
     found = {}
     for server, image in images:
@@ -205,7 +214,7 @@ def check_clock_of_servers(host: Host) -> Iterator[Finding]:
     clocks: dict[str, float] = {}
     for url, answer in host.facts["reach"].items():
         if answer.get("clock") is not None:
-            clocks.setdefault(urlsplit(url).netloc, answer["clock"])
+            clocks.setdefault(urlsplit(url.split()[0]).netloc, answer["clock"])
     if not clocks or min(map(abs, clocks.values())) <= MAXIMUM_SERVER_DIFFERENCE:
         return
     pairs = itertools.combinations(clocks.items(), 2)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_list
 from ansible.template import Templar
 
+from ...module_utils._kube.versions import versions_between
 from .checks import VARIABLES
 from .problem import CONTROL_PLANE, WORKER, Cluster, Host
 from .values import SCALARS, SPLIT_LISTS, value_errors
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
+# What depends on kube_minor, of what the checks of sources read; roles/preflight/templates/of_version.yml.j2 has the same.
+OF_A_MINOR = ("kube_component_versions", "kube_kubernetes_repository")
 
 
 class Variables:
@@ -126,11 +130,33 @@ class Variables:
                     cluster.broken.append((name, variable, str(error)))
             host.address = str(host.variables["ansible_host"] or name)
             self.add_facts(host, variables.get("kube_host"))
+            host.variables["between"] = self.between(host, variables)
         if not cluster.hosts:  # then the variables of the command line are those of localhost
             cluster.waived = self.typed(
                 "preflight_waive", self.add_names_and_values(cluster, "localhost")["preflight_waive"]
             )
         return cluster
+
+    def between(self, host: Host, variables: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return ``kube_version`` and the values of :data:`OF_A_MINOR` for each version that the upgrade of a host goes through.
+
+        The role upgrade sets kube_minor only: kube_version may be an extra variable, which precedes all others.
+
+        :param variables: of the host, not yet evaluated.
+        """
+        table, own = host.variables["kube_versions"], host.variables["upgrade_through"]
+        if not (
+            host.variables["preflight_upgrade"] and host.facts and isinstance(table, dict) and isinstance(own, list)
+        ):
+            return []
+        running, found = host.facts["cluster"].get("kubelet_version"), []
+        for minor, version in versions_between(running, host.variables["kube_version"], table, own).items():
+            templar = Templar(loader=self.loader, variables={**variables, "kube_minor": minor})
+            with contextlib.suppress(AnsibleError):  # what cannot be evaluated was reported above
+                found.append(
+                    {"kube_version": version, **{name: templar.template(variables[name]) for name in OF_A_MINOR}}
+                )
+        return [values for values in found if values["kube_version"]]
 
     def add_names_and_values(self, cluster: Cluster, host: str) -> dict[str, Any]:
         """Add the names of a host's variables, and those values that the specifications of the roles do not allow.

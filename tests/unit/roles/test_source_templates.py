@@ -13,6 +13,7 @@ import jinja2
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.repositories import usable_entries
@@ -288,3 +289,36 @@ def test_docker_s_repository_for_rhel_and_its_rebuilds(identifier, version, path
     repository = templar.template(defaults["kube_containerd_repository"])
     assert repository["rpm_url"] == f"https://download.docker.com/linux/{path}/$basearch/stable"
     assert repository["key_url"] == f"https://download.docker.com/linux/{path.split('/')[0]}/gpg"
+
+
+@pytest.mark.parametrize(
+    ("running", "expected"), [("1.36.3", []), ("1.35.4", ["1.36.3"]), ("1.34.1", ["1.35.4", "1.36.3"])]
+)
+def test_the_sources_of_each_version_that_an_upgrade_goes_through(running, expected):
+    if not lookup_loader.get("ansible.builtin.template"):
+        init_plugin_loader([])
+    variables = {
+        **load_variables(ROLES / "cluster/defaults/main.yml"),
+        **load_variables(ROLES / "preflight/vars/main.yml"),
+    }
+    variables.update(ansible_search_path=[str(ROLES / "preflight")], preflight_upgrade=True)
+    variables["kube_host"] = {"cluster": {"kubelet_version": running}}
+    variables["kube_kubernetes_repository"]["rpm_url"] = trust_as_template(
+        "http://m/{{ kube_version }}/{{ kube_minor }}"
+    )
+    templar = Templar(loader=DataLoader(), variables=variables)
+    found = templar.template(variables["__preflight_source_variables"]["between"])
+    assert [one["kube_version"] for one in found] == expected
+    for one in found:
+        minor = one["kube_version"].rpartition(".")[0]
+        assert one["kube_kubernetes_repository"]["deb_url"] == f"https://pkgs.k8s.io/core:/stable:/v{minor}/deb/"
+        # The role that installs kubeadm sets kube_minor only.
+        assert one["kube_kubernetes_repository"]["rpm_url"] == f"http://m/1.37.2/{minor}"
+        assert one["kube_component_versions"]["kubernetes"] == one["kube_version"]
+
+
+def test_the_table_has_a_version_of_each_minor_and_that_of_kube_version():
+    defaults = load_variables(ROLES / "cluster/defaults/main.yml")
+    for minor, row in defaults["kube_versions"].items():
+        assert str(row["kubernetes"]).rpartition(".")[0] == minor
+    assert defaults["kube_version"] in [row["kubernetes"] for row in defaults["kube_versions"].values()]

@@ -81,10 +81,16 @@ def ask(fetcher: Fetcher, request: dict[str, Any], architecture: str) -> dict[st
     return {"status": fetcher.fetch(url)[0]}
 
 
+def key_of(request: dict[str, Any]) -> str:
+    """Return the key of a request in ``reach``: its URL, and the suite where an apt repository may have several."""
+    suite = str(request.get("suite") or "") if request["kind"] == "deb" else ""
+    return f"{request['url']} {suite}" if suite.strip("./") else str(request["url"])
+
+
 def probe_urls(
     requests: list[dict[str, Any]], architecture: str, timeout: float, pause: float = 1.0
 ) -> dict[str, dict[str, Any]]:
-    """Return the key ``reach`` of host_info: the result of each probe by URL; a probe that does not end in time has failed.
+    """Return the key ``reach`` of host_info: the result of each probe by :func:`key_of`; a probe that does not end in time has failed.
 
     :param pause: seconds before a probe without any answer is repeated; one lost packet must not stop a run.
     """
@@ -95,7 +101,7 @@ def probe_urls(
         def work(request: dict[str, Any] = request) -> None:
             for attempt in range(ATTEMPTS):
                 time.sleep(pause if attempt else 0)
-                results[request["url"]] = found = probe(request, architecture, timeout)
+                results[key_of(request)] = found = probe(request, architecture, timeout)
                 if found["ok"] or found["status"]:
                     break
 
@@ -105,4 +111,4 @@ def probe_urls(
     for thread in threads:
         thread.join(ATTEMPTS * (3 * timeout + pause))
     late = {"ok": False, "status": 0, "error": "no answer in time", "clock": None}
-    return {request["url"]: results.get(request["url"], dict(late, kind=request["kind"])) for request in requests}
+    return {key_of(request): results.get(key_of(request), dict(late, kind=request["kind"])) for request in requests}

@@ -111,3 +111,24 @@ def test_the_message_names_the_checks_to_waive():
     line = summary(problems)
     assert "1 error(s) and 1 warning(s)" in line
     assert "preflight_waive: [os]" in line
+
+
+def test_what_depends_on_the_version_is_evaluated_for_each_that_an_upgrade_goes_through(make):
+    facts = {"os": {"id": "debian"}, "cluster": {"kubelet_version": "1.35.4"}}
+    hostvars = {"cp1": {"kube_host": facts}, "w1": {"kube_host": facts, "upgrade_through": ["1.36.1"]}}
+    cluster = make(hostvars, current="cp1", preflight_upgrade=True).cluster()
+    (values,) = cluster.hosts["cp1"].variables["between"]
+    assert values["kube_version"] == "1.36.3" and values["kube_component_versions"]["coredns"] == "1.14.2"
+    assert values["kube_kubernetes_repository"]["deb_url"] == "https://pkgs.k8s.io/core:/stable:/v1.36/deb/"
+    assert [one["kube_version"] for one in cluster.hosts["w1"].variables["between"]] == ["1.36.1"]
+    assert make(hostvars, current="cp1").cluster().hosts["cp1"].variables["between"] == []
+
+
+def test_a_repository_of_a_version_in_between_is_the_one_that_the_role_would_use(make):
+    """The role sets kube_minor only: kube_version may come from the command line, which precedes what a role sets."""
+    facts = {"os": {"id": "debian"}, "cluster": {"kubelet_version": "1.35.4"}}
+    url = trust_as_template("http://mirror/{{ kube_version }}/{{ kube_minor }}")
+    hostvars = {"cp1": {"kube_host": facts, "kube_kubernetes_repository": {"deb_url": url}}, "w1": {}}
+    (values,) = make(hostvars, current="cp1", preflight_upgrade=True).cluster().hosts["cp1"].variables["between"]
+    assert values["kube_version"] == "1.36.3" and values["kube_component_versions"]["coredns"] == "1.14.2"
+    assert values["kube_kubernetes_repository"]["deb_url"] == "http://mirror/1.37.2/1.36"

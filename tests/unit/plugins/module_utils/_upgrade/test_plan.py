@@ -9,58 +9,17 @@ import re
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.removal import CORDONED_BY
 from ansible_collections.slipway.kube.plugins.module_utils._upgrade.observed import (
     Observed,
     count_endpoints,
     parse_deprecated,
 )
 from ansible_collections.slipway.kube.plugins.module_utils._upgrade.plan import Wanted, plan
+from harness import upgrade_cluster
+from harness.upgrade_cluster import pod
 
 OLD, NEW = "1.36.3", "1.37.2"
 WANTED = Wanted(NEW, {"etcd": "3.7.0", "coredns": "1.14.6"}, "blue", snapshot_dir="/var/backups/slipway")
-
-
-def host(name, version=OLD, **changes):
-    plane = name.startswith("cp")
-    names = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-    return {
-        "host": name,
-        "name": name,
-        "address": "192.0.2.1",
-        "api_port": 6443,
-        "control_plane": plane,
-        "in_run": True,
-        "kubeadm": version,
-        "kubelet": version,
-        "components": {**dict.fromkeys(names, version), "etcd": "3.6.8" if version == OLD else "3.7.0"}
-        if plane
-        else {},
-        "containerd": "2.2.3",
-        "containerd_wanted": "2.2.3",
-        "interrupted": "",
-        "disks": [{"path": "/var/lib/kubelet", "available_mb": 9000}, {"path": "/var/lib/etcd", "available_mb": 9000}],
-        **changes,
-    }
-
-
-def node(version=OLD, ready=True, cordoned="", **changes):
-    annotations = {CORDONED_BY: cordoned} if cordoned else {}
-    return {
-        "metadata": {"annotations": annotations},
-        "spec": {"unschedulable": True} if cordoned else {},
-        "status": {
-            "nodeInfo": {"kubeletVersion": f"v{version}"},
-            "conditions": [{"type": "Ready", "status": "True" if ready else "False", "message": "PLEG is not healthy"}],
-        },
-        **changes,
-    }
-
-
-def pod(name, on="w1", owner="ReplicaSet"):
-    owners = [{"kind": owner, "name": name, "controller": True}] if owner else []
-    metadata = {"name": name, "namespace": "shop", "labels": {"app": "web"}, "ownerReferences": owners}
-    return {"metadata": metadata, "spec": {"nodeName": on, "volumes": []}, "status": {"phase": "Running"}}
 
 
 def budget(name="web", allowed=0, healthy=2, wanted=2, **spec):
@@ -74,6 +33,14 @@ def budget(name="web", allowed=0, healthy=2, wanted=2, **spec):
             "desiredHealthy": wanted,
         },
     }
+
+
+def host(name, version=OLD, **changes):
+    return upgrade_cluster.host(name, version, **changes)
+
+
+def node(version=OLD, **changes):
+    return upgrade_cluster.node(version, **changes)
 
 
 @pytest.fixture
@@ -180,7 +147,11 @@ def test_a_run_with_limit_upgrades_its_hosts_only(hosts, seen):
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("1.38.0", "would skip a minor version.*1.36.3; kube_version is 1.38.0. Set kube_version to a version of 1.37"),
+        ("1.38.0", "would skip a minor version.*1.36.3; kube_version is 1.38.0, and no version of 1.37 is known"),
+        (
+            "1.40.0",
+            "kubelet would be too old.*Set kube_version to a version of 1.39 at most and upgrade, then to 1.40.0",
+        ),
         ("1.36.1", "does not support downgrades.*Set kube_version to 1.36.3 or later"),
     ],
 )

@@ -47,14 +47,23 @@ def test_the_manifest_that_was_brought_says_which_calico_it_is() -> None:
     assert values["kube_versions"]["1.36"]["calico"] == "3.31.0"
 
 
+@pytest.mark.parametrize("versions", [["1.36.3", "1.36.10"], ["1.36.10", "1.36.3"]])
+def test_an_upgrade_goes_through_the_newest_bundled_version_of_a_minor(versions: list[str]) -> None:
+    values = vars_of(["1.37.2", *versions], {"1.37": {}, "1.36": {"kubernetes": "1.36.12"}}, [], [])
+    assert {minor: row["kubernetes"] for minor, row in values["kube_versions"].items()} == {
+        "1.37": "1.37.2",
+        "1.36": "1.36.10",
+    }
+
+
 def test_the_variables_of_the_roles() -> None:
     values = vars_of(
         ["1.36.3"],
-        {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}},
+        {"1.36": {"kubernetes": "1.36.2", "etcd": "3.6.8", "agnhost": "2.63.0"}},
         ["ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"],
         [],
     )
-    assert values["kube_versions"] == {"1.36": {"etcd": "3.6.8", "agnhost": "2.63.0"}}
+    assert values["kube_versions"] == {"1.36": {"kubernetes": "1.36.3", "etcd": "3.6.8", "agnhost": "2.63.0"}}
     assert values["kube_kubernetes_repository"]["deb_url"] == "{{ kube_mirror_url }}/deb/kubernetes/v{{ kube_minor }}/"
     assert values["kube_containerd_repository"] == {
         "deb_url": "{{ kube_mirror_url }}/deb/containerd/",

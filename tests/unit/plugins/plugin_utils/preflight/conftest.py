@@ -73,6 +73,7 @@ VARIABLES: dict[str, Any] = {
     "preflight_clock_tolerance": 30,
     "preflight_waive": [],
     "swap_state": "absent",
+    "upgrade_through": [],
 }
 
 

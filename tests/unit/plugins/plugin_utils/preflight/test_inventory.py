@@ -127,6 +127,24 @@ def test_version(cluster, version, what):
     assert all(what in problem.what for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("versions", "wrong"),
+    [
+        ([], ""),
+        (["1.35.4", "1.36.3"], ""),
+        (["1.36"], "1.36"),
+        (["1.36.1", "1.35.4", "1.36.3"], "1.36.1, 1.36.3"),
+        (["newest"], "newest"),
+    ],
+)
+def test_versions_that_an_upgrade_goes_through(cluster, versions, wrong):
+    cluster.hosts["cp1"].variables["upgrade_through"] = versions
+    problems = list(inventory.check_upgrade_through(cluster))
+    assert [(problem.check, problem.evidence) for problem in problems] == (
+        [("version", f"it has {wrong}")] if wrong else []
+    )
+
+
 def test_hosts_of_different_versions(cluster, findings):
     assert findings(inventory.check_version_skew(cluster)) == []
     cluster.hosts["w2"].variables["kube_version"] = "1.35.4"

@@ -213,6 +213,7 @@ def test_a_registry_that_requires_credentials(cluster, findings, kind):
         ({"a.test/x": -3600.4, "b.test/x": -3599.8}, "error", "3600 seconds behind a.test and b.test"),
         ({"a.test/x": 7200}, "warning", "7200 seconds ahead of a.test"),
         ({"a.test/x": 7200, "a.test/y": 7201}, "warning", "7200 seconds ahead of a.test"),
+        ({"a.test bookworm": 7200, "a.test trixie": 7201}, "warning", "7200 seconds ahead of a.test"),
         ({"a.test/x": 7200, "b.test/x": -7200}, "warning", "7200 seconds ahead of a.test, 7200 seconds behind b.test"),
         ({"a.test/x": 9000, "b.test/x": 500, "c.test/x": 510}, "error", "500 seconds ahead of b.test and c.test"),
     ],
@@ -387,3 +388,88 @@ def test_sources_of_members_matter_only_where_they_are_upgraded(members, finding
     for host in members.hosts.values():
         host.variables["kube_version"] = "1.37.2"
     assert ("registry", "w1", "error") in findings(check_hosts(members))
+
+
+BETWEEN = {
+    "kube_version": "1.36.3",
+    "kube_component_versions": {"pause": "3.10.2", "etcd": "3.6.8", "coredns": "1.14.2"},
+    "kube_kubernetes_repository": {"deb_url": "http://mirror/deb/kubernetes/v1.36", "suite": "/"},
+}
+
+
+def test_the_sources_of_the_versions_that_an_upgrade_goes_through_are_asked_as_well(variables):
+    variables.update(kube_registry_mirrors=MIRRORS, kube_version="1.37.2", between=[BETWEEN], control_plane=True)
+    by_url = {request["url"]: request for request in sources.requests_for(variables)}
+    assert by_url[DEB]["packages"] == ["kubeadm", "kubelet", "kubectl"]
+    assert by_url["http://mirror/deb/kubernetes/v1.36"]["packages"] == ["kubeadm"]
+    for tag in ("v1.36.3", "v1.37.2"):
+        assert f"http://mirror/v2/registry.k8s.io/kube-apiserver/manifests/{tag}" in by_url
+
+
+def test_one_repository_with_everything_is_asked_for_all_packages(variables):
+    variables["kube_containerd_repository"] = variables["kube_kubernetes_repository"]
+    variables["between"] = [{**BETWEEN, "kube_kubernetes_repository": variables["kube_kubernetes_repository"]}]
+    (request,) = [one for one in sources.requests_for(variables) if one["kind"] == "deb"]
+    assert request["packages"] == ["kubeadm", "kubelet", "kubectl", "containerd.io"]
+
+
+def test_a_version_in_between_that_the_repository_lacks(cluster):
+    host = cluster.hosts["w1"]
+    host.variables["between"] = [BETWEEN]
+    answer = {"kind": "deb", "ok": True, "status": 200, "error": "", "packages": {"kubeadm": ["1.36.1-1.1"]}}
+    host.facts["reach"] = {"http://mirror/deb/kubernetes/v1.36": answer}
+    (problem,) = check_hosts(cluster)
+    assert problem.what == "The package repository does not have version 1.36.3 of kubeadm."
+    assert "http://mirror/deb/kubernetes/v1.36 has 1.36.1" in problem.evidence
+    answer["packages"]["kubeadm"].append("1.36.3-1.1")
+    assert check_hosts(cluster) == []
+
+
+def test_a_repository_that_cannot_be_reached_is_told_once(cluster):
+    host = cluster.hosts["w1"]
+    host.variables["between"] = [
+        {**BETWEEN, "kube_kubernetes_repository": host.variables["kube_kubernetes_repository"]}
+    ]
+    host.facts["reach"] = {DEB: {"kind": "deb", "ok": False, "status": 0, "error": "No route to host"}}
+    assert [problem.check for problem in check_hosts(cluster)] == ["repository"]
+
+
+SUITES = {"deb_url": "http://mirror/k8s", "components": "main"}
+
+
+def with_suites(variables):
+    """Set repositories of two versions that differ only in their suites."""
+    variables["kube_version"] = "1.37.2"
+    variables["kube_kubernetes_repository"] = {**SUITES, "suite": "v1.37"}
+    variables["between"] = [{**BETWEEN, "kube_kubernetes_repository": {**SUITES, "suite": "v1.36"}}]
+
+
+def test_suites_of_one_url_are_asked_apart(variables):
+    with_suites(variables)
+    asked = [one for one in sources.requests_for(variables) if one["url"] == SUITES["deb_url"]]
+    assert [(one["suite"], one["packages"]) for one in asked] == [
+        ("v1.37", ["kubeadm", "kubelet", "kubectl"]),
+        ("v1.36", ["kubeadm"]),
+    ]
+
+
+def test_the_version_of_each_suite_is_found_in_its_own_answer(cluster):
+    host = cluster.hosts["w1"]
+    with_suites(host.variables)
+    answer = {"kind": "deb", "ok": True, "status": 200, "error": ""}
+    new = {name: ["1.37.2-1.1"] for name in ("kubeadm", "kubelet", "kubectl")}
+    host.facts["reach"] = {
+        "http://mirror/k8s v1.37": {**answer, "packages": new},
+        "http://mirror/k8s v1.36": {**answer, "packages": {"kubeadm": ["1.36.3-1.1"]}},
+    }
+    assert check_hosts(cluster) == []
+    host.facts["reach"]["http://mirror/k8s v1.36"]["packages"]["kubeadm"] = ["1.36.1-1.1"]
+    (problem,) = check_hosts(cluster)
+    assert problem.evidence == "http://mirror/k8s v1.36 has 1.36.1"
+
+
+def test_components_of_one_suite_are_asked_together(variables):
+    with_suites(variables)
+    variables["kube_containerd_repository"] = {**SUITES, "suite": "v1.37", "components": "containers"}
+    request = next(one for one in sources.requests_for(variables) if one.get("suite") == "v1.37")
+    assert request["components"] == ["main", "containers"] and request["packages"][-1] == "containerd.io"

@@ -159,9 +159,17 @@ def mirror():
 
 
 def reach(url, kind, **options):
-    answer = reachability.probe_urls([{"url": url, "kind": kind, **options}], "amd64", 5)[url]
+    (answer,) = reachability.probe_urls([{"url": url, "kind": kind, **options}], "amd64", 5).values()
     answer.pop("clock")
     return answer
+
+
+def test_suites_of_one_apt_repository_have_answers_of_their_own(mirror):
+    suites = ("v1.36", "v1.37", "v1.37/", "./", "/")
+    requests = [{"url": mirror + "/deb", "kind": "deb", "suite": suite} for suite in suites]
+    assert sorted(reachability.probe_urls(requests, "amd64", 5)) == [
+        mirror + "/deb" + suite for suite in ("", " v1.36", " v1.37", " v1.37/")
+    ]
 
 
 def test_http(mirror):
