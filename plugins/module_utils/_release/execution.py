@@ -15,6 +15,7 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Unreachable
 from .._kube.objects import Object, is_custom, reference
+from . import canary
 from .apply import Sender
 from .chart_hooks import LASTING
 from .context import Context
@@ -31,6 +32,7 @@ from .replicas import SCALER
 from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
 from .rollback import roll_back
+from .settings import CANARY
 from .stateful_set import delete_blocking_pods
 
 SETTLE = 5.0  # seconds in which nodes learn to which pods a Service sends connections, before other pods are deleted
@@ -81,7 +83,9 @@ class Execution:
                         return self._failed(revision, answer, FAILED, self._why_no_rollback())
             good = self._roll_back(revision)
             answer["rolled_back_to"] = good
-            return self._failed(revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.")
+            return self._failed(
+                revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.{self._why_untouched(revision)}"
+            )
         except Pause:
             self.store.update(revision)
             self.context.lock.pause()
@@ -94,7 +98,12 @@ class Execution:
             raise Unreachable(text) from error
 
     def _roll_back(self, revision: Revision) -> int:
+        back = revision.state["back"]
         try:
+            if not back.get("withdrawn"):
+                # Its pods may be answering requests.
+                canary.delete(self.context, revision.hooks.get(CANARY) or [])
+                back["withdrawn"] = True
             return roll_back(self.context, revision, self.desired, self.wait)
         except ApiError as error:
             raise OperationFailed(str(error)) from error
@@ -124,21 +133,27 @@ class Execution:
             self._apply(revision, plan, sender, answer)
             done.append("apply")
             save()
+        tried = [one for one in revision.hooks.get(CANARY) or [] if revision.state.get("canary")]
         if "wait" not in done:
             if settings.wait:
                 with context.phase("wait"):
                     late = revision.state.get("last") or []
                     now = [content for content in revision.objects if key(reference(content)) not in late]
-                    self.wait(now, revision.state, False)
+                    self.wait([*now, *tried], revision.state, False)
                     self._end_jobs(revision, now)
                 answer["waited_for"] = context.workloads(revision.objects)
             done.append("wait")
+        if tried and "observe" not in done:
+            with context.phase("observe"):
+                canary.observe(context, tried, revision.state)
+            done.append("observe")
         if "post" not in done and revision.hooks.get(after):
             with context.phase("hooks"):
                 run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
             done.append("post")
         if "last" not in done:
             self._apply_last(revision, plan, sender)
+            self._delete_canary(revision, answer)
             done.append("last")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
@@ -158,12 +173,20 @@ class Execution:
         with self.context.phase("apply"):
             first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
             answer["pruned"] = [name.as_dict() for name in first]
-            now = [one for one in plan.objects if not _waits(one)]
+            tries = canary.planned(plan, revision.hooks.get(CANARY) or [])
+            # The Deployment that a canary goes before is changed when the canary is ready.
+            mains = [identity(canary.main_of(one.content)) for one in tries]
+            late = [one for one in plan.objects if _waits(one) or identity(one.name) in mains]
+            now = [one for one in plan.objects if one not in late]
             sent = sender.send(now)
+            sender.send([replace(one, action="create") for one in tries])
         revision.state["digests"] = dict(plan.digests, **sent)
-        revision.state["last"] = [key(one.name) for one in plan.objects if _waits(one)]
+        revision.state["last"] = [key(one.name) for one in late]
+        revision.state["canary"] = [key(one.name) for one in tries]
         revision.state.setdefault("actions", plan.actions)
         self.context.log(f"Applied {plural(len(now), 'object')}.")
+        for one in tries:
+            self.context.log(f"Trying {one.name} with {plural(one.content['spec']['replicas'], 'pod')}.")
 
     def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
         """Apply the changes that wait until everything else is ready."""
@@ -171,17 +194,25 @@ class Execution:
         waiting = [content for content in revision.objects if key(reference(content)) in names]
         if not waiting:
             return
+        revision.state["promoted"] = True
         with self.context.phase("apply"):
             objects = plan.objects if plan else self._plan_last(revision, names)
             sent = sender.send([one for one in objects if key(one.name) in names])
         if sent:
             revision.state["digests"].update(sent)
             self.context.log(f"Applied {plural(len(sent), 'object')} last.")
-            time.sleep(SETTLE)
+            if any(is_applied_last(content) for content in waiting):
+                time.sleep(SETTLE)
         if self.settings.wait:
             with self.context.phase("wait"):
                 self.wait(waiting, revision.state, False)
                 self._end_jobs(revision, waiting)
+
+    def _delete_canary(self, revision: Revision, answer: dict[str, Any]) -> None:
+        """Delete the canary that the main Deployment has followed, or one that an earlier run has left."""
+        deleted = canary.delete(self.context, revision.hooks.get(CANARY) or [])
+        if deleted and not revision.state.get("canary"):
+            answer["pruned"] = [*answer.get("pruned", []), *(name.as_dict() for name in deleted)]
 
     def _plan_last(self, revision: Revision, names: Sequence[str]) -> list[PlannedObject]:
         """Plan what waits in a call that continues another one; what was applied before is not judged again."""
@@ -277,6 +308,13 @@ class Execution:
         self.store.update(revision)
         self.context.log(f"Revision {revision.number} failed; rolling back to revision {good}.")
         return True
+
+    def _why_untouched(self, revision: Revision) -> str:
+        """Return what a canary has saved, with a leading space; empty if there was none."""
+        if not revision.state.get("canary") or revision.state.get("promoted"):
+            return ""
+        names = ", ".join(str(canary.main_of(one)) for one in revision.hooks[CANARY])
+        return f" The canary was deleted, and {names} was never changed."
 
     def _why_no_rollback(self) -> str:
         if self.settings.on_failure == "keep":

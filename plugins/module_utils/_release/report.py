@@ -100,7 +100,7 @@ class ResultBuilder:
 def _diff(planned: PlannedObject) -> dict[str, Any]:
     diff = planned.diff
     if planned.action == "run":
-        diff["after_header"] += " (hook)"
+        diff["after_header"] += " (hook)" if planned.name.kind == "Job" else " (canary)"
     return diff
 
 

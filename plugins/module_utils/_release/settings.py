@@ -26,6 +26,9 @@ NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 # When the hooks of a release run: with every change, and those for a rollback and for the deletion of the release.
 PHASES = ("pre", "post", "pre-rollback", "post-rollback", "pre-delete", "post-delete")
+# The Deployments that try a changed one before it is changed (see canary.py) come with the hooks.
+CANARY = "canary"
+PARTS = (*PHASES, CANARY)
 
 # Options that are about some objects name them by these.
 NAMED: dict[str, Any] = dict(kind=dict(type="str", required=True), name=dict(type="str"), namespace=dict(type="str"))
@@ -198,9 +201,9 @@ def unpack(payload: str) -> dict[str, Any]:
     try:
         content = json.loads(zlib.decompress(base64.b64decode(payload, validate=True)))
         hooks = content.get("hooks") or {}
-        if set(hooks) - set(PHASES) or not isinstance(content["objects"], list):
+        if set(hooks) - set(PARTS) or not isinstance(content["objects"], list):
             raise ValueError
-        listed = {when: list(hooks.get(when) or []) for when in PHASES}
+        listed = {when: list(hooks.get(when) or []) for when in PARTS}
         return {"objects": content["objects"], "hooks": listed, "kept": list(content.get("kept") or [])}
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError(

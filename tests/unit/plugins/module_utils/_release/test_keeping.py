@@ -29,7 +29,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.revision imp
     encode,
     parts_of,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._release.settings import PHASES, pack, read_settings
+from ansible_collections.slipway.kube.plugins.module_utils._release.settings import PARTS, pack, read_settings
 from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set import blocking_pods
 from ansible_collections.slipway.kube.plugins.module_utils._release.store import Store
 
@@ -203,7 +203,7 @@ def test_options_are_read() -> None:
     )
     assert (settings.objects, settings.hooks, settings.timeout) == (
         [{"kind": "A"}],
-        {**{when: [] for when in PHASES}, "post": [{"kind": "B"}]},
+        {**{when: [] for when in PARTS}, "post": [{"kind": "B"}]},
         5,
     )
     assert settings.run_id
