@@ -30,7 +30,7 @@ display = Display()
 MODULE = "slipway.kube.release"
 SLICE = 10  # seconds after which the module returns what has happened so far, to be called again
 # Later calls find what the first one did already done.
-FIRST = ("changed", "diff", "objects")
+FIRST = ("changed", "changes", "diff", "objects")
 COLLECTED = ("warnings", "pruned", "deprecations")
 SUMMED = ("requests",)
 AUTH_NAMES = {alias for name, option in AUTH_OPTIONS.items() for alias in (name, *option.get("aliases", ()))}
