@@ -125,6 +125,15 @@ options:
         until O(timeout), and other problems get 60 seconds, such as a registry that does not respond, a failing liveness probe, or a Secret that a controller
         has not created yet.
     type: int
+  delete_blocking_pods:
+    description:
+      - While waiting for a StatefulSet, delete a pod of an older revision that does not become ready, each once. Its controller waits for that pod even after
+        the template was corrected (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)). This is about
+        pods whose image or configuration is missing, which crash again and again, or whose containers run for more than a minute without becoming ready
+        (with C(podManagementPolicy=OrderedReady)). The pod is named in the progress; its volumes stay.
+      - With V(false), a warning names the pod instead, and the wait ends with the timeout.
+    type: bool
+    default: true
   on_failure:
     description:
       - V(rollback) applies the last deployed revision again, and deletes the objects that only the failed revision created. The task still fails.

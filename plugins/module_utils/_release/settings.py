@@ -46,6 +46,7 @@ OPTIONS: dict[str, Any] = dict(
     wait=dict(type="bool", default=True),
     timeout=dict(type="int", default=600),
     grace=dict(type="int"),
+    delete_blocking_pods=dict(type="bool", default=True),
     on_failure=dict(type="str", choices=["rollback", "keep"], default="rollback"),
     wait_conditions=dict(
         type="list",
@@ -126,6 +127,7 @@ class Settings:
     wait: bool = True
     timeout: int = 600
     grace: float | None = None
+    delete_blocking_pods: bool = True
     on_failure: str = "rollback"
     wait_conditions: Sequence[Mapping[str, Any]] = ()
     wait_except: Sequence[Mapping[str, Any]] = ()

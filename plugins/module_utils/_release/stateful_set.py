@@ -9,11 +9,13 @@ The controller waits for that pod, even after the template has been corrected, u
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, Mapping, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Object, Reference
 from .._kube.readiness import condition, selector_query
+from .._kube.timestamps import seconds_of
 from .live_state import uid
 
 REVISION_HASH = "controller-revision-hash"
@@ -27,6 +29,7 @@ BROKEN = (
     "CreateContainerError",
     "RunContainerError",
 )
+STUCK = 60.0  # seconds for which all containers of a pod must run without the pod being ready
 
 
 def delete_blocking_pods(
@@ -39,16 +42,27 @@ def delete_blocking_pods(
     :returns: the names of the deleted pods.
     """
     deleted = []
+    for namespace, pod in find_blocking_pods(client, names, path, back):
+        pod_name = pod["metadata"]["name"]
+        if client.delete(f"/api/v1/namespaces/{namespace}/pods/{pod_name}", uid(pod)):
+            deleted.append(f"{namespace}/{pod_name}")
+    return deleted
+
+
+def find_blocking_pods(
+    client: Client, names: Sequence[Reference], path: Callable[[Reference], str], back: bool
+) -> list[tuple[str, Object]]:
+    """Return the pods that block StatefulSets, with their namespaces; the parameters are those of :func:`delete_blocking_pods`."""
+    found: list[tuple[str, Object]] = []
     for name in names:
         live = client.find(path(name))
         if live is None or not updates_in_order(live):
             continue
         query = selector_query(live)
         collection = f"/api/v1/namespaces/{name.namespace}/pods"
-        for pod in blocking_pods(live, client.items(collection, {"labelSelector": query}) if query else [], back):
-            if client.delete(f"{collection}/{pod['metadata']['name']}", uid(pod)):
-                deleted.append(f"{name.namespace}/{pod['metadata']['name']}")
-    return deleted
+        pods = client.items(collection, {"labelSelector": query}) if query else []
+        found += [(name.namespace, pod) for pod in blocking_pods(live, pods, back)]
+    return found
 
 
 def updates_in_order(live: Mapping[str, Any]) -> bool:
@@ -61,6 +75,8 @@ def updates_in_order(live: Mapping[str, Any]) -> bool:
 
 def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -> list[Object]:
     """Return the pods of an older revision that do not become ready, and that an update would replace."""
+    # With the policy Parallel, the controller replaces them by itself.
+    ordered = (live.get("spec") or {}).get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     newest = (live.get("status") or {}).get("updateRevision") or ""
     rolling = ((live.get("spec") or {}).get("updateStrategy") or {}).get("rollingUpdate") or {}
     found = []
@@ -76,7 +92,7 @@ def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -
             and ordinal.isdigit()
             and int(ordinal) >= (rolling.get("partition") or 0)
             and condition(pod, "Ready").get("status") != "True"
-            and (back or is_broken(pod))
+            and (back or is_broken(pod) or (ordered and is_stuck(pod, time.time())))
         ):
             found.append(pod)
     return found
@@ -89,3 +105,18 @@ def is_broken(pod: Mapping[str, Any]) -> bool:
         return True
     containers = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
     return any(((one.get("state") or {}).get("waiting") or {}).get("reason") in BROKEN for one in containers)
+
+
+def is_stuck(pod: Mapping[str, Any], now: float) -> bool:
+    """Return whether the containers of a pod have run for a while and the pod is not ready: its readiness probe fails.
+
+    :param now: seconds since the epoch.
+    """
+    ready = condition(dict(pod), "Ready")
+    containers = (pod.get("status") or {}).get("containerStatuses") or []
+    running = [(one.get("state") or {}).get("running") or {} for one in containers]
+    # A container whose startup probe has not succeeded yet is still starting.
+    if not containers or ready.get("status") != "False" or any(one.get("started") is not True for one in containers):
+        return False
+    times = [ready.get("lastTransitionTime"), *(one.get("startedAt") for one in running)]
+    return all(times) and now - max(map(seconds_of, times)) >= STUCK
