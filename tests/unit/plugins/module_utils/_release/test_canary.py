@@ -156,6 +156,12 @@ def test_a_canary_that_stops_being_ready_is_withdrawn(server: Any, app: Any) -> 
     assert answer["rolled_back_to"] == 1 and "The canary failed after" in answer["msg"] and image_of(server) == "web:1"
 
 
+def test_a_user_who_may_not_list_pods_has_a_canary(server: Any, app: Any) -> None:
+    app("web:1")
+    server.forbidden.add("/api/v1/namespaces/default/pods")
+    assert app("web:2")["status"] == "deployed"
+
+
 def test_a_version_that_fails_after_its_canary_is_rolled_back(server: Any, app: Any) -> None:
     app("web:1")
 
