@@ -210,7 +210,12 @@ class Execution:
 
     def _delete_canary(self, revision: Revision, answer: dict[str, Any]) -> None:
         """Delete the canary that the main Deployment has followed, or one that an earlier run has left."""
-        deleted = canary.delete(self.context, revision.hooks.get(CANARY) or [])
+        try:
+            deleted = canary.delete(self.context, revision.hooks.get(CANARY) or [])
+        except ApiError as error:
+            # The new version is ready, so this is no reason for a rollback. The next run tries again.
+            self.context.warnings.append(f"The canary was not deleted: {error}")
+            return
         if deleted and not revision.state.get("canary"):
             answer["pruned"] = [*answer.get("pruned", []), *(name.as_dict() for name in deleted)]
 

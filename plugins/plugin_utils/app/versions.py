@@ -18,10 +18,11 @@ from collections.abc import Mapping
 from ...module_utils._kube.objects import Object
 from ...module_utils._release.canary import OBSERVE, OF, PERCENT
 from ...module_utils._release.ownership import APPLIED_LAST
+from ...module_utils._release.settings import CANARY
 from .configuration import digest
 from .objects import CANARY_LABEL, VERSION_LABEL, manifest
 from .serving import service_name
-from .spec import BLUE_GREEN, CANARY, Spec
+from .spec import BLUE_GREEN, Spec
 
 DEFAULT_PERCENT, DEFAULT_OBSERVE = 20, 30
 
@@ -44,7 +45,7 @@ def separate(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]]) 
     if spec["strategy"]["type"] == BLUE_GREEN:
         _switch(main, service, version)
     else:
-        hooks[CANARY.lower()] = [_canary(spec, main)]
+        hooks[CANARY] = [_canary(spec, main)]
 
 
 def _preview(spec: Spec, service: Object, version: Mapping[str, str]) -> Object:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._release import canary
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
@@ -160,6 +161,24 @@ def test_a_user_who_may_not_list_pods_has_a_canary(server: Any, app: Any) -> Non
     app("web:1")
     server.forbidden.add("/api/v1/namespaces/default/pods")
     assert app("web:2")["status"] == "deployed"
+
+
+def test_a_canary_that_cannot_be_deleted_is_deleted_by_the_next_run(
+    server: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app("web:1")
+    engine = app("web:2", "engine")
+    delete = engine.client.delete
+
+    def refuse(path: str, *rest: Any, **more: Any) -> Any:
+        if path.endswith(CANARY):
+            raise ApiError(403, "Forbidden", "deployments is forbidden", "DELETE", path)
+        return delete(path, *rest, **more)
+
+    engine.client.delete = refuse
+    answer = engine.run()
+    assert answer["status"] == "deployed" and any("The canary was not deleted" in line for line in answer["warnings"])
+    assert app("web:2")["changed"] and server.names("Deployment") == ["web"] and not app("web:2")["changed"]
 
 
 def test_a_version_that_fails_after_its_canary_is_rolled_back(server: Any, app: Any) -> None:
