@@ -79,7 +79,9 @@ def not_ready(
         findings = explain_faults(watch.client, late, secrets)
     except (ApiError, Unreachable):
         findings = []
-    findings = [finding for finding in findings if finding.severity == "error"] or outlook.findings
+    # A container that was ready and ended once is only a warning elsewhere.
+    errors = [finding for finding in findings if finding.severity == "error"]
+    findings = errors or (findings if verdict else []) or outlook.findings
     verdict = verdict or ("Cannot become ready" if outlook.hopeless else "Not ready within the timeout")
     first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:SHOWN])
     more = f"; and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
