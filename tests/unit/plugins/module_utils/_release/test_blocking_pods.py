@@ -34,19 +34,21 @@ def pod(revision: str = "old", ago: float = 120, started: bool = True, ready: st
 
 
 @pytest.mark.parametrize(
-    ("one", "policy", "blocks"),
+    ("fields", "policy", "blocks"),
     [
-        (pod(), "OrderedReady", True),
-        (pod(ago=20), "OrderedReady", False),
-        (pod(started=False), "OrderedReady", False),
-        (pod(ready="True"), "OrderedReady", False),
-        (pod(revision="new"), "OrderedReady", False),
-        (pod(), "Parallel", False),
+        ({}, "OrderedReady", True),
+        ({"ago": 20}, "OrderedReady", False),
+        ({"started": False}, "OrderedReady", False),
+        ({"ready": "True"}, "OrderedReady", False),
+        ({"revision": "new"}, "OrderedReady", False),
+        ({}, "Parallel", False),
     ],
 )
-def test_a_pod_that_runs_and_is_not_ready_for_a_minute_blocks(one: Any, policy: str, blocks: bool) -> None:
+def test_a_pod_that_runs_and_is_not_ready_for_a_minute_blocks(
+    fields: dict[str, Any], policy: str, blocks: bool
+) -> None:
     live = {"metadata": {"uid": "set"}, "spec": {"podManagementPolicy": policy}, "status": {"updateRevision": "new"}}
-    assert bool(blocking_pods(live, [one], back=False)) is blocks
+    assert bool(blocking_pods(live, [pod(**fields)], back=False)) is blocks
 
 
 @pytest.mark.parametrize("deletes", [True, False])
