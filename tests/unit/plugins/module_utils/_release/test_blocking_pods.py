@@ -10,27 +10,50 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 from ansible_collections.slipway.kube.plugins.module_utils._kube.timestamps import to_time
 from ansible_collections.slipway.kube.plugins.module_utils._release import execution
-from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set import blocking_pods
+from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set import (
+    blocking_pods,
+    find_blocking_pods,
+)
 
 POD = "/api/v1/namespaces/default/pods/db-0"
 
 
-def pod(revision: str = "old", ago: float = 120, started: bool = True, ready: str = "False") -> dict[str, Any]:
-    """A pod whose container has run for a while."""
-    since = to_time(time.time() - ago)
-    container = {"name": "c", "started": started, "state": {"running": {"startedAt": since}}}
-    condition = {"type": "Ready", "status": ready, "lastTransitionTime": since}
+def at(ago: float) -> str:
+    return to_time(time.time() - ago)
+
+
+def pod(
+    revision: str = "old",
+    ago: float = 120,
+    started: bool = True,
+    ready: str = "False",
+    unready: float | None = None,
+    restarts: int = 0,
+    name: str = "db-0",
+    probe: Any = None,
+    node: str = "",
+) -> dict[str, Any]:
+    """A pod whose container has run for a while.
+
+    :param unready: seconds since it is not ready; since it exists by default.
+    """
+    running = {"running": {"startedAt": at(ago)}}
+    container = {"name": "c", "started": started, "restartCount": restarts, "state": running}
+    condition = {"type": "Ready", "status": ready, "lastTransitionTime": at(ago + 2 if unready is None else unready)}
     metadata = {
-        "name": "db-0",
+        "name": name,
         "namespace": "default",
         "uid": "of-pod",
         "labels": {"app": "web", "controller-revision-hash": revision},
         "ownerReferences": [{"kind": "StatefulSet", "name": "db", "uid": "set", "controller": True}],
     }
     status = {"phase": "Running", "conditions": [condition], "containerStatuses": [container]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+    status["startTime"] = at(ago + 2 + 900 * restarts)
+    spec = {"containers": [{"name": "c", "readinessProbe": probe or {}}], "nodeName": node}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
 
 
 @pytest.mark.parametrize(
@@ -42,13 +65,60 @@ def pod(revision: str = "old", ago: float = 120, started: bool = True, ready: st
         ({"ready": "True"}, "OrderedReady", False),
         ({"revision": "new"}, "OrderedReady", False),
         ({}, "Parallel", False),
+        ({"ago": 7776000, "unready": 61}, "OrderedReady", False),
+        ({"restarts": 1, "unready": 130}, "OrderedReady", False),
+        ({"restarts": 1, "unready": 1022}, "OrderedReady", True),
+        ({"probe": {"initialDelaySeconds": 120, "periodSeconds": 5}}, "OrderedReady", False),
+        ({"probe": {"periodSeconds": 30, "failureThreshold": 5}}, "OrderedReady", False),
+        ({"probe": {"periodSeconds": 5, "failureThreshold": 5}}, "OrderedReady", True),
     ],
 )
-def test_a_pod_that_runs_and_is_not_ready_for_a_minute_blocks(
+def test_a_pod_that_runs_and_was_never_ready_for_a_minute_blocks(
     fields: dict[str, Any], policy: str, blocks: bool
 ) -> None:
     live = {"metadata": {"uid": "set"}, "spec": {"podManagementPolicy": policy}, "status": {"updateRevision": "new"}}
     assert bool(blocking_pods(live, [pod(**fields)], back=False)) is blocks
+
+
+def blocking(*pods: dict[str, Any], back: bool = False, **status: str) -> list[str]:
+    live = {"metadata": {"uid": "set"}, "spec": {}, "status": {"updateRevision": "new", **status}}
+    return [one["metadata"]["name"] for one in blocking_pods(live, pods, back)]
+
+
+def test_of_several_pods_that_are_not_ready_the_awaited_one_blocks() -> None:
+    three = [pod(name=f"db-{number}") for number in (2, 1, 0)]
+    assert blocking(*three) == blocking(*three, back=True) == ["db-0"]
+    assert blocking(pod(name="db-1"), pod("new", name="db-0")) == [], "the controller waits for another pod"
+    leaving = pod(name="db-0")
+    leaving["metadata"]["deletionTimestamp"] = "now"
+    assert blocking(pod(name="db-1"), leaving) == []
+
+
+def test_a_rollback_leaves_what_worked_time_to_recover() -> None:
+    worked = pod(ago=7776000, unready=61)
+    assert blocking(worked, back=True, currentRevision="old") == []
+    assert blocking(worked, back=True, currentRevision="new") == ["db-0"], "a failed revision"
+    assert blocking(pod(ago=1), back=True, currentRevision="old") == ["db-0"], "never ready"
+
+
+@pytest.mark.parametrize(("status", "blocks"), [("True", True), ("Unknown", False), (None, False), ("403", True)])
+def test_a_pod_on_a_node_that_does_not_respond_is_left_alone(
+    server: Any, releases: Any, workload: Any, status: str | None, blocks: bool
+) -> None:
+    releases.run([workload("db", "app:1", kind="StatefulSet")])
+    live = server.find("StatefulSet", "db")
+    live["metadata"]["uid"] = "set"
+    live["status"].update(updateRevision="new")
+    server.put(POD, pod(node="a"))
+    if status == "403":
+        server.forbidden.add("/api/v1/nodes/a")
+    elif status:
+        conditions = [{"type": "Ready", "status": status}]
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {"conditions": conditions}}
+        server.put("/api/v1/nodes/a", node)
+    name = Reference("apps/v1", "StatefulSet", "default", "db")
+    path = "/apis/apps/v1/namespaces/default/statefulsets/db"
+    assert bool(find_blocking_pods(releases.client(), [name], lambda _name: path, back=False)) is blocks
 
 
 @pytest.mark.parametrize("deletes", [True, False])
