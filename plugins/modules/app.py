@@ -424,7 +424,8 @@ options:
         description: With V(Canary), how many pods the canary has, in percent of those that run, rounded up. By default V(20).
         type: int
       observe:
-        description: With V(Canary), for how many seconds its pods must stay ready without a restart, a part of O(timeout). By default V(30).
+        description: With V(Canary), for how many seconds its pods must stay ready without a restart. They, the hooks and the Deployment itself are parts
+          of O(timeout); the Deployment is not begun with when no time is left. By default V(30).
         type: int
   min_ready_seconds:
     description: Seconds for which a new pod must be ready before it counts as available.

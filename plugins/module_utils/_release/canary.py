@@ -18,7 +18,7 @@ from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, content_of, mapping, reference
 from .._kube.readiness import selector_query
 from .context import Context, recall, remember
-from .errors import Pause, ReleaseError
+from .errors import OperationFailed, Pause, ReleaseError
 from .live_state import Live, uid
 from .ownership import identity, owner
 from .planned import Plan, PlannedObject
@@ -96,7 +96,7 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
     """Look at ready canaries until each was ready, and restarted no container, for as long as its annotation says.
 
     :param state: the state of the revision; it keeps since when they are observed, from one call to the next.
-    :raises OperationFailed: one is not ready any more, or a container has restarted; with the diagnosis.
+    :raises OperationFailed: one is not ready any more, or a container has restarted; with the diagnosis. Or the time is too short.
     :raises Pause: the time slice of this call is used up.
     """
     names = [reference(canary) for canary in canaries]
@@ -111,6 +111,11 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
         left = seconds - spent
         if left <= 0:
             return
+        if time.monotonic() + left >= context.deadline:
+            raise OperationFailed(
+                f"The canary is ready, but its {seconds} s of observation do not fit into what is left of timeout "
+                f"({context.settings.timeout} s). Raise timeout, or shorten the observation."
+            )
         context.log(f"Observing {', '.join(map(str, names))}: ready and without restarts, {math.ceil(left)} s left.")
         try:
             context.pause_if_due()
@@ -119,6 +124,18 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
             raise
         time.sleep(min(EVERY, left))
         context.lock.check()
+
+
+def check_time(context: Context, canaries: Sequence[Object]) -> None:
+    """Refuse to begin with a main Deployment when there is no time to wait for it: a good version would be rolled back.
+
+    :raises OperationFailed: the time of the run is used up.
+    """
+    if canaries and time.monotonic() >= context.deadline:
+        raise OperationFailed(
+            f"The canary is good, but no time is left for {', '.join(str(main_of(one)) for one in canaries)}. "
+            f"Raise timeout ({context.settings.timeout} s), of which the canary, its observation and the hooks are a part."
+        )
 
 
 def _judge(context: Context, watch: Watch, outlook: Outlook, restarted: Mapping[Reference, str], spent: float) -> None:

@@ -152,7 +152,7 @@ class Execution:
                 run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
             done.append("post")
         if "last" not in done:
-            self._apply_last(revision, plan, sender)
+            self._apply_last(revision, plan, sender, tried)
             self._delete_canary(revision, answer)
             done.append("last")
         if "prune" not in done and settings.prune:
@@ -188,12 +188,17 @@ class Execution:
         for one in tries:
             self.context.log(f"Trying {one.name} with {plural(one.content['spec']['replicas'], 'pod')}.")
 
-    def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
-        """Apply the changes that wait until everything else is ready."""
+    def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender, tried: Sequence[Object]) -> None:
+        """Apply the changes that wait until everything else is ready.
+
+        :param tried: the canaries that have tried them.
+        """
         names = revision.state.get("last") or []
         waiting = [content for content in revision.objects if key(reference(content)) in names]
         if not waiting:
             return
+        if not revision.state.get("promoted"):
+            canary.check_time(self.context, tried)
         revision.state["promoted"] = True
         with self.context.phase("apply"):
             objects = plan.objects if plan else self._plan_last(revision, names)

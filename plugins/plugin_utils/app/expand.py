@@ -97,9 +97,10 @@ def _awaited(spec: Spec, timeout: int, wait: bool) -> None:
     if not wait:
         why = {BLUE_GREEN: "switches to pods that are ready", CANARY: "judges pods by their readiness"}[chosen]
         raise InputError(f"wait: strategy {chosen} {why}, so it requires wait: true.")
-    if chosen == CANARY and (observe or 0) >= timeout:
+    observe = versions.DEFAULT_OBSERVE if observe is None else observe
+    if chosen == CANARY and observe >= timeout:
         raise InputError(
-            f"strategy.observe: {observe} s leave nothing of the timeout of the release ({timeout} s), of which they are a part."
+            f"strategy.observe: {observe} s leave nothing of the timeout of the release ({timeout} s), of which they are a part. Raise timeout."
         )
 
 

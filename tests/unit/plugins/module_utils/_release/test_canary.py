@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ def app(releases: Any) -> Any:
             read({**given, "strategy": strategy, "service_account": "default", "hooks": HOOKS, **dict(fields)})
         )
         before = [options.pop("at")] if "at" in options else []
+        options.setdefault("timeout", 2)
         return getattr(releases, how)(*before, made.objects, hooks=made.hooks, **options)
 
     return deploy
@@ -155,6 +157,33 @@ def test_a_canary_that_stops_being_ready_is_withdrawn(server: Any, app: Any) -> 
     server.before = break_it
     answer = app("web:2", observe=5, timeout=9)
     assert answer["rolled_back_to"] == 1 and "The canary failed after" in answer["msg"] and image_of(server) == "web:1"
+
+
+def test_an_observation_that_does_not_fit_into_the_timeout_is_not_begun(server: Any, app: Any) -> None:
+    app("web:1")
+    server.writes.clear()
+    answer = app("web:2", observe=5, timeout=1)
+    assert answer["rolled_back_to"] == 1 and answer["seconds"]["observe"] < 1
+    assert (
+        "The canary is ready, but its 5 s of observation do not fit into what is left of timeout (1 s)" in answer["msg"]
+    )
+    assert not [line for line in server.writes if line[1].endswith(MAIN)] and server.names("Deployment") == ["web"]
+
+
+def test_a_canary_that_used_up_the_timeout_is_not_promoted(server: Any, app: Any) -> None:
+    app("web:1")
+    server.writes.clear()
+
+    def slow(method: str, path: str, dry: bool) -> None:
+        if method == "PATCH" and "jobs/web-check" in path and not dry:
+            time.sleep(1.1)
+
+    server.before = slow
+    answer = app("web:2", timeout=1)
+    assert answer["rolled_back_to"] == 1 and "never changed" in answer["msg"]
+    why = "The canary is good, but no time is left for Deployment default/web. Raise timeout (1 s), of which"
+    assert why in answer["msg"]
+    assert not [line for line in server.writes if line[1].endswith(MAIN)] and image_of(server) == "web:1"
 
 
 def test_a_user_who_may_not_list_pods_has_a_canary(server: Any, app: Any) -> None:

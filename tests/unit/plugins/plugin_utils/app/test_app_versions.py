@@ -139,6 +139,10 @@ def test_pods_keep_apart_from_those_of_their_version_only(make: Any) -> None:
             {"strategy": {"type": "Canary", "observe": 300}, "timeout": 300},
             "strategy.observe: 300 s leave nothing of the timeout of the release (300 s)",
         ),
+        (
+            {"strategy": "Canary", "timeout": 30},
+            "strategy.observe: 30 s leave nothing of the timeout of the release (30 s)",
+        ),
         ({"strategy": {"type": "Canary", "percent": 0}}, "strategy.percent: must be"),
         ({"strategy": {"type": "BlueGreen", "percent": 9}}, "strategy.percent: is supported only by Canary."),
         (
