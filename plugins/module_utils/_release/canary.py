@@ -60,14 +60,21 @@ def add_to(plan: Plan, canary: Object, tried: PlannedObject | ReleaseError | Non
     """Add a canary to a plan: one that runs, or one that an earlier run has left and this one deletes.
 
     :param tried: the canary as it would be applied; None if the run needs none.
-    :raises ReleaseError: the cluster would refuse it.
+    :raises ReleaseError: the cluster would refuse it, or somebody else has a Deployment of its name.
     """
+    name = reference(canary)
+    mine = live is not None and owner(live) == owner(canary)
+    if tried is not None and live is not None and not mine:
+        raise ReleaseError(
+            f"{name} exists and does not belong to the release, which would run and delete a canary of this name. "
+            "Delete or rename it, or choose another strategy. [slipway:canary_name_taken]"
+        )
     if isinstance(tried, ReleaseError):
         raise tried
-    name = reference(canary)
     if tried is not None:
-        plan.hooks.append(PlannedObject(name, "run", tried.content, {}, content_of(tried.content)))
-    elif live is not None:
+        after = content_of(tried.content)
+        plan.hooks.append(PlannedObject(name, "run", tried.content, {}, after, force=tried.force))
+    elif live is not None and mine:
         plan.prunes.append(PlannedObject(name, "delete", {}, content_of(live)))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
 from ansible_collections.slipway.kube.plugins.module_utils._release import canary
+from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
 
@@ -310,3 +311,19 @@ def test_another_strategy_leaves_no_canary(server: Any, app: Any) -> None:
     app("web:2", on_failure="keep")
     assert app("web:3", fields={"strategy": "RollingUpdate"})["status"] == "deployed"
     assert server.names("Deployment") == ["web"] and server.names("Service") == ["web"]
+
+
+@pytest.mark.parametrize("release", ["", "other"])
+def test_a_deployment_of_somebody_else_is_no_canary(server: Any, app: Any, release: str) -> None:
+    app("web:1")
+    labels = {"labels": {"slipway.kube/release": release}} if release else {}
+    metadata = {"name": "web-canary", "namespace": "default", "uid": "theirs", **labels}
+    theirs = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1}}
+    server.put(f"/apis/apps/v1/namespaces/default/{CANARY}", theirs)
+    assert not app("web:1", check=True)["changed"] and not app("web:1")["changed"]
+    assert app("web:1", fields={"replicas": 4})["status"] == "deployed"
+    server.writes.clear()
+    for options in ({}, {"force_conflicts": True}):
+        with pytest.raises(ReleaseError, match=r"Deployment default/web-canary .*\[slipway:canary_name_taken\]"):
+            app("web:2", **options)
+    assert not server.writes and server.find("Deployment", "web-canary")["metadata"]["uid"] == "theirs"
