@@ -84,19 +84,23 @@ def planned(plan: Plan, canaries: Sequence[Object]) -> list[PlannedObject]:
     return [one for one in plan.hooks if one.action == "run" and identity(one.name) in names]
 
 
-def delete(context: Context, canaries: Sequence[Object]) -> list[Reference]:
-    """Delete the canaries that exist; their pods end in the background.
+def delete(context: Context, canaries: Sequence[Object]) -> tuple[list[Reference], bool]:
+    """Delete the canaries that exist; their pods end in the background. One that cannot be deleted is a warning: the next run tries again.
 
-    :returns: those that were deleted.
+    :returns: those that were deleted, and whether one is left.
     """
-    found = []
+    found, left = [], False
     for canary in canaries:
         name = reference(canary)
-        live = context.client.find(context.path(name))
-        mine = owner(live or {}) == (context.settings.name, context.settings.namespace)
-        if live is not None and mine and context.client.delete(context.path(name), uid(live)):
-            found.append(name)
-    return found
+        try:
+            live = context.client.find(context.path(name))
+            mine = owner(live or {}) == (context.settings.name, context.settings.namespace)
+            if live is not None and mine and context.client.delete(context.path(name), uid(live)):
+                found.append(name)
+        except ApiError as error:
+            context.warnings.append(f"The canary was not deleted: {error}")
+            left = True
+    return found, left
 
 
 def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any]) -> None:

@@ -102,7 +102,7 @@ class Execution:
         try:
             if not back.get("withdrawn"):
                 # Its pods may be answering requests.
-                canary.delete(self.context, revision.hooks.get(CANARY) or [])
+                _deleted, back["canary_left"] = canary.delete(self.context, revision.hooks.get(CANARY) or [])
                 back["withdrawn"] = True
             return roll_back(self.context, revision, self.desired, self.wait)
         except ApiError as error:
@@ -215,12 +215,7 @@ class Execution:
 
     def _delete_canary(self, revision: Revision, answer: dict[str, Any]) -> None:
         """Delete the canary that the main Deployment has followed, or one that an earlier run has left."""
-        try:
-            deleted = canary.delete(self.context, revision.hooks.get(CANARY) or [])
-        except ApiError as error:
-            # The new version is ready, so this is no reason for a rollback. The next run tries again.
-            self.context.warnings.append(f"The canary was not deleted: {error}")
-            return
+        deleted, _left = canary.delete(self.context, revision.hooks.get(CANARY) or [])
         if deleted and not revision.state.get("canary"):
             answer["pruned"] = [*answer.get("pruned", []), *(name.as_dict() for name in deleted)]
 
@@ -336,7 +331,8 @@ class Execution:
         if not revision.state.get("canary") or revision.state.get("promoted"):
             return ""
         names = ", ".join(str(canary.main_of(one)) for one in revision.hooks[CANARY])
-        return f" The canary was deleted, and {names} was never changed."
+        end = "not deleted (see the warnings)" if revision.state["back"].get("canary_left") else "deleted"
+        return f" The canary was {end}, and {names} was never changed."
 
     def _why_no_rollback(self) -> str:
         if self.settings.on_failure == "keep":

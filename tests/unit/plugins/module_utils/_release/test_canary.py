@@ -68,6 +68,18 @@ def pod_of_canary(server: Any, restarts: int) -> None:
     server.put("/api/v1/namespaces/default/pods/web-canary-x", pod)
 
 
+def keep_canary(engine: Any) -> None:
+    """Refuse to delete canaries."""
+    delete = engine.client.delete
+
+    def refuse(path: str, *rest: Any, **more: Any) -> Any:
+        if path.endswith(CANARY):
+            raise ApiError(403, "Forbidden", "deployments is forbidden", "DELETE", path)
+        return delete(path, *rest, **more)
+
+    engine.client.delete = refuse
+
+
 def test_a_new_version_is_tried_before_the_deployment_follows(server: Any, app: Any) -> None:
     first = app("web:1")
     assert first["status"] == "deployed" and actions(first) == [("web", "create")], "there is nothing to protect yet"
@@ -198,14 +210,7 @@ def test_a_canary_that_cannot_be_deleted_is_deleted_by_the_next_run(
 ) -> None:
     app("web:1")
     engine = app("web:2", "engine")
-    delete = engine.client.delete
-
-    def refuse(path: str, *rest: Any, **more: Any) -> Any:
-        if path.endswith(CANARY):
-            raise ApiError(403, "Forbidden", "deployments is forbidden", "DELETE", path)
-        return delete(path, *rest, **more)
-
-    engine.client.delete = refuse
+    keep_canary(engine)
     answer = engine.run()
     assert answer["status"] == "deployed" and any("The canary was not deleted" in line for line in answer["warnings"])
     assert app("web:2")["changed"] and server.names("Deployment") == ["web"] and not app("web:2")["changed"]
@@ -327,3 +332,22 @@ def test_a_deployment_of_somebody_else_is_no_canary(server: Any, app: Any, relea
         with pytest.raises(ReleaseError, match=r"Deployment default/web-canary .*\[slipway:canary_name_taken\]"):
             app("web:2", **options)
     assert not server.writes and server.find("Deployment", "web-canary")["metadata"]["uid"] == "theirs"
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_canary_that_cannot_be_deleted_does_not_keep_from_rolling_back(server: Any, app: Any, promoted: bool) -> None:
+    app("web:1")
+
+    def fail(method: str, path: str, dry: bool) -> None:
+        if path.endswith(MAIN if promoted else CANARY) and method == "PATCH" and not dry:
+            server.bad.add("web:2")
+
+    server.before = fail
+    engine = app("web:2", "engine")
+    keep_canary(engine)
+    answer = engine.run()
+    assert answer["status"] == "rolled-back" and image_of(server) == "web:1", answer["msg"]
+    assert any("The canary was not deleted" in line for line in answer["warnings"])
+    end = "The canary was not deleted (see the warnings), and Deployment default/web was never changed."
+    assert answer["msg"].endswith(end) is not promoted and "The canary was deleted" not in answer["msg"]
+    assert app("web:1")["changed"] and server.names("Deployment") == ["web"]
