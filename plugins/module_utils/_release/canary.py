@@ -18,6 +18,7 @@ from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, content_of, mapping, reference
 from .._kube.readiness import selector_query
 from .context import Context, recall, remember
+from .deletion import wait_until_gone
 from .errors import OperationFailed, Pause, ReleaseError
 from .live_state import Live, uid
 from .ownership import identity, owner
@@ -84,19 +85,28 @@ def planned(plan: Plan, canaries: Sequence[Object]) -> list[PlannedObject]:
     return [one for one in plan.hooks if one.action == "run" and identity(one.name) in names]
 
 
-def delete(context: Context, canaries: Sequence[Object]) -> tuple[list[Reference], bool]:
+def delete(
+    context: Context, canaries: Sequence[Object], inherited: Sequence[Reference] = (), until: float | None = None
+) -> tuple[list[Reference], bool]:
     """Delete the canaries that exist; their pods end in the background. One that cannot be deleted is a warning: the next run tries again.
 
+    :param inherited: Deployments of earlier revisions, of which those are deleted that are canaries.
+    :param until: time.monotonic() until which to wait that they are gone; None does not wait.
     :returns: those that were deleted, and whether one is left.
     """
+    names = {identity(reference(one)): reference(one) for one in canaries}
+    others = {identity(name): name for name in inherited}
     found, left = [], False
-    for canary in canaries:
-        name = reference(canary)
+    for who, name in {**others, **names}.items():
         try:
-            live = context.client.find(context.path(name))
-            mine = owner(live or {}) == (context.settings.name, context.settings.namespace)
-            if live is not None and mine and context.client.delete(context.path(name), uid(live)):
+            live = context.client.find(context.path(name)) or {}
+            mine = owner(live) == (context.settings.name, context.settings.namespace)
+            if not mine or (who not in names and OF not in _annotations(live)):
+                continue
+            if context.client.delete(context.path(name), uid(live)):
                 found.append(name)
+            if until is not None:
+                wait_until_gone(context.client, context.path, [live], until)
         except ApiError as error:
             context.warnings.append(f"The canary was not deleted: {error}")
             left = True

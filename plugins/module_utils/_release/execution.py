@@ -102,7 +102,9 @@ class Execution:
         try:
             if not back.get("withdrawn"):
                 # Its pods may be answering requests.
-                _deleted, back["canary_left"] = canary.delete(self.context, revision.hooks.get(CANARY) or [])
+                kind = ("apps/v1", "Deployment")
+                old = [name for name in revision.inherited if (name.api_version, name.kind) == kind]
+                _deleted, back["canary_left"] = canary.delete(self.context, revision.hooks.get(CANARY) or [], old)
                 back["withdrawn"] = True
             return roll_back(self.context, revision, self.desired, self.wait)
         except ApiError as error:
@@ -179,6 +181,8 @@ class Execution:
             late = [one for one in plan.objects if _waits(one) or identity(one.name) in mains]
             now = [one for one in plan.objects if one not in late]
             sent = sender.send(now)
+            # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
+            canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state["last"] = [key(one.name) for one in late]

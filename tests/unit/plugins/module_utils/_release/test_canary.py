@@ -351,3 +351,40 @@ def test_a_canary_that_cannot_be_deleted_does_not_keep_from_rolling_back(server:
     end = "The canary was not deleted (see the warnings), and Deployment default/web was never changed."
     assert answer["msg"].endswith(end) is not promoted and "The canary was deleted" not in answer["msg"]
     assert app("web:1")["changed"] and server.names("Deployment") == ["web"]
+
+
+def test_a_canary_that_is_left_is_created_anew(server: Any, app: Any) -> None:
+    app("web:1")
+    server.bad.add("web:2")
+    assert app("web:2", on_failure="keep")["status"] == "failed"
+    left = server.find("Deployment", "web-canary")["metadata"]["uid"]
+    server.bad.clear()
+    server.writes.clear()
+    seen: list[str] = []
+
+    def look(method: str, path: str, dry: bool) -> None:
+        if path.endswith(MAIN) and method == "PATCH" and not dry:
+            seen.append(server.find("Deployment", "web-canary")["metadata"]["uid"])
+
+    server.before = look
+    assert app("web:2")["status"] == "deployed" and seen and left not in seen
+    steps = [method for method, path in server.writes if path.endswith(CANARY)]
+    assert steps == ["DELETE", "APPLY", "DELETE"] and server.names("Deployment") == ["web"]
+
+
+def test_a_canary_that_another_run_has_left_is_withdrawn_by_a_rollback(server: Any, app: Any) -> None:
+    app("web:1")
+    server.bad.update({"web:2", "web:3"})
+    app("web:2", on_failure="keep")
+    answer = app("web:3", fields={"strategy": "RollingUpdate"})
+    assert answer["rolled_back_to"] == 1 and image_of(server) == "web:1"
+    assert server.names("Deployment") == ["web"], "the pods of web:2 would answer"
+
+
+def test_a_rollback_leaves_other_deployments_of_the_release_alone(server: Any, app: Any, workload: Any) -> None:
+    extra = {"manifests": [workload("other", "other:1")]}
+    app("web:1", fields=extra)
+    server.bad.add("web:2")
+    app("web:2", on_failure="keep", prune=False)
+    assert app("web:2", fields={"strategy": "RollingUpdate"})["rolled_back_to"] == 1
+    assert server.names("Deployment") == ["other", "web"]
