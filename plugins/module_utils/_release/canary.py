@@ -79,6 +79,20 @@ def add_to(plan: Plan, canary: Object, tried: PlannedObject | ReleaseError | Non
         plan.prunes.append(PlannedObject(name, "delete", {}, content_of(live)))
 
 
+def check_again(plan: Plan, checks: Sequence[Object]) -> None:
+    """Plan to run the hooks again that check a canary: the version may have passed them in a run that failed later.
+
+    :param checks: the hooks behind the release that belong to this run.
+    """
+    jobs = {identity(reference(one)) for one in checks if one["kind"] == "Job"}
+    plan.hooks = [
+        PlannedObject(one.name, "run", one.content, {}, content_of(one.content))
+        if one.action == "none" and identity(one.name) in jobs
+        else one
+        for one in plan.hooks
+    ]
+
+
 def planned(plan: Plan, canaries: Sequence[Object]) -> list[PlannedObject]:
     """Return the canaries that a plan runs."""
     names = [identity(reference(one)) for one in canaries]

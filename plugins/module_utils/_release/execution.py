@@ -187,6 +187,9 @@ class Execution:
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state["last"] = [key(one.name) for one in late]
         revision.state["canary"] = [key(one.name) for one in tries]
+        if tries:
+            checks = {key(reference(content)) for content in revision.hooks.get("post") or []}
+            revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one not in checks]
         revision.state.setdefault("actions", plan.actions)
         self.context.log(f"Applied {plural(len(now), 'object')}.")
         for one in tries:

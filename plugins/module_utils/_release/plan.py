@@ -121,8 +121,13 @@ class Planner:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
-        for content in self.desired.hooks.get(CANARY) or []:
+        canaries = self.desired.hooks.get(CANARY) or []
+        for content in canaries:
             self._add_canary(plan, content)
+        if canary.planned(plan, canaries):
+            canary.check_again(
+                plan, [one for when, one in hooks if when == "post" and applies(one, when, self.upgrade)]
+            )
         self._spare_hooks(plan, hooks)
         plan.warnings = self._warnings(plan)
         return plan

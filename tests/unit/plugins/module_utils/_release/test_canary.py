@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -388,3 +389,55 @@ def test_a_rollback_leaves_other_deployments_of_the_release_alone(server: Any, a
     app("web:2", on_failure="keep", prune=False)
     assert app("web:2", fields={"strategy": "RollingUpdate"})["rolled_back_to"] == 1
     assert server.names("Deployment") == ["other", "web"]
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_version_that_is_tried_again_is_checked_again(server: Any, app: Any, prune: bool) -> None:
+    app("web:1")
+
+    def fail(method: str, path: str, dry: bool) -> None:
+        if path.endswith(MAIN) and method == "PATCH" and not dry:
+            server.bad.add("web:2")
+
+    server.before = fail
+    assert app("web:2", prune=prune)["rolled_back_to"] == 1
+    server.before = lambda *_request: None
+    server.bad.clear()
+    server.writes.clear()
+    jobs = [one for one in app("web:2", check=True)["objects"] if one["kind"] == "Job" and one["action"] != "delete"]
+    (check,) = jobs
+    assert check["action"] == "run" and not server.writes
+    assert app("web:2", prune=prune)["status"] == "deployed"
+    steps = [method for method, path in server.writes if path.endswith(f"jobs/{check['name']}")]
+    assert steps == (["APPLY"] if prune else ["DELETE", "APPLY"]), "the Job that has completed tells nothing"
+    assert not app("web:2", prune=prune)["changed"]
+    server.writes.clear()
+    app("web:2", fields={"replicas": 4})
+    assert not [line for line in server.writes if "jobs/" in line[1] and line[0] == "APPLY"], "nothing to check"
+
+
+def test_a_check_runs_once_in_a_run_of_several_calls(server: Any, app: Any) -> None:
+    app("web:1")
+    server.bad.add("web:2")
+    app("web:2", on_failure="keep")
+    server.bad.clear()
+    looks, done = itertools.count(), {"conditions": [{"type": "Complete", "status": "True"}]}
+
+    def slow(method: str, path: str, dry: bool) -> None:
+        for name in server.names("Job"):
+            live = server.find("Job", name)
+            live["status"] = done if method == "GET" and next(looks) > 60 else {}
+
+    server.before = slow
+    server.writes.clear()
+    calls = 0
+    while calls < 40:
+        calls += 1
+        engine = app("web:2", "engine", run_id="mine", timeout=20)
+        engine.settings.pause_after = 0.05
+        answer = engine.run()
+        if answer["finished"]:
+            break
+    assert answer["status"] == "deployed" and calls > 2
+    (check,) = {path for method, path in server.writes if "jobs/web-check" in path and method == "APPLY"}
+    assert ("DELETE", check) not in server.writes
