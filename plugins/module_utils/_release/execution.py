@@ -337,9 +337,13 @@ class Execution:
         """Return what a canary has saved, with a leading space; empty if there was none."""
         if not revision.state.get("canary") or revision.state.get("promoted"):
             return ""
-        names = ", ".join(str(canary.main_of(one)) for one in revision.hooks[CANARY])
-        end = "not deleted (see the warnings)" if revision.state["back"].get("canary_left") else "deleted"
-        return f" The canary was {end}, and {names} was never changed."
+        back = revision.state["back"]
+        mains = [canary.main_of(one) for one in revision.hooks[CANARY]]
+        end = "not deleted (see the warnings)" if back.get("canary_left") else "deleted"
+        # The run before this one may have changed it, which only the rollback has taken back.
+        sent = any(key(main) in (back.get("sent") or []) for main in mains)
+        never = "" if sent else f", and {', '.join(map(str, mains))} was never changed"
+        return f" The canary was {end}{never}."
 
     def _why_no_rollback(self) -> str:
         if self.settings.on_failure == "keep":

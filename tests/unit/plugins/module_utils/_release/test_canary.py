@@ -441,3 +441,19 @@ def test_a_check_runs_once_in_a_run_of_several_calls(server: Any, app: Any) -> N
     assert answer["status"] == "deployed" and calls > 2
     (check,) = {path for method, path in server.writes if "jobs/web-check" in path and method == "APPLY"}
     assert ("DELETE", check) not in server.writes
+
+
+def test_a_main_deployment_that_a_failed_run_had_changed_is_not_called_untouched(server: Any, app: Any) -> None:
+    app("web:1")
+
+    def fail(method: str, path: str, dry: bool) -> None:
+        if path.endswith(MAIN) and method == "PATCH" and not dry:
+            server.bad.add("web:2")
+
+    server.before = fail
+    assert app("web:2", on_failure="keep")["status"] == "failed" and image_of(server) == "web:2"
+    server.before = lambda *_request: None
+    server.bad.add("web:3")
+    answer = app("web:3")
+    assert answer["rolled_back_to"] == 1 and image_of(server) == "web:1"
+    assert answer["msg"].endswith("Rolled back to revision 1. The canary was deleted.")
