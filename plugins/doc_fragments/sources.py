@@ -67,8 +67,9 @@ options:
         description:
           - User of the repository or of the registry, together with O(helm.password). By default a chart from a registry is pulled with the
             credentials of C(helm registry login) or C(docker login) of this user.
-          - Neither is an argument of helm, in the stored revisions, in messages, or in a file that other users can read. They are sent to the host of the
-            repository only. Keep the password in a variable that is encrypted with Ansible Vault.
+          - The password is no argument of helm, and neither in the stored revisions, in messages, nor in a file that other users can read. Both are sent to
+            the host of the repository only. Keep the password in a variable that is encrypted with Ansible Vault.
+          - With O(helm.repository), the user is an argument of helm, and helm 3.7.0 or later is required, which reads the password from its standard input.
         type: str
       password:
         description: Password or token of O(helm.username).

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Download a chart from a repository or a registry.
 
-Credentials reach helm through its standard input and through files in a folder that only this user can enter, which is deleted
-afterwards; they never are arguments, which every user of the control node can read.
+Passwords reach helm through its standard input and through files in a folder that only this user can enter, which is deleted
+afterwards; they never are arguments, which every user of the control node can read. The name of a repository's user is one.
 """
 
 from __future__ import annotations
