@@ -90,6 +90,8 @@ def _change(before: Mapping[Any, Any], after: Mapping[Any, Any], key: Any, path:
 
 def _values(path: str, before: Any, after: Any) -> str:
     name = path.rpartition(".")[2]
+    if path.startswith(("data.", "binaryData.")):
+        return ""  # of a ConfigMap, whose keys mean anything
     if all(isinstance(one, (int, float)) for one in (before, after)) or name in TOLD:
         text = f" {_shown(before)} -> {_shown(after)}"
         return text if len(text) <= LONGEST and "\n" not in text and MASK not in text else ""

@@ -42,6 +42,15 @@ def test_actions_are_counted_and_each_object_is_named() -> None:
     assert sentences([one("Secret", "none")]) == []
 
 
+def test_what_a_config_map_contains_is_not_shown() -> None:
+    def config(host: str) -> dict[str, Any]:
+        metadata = {"name": "c", "namespace": "shop"}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"host": host, "path": host}}
+
+    told = changed(config("db://user:hunter2@a"), config("db://user:hunter2@b"))
+    assert told == "ConfigMap shop/c: change (data.host, data.path)"
+
+
 def test_a_change_names_its_fields_and_the_values_that_are_no_secrets() -> None:
     after = deployment(image="app:2", env=[{"name": "LEVEL", "value": "hunter22"}, {"name": "NEW", "value": "x"}])
     after["spec"]["replicas"] = 3
