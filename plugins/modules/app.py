@@ -932,7 +932,8 @@ manifests:
   type: list
   elements: dict
 hooks:
-  description: The Jobs that run before (C(pre)) and after (C(post)) the application is applied.
+  description: The Jobs that run before (C(pre)) and after (C(post)) the application is applied, and with strategy V(Canary) the Deployment that tries
+    a new version (C(canary)).
   returned: with O(render_only=true)
   type: dict
 needs:

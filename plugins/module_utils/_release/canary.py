@@ -30,6 +30,7 @@ OF = "slipway.kube/canary-of"
 PERCENT = "slipway.kube/canary-percent"
 OBSERVE = "slipway.kube/canary-observe"
 EVERY = 2.0  # seconds between two looks at an observed canary
+TELL_EVERY = 10.0  # seconds between two lines of progress about it
 
 Restarts = Mapping[str, int]
 
@@ -151,7 +152,11 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
                 f"The canary is ready, but its {seconds} s of observation do not fit into what is left of timeout "
                 f"({context.settings.timeout} s). Raise timeout, or shorten the observation."
             )
-        context.log(f"Observing {', '.join(map(str, names))}: ready and without restarts, {math.ceil(left)} s left.")
+        if time.time() - begun.get("told", 0.0) >= TELL_EVERY:
+            begun["told"] = time.time()
+            context.log(
+                f"Observing {', '.join(map(str, names))}: ready and without restarts, {math.ceil(left)} s left."
+            )
         try:
             context.pause_if_due()
         except Pause:

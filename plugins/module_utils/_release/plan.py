@@ -108,7 +108,8 @@ class Planner:
             [result for result in results if isinstance(result, PlannedObject)],
             [result for result in hook_results if isinstance(result, PlannedObject)],
         )
-        plan.schema_only = [reference(content) for content in unknown]
+        canaries = self.desired.hooks.get(CANARY) or []
+        plan.schema_only = [reference(content) for content in unknown if content not in canaries]
         plan.schema_only += [planned.name for planned in plan.objects if planned.untried]
         for planned in plan.objects:
             live = self.live.get(identity(planned.name))
@@ -121,7 +122,6 @@ class Planner:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
-        canaries = self.desired.hooks.get(CANARY) or []
         for content in canaries:
             self._add_canary(plan, content)
         if canary.planned(plan, canaries):
