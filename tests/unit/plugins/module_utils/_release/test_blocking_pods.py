@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release import execu
 from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set import (
     blocking_pods,
     find_blocking_pods,
+    never_ready,
 )
 
 POD = "/api/v1/namespaces/default/pods/db-0"
@@ -78,6 +81,17 @@ def test_a_pod_that_runs_and_was_never_ready_for_a_minute_blocks(
 ) -> None:
     live = {"metadata": {"uid": "set"}, "spec": {"podManagementPolicy": policy}, "status": {"updateRevision": "new"}}
     assert bool(blocking_pods(live, [pod(**fields)], back=False)) is blocks
+
+
+@pytest.mark.parametrize(
+    ("fixture", "never"),
+    [("13_readiness_fails", True), ("06_crash_loop_stateful", False), ("12_liveness_kills", False)],
+)
+def test_whether_a_real_pod_was_ever_ready(fixture: str, never: bool) -> None:
+    # Without a readiness probe, a container that crashes was ready for a moment.
+    path = Path(__file__).parent.parent / "_diagnosis" / "fixtures" / f"{fixture}.json"
+    pods = json.loads(path.read_text())["lists"]["Pod"]
+    assert pods and {never_ready(one) for one in pods} == {never}
 
 
 def blocking(*pods: dict[str, Any], back: bool = False, **status: str) -> list[str]:
