@@ -125,6 +125,17 @@ options:
         until O(timeout), and other problems get 60 seconds, such as a registry that does not respond, a failing liveness probe, or a Secret that a controller
         has not created yet.
     type: int
+  delete_blocking_pods:
+    description:
+      - While waiting for a StatefulSet, delete a pod of an older revision that does not become ready, each once. Its controller waits for that pod even after
+        the template was corrected (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)). This is about
+        pods whose image or configuration is missing, which crash again and again, or (with C(podManagementPolicy=OrderedReady), one at a time) that were never
+        ready although their containers run for more than a minute and for as long as their readiness probes need to fail. A pod that was ready once, or
+        whose node is not ready, is left alone. The pod is named in the progress; its volumes stay.
+      - A rollback does not wait for that minute with the pods of a revision that was not rolled out to all pods.
+      - With V(false), a warning names the pod instead, and the wait ends with the timeout.
+    type: bool
+    default: true
   on_failure:
     description:
       - V(rollback) applies the last deployed revision again, and deletes the objects that only the failed revision created. The task still fails.

@@ -61,8 +61,28 @@ options:
         description: URL of a chart repository.
         type: str
       version:
-        description: Version of a chart from a repository.
+        description: Version of a chart from a repository or a registry.
         type: str
+      username:
+        description:
+          - User of the repository or of the registry, together with O(helm.password). By default a chart from a registry is pulled with the
+            credentials of C(helm registry login) or C(docker login) of this user.
+          - The password is no argument of helm, and neither in the stored revisions, in messages, nor in a file that other users can read. Both are sent to
+            the host of the repository only. Keep the password in a variable that is encrypted with Ansible Vault.
+          - With O(helm.repository), the user is an argument of helm, and helm 3.7.0 or later is required, which reads the password from its standard input.
+        type: str
+      password:
+        description: Password or token of O(helm.username).
+        type: str
+      registry_config:
+        description:
+          - File on the control node with the credentials of registries, as C(helm registry login) and C(docker login) write it (C(config.json)), for a chart
+            that begins with C(oci://). It may be encrypted with Ansible Vault.
+        type: path
+      ca_file:
+        description:
+          - File on the control node with the certificate authorities of the repository or the registry, if the system does not trust them.
+        type: path
       values:
         description: Values for the chart; they take precedence over O(helm.values_files).
         type: dict

@@ -393,16 +393,24 @@ options:
     suboptions:
       type:
         description:
-          - V(RollingUpdate), V(Recreate), V(BlueGreen) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
+          - V(RollingUpdate), V(Recreate), V(BlueGreen), V(Canary) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
           - With V(BlueGreen), each version of the pods is a Deployment of its own, whose name ends in a hash of its pod template. All pods of a new version
             start beside those of the old one. When they are ready and O(hooks) after the deployment have succeeded, the Service is switched to them at once,
             and the old Deployment is deleted. If they do not become ready or a hook fails, they are deleted and the Service was never switched. The
             Service C(NAME-preview) selects the new version from the beginning, so that a hook can request it; such hooks run for each version.
           - V(BlueGreen) needs the resources of both versions for that time, a Service, and O(wait=true). It is not supported with O(scaling), ports of nodes
             and volumes that only one node can mount.
+          - With V(Canary), a changed pod template is tried by a second Deployment, C(NAME-canary), with O(strategy.percent) of the pods that run, behind the
+            same Service. When its pods are ready, have stayed so for O(strategy.observe) seconds without a restart, and O(hooks) after the deployment have
+            succeeded, the Deployment itself is updated as with V(RollingUpdate), and the canary is deleted. If not, the canary is deleted with the reason and
+            the Deployment was never touched (with O(on_failure=keep), the canary stays until the next run). The Service C(NAME-preview) selects the new
+            version only, so that a hook can request it; such hooks run for each version.
+          - V(Canary) needs a Service, O(wait=true) and a readiness probe to judge by. Everything but the Deployment is applied before the canary is tried. The
+            first deployment, changes that leave the pods as they are, and a revision that is restored have no canary. With O(scaling), the autoscaler
+            counts the pods of the canary for that time. It is not supported with ports of nodes and volumes that only one node can mount.
           - By default V(RollingUpdate), but V(Recreate) for a Deployment with a volume that only one node can mount.
         type: str
-        choices: [RollingUpdate, Recreate, OnDelete, BlueGreen]
+        choices: [RollingUpdate, Recreate, OnDelete, BlueGreen, Canary]
       max_surge:
         description: How many additional pods may exist during an update, a number or a percentage. By default V(25%) for a Deployment.
         type: raw
@@ -411,6 +419,13 @@ options:
         type: raw
       partition:
         description: Pods of a StatefulSet with a lower ordinal are not updated.
+        type: int
+      percent:
+        description: With V(Canary), how many pods the canary has, in percent of those that run, rounded up. By default V(20).
+        type: int
+      observe:
+        description: With V(Canary), for how many seconds its pods must stay ready without a restart. They, the hooks and the Deployment itself are parts
+          of O(timeout); the Deployment is not begun with when no time is left. By default V(30).
         type: int
   min_ready_seconds:
     description: Seconds for which a new pod must be ready before it counts as available.
@@ -816,6 +831,19 @@ EXAMPLES = r"""
         - {path: /api, rewrite: /, timeout: 30s}
         - {path: /}
 
+- name: Try a new version with a tenth of the pods for two minutes before all of them follow
+  slipway.kube.app:
+    name: shop
+    namespace: shop
+    image: registry.example.com/shop:1.5
+    ports: {http: 8080}
+    probe: /ready
+    replicas: 10
+    strategy: {type: Canary, percent: 10, observe: 120}
+    hooks:
+      post:
+        check: {command: [/bin/check, 'http://shop-preview:8080']}
+
 - name: Preview the manifests
   slipway.kube.app:
     name: shop
@@ -904,7 +932,8 @@ manifests:
   type: list
   elements: dict
 hooks:
-  description: The Jobs that run before (C(pre)) and after (C(post)) the application is applied.
+  description: The Jobs that run before (C(pre)) and after (C(post)) the application is applied, and with strategy V(Canary) the Deployment that tries
+    a new version (C(canary)).
   returned: with O(render_only=true)
   type: dict
 needs:
@@ -942,6 +971,19 @@ objects:
     action:
       description: The action, for example V(create), V(change) or V(none).
       type: str
+changes:
+  description:
+    - The same for a person. The first line counts the actions, and each further one is an object with what becomes of it and, if it changes, the fields that
+      change. Values are shown for numbers, images and the like only.
+    - In check mode, also what somebody has changed in the cluster since the deployed revision, by object.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create 1, change 1, delete 1, unchanged 4
+    - 'ConfigMap shop/shop-env-8b2f: create'
+    - 'Deployment shop/shop: change (spec.template.spec.containers[shop].image shop:1.4 -> shop:1.5, spec.replicas 2 -> 3)'
+    - 'Ingress shop/old: delete'
 drift:
   description: What somebody has changed in the cluster since the deployed revision, in the form of M(slipway.kube.release).
   returned: in check mode

@@ -137,6 +137,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changes:
+  description:
+    - The same for a person. The first line counts the actions, and each further one is an object with what becomes of it and, if it changes, the fields that
+      change. Values are shown for numbers, images and the like only.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create 1, change 1, delete 1, unchanged 4
+    - 'ConfigMap shop/shop-env-8b2f: create'
+    - 'Deployment shop/shop: change (spec.template.spec.containers[shop].image shop:1.4 -> shop:1.5, spec.replicas 2 -> 3)'
+    - 'Ingress shop/old: delete'
 objects:
   description: The objects and the action taken for each; in check mode the action that would be taken.
   returned: success
@@ -183,6 +195,7 @@ from ..module_utils._kube.auth import ADMIN, AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._kube.objects import BadObject, flatten
 from ..module_utils._release import manifest
+from ..module_utils._release.changes import sentences
 from ..module_utils._release.errors import OperationFailed, ReleaseError
 from ..module_utils._release.planned import PlannedObject
 from ..module_utils._release.report import count_actions
@@ -256,7 +269,11 @@ def report(planned: Sequence[PlannedObject], message: str) -> dict[str, Any]:
     """Build the module's result."""
     moved = [one for one in planned if one.action != "none"]
     return dict(
-        changed=bool(moved), msg=message, objects=[one.as_dict() for one in planned], diff=[one.diff for one in moved]
+        changed=bool(moved),
+        msg=message,
+        changes=sentences(planned),
+        objects=[one.as_dict() for one in planned],
+        diff=[one.diff for one in moved],
     )
 
 

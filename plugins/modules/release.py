@@ -215,6 +215,19 @@ objects:
       type: str
   sample:
     - {api_version: apps/v1, kind: Deployment, namespace: web, name: web, action: change}
+changes:
+  description:
+    - The same for a person. The first line counts the actions, and each further one is an object with what becomes of it and, if it changes, the fields that
+      change. Values are shown for numbers, images and the like only.
+    - In check mode, also what somebody has changed in the cluster since the deployed revision, by object.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create 1, change 1, delete 1, unchanged 4
+    - 'ConfigMap shop/shop-env-8b2f: create'
+    - 'Deployment shop/shop: change (spec.template.spec.containers[shop].image shop:1.4 -> shop:1.5, spec.replicas 2 -> 3)'
+    - 'Ingress shop/old: delete'
 drift:
   description:
     - What somebody has changed in the cluster since the deployed revision, apart from what this run would change. It is also a warning, and is returned if

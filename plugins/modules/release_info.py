@@ -128,7 +128,9 @@ releases:
         - {revision: 1, status: superseded, created: '2026-01-01T10:00:00Z', finished: '2026-01-01T10:00:09Z', message: ''}
         - {revision: 2, status: deployed, created: '2026-01-02T10:00:00Z', finished: '2026-01-02T10:00:07Z', message: ''}
 objects:
-  description: The objects of O(revision). For hooks, C(hook) says when they run, such as V(pre) or V(post-delete).
+  description:
+    - The objects of O(revision). For hooks, C(hook) says when they run, such as V(pre) or V(post-delete); V(canary) is the Deployment that tries a
+      new version.
   returned: with O(revision) or O(compare_to)
   type: list
   elements: dict

@@ -21,7 +21,7 @@ from ansible.utils.display import Display
 from ..module_utils._kube.auth import AUTH_OPTIONS, credentials
 from ..module_utils._kube.kubeconfig import KubeconfigError
 from ..module_utils._kube.redaction import Redactor
-from ..module_utils._release.settings import SOURCE_OPTIONS, pack
+from ..module_utils._release.settings import CANARY, SOURCE_OPTIONS, pack
 from .errors import InputError
 from .hooks import WHEN, in_order
 from .progress.feed import watched
@@ -31,7 +31,7 @@ display = Display()
 MODULE = "slipway.kube.release"
 SLICE = 10  # seconds after which the module returns what has happened so far, to be called again
 # Later calls find what the first one did already done.
-FIRST = ("changed", "diff", "objects")
+FIRST = ("changed", "changes", "diff", "objects")
 COLLECTED = ("warnings", "pruned", "deprecations")
 SUMMED = ("requests",)
 AUTH_NAMES = {alias for name, option in AUTH_OPTIONS.items() for alias in (name, *option.get("aliases", ()))}
@@ -50,12 +50,13 @@ def run_release(
     :param action: the action plugin that runs it.
     :param arguments: the options of the task; those of sources are left out, because they have been read.
     :param objects: the objects of the release.
-    :param hooks: hooks by when they run.
+    :param hooks: hooks by when they run, and the canary.
     :param kept: fields that keep the value that the cluster has, as entries of the option C(ignore_differences).
     :returns: the result of the module; those of several calls are merged.
     :raises InputError: hooks wait for each other.
     """
     ordered = {when: in_order((hooks or {}).get(when) or [], when) for when in WHEN}
+    ordered[CANARY] = list((hooks or {}).get(CANARY) or [])
     given = _module_options(arguments)
     given.setdefault("pause_after", SLICE)
     given["_run_id"] = uuid.uuid4().hex

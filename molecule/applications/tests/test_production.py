@@ -109,3 +109,20 @@ def test_a_role_and_its_binding_by_who_may_not_bind(kube: Kube, namespace: str, 
     whom = {"impersonate_user": "bob"}
     answer = call(kube, folder / "release", "release", options(namespace, role, binding, **whom)).ok().answer
     assert answer["status"] == "deployed" and "because its Role app is part of this release" in str(answer["warnings"])
+
+
+def test_a_corrected_stateful_set_gets_past_a_pod_that_never_became_ready(
+    kube: Kube, namespace: str, folder: Path
+) -> None:
+    def wanted(command: str, **more: Any) -> dict[str, Any]:
+        probe = {"exec": {"command": ["sh", "-c", command]}, "periodSeconds": 1}
+        return options(namespace, workload(kube.agnhost, "StatefulSet", readinessProbe=probe), **more)
+
+    broken = call(kube, folder / "broken", "release", wanted("exit 1", timeout=20))
+    assert broken.failed and "StatefulSet" in broken.message
+    before = kube.get("pod", "web-0", namespace)["metadata"]["uid"]
+    kept = call(kube, folder / "kept", "release", wanted("exit 0", delete_blocking_pods=False, timeout=20))
+    assert kept.failed and kube.get("pod", "web-0", namespace)["metadata"]["uid"] == before
+    fixed = call(kube, folder / "fixed", "release", wanted("exit 0")).ok()
+    assert f"Deleted pod {namespace}/web-0 of another revision" in fixed.run.output
+    assert kube.get("pod", "web-0", namespace)["metadata"]["uid"] != before

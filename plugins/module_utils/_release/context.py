@@ -143,12 +143,13 @@ class Context:
         """Return whether objects are ready, by polling them once; DaemonSets that lack no more pods than they may are a warning."""
         if not names:
             return True
-        outlook = tolerate(self._watch(names).look())
+        outlook = tolerate(self.watch(names).look())
         if not outlook.waiting:
             self.warnings += tolerated(outlook)
         return not outlook.waiting
 
-    def _watch(self, names: Sequence[Reference]) -> Watch:
+    def watch(self, names: Sequence[Reference]) -> Watch:
+        """Watch objects by the rules of this run."""
         grace = self.settings.grace
         watch = Watch(self.client, names, self.path, *((GRACE,) if grace is None else (grace, grace)))
         watch.vanish = self._vanish
@@ -172,7 +173,7 @@ class Context:
         """
         if not names:
             return
-        watch = self._watch(names)
+        watch = self.watch(names)
         recall(watch, memory)
         self.lock.check()
 

@@ -27,7 +27,7 @@ from .fingerprint import digest
 from .ignored import Ignored, with_live, without
 from .ownership import Identity, identity, normalize, stamp
 from .revision import Revision, intent_digest
-from .settings import PHASES, Settings
+from .settings import PARTS, Settings
 from .store import Store
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -139,7 +139,7 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
     """
     problems: list[str] = []
     parts: dict[str, list[Object]] = {}
-    for part, contents in [("objects", settings.objects)] + [(when, settings.hooks.get(when) or []) for when in PHASES]:
+    for part, contents in [("objects", settings.objects)] + [(when, settings.hooks.get(when) or []) for when in PARTS]:
         try:
             parts[part] = [normalize(content) for content in flatten(contents, distinct=part == "objects")]
         except BadObject as error:
@@ -162,7 +162,7 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
     problems += duplicates(parts)
     if problems:
         raise ReleaseError("\n".join(problems))
-    return Desired(parts["objects"], {when: parts[when] for when in PHASES}, kinds, served, settings.ignored)
+    return Desired(parts["objects"], {when: parts[when] for when in PARTS}, kinds, served, settings.ignored)
 
 
 def named_by_content(content: Object) -> Object:
@@ -182,7 +182,7 @@ def duplicates(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
 
     :param parts: C(objects), and hooks by when they run; hooks of different runs may have one name.
     """
-    everywhere = {run for when in PHASES for run in runs({}, when)}
+    everywhere = {run for when in PARTS for run in runs({}, when)}
     seen: dict[Identity, set[str]] = {}
     problems = []
     for part, contents in parts.items():

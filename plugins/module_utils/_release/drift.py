@@ -91,8 +91,8 @@ def _fields(
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         for key in dict.fromkeys([*wanted, *found]):
             yield from _fields(wanted.get(key), found.get(key), live, (*path, key), (*place, key))
-    elif isinstance(wanted, list) and isinstance(found, list) and _pairs(wanted, found) is not None:
-        for mine, theirs in _pairs(wanted, found) or []:
+    elif isinstance(wanted, list) and isinstance(found, list) and pairs(wanted, found) is not None:
+        for mine, theirs in pairs(wanted, found) or []:
             one = None if mine is None else wanted[mine]
             other = None if theirs is None else found[theirs]
             at = theirs if mine is None else mine
@@ -102,7 +102,7 @@ def _fields(
         yield {"field": pointer, "revision": wanted, "cluster": found, **_owner(live, place)}
 
 
-def _pairs(wanted: Sequence[Any], found: Sequence[Any]) -> list[tuple[int | None, int | None]] | None:
+def pairs(wanted: Sequence[Any], found: Sequence[Any]) -> list[tuple[int | None, int | None]] | None:
     """Return the positions of the items that belong together; None if the lists can only be compared as a whole."""
     named: list[dict[str, int]] = []
     for items in (wanted, found):

@@ -211,7 +211,16 @@ class Engine:
         if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
             if self.desired.is_intent_of(latest):
                 latest.state.update(run)
-                for name in ("back", "suspicious", "hooks_begun", "hooks_told", "new"):
+                for name in (
+                    "back",
+                    "suspicious",
+                    "hooks_begun",
+                    "hooks_told",
+                    "new",
+                    "canary",
+                    "observed",
+                    "promoted",
+                ):
                     latest.state.pop(name, None)
                 latest.status = PENDING
                 self.store.update(latest)

@@ -15,6 +15,7 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Unreachable
 from .._kube.objects import Object, is_custom, reference
+from . import canary
 from .apply import Sender
 from .chart_hooks import LASTING
 from .context import Context
@@ -31,7 +32,8 @@ from .replicas import SCALER
 from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
 from .rollback import roll_back
-from .stateful_set import delete_blocking_pods
+from .settings import CANARY
+from .stateful_set import delete_blocking_pods, find_blocking_pods
 
 SETTLE = 5.0  # seconds in which nodes learn to which pods a Service sends connections, before other pods are deleted
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
@@ -81,7 +83,9 @@ class Execution:
                         return self._failed(revision, answer, FAILED, self._why_no_rollback())
             good = self._roll_back(revision)
             answer["rolled_back_to"] = good
-            return self._failed(revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.")
+            return self._failed(
+                revision, answer, ROLLED_BACK, f"Rolled back to revision {good}.{self._why_untouched(revision)}"
+            )
         except Pause:
             self.store.update(revision)
             self.context.lock.pause()
@@ -94,7 +98,14 @@ class Execution:
             raise Unreachable(text) from error
 
     def _roll_back(self, revision: Revision) -> int:
+        back = revision.state["back"]
         try:
+            if not back.get("withdrawn"):
+                # Its pods may be answering requests.
+                kind = ("apps/v1", "Deployment")
+                old = [name for name in revision.inherited if (name.api_version, name.kind) == kind]
+                _deleted, back["canary_left"] = canary.delete(self.context, revision.hooks.get(CANARY) or [], old)
+                back["withdrawn"] = True
             return roll_back(self.context, revision, self.desired, self.wait)
         except ApiError as error:
             raise OperationFailed(str(error)) from error
@@ -124,21 +135,27 @@ class Execution:
             self._apply(revision, plan, sender, answer)
             done.append("apply")
             save()
+        tried = [one for one in revision.hooks.get(CANARY) or [] if revision.state.get("canary")]
         if "wait" not in done:
             if settings.wait:
                 with context.phase("wait"):
                     late = revision.state.get("last") or []
                     now = [content for content in revision.objects if key(reference(content)) not in late]
-                    self.wait(now, revision.state, False)
+                    self.wait([*now, *tried], revision.state, False)
                     self._end_jobs(revision, now)
                 answer["waited_for"] = context.workloads(revision.objects)
             done.append("wait")
+        if tried and "observe" not in done:
+            with context.phase("observe"):
+                canary.observe(context, tried, revision.state)
+            done.append("observe")
         if "post" not in done and revision.hooks.get(after):
             with context.phase("hooks"):
                 run_hooks(context, sender, revision.hooks[after], after, revision.state, save)
             done.append("post")
         if "last" not in done:
-            self._apply_last(revision, plan, sender)
+            self._apply_last(revision, plan, sender, tried)
+            self._delete_canary(revision, answer)
             done.append("last")
         if "prune" not in done and settings.prune:
             with context.phase("prune"):
@@ -158,30 +175,56 @@ class Execution:
         with self.context.phase("apply"):
             first = delete_in_order(self.client, self.context.path, plan.overruled, self.context.deadline)
             answer["pruned"] = [name.as_dict() for name in first]
-            now = [one for one in plan.objects if not _waits(one)]
+            tries = canary.planned(plan, revision.hooks.get(CANARY) or [])
+            # The Deployment that a canary goes before is changed when the canary is ready.
+            mains = [identity(canary.main_of(one.content)) for one in tries]
+            late = [one for one in plan.objects if _waits(one) or identity(one.name) in mains]
+            now = [one for one in plan.objects if one not in late]
             sent = sender.send(now)
+            # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
+            canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
+            sender.send([replace(one, action="create") for one in tries])
         revision.state["digests"] = dict(plan.digests, **sent)
-        revision.state["last"] = [key(one.name) for one in plan.objects if _waits(one)]
+        revision.state["last"] = [key(one.name) for one in late]
+        revision.state["canary"] = [key(one.name) for one in tries]
+        if tries:
+            checks = {key(reference(content)) for content in revision.hooks.get("post") or []}
+            revision.state["hooks_done"] = [one for one in revision.state.get("hooks_done") or [] if one not in checks]
         revision.state.setdefault("actions", plan.actions)
         self.context.log(f"Applied {plural(len(now), 'object')}.")
+        for one in tries:
+            self.context.log(f"Trying {one.name} with {plural(one.content['spec']['replicas'], 'pod')}.")
 
-    def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender) -> None:
-        """Apply the changes that wait until everything else is ready."""
+    def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender, tried: Sequence[Object]) -> None:
+        """Apply the changes that wait until everything else is ready.
+
+        :param tried: the canaries that have tried them.
+        """
         names = revision.state.get("last") or []
         waiting = [content for content in revision.objects if key(reference(content)) in names]
         if not waiting:
             return
+        if not revision.state.get("promoted"):
+            canary.check_time(self.context, tried)
+        revision.state["promoted"] = True
         with self.context.phase("apply"):
             objects = plan.objects if plan else self._plan_last(revision, names)
             sent = sender.send([one for one in objects if key(one.name) in names])
         if sent:
             revision.state["digests"].update(sent)
             self.context.log(f"Applied {plural(len(sent), 'object')} last.")
-            time.sleep(SETTLE)
+            if any(is_applied_last(content) for content in waiting):
+                time.sleep(SETTLE)
         if self.settings.wait:
             with self.context.phase("wait"):
                 self.wait(waiting, revision.state, False)
                 self._end_jobs(revision, waiting)
+
+    def _delete_canary(self, revision: Revision, answer: dict[str, Any]) -> None:
+        """Delete the canary that the main Deployment has followed, or one that an earlier run has left."""
+        deleted, _left = canary.delete(self.context, revision.hooks.get(CANARY) or [])
+        if deleted and not revision.state.get("canary"):
+            answer["pruned"] = [*answer.get("pruned", []), *(name.as_dict() for name in deleted)]
 
     def _plan_last(self, revision: Revision, names: Sequence[str]) -> list[PlannedObject]:
         """Plan what waits in a call that continues another one; what was applied before is not judged again."""
@@ -219,6 +262,9 @@ class Execution:
             if not hopeless and time.monotonic() - last[0] < UNBLOCK_EVERY:
                 return False
             last[0] = time.monotonic()
+            if not self.settings.delete_blocking_pods:
+                self._name_blocking_pods(sets, back)
+                return False
             pods = delete_blocking_pods(self.client, sets, self.context.path, back)
             for pod in pods:
                 self.context.log(
@@ -227,6 +273,15 @@ class Execution:
             return bool(pods)
 
         return unblock if sets else None
+
+    def _name_blocking_pods(self, sets: Sequence[Any], back: bool) -> None:
+        for namespace, pod in find_blocking_pods(self.client, sets, self.context.path, back):
+            line = (
+                f"Pod {namespace}/{pod['metadata']['name']} belongs to another revision, is not ready and blocks the "
+                "rollout of its StatefulSet. Delete it, or set delete_blocking_pods: true."
+            )
+            if line not in self.context.warnings:
+                self.context.warnings.append(line)
 
     def _prune(self, revision: Revision) -> list[dict[str, str]]:
         """Delete what earlier revisions contain and this one does not; read again, now that everything else has succeeded."""
@@ -277,6 +332,18 @@ class Execution:
         self.store.update(revision)
         self.context.log(f"Revision {revision.number} failed; rolling back to revision {good}.")
         return True
+
+    def _why_untouched(self, revision: Revision) -> str:
+        """Return what a canary has saved, with a leading space; empty if there was none."""
+        if not revision.state.get("canary") or revision.state.get("promoted"):
+            return ""
+        back = revision.state["back"]
+        mains = [canary.main_of(one) for one in revision.hooks[CANARY]]
+        end = "not deleted (see the warnings)" if back.get("canary_left") else "deleted"
+        # The run before this one may have changed it, which only the rollback has taken back.
+        sent = any(key(main) in (back.get("sent") or []) for main in mains)
+        never = "" if sent else f", and {', '.join(map(str, mains))} was never changed"
+        return f" The canary was {end}{never}."
 
     def _why_no_rollback(self) -> str:
         if self.settings.on_failure == "keep":

@@ -12,7 +12,7 @@ from .._kube.objects import Object, difference, reference
 from .errors import ReleaseError
 from .ownership import Identity, identity
 from .revision import Revision
-from .settings import PHASES
+from .settings import PARTS
 from .store import Entry, Store, list_entries
 
 
@@ -57,7 +57,7 @@ def read_revision(client: Client, namespace: str, name: str, number: int) -> Rev
 
 def contents(revision: Revision) -> list[dict[str, Any]]:
     """Name the objects of a revision, including its hooks."""
-    parts = [("", revision.objects)] + [(when, revision.hooks.get(when) or []) for when in PHASES]
+    parts = [("", revision.objects)] + [(when, revision.hooks.get(when) or []) for when in PARTS]
     return [dict(reference(content).as_dict(), hook=when) for when, part in parts for content in part]
 
 

@@ -49,7 +49,9 @@ def run_hooks(
     :raises OperationFailed: a hook failed, with the diagnosis. :raises Pause: the time slice of this call is used up.
     """
     done = state.setdefault("hooks_done", [])
-    begun = state.setdefault("hooks_begun", []) if when not in LASTING else []
+    # Those that check a canary run for each canary, those of a rollback or a deletion each time.
+    anew = when not in LASTING or (when == "post" and bool(state.get("canary")))
+    begun = state.setdefault("hooks_begun", []) if anew else []
     for content in contents:
         name = reference(content)
         if key(name) in done or not applies(content, when, bool(state.get("upgrade"))):
@@ -60,8 +62,8 @@ def run_hooks(
         if problem and not context.settings.force_conflicts:
             raise OperationFailed(f"{when} hook: {problem}")
         if name.kind == "Job":
-            _delete_old(sender, name, live, when not in LASTING and key(name) not in begun)
-            if when not in LASTING:
+            _delete_old(sender, name, live, anew and key(name) not in begun)
+            if anew and key(name) not in begun:
                 begun.append(key(name))
                 save()
         try:

@@ -18,7 +18,7 @@ from .._kube.objects import (
     reference,
 )
 from .._kube.schema import Schema
-from . import field_migration, prune
+from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
 from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
 from .desired import Desired
@@ -40,7 +40,7 @@ from .replicas import (
     without_replicas,
 )
 from .revision import FAILED, PENDING, Revision
-from .settings import Settings
+from .settings import CANARY, Settings
 
 
 def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Reference]:
@@ -98,7 +98,7 @@ class Planner:
         if self.settings.name:
             problems += [problem for content in unknown for problem in self._not_valid(content)]
         results = self._attempt_all(self.desired.objects)
-        hooks = [(when, content) for when, part in self.desired.hooks.items() for content in part]
+        hooks = [(when, content) for when, part in self.desired.hooks.items() if when != CANARY for content in part]
         hooks = last_of_each_name(hooks, self.upgrade)
         hook_results = self.client.each(self._attempt_hook, hooks)
         problems += [str(result) for result in results + hook_results if isinstance(result, ReleaseError)]
@@ -108,7 +108,8 @@ class Planner:
             [result for result in results if isinstance(result, PlannedObject)],
             [result for result in hook_results if isinstance(result, PlannedObject)],
         )
-        plan.schema_only = [reference(content) for content in unknown]
+        canaries = self.desired.hooks.get(CANARY) or []
+        plan.schema_only = [reference(content) for content in unknown if content not in canaries]
         plan.schema_only += [planned.name for planned in plan.objects if planned.untried]
         for planned in plan.objects:
             live = self.live.get(identity(planned.name))
@@ -121,9 +122,22 @@ class Planner:
             unneeded, plan.kept = self.to_prune()
             plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
+        for content in canaries:
+            self._add_canary(plan, content)
+        if canary.planned(plan, canaries):
+            canary.check_again(
+                plan, [one for when, one in hooks if when == "post" and applies(one, when, self.upgrade)]
+            )
         self._spare_hooks(plan, hooks)
         plan.warnings = self._warnings(plan)
         return plan
+
+    def _add_canary(self, plan: Plan, content: Object) -> None:
+        live = self.live.get(identity(reference(content)))
+        # A revision that is restored was tried when it was deployed first.
+        upgrade = self.upgrade and self.settings.revision is None
+        sized = canary.tries(content, plan, self.live, upgrade)
+        canary.add_to(plan, content, self._attempt(sized) if sized else None, live)
 
     def _spare_hooks(self, plan: Plan, hooks: Sequence[tuple[str, Object]]) -> None:
         """Plan no hooks of upgrades and rollbacks for a run that would do nothing else."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Mapping, Sequence
 
+from .changes import sentences
 from .context import Context
 from .planned import Plan, PlannedObject
 from .revision import Revision
@@ -35,6 +36,7 @@ class ResultBuilder:
         if plan is not None:
             answer.update(
                 objects=[planned.as_dict() for planned in plan.all],
+                changes=self.context.scrub.clean(sentences(plan.all)),
                 diff=[_diff(planned) for planned in plan.all if planned.action != "none"],
                 pruned=[],
                 waited_for=[],
@@ -57,6 +59,8 @@ class ResultBuilder:
         answer = self.begin(plan, current, changed=not same)
         answer["pruned"] = [planned.name.as_dict() for planned in plan.prunes]
         answer["drift"] = list(drift)
+        if drift and current is not None:
+            answer["changes"] += self.context.scrub.clean(sentences([], drift, current.number))
         answer["schema_only"] = [str(name) for name in plan.schema_only]
         text = summary(plan.actions, self.settings, current.number if current else 0, True)
         if unfinished:
@@ -100,7 +104,7 @@ class ResultBuilder:
 def _diff(planned: PlannedObject) -> dict[str, Any]:
     diff = planned.diff
     if planned.action == "run":
-        diff["after_header"] += " (hook)"
+        diff["after_header"] += " (hook)" if planned.name.kind == "Job" else " (canary)"
     return diff
 
 

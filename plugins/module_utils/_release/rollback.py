@@ -81,6 +81,7 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
                 f"The rollback took over fields that other field managers had set: {'; '.join(sender.forced)}."
             )
         revision.state["digests"] = dict(plan.digests, **sent)
+        state["sent"] = sorted(sent)
         state["applied"] = True
         context.store.update(revision)
     if context.settings.wait:

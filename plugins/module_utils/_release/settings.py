@@ -26,6 +26,9 @@ NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 # When the hooks of a release run: with every change, and those for a rollback and for the deletion of the release.
 PHASES = ("pre", "post", "pre-rollback", "post-rollback", "pre-delete", "post-delete")
+# The Deployments that try a changed one before it is changed (see canary.py) come with the hooks.
+CANARY = "canary"
+PARTS = (*PHASES, CANARY)
 
 # Options that are about some objects name them by these.
 NAMED: dict[str, Any] = dict(kind=dict(type="str", required=True), name=dict(type="str"), namespace=dict(type="str"))
@@ -43,6 +46,7 @@ OPTIONS: dict[str, Any] = dict(
     wait=dict(type="bool", default=True),
     timeout=dict(type="int", default=600),
     grace=dict(type="int"),
+    delete_blocking_pods=dict(type="bool", default=True),
     on_failure=dict(type="str", choices=["rollback", "keep"], default="rollback"),
     wait_conditions=dict(
         type="list",
@@ -83,6 +87,10 @@ SOURCE_OPTIONS: dict[str, Any] = dict(
             release_name=dict(type="str"),
             repository=dict(type="str"),
             version=dict(type="str"),
+            username=dict(type="str"),
+            password=dict(type="str", no_log=True),
+            registry_config=dict(type="path"),
+            ca_file=dict(type="path"),
             values=dict(type="dict"),
             values_files=dict(type="list", elements="path"),
             include_crds=dict(type="bool", default=True),
@@ -119,6 +127,7 @@ class Settings:
     wait: bool = True
     timeout: int = 600
     grace: float | None = None
+    delete_blocking_pods: bool = True
     on_failure: str = "rollback"
     wait_conditions: Sequence[Mapping[str, Any]] = ()
     wait_except: Sequence[Mapping[str, Any]] = ()
@@ -198,9 +207,9 @@ def unpack(payload: str) -> dict[str, Any]:
     try:
         content = json.loads(zlib.decompress(base64.b64decode(payload, validate=True)))
         hooks = content.get("hooks") or {}
-        if set(hooks) - set(PHASES) or not isinstance(content["objects"], list):
+        if set(hooks) - set(PARTS) or not isinstance(content["objects"], list):
             raise ValueError
-        listed = {when: list(hooks.get(when) or []) for when in PHASES}
+        listed = {when: list(hooks.get(when) or []) for when in PARTS}
         return {"objects": content["objects"], "hooks": listed, "kept": list(content.get("kept") or [])}
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError(

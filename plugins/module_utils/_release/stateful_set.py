@@ -9,11 +9,13 @@ The controller waits for that pod, even after the template has been corrected, u
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, Mapping, Sequence
 
-from .._kube.api import Client
+from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference
 from .._kube.readiness import condition, selector_query
+from .._kube.timestamps import seconds_of
 from .live_state import uid
 
 REVISION_HASH = "controller-revision-hash"
@@ -27,6 +29,8 @@ BROKEN = (
     "CreateContainerError",
     "RunContainerError",
 )
+STUCK = 60.0  # seconds for which all containers of a pod must run, at least, without the pod becoming ready
+TOLERANCE = 1.0  # seconds by which two timestamps of the same moment differ
 
 
 def delete_blocking_pods(
@@ -35,20 +39,45 @@ def delete_blocking_pods(
     """Delete the pods that block StatefulSets.
 
     :param names: StatefulSets. :param path: returns the URL path of an object.
-    :param back: whether this is a rollback, in which every pod of another revision that is not ready blocks.
+    :param back: whether this is a rollback, in which a pod of a failed revision blocks as soon as the controller waits for it.
     :returns: the names of the deleted pods.
     """
     deleted = []
+    for namespace, pod in find_blocking_pods(client, names, path, back):
+        pod_name = pod["metadata"]["name"]
+        if client.delete(f"/api/v1/namespaces/{namespace}/pods/{pod_name}", uid(pod)):
+            deleted.append(f"{namespace}/{pod_name}")
+    return deleted
+
+
+def find_blocking_pods(
+    client: Client, names: Sequence[Reference], path: Callable[[Reference], str], back: bool
+) -> list[tuple[str, Object]]:
+    """Return the pods that block StatefulSets, with their namespaces; the parameters are those of :func:`delete_blocking_pods`."""
+    found: list[tuple[str, Object]] = []
     for name in names:
         live = client.find(path(name))
         if live is None or not updates_in_order(live):
             continue
         query = selector_query(live)
         collection = f"/api/v1/namespaces/{name.namespace}/pods"
-        for pod in blocking_pods(live, client.items(collection, {"labelSelector": query}) if query else [], back):
-            if client.delete(f"{collection}/{pod['metadata']['name']}", uid(pod)):
-                deleted.append(f"{name.namespace}/{pod['metadata']['name']}")
-    return deleted
+        pods = client.items(collection, {"labelSelector": query}) if query else []
+        blocking = blocking_pods(live, pods, back)
+        found += [(name.namespace, pod) for pod in blocking if is_broken(pod) or _node_is_ready(client, pod)]
+    return found
+
+
+def _node_is_ready(client: Client, pod: Object) -> bool:
+    """Return whether a pod can be judged: on a node that does not respond, nobody knows how the pod is."""
+    node = (pod.get("spec") or {}).get("nodeName")
+    if not node:
+        return True
+    try:
+        return condition(client.find(f"/api/v1/nodes/{node}") or {}, "Ready").get("status") == "True"
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return True  # this user may not read nodes
 
 
 def updates_in_order(live: Mapping[str, Any]) -> bool:
@@ -60,26 +89,50 @@ def updates_in_order(live: Mapping[str, Any]) -> bool:
 
 
 def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -> list[Object]:
-    """Return the pods of an older revision that do not become ready, and that an update would replace."""
-    newest = (live.get("status") or {}).get("updateRevision") or ""
-    rolling = ((live.get("spec") or {}).get("updateStrategy") or {}).get("rollingUpdate") or {}
+    """Return the pods of an older revision that do not become ready, and that an update would replace.
+
+    Of those that are not broken, this is at most the one that the controller waits for: the others may be recovering.
+    """
+    spec, status = live.get("spec") or {}, live.get("status") or {}
+    # With the policy Parallel, the controller replaces them by itself.
+    ordered = spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+    newest = status.get("updateRevision") or ""
+    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+    unready = {_ordinal(pod): pod for pod in pods if _is_of(pod, live) and not _is_ready(pod)}
+    awaited = min(unready, default=-1) if ordered else -1
     found = []
-    for pod in pods:
-        metadata = pod.get("metadata") or {}
-        owners = [one.get("uid") for one in metadata.get("ownerReferences") or [] if one.get("controller")]
-        ordinal = str(metadata.get("name") or "").rpartition("-")[2]
+    for ordinal, pod in sorted(unready.items()):
+        revision = _revision(pod)
+        # A revision that was rolled out as a whole has worked: its pods may be unready for a moment.
+        failed = back and (revision != status.get("currentRevision") or never_ready(pod))
         if (
             newest
-            and owners == [uid(live)]
-            and (metadata.get("labels") or {}).get(REVISION_HASH) not in (newest, None)
-            and not metadata.get("deletionTimestamp")
-            and ordinal.isdigit()
-            and int(ordinal) >= (rolling.get("partition") or 0)
-            and condition(pod, "Ready").get("status") != "True"
-            and (back or is_broken(pod))
+            and revision not in (newest, None)
+            and not pod["metadata"].get("deletionTimestamp")
+            and ordinal >= (rolling.get("partition") or 0)
+            and (is_broken(pod) or (ordinal == awaited and (failed or is_stuck(pod, time.time()))))
         ):
             found.append(pod)
     return found
+
+
+def _is_of(pod: Object, live: Mapping[str, Any]) -> bool:
+    """Return whether a StatefulSet controls a pod."""
+    metadata = pod.get("metadata") or {}
+    owners = [one.get("uid") for one in metadata.get("ownerReferences") or [] if one.get("controller")]
+    return owners == [uid(live)] and str(metadata.get("name") or "").rpartition("-")[2].isdigit()
+
+
+def _is_ready(pod: Object) -> bool:
+    return condition(pod, "Ready").get("status") == "True" and not pod["metadata"].get("deletionTimestamp")
+
+
+def _ordinal(pod: Object) -> int:
+    return int(pod["metadata"]["name"].rpartition("-")[2])
+
+
+def _revision(pod: Object) -> str | None:
+    return (pod["metadata"].get("labels") or {}).get(REVISION_HASH)
 
 
 def is_broken(pod: Mapping[str, Any]) -> bool:
@@ -89,3 +142,39 @@ def is_broken(pod: Mapping[str, Any]) -> bool:
         return True
     containers = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
     return any(((one.get("state") or {}).get("waiting") or {}).get("reason") in BROKEN for one in containers)
+
+
+def is_stuck(pod: Mapping[str, Any], now: float) -> bool:
+    """Return whether the containers of a pod have run for a while and the pod was never ready: its readiness probe fails.
+
+    :param now: seconds since the epoch.
+    """
+    containers = (pod.get("status") or {}).get("containerStatuses") or []
+    running = [(one.get("state") or {}).get("running") or {} for one in containers]
+    # A container whose startup probe has not succeeded yet is still starting.
+    if not containers or not never_ready(pod) or any(one.get("started") is not True for one in containers):
+        return False
+    times = [one.get("startedAt") for one in running]
+    return all(times) and now - max(map(seconds_of, times)) >= _patience(pod)
+
+
+def never_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod has not been ready since it exists: its condition Ready has not changed since."""
+    ready, status = condition(dict(pod), "Ready"), pod.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    first = [status.get("startTime")]
+    if not any(one.get("restartCount") for one in containers):
+        # Nothing can be ready before the containers have started for the first time.
+        first += [((one.get("state") or {}).get("running") or {}).get("startedAt") for one in containers]
+    since = seconds_of(ready.get("lastTransitionTime"))
+    return ready.get("status") == "False" and 0 < since <= max(map(seconds_of, first)) + TOLERANCE
+
+
+def _patience(pod: Mapping[str, Any]) -> float:
+    """Return for how many seconds the containers of a pod may run before it counts as stuck: until their probes can have failed."""
+    needed = [STUCK]
+    for container in (pod.get("spec") or {}).get("containers") or []:
+        probe = container.get("readinessProbe") or {}
+        failing = (probe.get("periodSeconds") or 10) * (probe.get("failureThreshold") or 3)
+        needed.append(float((probe.get("initialDelaySeconds") or 0) + failing))
+    return max(needed)

@@ -70,21 +70,26 @@ def tolerated(outlook: Outlook) -> list[str]:
     return lines + [f"{name} counts as ready, although it waits for somebody: {why}." for name, why in outlook.noted]
 
 
-def not_ready(watch: Watch, outlook: Outlook, secrets: Sequence[str], in_release: bool = False) -> OperationFailed:
+def not_ready(
+    watch: Watch, outlook: Outlook, secrets: Sequence[str], in_release: bool = False, verdict: str = ""
+) -> OperationFailed:
     """Build the failure for objects that are not ready, with the diagnosis and the log lines that support it.
 
     The logs are read immediately, because a rollback deletes the pods.
 
     :param secrets: values that must not appear in log lines.
     :param in_release: the next run creates failed Jobs again.
+    :param verdict: how the message begins, if the objects were ready before.
     """
     late = [name for name, _why in outlook.waiting]
     try:
         findings = explain_faults(watch.client, late, secrets)
     except (ApiError, Unreachable):
         findings = []
-    findings = [finding for finding in findings if finding.severity == "error"] or outlook.findings
-    verdict = "Cannot become ready" if outlook.hopeless else "Not ready within the timeout"
+    # A container that was ready and ended once is only a warning elsewhere.
+    errors = [finding for finding in findings if finding.severity == "error"]
+    findings = errors or (findings if verdict else []) or outlook.findings
+    verdict = verdict or ("Cannot become ready" if outlook.hopeless else "Not ready within the timeout")
     first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:SHOWN])
     more = f"; and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
     lines = [f"{verdict}: {first}{more}."]

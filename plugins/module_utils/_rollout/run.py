@@ -18,7 +18,7 @@ from .._kube.objects import Object, Reference, Resource, content_of, difference
 from .._kube.progress import tell
 from .._kube.readiness import readiness, selector_query
 from .._kube.redaction import Redactor
-from .._release.stateful_set import blocking_pods, delete_blocking_pods, updates_in_order
+from .._release.stateful_set import delete_blocking_pods, find_blocking_pods
 from .._release.waiting import lines_of, tolerated, wait_until_ready
 from .changes import (
     READ_ONLY,
@@ -252,13 +252,10 @@ class Rollout:
 
     def _blocking(self) -> list[str]:
         """Name the pods of another revision that block a StatefulSet."""
-        live = self.outcome.workload or {}
-        selector = selector_query(live)
-        if self.request.name.kind != "StatefulSet" or not selector or not updates_in_order(live):
+        if self.request.name.kind != "StatefulSet":
             return []
-        collection = Resource("pods", True).collection("v1", self.request.name.namespace)
-        pods = self.client.items(collection, {"labelSelector": selector})
-        return [pod["metadata"]["name"] for pod in blocking_pods(live, pods, back=False)]
+        found = find_blocking_pods(self.client, [self.request.name], self._path, back=False)
+        return [pod["metadata"]["name"] for _namespace, pod in found]
 
     def _fail(self, outlook: Outlook, seconds: float) -> None:
         name = self.request.name

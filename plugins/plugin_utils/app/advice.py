@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from .fields import join
 from .pod import shared_claims
-from .spec import Spec, containers_of
+from .spec import CANARY, Spec, containers_of
 from .workloads import CPU, most_replicas
 
 
 def warnings(spec: Spec) -> list[str]:
     """Return the warnings about an application, each starting with the path of a field."""
-    return [*_requests(spec), *_images(spec), *_replicas(spec), *_reachability(spec)]
+    return [*_requests(spec), *_images(spec), *_replicas(spec), *_canary(spec), *_reachability(spec)]
 
 
 def _requests(spec: Spec) -> Iterator[str]:
@@ -64,6 +64,14 @@ def _replicas(spec: Spec) -> Iterator[str]:
         )
     if budget and budget["max_unavailable"] in (0, "0%"):
         yield "disruption_budget.max_unavailable: is 0, so a node that runs one of these pods cannot be drained."
+
+
+def _canary(spec: Spec) -> Iterator[str]:
+    if spec["strategy"]["type"] == CANARY and spec["probe"] is None and spec["readiness"] is None:
+        yield (
+            "strategy.type: Canary judges pods by their readiness, and without probe or readiness a container counts as ready as soon as "
+            "it runs. Set probe."
+        )
 
 
 def _reachability(spec: Spec) -> Iterator[str]:

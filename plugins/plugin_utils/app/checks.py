@@ -14,13 +14,13 @@ from ..errors import InputError
 from ..hooks import sort
 from . import checks_pod
 from .fields import join, one_of, unknown_name
-from .objects import MANAGER_LABEL, NAME_LABEL, PART_LABEL, VERSION_LABEL
+from .objects import CANARY_LABEL, MANAGER_LABEL, NAME_LABEL, PART_LABEL, VERSION_LABEL
 from .pod import shared_claims
-from .spec import APPLICATION, CRON_JOB_FIELDS, Spec, ports_of
+from .spec import APPLICATION, BLUE_GREEN, CANARY, CRON_JOB_FIELDS, SIDE_BY_SIDE, Spec, ports_of
 
 LABEL_KEY = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$")
 LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$")
-RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, VERSION_LABEL, RELEASE)
+RESERVED = (NAME_LABEL, MANAGER_LABEL, PART_LABEL, VERSION_LABEL, CANARY_LABEL, RELEASE)
 LONG_RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 REPLICATED = ("Deployment", "StatefulSet")
 JOBS = ("Job", "CronJob")
@@ -36,7 +36,7 @@ SUPPORTED_BY: dict[str, tuple[str, ...]] = {
     "schedule": ("CronJob",),
 }
 STRATEGIES = {
-    "Deployment": ("RollingUpdate", "Recreate", "BlueGreen"),
+    "Deployment": ("RollingUpdate", "Recreate", *SIDE_BY_SIDE),
     "StatefulSet": ("RollingUpdate", "OnDelete"),
     "DaemonSet": ("RollingUpdate", "OnDelete"),
 }
@@ -44,7 +44,7 @@ MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", 
 INSTEAD_OF_ROLLING = {
     "Recreate": "replaces all pods at the same time",
     "OnDelete": "replaces pods when they are deleted",
-    "BlueGreen": "starts all new pods beside the old ones",
+    BLUE_GREEN: "starts all new pods beside the old ones",
 }
 NAME_A_PORT = "Define one, for example ports: {http: 8080}."
 
@@ -65,7 +65,7 @@ def read(arguments: Mapping[str, Any]) -> Spec:
     problems += _kind(spec, given, arguments)
     problems += _metadata(spec)
     problems += _update(spec)
-    problems += _blue_green(spec)
+    problems += _side_by_side(spec)
     problems += _replicas(spec)
     problems += _schedule(spec)
     problems += checks_pod.problems(spec)
@@ -140,6 +140,9 @@ def _update(spec: Spec) -> Iterator[str]:
         for name in ("max_surge", "max_unavailable", "partition"):
             if strategy[name] is not None:
                 yield f"strategy.{name}: is supported only by RollingUpdate; {chosen} {how}."
+    for name in ("percent", "observe"):
+        if strategy[name] is not None and chosen != CANARY:
+            yield f"strategy.{name}: is supported only by Canary."
     if strategy["partition"] is not None and kind != "StatefulSet":
         yield "strategy.partition: is supported only by a StatefulSet."
     if strategy["max_surge"] is not None and kind == "StatefulSet":
@@ -151,26 +154,30 @@ def _update(spec: Spec) -> Iterator[str]:
         yield f"progress_deadline_seconds: must be greater than min_ready_seconds ({ready}), not {deadline}."
 
 
-def _blue_green(spec: Spec) -> Iterator[str]:
-    if spec["strategy"]["type"] != "BlueGreen" or spec["kind"] != "Deployment":
+def _side_by_side(spec: Spec) -> Iterator[str]:
+    """Check strategies by which two versions of the pods run at the same time."""
+    chosen = spec["strategy"]["type"]
+    if chosen not in SIDE_BY_SIDE or spec["kind"] != "Deployment":
         return
     ports = ports_of(spec)
     if spec["service"] is False or not any(port["service"] for _name, port in ports):
-        yield f"strategy.type: BlueGreen switches the Service, so it requires one with a port. {NAME_A_PORT}"
+        what = {BLUE_GREEN: "switches the Service", CANARY: "shares the requests of the Service"}[chosen]
+        yield f"strategy.type: {chosen} {what}, so it requires one with a port. {NAME_A_PORT}"
     unsupported = {
-        "scaling": "the pods of a new version would begin with one",
         "paused": "a paused Deployment starts no pods",
         "host_network": "two versions on one node would use the same ports",
     }
+    if chosen == BLUE_GREEN:
+        unsupported["scaling"] = "the pods of a new version would begin with one"
     for name, why in unsupported.items():
         if spec[name]:
-            yield f"{name}: is not supported with strategy: BlueGreen, because {why}."
+            yield f"{name}: is not supported with strategy: {chosen}, because {why}."
     for name, port in ports:
         if port["host_port"]:
-            yield f"ports.{name}.host_port: is not supported with strategy: BlueGreen, because {unsupported['host_network']}."
+            yield f"ports.{name}.host_port: is not supported with strategy: {chosen}, because {unsupported['host_network']}."
     for name in shared_claims(spec):
         yield (
-            f"volumes.{name}: only one node can mount it, so the pods of two versions cannot run side by side (strategy: BlueGreen). "
+            f"volumes.{name}: only one node can mount it, so the pods of two versions cannot run side by side (strategy: {chosen}). "
             "Use mode: ReadWriteMany or another strategy."
         )
 

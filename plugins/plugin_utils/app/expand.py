@@ -13,13 +13,13 @@ from ...module_utils._kube.objects import BadObject, Object, content_of, flatten
 from ...module_utils._release import capabilities
 from ..errors import InputError, type_name
 from ..hooks import HOOK
-from . import access, advice, blue_green, serving, workloads
+from . import access, advice, serving, versions, workloads
 from .checks import in_order
 from .configuration import VERSION_OF, Configuration, digest
 from .fields import hint, nearest
 from .objects import manifest
 from .pod import claims, hook_template, template
-from .spec import Spec
+from .spec import BLUE_GREEN, CANARY, SIDE_BY_SIDE, Spec
 from .strategic import BadPatch, merge
 
 HASHED = ("data", "binaryData", "stringData", "type", "immutable")
@@ -29,7 +29,7 @@ HASHED = ("data", "binaryData", "stringData", "type", "immutable")
 class Expansion:
     """The objects of an application.
 
-    C(hooks) contains Jobs under C(pre) and C(post), in the order in which they run. C(needs) names what the cluster must
+    C(hooks) contains Jobs under C(pre) and C(post), in the order in which they run, and the Deployment under C(canary). C(needs) names what the cluster must
     support (see :class:`capabilities.Need`).
     """
 
@@ -63,14 +63,14 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         problem = _override(patch, [objects, *hooks.values()])
         if problem:
             problems.append(f"overrides[{index}]{problem}")
-    if spec["strategy"]["type"] == blue_green.TYPE and not problems:
-        if not wait:
-            raise InputError("wait: strategy BlueGreen switches to pods that are ready, so it requires wait: true.")
+    strategy = spec["strategy"]["type"]
+    if strategy in SIDE_BY_SIDE and not problems:
+        _awaited(spec, timeout, wait)
         try:
-            objects += blue_green.separate(spec, objects, hooks)
+            versions.separate(spec, objects, hooks)
         except (KeyError, TypeError) as error:
             raise InputError(
-                f"overrides: strategy BlueGreen needs labels and selectors that an override removes ({error})."
+                f"overrides: strategy {strategy} needs labels and selectors that an override removes ({error})."
             ) from error
     for content in objects:
         if content["kind"] == "Job":
@@ -86,6 +86,22 @@ def expand(spec: Spec, timeout: int = 600, wait: bool = True) -> Expansion:
         raise InputError(*problems)
     needs = {need.what for need in capabilities.needs(objects + hooks["pre"] + hooks["post"])}
     return Expansion(objects, hooks, advice.warnings(spec), sorted(needs))
+
+
+def _awaited(spec: Spec, timeout: int, wait: bool) -> None:
+    """Refuse a new version that the release does not wait for long enough.
+
+    :raises InputError: the options of the release do not fit the strategy.
+    """
+    chosen, observe = spec["strategy"]["type"], spec["strategy"]["observe"]
+    if not wait:
+        why = {BLUE_GREEN: "switches to pods that are ready", CANARY: "judges pods by their readiness"}[chosen]
+        raise InputError(f"wait: strategy {chosen} {why}, so it requires wait: true.")
+    observe = versions.DEFAULT_OBSERVE if observe is None else observe
+    if chosen == CANARY and observe >= timeout:
+        raise InputError(
+            f"strategy.observe: {observe} s leave nothing of the timeout of the release ({timeout} s), of which they are a part. Raise timeout."
+        )
 
 
 def _hooks(spec: Spec, configuration: Configuration, account: Mapping[str, Any], phase: str) -> list[Object]:

@@ -15,6 +15,7 @@ NAME_LABEL = "app.kubernetes.io/name"
 MANAGER_LABEL = "app.kubernetes.io/managed-by"
 PART_LABEL = "slipway.kube/part"
 VERSION_LABEL = "slipway.kube/version"
+CANARY_LABEL = "slipway.kube/canary"
 API_VERSIONS = {
     **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet"), "apps/v1"),
     **dict.fromkeys(("Job", "CronJob"), "batch/v1"),

@@ -12,7 +12,7 @@ from ...module_utils._kube.objects import Object
 from .configuration import Configuration
 from .containers import Containers, seccomp, security_context
 from .objects import NAME_LABEL, PART_LABEL, api_fields, manifest, selector
-from .spec import Spec
+from .spec import SIDE_BY_SIDE, Spec
 
 HOSTNAME = "kubernetes.io/hostname"
 # Volumes with these access modes are mounted on one node (or by one pod) only.
@@ -128,7 +128,7 @@ def _affinity(spec: Spec) -> Object:
     result: Object = dict(spec["affinity"] or {})
     if spec["anti_affinity"]:
         term: Object = {"labelSelector": {"matchLabels": selector(spec)}, "topologyKey": HOSTNAME}
-        if spec["strategy"]["type"] == "BlueGreen":
+        if spec["strategy"]["type"] in SIDE_BY_SIDE:
             term["matchLabelKeys"] = ["pod-template-hash"]  # pods of the version that is replaced do not count
         apart = dict(result.get("podAntiAffinity") or {})
         if spec["anti_affinity"] == "preferred":

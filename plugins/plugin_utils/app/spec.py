@@ -50,14 +50,19 @@ Spec = dict[str, Any]
 # https://gateway-api.sigs.k8s.io/geps/gep-2257/
 DURATION = (re.compile(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"), "duration (such as 30s or 500ms)")
 
+BLUE_GREEN, CANARY = "BlueGreen", "Canary"
+SIDE_BY_SIDE = (BLUE_GREEN, CANARY)  # two versions of the pods at the same time, told apart
+
 STRATEGY = Structure(
     {
-        "type": String(("RollingUpdate", "Recreate", "OnDelete", "BlueGreen")),
+        "type": String(("RollingUpdate", "Recreate", "OnDelete", *SIDE_BY_SIDE)),
         **each(INT_OR_PERCENT, "max_surge", "max_unavailable"),
         "partition": INTEGER,
+        "percent": Integer(1, 100),
+        "observe": INTEGER,
     },
     short_for("type", str),
-    "RollingUpdate, Recreate, OnDelete or BlueGreen, or a mapping",
+    "RollingUpdate, Recreate, OnDelete, BlueGreen or Canary, or a mapping",
 )
 JOB_FIELDS: dict[str, Field | Type] = {
     "completions": POSITIVE,

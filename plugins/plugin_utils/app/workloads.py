@@ -79,7 +79,7 @@ def _deployment_strategy(spec: Spec) -> Object:
         kind = "Recreate"  # a new pod on another node would wait for the volume until the old pod has ended
     if kind == "Recreate":
         return {"type": kind}
-    # With BlueGreen, changes that make no new version, such as the number of pods, are rolled out as usual.
+    # With BlueGreen and Canary, changes that make no new version, such as the number of pods, are rolled out as usual.
     if surge is None:
         # Two pods on one node cannot both bind a port of the node.
         binds_node = spec["host_network"] or any(port["host_port"] for port in spec["ports"].values())

@@ -30,7 +30,7 @@ def kustomize(folder: str) -> str:
     for program, arguments in (("kustomize", ["build"]), ("kubectl", ["kustomize"])):
         path = shutil.which(program)
         if path:
-            return _run([path, *arguments, folder], b"", folder, "kustomize")
+            return run([path, *arguments, folder], b"", folder, "kustomize")
     raise InputError(f"{folder}: neither kustomize nor kubectl is installed on the control node. Install one of them.")
 
 
@@ -43,7 +43,7 @@ def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], rele
     :param values: all values, merged.
     :raises InputError: helm is not installed or fails; the message contains its output without values that look secret.
     """
-    command = [_helm(options, chart), "template", release, chart, "--namespace", namespace, "--values", "-"]
+    command = [helm_program(options, chart), "template", release, chart, "--namespace", namespace, "--values", "-"]
     if options.get("kubeconfig"):
         # Helm validates against the server then; the release does that itself, and knows what it owns.
         command += ["--dry-run=server", "--take-ownership", "--disable-openapi-validation"]
@@ -57,27 +57,14 @@ def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], rele
     for version in options.get("api_versions") or []:
         command += ["--api-versions", str(version)]
     # JSON is YAML: helm reads it, and no value appears in a file or among the arguments.
-    return _run(command, json.dumps(values).encode(), f"helm.chart {chart}", "helm", set(_secrets(values)))
+    return run(command, json.dumps(values).encode(), f"helm.chart {chart}", "helm", set(_secrets(values)))
 
 
-def pull(options: Mapping[str, Any], folder: str) -> str:
-    """Download a chart from a repository or a registry.
+def helm_program(options: Mapping[str, Any], chart: str) -> str:
+    """Return the path of helm.
 
-    :param options: the option C(helm).
-    :param folder: where its archive is put.
-    :returns: the path of the archive.
-    :raises InputError: helm is not installed or fails; the message contains its output.
+    :raises InputError: it is not installed.
     """
-    chart = str(options["chart"])
-    command = [_helm(options, chart), "pull", chart, "--destination", folder]
-    for option, flag in (("repository", "--repo"), ("version", "--version")):
-        if options.get(option):
-            command += [flag, str(options[option])]
-    _run(command, b"", f"helm.chart {chart}", "helm")
-    return next(os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".tgz"))
-
-
-def _helm(options: Mapping[str, Any], chart: str) -> str:
     program = options.get("binary_path") or shutil.which("helm")
     if not program:
         raise InputError(
@@ -86,7 +73,14 @@ def _helm(options: Mapping[str, Any], chart: str) -> str:
     return str(program)
 
 
-def _run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Collection[str] = ()) -> str:
+def run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Collection[str] = ()) -> str:
+    """Run a program and return its output.
+
+    :param given: its standard input.
+    :param what: the source that it reads, for messages.
+    :param secrets: texts that are masked in messages.
+    :raises InputError: it fails; the message contains its output.
+    """
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     # The output must not depend on the cluster that the environment is configured for.
     environment = {

@@ -16,7 +16,7 @@ from ...module_utils._kube.objects import Reference, defined_kinds, reference
 from ...module_utils._release.desired import names_of
 from ..errors import InputError
 from ..hooks import JOB, annotations_of
-from . import charts, files, programs, template_reader, yaml_reader
+from . import charts, downloads, files, programs, template_reader, yaml_reader
 from .checks import HELM_HOOK, Source, check, separate_hooks, unwrap_lists
 from .yaml_reader import plain
 
@@ -167,7 +167,10 @@ class Reader:
 
     def _helm(self, options: Mapping[str, Any]) -> None:
         chart = str(options["chart"])
-        remote = bool(options.get("repository")) or chart.startswith("oci://")
+        remote = downloads.is_remote(options)
+        problems = list(downloads.problems(options))
+        if problems:
+            raise InputError(*problems)
         if options.get("lookup") and options.get("kube_version"):
             raise InputError(
                 "helm.kube_version: with helm.lookup, the chart sees the version of the cluster. Omit one."
@@ -186,12 +189,23 @@ class Reader:
             archives, place = os.path.join(folder, "archives"), os.path.join(folder, "chart")
             os.mkdir(archives)
             os.mkdir(place)
-            local = charts.unpacked(programs.pull(options, archives) if remote else chart, place)
+            local = charts.unpacked(self._downloaded(options, archives) if remote else chart, place)
             if options.get("lookup") and self.write_kubeconfig is not None:
                 options = dict(options, kubeconfig=self.write_kubeconfig(folder))
             rendering = Rendering("chart " + shown(chart), local, values, release, self.namespace)
             for content, origin in self._rendered(options, rendering):
                 self._values(content, origin)
+
+    def _downloaded(self, options: Mapping[str, Any], folder: str) -> str:
+        """Download a chart and return the path of its archive."""
+        if options.get("ca_file"):
+            options = dict(options, ca_file=files.find_one(self.action, str(options["ca_file"]), "files"))
+
+        def read(path: str) -> str:
+            return files.read_text(self.action, files.find_one(self.action, path, "files"))
+
+        with tempfile.TemporaryDirectory() as private:
+            return downloads.pull(options, folder, private, read)
 
     def _rendered(self, options: Mapping[str, Any], rendering: Rendering) -> list[tuple[Any, str]]:
         """Render a chart with the capabilities of the cluster, twice; return each document with the template that it comes from."""

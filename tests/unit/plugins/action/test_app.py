@@ -12,9 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.slipway.kube.plugins.action import app
+from ansible_collections.slipway.kube.plugins.modules import app as app_module
 from ansible_collections.slipway.kube.plugins.plugin_utils.app import files
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
@@ -106,6 +108,13 @@ def test_only_rendered(run) -> None:
     assert secret["data"] == {"P": "********"} and secret["metadata"]["name"].startswith("web-env-")
     coded = base64.b64encode(b"CANARY").decode()
     assert "CANARY" not in json.dumps(result) and coded not in json.dumps(result)
+
+
+def test_a_canary_is_rendered_with_the_hooks(run) -> None:
+    result, _sent = run(**WEB, ports={"http": 80}, strategy="Canary", render_only=True)
+    assert [one["metadata"]["name"] for one in result["hooks"]["canary"]] == ["web-canary"]
+    documented = yaml.safe_load(app_module.RETURN)["hooks"]["description"]
+    assert "canary" in documented
 
 
 def test_files_of_the_control_node(run, tmp_path) -> None:

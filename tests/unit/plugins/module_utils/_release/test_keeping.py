@@ -29,7 +29,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.revision imp
     encode,
     parts_of,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._release.settings import PHASES, pack, read_settings
+from ansible_collections.slipway.kube.plugins.module_utils._release.settings import PARTS, pack, read_settings
 from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set import blocking_pods
 from ansible_collections.slipway.kube.plugins.module_utils._release.store import Store
 
@@ -203,7 +203,7 @@ def test_options_are_read() -> None:
     )
     assert (settings.objects, settings.hooks, settings.timeout) == (
         [{"kind": "A"}],
-        {**{when: [] for when in PHASES}, "post": [{"kind": "B"}]},
+        {**{when: [] for when in PARTS}, "post": [{"kind": "B"}]},
         5,
     )
     assert settings.run_id
@@ -249,8 +249,10 @@ def test_only_pods_that_keep_a_stateful_set_from_going_on_are_blocking_pods() ->
         pod("db-5", "old", ownerReferences=[{"uid": "other", "controller": True}]),
     ]
     live = {"metadata": {"uid": "set"}, "spec": {}, "status": {"updateRevision": "new"}}
-    assert [one["metadata"]["name"] for one in blocking_pods(live, pods, back=True)] == ["db-1", "db-2"]
+    assert [one["metadata"]["name"] for one in blocking_pods(live, pods, back=True)] == ["db-1"], "the one awaited"
     assert [one["metadata"]["name"] for one in blocking_pods(live, pods, back=False)] == ["db-1"]
     live["spec"] = {"updateStrategy": {"rollingUpdate": {"partition": 2}}}
+    assert not blocking_pods(live, pods, back=True)
+    pods[1] = pod("db-1", "old", ready="True")
     assert [one["metadata"]["name"] for one in blocking_pods(live, pods, back=True)] == ["db-2"]
     assert str(Reference("v1", "Pod", "n", "p")) == "Pod n/p"

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.finding import Finding
+from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.waiting import Outlook
+from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
+from ansible_collections.slipway.kube.plugins.module_utils._release import waiting
 from ansible_collections.slipway.kube.plugins.module_utils._release.waiting import wait_until_ready
 
 
@@ -79,3 +83,17 @@ def test_an_object_that_waits_for_a_person_is_a_warning(server: Any, releases: A
             "Rollout default/r counts as ready, although it waits for somebody: status.phase is Paused."
             in answer["warnings"]
         )
+
+
+def test_what_was_ready_before_is_explained_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = Reference("apps/v1", "Deployment", "shop", "web-canary")
+
+    def finding(logs: list[str]) -> Finding:
+        return Finding("crash_loop", "warning", name, "terminates with exit code 3", [], "Read the log.", logs=logs)
+
+    monkeypatch.setattr(waiting, "explain_faults", lambda *_arguments: [finding(["lost the database"])])
+    outlook = Outlook(waiting=[(name, "0 ready")], findings=[finding([])])
+    watch: Any = SimpleNamespace(client=None)
+    error = waiting.not_ready(watch, outlook, [], verdict="The canary failed after 3 s of observation")
+    assert str(error).startswith("The canary failed after 3 s of observation: Deployment shop/web-canary: 0 ready.")
+    assert "lost the database" in str(error)

@@ -16,7 +16,7 @@ import yaml
 
 from ansible_collections.slipway.kube.plugins.action import release
 from ansible_collections.slipway.kube.plugins.doc_fragments.sources import ModuleDocFragment
-from ansible_collections.slipway.kube.plugins.module_utils._release.settings import SOURCE_OPTIONS
+from ansible_collections.slipway.kube.plugins.module_utils._release.settings import PARTS, SOURCE_OPTIONS
 from ansible_collections.slipway.kube.plugins.plugin_utils import hooks, release_runner
 from ansible_collections.slipway.kube.plugins.plugin_utils.errors import InputError
 
@@ -125,7 +125,7 @@ def test_slices_become_one_result(make_action: Callable[..., Any], shown: list[s
     assert (
         len({call["_run_id"] for call in module.calls}) == 1 and module.calls[0]["pause_after"] == release_runner.SLICE
     )
-    assert module.payload() == {"objects": [SECRET], "hooks": {when: [] for when in hooks.WHEN}}
+    assert module.payload() == {"objects": [SECRET], "hooks": {when: [] for when in PARTS}}
     assert module.quiet == [True] * 3 and not action._play_context.no_log
     assert not action._connection.always_pipeline_modules
 
@@ -229,7 +229,7 @@ def test_bad_sources_never_reach_the_module(
 def test_a_release_that_goes_away_needs_no_source(make_action: Callable[..., Any], shown: list[str]) -> None:
     action, module = prepared(make_action, [{"changed": True}], name="shop", state="absent")
     assert action.run(task_vars={})["changed"]
-    assert module.payload() == {"objects": [], "hooks": {when: [] for when in hooks.WHEN}}
+    assert module.payload() == {"objects": [], "hooks": {when: [] for when in PARTS}}
 
 
 # --- the order of hooks ----------------------------------------------------------------------------------------------
