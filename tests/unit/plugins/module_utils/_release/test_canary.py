@@ -104,7 +104,7 @@ def test_a_new_version_is_tried_before_the_deployment_follows(server: Any, app: 
         step for path in shown for step in steps if path == step or (path.startswith(step) and step.endswith("-"))
     ]
     assert list(dict.fromkeys(applied)) == list(steps) and applied.count(MAIN) == 1, server.writes
-    assert ("DELETE", CANARY) in [(method, path) for (method, _), path in zip(server.writes, shown)][
+    assert ("DELETE", CANARY) in [(method, path) for (method, _path), path in zip(server.writes, shown)][
         shown.index(MAIN) :
     ]
     assert server.names("Deployment") == ["web"] and image_of(server) == "web:2"

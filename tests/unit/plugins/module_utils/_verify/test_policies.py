@@ -15,7 +15,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._verify import agnhos
 from ansible_collections.slipway.kube.plugins.module_utils._verify.agnhost import Answer
 from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import Verifier
 
-from .test_verifier import HERE, ONCE, TEST_PODS, Cluster, cluster, names  # noqa: F401
+from .test_verifier import HERE, ONCE, TEST_PODS, Cluster, cluster, names  # noqa: F401  # pylint: disable=unused-import
 
 FOUND = agnhost.running_pods(TEST_PODS, 28080)
 ALLOWED, DENIED = FOUND["web"]
