@@ -22,17 +22,17 @@ GONE: dict[str, Any] = {"pods": []}
 AWAY = {"pods": [{"name": "kube-network-policies-x", "node": "w2", "ready": False}]}
 
 
-def removed(folder: Path, stopping: dict[str, Any], *arguments: str) -> list[str]:
+def removed(folder: Path, stopping: dict[str, Any] | None, *arguments: str) -> list[str]:
     """Return the releases that the role removes after it has stopped their pods and deleted their tables."""
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     groups = {"kube_control_plane": {"hosts": {"cp1": {}}}, "kube_worker": {"hosts": {"w1": {}, "w2": {}}}}
     addons = {"addons": [], "volumes_of": {}, "resources_of": {}, "tables": {RELEASE: ["inet kube-network-policies"]}}
     seen = {"releases": [RELEASE, "addon-metrics-server"]}
-    play = {
+    play: dict[str, Any] = {
         "hosts": "kube_cluster",
         "gather_facts": False,
         "vars_files": [str(ROOT / "roles/addons/vars/main.yml")],
-        "vars": {"__addons_selection": addons, "__addons_look": seen, "__addons_stopping": stopping},
+        "vars": {"__addons_selection": addons, "__addons_look": seen},
         "tasks": [
             {
                 "ansible.builtin.copy": {"dest": str(folder / "off"), "content": "{{ __addons_others_off | to_json }}"},
@@ -40,6 +40,8 @@ def removed(folder: Path, stopping: dict[str, Any], *arguments: str) -> list[str
             }
         ],
     }
+    if stopping is not None:
+        play["vars"]["__addons_stopping"] = stopping
     inventory = {"kube_cluster": {"vars": connection, "children": groups}}
     for name, content in (("hosts.yml", inventory), ("site.yml", [play])):
         (folder / name).write_text(yaml.safe_dump(content))
@@ -63,10 +65,12 @@ def removed(folder: Path, stopping: dict[str, Any], *arguments: str) -> list[str
         (GONE, (), [RELEASE]),
         (GONE, ("--limit", "cp1,w1"), []),
         (AWAY, (), []),
+        ({"skipped": True}, (), [RELEASE]),  # check mode
+        (None, (), [RELEASE]),
     ],
 )
 def test_the_release_stays_until_every_host_was_reached_and_no_pod_is_left(
-    tmp_path: Path, stopping: dict[str, Any], arguments: tuple[str, ...], others: list[str]
+    tmp_path: Path, stopping: dict[str, Any] | None, arguments: tuple[str, ...], others: list[str]
 ) -> None:
     assert removed(tmp_path, stopping, *arguments) == ["addon-metrics-server", *others]
 
