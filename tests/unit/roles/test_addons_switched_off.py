@@ -80,7 +80,7 @@ def names_of(file: str) -> list[str]:
 
 
 def test_the_rules_go_directly_after_the_pods_and_before_anything_else_is_changed() -> None:
-    order = names_of("main.yml")
+    order = names_of("manage.yml")
     stop = order.index("Stop the add-ons whose packet filter rules would stay")
     assert order[stop - 1 :] == [
         "Check the add-ons before anything is changed",
