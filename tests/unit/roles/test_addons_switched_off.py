@@ -22,10 +22,28 @@ GONE: dict[str, Any] = {"pods": []}
 AWAY = {"pods": [{"name": "kube-network-policies-x", "node": "w2", "ready": False}]}
 
 
-def removed(folder: Path, stopping: dict[str, Any] | None, *arguments: str) -> list[str]:
-    """Return the releases that the role removes after it has stopped their pods and deleted their tables."""
+def played(folder: Path, play: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a play for a control plane and two workers."""
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     groups = {"kube_control_plane": {"hosts": {"cp1": {}}}, "kube_worker": {"hosts": {"w1": {}, "w2": {}}}}
+    inventory = {"kube_cluster": {"vars": connection, "children": groups}}
+    for name, content in (("hosts.yml", inventory), ("site.yml", [play])):
+        (folder / name).write_text(yaml.safe_dump(content))
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "SLIPWAY_KUBE_PROGRESS_LOG_DIR": str(folder / "logs"),
+    }
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "site.yml", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def removed(folder: Path, stopping: dict[str, Any] | None, *arguments: str) -> list[str]:
+    """Return the releases that the role removes after it has stopped their pods and deleted their tables."""
     addons = {"addons": [], "volumes_of": {}, "resources_of": {}, "tables": {RELEASE: ["inet kube-network-policies"]}}
     seen = {"releases": [RELEASE, "addon-metrics-server"]}
     play: dict[str, Any] = {
@@ -42,18 +60,7 @@ def removed(folder: Path, stopping: dict[str, Any] | None, *arguments: str) -> l
     }
     if stopping is not None:
         play["vars"]["__addons_stopping"] = stopping
-    inventory = {"kube_cluster": {"vars": connection, "children": groups}}
-    for name, content in (("hosts.yml", inventory), ("site.yml", [play])):
-        (folder / name).write_text(yaml.safe_dump(content))
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-    }
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "site.yml", *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = played(folder, play, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     names: list[str] = json.loads((folder / "off").read_text())
     return names
@@ -73,6 +80,38 @@ def test_the_release_stays_until_every_host_was_reached_and_no_pod_is_left(
     tmp_path: Path, stopping: dict[str, Any] | None, arguments: tuple[str, ...], others: list[str]
 ) -> None:
     assert removed(tmp_path, stopping, *arguments) == ["addon-metrics-server", *others]
+
+
+@pytest.mark.parametrize(
+    ("selected", "network_policy", "failed"),
+    [
+        (["network_policy"], True, "Check that nothing is in the way of the add-ons"),
+        ([], False, "Stop the add-ons whose packet filter rules would stay"),  # the API server is not reached
+    ],
+)
+def test_a_refusal_or_pods_that_are_not_stopped_end_the_run_on_all_hosts(
+    tmp_path: Path, selected: list[str], network_policy: bool, failed: str
+) -> None:
+    host = {"kernel": {"release": "6.12", "features": {}}, "network": {"tables": []}}
+    seen = {"releases": [RELEASE], "foreign": [], "default_classes": [], "volumes": [], "resources": {}, "nodes": []}
+    variables = {
+        "kube_host": host,
+        "kube_reference_control_plane": "cp1",
+        "kube_reference_state": "absent",
+        "kube_admin_kubeconfig": str(tmp_path / "missing"),
+        "kube_addons": selected,
+        "kube_addons_set": "none",
+        "__addons_look": {**seen, "network": {"name": "Calico", "network_policy": network_policy}},
+    }
+    play = {
+        "hosts": "kube_cluster",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.import_role": {"name": "slipway.kube.addons"}}],
+    }
+    done = played(tmp_path, play, "--check", "-e", json.dumps(variables))
+    assert done.returncode != 0
+    last = [line for line in done.stdout.splitlines() if line.startswith("TASK ")][-1]
+    assert failed in last, done.stdout
 
 
 def names_of(file: str) -> list[str]:
