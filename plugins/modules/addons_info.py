@@ -57,6 +57,11 @@ options:
     type: list
     elements: str
     default: []
+  daemon_sets:
+    description: Names of DaemonSets in O(namespace) whose pods are listed, also after the DaemonSets were deleted.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: slipway.kube.release
 """
@@ -115,11 +120,18 @@ nodes:
   elements: dict
   sample:
     - {name: w1, address: 10.0.0.21, schedulable: true}
+pods:
+  description: The pods of O(daemon_sets), each with its node, and whether that node is ready.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {name: kube-network-policies-7xk2p, node: w1, ready: true}
 network:
-  description: The pod network (empty if it is none of the known ones), whether it enforces NetworkPolicy by itself, and whether kube-network-policies runs.
+  description: The pod network (empty if it is none of the known ones), and whether it enforces NetworkPolicy by itself.
   returned: success
   type: dict
-  sample: {name: Flannel, network_policy: false, policy_controller: false}
+  sample: {name: Flannel, network_policy: false}
 """
 
 from typing import Any
@@ -138,6 +150,7 @@ OPTIONS: dict[str, Any] = dict(
     namespace=dict(type="str", default="kube-system"),
     addons=dict(type="list", elements="dict", default=[], options=ADDON),
     groups=dict(type="list", elements="str", default=[]),
+    daemon_sets=dict(type="list", elements="str", default=[]),
 )
 
 
@@ -146,7 +159,8 @@ def main() -> None:
     module = KubeModule(argument_spec=dict(AUTH_OPTIONS, **OPTIONS), supports_check_mode=True)
     try:
         client = connect(module.params, module.get_bin_path, patience=20)
-        answer = survey(client, module.params["namespace"], module.params["addons"], module.params["groups"])
+        options = (module.params[name] for name in ("namespace", "addons", "groups", "daemon_sets"))
+        answer = survey(client, *options)
     except (ApiError, KubeconfigError, Unreachable) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **answer)

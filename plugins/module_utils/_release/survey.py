@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Kinds, Reference, Resource
-from .._kube.pod_networks import POLICY_CONTROLLER, PodNetwork, own_pod_network
+from .._kube.pod_networks import PodNetwork, own_pod_network
 from .desired import discover
 from .ownership import owner
 from .store import list_entries
@@ -21,13 +21,18 @@ PROVISIONER = "pv.kubernetes.io/provisioned-by"
 
 
 def survey(
-    client: Client, namespace: str, addons: Sequence[Mapping[str, Any]], groups: Sequence[str] = ()
+    client: Client,
+    namespace: str,
+    addons: Sequence[Mapping[str, Any]],
+    groups: Sequence[str] = (),
+    daemon_sets: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Look at a cluster. Reads only.
 
     :param namespace: the namespace of the add-ons' releases.
     :param addons: each with C(name), C(release) and C(signs), objects by which an installation is recognized.
     :param groups: API groups whose objects are listed.
+    :param daemon_sets: DaemonSets in the namespace whose pods are listed.
     :returns: the keys of the module C(addons_info).
     """
     entries = list_entries(client, namespace)
@@ -42,15 +47,15 @@ def survey(
         "volumes": volumes(client),
         "resources": {group: resources(client, served, namespace, group) for group in groups},
         "nodes": nodes(client),
+        "pods": pods(client, namespace, daemon_sets) if daemon_sets else [],
         "network": network(client),
     }
 
 
 def network(client: Client) -> dict[str, Any]:
-    """Return the pod network, whether it enforces NetworkPolicy by itself, and whether a controller runs that does so beside it."""
+    """Return the pod network, and whether it enforces NetworkPolicy by itself."""
     names = {one["metadata"]["name"] for one in client.items("/apis/apps/v1/daemonsets")}
-    found = own_pod_network(names) or PodNetwork("", False)
-    return dict(found._asdict(), policy_controller=POLICY_CONTROLLER in names)
+    return (own_pod_network(names) or PodNetwork("", False))._asdict()
 
 
 def nodes(client: Client) -> list[dict[str, Any]]:
@@ -63,6 +68,23 @@ def nodes(client: Client) -> list[dict[str, Any]]:
         open_to_all = not any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in taints)
         found.append({"name": node["metadata"]["name"], "address": (internal or [""])[0], "schedulable": open_to_all})
     return sorted(found, key=lambda node: (not node["schedulable"], node["name"]))
+
+
+def pods(client: Client, namespace: str, daemon_sets: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the pods that some DaemonSets have made, also if these are deleted: each with its node, and whether that is ready."""
+    ready = {
+        node["metadata"]["name"]
+        for node in client.items("/api/v1/nodes")
+        for condition in (node.get("status") or {}).get("conditions") or []
+        if (condition.get("type"), condition.get("status")) == ("Ready", "True")
+    }
+    found = []
+    for pod in client.items(f"/api/v1/namespaces/{namespace}/pods"):
+        owners = pod["metadata"].get("ownerReferences") or []
+        if any(one.get("kind") == "DaemonSet" and one.get("name") in daemon_sets for one in owners):
+            node = (pod.get("spec") or {}).get("nodeName") or ""
+            found.append({"name": pod["metadata"]["name"], "node": node, "ready": node in ready})
+    return found
 
 
 def is_default(storage_class: Mapping[str, Any]) -> bool:

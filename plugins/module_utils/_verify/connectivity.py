@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
@@ -13,6 +14,8 @@ from . import agnhost, policies
 from .agnhost import NAMESPACE, WEB_PORT, Answer, Call
 
 DIAL_TIMEOUT = 10
+# agnhost waits 5 s for a connection that is denied.
+SETTLE = 0.5
 POD_NETWORK_ADVICE = (
     "Check that the packets of the pod network pass between the nodes (VXLAN: UDP 4789 for Calico, UDP 8472 for Flannel; "
     "IP-in-IP: protocol 4; BGP: TCP 179)."
@@ -92,15 +95,41 @@ class Connectivity:
             NetworkTest("load balancing", self._replicas, f"all {len(self.web)} replicas respond", PROXY_ADVICE),
         ]
 
-    def policy_test(self) -> NetworkTest:
-        """Return the test of the NetworkPolicies of :func:`policies.objects`: what they allow passes, and everything else is denied."""
-        passing, refused = policies.passing(self.pods, self.domain), policies.refused(self.pods)
+    def policy_test(self, seconds: float, every_node: bool) -> NetworkTest:
+        """Return the test of the NetworkPolicies of :func:`policies.objects`: what they allow passes, and everything else is denied.
+
+        Each call is repeated by itself, at least once, because it takes a moment until a policy is in force: one that is not denied yet returns at
+        once, and one that is denied takes seconds.
+
+        :param seconds: for which calls are repeated.
+        :param every_node: whether the pods of all nodes are called, and not a sample.
+        """
+        everywhere = self.pods["pods"]
+        targets = everywhere if every_node else policies.sample(everywhere)
+        passing = policies.passing(self.pods, targets, self.domain)
+        refused = policies.refused(self.pods, targets)
 
         def run() -> list[str]:
-            answers = self._dial(passing + refused)
-            return agnhost.failures(answers[: len(passing)]) + policies.not_refused(answers[len(passing) :])
+            deadline = time.monotonic() + seconds
 
-        success = f"{len(passing)} connections passed and {len(refused)} were denied, on {len(self.pods['pods'])} nodes"
+            def settle(call: Call) -> list[str]:
+                judge = policies.not_refused if call in refused else agnhost.failures
+                attempts = 0
+                while True:
+                    failed = judge([self._dial_one(call)])
+                    attempts += 1
+                    if not failed or (attempts > 1 and time.monotonic() >= deadline):
+                        return failed
+                    time.sleep(SETTLE)
+
+            # Before the policies are in force, everything passes: what they must let pass is tested when they deny the rest.
+            settled = self.client.each(settle, refused) + self.client.each(settle, passing)
+            return [problem for failed in settled for problem in failed]
+
+        nodes = (
+            f"{len(targets)} nodes" if len(targets) == len(everywhere) else f"{len(targets)} of {len(everywhere)} nodes"
+        )
+        success = f"{len(passing)} connections passed and {len(refused)} were denied, on {nodes}"
         return NetworkTest("NetworkPolicy", run, success, policies.ADVICE)
 
     def _service_test(self, name: str, host: str, target: str, apps: Sequence[str], advice: str) -> NetworkTest:

@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NetworkPolicies for the test pods, the packets that they must let pass and those that must not arrive. Pure functions.
 
-The pod on every node (``app: pods``) is isolated: only the first replica of ``web`` may send it packets, by its label and its namespace. That
+The test pod of a node (``app: pods``) is isolated: only the first replica of ``web`` may send it packets, by its label and its namespace. That
 replica may send packets to everything but the second one. So each node is a target of both, and the replicas are on different nodes if possible.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
-from .agnhost import NAMESPACE, PORT, WEB_PORT, AgnhostPod, Answer, Call, Object
+from .._kube.pod_networks import POLICY_CONTROLLER
+from .agnhost import NAMESPACE, NEIGHBOURS, PORT, WEB_PORT, AgnhostPod, Answer, Call, Object
 
 PEER = "slipway.kube/peer"
 ISOLATED = "isolated"
@@ -20,8 +21,20 @@ ISOLATED = "isolated"
 BY_IDENTITY = ("Cilium", "GKE Dataplane V2")
 ADVICE = (
     "NetworkPolicies have no effect, or the wrong one. Check the pods that enforce them on these nodes, and their logs: calico-node, cilium or "
-    "kube-network-policies, whose log says 'netlink receive: no such file or directory' where the kernel lacks nft_queue."
+    "kube-network-policies, whose log says 'netlink receive: no such file or directory' where the kernel lacks nft_queue. Where other policies "
+    "allow more on purpose, such as a GlobalNetworkPolicy of Calico, set verify_network_policy: false (option network_policy)."
 )
+
+
+def enforced(network: str, daemon_sets: Iterable[str]) -> bool:
+    """Return whether the cluster enforces all NetworkPolicies unless it is told not to by other means than a setting of its pod network.
+
+    Cilium, kube-router and others have settings that restrict or end that, which cannot be seen here.
+
+    :param network: name of the pod network.
+    :param daemon_sets: names of the DaemonSets in the namespaces of the system.
+    """
+    return network == "Calico" or POLICY_CONTROLLER in daemon_sets
 
 
 def peers(found: Mapping[str, list[AgnhostPod]]) -> tuple[AgnhostPod, AgnhostPod]:
@@ -67,7 +80,8 @@ def objects(found: Mapping[str, list[AgnhostPod]], network: str) -> list[Object]
             policyTypes=["Egress"],
             egress=[
                 {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
-                {"to": [_all_but(denied.address, network)], "ports": [{"protocol": "TCP", "port": PORT}]},
+                # Any port: the pods of the cluster DNS may listen on another one than their Service.
+                {"to": _all_but(denied.address, network)},
             ],
         ),
     ]
@@ -85,31 +99,42 @@ def _policy(name: str, pods: Mapping[str, str], **spec: Any) -> Object:
     return _object("networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
 
 
-def _all_but(address: str, network: str) -> Object:
+def _all_but(address: str, network: str) -> list[Object]:
     if network in BY_IDENTITY:
-        return {"podSelector": {"matchLabels": {"app": "pods"}}}
+        elsewhere = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [NAMESPACE]}
+        return [
+            {"podSelector": {"matchLabels": {"app": "pods"}}},
+            {"namespaceSelector": {"matchExpressions": [elsewhere]}},
+        ]
     everything, length = ("::/0", 128) if ":" in address else ("0.0.0.0/0", 32)
-    return {"ipBlock": {"cidr": everything, "except": [f"{address}/{length}"]}}
+    return [{"ipBlock": {"cidr": everything, "except": [f"{address}/{length}"]}}]
 
 
-def passing(found: Mapping[str, list[AgnhostPod]], domain: str) -> list[Call]:
-    """Return the calls that must be answered: to every isolated pod, by the name of their Service, and from a pod without a policy.
+def sample(pods: Sequence[AgnhostPod]) -> list[AgnhostPod]:
+    """Return at most :data:`NEIGHBOURS` pods, spread evenly: a call that is denied takes as long as agnhost waits, so all must be made at once."""
+    most = min(len(pods), NEIGHBOURS)
+    return [pods[number * len(pods) // most] for number in range(most)]
 
+
+def passing(found: Mapping[str, list[AgnhostPod]], targets: Sequence[AgnhostPod], domain: str) -> list[Call]:
+    """Return the calls that must be answered: to the isolated pods, by the name of their Service, and from a pod without a policy.
+
+    :param targets: the isolated pods that are called.
     :param domain: DNS domain of the cluster.
     """
     allowed, denied = peers(found)
     name = f"{ISOLATED}.{NAMESPACE}.svc.{domain}"
     return [
-        *(_call(allowed, target) for target in found["pods"]),
+        *(_call(allowed, target) for target in targets),
         Call(allowed, name, WEB_PORT, "hostname", target=f"name {name}"),
         _call(denied, allowed),
     ]
 
 
-def refused(found: Mapping[str, list[AgnhostPod]]) -> list[Call]:
-    """Return the calls that must not be answered: to every isolated pod, and out of the pod with an egress policy."""
+def refused(found: Mapping[str, list[AgnhostPod]], targets: Sequence[AgnhostPod]) -> list[Call]:
+    """Return the calls that must not be answered: to the isolated pods, and out of the pod with an egress policy."""
     allowed, denied = peers(found)
-    return [*(_call(denied, target) for target in found["pods"]), _call(allowed, denied)]
+    return [*(_call(denied, target) for target in targets), _call(allowed, denied)]
 
 
 def _call(source: AgnhostPod, target: AgnhostPod) -> Call:

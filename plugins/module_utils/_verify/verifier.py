@@ -79,6 +79,7 @@ class Verifier:
         self.nodes: list[dict[str, Any]] = []
         self._final = False
         self.network: dict[str, Any] = {"name": "", "network_policy": None}
+        self.policies_enforced = False
 
     @property
     def ok(self) -> bool:
@@ -91,13 +92,21 @@ class Verifier:
         self._wait_for("API servers", self._api_servers)
         self._wait_for("system pods", self._system_pods)
 
-    def full(self, image: str, domain: str, host_port: int, only_policies: bool = False) -> None:
+    def full(
+        self,
+        image: str,
+        domain: str,
+        host_port: int,
+        only_policies: bool = False,
+        network_policy: str = "auto",
+    ) -> None:
         """Verify what :meth:`light` verifies, and the network with test pods, which are removed in any case.
 
         :param image: image of agnhost.
         :param domain: DNS domain of the cluster.
         :param host_port: port that is free on all nodes.
-        :param only_policies: whether of the network only the enforcement of NetworkPolicies is tested, in any pod network.
+        :param only_policies: whether of the network only the enforcement of NetworkPolicies is tested, in any pod network, on every node.
+        :param network_policy: whether NetworkPolicies are tested: C(true), C(false), or C(auto), which tests what is known to enforce all of them.
         """
         self._remove_leftovers()
         self._wait_for("nodes", self._nodes)
@@ -111,7 +120,7 @@ class Verifier:
             self._wait_for("system pods", self._system_pods)
             self._wait_for("test pods", self._test_pods)
             if self.ok:
-                self._test_network(domain, host_port, only_policies)
+                self._test_network(domain, host_port, only_policies, network_policy)
         finally:
             self._remove("cleanup", self._pods_gone, uid)
 
@@ -167,6 +176,9 @@ class Verifier:
     def _system_pods(self) -> Observation:
         workloads, pods, events = self._list(self.namespaces)
         self.network = network_of(workloads)
+        self.policies_enforced = policies.enforced(
+            self.network["name"], [reference(one).name for one in workloads if one.get("kind") == "DaemonSet"]
+        )
         return self._pods_ready(workloads, pods, events)
 
     def _test_pods(self) -> Observation:
@@ -240,11 +252,11 @@ class Verifier:
                 )
             time.sleep(POLL)
 
-    def _test_network(self, domain: str, host_port: int, only_policies: bool) -> None:
+    def _test_network(self, domain: str, host_port: int, only_policies: bool, network_policy: str) -> None:
         pods, services = (self.client.items(NAMESPACE_PATH + kind) for kind in ("/pods", "/services"))
         connectivity = Connectivity(self.client, pods, services, domain, host_port)
         if only_policies:
-            self._test_policies(connectivity)
+            self._test_policies(connectivity, every_node=True)
             return
         for test in connectivity.pod_tests():
             self._run(test)
@@ -254,13 +266,19 @@ class Verifier:
             return
         for test in connectivity.service_tests():
             self._run(test)
-        if self.network["network_policy"]:
-            self._test_policies(connectivity)
+        if network_policy == "true" or (network_policy == "auto" and self.policies_enforced):
+            self._test_policies(connectivity, every_node=False)
 
-    def _test_policies(self, connectivity: Connectivity) -> None:
+    def _test_policies(self, connectivity: Connectivity, every_node: bool) -> None:
         """Test NetworkPolicies; the last test, because they isolate the test pods."""
+        if len(connectivity.web) < agnhost.REPLICAS:
+            evidence = f"only {len(connectivity.web)} of {agnhost.REPLICAS} test pods with label app=web are left: verify the cluster again"
+            self.results.append(Result("NetworkPolicy", False, evidence))
+            return
         self.client.each(self._apply, policies.objects(connectivity.pods, self.network["name"]))
-        self._run(connectivity.policy_test())
+        started = time.monotonic()
+        test = connectivity.policy_test(self.times.network, every_node)
+        self._record(test, test.run(), started)
 
     def _run(self, test: NetworkTest) -> None:
         started = time.monotonic()
@@ -270,6 +288,9 @@ class Verifier:
                 break
             tell(f"tests {test.name}: {len(failed)} failed so far", *Redactor().log_lines(failed))
             time.sleep(POLL)
+        self._record(test, failed, started)
+
+    def _record(self, test: NetworkTest, failed: list[str], started: float) -> None:
         evidence = "\n".join([f"{len(failed)} failed:", shorten(failed), test.advice]) if failed else test.success
         self.results.append(Result(test.name, not failed, evidence, time.monotonic() - started))
 

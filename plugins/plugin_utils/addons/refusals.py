@@ -19,18 +19,11 @@ def switched_off(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[
 
 
 def tables_left(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    """Return the nftables tables that no node should have.
+    """Return the nftables tables that no node should have: those of add-ons whose release is still in the cluster and that are no longer selected.
 
-    These are those of add-ons that this run removes, and those of earlier runs on hosts that could not be reached, unless somebody else has
-    installed what uses them.
+    A table without such a release is somebody else's.
     """
-    wanted, gone = {addon["release"] for addon in selection["addons"]}, switched_off(selection, seen)
-    return [
-        table
-        for release, tables in selection["tables"].items()
-        for table in tables
-        if release in gone or (release not in wanted and not seen["network"]["policy_controller"])
-    ]
+    return [table for release in switched_off(selection, seen) for table in selection["tables"].get(release, [])]
 
 
 def refusals(

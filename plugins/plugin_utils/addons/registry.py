@@ -156,6 +156,11 @@ def description_problems(name: str, given: Any) -> list[str]:
         missing = [key for key in ("api_version", "kind", "name") if not isinstance(sign, dict) or not sign.get(key)]
         if missing:
             problems.append(f"signs[{number}]: {', '.join(missing)} missing.")
+    kinds = [sign.get("kind") for sign in given.get("signs") or [] if isinstance(sign, dict)]
+    if given.get("tables") and "DaemonSet" not in kinds:
+        problems.append(
+            "tables: signs must contain the DaemonSet whose pods leave them, which is stopped before they are deleted."
+        )
     for option, spec in (given.get("settings") or {}).items():
         if not isinstance(spec, dict) or not spec.get("description") or not spec.get("type"):
             problems.append(f"settings.{option}: needs a type and a description.")

@@ -184,7 +184,7 @@ CALLERS = {
     "cluster": "playbooks/cluster.yml",
     "upgrade": "roles/upgrade/tasks/plan.yml",
     "reset": "roles/reset/tasks/confirm.yml",
-    "addons": "roles/addons/tasks/reconcile.yml",
+    "addons": "roles/addons/tasks/refuse.yml",
     "node_remove": "roles/node/tasks/plan_removal.yml",
     "restore": "roles/restore/tasks/check_hosts.yml",
     "certificates": "roles/certificates/tasks/renew_expired.yml",

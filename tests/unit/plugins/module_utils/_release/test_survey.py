@@ -125,7 +125,7 @@ def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any
     )
 
 
-def test_the_pod_network_and_a_controller_of_policies_beside_it() -> None:
+def test_the_pod_network_and_what_it_does_by_itself() -> None:
     class Client:
         def __init__(self, *names: str) -> None:
             self.names = names
@@ -136,10 +136,35 @@ def test_the_pod_network_and_a_controller_of_policies_beside_it() -> None:
     def network(*names: str) -> dict[str, Any]:
         return survey.network(Client(*names))
 
-    assert network("kube-flannel-ds", "kube-network-policies") == {
-        "name": "Flannel",
-        "network_policy": False,
-        "policy_controller": True,
+    assert network("kube-flannel-ds", "kube-network-policies") == {"name": "Flannel", "network_policy": False}
+    assert network("calico-node") == {"name": "Calico", "network_policy": True}
+    assert network("kube-proxy") == {"name": "", "network_policy": False}
+
+
+def test_the_pods_of_a_daemon_set_are_found_when_it_is_deleted() -> None:
+    def pod(name: str, kind: str, owner: str, node: str) -> dict[str, Any]:
+        metadata = {"name": name, "ownerReferences": [{"kind": kind, "name": owner}]}
+        return {"metadata": metadata, "spec": {"nodeName": node}}
+
+    def node(name: str, ready: str) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+    lists = {
+        "/api/v1/nodes": [node("a", "True"), node("b", "Unknown")],
+        "/api/v1/namespaces/kube-system/pods": [
+            pod("mine-1", "DaemonSet", "mine", "a"),
+            pod("mine-2", "DaemonSet", "mine", "b"),
+            pod("other", "DaemonSet", "others", "a"),
+            pod("replica", "ReplicaSet", "mine", "a"),
+            {"metadata": {"name": "static"}},
+        ],
     }
-    assert network("calico-node") == {"name": "Calico", "network_policy": True, "policy_controller": False}
-    assert network("kube-proxy") == {"name": "", "network_policy": False, "policy_controller": False}
+
+    class Client:
+        def items(self, path: str) -> list[dict[str, Any]]:
+            return lists[path]
+
+    assert survey.pods(Client(), "kube-system", ["mine"]) == [
+        {"name": "mine-1", "node": "a", "ready": True},
+        {"name": "mine-2", "node": "b", "ready": False},
+    ]

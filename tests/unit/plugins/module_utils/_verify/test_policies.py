@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import Unreachable
-from ansible_collections.slipway.kube.plugins.module_utils._verify import agnhost, policies
+from ansible_collections.slipway.kube.plugins.module_utils._verify import agnhost, connectivity, policies
 from ansible_collections.slipway.kube.plugins.module_utils._verify.agnhost import Answer
 from ansible_collections.slipway.kube.plugins.module_utils._verify.verifier import Verifier
 
@@ -22,7 +22,8 @@ ALLOWED, DENIED = FOUND["web"]
 
 
 def test_every_node_is_a_target_of_packets_that_pass_and_of_packets_that_do_not() -> None:
-    passing, refused = policies.passing(FOUND, "cluster.local"), policies.refused(FOUND)
+    pods = FOUND["pods"]
+    passing, refused = policies.passing(FOUND, pods, "cluster.local"), policies.refused(FOUND, pods)
     targets = {pod.address for pod in FOUND["pods"]}
     assert {call.host for call in passing if call.source == ALLOWED} == {
         *targets,
@@ -57,7 +58,39 @@ def test_the_policies_isolate_the_targets_and_neither_of_the_peers() -> None:
 
 
 def test_addresses_of_pods_are_not_used_where_they_match_no_block() -> None:
-    assert rules("Cilium")["allow-egress"]["egress"][1]["to"] == [{"podSelector": {"matchLabels": {"app": "pods"}}}]
+    inside, outside = rules("Cilium")["allow-egress"]["egress"][1]["to"]
+    assert inside == {"podSelector": {"matchLabels": {"app": "pods"}}}
+    assert outside["namespaceSelector"]["matchExpressions"][0]["values"] == ["slipway-verify"]
+
+
+@pytest.mark.parametrize("network", ["Flannel", "Cilium"])
+def test_the_pods_of_the_cluster_dns_may_listen_on_any_port(network: str) -> None:
+    assert "ports" not in rules(network)["allow-egress"]["egress"][1]
+
+
+def test_of_a_large_cluster_a_sample_is_called() -> None:
+    pods = [agnhost.AgnhostPod(f"pods-{number}", f"n{number:03}", f"10.0.0.{number}", 8080) for number in range(100)]
+    chosen = policies.sample(pods)
+    # As many as the client calls at once, with one more that is denied.
+    assert len(chosen) == agnhost.NEIGHBOURS < 15 and len({pod.node for pod in chosen}) == len(chosen)
+    assert chosen[0] == pods[0] and chosen[-1].node > "n085"
+    assert policies.sample(pods[:2]) == pods[:2] and policies.sample([]) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "daemon_sets", "expected"),
+    [
+        ("Calico", ["calico-node"], True),
+        ("Flannel", ["kube-flannel-ds", "kube-network-policies"], True),
+        ("Cilium", ["cilium"], False),
+        ("kube-router", ["kube-router"], False),
+        ("Flannel", ["kube-flannel-ds"], False),
+    ],
+)
+def test_only_what_has_no_setting_that_ends_it_is_tested_without_being_asked_for(
+    network: str, daemon_sets: list[str], expected: bool
+) -> None:
+    assert policies.enforced(network, daemon_sets) is expected
 
 
 def test_an_address_of_ipv6() -> None:
@@ -67,12 +100,17 @@ def test_an_address_of_ipv6() -> None:
 
 
 def test_silence_of_the_sender_is_no_denial() -> None:
-    call = policies.refused(FOUND)[0]
+    call = policies.refused(FOUND, FOUND["pods"])[0]
     assert policies.not_refused([Answer(call, (), ("i/o timeout",), sent=True)]) == []
     (passed,) = policies.not_refused([Answer(call, ("pods-a",), sent=True)])
     assert passed == "pod 192.168.1.2 on b to pod 192.168.0.1 on a: must be denied, but passed"
     (unknown,) = policies.not_refused([Answer(call, (), ("no response through the API server",))])
     assert "not known, no response through the API server" in unknown
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectivity, "SETTLE", 0)
 
 
 class Enforcing(Cluster):
@@ -155,3 +193,60 @@ def test_a_sender_that_the_server_cannot_reach_proves_nothing() -> None:
     fake.dial = silent
     verifier = verified(fake)
     assert names(verifier, False) == ["NetworkPolicy"]
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("asked", "tested"), [("auto", True), ("true", True), ("false", False)])
+def test_the_test_is_left_out_when_that_is_asked_for(asked: str, tested: bool) -> None:
+    verifier = verified(Enforcing(), network_policy=asked)
+    assert ("NetworkPolicy" in names(verifier, True)) is tested
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_policy_that_is_not_in_force_yet_is_tried_once_more_in_full() -> None:
+    fake = Enforcing()
+    sound, asked = fake.dial, set()
+
+    def slow(source: str, query: dict[str, str]) -> str:
+        call = (source, query["host"])
+        if fake.applied and call not in asked:
+            asked.add(call)  # the first of each call: denied ones still pass, others do not
+            denied = json.loads(sound(source, query)).get("errors")
+            return json.dumps({"responses": ["pods-a"]} if denied else {"errors": ["i/o timeout"]})
+        return sound(source, query)
+
+    fake.dial = slow
+    assert names(verified(fake), False) == []
+
+
+@pytest.mark.usefixtures("cluster")
+def test_too_few_test_pods_are_a_failed_test_and_no_exception() -> None:
+    fake = Enforcing()
+    made = fake.made
+
+    def fewer() -> str:
+        uid = made()
+        pods = fake.lists[HERE + "/pods"]
+        fake.lists[HERE + "/pods"] = [pod for pod in pods if pod["metadata"]["name"] != "web-2"]
+        return uid
+
+    fake.made = fewer
+    verifier = verified(fake, only_policies=True)
+    assert names(verifier, False) == ["NetworkPolicy"]
+    evidence = next(one.evidence for one in verifier.results if not one.ok)
+    assert "only 1 of 2 test pods with label app=web" in evidence
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_must_pass_is_tested_when_the_policies_are_in_force() -> None:
+    fake = Enforcing()
+    sound, asked = fake.dial, []
+
+    def noted(source: str, query: dict[str, str]) -> str:
+        answer = sound(source, query)
+        asked.append("errors" in json.loads(answer))
+        return answer
+
+    fake.dial = noted
+    verified(fake, only_policies=True)
+    assert asked == [True] * 3 + [False] * 4
