@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -69,20 +68,19 @@ def policy(name: str, pods: str, **spec: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def addresses(kube: Kube) -> Iterator[dict[str, str]]:
-    """Address of each test pod: a server on the worker and one on the control plane, and clients in two namespaces."""
+def addresses(kube: Kube) -> dict[str, str]:
+    """Address of each test pod: a server on the worker and one on the control plane, and clients in two namespaces. The last test ends the cluster."""
     for space in SPACES:
         kube.kubectl("create", "namespace", space)
     kube.apply([pod(kube, "server", "w1"), pod(kube, "near", "w1"), pod(kube, "far", "cp1")], "here")
     kube.apply([pod(kube, "far", "cp1")], "there")
     for space in SPACES:
         kube.kubectl(f"--namespace={space}", "wait", "--for=condition=Ready", "pod", "--all", "--timeout=180s")
-    yield {
+    return {
         f"{space}/{one['metadata']['name']}": one["status"]["podIP"]
         for space in SPACES
         for one in kube.get("pods", namespace=space)
     }
-    kube.kubectl("delete", "namespace", *SPACES, "--wait=true")
 
 
 def reaches(kube: Kube, source: str, target: str) -> bool:
