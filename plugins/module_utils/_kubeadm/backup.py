@@ -168,8 +168,6 @@ def collect(config: Mapping[str, Any], tools: Tools, work: str, now: float) -> t
     tell("saves a snapshot of etcd")
     tools.etcdctl("snapshot", "save", snapshot)
     status = tools.snapshot_status(snapshot)
-    if config.get("rehearse"):
-        tell("rehearses a restore of the snapshot in an etcd of its own")
     objects = rehearsal.rehearse(tools, snapshot, status["revision"], work) if config.get("rehearse") else 0
     files = {archive.SNAPSHOT: snapshot, **host_files(KUBERNETES, apiserver)}
     with contextlib.suppress(

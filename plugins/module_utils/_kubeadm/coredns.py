@@ -77,11 +77,11 @@ def planned_replicas(have: int, exact: int, least: int, had: int) -> tuple[int, 
     """
     if exact:
         return exact, exact
-    least = max(least, KUBEADM_REPLICAS)
+    more = least if least > KUBEADM_REPLICAS else 0
     if had and have != had:
-        return have, had if least > KUBEADM_REPLICAS else 0
-    if have < least or had:
-        return least, least if least > KUBEADM_REPLICAS else 0
+        return have, had if more else 0
+    if have < max(least, KUBEADM_REPLICAS) or had:
+        return max(least, KUBEADM_REPLICAS), more
     return have, 0
 
 
@@ -145,8 +145,8 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """
     want = names_of(params)
     if not has_kubeconfig(params["kubeconfig"], check_mode):
-        least = params["replicas_at_least"] if params["replicas_at_least"] > KUBEADM_REPLICAS else 0
-        return _result(recorded(want, params["replicas"] or least) is not None, "", recorded(want) or "")
+        _want, replicas = planned_replicas(KUBEADM_REPLICAS, params["replicas"], params["replicas_at_least"], 0)
+        return _result(recorded(want, replicas) is not None, "", recorded(want) or "")
     client = connect(params["kubeconfig"], params["server"])
     content = client.find(CONFIG_MAP)
     if content is None:

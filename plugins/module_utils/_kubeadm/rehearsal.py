@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+from .._kube.progress import tell
 from .etcd_tools import EtcdToolError, Tools, run
 
 PREFIX = "/registry/"
@@ -87,6 +88,7 @@ def rehearse(tools: Tools, snapshot: str, revision: int, work: str) -> int:
     :param work: private folder with room for the database.
     :raises EtcdToolError: etcd does not serve it, or its objects are not those that the cluster had at this revision.
     """
+    tell("rehearses a restore of the snapshot in an etcd of its own")
     expected = count_of(tools.etcdctl(*COUNT, f"--rev={revision}"))
     data = os.path.join(work, "rehearsal")
     folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()

@@ -42,9 +42,7 @@ def _sentence(one: PlannedObject) -> str:
     if one.action == "replace":
         return f"{what}, deleted and created again because {one.why}"
     if one.action == "change":
-        fields = list(_fields(*showable(one.before, one.after), ""))
-        more = [f"and {len(fields) - SHOWN} more fields"] if len(fields) > SHOWN else []
-        return f"{what} ({', '.join([*fields[:SHOWN], *more])})" if fields else what
+        return what + _some(list(_fields(*showable(one.before, one.after), "")))
     return what
 
 
@@ -54,9 +52,13 @@ def _drifted(one: Mapping[str, Any], since: int) -> str:
         field["field"].strip("/").replace("/", ".") + (f" by {field['manager']}" if field["manager"] else "")
         for field in one["fields"]
     ]
+    return f"{one['kind']} {space}{one['name']}: {one['change']} in the cluster since revision {since}{_some(fields)}"
+
+
+def _some(fields: Sequence[str]) -> str:
+    """Return the first fields in parentheses, with a leading space; empty if there are none."""
     more = [f"and {len(fields) - SHOWN} more fields"] if len(fields) > SHOWN else []
-    told = f" ({', '.join([*fields[:SHOWN], *more])})" if fields else ""
-    return f"{one['kind']} {space}{one['name']}: {one['change']} in the cluster since revision {since}{told}"
+    return f" ({', '.join([*fields[:SHOWN], *more])})" if fields else ""
 
 
 def _fields(before: Any, after: Any, path: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any, Mapping, Sequence
 from .._kube.api import Client
 from .._kube.objects import Kinds, Reference, Resource
 from .._kube.pod_networks import PodNetwork, own_pod_network
+from .._kube.readiness import condition
 from .desired import discover
 from .ownership import owner
 from .store import list_entries
@@ -75,8 +76,7 @@ def pods(client: Client, namespace: str, daemon_sets: Sequence[str]) -> list[dic
     ready = {
         node["metadata"]["name"]
         for node in client.items("/api/v1/nodes")
-        for condition in (node.get("status") or {}).get("conditions") or []
-        if (condition.get("type"), condition.get("status")) == ("Ready", "True")
+        if condition(node, "Ready").get("status") == "True"
     }
     found = []
     for pod in client.items(f"/api/v1/namespaces/{namespace}/pods"):

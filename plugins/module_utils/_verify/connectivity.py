@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from functools import partial
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
@@ -112,8 +113,7 @@ class Connectivity:
         def run() -> list[str]:
             deadline = time.monotonic() + seconds
 
-            def settle(call: Call) -> list[str]:
-                judge = policies.not_refused if call in refused else agnhost.failures
+            def settle(judge: Callable[[Iterable[Answer]], list[str]], call: Call) -> list[str]:
                 attempts = 0
                 while True:
                     failed = judge([self._dial_one(call)])
@@ -123,7 +123,8 @@ class Connectivity:
                     time.sleep(SETTLE)
 
             # Before the policies are in force, everything passes: what they must let pass is tested when they deny the rest.
-            settled = self.client.each(settle, refused) + self.client.each(settle, passing)
+            settled = self.client.each(partial(settle, policies.not_refused), refused)
+            settled += self.client.each(partial(settle, agnhost.failures), passing)
             return [problem for failed in settled for problem in failed]
 
         nodes = (

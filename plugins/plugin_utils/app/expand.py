@@ -93,11 +93,10 @@ def _awaited(spec: Spec, timeout: int, wait: bool) -> None:
 
     :raises InputError: the options of the release do not fit the strategy.
     """
-    chosen, observe = spec["strategy"]["type"], spec["strategy"]["observe"]
+    chosen, observe = spec["strategy"]["type"], versions.observation(spec)
     if not wait:
         why = {BLUE_GREEN: "switches to pods that are ready", CANARY: "judges pods by their readiness"}[chosen]
         raise InputError(f"wait: strategy {chosen} {why}, so it requires wait: true.")
-    observe = versions.DEFAULT_OBSERVE if observe is None else observe
     if chosen == CANARY and observe >= timeout:
         raise InputError(
             f"strategy.observe: {observe} s leave nothing of the timeout of the release ({timeout} s), of which they are a part. Raise timeout."

@@ -48,6 +48,12 @@ def separate(spec: Spec, objects: list[Object], hooks: dict[str, list[Object]]) 
         hooks[CANARY] = [_canary(spec, main)]
 
 
+def observation(spec: Spec) -> int:
+    """Return for how many seconds a canary is observed."""
+    observe = spec["strategy"]["observe"]
+    return DEFAULT_OBSERVE if observe is None else int(observe)
+
+
 def _preview(spec: Spec, service: Object, version: Mapping[str, str]) -> Object:
     selected = {**service["spec"]["selector"], **version}
     ports = [{key: value for key, value in port.items() if key != "nodePort"} for port in service["spec"]["ports"]]
@@ -66,7 +72,7 @@ def _switch(main: Object, service: Object, version: Mapping[str, str]) -> None:
 
 def _canary(spec: Spec, main: Object) -> Object:
     strategy = spec["strategy"]
-    percent, observe = strategy["percent"], strategy["observe"]
+    percent = strategy["percent"]
     canary = copy.deepcopy(main)
     canary["metadata"]["name"] += "-canary"
     inside = canary["spec"]
@@ -82,7 +88,7 @@ def _canary(spec: Spec, main: Object) -> Object:
     about = {
         OF: main["metadata"]["name"],
         PERCENT: str(DEFAULT_PERCENT if percent is None else percent),
-        OBSERVE: str(DEFAULT_OBSERVE if observe is None else observe),
+        OBSERVE: str(observation(spec)),
     }
     _annotate(canary, about)
     return canary

@@ -74,8 +74,9 @@ def _single(run: Run, now: float, room: int) -> Iterator[Line]:
             yield Line(f"  {pad(name, margin)}  {pad('', CLOCK)}  {host.lost}: {_step(host)}", "problem")
         elif host.working:
             yield Line(f"  {pad(name, margin)}  {duration(now - host.since):>{CLOCK}}  {_step(host)}")
-            for said in host.says[: max(spare, 0)]:
-                spare -= 1
+            told = host.says[:spare]
+            spare -= len(told)
+            for said in told:
                 yield Line(f"  {pad('', margin)}  {pad('', CLOCK)}    {plain(said)}", "minor")
         else:
             yield Line(f"  {pad(name, margin)}  {pad('', CLOCK)}  done: {_step(host)}", "minor")
