@@ -23,11 +23,29 @@ def controller_kind(pod: Mapping[str, Any]) -> str:
     return next((owner["kind"] for owner in owners if owner.get("controller")), "")
 
 
+def is_of_its_node(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod is static or one of a DaemonSet, which draining leaves alone."""
+    return MIRROR in (pod["metadata"].get("annotations") or {}) or controller_kind(pod) == "DaemonSet"
+
+
+def has_finished(pod: Mapping[str, Any]) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
 def is_evicted(pod: Mapping[str, Any]) -> bool:
     """Return whether draining evicts a pod: neither a static pod nor one of a DaemonSet, and not finished."""
-    finished = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    static = MIRROR in (pod["metadata"].get("annotations") or {})
-    return not static and controller_kind(pod) != "DaemonSet" and not finished
+    return not is_of_its_node(pod) and not has_finished(pod)
+
+
+def is_ending(pod: Mapping[str, Any]) -> bool:
+    """Return whether the kubelet still cleans up after a pod that was evicted.
+
+    It reports the final phase of a deleted pod before it has unmounted the volumes, and deletes the pod afterwards; a finalizer may keep the
+    object for longer (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
+    """
+    metadata = pod["metadata"]
+    ending = bool(metadata.get("deletionTimestamp")) and not metadata.get("finalizers")
+    return ending and has_finished(pod) and not is_of_its_node(pod)
 
 
 def is_bare(pod: Mapping[str, Any]) -> bool:

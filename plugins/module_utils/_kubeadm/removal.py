@@ -17,10 +17,11 @@ from typing import Any, Iterable, Mapping
 from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.progress import tell
+from .._kube.readiness import condition
 from .._kube.x509 import ca_cert_hash
 from . import credentials, etcd
 from .admin import connect, has_kubeconfig
-from .budgets import BUDGETS, MIRROR, controller_kind, has_local_data, is_bare, is_evicted, obstacles, title
+from .budgets import BUDGETS, MIRROR, controller_kind, has_local_data, is_bare, is_ending, is_evicted, obstacles, title
 from .issue_credentials import LEASES, NODES
 
 # Who cordoned a node that nobody had cordoned before, so that only this one is undone.
@@ -46,9 +47,16 @@ class Draining:
 
 
 def is_ready(node: Mapping[str, Any]) -> bool:
-    """Return whether the kubelet of a node works, so that its pods can end."""
-    conditions = node.get("status", {}).get("conditions") or []
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+    """Return whether the kubelet of a node works."""
+    return condition(node, "Ready").get("status") == "True"
+
+
+def is_lost(node: Mapping[str, Any]) -> bool:
+    """Return whether nothing was heard of the kubelet of a node for so long that its pods cannot be expected to end.
+
+    A kubelet that reports itself not ready ends pods all the same (https://kubernetes.io/docs/reference/node/node-status/#condition).
+    """
+    return condition(node, "Ready").get("status") == "Unknown"
 
 
 def cordoned_by(node: Mapping[str, Any]) -> str:
@@ -171,7 +179,9 @@ def notes_on(name: str, pods: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str], list[str]]:
-    """Cordon a node and evict its pods, and wait until they have ended. The pods of a node that is not Ready cannot end.
+    """Cordon a node and evict its pods, and wait until they have ended.
+
+    The pods of a node that is not Ready when the drain begins, or that is lost meanwhile, are not waited for: they cannot end.
 
     :returns: what was changed and what an administrator should know, as sentences.
     :raises HostError: a pod has no controller and *how* does not force its eviction, or pods are left on the node after the timeout.
@@ -179,6 +189,7 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
     node = client.find(f"{NODES}/{name}")
     if node is None:
         return [], []
+    works = is_ready(node)
     on_node = {"fieldSelector": f"spec.nodeName={name}"}
     found = client.items("/api/v1/pods", on_node)
     notes, bare = notes_on(name, found), [title(pod) for pod in found if is_bare(pod)]
@@ -195,15 +206,15 @@ def drain(client: Client, name: str, how: Draining, dry: bool) -> tuple[list[str
     while True:
         blocked, problem, pods = {}, "", None
         try:
-            pods = list(filter(is_evicted, client.items("/api/v1/pods", on_node)))
-            evicted += [title(pod) for pod in pods if title(pod) not in evicted]
+            pods = [pod for pod in client.items("/api/v1/pods", on_node) if is_evicted(pod) or is_ending(pod)]
+            evicted += [title(pod) for pod in filter(is_evicted, pods) if title(pod) not in evicted]
             blocked = {} if dry else evict(client, pods)
             node = client.find(f"{NODES}/{name}") or node  # its host may be lost by now
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and not client.is_transient(error):
                 raise
             problem = str(error)
-        waiting = pods is None or blocked or pods and is_ready(node)
+        waiting = pods is None or blocked or pods and works and not is_lost(node)
         left = [f"{pod}: {blocked.get(pod, 'terminating')}" for pod in map(title, pods or [])]
         tell(f"drains node {name}: {len(left)} of {len(evicted)} pods have not ended yet", *left)
         if dry or not waiting:

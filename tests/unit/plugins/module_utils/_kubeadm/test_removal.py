@@ -151,6 +151,35 @@ def test_the_pods_of_a_node_that_is_lost_during_the_drain_are_not_waited_for():
     assert changes[-1] == "pod shop/web evicted from node w1"
 
 
+def test_a_kubelet_that_reports_itself_not_ready_for_a_moment_ends_its_pods():
+    class Flickering(Cluster):
+        def create(self, path, body):
+            super().create(path, body)
+            self.node["status"]["conditions"][0]["status"] = "False"
+
+    cluster = Flickering(pod("web"), slow=3)
+    removal.drain(cluster, "w1", HOW, False)
+    assert not cluster.pods
+
+
+def test_a_pod_whose_containers_have_ended_is_waited_for_until_its_kubelet_has_deleted_it():
+    class Ending(Cluster):
+        def create(self, path, body):
+            super().create(path, body)
+            self.pods[0]["status"]["phase"] = "Failed"
+
+    cluster = Ending(pod("web"), slow=3)
+    changes, _notes = removal.drain(cluster, "w1", HOW, False)
+    assert not cluster.pods and changes == ["node w1 cordoned", "pod shop/web evicted from node w1"]
+
+
+def test_a_finished_pod_that_a_finalizer_keeps_is_not_waited_for():
+    kept = pod("web", "Job", "Failed")
+    kept["metadata"].update(deletionTimestamp="now", finalizers=["shop.example/backup"])
+    changes, _notes = removal.drain(Cluster(kept, slow=1000), "w1", HOW, False)
+    assert changes == ["node w1 cordoned"]
+
+
 def test_the_node_of_a_host_that_was_reset_is_deleted_once():
     cluster = Cluster()
     assert removal.remove(cluster, "w1", "m1", True) == ["node w1 deleted"] and cluster.writes == []
