@@ -20,7 +20,7 @@ UPGRADE_TO = $(shell awk -F '[. ]+' -v minor=$(word 2,$(subst ., ,$(UPGRADE_FROM
   '$$1 == "" && $$2 == "kubernetes:" && $$4 > minor { print $$3 "." $$4 "." $$5 }' roles/cluster/defaults/main.yml)
 PAIRS ?= 3
 LAB_KIND ?= container
-LIGHT_HOSTS ?= 1 10 30
+LIGHT_HOSTS ?= 1 10 30 100
 OBJECTS ?= 10 100 500
 
 help:  ## this list
@@ -100,7 +100,7 @@ molecule-%: origin
 	time molecule test --no-command-borders --scenario-name $*
 
 bench: PROGRAMS += kwok
-bench: programs  ## compare with a kubeadm script and with other tools: PAIRS=3 LIGHT_HOSTS="1 10 30" OBJECTS="10 100 500"; docs/benchmarks
+bench: programs  ## compare with a kubeadm script and with other tools: PAIRS=3 LIGHT_HOSTS="1 10 30 100" OBJECTS="10 100 500"; docs/benchmarks
 	python tests/benchmarks/run.py --pairs $(PAIRS) --light-hosts $(LIGHT_HOSTS) --objects $(OBJECTS)
 
 docs: venv  ## the pages under docs/, from the specifications of roles and modules

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+FORKS, CORES = 50, (2, 8)  # of the control node for which many hosts are computed
 LIMITS = {"ratio": 1.5, "fresh worker": 45, "first control plane": 60, "host with nothing to do": 8}
 # Which plays of the playbook do the work of a phase of the script.
 PHASES = {
@@ -102,6 +103,39 @@ def large_release(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def slope(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
+    """Return the least-squares line of a figure over the number of hosts: what it is without a host, and what each adds."""
+    hosts, values = ([float(row[key]) for row in rows] for key in ("hosts", name))
+    middle, mean = sum(hosts) / len(hosts), sum(values) / len(values)
+    each = sum((host - middle) * (value - mean) for host, value in zip(hosts, values))
+    each /= sum((host - middle) ** 2 for host in hosts)
+    return mean - each * middle, each
+
+
+def many_hosts(rows: list[dict[str, Any]]) -> list[str]:
+    """Compute what hosts of their own would take, whose work does not share the cores of the control node."""
+    if len(rows) < 2:
+        return []
+    alone = {turn: rows[0][turn] for turn in ("fresh", "again")}
+    lines = {turn: slope(rows, f"cpu {turn}") for turn in alone}
+    computed: list[list[Any]] = []
+    for count in (10, 100, 1000):
+        row: list[Any] = [count]
+        for turn, seconds in alone.items():
+            cpu = max(0.0, lines[turn][0]) + lines[turn][1] * count
+            row += [cpu, *(max(seconds * -(-count // FORKS), cpu / cores) for cores in CORES)]
+        computed.append(row)
+    head = ["hosts"]
+    for turn in alone:
+        head += [f"CPU of Ansible, {turn}", *(f"{turn}, {cores} cores" for cores in CORES)]
+    return [
+        f"Computed for hosts on machines of their own, with `--forks {FORKS}`, seconds: what Ansible computes for each host (the slope of the CPU time "
+        "above) on the cores of the control node, or the time of one host for each batch of forks, whichever is longer. Packages are there within the "
+        "time of the lab's repositories, and no time on the network counts.",
+        table(head, computed),
+    ]
+
+
 def write(results: dict[str, Any], folder: Path) -> str:
     """Write README.md and the plots into *folder*; return the page."""
     parts = [
@@ -138,10 +172,14 @@ def write(results: dict[str, Any], folder: Path) -> str:
             "## Many light hosts",
             "Hosts that run systemd and sshd alone; the roles swap, kernel, containerd and kubernetes; seconds.",
             table(
-                ["hosts", "fresh", "again", "executions per host"],
-                [[row["hosts"], row["fresh"], row["again"], row["executions"]] for row in results["light_hosts"]],
+                ["hosts", "fresh", "again", "CPU of Ansible, fresh", "CPU of Ansible, again", "executions per host"],
+                [
+                    [row["hosts"], row["fresh"], row["again"], row["cpu fresh"], row["cpu again"], row["executions"]]
+                    for row in results["light_hosts"]
+                ],
             ),
             f"![seconds over hosts]({plot_hosts(results['light_hosts'], folder).name})",
+            *many_hosts(results["light_hosts"]),
         ]
     if "deployments" in results:
         parts += deployments(results["deployments"])

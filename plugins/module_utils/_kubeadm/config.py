@@ -15,7 +15,7 @@ import re
 from typing import Any, Iterable, Mapping
 
 from .._kube.x509 import canonical_address
-from . import hardening
+from . import hardening, sizes
 
 API = "kubeadm.k8s.io/v1beta4"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
@@ -155,7 +155,8 @@ def _local_endpoint(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _flags(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the flags of a component; those of the inventory replace others."""
     given = (settings.get("extra_args") or {}).get(name) or {}
-    return {**hardening.component_flags(settings, name, given), **given}
+    size = sizes.component_flags(name, int(settings.get("nodes") or 0))
+    return {**size, **hardening.component_flags(settings, name, given), **given}
 
 
 def _arguments(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -233,7 +234,8 @@ def build_init(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
         ``service_subnet``, ``dns_domain`` and ``image_registry`` are required. Optional are ``cert_sans``, ``extra_args`` and
         ``extra_volumes`` (by component: ``api_server``, ``controller_manager``, ``scheduler``, ``etcd``), ``feature_gates``, ``taints``,
         ``schedulable``, ``kubelet_configuration``, ``proxy_mode``, ``conntrack_read_only``, ``kube_proxy_configuration``,
-        ``etcd_data_dir``, ``cri_socket``, ``ignore_preflight_errors``, ``patches``, ``timeout`` and ``hardening`` (see roles/control_plane/vars).
+        ``etcd_data_dir``, ``nodes`` (expected number), ``cri_socket``, ``ignore_preflight_errors``, ``patches``, ``timeout`` and ``hardening``
+        (see roles/control_plane/vars).
     :raises ConfigError: a setting is not valid.
     """
     check_patches(settings.get("patches") or {})

@@ -31,6 +31,7 @@ CLUSTER_WIDE = (
     "kube_dns_stub_domains",
     "kube_dns_hosts",
     "kube_dns_replicas",
+    "kube_expected_nodes",
     "kube_network_plugin",
     "kube_proxy_mode",
     "kube_image_registry",

@@ -17,6 +17,10 @@ CHECKS = Checks()
 
 # kube-controller-manager's --node-cidr-mask-size: prefix length of a node's share of the pod network, by IP version.
 NODE_PREFIX = {4: 24, 6: 64}
+# Where the inventory sets fields of the kubelet's configuration, the stronger first.
+KUBELET_SETTINGS = ("kubernetes_kubelet_config", "control_plane_kubelet_configuration")
+# The kubelet's default of maxPods.
+MAX_PODS = 110
 # kubeadm's PodSubnetNodeMaskMaxDiff.
 NODE_BITS = 16
 
@@ -69,7 +73,7 @@ def check_networks(cluster: Cluster) -> Iterator[Finding]:
                     f"kube_pod_subnet is {pods}, kube_service_subnet is {services}",
                     "Choose networks that do not overlap.",
                 )
-        prefix = NODE_PREFIX[pods.version]
+        prefix = node_prefix(cluster.variables, pods.version)
         if prefix - pods.prefixlen > NODE_BITS:
             yield (
                 "",
@@ -77,17 +81,52 @@ def check_networks(cluster: Cluster) -> Iterator[Finding]:
                 f"kube_pod_subnet is {pods}; kubeadm allows at most {NODE_BITS} bits for the number of nodes, each of which gets a /{prefix}",
                 f"Choose a prefix length from /{prefix - NODE_BITS} to /{prefix}.",
             )
-        if pods.prefixlen > prefix or 1 << (prefix - pods.prefixlen) < len(cluster.hosts):
+        wanted = max(len(cluster.hosts), int(cluster.variables.get("kube_expected_nodes") or 0))
+        if pods.prefixlen > prefix or 1 << (prefix - pods.prefixlen) < wanted:
             yield (
                 "",
                 "The pod network is too small.",
-                f"each node needs a /{prefix} of {pods}; the number of nodes is {len(cluster.hosts)}",
-                "Choose a larger kube_pod_subnet; it cannot be changed later.",
+                f"each node needs a /{prefix} of {pods}; the number of nodes is {wanted}",
+                "Choose a larger kube_pod_subnet, or smaller shares of the nodes with node-cidr-mask-size in"
+                " control_plane_controller_manager_extra_args; they cannot be changed later.",
             )
+        yield from pods_of_a_node(cluster, pods.max_prefixlen - prefix)
     yield from compare_families({name: families(found) for name, found in networks.items()})
     for host in cluster.hosts.values():
         for finding in overlaps_of_host(host, networks):
             yield host.name, *finding
+
+
+def node_prefix(variables: dict[str, Any], version: int) -> int:
+    """Return the prefix length of a node's share of the pod network."""
+    flags = variables.get("control_plane_controller_manager_extra_args") or {}
+    for name in (f"node-cidr-mask-size-ipv{version}", "node-cidr-mask-size"):
+        if str(flags.get(name) or "").isdecimal():
+            return int(flags[name])
+    return NODE_PREFIX[version]
+
+
+def pods_of_a_node(cluster: Cluster, bits: int) -> Iterator[Finding]:
+    """Each node's share of the pod network has an address for as many pods as its kubelet admits. Other plugins than Flannel have addresses of their own.
+
+    :param bits: of the addresses in the share of a node.
+    """
+    if cluster.variables.get("kube_network_plugin") != "flannel":
+        return
+    for host in cluster.hosts.values():
+        given = [(f"maxPods of {name}", (host.variables.get(name) or {}).get("maxPods")) for name in KUBELET_SETTINGS]
+        given.append(("maxPods of the kubelet's defaults", MAX_PODS))
+        name, limit = next((name, int(str(limit))) for name, limit in given if str(limit).isdecimal())
+        # The network itself, its gateway and the broadcast address have no pod.
+        room = (1 << bits) - 3
+        if limit > room:
+            yield (
+                host.name,
+                "A node may have more pods than its share of the pod network has addresses.",
+                f"{name} is {limit}; the share has room for {room} pods",
+                "Lower maxPods, or give each node a larger share with node-cidr-mask-size in control_plane_controller_manager_extra_args.",
+                "warning",
+            )
 
 
 def compare_families(found: dict[str, list[str]]) -> Iterator[Finding]:

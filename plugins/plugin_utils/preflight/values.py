@@ -40,6 +40,7 @@ RANGES: dict[str, tuple[int | None, int | None]] = {
     "keepalived_router_id": (0, 255),
     "kube_api_port": PORT,
     "kube_dns_replicas": (0, None),
+    "kube_expected_nodes": (0, 5000),
     "kube_network_mtu": (0, 65535),
     "lab_control_planes": (1, None),
     "lab_vm_cpus": (1, None),

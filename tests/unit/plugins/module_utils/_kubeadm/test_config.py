@@ -69,6 +69,21 @@ def test_init_names_endpoint_and_extra_names_once_in_the_certificate(settings):
     assert cluster["controlPlaneEndpoint"] == "api.example.com:8443"
 
 
+@pytest.mark.parametrize(
+    ("nodes", "reads", "queries"), [(999, None, None), (1000, "1500", "100"), (5000, "3000", "100")]
+)
+def test_a_large_cluster_serves_more_requests_at_a_time(settings, nodes, reads, queries):
+    settings.update(nodes=nodes, extra_args={"api_server": {"max-mutating-requests-inflight": 700}})
+    cluster = by_kind(config.build_init(settings))["ClusterConfiguration"]
+    flags = {
+        name: {argument["name"]: argument["value"] for argument in cluster[name].get("extraArgs", [])}
+        for name in ("apiServer", "controllerManager", "scheduler")
+    }
+    assert flags["apiServer"].get("max-requests-inflight") == reads
+    assert flags["apiServer"]["max-mutating-requests-inflight"] == "700", "the inventory's value holds"
+    assert [flags[name].get("kube-api-qps") for name in ("controllerManager", "scheduler")] == [queries, queries]
+
+
 def test_extra_arguments_reach_their_component_only(settings):
     settings["extra_args"] = {"api_server": {"profiling": False}, "etcd": {"quota-backend-bytes": 8589934592}}
     cluster = by_kind(config.build_init(settings))["ClusterConfiguration"]

@@ -71,6 +71,39 @@ def test_pod_and_service_networks(cluster, pods, services, what):
 
 
 @pytest.mark.parametrize(
+    ("pods", "variables", "what"),
+    [
+        ("192.168.0.0/16", {"kube_expected_nodes": 256}, ""),
+        ("192.168.0.0/16", {"kube_expected_nodes": "257"}, "too small"),
+        ("192.168.0.0/16", {"kube_expected_nodes": 1000, "mask": {"node-cidr-mask-size": "26"}}, ""),
+        ("192.168.0.0/26", {"mask": {"node-cidr-mask-size": 28}}, ""),
+        ("fd01::/48", {"mask": {"node-cidr-mask-size-ipv4": 28}}, ""),
+        ("11.0.0.0/8", {"mask": {"node-cidr-mask-size-ipv4": 25}}, "too large"),
+        ("192.168.0.0/16", {"kube_network_plugin": "flannel", "mask": {"node-cidr-mask-size": 26}}, "more pods than"),
+        ("192.168.0.0/16", {"kube_network_plugin": "flannel", "kubernetes_kubelet_config": {"maxPods": 253}}, ""),
+        (
+            "192.168.0.0/16",
+            {"kube_network_plugin": "flannel", "control_plane_kubelet_configuration": {"maxPods": 400}},
+            "more pods than",
+        ),
+    ],
+)
+def test_there_is_room_for_the_expected_nodes_and_their_pods(cluster, pods, variables, what):
+    variables = {
+        "kube_pod_subnet": pods,
+        "kube_service_subnet": "fd02::/112" if ":" in pods else "172.16.0.0/16",
+        "control_plane_controller_manager_extra_args": variables.get("mask", {}),
+        **variables,
+    }
+    for host in cluster.hosts.values():
+        host.facts = {}
+    for name, value in variables.items():
+        for_all(cluster, name, value)
+    told = {problem.what for problem in networks.check_networks(cluster)}
+    assert len(told) == (1 if what else 0) and all(what in text for text in told), told
+
+
+@pytest.mark.parametrize(
     ("pods", "address", "fires"),
     [
         ("192.168.0.0/16", "10.1.0.1", False),
