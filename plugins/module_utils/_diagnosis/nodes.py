@@ -12,7 +12,7 @@ import re
 
 from .._kube.objects import Reference, reference
 from .._kube.pod_networks import POD_NETWORKS
-from .._kube.timestamps import seconds_of
+from .._kube.timestamps import seconds_of, to_time
 from .._kube.versions import minor_number, oldest_kubelet
 from .finding import Finding, one_line, shortened
 from .view import (
@@ -44,6 +44,8 @@ PRESSURES = {
         "Check which pod starts so many processes, and set podPidsLimit in the configuration of the kubelet.",
     ),
 }
+# Seconds. A kubelet reports its node at least every five minutes (nodeStatusReportFrequency), with the time of its own clock.
+REPORTED, CLOCK_DIFFERS, CLOCK_IS_WRONG = 300, 60, 300
 NO_NETWORK = re.compile(r"cni|NetworkPluginNotReady|network plugin", re.IGNORECASE)
 # DaemonSets without which a node does not reach Services or the pods on other nodes.
 AGENTS = {
@@ -99,7 +101,7 @@ def _without_agents(view: View) -> list[Finding]:
 def _node(view: View, node: Object) -> list[Finding]:
     name, said = reference(node), conditions(node)
     ready = is_true(node, "Ready")
-    found = [] if ready else [_not_ready(view, node)]
+    found = _clock(view, node) if ready else [_not_ready(view, node)]
     for kind, (resource, advice) in PRESSURES.items():
         if is_true(node, kind):
             since, message = said[kind].get("lastTransitionTime"), one_line(said[kind].get("message") or "")
@@ -131,6 +133,30 @@ def _node(view: View, node: Object) -> list[Finding]:
         advice = f"After its maintenance, run: kubectl uncordon {name.name}"
         found.append(Finding("node_cordoned", "info", name, title, advice=advice))
     return found
+
+
+def _clock(view: View, node: Object) -> list[Finding]:
+    """Compare the time of a node's last report with the clock of this machine.
+
+    A Ready node has reported within the last five minutes: kube-controller-manager sees that its lease changes, whatever times are in it.
+    """
+    name, heartbeat = reference(node), conditions(node)["Ready"].get("lastHeartbeatTime")
+    ahead = seconds_of(heartbeat) - view.clock
+    behind = -ahead - REPORTED
+    if not heartbeat or max(ahead, behind) < CLOCK_DIFFERS:
+        return []
+    amount, word = (ahead, "ahead of") if ahead > 0 else (behind, "behind")
+    return [
+        Finding(
+            "node_clock",
+            "error" if amount >= CLOCK_IS_WRONG else "warning",
+            name,
+            f"its clock is at least {amount:.0f} s {word} the clock of the machine that looks at the cluster",
+            evidence=[f"its kubelet reported at {heartbeat}; here it is {to_time(view.clock)}"],
+            advice="Synchronize the clocks of all hosts (timedatectl, chronyc tracking): certificates and tokens are refused otherwise. Without such a"
+            " difference, kube-controller-manager does not judge nodes: see its log.",
+        )
+    ]
 
 
 def readiness_advice(message: str, status: str) -> str:

@@ -454,6 +454,26 @@ def test_taints_are_named_although_the_scheduler_only_counts_them() -> None:
     assert (root.fault, root.object.name) == ("node_pressure", "w1") and "Deployment shop/web" in root.others
 
 
+@pytest.mark.parametrize(
+    ("ready", "ago", "severity"),
+    [
+        ("True", 0, ""),
+        ("True", 299, ""),
+        ("True", -59, ""),
+        ("True", -61, "warning"),
+        ("True", 361, "warning"),
+        ("True", -7200, "error"),
+        ("True", 7200, "error"),
+        ("Unknown", 7200, ""),
+    ],
+)
+def test_the_clock_of_a_node_shows_in_the_time_of_its_reports(ready: str, ago: float, severity: str) -> None:
+    one = node("w1", ready)
+    one["status"]["conditions"][0]["lastHeartbeatTime"] = stamp(ago)
+    found = [finding for finding in findings_of({"Node": [one]}) if finding.fault == "node_clock"]
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+
+
 def mostly_tainted() -> list[dict[str, Any]]:
     """Three nodes, two of them with a taint."""
     nodes = [node("w1"), node("w2"), node("w3")]
