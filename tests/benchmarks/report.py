@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -136,6 +137,31 @@ def many_hosts(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def by_second(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of an upgrade with what was answered in each second of it in place of every answer, and the longest pauses."""
+    found = {key: figures[key] for key in ("from", "to", "seconds", "plays")}
+    end = int(figures["seconds"])
+    for name in ("writes", "requests"):
+        within = [0.0, *(moment for moment in figures[name] if 0 <= moment <= figures["seconds"]), figures["seconds"]]
+        found[name] = [sum(second <= moment < second + 1 for moment in within[1:-1]) for second in range(end)]
+        found[f"longest without {name}"] = max(after - before for before, after in pairwise(within))
+    found["failed"] = sum(0 <= moment <= figures["seconds"] for moment in figures["failed"])
+    return found
+
+
+def upgrade(found: dict[str, Any], folder: Path) -> list[str]:
+    """Describe what clients noticed of an upgrade."""
+    writes, requests = sum(found["writes"]), sum(found["requests"])
+    return [
+        "## An upgrade, as clients see it",
+        f"Scenario `upgrade`: one control plane and two workers, from {found['from']} to {found['to']} in {found['seconds']:.0f} s, after a run that "
+        "was killed. One client creates ConfigMaps one after another, one asks an application with two pods and a PodDisruptionBudget: "
+        f"{writes} writes (none for {found['longest without writes']:.1f} s at most, while the only API server starts anew) and {requests} requests "
+        f"(none for {found['longest without requests']:.1f} s at most). Of both, {found['failed']} were refused or broken off; no acknowledged write was lost.",
+        f"![writes and requests by second]({plot_upgrade(found, folder).name})",
+    ]
+
+
 def write(results: dict[str, Any], folder: Path) -> str:
     """Write README.md and the plots into *folder*; return the page."""
     parts = [
@@ -181,6 +207,8 @@ def write(results: dict[str, Any], folder: Path) -> str:
             f"![seconds over hosts]({plot_hosts(results['light_hosts'], folder).name})",
             *many_hosts(results["light_hosts"]),
         ]
+    if "upgrade" in results:
+        parts += upgrade(results["upgrade"], folder)
     if "deployments" in results:
         parts += deployments(results["deployments"])
     if "scale" in results:
@@ -222,6 +250,21 @@ def plot_hosts(rows: list[dict[str, Any]], folder: Path) -> Path:
     axes.set(xlabel="hosts", ylabel="seconds", ylim=(0, None))
     axes.legend()
     return save(figure, folder / "hosts.svg")
+
+
+def plot_upgrade(found: dict[str, Any], folder: Path) -> Path:
+    """Draw how many writes and requests were answered in each second, with the plays that last."""
+    figure, axes = _figure()
+    for name in ("requests", "writes"):
+        axes.step(range(len(found[name])), found[name], where="post", label=name, linewidth=0.8)
+    ends = [*list(found["plays"].values())[1:], found["seconds"]]
+    for (play, began), ended in zip(found["plays"].items(), ends):
+        if ended - began > found["seconds"] / 20:
+            axes.axvline(began, color="grey", linewidth=0.5)
+            axes.text(began, axes.get_ylim()[1], f" {play}", rotation=90, va="top", fontsize="x-small")
+    axes.set(xlabel="seconds of the upgrade", ylabel="answered in a second", ylim=(0, None))
+    axes.legend(loc="lower right")
+    return save(figure, folder / "upgrade.svg")
 
 
 def save(figure: Any, path: Path) -> Path:

@@ -179,11 +179,18 @@ def main() -> None:
     parser.add_argument("--objects", type=int, nargs="*", default=[10, 100, 500], help="sizes of what is deployed")
     parser.add_argument("--fleet", type=int, nargs="*", default=[1000, 10000], help="nodes and pods for health_info")
     parser.add_argument("--scale", type=int, default=2000, help="objects of a large release; 0 keeps the last figures")
+    parser.add_argument(
+        "--upgrade",
+        type=Path,
+        help="figures.json of scenario upgrade, in tests/output; without it the last figures are kept",
+    )
     wanted = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     needs_lab = bool(wanted.pairs or wanted.light_hosts or wanted.objects or wanted.fleet)
     try:
+        if wanted.upgrade:
+            results["upgrade"] = report.by_second(json.loads(wanted.upgrade.read_text()))
         if wanted.scale:
             results["scale"] = scale.measure(wanted.scale, FOLDER)
         if needs_lab:

@@ -22,7 +22,7 @@ import yaml
 class Client(threading.Thread):
     """Something that is done again and again until :meth:`stop`.
 
-    :ivar done: how often it succeeded; *failures* has the time and the reason of each failure.
+    :ivar done: how often it succeeded, *times* when; *failures* has the time and the reason of each failure.
     :ivar longest: seconds of the longest time without a success; a test may set it back to 0.
     """
 
@@ -32,6 +32,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.ended = threading.Event()
         self.done = 0
+        self.times: list[float] = []
         self.failures: list[tuple[float, str]] = []
         self.longest, self.succeeded = 0.0, time.monotonic()
 
@@ -49,6 +50,7 @@ class Client(threading.Thread):
             try:
                 self.attempt(number)
                 self.done += 1
+                self.times.append(time.time())
                 now = time.monotonic()
                 self.longest, self.succeeded = max(self.longest, now - self.succeeded), now
             except (OSError, http.client.HTTPException) as error:

@@ -164,11 +164,17 @@ def executions(output: str, hosts: dict[str, str]) -> Counter[str]:
     return counted
 
 
-def phases(lines: Iterable[dict[str, Any]], ended: float) -> dict[str, float]:
-    """Return the seconds that each play took, from the record's lines and the time at which the run ended."""
-    starts: dict[str, float] = {}
+def starts(lines: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Return when each play began, from the record's lines."""
+    found: dict[str, float] = {}
     for line in lines:
         if "started" in line:
-            starts.setdefault(line["play"], line["time"])
-    moments = [*starts.values(), ended]
-    return {play: moments[number + 1] - moments[number] for number, play in enumerate(starts)}
+            found.setdefault(line["play"], line["time"])
+    return found
+
+
+def phases(lines: Iterable[dict[str, Any]], ended: float) -> dict[str, float]:
+    """Return the seconds that each play took, from the record's lines and the time at which the run ended."""
+    began = starts(lines)
+    moments = [*began.values(), ended]
+    return {play: moments[number + 1] - moments[number] for number, play in enumerate(began)}

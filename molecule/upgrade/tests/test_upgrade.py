@@ -20,7 +20,7 @@ from harness.clients import Browser, Writer
 from harness.hosts import any_host_of, hosts_of, unready
 from harness.kill import Kill, carry_out
 from harness.kube import Kube, workload
-from harness.playbook import Run, addresses, inventory_of, output_of, run, start
+from harness.playbook import Run, addresses, inventory_of, output_of, run, start, starts
 from harness.web import DEFAULT, NEW, OLD, THROUGH, agnhost, budget, deploy_web, versions
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
@@ -105,6 +105,21 @@ def clients(kube: Kube) -> Iterator[tuple[Writer, Browser]]:
         client.ended.set()
 
 
+def keep_figures(done: Run, clients: tuple[Writer, Browser]) -> None:
+    """Write when each write and request was answered, and when the upgrade was doing what: tests/benchmarks draws it."""
+    writer, browser = clients
+    figures = {
+        "from": OLD,
+        "to": NEW,
+        "seconds": done.seconds,
+        "plays": {play: start - done.started for play, start in starts(done.lines).items()},
+        "writes": [moment - done.started for moment in writer.times],
+        "requests": [moment - done.started for moment in browser.times],
+        "failed": [moment - done.started for client in clients for moment, _reason in client.failures],
+    }
+    (FOLDER / "figures.json").write_text(json.dumps(figures))
+
+
 @pytest.fixture(scope="module")
 def upgraded(kube: Kube, clients: tuple[Writer, Browser]) -> Run:
     services = any_host_of(SCENARIO, "services")
@@ -119,6 +134,7 @@ def upgraded(kube: Kube, clients: tuple[Writer, Browser]) -> Run:
     done = run(UPGRADE, INVENTORY, FOLDER / "upgraded")
     for client in clients:
         client.stop()
+    keep_figures(done, clients)
     print(f"upgraded in {done.seconds:.0f} s")
     return done.succeeded()
 
