@@ -306,3 +306,15 @@ def test_the_application_ran_on(restored: Kube, before: Before) -> None:
 def test_a_second_run_changes_nothing(restored: Kube) -> None:
     again = run(CLUSTER, INVENTORY, FOLDER / "again").succeeded()
     assert not again.changed(), "\n".join(again.changed())
+
+
+def test_the_lab_is_reset_ten_times_in_a_row(restored: Kube) -> None:
+    """Each within a minute, as a course needs it; the first one ends a cluster, and the last hosts are fresh."""
+    lab = (str(LAB / "create.yml"), INVENTORY)
+    seconds = [
+        run(*lab, FOLDER / f"reset-{number}", "-e", f"@{LAB / 'vars.yml'}", "-e", "lab_state=reset").succeeded().seconds
+        for number in range(10)
+    ]
+    print("resets of the lab:", *(f"{second:.0f} s" for second in seconds))
+    assert max(seconds) < 60
+    assert all(host.execute("test", "-e", "/usr/bin/kubelet")[0] != 0 for host in hosts_of(SCENARIO))
