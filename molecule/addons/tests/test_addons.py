@@ -200,6 +200,42 @@ def test_an_autoscaler_follows_real_load_from_outside(kube: Kube, basic: Run) ->
     kube.remove_namespaces(["autoscaled"])
 
 
+def test_an_autoscaler_follows_memory_that_is_really_used(kube: Kube, basic: Run) -> None:
+    """From one pod to three while each uses twice what it requests, and back when they do not."""
+    kube.make_namespace("remembering")
+    used = ["stress", "--mem-total=60Mi", "--mem-alloc-size=20Mi", "--mem-alloc-sleep=100ms"]
+    web = workload(
+        kube.agnhost, args=used, readinessProbe=None, resources={"requests": {"cpu": "5m", "memory": "32Mi"}}
+    )
+    del web["spec"]["replicas"]
+    memory = {
+        "type": "Resource",
+        "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 80}},
+    }
+    limits = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 1,
+        "maxReplicas": 3,
+        "metrics": [memory],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 15}},
+    }
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}}
+    kube.apply([web, {**scaler, "spec": limits}], "remembering")
+
+    def replicas() -> int:
+        return int(kube.get("deployment", "web", "remembering")["status"].get("readyReplicas") or 0)
+
+    started = time.monotonic()
+    eventually(lambda: replicas() == 3, 240, "three replicas while memory is used")
+    print(f"\n1 to 3 replicas in {time.monotonic() - started:.0f} s")
+    web["spec"]["template"]["spec"]["containers"][0]["args"] = ["pause"]
+    started = time.monotonic()
+    kube.apply([web], "remembering")
+    eventually(lambda: replicas() == 1, 300, "one replica when memory is not used")
+    print(f"back to 1 in {time.monotonic() - started:.0f} s")
+    kube.remove_namespaces(["remembering"])
+
+
 def test_data_survives_its_pod_and_forbids_that_its_storage_goes(kube: Kube, basic: Run, folder: Path) -> None:
     kube.make_namespace("data")
     claim = {
