@@ -32,6 +32,8 @@ def test_the_nodes_interface_is_in_a_zone_that_is_not_the_default(host: Host) ->
     assert host.check_output("firewall-cmd --zone=internal --list-ports") == ""
 
 
-def test_the_machine_before_the_first_run_is_recorded() -> None:
+def test_the_machine_before_the_first_run_is_recorded(host: Host) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
+    host.check_output("firewall-cmd --reload")
     assert set(take(inventory_of(SCENARIO), "whole", FOLDER / "fresh")) == {"cp1"}
+    (FOLDER / "zones").write_text(host.check_output("firewall-cmd --list-all-zones"))

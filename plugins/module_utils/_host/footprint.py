@@ -48,10 +48,11 @@ FOLDERS = (
 """Paths that Kubernetes, etcd, containerd, Flannel and Calico create, as named in their manifests and in kubeadm's defaults (kubeadm
 reset reference: "The reset process does not clean …"), and the log of kubeadm."""
 
-PARENTS = ("/root/.kube", "/lib/modules")
+PARENTS = ("/root/.kube", "/lib/modules", "/opt/local-path-provisioner")
 """Folders that other software may use too: they are removed only if they did not exist before and are empty.
 
-kube-proxy mounts the second one from the host, and the kubelet creates it where it does not exist.
+kube-proxy mounts the second one from the host, and the kubelet creates it where it does not exist. The last one holds the volumes of local-path
+storage, whose data is not the cluster's to delete.
 """
 
 MOUNTS = ("/sys/fs/bpf",)

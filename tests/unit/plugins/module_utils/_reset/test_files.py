@@ -163,6 +163,14 @@ def test_roots_kube_folder_goes_if_it_was_absent_and_is_empty(tmp_path) -> None:
     assert restored(tmp_path, record_of(tmp_path, {"/root/.kube": None})) == []
 
 
+def test_volumes_of_local_path_storage_stay_and_their_empty_folder_goes(tmp_path) -> None:
+    record = record_of(tmp_path, {"/opt/local-path-provisioner": None})
+    (tmp_path / "opt/local-path-provisioner").mkdir(parents=True)
+    assert restored(tmp_path, record) == ["/opt/local-path-provisioner removed"]
+    put(tmp_path, "/opt/local-path-provisioner/pvc-1_shop_data/file", "valuable")
+    assert restored(tmp_path, record) == []
+
+
 def test_lines_that_were_added_to_fstab_since_stay(tmp_path) -> None:
     old = "/dev/vda1 / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n"
     put(tmp_path, "/etc/fstab", old)
