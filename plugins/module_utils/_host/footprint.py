@@ -58,6 +58,9 @@ storage, whose data is not the cluster's to delete.
 MOUNTS = ("/sys/fs/bpf",)
 """File systems that Calico's init container mounts where they are not mounted yet."""
 
+MODULES = ("ip_vs",)
+"""Kernel modules that components of a cluster load by themselves, with sysctls of their own: kube-proxy, in whatever mode, looks for IPVS services."""
+
 SHARED = ("/etc/containerd", "/opt/containerd", "/run/containerd", "/var/lib/containerd")
 """Folders of the container runtime, which other software may use too: one that existed before keeps all its content."""
 
@@ -123,7 +126,8 @@ def take_footprint(folders: Iterable[str] = FOLDERS + PARENTS, sysctls: Iterable
 
     :returns: ``folders`` {path: names in it, or None where it does not exist}, ``sysctls`` {name: value}, ``packages`` (names of all
         installed ones), ``links`` (names of the network interfaces), ``tables`` (nftables tables as "FAMILY NAME"), ``ipsets``
-        (names), ``rpm_keys`` (see :func:`trusted_keys`) and ``mounts`` (those of MOUNTS that are mounted).
+        (names), ``rpm_keys`` (see :func:`trusted_keys`), ``mounts`` (those of MOUNTS that are mounted) and ``modules`` (those of MODULES that are
+        loaded).
     """
     values = {name: read_sysctl(name) for name in sysctls}
     return {
@@ -134,5 +138,6 @@ def take_footprint(folders: Iterable[str] = FOLDERS + PARENTS, sysctls: Iterable
         "links": list_folder("/sys/class/net") or [],
         "tables": table_names(),
         "ipsets": list_ipsets(),
+        "modules": [name for name in MODULES if os.path.isdir(f"/sys/module/{name}")],
         "mounts": [path for path in MOUNTS if os.path.ismount(path)],
     }

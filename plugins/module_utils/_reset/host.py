@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from .._host.facts.kernel import parse_loaded
+from .._host.footprint import MODULES
 from .._host.record import Record, describe_file, restore_file
 from .._host.step import Step
 from .._host.swap import active_swap
@@ -156,8 +157,11 @@ def plan_modules(system: System, record: Record) -> list[Step]:
     if system.in_container:
         return []
     loaded = parse_loaded(system.read("/proc/modules") or "")
+    before = dict(record.before["modules"])
+    if "modules" in record.footprint:  # records of earlier versions do not have them
+        before = {**{name: name in record.footprint["modules"] for name in MODULES}, **before}
     steps = []
-    for name, was_loaded in record.before["modules"].items():
+    for name, was_loaded in before.items():
         if was_loaded or name not in loaded:
             continue
 

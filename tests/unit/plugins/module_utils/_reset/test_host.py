@@ -128,6 +128,16 @@ def test_modules_that_were_not_loaded_are_unloaded(tmp_path) -> None:
     assert called == [["modprobe", "--remove", "br_netfilter"]]
 
 
+@pytest.mark.parametrize(
+    ("footprint", "unloaded"), [({}, []), ({"modules": []}, ["ip_vs"]), ({"modules": ["ip_vs"]}, [])]
+)
+def test_a_module_that_kube_proxy_has_loaded_is_unloaded(tmp_path, footprint: dict, unloaded: list[str]) -> None:
+    put(tmp_path, "/proc/modules", "ip_vs 229376 0 - Live 0x0\n")
+    record = Record("/record", {"footprint": footprint})
+    steps = host.plan_modules(System(str(tmp_path)), record)
+    assert [step.subject for step in steps] == [f"kernel module {name}" for name in unloaded]
+
+
 def test_a_module_in_use_stays_and_that_is_said(tmp_path) -> None:
     (step,), _called = modules(tmp_path, 1)
     with pytest.raises(CannotRestore, match=r"br_netfilter stays loaded.*is in use"):
