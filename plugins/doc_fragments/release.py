@@ -129,9 +129,9 @@ options:
     description:
       - While waiting for a StatefulSet, delete a pod of an older revision that does not become ready, each once. Its controller waits for that pod even after
         the template was corrected (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)). This is about
-        pods whose image or configuration is missing, which crash again and again, or (with C(podManagementPolicy=OrderedReady), one at a time) that were never
-        ready although their containers run for more than a minute and for as long as their readiness probes need to fail. A pod that was ready once, or
-        whose node is not ready, is left alone. The pod is named in the progress; its volumes stay.
+        pods whose image or configuration is missing, which crash again and again, or (with C(podManagementPolicy=OrderedReady)) that were never ready although
+        their containers run for more than a minute and for as long as their readiness probes need to fail. They are deleted one at a time. A pod that was
+        ready once, or whose node is not ready, is left alone. The pod is named in the progress; its volumes stay.
       - A rollback does not wait for that minute with the pods of a revision that was not rolled out to all pods.
       - With V(false), a warning names the pod instead, and the wait ends with the timeout.
     type: bool

@@ -33,7 +33,7 @@ from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
 from .rollback import roll_back
 from .settings import CANARY
-from .stateful_set import delete_blocking_pods, find_blocking_pods
+from .stateful_set import blocks, delete_blocking_pods, find_blocking_pods
 
 SETTLE = 5.0  # seconds in which nodes learn to which pods a Service sends connections, before other pods are deleted
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
@@ -276,10 +276,7 @@ class Execution:
 
     def _name_blocking_pods(self, sets: Sequence[Any], back: bool) -> None:
         for namespace, pod in find_blocking_pods(self.client, sets, self.context.path, back):
-            line = (
-                f"Pod {namespace}/{pod['metadata']['name']} belongs to another revision, is not ready and blocks the "
-                "rollout of its StatefulSet. Delete it, or set delete_blocking_pods: true."
-            )
+            line = blocks(f"{namespace}/{pod['metadata']['name']}")
             if line not in self.context.warnings:
                 self.context.warnings.append(line)
 

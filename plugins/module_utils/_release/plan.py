@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import (
@@ -27,6 +27,7 @@ from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
 from .jobs import done_jobs
 from .live_state import Live, read_live, served_as
+from .namespaces import Namespaces
 from .ownership import PRECIOUS, foreign, identity, key
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
 from .replicas import (
@@ -83,7 +84,8 @@ class Planner:
             # The record of a revision is written once. What a chart makes anew is applied as it was recorded.
             desired.keep_ignored({identity(reference(content)): content for content in latest.all})
         desired.keep_ignored(self.live)
-        self.missing, self.terminating = self._namespaces()
+        occupied = {name[2] for name in self.live}
+        self.namespaces = Namespaces(client, settings, desired, occupied, latest is not None)
         self.autoscalers = Autoscalers(client, desired.objects, self._leaving_autoscalers())
         self._schema = Schema(client, desired.objects)
         self._changing: Kinds = {}
@@ -93,7 +95,7 @@ class Planner:
 
         :raises ReleaseError: the cluster would refuse some objects; the message names every refusal. Nothing was changed.
         """
-        problems = self._namespace_problems()
+        problems = self.namespaces.problems()
         unknown = [content for content in self.desired.all if self._needs_schema(content)]
         if self.settings.name:
             problems += [problem for content in unknown for problem in self._not_valid(content)]
@@ -115,8 +117,9 @@ class Planner:
             live = self.live.get(identity(planned.name))
             if planned.action == "none" and not planned.takes_over and live is not None:
                 plan.digests[key(planned.name)] = [planned.digest, live_digest(live)]
-        if self.settings.namespace in self.missing and self._creates(self.settings.namespace) == "option":
-            space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
+        home = self.settings.namespace
+        if home in self.namespaces.missing and self.namespaces.creates(home) == "option":
+            space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}}
             plan.namespaces.append(PlannedObject(reference(space), "create", space, {}, space))
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
@@ -233,8 +236,8 @@ class Planner:
         if live is None and self._has_ended(content):
             return PlannedObject(name, "none", content, digest=desired)
         if live is None:
-            force, untried = self.settings.force_conflicts, ""
-            if not self._needs_schema(content) and name.namespace not in self.missing | self.terminating:
+            force, untried, spaces = self.settings.force_conflicts, "", self.namespaces
+            if not self._needs_schema(content) and name.namespace not in spaces.missing | spaces.terminating:
                 tried = self._dry_run(content, None)
                 untried = tried if isinstance(tried, str) else ""
             after = content_of(content)
@@ -335,57 +338,13 @@ class Planner:
         if problem and not self.settings.force_conflicts:
             raise ReleaseError(problem)
 
-    def _namespaces(self) -> tuple[set[str], set[str]]:
-        """Return the namespaces of the desired objects that do not exist, and those that are being deleted."""
-        home = {self.settings.namespace} if self.settings.name else set()
-        existing = {name[2] for name in self.live} | (home if self.latest else set())
-        names = sorted(({reference(content).namespace for content in self.desired.all} | home) - existing - {""})
-        found = dict(zip(names, self.client.each(self._namespace, names)))
-        terminating = {
-            name for name, live in found.items() if live and (live.get("status") or {}).get("phase") == "Terminating"
-        }
-        return {name for name, live in found.items() if live is None}, terminating
-
-    def _namespace(self, name: str) -> Mapping[str, Any] | None:
-        try:
-            return self.client.find("/api/v1/namespaces/" + name)
-        except ApiError as error:
-            if error.status == 403:
-                return {}  # a user with permissions in a namespace need not be allowed to read the namespace itself
-            raise
-
-    def _creates(self, namespace: str) -> str:
-        """Return what creates a namespace: C(object), C(option), or nothing."""
-        names = [content["metadata"]["name"] for content in self.desired.objects if content["kind"] == "Namespace"]
-        if namespace in names:
-            return "object"
-        return "option" if self.settings.create_namespace and namespace == self.settings.namespace else ""
-
-    def _namespace_problems(self) -> list[str]:
-        problems = [
-            f"Namespace {name} is being deleted. Wait until it is gone, then run this again. [slipway:object_terminating]"
-            for name in sorted(self.terminating)
-        ]
-        for namespace in sorted(self.missing):
-            if self._creates(namespace):
-                continue
-            names = [reference(content) for content in self.desired.all]
-            within = [str(name) for name in names if name.namespace == namespace] or ["the revisions of the release"]
-            more = f" and {len(within) - 1} more" if within[1:] else ""
-            option = self.settings.name and namespace == self.settings.namespace
-            remedy = f"Create it, add it to the objects{', or set create_namespace: true' if option else ''}."
-            problems.append(
-                f"Namespace {namespace} does not exist; it is needed for {within[0]}{more}. {remedy} [slipway:namespace_missing]"
-            )
-        return problems
-
     def _needs_schema(self, content: Object) -> bool:
         """Return whether a dry run is not possible, because the object's namespace or kind comes with this release."""
         name = reference(content)
         if identity(name) in self.live:
             return False
         return (name.api_version, name.kind) not in self.desired.served or bool(
-            name.namespace and name.namespace in self.missing and self._creates(name.namespace)
+            name.namespace and name.namespace in self.namespaces.missing and self.namespaces.creates(name.namespace)
         )
 
     def _warnings(self, plan: Plan) -> list[str]:

@@ -108,6 +108,25 @@ def test_of_several_pods_that_are_not_ready_the_awaited_one_blocks() -> None:
     assert blocking(pod(name="db-1"), leaving) == []
 
 
+def broken(name: str) -> dict[str, Any]:
+    one = pod(name=name)
+    one["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    return one
+
+
+def test_of_several_broken_pods_one_is_deleted_at_a_time() -> None:
+    three = [broken(f"db-{number}") for number in (2, 1, 0)]
+    assert blocking(*three) == ["db-0"], "the one that the controller waits for"
+    assert blocking(broken("db-2"), pod("new", name="db-0")) == [], "it waits for another pod"
+    live = {
+        "metadata": {"uid": "set"},
+        "spec": {"podManagementPolicy": "Parallel"},
+        "status": {"updateRevision": "new"},
+    }
+    found = blocking_pods(live, three, back=False)
+    assert [one["metadata"]["name"] for one in found] == ["db-2"], "the controller begins with the highest ordinal"
+
+
 def test_a_rollback_leaves_what_worked_time_to_recover() -> None:
     worked = pod(ago=7776000, unready=61)
     assert blocking(worked, back=True, currentRevision="old") == []

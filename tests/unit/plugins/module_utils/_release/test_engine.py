@@ -354,6 +354,25 @@ def test_what_could_only_be_held_against_the_schema_is_named(releases: Any, some
     assert releases.run(objects, check=True, namespace="shop")["schema_only"] == []
 
 
+def test_what_a_rollback_cannot_delete_is_a_warning(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    releases.run([workload("d", "app:good")])
+    server.bad.add("app:broken")
+    engine = releases.engine([workload("d", "app:broken"), some("ConfigMap", "new"), some("Service", "s")])
+    delete = engine.client.delete
+
+    def refuse(path: str, *rest: Any, **more: Any) -> bool:
+        if path.endswith("configmaps/new"):
+            raise ApiError(403, "Forbidden", "may not delete")
+        return delete(path, *rest, **more)
+
+    engine.client.delete = refuse
+    answer = engine.run()
+    assert (answer["failed"], answer["rolled_back_to"], answer["status"]) == (True, 1, "rolled-back"), answer
+    assert "The rollback left ConfigMap default/new, which only" in answer["warnings"][-1], answer["warnings"]
+    assert releases.run([workload("d", "app:good")])["pruned"], "the next run tries again"
+    assert server.names("ConfigMap") == []
+
+
 def test_what_cannot_be_deleted_is_no_reason_to_go_back(server: Any, releases: Any, some: Any) -> None:
     releases.run([some("ConfigMap", "c"), some("ConfigMap", "old")])
     engine = releases.engine([some("ConfigMap", "c")])
