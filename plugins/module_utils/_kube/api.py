@@ -303,10 +303,11 @@ class Client:
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.2
         while True:
+            used = self.credentials
             try:
                 return self._once(method, target, body, headers, timeout or self.timeout, plain)
             except ApiError as error:
-                if error.status == 401 and self._renew():
+                if error.status == 401 and self._renew(used):
                     continue
                 if not self.is_transient(error) or time.monotonic() >= deadline:
                     raise
@@ -341,19 +342,32 @@ class Client:
             raise _api_error(response.status, content, method, target, self.credentials.whom)
         return content.decode(errors="replace") if plain else json.loads(content)
 
-    def _renew(self) -> bool:
-        """Get a new token if the credentials can be renewed; at most once a minute, so that a real rejection is reported immediately."""
+    def _renew(self, used: Credentials) -> bool:
+        """Renew a token or a client certificate if possible; at most once a minute, so that a real rejection is reported immediately.
+
+        :param used: the credentials that the server has not accepted. Another thread may have renewed them.
+        :returns: whether to repeat the request.
+        """
         with self._lock:
+            if self.credentials is not used:
+                return True
             if self.credentials.renew is None or time.monotonic() - self._renewed < 60 and self._renewed:
                 return False
             self._renewed = time.monotonic()
-            self.credentials = replace(self.credentials, token=self.credentials.renew())
+            self.credentials = replace(used, **self.credentials.renew())
+            if self.credentials.certificate != used.certificate:
+                self._context = tls_context(self.credentials)
             return True
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         connection = getattr(self._local, "connection", None)
+        context = self._context
+        if connection is not None and self._local.context is not context:
+            self._drop()  # it was opened with an earlier client certificate
+            connection = None
         if connection is None:
-            connection = self._local.connection = open_connection(self.credentials, self._context, timeout)
+            connection = self._local.connection = open_connection(self.credentials, context, timeout)
+            self._local.context = context
         connection.timeout = timeout
         if connection.sock is not None:
             connection.sock.settimeout(timeout)

@@ -30,7 +30,11 @@ from .revision import Revision, intent_digest
 from .settings import PARTS, Settings
 from .store import Store
 
-DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+# Kubernetes 1.30 and later serve v2, 1.27 and later v2beta1 with the same fields; what is older answers with plain lists.
+DISCOVERY = ",".join(
+    [f"application/json;g=apidiscovery.k8s.io;v={one};as=APIGroupDiscoveryList" for one in ("v2", "v2beta1")]
+    + ["application/json"]
+)
 LONGEST = 63  # a Job's name becomes a label of its pods
 
 
@@ -93,8 +97,17 @@ class Desired:
 
 def discover(client: Client) -> Kinds:
     """Query which kinds the cluster serves, in two requests
-    (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery)."""
-    return read_discovery(client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis")))
+    (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery).
+
+    :raises ReleaseError: the server is too old for that.
+    """
+    documents = client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis"))
+    if any("items" not in document for document in documents):
+        raise ReleaseError(
+            f"The API server at {client.credentials.server} does not tell what it serves in one answer (aggregated discovery), as Kubernetes 1.27 "
+            "and later do. Upgrade the cluster, or deploy to it with kubernetes.core. [slipway:server_too_old]"
+        )
+    return read_discovery(documents)
 
 
 def chart_view(client: Client, release: str, namespace: str) -> dict[str, Any]:
