@@ -120,6 +120,7 @@ class Execution:
         path, early = self.desired.path, self.desired.early
         sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
         sender.keep_jobs = settings.wait
+        sender.grow = settings.replace == "immutable"
 
         def save() -> None:
             self.store.update(revision)
@@ -184,6 +185,7 @@ class Execution:
             # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
             canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])
+            self.context.warnings += sender.notes
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state["last"] = [key(one.name) for one in late]
         revision.state["canary"] = [key(one.name) for one in tries]

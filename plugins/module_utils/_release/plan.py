@@ -21,6 +21,7 @@ from .._kube.schema import Schema
 from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
 from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
+from .claims import growth, keeps_pods
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
@@ -256,7 +257,7 @@ class Planner:
             return PlannedObject(name, "none", content, digest=desired)
         result = self._dry_run(content, live)
         if result is None:
-            return replaced(content, live, desired, "immutable fields differ")
+            return replaced(content, live, desired, "immutable fields differ", keeps_pods(content, live))
         if isinstance(result, str):
             before, after = content_of(live), overlaid(content_of(live), content)
             force = self.settings.force_conflicts
@@ -355,7 +356,8 @@ class Planner:
             if live is not None and not labels.get(RELEASE) and self.recorded.get(key(planned.name)) is None:
                 lines.append(f"{planned.name} already exists and becomes part of release {self.settings.name}.")
             if planned.action == "replace":
-                lines.append(f"{planned.name} is deleted and created again, because {planned.why}.")
+                lines.append(f"{planned.name} is {planned.way}.")
+                lines += growth(self.client, planned.content) if planned.keeps_pods else []
         for planned in plan.objects:
             if planned.untried:
                 lines.append(f"{planned.name} was only validated against the schema, because {planned.untried}.")
