@@ -117,6 +117,31 @@ options:
       namespace:
         description: Namespace of the objects; by default all.
         type: str
+  waves:
+    description:
+      - Objects that are applied in waves. Those of a wave are applied when all objects of the earlier waves are ready, or, with O(wait=false), when these are
+        applied. Each object has the wave of its annotation C(slipway.kube/wave), otherwise that of the first entry that is about it, otherwise V(0).
+        Namespaces and CustomResourceDefinitions without a number belong to the first wave.
+      - Operators need no waves. Custom resources are applied behind the workloads of the release and sent again until their webhooks respond.
+      - A rollback applies all objects in one wave. Objects are deleted in the reverse order of the stages, whatever their waves.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
+      wave:
+        description: Number of the wave, which may be negative.
+        type: int
+        required: true
   timeout:
     description: Timeout of the whole run in seconds. A rollback has the same time again.
     type: int

@@ -61,7 +61,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.store = Store(self.client, self.settings.name, self.settings.namespace)
-        self.rules = WaitRules(self.settings.wait_conditions, self.settings.wait_except)
+        self.rules = WaitRules(self.settings.wait_conditions, self.settings.wait_except, self.settings.waves)
         self.lock = Lock(self.client, self.settings.name, self.settings.namespace, self.settings.run_id)
 
     def expect(self, contents: Sequence[Object]) -> None:

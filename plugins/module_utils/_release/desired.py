@@ -21,6 +21,7 @@ from .._kube.objects import (
     read_discovery,
     reference,
 )
+from . import waves
 from .chart_hooks import runs
 from .errors import ReleaseError
 from .fingerprint import digest
@@ -173,6 +174,7 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
                 problems.append(f"{reference(content)}: {error}.")
         parts[part] = placed
     problems += duplicates(parts)
+    problems += [f"{problem} [slipway:object_invalid]" for problem in waves.problems(parts["objects"])]
     if problems:
         raise ReleaseError("\n".join(problems))
     return Desired(parts["objects"], {when: parts[when] for when in PARTS}, kinds, served, settings.ignored)

@@ -15,7 +15,7 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Unreachable
 from .._kube.objects import Object, is_custom, reference
-from . import canary
+from . import canary, waves
 from .apply import Sender
 from .chart_hooks import LASTING
 from .context import Context
@@ -27,7 +27,7 @@ from .hooks import needed_by_hooks, run_hooks
 from .jobs import done_jobs, restore_ttl
 from .ownership import identity, is_applied_last, key
 from .plan import Planner
-from .planned import Plan, PlannedObject
+from .planned import Digests, Plan, PlannedObject
 from .replicas import SCALER
 from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
@@ -181,7 +181,17 @@ class Execution:
             mains = [identity(canary.main_of(one.content)) for one in tries]
             late = [one for one in plan.objects if _waits(one) or identity(one.name) in mains]
             now = [one for one in plan.objects if one not in late]
-            sent = sender.send(now)
+            *earlier, final = waves.split(now, self.settings.waves) or [[]]
+        sent: Digests = {}
+        for number, wave in enumerate(earlier, 1):
+            with self.context.phase("apply"):
+                sent.update(sender.send(wave))
+            if self.settings.wait:
+                self.context.log(f"Waiting for wave {number} of {len(earlier) + 1}.")
+                with self.context.phase("wait"):
+                    self.wait([one.content for one in wave], revision.state, False)
+        with self.context.phase("apply"):
+            sent.update(sender.send(final))
             # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
             canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])

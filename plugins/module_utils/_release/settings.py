@@ -55,6 +55,7 @@ OPTIONS: dict[str, Any] = dict(
         options=dict(NAMED, condition=dict(type="str"), jsonpath=dict(type="str"), value=dict(type="raw")),
     ),
     wait_except=dict(type="list", elements="dict", default=[], options=NAMED),
+    waves=dict(type="list", elements="dict", default=[], options=dict(NAMED, wave=dict(type="int", required=True))),
     ignore_differences=dict(
         type="list",
         elements="dict",
@@ -131,6 +132,7 @@ class Settings:
     on_failure: str = "rollback"
     wait_conditions: Sequence[Mapping[str, Any]] = ()
     wait_except: Sequence[Mapping[str, Any]] = ()
+    waves: Sequence[Mapping[str, Any]] = ()
     ignore_differences: Sequence[Mapping[str, Any]] = ()
     delete_hooks: bool = True
     history: int = 10
