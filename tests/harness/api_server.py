@@ -51,6 +51,7 @@ class Server(ThreadingHTTPServer):
     :ivar slow: images whose Jobs do not end.
     :ivar ran: names of the Jobs that were created, in that order.
     :ivar orphaned: paths of the objects that were deleted without their dependents.
+    :ivar only_served: objects of kinds that are not served are refused.
     :ivar forbidden: paths that this user may not read.
     :ivar before: called with method and path before each request.
     """
@@ -70,6 +71,7 @@ class Server(ThreadingHTTPServer):
         self.forbidden: set[str] = set()
         self.ran: list[str] = []
         self.orphaned: list[str] = []
+        self.only_served = False
         self.before: Callable[[str, str, bool], None] = lambda method, path, dry: None
         self.gate = threading.RLock()
         self.put(
@@ -265,6 +267,8 @@ class Handler(BaseHTTPRequestHandler):
         if path in self.server.refuse:
             status, content = self.server.refuse[path]
             return self.answer(status, {"kind": "Status", **content})
+        if self.server.only_served and self.collection(path.rpartition("/")[0]) is None:
+            return self.refused(404, "NotFound", "the server could not find the requested resource")
         parent = "/".join(path.split("/")[:5])
         if path.startswith("/api/v1/namespaces/") and parent not in self.server.objects and parent != path:
             return self.refused(404, "NotFound", f'namespaces "{path.split("/")[4]}" not found')

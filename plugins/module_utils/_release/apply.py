@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Container, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Kinds, Object, Reference, defined_kinds, is_custom, reference, stages
+from .._kube.objects import Kinds, Object, Reference, defined_kinds, indirect_kinds, is_custom, reference, stages
 from .._kube.readiness import readiness
 from . import field_migration
 from .api_errors import conflicts, explain_refusal
@@ -71,6 +71,7 @@ class Sender:
         self.own_webhooks = False
         self.own_services: set[tuple[str, str]] = set()
         self.changing: Kinds = {}
+        self.indirect: Kinds = {}
 
     def send(self, planned: Sequence[PlannedObject], insist: bool = False, complete: bool = True) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
@@ -86,6 +87,7 @@ class Sender:
         self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
         self.own_services = services([one.content for one in planned])
         self.changing = defined_kinds(one.content for one in planned if one.action != "none")
+        self.indirect = indirect_kinds(one.content for one in planned)
         digests: Digests = {}
         late: list[Object] = []
         for stage in stages([one.content for one in pending.values()], self.early):
@@ -165,7 +167,8 @@ class Sender:
                 own = webhook and webhook_service(error.message) in self.own_services
                 if postpone and webhook and (own or self._is_early(one)):
                     return {}
-                if own or (webhook and self.own_webhooks):
+                made = error.status == 404 and (one.name.api_version, one.name.kind) in self.indirect
+                if own or made or (webhook and self.own_webhooks):
                     until = self.deadline
                 passing = is_transient(error) or may_learn(error, one.content, self.changing)
                 if owners or not passing or time.monotonic() >= until:

@@ -15,6 +15,7 @@ from .._kube.objects import (
     Reference,
     content_of,
     defined_kinds,
+    indirect_kinds,
     reference,
 )
 from .._kube.schema import Schema
@@ -89,6 +90,7 @@ class Planner:
         self.namespaces = Namespaces(client, settings, desired, occupied, latest is not None)
         self.autoscalers = Autoscalers(client, desired.objects, self._leaving_autoscalers())
         self._schema = Schema(client, desired.objects)
+        self._indirect = indirect_kinds(desired.objects)
         self._changing: Kinds = {}
 
     def plan(self) -> Plan:
@@ -320,6 +322,8 @@ class Planner:
         return why
 
     def _not_valid(self, content: Object) -> list[str]:
+        if (content["apiVersion"], content["kind"]) in self._indirect:
+            return []  # its schema is made by a controller
         return [f"{problem} [slipway:object_invalid]" for problem in self._schema.problems(content)]
 
     def _may_replace(self, content: Object) -> bool:

@@ -79,7 +79,9 @@ def test_the_program_sees_arguments_environment_and_cluster(tmp_path: Path) -> N
     cluster = {"server": "https://h:6443", "certificate-authority": "ca.crt"}
     credential_plugin.run(program("./login", provideClusterInfo=True), cluster, str(tmp_path))
     spec = json.loads((tmp_path / "seen").read_text().splitlines()[-1])["spec"]
-    assert spec["cluster"]["certificate-authority-data"] == "Q0E=", "the program does not know the folder of the kubeconfig"
+    assert spec["cluster"]["certificate-authority-data"] == "Q0E=", (
+        "the program does not know the folder of the kubeconfig"
+    )
 
 
 @pytest.mark.parametrize(
