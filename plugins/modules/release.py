@@ -89,8 +89,9 @@ options:
 notes:
   - Objects are applied in stages (namespaces and CustomResourceDefinitions; service accounts, roles and classes; configuration, services and custom
     resources whose CustomResourceDefinition is not part of the release; workloads; ingresses, autoscalers, webhooks and the other custom resources), and in
-    parallel within a stage. Kinds that Gatekeeper makes of a ConstraintTemplate and Crossplane of a CompositeResourceDefinition may be used in the same release;
-    their objects come last, and are sent again until their kind is served. All objects are applied before the module waits for any, unless they are in several O(waves).
+    parallel within a stage. All objects are applied before the module waits for any, unless they are in several O(waves).
+  - Kinds that Gatekeeper makes of a ConstraintTemplate, and Crossplane of a CompositeResourceDefinition, may be used in the same release. Their objects come
+    last, and are sent again until their kind is served.
   - An object with the annotation C(slipway.kube/apply=last), such as a Service that selects a new version, is applied when everything else is ready and the
     hooks behind the release have succeeded, before objects are deleted. If it does not exist yet, it is applied with the others.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release

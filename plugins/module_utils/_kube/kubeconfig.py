@@ -49,6 +49,11 @@ KUBECONFIG: dict[str, Any] = {
 class KubeconfigError(Exception):
     """A kubeconfig cannot be used; the message gives the reason and the remedy."""
 
+    def __str__(self) -> str:
+        """Return the message with its code."""
+        text = super().__str__()
+        return text if "[slipway:" in text else f"{text} [slipway:kubeconfig]"
+
 
 @dataclass(frozen=True)
 class Credentials:

@@ -222,4 +222,4 @@ def _not_established(name: Reference, live: Mapping[str, Any] | None) -> str:
     conditions = ((live or {}).get("status") or {}).get("conditions") or []
     why = "; ".join(f"{one.get('type')}: {one.get('message')}" for one in conditions if one.get("status") == "False")
     why = why or "the server has not reported a condition yet"
-    return f"{name} is not established: {why}. Check its names and its schema."
+    return f"{name} is not established: {why}. Check its names and its schema. [slipway:definition_not_established]"

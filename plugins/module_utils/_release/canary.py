@@ -150,7 +150,7 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
         if time.monotonic() + left >= context.deadline:
             raise OperationFailed(
                 f"The canary is ready, but its {seconds} s of observation do not fit into what is left of timeout "
-                f"({context.settings.timeout} s). Raise timeout, or shorten the observation."
+                f"({context.settings.timeout} s). Raise timeout, or shorten the observation. [slipway:canary_time]"
             )
         if time.time() - begun.get("told", 0.0) >= TELL_EVERY:
             begun["told"] = time.time()
@@ -174,7 +174,7 @@ def check_time(context: Context, canaries: Sequence[Object]) -> None:
     if canaries and time.monotonic() >= context.deadline:
         raise OperationFailed(
             f"The canary is good, but no time is left for {', '.join(str(main_of(one)) for one in canaries)}. "
-            f"Raise timeout ({context.settings.timeout} s), of which the canary, its observation and the hooks are a part."
+            f"Raise timeout ({context.settings.timeout} s), of which the canary, its observation and the hooks are a part. [slipway:canary_time]"
         )
 
 

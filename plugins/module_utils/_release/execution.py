@@ -91,7 +91,7 @@ class Execution:
             self.context.lock.pause()
             return self.results.unfinished(answer)
         except OperationFailed as error:
-            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error}"
+            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error} [slipway:rollback_failed]"
             return self._failed(revision, answer, FAILED, text)
         except Unreachable as error:
             text = f"{error} Revision {revision.number} of release {revision.release} is unfinished; the next run finishes it."

@@ -80,7 +80,9 @@ def run_hooks(
                 context.wait_for([name], sender.deadline, memory=state)
             except OperationFailed as error:
                 _delete_after(context, content, "failed")
-                raise OperationFailed(f"The {when} hook {name} failed. {error}", error.findings) from error
+                raise OperationFailed(
+                    f"The {when} hook {name} failed. {error} [slipway:hook_failed]", error.findings
+                ) from error
             done.append(key(name))
             save()
             restore_ttl(context.client, context.path, [content], force)

@@ -89,10 +89,15 @@ def not_ready(
     # A container that was ready and ended once is only a warning elsewhere.
     errors = [finding for finding in findings if finding.severity == "error"]
     findings = errors or (findings if verdict else []) or outlook.findings
-    verdict = verdict or ("Cannot become ready" if outlook.hopeless else "Not ready within the timeout")
+    if verdict:
+        code = "[slipway:was_ready]"
+    elif outlook.hopeless:
+        verdict, code = "Cannot become ready", "[slipway:wait_hopeless]"
+    else:
+        verdict, code = "Not ready within the timeout", "[slipway:wait_timeout]"
     first = "; ".join(f"{name}: {why}" for name, why in outlook.waiting[:SHOWN])
     more = f"; and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
-    lines = [f"{verdict}: {first}{more}."]
+    lines = [f"{verdict}: {first}{more}. {code}"]
     explained = {finding.object for finding in findings}
     running = [str(name) for name in late if name.kind == "Job" and name not in explained]
     if running and not outlook.hopeless:

@@ -270,6 +270,7 @@ class Rollout:
         subject = f"revision {now.number}" if now else "its rollout"
         verdict = "cannot become ready, detected" if outlook.hopeless else "is not ready"
         lines = [f"{name}: {subject} {verdict} after {int(seconds)} s: {why.rstrip('.')}."]
+        lines[0] += " [slipway:wait_hopeless]" if outlook.hopeless else " [slipway:wait_timeout]"
         lines += [line for finding in findings for line in finding.text()]
         before = [one for one in self.outcome.revisions if not one.current]
         for pod in self._blocking():

@@ -221,7 +221,10 @@ def test_hopeless_waiting_ends_with_the_cause_and_the_way_back(cluster: Cluster,
     with pytest.raises(run.RolloutFailed) as error:
         made.wait(time.monotonic() + 60)
     lines = str(error.value).split("\n")
-    assert lines[0] == "Deployment shop/web: revision 2 cannot become ready, detected after 0 s: 0 ready."
+    assert (
+        lines[0]
+        == "Deployment shop/web: revision 2 cannot become ready, detected after 0 s: 0 ready. [slipway:wait_hopeless]"
+    )
     assert lines[1] == "ERROR Deployment shop/web: image web:9 was not found in the registry [slipway:image_not_found]"
     assert lines[-1] == "To roll back, use action undo (revision 1: web:1)."
     assert error.value.findings == [FAULT]
