@@ -226,10 +226,10 @@ def indirect_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
             namespaced = version.endswith("/v2") and spec.get("scope", "Namespaced") == "Namespaced"
             for part, scoped in (("names", namespaced), ("claimNames", True)):
                 names = mapping(spec.get(part))
-                kind, plural = names.get("kind"), names.get("plural")
-                for number in [one.get("name") for one in mappings(spec.get("versions"))]:
-                    if all(isinstance(one, str) and one for one in (spec.get("group"), number, kind, plural)):
-                        kinds[(f"{spec['group']}/{number}", str(kind))] = Resource(str(plural), scoped)
+                called, plural = names.get("kind"), names.get("plural")
+                for served in [one.get("name") for one in mappings(spec.get("versions"))]:
+                    if all(isinstance(one, str) and one for one in (spec.get("group"), served, called, plural)):
+                        kinds[(f"{spec['group']}/{served}", str(called))] = Resource(str(plural), scoped)
     return kinds
 
 

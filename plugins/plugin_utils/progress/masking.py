@@ -110,7 +110,7 @@ def _mask_beginnings(bodies: Sequence[str], masked: list[str]) -> None:
         # The brace that ends the data in JSON.
         if beside is not None and not bodies[beside].strip(" },"):
             beside = beside + 1 if beside + 1 < len(bodies) and not SEPARATOR.match(bodies[beside + 1]) else None
-        kinds = set() if beside is None else _kinds_from(bodies, beside)
+        kinds: set[str] = set() if beside is None else _kinds_from(bodies, beside)
         for at in range(start, end) if not kinds or "Secret" in kinds else ():
             entry = ENTRY.fullmatch(bodies[at].rstrip())
             value = entry[2] if entry else bodies[at].strip()
@@ -120,7 +120,8 @@ def _mask_beginnings(bodies: Sequence[str], masked: list[str]) -> None:
 
 def _kinds_from(bodies: Sequence[str], number: int) -> set[str]:
     """Return the kinds of the object that a line continues; a type of Secrets counts as their kind."""
-    column, kinds = _column(bodies[number]), set()
+    column = _column(bodies[number])
+    kinds: set[str] = set()
     for body in bodies[number:]:
         if SEPARATOR.match(body) or (body.strip() and (_column(body) < column or _begins_item(body))):
             break
