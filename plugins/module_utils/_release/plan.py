@@ -21,7 +21,7 @@ from .._kube.objects import (
 from .._kube.schema import Schema
 from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
+from .chart_hooks import ENDING, LASTING, applies, last_of_each_name, only_upgrades
 from .claims import growth, keeps_pods
 from .desired import Desired
 from .errors import ReleaseError
@@ -213,7 +213,7 @@ class Planner:
         except ReleaseError as error:
             return error
         if self.settings.revision is not None:
-            runs = when.endswith("-rollback") and name.kind == "Job"
+            runs = when.endswith("-rollback") and name.kind in ENDING
             return PlannedObject(name, "run" if runs else "none", content)
         if when not in LASTING:
             # It runs with a rollback or the deletion; what the server refuses is reported when it becomes part of the release.
@@ -222,7 +222,7 @@ class Planner:
             return tried if isinstance(tried, ReleaseError) else PlannedObject(name, "none", content)
         if not applies(content, when, self.upgrade):
             return PlannedObject(name, "none", content)
-        if name.kind != "Job":
+        if name.kind not in ENDING:
             return self._attempt(content)
         if self.latest is not None and key(name) in (self.latest.state.get("hooks_done") or []):
             return PlannedObject(name, "none", content)

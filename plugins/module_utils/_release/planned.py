@@ -100,5 +100,8 @@ def replaced(content: Object, live: Object, desired: str, why: str, keeps_pods: 
 
 
 def has_failed(job: Mapping[str, Any]) -> bool:
-    """Return whether a Job ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    """Return whether a Job or a Pod ended without success
+    (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    if job.get("kind") == "Pod":
+        return bool((job.get("status") or {}).get("phase") == "Failed")
     return any(condition(dict(job), kind).get("status") == "True" for kind in ("Failed", "FailureTarget"))

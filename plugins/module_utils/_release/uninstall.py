@@ -13,6 +13,7 @@ from .._kube.api import Client
 from .._kube.objects import Object, Reference, content_of, reference
 from .._kube.redaction import Redactor
 from .apply import Sender
+from .chart_hooks import ENDING
 from .context import Context
 from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover
@@ -154,7 +155,7 @@ class Uninstall:
         unneeded, kept = planner.to_prune()
         prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         hooks = [one for when in ("pre-delete", "post-delete") for one in self._hooks(when)]
-        runs = [PlannedObject(reference(one), "run", one, {}, one) for one in hooks if one["kind"] == "Job"]
+        runs = [PlannedObject(reference(one), "run", one, {}, one) for one in hooks if one["kind"] in ENDING]
         return unneeded + planner.leaving(), Plan(hooks=runs, prunes=prunes, kept=kept)
 
     def _is_home(self, live: Object) -> bool:
