@@ -96,6 +96,8 @@ notes:
     hooks behind the release have succeeded, before objects are deleted. If it does not exist yet, it is applied with the others.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
     stops and is rolled back. Hooks for a rollback or the deletion run each time.
+  - While it waits, the module reads lists, with pauses that grow from a quarter of a second to 5 seconds. For ten Deployments with 500 pods in one namespace,
+    these are about 250 requests in the first minute and 150 per minute after five minutes.
   - The module needs only Python's standard library on the host where it runs.
 seealso:
   - module: slipway.kube.app

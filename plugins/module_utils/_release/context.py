@@ -196,7 +196,8 @@ class Context:
             self.lock.check()
 
         # What a controller has not observed yet, or what was unblocked just now, may still look hopeless.
-        outlook = wait_until_ready(watch, deadline, report, 0.0 if unblock is None else CONFIRM, sleep)
+        confirm, waited = 0.0 if unblock is None else CONFIRM, time.time() - self.lock.started
+        outlook = wait_until_ready(watch, deadline, report, confirm, sleep, waited)
         self.warnings += tolerated(outlook)
         if outlook.waiting:
             raise not_ready(watch, outlook, self.scrub.values, in_release=True)

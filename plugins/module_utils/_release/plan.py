@@ -27,6 +27,7 @@ from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
+from .helm_records import left_by_helm
 from .jobs import done_jobs
 from .live_state import Live, read_live, served_as
 from .namespaces import Namespaces
@@ -354,6 +355,8 @@ class Planner:
 
     def _warnings(self, plan: Plan) -> list[str]:
         lines = list(self.autoscalers.notices)
+        taken = [self.live.get(identity(planned.name)) for planned in plan.objects if planned.takes_over]
+        lines += left_by_helm(self.client, [live for live in taken if live is not None])
         for planned in plan.objects if self.settings.name else []:
             live = self.live.get(identity(planned.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}
