@@ -203,7 +203,7 @@ class Context:
             raise not_ready(watch, outlook, self.scrub.values, in_release=True)
 
 
-def has_ended(pod: Object) -> tuple[bool, str]:
+def has_ended(pod: Mapping[str, Any]) -> tuple[bool, str]:
     """Return whether a Pod has succeeded, and what it does instead."""
     phase = (pod.get("status") or {}).get("phase") or "Pending"
     return phase == "Succeeded", f"its phase is {phase} instead of Succeeded"
