@@ -67,6 +67,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  orphan:
+    description:
+      - With O(state=absent), leave all objects in the cluster, and delete only what is stored of the release. They belong to no release afterwards, so that
+        another one, or another tool, can take them over. Hooks do not run.
+    type: bool
+    default: false
   delete_hooks:
     description: Whether hooks for the deletion run with O(state=absent). If one before the deletion fails, nothing is deleted.
     type: bool
