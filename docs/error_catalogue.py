@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-SECTIONS = ("preflight", "changes", "cluster", "workloads", "releases", "tools")
+SECTIONS = ("preflight", "changes", "cluster", "workloads", "releases", "tools", "failures")
 CODE = re.compile(r"\[slipway:([a-z_]+)\]")
 CHECKS, DIAGNOSIS = ROOT / "plugins/plugin_utils/preflight", ROOT / "plugins/module_utils/_diagnosis"
 
@@ -67,7 +67,7 @@ def errors_page() -> str:
     in_messages, named = messages(), names_of_diagnosis()
     parts = [
         "# Errors",
-        "Refusals and findings carry a code in brackets: `[slipway:swap]`. Codes are stable, so that they can be searched for, in logs"
+        "Refusals, findings and failures carry a code in brackets: `[slipway:swap]`. Codes are stable, so that they can be searched for, in logs"
         " (`grep -o '\\[slipway:[a-z_]*\\]'`) as well as here. The message itself has the host or object, the evidence and the remedy of the case.",
     ]
     for name, section in sections().items():

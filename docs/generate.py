@@ -26,7 +26,13 @@ ROLE_ORDER = (
     "cluster inventory preflight swap kernel containerd kubernetes keepalived control_plane network worker addons verify"
     " backup restore certificates etcd reset bundle mirror lab"
 )
-KINDS = {"module": "modules", "filter": "filters", "callback": "callbacks", "lookup": "lookups"}
+KINDS = {
+    "module": "modules",
+    "filter": "filters",
+    "callback": "callbacks",
+    "inventory": "inventories",
+    "lookup": "lookups",
+}
 
 
 MARKUP = {"B": r"**\1**", "I": r"*\1*", "U": r"<\1>", "L": r"[\1](\2)", "HORIZONTALLINE": "---"}

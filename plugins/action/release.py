@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             if sources.notes:
                 show_notes(sources, result)
         except InputError as error:
-            return dict(result, failed=True, msg=f"{error} [slipway:release_options]", problems=error.problems)
+            return dict(result, failed=True, msg=coded(str(error)), problems=error.problems)
         if sources.warnings:
             result["warnings"] = [*sources.warnings, *(result.get("warnings") or [])]
         return result
@@ -84,6 +84,11 @@ def refuse_unknown(arguments: Mapping[str, Any]) -> None:
         problems += unknown(helm, SOURCE_OPTIONS["helm"]["options"], "helm.")
     if problems:
         raise InputError(*problems)
+
+
+def coded(text: str) -> str:
+    """Return a message with a code: that of what failed, or that of wrong options."""
+    return text if "[slipway:" in text else f"{text} [slipway:release_options]"
 
 
 def unknown(given: Mapping[str, Any], known: Collection[str], path: str = "") -> list[str]:

@@ -22,12 +22,17 @@ options:
     description:
       - Field managers whose fields are taken over completely, such as V(kubectl-client-side-apply) or V(helm). Fields that they have set and the release does
         not contain are removed.
+      - If Helm still has a release that such objects belong to, a warning names it with the command that deletes what Helm has stored of it. Do so when this
+        release is deployed, because C(helm uninstall) would delete the objects.
     type: list
     elements: str
     default: []
   replace:
     description:
       - What to do if immutable fields differ. V(never) reports them and changes nothing. V(immutable) deletes the object and creates it again.
+      - A StatefulSet is deleted without its pods, which the new one adopts and updates one after the other, unless its selector no longer matches them. If
+        its C(volumeClaimTemplates) request more storage than existing claims have, these claims grow, where their StorageClass allows it. The claims that
+        grow, and those that cannot, are a warning.
       - PersistentVolumeClaims, PersistentVolumes, Namespaces and CustomResourceDefinitions are never replaced, because the data or objects that they hold
         would be deleted.
     type: str
@@ -114,6 +119,31 @@ options:
       namespace:
         description: Namespace of the objects; by default all.
         type: str
+  waves:
+    description:
+      - Objects that are applied in waves. Those of a wave are applied when all objects of the earlier waves are ready, or, with O(wait=false), when these are
+        applied. Each object has the wave of its annotation C(slipway.kube/wave), otherwise that of the first entry that is about it, otherwise V(0).
+        Namespaces and CustomResourceDefinitions without a number belong to the first wave.
+      - Operators need no waves. Custom resources are applied behind the workloads of the release and sent again until their webhooks respond.
+      - A rollback applies all objects in one wave. Objects are deleted in the reverse order of the stages, whatever their waves.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Kind of the objects.
+        type: str
+        required: true
+      name:
+        description: Name of the object; by default all objects of the kind.
+        type: str
+      namespace:
+        description: Namespace of the objects; by default all.
+        type: str
+      wave:
+        description: Number of the wave, which may be negative.
+        type: int
+        required: true
   timeout:
     description: Timeout of the whole run in seconds. A rollback has the same time again.
     type: int
@@ -129,9 +159,9 @@ options:
     description:
       - While waiting for a StatefulSet, delete a pod of an older revision that does not become ready, each once. Its controller waits for that pod even after
         the template was corrected (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)). This is about
-        pods whose image or configuration is missing, which crash again and again, or (with C(podManagementPolicy=OrderedReady), one at a time) that were never
-        ready although their containers run for more than a minute and for as long as their readiness probes need to fail. A pod that was ready once, or
-        whose node is not ready, is left alone. The pod is named in the progress; its volumes stay.
+        pods whose image or configuration is missing, which crash again and again, or (with C(podManagementPolicy=OrderedReady)) that were never ready although
+        their containers run for more than a minute and for as long as their readiness probes need to fail. They are deleted one at a time. A pod that was
+        ready once, or whose node is not ready, is left alone. The pod is named in the progress; its volumes stay.
       - A rollback does not wait for that minute with the pods of a revision that was not rolled out to all pods.
       - With V(false), a warning names the pod instead, and the wait ends with the timeout.
     type: bool

@@ -218,6 +218,7 @@ def verify(module: AnsibleModule, kubectl: str) -> None:
         lines = [
             f"{len(failed)} of {len(result['results'])} tests failed." if failed else "The verification was aborted."
         ]
+        lines[0] += " [slipway:verification_failed]"
         module.fail_json(msg="\n".join(lines + results_text(failed) + ([aborted] if aborted else [])), **result)
     names = ", ".join(one["test"] for one in result["results"])
     passed = f"{len(result['results'])} tests passed in {time.monotonic() - started:.0f} s: {names}."

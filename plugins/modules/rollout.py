@@ -15,7 +15,7 @@ description:
   - Provides C(kubectl rollout), C(kubectl set image) and C(kubectl scale) as idempotent tasks with check mode and diff.
   - Waits until the workload is ready and runs only new pods. If it can never become ready, the wait ends immediately. The failure then names the failing pod
     and container, the reason, the log and the remedy.
-  - Deletes a pod of an older revision that blocks a StatefulSet, which would otherwise prevent a rollback.
+  - Deletes a pod of an older revision that blocks a StatefulSet, which would otherwise prevent a rollback, see O(delete_blocking_pods).
   - Changes one live workload. Manifests and releases are not changed, so their next run applies their content again. Fields that this collection applied
     before are returned to it, so that this run has no conflict. A restart and a pause outlive that run.
 author:
@@ -75,6 +75,14 @@ options:
       - Change cause of the new revision in the history (annotation C(kubernetes.io/change-cause)).
       - If not set, O(action=undo) keeps the change cause of the restored revision, and a new revision has none.
     type: str
+  delete_blocking_pods:
+    description:
+      - With O(action=undo), V(set_image) and V(restart) of a StatefulSet, delete a pod of another revision that does not become ready and blocks the rollout,
+        one at a time (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)). Which pods these are says the
+        option of the same name of M(slipway.kube.release).
+      - With V(false), a warning names the pod instead, and the wait ends with the timeout.
+    type: bool
+    default: true
   wait:
     description:
       - Wait until the workload is ready.
@@ -267,6 +275,7 @@ OPTIONS: dict[str, Any] = dict(
     images=dict(type="dict"),
     replicas=dict(type="int"),
     change_cause=dict(type="str"),
+    delete_blocking_pods=dict(type="bool", default=True),
     wait=dict(type="bool", default=True),
     timeout=dict(type="int", default=300),
 )
@@ -318,6 +327,7 @@ def main() -> None:
         params["images"] or {},
         params["replicas"],
         params["change_cause"] or "",
+        params["delete_blocking_pods"],
     )
     answer: dict[str, Any] = {}
     try:

@@ -50,6 +50,8 @@ class Server(ThreadingHTTPServer):
     :ivar bad: images whose pods never start.
     :ivar slow: images whose Jobs do not end.
     :ivar ran: names of the Jobs that were created, in that order.
+    :ivar orphaned: paths of the objects that were deleted without their dependents.
+    :ivar only_served: objects of kinds that are not served are refused.
     :ivar forbidden: paths that this user may not read.
     :ivar before: called with method and path before each request.
     """
@@ -68,6 +70,8 @@ class Server(ThreadingHTTPServer):
         self.slow: set[str] = set()
         self.forbidden: set[str] = set()
         self.ran: list[str] = []
+        self.orphaned: list[str] = []
+        self.only_served = False
         self.before: Callable[[str, str, bool], None] = lambda method, path, dry: None
         self.gate = threading.RLock()
         self.put(
@@ -248,6 +252,8 @@ class Handler(BaseHTTPRequestHandler):
             if wanted != old["metadata"][name]:
                 return self.refused(409, "Conflict", f"the {name} in the precondition does not match")
         self.server.writes.append(("DELETE", path))
+        if body.get("propagationPolicy") == "Orphan":
+            self.server.orphaned.append(path)
         if old["metadata"].get("finalizers"):
             old["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
             return self.answer(200, self.server.put(path, old))
@@ -261,6 +267,8 @@ class Handler(BaseHTTPRequestHandler):
         if path in self.server.refuse:
             status, content = self.server.refuse[path]
             return self.answer(status, {"kind": "Status", **content})
+        if self.server.only_served and self.collection(path.rpartition("/")[0]) is None:
+            return self.refused(404, "NotFound", "the server could not find the requested resource")
         parent = "/".join(path.split("/")[:5])
         if path.startswith("/api/v1/namespaces/") and parent not in self.server.objects and parent != path:
             return self.refused(404, "NotFound", f'namespaces "{path.split("/")[4]}" not found')

@@ -16,13 +16,17 @@ def merge(target: dict[str, Any], change: dict[str, Any]) -> None:
     for key, value in change.items():
         if isinstance(value, dict) and isinstance(target.get(key), dict):
             merge(target[key], value)
+        elif value is None:
+            target.pop(key, None)
         else:
             target[key] = value
 
 
 def immutable(content: dict[str, Any]) -> Any:
     """The part of a workload that cannot be changed."""
-    return (content.get("spec") or {}).get("selector") if content["kind"] in ("Deployment", "StatefulSet") else None
+    spec = content.get("spec") or {}
+    claims = spec.get("volumeClaimTemplates") if content["kind"] == "StatefulSet" else None
+    return (spec.get("selector"), claims) if content["kind"] in ("Deployment", "StatefulSet") else None
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

@@ -204,6 +204,6 @@ def _resolve(manager, install: dict[str, str], sources: list[str], renew_keys: C
             f"Package {name} {install[name]} is not in the repositories of this host. Evidence: they have {available}"
             f" (searched: {', '.join(sources) or 'the repositories of the system'})."
             + (f" Also missing: {', '.join(others)}." if others else "")
-            + " Choose an available version, or add a repository that has this one."
+            + " Choose an available version, or add a repository that has this one. [slipway:package_missing]"
         )
     return exact

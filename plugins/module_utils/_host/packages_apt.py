@@ -131,7 +131,7 @@ class Apt:
             raise HostError(
                 f"apt could not install {', '.join(wanted)}. Evidence: {result.tail}."
                 " Resolve what it reports first: packages that would have to be removed (another container runtime),"
-                " dependencies that no repository of this host has, or a full disk."
+                " dependencies that no repository of this host has, or a full disk. [slipway:package_failed]"
             )
 
     def remove(self, names: list[str]) -> None:

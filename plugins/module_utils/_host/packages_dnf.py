@@ -122,6 +122,7 @@ class Dnf:
             raise HostError(
                 f"dnf could not install {', '.join(wanted)}. Evidence: {result.tail}."
                 " Resolve what it reports first: conflicting packages (another container runtime, runc, podman), missing dependencies, or a full disk."
+                " [slipway:package_failed]"
             )
 
     def remove(self, names: list[str]) -> None:
@@ -180,6 +181,6 @@ def wait_for_others(system: System) -> None:
             if time.monotonic() > end:
                 raise HostError(
                     f"Another package manager has been active on this host for {LOCK_SECONDS} seconds. Evidence: {path} is that of"
-                    f" process {process}. Wait for it (dnf-automatic, for example) or stop it, then run the playbook again."
+                    f" process {process}. Wait for it (dnf-automatic, for example) or stop it, then run the playbook again. [slipway:package_manager_busy]"
                 )
             time.sleep(1)

@@ -72,6 +72,7 @@ class System(Root):
             raise HostError(
                 f"'{' '.join(command)}' failed with exit code {result.code}. Evidence: {result.tail or 'no output'}."
                 + (f" {remedy}" if remedy else "")
+                + " [slipway:command_failed]"
             )
         return result
 
@@ -157,7 +158,7 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: i
                 os.unlink(temporary)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = " Free some space on that file system and run again." if full else ""
-        raise HostError(f"{path} cannot be written: {error.strerror}.{remedy}") from error
+        raise HostError(f"{path} cannot be written: {error.strerror}.{remedy} [slipway:file_not_written]") from error
 
 
 def _copy_selinux_label(old: str, new: str) -> None:
@@ -206,6 +207,7 @@ def host_lock(seconds: float = 900.0, path: str = LOCK_FILE):
                     raise HostError(
                         f"Another run of slipway.kube is still active on this host after {seconds:.0f} seconds. Evidence: {path} is"
                         f" locked by process {handle.read().strip() or 'unknown'}. Wait for that process or end it, then run again."
+                        " [slipway:host_locked]"
                     ) from None
                 time.sleep(0.5)
         handle.truncate(0)

@@ -197,5 +197,5 @@ def _run_systemctl(system: System, verb: str, name: str) -> None:
     journal = system.run("journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name)
     raise HostError(
         f"'systemctl {verb} {name}' failed: {result.tail}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
-        f"Correct what they report and run again; 'journalctl -u {name}' on the host shows more."
+        f"Correct what they report and run again; 'journalctl -u {name}' on the host shows more. [slipway:unit_failed]"
     )

@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -132,6 +133,8 @@ class Client:
         self._pool: ThreadPoolExecutor | None = None
         self._context = tls_context(credentials)
         self._renewed = 0.0
+        # Seconds by which the clock of the server is ahead of the one here; None before the first answer.
+        self.skew: float | None = None
 
     def get(
         self,
@@ -303,10 +306,11 @@ class Client:
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.2
         while True:
+            used = self.credentials
             try:
                 return self._once(method, target, body, headers, timeout or self.timeout, plain)
             except ApiError as error:
-                if error.status == 401 and self._renew():
+                if error.status == 401 and self._renew(used):
                     continue
                 if not self.is_transient(error) or time.monotonic() >= deadline:
                     raise
@@ -333,6 +337,8 @@ class Client:
         connection.endheaders(body)
         response = connection.getresponse()
         content = response.read()
+        if self.skew is None:
+            self.skew = _skew(response.getheader("Date") or "")
         foreign = not plain and (response.status >= 400 or content[:1] not in (b"{", b"["))
         why = why_foreign(self.credentials, response.status, content, target.partition("?")[0]) if foreign else ""
         if why:
@@ -341,19 +347,32 @@ class Client:
             raise _api_error(response.status, content, method, target, self.credentials.whom)
         return content.decode(errors="replace") if plain else json.loads(content)
 
-    def _renew(self) -> bool:
-        """Get a new token if the credentials can be renewed; at most once a minute, so that a real rejection is reported immediately."""
+    def _renew(self, used: Credentials) -> bool:
+        """Renew a token or a client certificate if possible; at most once a minute, so that a real rejection is reported immediately.
+
+        :param used: the credentials that the server has not accepted. Another thread may have renewed them.
+        :returns: whether to repeat the request.
+        """
         with self._lock:
+            if self.credentials is not used:
+                return True
             if self.credentials.renew is None or time.monotonic() - self._renewed < 60 and self._renewed:
                 return False
             self._renewed = time.monotonic()
-            self.credentials = replace(self.credentials, token=self.credentials.renew())
+            self.credentials = replace(used, **self.credentials.renew())
+            if self.credentials.certificate != used.certificate:
+                self._context = tls_context(self.credentials)
             return True
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         connection = getattr(self._local, "connection", None)
+        context = self._context
+        if connection is not None and self._local.context is not context:
+            self._drop()  # it was opened with an earlier client certificate
+            connection = None
         if connection is None:
-            connection = self._local.connection = open_connection(self.credentials, self._context, timeout)
+            connection = self._local.connection = open_connection(self.credentials, context, timeout)
+            self._local.context = context
         connection.timeout = timeout
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
@@ -364,6 +383,20 @@ class Client:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def now_of(client: Any) -> float:
+    """Return the time of the API server (seconds since the epoch), with which the times in its objects are compared."""
+    return time.time() + (getattr(client, "skew", None) or 0.0)
+
+
+def _skew(date: str) -> float:
+    """Return by how much a server's clock is ahead. Its time has whole seconds; less than 2 of them are none."""
+    try:
+        ahead = parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return 0.0
+    return ahead if abs(ahead) >= 2 else 0.0
 
 
 def _api_error(status: int, content: bytes, method: str, path: str, whom: str) -> ApiError:

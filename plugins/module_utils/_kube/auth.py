@@ -250,13 +250,13 @@ def _service_account() -> Credentials | None:
     if not host or not os.access(path, os.R_OK):
         return None
 
-    def renew() -> str:
-        return read_file(path, "token").decode(errors="replace").strip()
+    def renew() -> dict[str, Any]:
+        return {"token": read_file(path, "token").decode(errors="replace").strip()}
 
     return Credentials(
         f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         authority=read_file(os.path.join(ACCOUNT, "ca.crt"), "certificate authority"),
-        token=renew(),
+        **renew(),
         user="the service account of this pod",
         renew=renew,
     )

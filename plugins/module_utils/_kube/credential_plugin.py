@@ -14,7 +14,7 @@ import os
 import subprocess
 from typing import Any, Mapping
 
-from .kubeconfig import KubeconfigError
+from .kubeconfig import KubeconfigError, read_file
 
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 PATIENCE = 60  # seconds that a plugin may take: it may contact a server
@@ -34,7 +34,7 @@ def run(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> 
         raise KubeconfigError(
             f"The credential plugin {command!r} of the kubeconfig uses apiVersion {version}; supported are {' and '.join(VERSIONS)}."
         )
-    environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(_exec_info(program, cluster)))
+    environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(_exec_info(program, cluster, folder)))
     for entry in program.get("env") or []:
         if entry.get("name"):
             environment[entry["name"]] = entry.get("value") or ""
@@ -94,7 +94,7 @@ def _encoded(pem: Any) -> str:
     return base64.b64encode(str(pem).encode()).decode() if pem else ""
 
 
-def _exec_info(program: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any]:
+def _exec_info(program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> dict[str, Any]:
     spec: dict[str, Any] = {"interactive": False}
     if program.get("provideClusterInfo"):
         spec["cluster"] = {
@@ -108,4 +108,8 @@ def _exec_info(program: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[s
             )
             if cluster.get(key)
         }
+        authority = cluster.get("certificate-authority")
+        if authority and not cluster.get("certificate-authority-data"):
+            content = read_file(os.path.join(folder, str(authority)), "certificate-authority")
+            spec["cluster"]["certificate-authority-data"] = base64.b64encode(content).decode()
     return {"apiVersion": program["apiVersion"], "kind": "ExecCredential", "spec": spec}

@@ -21,6 +21,10 @@ DISCOVERY = ("/api", "/apis", "/version")
 
 def why_unreachable(credentials: Credentials, error: Exception) -> str:
     """Explain an error of the connection."""
+    return f"{_connection_failed(credentials, error)} [slipway:api_unreachable]"
+
+
+def _connection_failed(credentials: Credentials, error: Exception) -> str:
     server, text = credentials.server, str(error) or type(error).__name__
     proxy = urlsplit(credentials.proxy)
     place = f"{proxy.hostname}:{proxy.port or 80}"
@@ -55,11 +59,11 @@ def why_untrusted(credentials: Credentials, error: ssl.SSLCertVerificationError)
     if "expired" in reason:
         return (
             f"The certificate of the API server at {server} has expired: {reason}. "
-            "Renew the certificates of the control plane (kubeadm certs renew all)."
+            "Renew the certificates of the control plane (kubeadm certs renew all). [slipway:api_untrusted]"
         )
     return (
         f"The kubeconfig does not trust the certificate of the API server at {server}: {reason}. The kubeconfig belongs to another "
-        "cluster, or the certificate is not valid for this name or address (kubeadm: apiServer.certSANs)."
+        "cluster, or the certificate is not valid for this name or address (kubeadm: apiServer.certSANs). [slipway:api_untrusted]"
     )
 
 
@@ -72,7 +76,7 @@ def why_foreign(credentials: Credentials, status: int, content: bytes, path: str
     if status == 400 and content.startswith(PLAIN):
         return (
             f"The server at {server} expects TLS. Correct the address of the API server: its scheme is {urlsplit(server).scheme}, and must be "
-            "https."
+            "https. [slipway:api_foreign]"
         )
     # What other servers answer to a path that they do not have, or to a user whom they do not know.
     if status not in (200, 401, 403, 404) or (status != 200 and path not in DISCOVERY) or _is_json(content):
@@ -83,7 +87,7 @@ def why_foreign(credentials: Credentials, status: int, content: bytes, path: str
         remedy = (
             f"Port {KUBELET} is that of a kubelet; the API server normally listens on port 6443 of a control plane."
         )
-    return f"The server at {server} is not an API server: it answers {path} with status {status} and {said!r}. {remedy}"
+    return f"The server at {server} is not an API server: it answers {path} with status {status} and {said!r}. {remedy} [slipway:api_foreign]"
 
 
 def _is_json(content: bytes) -> bool:

@@ -49,6 +49,11 @@ KUBECONFIG: dict[str, Any] = {
 class KubeconfigError(Exception):
     """A kubeconfig cannot be used; the message gives the reason and the remedy."""
 
+    def __str__(self) -> str:
+        """Return the message with its code."""
+        text = super().__str__()
+        return text if "[slipway:" in text else f"{text} [slipway:kubeconfig]"
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -69,8 +74,8 @@ class Credentials:
     headers: tuple[tuple[str, str], ...] = ()
     proxy: str = ""
     proxy_headers: tuple[tuple[str, str], ...] = ()
-    # Returns a new token when a short-lived one has expired; None if it cannot be renewed.
-    renew: Callable[[], str] | None = field(default=None, compare=False)
+    # Returns the fields that are new when short-lived credentials have expired; None if they cannot be renewed.
+    renew: Callable[[], dict[str, Any]] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         """Show the server only: the rest is secret."""
@@ -169,18 +174,19 @@ def read_credentials(
             raise _unsupported(chosen["user"], "exec")
         run, program = plugin, user["exec"]
         given = dict(user, **run(program, cluster, folder))
-        renew = functools.partial(_token_of, run, program, cluster, folder)
+        renew = functools.partial(_issued_by, run, program, cluster, folder)
     elif "auth-provider" in user:
         raise _unsupported(chosen["user"], "auth-provider")
     elif user.get("tokenFile") and not user.get("token"):
         path = os.path.join(folder, str(user["tokenFile"]))
         renew = functools.partial(_token_in, path)
+        given = dict(user, **renew()) if not user.get("exec") else user
     return Credentials(
         server=server.rstrip("/"),
         authority=_pem(cluster, "certificate-authority", folder),
         certificate=_pem(given, "client-certificate", folder),
         key=_pem(given, "client-key", folder),
-        token=given.get("token") or (renew() if renew and user.get("tokenFile") and not user.get("exec") else ""),
+        token=given.get("token") or "",
         server_name=cluster.get("tls-server-name") or "",
         verify=not cluster.get("insecure-skip-tls-verify", False),
         user=chosen.get("user") or "",
@@ -285,7 +291,8 @@ def _entry(config: Mapping[str, Any], section: str, key: str, name: str) -> dict
 
 def _pem(part: Mapping[str, Any], key: str, folder: str) -> bytes:
     try:
-        data = base64.b64decode(part.get(key + "-data") or "", validate=True)
+        # Line breaks are no part of base64, and a file that was written by hand or by the command base64 has them.
+        data = base64.b64decode("".join(str(part.get(key + "-data") or "").split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise KubeconfigError(f"The kubeconfig's {key}-data is not valid base64: {error}.") from error
     if data or not part.get(key):
@@ -293,12 +300,14 @@ def _pem(part: Mapping[str, Any], key: str, folder: str) -> bytes:
     return read_file(os.path.join(folder, str(part[key])), key)
 
 
-def _token_of(run: Plugin, program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> str:
-    return str(run(program, cluster, folder).get("token") or "")
+def _issued_by(run: Plugin, program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    issued = run(program, cluster, folder)
+    pair = {"certificate": _pem(issued, "client-certificate", ""), "key": _pem(issued, "client-key", "")}
+    return {"token": str(issued.get("token") or ""), **pair}
 
 
-def _token_in(path: str) -> str:
-    return read_file(path, "token").decode(errors="replace").strip()
+def _token_in(path: str) -> dict[str, Any]:
+    return {"token": read_file(path, "token").decode(errors="replace").strip()}
 
 
 def _wrong_types(value: Any, expected: Any, path: str) -> Iterator[str]:

@@ -187,9 +187,13 @@ def read_discovery(documents: Iterable[Mapping[str, Any]]) -> Kinds:
 
 
 def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
-    """Return the kinds that the CustomResourceDefinitions among the objects define; incomplete definitions are ignored."""
-    kinds: Kinds = {}
-    for content in contents:
+    """Return the kinds that the CustomResourceDefinitions among the objects define, and those of which a controller makes the definition.
+
+    Incomplete definitions are ignored.
+    """
+    given = list(contents)
+    kinds: Kinds = indirect_kinds(given)
+    for content in given:
         if content.get("kind") == "CustomResourceDefinition":
             spec = mapping(content.get("spec"))
             names = mapping(spec.get("names"))
@@ -199,6 +203,33 @@ def defined_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
                 if len(valid) == len(parts):
                     group, number, kind, plural = valid
                     kinds[(f"{group}/{number}", kind)] = Resource(plural, spec.get("scope") == "Namespaced")
+    return kinds
+
+
+def indirect_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
+    """Return the kinds that controllers define for some objects: constraints for the templates of Gatekeeper, composites for Crossplane.
+
+    https://open-policy-agent.github.io/gatekeeper/website/docs/constrainttemplates/
+    https://docs.crossplane.io/latest/composition/composite-resource-definitions/
+    """
+    kinds: Kinds = {}
+    for content in contents:
+        spec, version = mapping(content.get("spec")), str(content.get("apiVersion"))
+        group = version.partition("/")[0]
+        if (group, content.get("kind")) == ("templates.gatekeeper.sh", "ConstraintTemplate"):
+            kind = mapping(mapping(mapping(spec.get("crd")).get("spec")).get("names")).get("kind")
+            if kind and isinstance(kind, str):
+                for number in ("v1", "v1beta1", "v1alpha1"):
+                    kinds[(f"constraints.gatekeeper.sh/{number}", kind)] = Resource(kind.lower(), False)
+        elif (group, content.get("kind")) == ("apiextensions.crossplane.io", "CompositeResourceDefinition"):
+            # Version 1 has composites of the cluster and their claims in namespaces.
+            namespaced = version.endswith("/v2") and spec.get("scope", "Namespaced") == "Namespaced"
+            for part, scoped in (("names", namespaced), ("claimNames", True)):
+                names = mapping(spec.get(part))
+                called, plural = names.get("kind"), names.get("plural")
+                for served in [one.get("name") for one in mappings(spec.get("versions"))]:
+                    if all(isinstance(one, str) and one for one in (spec.get("group"), served, called, plural)):
+                        kinds[(f"{spec['group']}/{served}", str(called))] = Resource(str(plural), scoped)
     return kinds
 
 
@@ -246,14 +277,17 @@ def stages(contents: Iterable[Object], early: Container[tuple[str, str]] = ()) -
     """Sort objects into stages; the objects of a stage can be applied in parallel.
 
     The stages are namespaces and definitions; accounts, roles and classes; configuration; workloads; and finally objects that intercept
-    requests, and custom resources, whose webhooks may be served by the workloads.
+    requests, and custom resources, whose webhooks may be served by the workloads; last those whose kind is made of one of these.
 
     :param early: API version and kind of custom resources that are configuration, because their controller is there already.
     """
-    sorted_in: list[list[Object]] = [[], [], [], [], []]
-    for content in contents:
-        known = is_custom(content) and (content.get("apiVersion"), content.get("kind")) in early
-        sorted_in[2 if known else _stage(content)].append(content)
+    sorted_in: list[list[Object]] = [[], [], [], [], [], []]
+    given = list(contents)
+    made = indirect_kinds(given)
+    for content in given:
+        pair = (str(content.get("apiVersion")), str(content.get("kind")))
+        known = is_custom(content) and pair in early
+        sorted_in[5 if pair in made else 2 if known else _stage(content)].append(content)
     return [stage for stage in sorted_in if stage]
 
 

@@ -31,8 +31,9 @@ LOG_PATTERNS = (
     # scheme://user:password@host
     re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)([^\s/@]+)(?=@)"),
     re.compile(r"(?i)(authorization:?\s+(?:bearer|basic)\s+|\bbearer\s+)([\w.~+/=-]{8,})"),
-    # A JSON Web Token, a key of age
+    # A JSON Web Token, the second part of a bootstrap token (whose first one is public), a key of age
     re.compile(r"()(\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"),
+    re.compile(r"((?<![\w.-])[a-z0-9]{6}\.)((?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16})(?![\w-]|\.\w)"),
     re.compile(r"()(\bAGE-SECRET-KEY-1\w+)"),
 )
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")

@@ -62,7 +62,7 @@ def call(endpoint: str, path: str, body: Mapping[str, Any], pki: str = PKI, time
     try:
         return json.loads(text)
     except ValueError as error:
-        raise EtcdError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
+        raise EtcdError(_silent(endpoint, error)) from error
 
 
 def stream(
@@ -85,10 +85,16 @@ def stream(
             response = connection.getresponse()
             if response.status != 200:
                 text = response.read().decode("utf-8", "replace").strip()
-                raise EtcdError(f"etcd at {endpoint} responded to {path} with {response.status}. Evidence: {text}")
+                raise EtcdError(
+                    f"etcd at {endpoint} responded to {path} with {response.status}. Evidence: {text} [slipway:etcd_failed]"
+                )
             yield from response
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise EtcdError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
+        raise EtcdError(_silent(endpoint, error)) from error
+
+
+def _silent(endpoint: str, error: Exception) -> str:
+    return f"etcd at {endpoint} does not respond. Evidence: {error} [slipway:etcd_silent]"
 
 
 def list_members(endpoint: str, pki: str = PKI) -> list[dict[str, Any]]:

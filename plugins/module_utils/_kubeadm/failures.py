@@ -182,7 +182,11 @@ def explain_failure(operation: str, evidence: Evidence, log: str, timed_out: int
         parts += _quote("Log of the kubelet", evidence.kubelet.splitlines())
         parts += _quote("Logs of the static pods", evidence.pods.splitlines())
         parts.append(f"Remedy: {remedy}")
-    parts.append(f"The full output is in {log} on the host.")
+    if failed:
+        code = "[slipway:kubeadm_rejected]"
+    else:
+        code = "[slipway:kubeadm_timeout]" if timed_out else "[slipway:kubeadm_failed]"
+    parts.append(f"The full output is in {log} on the host. {code}")
     return hide_credentials("\n".join(parts))
 
 

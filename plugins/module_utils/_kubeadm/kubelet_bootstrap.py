@@ -98,7 +98,7 @@ def recover(token: str, seconds: int, folder: str = FOLDER, client: str = CLIENT
             if time.monotonic() > end:
                 raise HostError(
                     f"The kubelet did not get a new client certificate within {seconds} seconds. Evidence: {client} has expired, and the API server is"
-                    f" {server}. Remedy: see 'journalctl -u kubelet' on this host and 'kubectl get csr', then run again."
+                    f" {server}. Remedy: see 'journalctl -u kubelet' on this host and 'kubectl get csr', then run again. [slipway:kubelet_certificate]"
                 )
             time.sleep(1)
     finally:

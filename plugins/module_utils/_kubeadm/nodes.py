@@ -210,6 +210,6 @@ def _timeout_message(nodes: NodeReconciler, problem: str) -> str:
     lines += [f"- {name}: {reason}" for name, reason in sorted(nodes.waiting.items())]
     lines.append(
         "Remedy: see 'journalctl -u kubelet' on these hosts, and check that the control plane can reach them on port 10250."
-        " If a request contains a wrong address, correct kube_node_ip."
+        " If a request contains a wrong address, correct kube_node_ip. [slipway:nodes_timeout]"
     )
     return "\n".join(lines)

@@ -23,7 +23,7 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
     try:
         encrypted = is_encrypted(path)
     except OSError as error:
-        raise ArchiveError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}. [slipway:archive_unreadable]") from error
     if not encrypted:
         with open(path, "rb") as stream:
             yield stream
@@ -44,6 +44,7 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise ArchiveError(
             "age is not installed where the archive is decrypted. Install the package age on the control node, or decrypt the archive elsewhere."
+            " [slipway:program_missing]"
         ) from None
     with age:
         stdout, stderr = cast("IO[bytes]", age.stdout), cast("IO[bytes]", age.stderr)

@@ -115,6 +115,7 @@ def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI)
             raise HostError(
                 f"etcd is not healthy after {seconds} seconds, so no further control plane is restarted. Evidence: {'; '.join(problems)}."
                 " Remedy: repair the member ('journalctl -u kubelet' and /var/log/pods/kube-system_etcd-* on its host), then run again."
+                " [slipway:etcd_unhealthy]"
             )
         time.sleep(1)
 
@@ -152,6 +153,7 @@ def wait_for_add_ons(
             raise HostError(
                 f"The add-ons of kubeadm did not become ready within {seconds} seconds, so {consequence}. Evidence: {seen}."
                 " Remedy: find the cause with 'kubectl -n kube-system describe pods', repair it, then run again."
+                " [slipway:add_ons_timeout]"
             )
         time.sleep(pause)
 

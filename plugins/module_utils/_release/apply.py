@@ -9,10 +9,11 @@ import time
 from typing import Any, Callable, Container, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
-from .._kube.objects import Kinds, Object, Reference, defined_kinds, is_custom, reference, stages
+from .._kube.objects import Kinds, Object, Reference, defined_kinds, indirect_kinds, is_custom, reference, stages
 from .._kube.readiness import readiness
 from . import field_migration
 from .api_errors import conflicts, explain_refusal
+from .claims import grow_claims
 from .deletion import wait_until_gone
 from .errors import OperationFailed
 from .excuses import WEBHOOK_FAILED, may_learn, services, webhook_service
@@ -40,6 +41,7 @@ class Sender:
         in_release: bool = True,
         early: Container[tuple[str, str]] = (),
         keep_jobs: bool = False,
+        grow: bool = False,
     ) -> None:
         """Initialize.
 
@@ -51,6 +53,7 @@ class Sender:
         :param early: the kinds of custom resources that are sent before workloads; those of which a webhook does not respond, as its
             pods may come with this release, follow after the workloads.
         :param keep_jobs: apply Jobs without their TTL, because their end is awaited.
+        :param grow: let the claims of a StatefulSet that is created again grow to the size of its templates; C(notes) says which do.
         :param in_release: whether remedies are options of a release or of the module manifest.
         """
         self.client = client
@@ -62,10 +65,13 @@ class Sender:
         self.in_release = in_release
         self.early = early
         self.keep_jobs = keep_jobs
+        self.grow = grow
+        self.notes: list[str] = []
         self.forced: list[str] = []
         self.own_webhooks = False
         self.own_services: set[tuple[str, str]] = set()
         self.changing: Kinds = {}
+        self.indirect: Kinds = {}
 
     def send(self, planned: Sequence[PlannedObject], insist: bool = False, complete: bool = True) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
@@ -81,6 +87,7 @@ class Sender:
         self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
         self.own_services = services([one.content for one in planned])
         self.changing = defined_kinds(one.content for one in planned if one.action != "none")
+        self.indirect = indirect_kinds(one.content for one in planned)
         digests: Digests = {}
         late: list[Object] = []
         for stage in stages([one.content for one in pending.values()], self.early):
@@ -113,16 +120,17 @@ class Sender:
     def _is_early(self, one: PlannedObject) -> bool:
         return is_custom(one.content) and (one.name.api_version, one.name.kind) in self.early
 
-    def remove(self, name: Reference, until: float) -> None:
+    def remove(self, name: Reference, until: float, propagation: str = "Background") -> None:
         """Delete an object and wait until it is gone, so that it can be created again.
 
+        :param propagation: C(Orphan) keeps its dependents.
         :raises OperationFailed: it still exists at the deadline; the message names its finalizers.
         """
         path = self.path(name)
         live = self.client.find(path)
         if live:
             if not live["metadata"].get("deletionTimestamp"):
-                self.client.delete(path, uid(live))
+                self.client.delete(path, uid(live), propagation)
             wait_until_gone(self.client, lambda _name: path, [live], until)
 
     def _attempt(self, one: PlannedObject, insist: bool, postpone: bool) -> Any:
@@ -138,10 +146,13 @@ class Sender:
         """
         path, until, force = self.path(one.name), min(self.deadline, time.monotonic() + RETRY_FOR), one.force
         if one.action == "replace":
-            self.remove(one.name, until)
+            self.remove(one.name, until, "Orphan" if one.keeps_pods else "Background")
         elif one.takes_over:
             self._take_over_fields(path)
         content = without_ttl(one.content) if self.keep_jobs else one.content
+        # Also of one that a killed run has deleted and not created again.
+        if self.grow and one.name.kind == "StatefulSet" and one.action in ("replace", "create"):
+            self.notes += grow_claims(self.client, content)
         while True:
             try:
                 return self.client.apply(path, content, self.manager, force, dry_run=False)
@@ -156,7 +167,8 @@ class Sender:
                 own = webhook and webhook_service(error.message) in self.own_services
                 if postpone and webhook and (own or self._is_early(one)):
                     return {}
-                if own or (webhook and self.own_webhooks):
+                made = error.status == 404 and (one.name.api_version, one.name.kind) in self.indirect
+                if own or made or (webhook and self.own_webhooks):
                     until = self.deadline
                 passing = is_transient(error) or may_learn(error, one.content, self.changing)
                 if owners or not passing or time.monotonic() >= until:
@@ -210,4 +222,4 @@ def _not_established(name: Reference, live: Mapping[str, Any] | None) -> str:
     conditions = ((live or {}).get("status") or {}).get("conditions") or []
     why = "; ".join(f"{one.get('type')}: {one.get('message')}" for one in conditions if one.get("status") == "False")
     why = why or "the server has not reported a condition yet"
-    return f"{name} is not established: {why}. Check its names and its schema."
+    return f"{name} is not established: {why}. Check its names and its schema. [slipway:definition_not_established]"

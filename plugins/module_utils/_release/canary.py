@@ -17,6 +17,7 @@ from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, content_of, mapping, reference
 from .._kube.readiness import selector_query
+from .chart_hooks import ENDING
 from .context import Context, recall, remember
 from .deletion import wait_until_gone
 from .errors import OperationFailed, Pause, ReleaseError
@@ -85,7 +86,7 @@ def check_again(plan: Plan, checks: Sequence[Object]) -> None:
 
     :param checks: the hooks behind the release that belong to this run.
     """
-    jobs = {identity(reference(one)) for one in checks if one["kind"] == "Job"}
+    jobs = {identity(reference(one)) for one in checks if one["kind"] in ENDING}
     plan.hooks = [
         PlannedObject(one.name, "run", one.content, {}, content_of(one.content))
         if one.action == "none" and identity(one.name) in jobs
@@ -150,7 +151,7 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
         if time.monotonic() + left >= context.deadline:
             raise OperationFailed(
                 f"The canary is ready, but its {seconds} s of observation do not fit into what is left of timeout "
-                f"({context.settings.timeout} s). Raise timeout, or shorten the observation."
+                f"({context.settings.timeout} s). Raise timeout, or shorten the observation. [slipway:canary_time]"
             )
         if time.time() - begun.get("told", 0.0) >= TELL_EVERY:
             begun["told"] = time.time()
@@ -174,7 +175,7 @@ def check_time(context: Context, canaries: Sequence[Object]) -> None:
     if canaries and time.monotonic() >= context.deadline:
         raise OperationFailed(
             f"The canary is good, but no time is left for {', '.join(str(main_of(one)) for one in canaries)}. "
-            f"Raise timeout ({context.settings.timeout} s), of which the canary, its observation and the hooks are a part."
+            f"Raise timeout ({context.settings.timeout} s), of which the canary, its observation and the hooks are a part. [slipway:canary_time]"
         )
 
 

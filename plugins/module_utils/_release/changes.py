@@ -40,7 +40,7 @@ def _numbers(planned: Sequence[PlannedObject]) -> str:
 def _sentence(one: PlannedObject) -> str:
     what = f"{one.name}: {one.action if one.action != 'none' else 'take over fields of other managers'}"
     if one.action == "replace":
-        return f"{what}, deleted and created again because {one.why}"
+        return f"{what}, {one.way}"
     if one.action == "change":
         return what + _some(list(_fields(*showable(one.before, one.after), "")))
     return what

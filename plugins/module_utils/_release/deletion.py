@@ -93,6 +93,6 @@ def why_still_there(live: Mapping[str, Any]) -> str:
     if finalizers:
         return (
             f"{reference(live)} still exists: it has the finalizers {', '.join(finalizers)}. "
-            "Make sure that the controllers that remove them are running."
+            "Make sure that the controllers that remove them are running. [slipway:deletion_timeout]"
         )
-    return f"{reference(live)} still exists although its deletion was requested. Increase the timeout."
+    return f"{reference(live)} still exists although its deletion was requested. Increase the timeout. [slipway:deletion_timeout]"

@@ -21,7 +21,8 @@ from .._kube.objects import (
     read_discovery,
     reference,
 )
-from .chart_hooks import runs
+from . import waves
+from .chart_hooks import ENDING, runs
 from .errors import ReleaseError
 from .fingerprint import digest
 from .ignored import Ignored, with_live, without
@@ -30,7 +31,11 @@ from .revision import Revision, intent_digest
 from .settings import PARTS, Settings
 from .store import Store
 
-DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+# Kubernetes 1.30 and later serve v2, 1.27 and later v2beta1 with the same fields; what is older answers with plain lists.
+DISCOVERY = ",".join(
+    [f"application/json;g=apidiscovery.k8s.io;v={one};as=APIGroupDiscoveryList" for one in ("v2", "v2beta1")]
+    + ["application/json"]
+)
 LONGEST = 63  # a Job's name becomes a label of its pods
 
 
@@ -93,8 +98,17 @@ class Desired:
 
 def discover(client: Client) -> Kinds:
     """Query which kinds the cluster serves, in two requests
-    (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery)."""
-    return read_discovery(client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis")))
+    (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery).
+
+    :raises ReleaseError: the server is too old for that.
+    """
+    documents = client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis"))
+    if any("items" not in document for document in documents):
+        raise ReleaseError(
+            f"The API server at {client.credentials.server} does not tell what it serves in one answer (aggregated discovery), as Kubernetes 1.27 "
+            "and later do. Upgrade the cluster, or deploy to it with kubernetes.core. [slipway:server_too_old]"
+        )
+    return read_discovery(documents)
 
 
 def chart_view(client: Client, release: str, namespace: str) -> dict[str, Any]:
@@ -160,17 +174,18 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
                 problems.append(f"{reference(content)}: {error}.")
         parts[part] = placed
     problems += duplicates(parts)
+    problems += [f"{problem} [slipway:object_invalid]" for problem in waves.problems(parts["objects"])]
     if problems:
         raise ReleaseError("\n".join(problems))
     return Desired(parts["objects"], {when: parts[when] for when in PARTS}, kinds, served, settings.ignored)
 
 
 def named_by_content(content: Object) -> Object:
-    """Append a digest of its content to the name of a hook's Job: an unchanged hook keeps its name, a changed one is another Job.
+    """Append a digest of its content to the name of a hook's Job or Pod: an unchanged hook keeps its name, a changed one is another object.
 
     The pod template of a Job is immutable (https://kubernetes.io/docs/concepts/workloads/controllers/job/).
     """
-    if content.get("kind") != "Job":
+    if content.get("kind") not in ENDING:
         return content
     suffix = "-" + digest(content)[:8]
     name = content["metadata"]["name"][: LONGEST - len(suffix)].rstrip("-.") + suffix

@@ -15,7 +15,7 @@ from typing import Any, Callable, Sequence
 
 from .._kube.api import ApiError, Unreachable
 from .._kube.objects import Object, is_custom, reference
-from . import canary
+from . import canary, waves
 from .apply import Sender
 from .chart_hooks import LASTING
 from .context import Context
@@ -27,13 +27,13 @@ from .hooks import needed_by_hooks, run_hooks
 from .jobs import done_jobs, restore_ttl
 from .ownership import identity, is_applied_last, key
 from .plan import Planner
-from .planned import Plan, PlannedObject
+from .planned import Digests, Plan, PlannedObject
 from .replicas import SCALER
 from .report import ResultBuilder, plural, summary
 from .revision import DEPLOYED, FAILED, ROLLED_BACK, Revision
 from .rollback import roll_back
 from .settings import CANARY
-from .stateful_set import delete_blocking_pods, find_blocking_pods
+from .stateful_set import blocks, delete_blocking_pods, find_blocking_pods
 
 SETTLE = 5.0  # seconds in which nodes learn to which pods a Service sends connections, before other pods are deleted
 UNBLOCK_EVERY = 2.0  # seconds between searches for pods that block a StatefulSet
@@ -91,7 +91,7 @@ class Execution:
             self.context.lock.pause()
             return self.results.unfinished(answer)
         except OperationFailed as error:
-            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error}"
+            text = f"The rollback to revision {revision.state['back']['to']} failed as well: {error} [slipway:rollback_failed]"
             return self._failed(revision, answer, FAILED, text)
         except Unreachable as error:
             text = f"{error} Revision {revision.number} of release {revision.release} is unfinished; the next run finishes it."
@@ -120,6 +120,7 @@ class Execution:
         path, early = self.desired.path, self.desired.early
         sender = Sender(self.client, path, context.deadline, settings.take_over, context.lock.check, early=early)
         sender.keep_jobs = settings.wait
+        sender.grow = settings.replace == "immutable"
 
         def save() -> None:
             self.store.update(revision)
@@ -180,10 +181,21 @@ class Execution:
             mains = [identity(canary.main_of(one.content)) for one in tries]
             late = [one for one in plan.objects if _waits(one) or identity(one.name) in mains]
             now = [one for one in plan.objects if one not in late]
-            sent = sender.send(now)
+            *earlier, final = waves.split(now, self.settings.waves) or [[]]
+        sent: Digests = {}
+        for number, wave in enumerate(earlier, 1):
+            with self.context.phase("apply"):
+                sent.update(sender.send(wave))
+            if self.settings.wait:
+                self.context.log(f"Waiting for wave {number} of {len(earlier) + 1}.")
+                with self.context.phase("wait"):
+                    self.wait([one.content for one in wave], revision.state, False)
+        with self.context.phase("apply"):
+            sent.update(sender.send(final))
             # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
             canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])
+            self.context.warnings += sender.notes
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state["last"] = [key(one.name) for one in late]
         revision.state["canary"] = [key(one.name) for one in tries]
@@ -276,10 +288,7 @@ class Execution:
 
     def _name_blocking_pods(self, sets: Sequence[Any], back: bool) -> None:
         for namespace, pod in find_blocking_pods(self.client, sets, self.context.path, back):
-            line = (
-                f"Pod {namespace}/{pod['metadata']['name']} belongs to another revision, is not ready and blocks the "
-                "rollout of its StatefulSet. Delete it, or set delete_blocking_pods: true."
-            )
+            line = blocks(f"{namespace}/{pod['metadata']['name']}")
             if line not in self.context.warnings:
                 self.context.warnings.append(line)
 

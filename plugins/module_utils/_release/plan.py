@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import (
@@ -15,18 +15,22 @@ from .._kube.objects import (
     Reference,
     content_of,
     defined_kinds,
+    indirect_kinds,
     reference,
 )
 from .._kube.schema import Schema
 from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
+from .chart_hooks import ENDING, LASTING, applies, last_of_each_name, only_upgrades
+from .claims import growth, keeps_pods
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
+from .helm_records import left_by_helm
 from .jobs import done_jobs
 from .live_state import Live, read_live, served_as
+from .namespaces import Namespaces
 from .ownership import PRECIOUS, foreign, identity, key
 from .planned import Digests, Plan, PlannedObject, has_failed, replaced
 from .replicas import (
@@ -83,9 +87,11 @@ class Planner:
             # The record of a revision is written once. What a chart makes anew is applied as it was recorded.
             desired.keep_ignored({identity(reference(content)): content for content in latest.all})
         desired.keep_ignored(self.live)
-        self.missing, self.terminating = self._namespaces()
+        occupied = {name[2] for name in self.live}
+        self.namespaces = Namespaces(client, settings, desired, occupied, latest is not None)
         self.autoscalers = Autoscalers(client, desired.objects, self._leaving_autoscalers())
         self._schema = Schema(client, desired.objects)
+        self._indirect = indirect_kinds(desired.objects)
         self._changing: Kinds = {}
 
     def plan(self) -> Plan:
@@ -93,7 +99,7 @@ class Planner:
 
         :raises ReleaseError: the cluster would refuse some objects; the message names every refusal. Nothing was changed.
         """
-        problems = self._namespace_problems()
+        problems = self.namespaces.problems()
         unknown = [content for content in self.desired.all if self._needs_schema(content)]
         if self.settings.name:
             problems += [problem for content in unknown for problem in self._not_valid(content)]
@@ -115,8 +121,9 @@ class Planner:
             live = self.live.get(identity(planned.name))
             if planned.action == "none" and not planned.takes_over and live is not None:
                 plan.digests[key(planned.name)] = [planned.digest, live_digest(live)]
-        if self.settings.namespace in self.missing and self._creates(self.settings.namespace) == "option":
-            space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.namespace}}
+        home = self.settings.namespace
+        if home in self.namespaces.missing and self.namespaces.creates(home) == "option":
+            space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}}
             plan.namespaces.append(PlannedObject(reference(space), "create", space, {}, space))
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
@@ -207,7 +214,7 @@ class Planner:
         except ReleaseError as error:
             return error
         if self.settings.revision is not None:
-            runs = when.endswith("-rollback") and name.kind == "Job"
+            runs = when.endswith("-rollback") and name.kind in ENDING
             return PlannedObject(name, "run" if runs else "none", content)
         if when not in LASTING:
             # It runs with a rollback or the deletion; what the server refuses is reported when it becomes part of the release.
@@ -216,7 +223,7 @@ class Planner:
             return tried if isinstance(tried, ReleaseError) else PlannedObject(name, "none", content)
         if not applies(content, when, self.upgrade):
             return PlannedObject(name, "none", content)
-        if name.kind != "Job":
+        if name.kind not in ENDING:
             return self._attempt(content)
         if self.latest is not None and key(name) in (self.latest.state.get("hooks_done") or []):
             return PlannedObject(name, "none", content)
@@ -233,8 +240,8 @@ class Planner:
         if live is None and self._has_ended(content):
             return PlannedObject(name, "none", content, digest=desired)
         if live is None:
-            force, untried = self.settings.force_conflicts, ""
-            if not self._needs_schema(content) and name.namespace not in self.missing | self.terminating:
+            force, untried, spaces = self.settings.force_conflicts, "", self.namespaces
+            if not self._needs_schema(content) and name.namespace not in spaces.missing | spaces.terminating:
                 tried = self._dry_run(content, None)
                 untried = tried if isinstance(tried, str) else ""
             after = content_of(content)
@@ -253,7 +260,7 @@ class Planner:
             return PlannedObject(name, "none", content, digest=desired)
         result = self._dry_run(content, live)
         if result is None:
-            return replaced(content, live, desired, "immutable fields differ")
+            return replaced(content, live, desired, "immutable fields differ", keeps_pods(content, live))
         if isinstance(result, str):
             before, after = content_of(live), overlaid(content_of(live), content)
             force = self.settings.force_conflicts
@@ -316,6 +323,8 @@ class Planner:
         return why
 
     def _not_valid(self, content: Object) -> list[str]:
+        if (content["apiVersion"], content["kind"]) in self._indirect:
+            return []  # its schema is made by a controller
         return [f"{problem} [slipway:object_invalid]" for problem in self._schema.problems(content)]
 
     def _may_replace(self, content: Object) -> bool:
@@ -335,68 +344,27 @@ class Planner:
         if problem and not self.settings.force_conflicts:
             raise ReleaseError(problem)
 
-    def _namespaces(self) -> tuple[set[str], set[str]]:
-        """Return the namespaces of the desired objects that do not exist, and those that are being deleted."""
-        home = {self.settings.namespace} if self.settings.name else set()
-        existing = {name[2] for name in self.live} | (home if self.latest else set())
-        names = sorted(({reference(content).namespace for content in self.desired.all} | home) - existing - {""})
-        found = dict(zip(names, self.client.each(self._namespace, names)))
-        terminating = {
-            name for name, live in found.items() if live and (live.get("status") or {}).get("phase") == "Terminating"
-        }
-        return {name for name, live in found.items() if live is None}, terminating
-
-    def _namespace(self, name: str) -> Mapping[str, Any] | None:
-        try:
-            return self.client.find("/api/v1/namespaces/" + name)
-        except ApiError as error:
-            if error.status == 403:
-                return {}  # a user with permissions in a namespace need not be allowed to read the namespace itself
-            raise
-
-    def _creates(self, namespace: str) -> str:
-        """Return what creates a namespace: C(object), C(option), or nothing."""
-        names = [content["metadata"]["name"] for content in self.desired.objects if content["kind"] == "Namespace"]
-        if namespace in names:
-            return "object"
-        return "option" if self.settings.create_namespace and namespace == self.settings.namespace else ""
-
-    def _namespace_problems(self) -> list[str]:
-        problems = [
-            f"Namespace {name} is being deleted. Wait until it is gone, then run this again. [slipway:object_terminating]"
-            for name in sorted(self.terminating)
-        ]
-        for namespace in sorted(self.missing):
-            if self._creates(namespace):
-                continue
-            names = [reference(content) for content in self.desired.all]
-            within = [str(name) for name in names if name.namespace == namespace] or ["the revisions of the release"]
-            more = f" and {len(within) - 1} more" if within[1:] else ""
-            option = self.settings.name and namespace == self.settings.namespace
-            remedy = f"Create it, add it to the objects{', or set create_namespace: true' if option else ''}."
-            problems.append(
-                f"Namespace {namespace} does not exist; it is needed for {within[0]}{more}. {remedy} [slipway:namespace_missing]"
-            )
-        return problems
-
     def _needs_schema(self, content: Object) -> bool:
         """Return whether a dry run is not possible, because the object's namespace or kind comes with this release."""
         name = reference(content)
         if identity(name) in self.live:
             return False
         return (name.api_version, name.kind) not in self.desired.served or bool(
-            name.namespace and name.namespace in self.missing and self._creates(name.namespace)
+            name.namespace and name.namespace in self.namespaces.missing and self.namespaces.creates(name.namespace)
         )
 
     def _warnings(self, plan: Plan) -> list[str]:
         lines = list(self.autoscalers.notices)
+        taken = [self.live.get(identity(planned.name)) for planned in plan.objects if planned.takes_over]
+        lines += left_by_helm(self.client, [live for live in taken if live is not None])
         for planned in plan.objects if self.settings.name else []:
             live = self.live.get(identity(planned.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}
             if live is not None and not labels.get(RELEASE) and self.recorded.get(key(planned.name)) is None:
                 lines.append(f"{planned.name} already exists and becomes part of release {self.settings.name}.")
             if planned.action == "replace":
-                lines.append(f"{planned.name} is deleted and created again, because {planned.why}.")
+                lines.append(f"{planned.name} is {planned.way}.")
+                lines += growth(self.client, planned.content) if planned.keeps_pods else []
         for planned in plan.objects:
             if planned.untried:
                 lines.append(f"{planned.name} was only validated against the schema, because {planned.untried}.")

@@ -23,7 +23,7 @@ class PlannedObject:
     :ivar takes_over: it is applied although its content does not change, to take over fields of other managers.
     :ivar force: conflicts are resolved in favour of this object.
     :ivar digest: digest of the desired content, before replicas were left to an autoscaler.
-    :ivar why: why it is replaced.
+    :ivar why: why it is replaced. :ivar keeps_pods: only the StatefulSet is replaced, and its pods stay.
     :ivar untried: why no dry run was possible, empty if one was.
     """
 
@@ -36,7 +36,13 @@ class PlannedObject:
     force: bool = False
     digest: str = ""
     why: str = ""
+    keeps_pods: bool = False
     untried: str = ""
+
+    @property
+    def way(self) -> str:
+        """How it is replaced, and why."""
+        return f"deleted{' without its pods' if self.keeps_pods else ''} and created again, because {self.why}"
 
     @property
     def diff(self) -> dict[str, Any]:
@@ -84,15 +90,18 @@ class Plan:
         return any(planned.action != "none" or planned.takes_over for planned in self.all)
 
 
-def replaced(content: Object, live: Object, desired: str, why: str) -> PlannedObject:
+def replaced(content: Object, live: Object, desired: str, why: str, keeps_pods: bool = False) -> PlannedObject:
     """Plan to delete an object and to create it again.
 
-    :param desired: digest of the desired content.
+    :param desired: digest of the desired content. :param keeps_pods: delete a StatefulSet without its pods.
     """
-    name = reference(content)
-    return PlannedObject(name, "replace", content, content_of(live), content_of(content), digest=desired, why=why)
+    name, before, after = reference(content), content_of(live), content_of(content)
+    return PlannedObject(name, "replace", content, before, after, digest=desired, why=why, keeps_pods=keeps_pods)
 
 
 def has_failed(job: Mapping[str, Any]) -> bool:
-    """Return whether a Job ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    """Return whether a Job or a Pod ended without success
+    (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    if job.get("kind") == "Pod":
+        return bool((job.get("status") or {}).get("phase") == "Failed")
     return any(condition(dict(job), kind).get("status") == "True" for kind in ("Failed", "FailureTarget"))

@@ -152,10 +152,21 @@ def _plan(planner: Planner, before: Desired) -> Plan:
 
 
 def _delete_created(context: Context, revision: Revision, planner: Planner, deadline: float) -> None:
-    """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision."""
+    """Delete what the failed revision created, and nothing that existed before it, even if it had become part of the revision.
+
+    What cannot be deleted is a warning: the objects of the deployed revision are applied and ready.
+    """
     unneeded, _kept = planner.to_prune()
     context.lock.check()
-    delete_in_order(context.client, planner.path, _created(revision, unneeded), deadline)
+    created = _created(revision, unneeded)
+    try:
+        delete_in_order(context.client, planner.path, created, deadline)
+    except OperationFailed as error:
+        names = [reference(live) for live in created]
+        left = [str(name) for name in names if context.client.find(planner.path(name)) is not None]
+        context.warnings.append(
+            f"The rollback left {', '.join(left)}, which only the failed revision has: {error} The next run tries again to delete them."
+        )
 
 
 def _was_begun(revision: Revision) -> bool:

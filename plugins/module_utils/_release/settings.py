@@ -55,6 +55,7 @@ OPTIONS: dict[str, Any] = dict(
         options=dict(NAMED, condition=dict(type="str"), jsonpath=dict(type="str"), value=dict(type="raw")),
     ),
     wait_except=dict(type="list", elements="dict", default=[], options=NAMED),
+    waves=dict(type="list", elements="dict", default=[], options=dict(NAMED, wave=dict(type="int", required=True))),
     ignore_differences=dict(
         type="list",
         elements="dict",
@@ -62,6 +63,7 @@ OPTIONS: dict[str, Any] = dict(
         options=dict(NAMED, fields=dict(type="list", elements="str", required=True)),
     ),
     delete_hooks=dict(type="bool", default=True),
+    orphan=dict(type="bool", default=False),
     history=dict(type="int", default=10),
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
@@ -131,8 +133,10 @@ class Settings:
     on_failure: str = "rollback"
     wait_conditions: Sequence[Mapping[str, Any]] = ()
     wait_except: Sequence[Mapping[str, Any]] = ()
+    waves: Sequence[Mapping[str, Any]] = ()
     ignore_differences: Sequence[Mapping[str, Any]] = ()
     delete_hooks: bool = True
+    orphan: bool = False
     history: int = 10
     lock_timeout: int = 120
     pause_after: int = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Mapping, Sequence
 
-from .._kube.api import ApiError, Client
+from .._kube.api import ApiError, Client, now_of
 from .._kube.objects import Object, Reference
 from .._kube.readiness import condition, selector_query
 from .._kube.timestamps import seconds_of
@@ -62,9 +62,17 @@ def find_blocking_pods(
         query = selector_query(live)
         collection = f"/api/v1/namespaces/{name.namespace}/pods"
         pods = client.items(collection, {"labelSelector": query}) if query else []
-        blocking = blocking_pods(live, pods, back)
+        blocking = blocking_pods(live, pods, back, now_of(client))
         found += [(name.namespace, pod) for pod in blocking if is_broken(pod) or _node_is_ready(client, pod)]
     return found
+
+
+def blocks(pod: str) -> str:
+    """Return the warning for a pod that is not deleted, with its remedy."""
+    return (
+        f"Pod {pod} belongs to another revision, is not ready and blocks the rollout of its StatefulSet. Delete it, or set "
+        "delete_blocking_pods: true."
+    )
 
 
 def _node_is_ready(client: Client, pod: Object) -> bool:
@@ -88,20 +96,22 @@ def updates_in_order(live: Mapping[str, Any]) -> bool:
     return strategy == "RollingUpdate" and seen
 
 
-def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -> list[Object]:
-    """Return the pods of an older revision that do not become ready, and that an update would replace.
+def blocking_pods(
+    live: Mapping[str, Any], pods: Sequence[Object], back: bool, now: float | None = None
+) -> list[Object]:
+    """Return the pod of an older revision that does not become ready, and that an update would replace; none if there is no such pod.
 
-    Of those that are not broken, this is at most the one that the controller waits for: the others may be recovering.
+    It is one at a time, as the update itself replaces them: the one that the controller waits for, or, with the policy Parallel, the broken
+    one with the highest ordinal.
     """
     spec, status = live.get("spec") or {}, live.get("status") or {}
-    # With the policy Parallel, the controller replaces them by itself.
+    # With the policy Parallel, the controller waits for no pod of an older revision; one that is broken may keep newer ones from being ready.
     ordered = spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     newest = status.get("updateRevision") or ""
     rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
     unready = {_ordinal(pod): pod for pod in pods if _is_of(pod, live) and not _is_ready(pod)}
     awaited = min(unready, default=-1) if ordered else -1
-    found = []
-    for ordinal, pod in sorted(unready.items()):
+    for ordinal, pod in [(awaited, unready[awaited])] if awaited >= 0 else sorted(unready.items(), reverse=True):
         revision = _revision(pod)
         # A revision that was rolled out as a whole has worked: its pods may be unready for a moment.
         failed = back and (revision != status.get("currentRevision") or never_ready(pod))
@@ -110,10 +120,10 @@ def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -
             and revision not in (newest, None)
             and not pod["metadata"].get("deletionTimestamp")
             and ordinal >= (rolling.get("partition") or 0)
-            and (is_broken(pod) or (ordinal == awaited and (failed or is_stuck(pod, time.time()))))
+            and (is_broken(pod) or (ordered and (failed or is_stuck(pod, time.time() if now is None else now))))
         ):
-            found.append(pod)
-    return found
+            return [pod]
+    return []
 
 
 def _is_of(pod: Object, live: Mapping[str, Any]) -> bool:

@@ -130,7 +130,9 @@ class Store:
                 made = self.client.get(self._path(revision.name))
                 # If the response was lost, the request was repeated, and the existing Secret is our own.
                 if decode(made, secrets[:-1]).state.get("run") != revision.state.get("run"):
-                    raise LockLost(f"Another run has written revision {revision.number} of {self.release}.") from error
+                    raise LockLost(
+                        f"Another run has written revision {revision.number} of {self.release}. [slipway:release_taken_over]"
+                    ) from error
             else:
                 raise
         revision.version = made["metadata"]["resourceVersion"]
@@ -150,7 +152,7 @@ class Store:
         except ApiError as error:
             if error.status in (404, 409):
                 raise LockLost(
-                    f"Another run has changed revision {revision.number} of {self.release}. This run stops."
+                    f"Another run has changed revision {revision.number} of {self.release}. This run stops. [slipway:release_taken_over]"
                 ) from error
             raise
         revision.version = made["metadata"]["resourceVersion"]

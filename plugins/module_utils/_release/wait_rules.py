@@ -46,16 +46,20 @@ class WaitRules:
     """The rules of one run.
 
     :ivar conditions: entries of the option C(wait_conditions).
-    :ivar exceptions: entries of the option C(wait_except).
+    :ivar exceptions: entries of the option C(wait_except). :ivar waves: those of the option C(waves).
     """
 
     def __init__(
-        self, conditions: Sequence[Mapping[str, Any]] = (), exceptions: Sequence[Mapping[str, Any]] = ()
+        self,
+        conditions: Sequence[Mapping[str, Any]] = (),
+        exceptions: Sequence[Mapping[str, Any]] = (),
+        waves: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.conditions = [
             (entry, json_path.parse(entry["jsonpath"]) if entry.get("jsonpath") else None) for entry in conditions
         ]
         self.exceptions = list(exceptions)
+        self.waves = list(waves)
 
     def judge(self, live: Mapping[str, Any]) -> Readiness | None:
         """Return whether an object is ready by the user's conditions, and what is missing; None if none is about it."""
@@ -93,6 +97,7 @@ class WaitRules:
         for option, entries in (
             ("wait_conditions", [entry for entry, _steps in self.conditions]),
             ("wait_except", self.exceptions),
+            ("waves", self.waves),
         ):
             for number, entry in enumerate(entries, 1):
                 if not any(matches(entry, name) for name in names):

@@ -67,6 +67,7 @@ class Request:
     :ivar images: image by name of container.
     :ivar replicas: number of pods, None if not requested.
     :ivar change_cause: the change cause of the new revision, empty for none.
+    :ivar delete_blocking_pods: delete a pod of another revision that blocks a StatefulSet; otherwise it is named.
     """
 
     action: str
@@ -75,6 +76,7 @@ class Request:
     images: Mapping[str, str] = field(default_factory=dict)
     replicas: int | None = None
     change_cause: str = ""
+    delete_blocking_pods: bool = True
 
 
 @dataclass(frozen=True)

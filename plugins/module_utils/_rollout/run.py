@@ -18,7 +18,7 @@ from .._kube.objects import Object, Reference, Resource, content_of, difference
 from .._kube.progress import tell
 from .._kube.readiness import readiness, selector_query
 from .._kube.redaction import Redactor
-from .._release.stateful_set import delete_blocking_pods, find_blocking_pods
+from .._release.stateful_set import blocks, delete_blocking_pods, find_blocking_pods
 from .._release.waiting import lines_of, tolerated, wait_until_ready
 from .changes import (
     READ_ONLY,
@@ -245,6 +245,11 @@ class Rollout:
         if self.request.name.kind != "StatefulSet" or self.request.action not in UNBLOCKING:
             return []
         back = self.request.action == "undo"
+        if not self.request.delete_blocking_pods:
+            for namespace, pod in find_blocking_pods(self.client, [self.request.name], self._path, back):
+                line = blocks(f"{namespace}/{pod['metadata']['name']}")
+                self.outcome.warnings += [] if line in self.outcome.warnings else [line]
+            return []
         deleted = delete_blocking_pods(self.client, [self.request.name], self._path, back)
         self.outcome.replaced += deleted
         self.outcome.changed = self.outcome.changed or bool(deleted)
@@ -265,6 +270,7 @@ class Rollout:
         subject = f"revision {now.number}" if now else "its rollout"
         verdict = "cannot become ready, detected" if outlook.hopeless else "is not ready"
         lines = [f"{name}: {subject} {verdict} after {int(seconds)} s: {why.rstrip('.')}."]
+        lines[0] += " [slipway:wait_hopeless]" if outlook.hopeless else " [slipway:wait_timeout]"
         lines += [line for finding in findings for line in finding.text()]
         before = [one for one in self.outcome.revisions if not one.current]
         for pod in self._blocking():

@@ -82,6 +82,7 @@ class StepExecutor:
         except OSError as error:
             raise BundleError(
                 f"{step.title} failed: {error.strerror} ({error.filename or self.root}). Free disk space or correct permissions; the next run resumes here."
+                " [slipway:file_not_written]"
             ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

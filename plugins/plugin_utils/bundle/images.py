@@ -69,12 +69,14 @@ def read_layout(layout: Path) -> tuple[bytes, dict[str, Path | bytes]]:
     entries = [entry for entry in index.get("manifests", []) if entry.get("mediaType") in (MEDIA_MANIFEST, MEDIA_INDEX)]
     if len(entries) != 1 or entries[0]["mediaType"] != MEDIA_MANIFEST:
         raise BundleError(
-            f"{layout} contains {len(entries)} images; expected one OCI image manifest for one architecture."
+            f"{layout} contains {len(entries)} images; expected one OCI image manifest for one architecture. [slipway:bundle_image_layout]"
         )
     manifest = _blob(layout, entries[0]["digest"]).read_bytes()
     value = json.loads(manifest)
     if value.get("mediaType", MEDIA_MANIFEST) != MEDIA_MANIFEST:
-        raise BundleError(f"{layout} contains a manifest of type {value.get('mediaType')}; expected {MEDIA_MANIFEST}.")
+        raise BundleError(
+            f"{layout} contains a manifest of type {value.get('mediaType')}; expected {MEDIA_MANIFEST}. [slipway:bundle_image_layout]"
+        )
     return manifest, {part["digest"]: _blob(layout, part["digest"]) for part in [value["config"], *value["layers"]]}
 
 

@@ -62,7 +62,9 @@ class Runner:
         :raises BundleError: the program cannot be started or fails; the message contains the last lines of its output.
         """
         if not shutil.which(command[0]):
-            raise BundleError(f"{what} failed: {command[0]} is not installed. {remedy}".strip())
+            raise BundleError(
+                f"{what} failed: {command[0]} is not installed. {remedy}".strip() + " [slipway:program_missing]"
+            )
         with tempfile.TemporaryFile() as log:
             try:
                 process = subprocess.Popen(
@@ -76,6 +78,7 @@ class Runner:
             except OSError as error:
                 raise BundleError(
                     f"{what} failed: {command[0]} cannot be started ({error.strerror}). {remedy}".strip()
+                    + " [slipway:program_missing]"
                 ) from error
             output, note = self._wait(process, stdin, log, progress, timeout)
             if process.returncode:
@@ -83,6 +86,7 @@ class Runner:
                 said = "\n".join(lines[-12:])
                 raise BundleError(
                     f"{what} failed: `{shlex.join(command)}` exited with status {process.returncode}:\n{said}\n{remedy}".strip()
+                    + " [slipway:program_failed]"
                 )
         return output
 

@@ -1,10 +1,12 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets in YAML and JSON that are not on the line of their name: block scalars, and the data of a Secret. Pure."""
+"""Secrets in YAML and JSON that are not on the line of their name, or not one word: block scalars, and the data of a Secret. Pure."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +15,8 @@ from ...module_utils._kube.redaction import SECRET_NAME
 
 # A name of a secret whose value is the block scalar below it.
 BLOCK = re.compile(SECRET_NAME + r")[|>][+\-0-9]{0,2}\s*(?:#.*)?$")
+# A line of a diff that begins with the name of a secret and has several words without quotes.
+WORDS = re.compile(SECRET_NAME + r")(?![\"'\[{|>&*!])\S+[ \t]+\S.*$")
 # An entry of a list that names a secret, as an environment variable of a container, and its value beside it.
 NAMED = re.compile(r"[\"']?(?:name|key)[\"']?\s*:\s*[\"']?([\w.-]+)[\"']?,?\s*$")
 VALUE = re.compile(r"([\"']?value[\"']?\s*:\s*)(\S.*?)(,?)\s*$")
@@ -25,9 +29,13 @@ PAIR = re.compile(
 DATA = re.compile(r"[\"']?(data|stringData)[\"']?\s*:\s*(.*)$")
 KIND = re.compile(r"[\"']?kind[\"']?\s*:\s*[\"']?(\w+)")
 ENTRY = re.compile(r"(\s*(?:[\w.-]+|\"[^\"]*\"|'[^']*')\s*:\s*)(\S.*?)(,?)$")
-# A Secret on one line, as in the annotation of kubectl apply.
-ON_ONE_LINE = re.compile(r"(\\?[\"'](?:data|stringData)\\?[\"']\s*:\s*\{)([^{}]+)(\})")
-SECRET_ON_ONE_LINE = re.compile(r"\\?[\"']kind\\?[\"']\s*:\s*\\?[\"']Secret\\?[\"']")
+# A Secret on one line, in flow style or as in the annotation of kubectl apply.
+ON_ONE_LINE = re.compile(r"(?<![\w.-])(?:data|stringData)\\?[\"']?\s*:\s*\{")
+SECRET_ON_ONE_LINE = re.compile(r"(?<![\w.-])kind\\?[\"']?\s*:\s*\\?[\"']?Secret(?![\w.-])")
+# What ends or begins a mapping, and texts in which a brace does neither.
+BRACE = re.compile(r"[{}]|\\.|\"(?:[^\"\\]|\\.)*\"|(?<=[\s:,])'[^']*'")
+# The type of a Secret, which is beside its data.
+TYPE = re.compile(r"[\"']?type[\"']?\s*:\s*[\"']?(?:Opaque|(?:kubernetes\.io|helm\.sh|bootstrap\.kubernetes\.io)/)")
 # A value of a Secret is encoded. Words and numbers are not taken for it.
 BASE64 = re.compile(
     r"([\"']?)(?=.*(?:[a-z].*[A-Z0-9]|[A-Z].*[a-z0-9]|[0-9].*[a-zA-Z]))(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]{2}|==|[A-Za-z0-9+/]=)\1|.*\.\."
@@ -47,11 +55,13 @@ def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
     masked = list(bodies)
     for number, body in enumerate(bodies):
         if SECRET_ON_ONE_LINE.search(body):
-            masked[number] = ON_ONE_LINE.sub(rf"\g<1>{MASK}\g<3>", body)
+            masked[number] = _without_data(body)
         if "value" in body:
             masked[number] = PAIR.sub(_hide_pair, masked[number])
         key = _key(body)
-        if BLOCK.search(key):
+        if diff and (words := WORDS.match(key)):
+            masked[number] = body[: _column(body)] + words[1] + MASK
+        elif BLOCK.search(key):
             for below in _below(bodies, number):
                 masked[below] = _hidden(bodies[below])
         elif (named := NAMED.match(key)) and SECRET.match(f"{named[1]}: "):
@@ -60,7 +70,78 @@ def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
             kinds = _kinds(bodies, number) or {""}
             if kinds & {"Secret", ""} or found[1] == "stringData":
                 _mask_data(bodies, masked, number, found[2], "Secret" in kinds or found[1] == "stringData")
+    if diff:
+        _mask_beginnings(bodies, masked)
     return [sign + body for sign, body in zip(signs, masked, strict=True)]
+
+
+def _without_data(body: str) -> str:
+    """Mask the data of a Secret that is on one line, up to the brace that ends it."""
+    made, at = "", 0
+    for found in ON_ONE_LINE.finditer(body):
+        if found.start() < at:
+            continue
+        depth, end = 1, len(body)
+        for part in BRACE.finditer(body, found.end()):
+            depth += {"{": 1, "}": -1}.get(part[0], 0)
+            if not depth:
+                end = part.start()
+                break
+        made, at = made + body[at : found.end()] + (MASK if body[found.end() : end].strip() else ""), end
+    return made + body[at:]
+
+
+def _mask_beginnings(bodies: Sequence[str], masked: list[str]) -> None:
+    """Mask the values with which a part of a diff begins, where it begins inside of a Secret.
+
+    This is sure if the kind or the type of a Secret follows. If nothing says what it is, only what is encoded as in one is masked.
+    """
+    for number, body in enumerate(bodies):
+        if not body.startswith("@@"):
+            continue
+        start = number + 1
+        columns = [_column(line) for line in bodies[start : start + 1] if line.strip()]
+        if not columns or not columns[0]:
+            continue
+        end = start
+        while end < len(bodies) and (not bodies[end].strip() or _column(bodies[end]) >= columns[0]):
+            end += 1
+        beside = end if end < len(bodies) and not SEPARATOR.match(bodies[end]) else None
+        # The brace that ends the data in JSON.
+        if beside is not None and not bodies[beside].strip(" },"):
+            beside = beside + 1 if beside + 1 < len(bodies) and not SEPARATOR.match(bodies[beside + 1]) else None
+        kinds: set[str] = set() if beside is None else _kinds_from(bodies, beside)
+        for at in range(start, end) if not kinds or "Secret" in kinds else ():
+            entry = ENTRY.fullmatch(bodies[at].rstrip())
+            value = entry[2] if entry else bodies[at].strip()
+            if value and ("Secret" in kinds or _is_encoded(value)):
+                masked[at] = f"{entry[1]}{MASK}{entry[3]}" if entry else _hidden(bodies[at])
+
+
+def _kinds_from(bodies: Sequence[str], number: int) -> set[str]:
+    """Return the kinds of the object that a line continues; a type of Secrets counts as their kind."""
+    column = _column(bodies[number])
+    kinds: set[str] = set()
+    for body in bodies[number:]:
+        if SEPARATOR.match(body) or (body.strip() and (_column(body) < column or _begins_item(body))):
+            break
+        if _column(body) == column:
+            kind = KIND.match(_key(body))
+            kinds |= {kind[1]} if kind else {"Secret"} if TYPE.match(_key(body)) else set()
+    return kinds
+
+
+def _is_encoded(value: str) -> bool:
+    """Return whether a value is base64 beyond doubt: names and words are not text when they are decoded."""
+    text = value.strip("\"'")
+    if not BASE64.fullmatch(text):
+        return False
+    if text.endswith(("=", "..")):
+        return True
+    try:
+        return base64.b64decode(text, validate=True).decode().isprintable()
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _key(body: str) -> str:

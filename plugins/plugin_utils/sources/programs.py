@@ -31,7 +31,9 @@ def kustomize(folder: str) -> str:
         path = shutil.which(program)
         if path:
             return run([path, *arguments, folder], b"", folder, "kustomize")
-    raise InputError(f"{folder}: neither kustomize nor kubectl is installed on the control node. Install one of them.")
+    raise InputError(
+        f"{folder}: neither kustomize nor kubectl is installed on the control node. Install one of them. [slipway:program_missing]"
+    )
 
 
 def helm(options: Mapping[str, Any], chart: str, values: Mapping[str, Any], release: str, namespace: str) -> str:
@@ -68,7 +70,7 @@ def helm_program(options: Mapping[str, Any], chart: str) -> str:
     program = options.get("binary_path") or shutil.which("helm")
     if not program:
         raise InputError(
-            f"helm.chart {chart}: helm is not installed on the control node. Install it, or set helm.binary_path."
+            f"helm.chart {chart}: helm is not installed on the control node. Install it, or set helm.binary_path. [slipway:program_missing]"
         )
     return str(program)
 
@@ -91,9 +93,9 @@ def run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Col
             list(command), input=given, capture_output=True, check=False, timeout=TIMEOUT, env=environment
         )
     except subprocess.TimeoutExpired:
-        raise InputError(f"{what}: {name} did not finish within {TIMEOUT} seconds.") from None
+        raise InputError(f"{what}: {name} did not finish within {TIMEOUT} seconds. [slipway:program_failed]") from None
     except OSError as error:
-        raise InputError(f"{what}: {command[0]} cannot be run: {error.strerror}.") from None
+        raise InputError(f"{what}: {command[0]} cannot be run: {error.strerror}. [slipway:program_missing]") from None
     if done.returncode != 0:
         output = done.stderr.decode(errors="replace")
         for secret in sorted(secrets, key=len, reverse=True):
@@ -101,7 +103,9 @@ def run(command: Sequence[str], given: bytes, what: str, name: str, secrets: Col
         lines = [LOG_TIME.sub("", line.strip()) for line in output.splitlines() if line.strip()]
         useful = [line for line in lines if not line.startswith(("Use --debug", "level=", "WARNING", "# Warning"))]
         message = " ".join(useful[-4:]) or f"no error message (exit status {done.returncode})"
-        raise InputError(f"{what}: {name} failed: {re.sub('^(Error: |error: )', '', message)[:2000]}")
+        raise InputError(
+            f"{what}: {name} failed: {re.sub('^(Error: |error: )', '', message)[:2000]} [slipway:program_failed]"
+        )
     return done.stdout.decode(errors="replace")
 
 

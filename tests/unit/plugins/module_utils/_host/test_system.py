@@ -57,7 +57,10 @@ def test_must_names_command_evidence_and_remedy():
     system = System(run=lambda command, env: Result(3, "", "first\nit broke"))
     with pytest.raises(HostError) as error:
         system.must("modprobe", "overlay", remedy="Load it.")
-    assert str(error.value) == "'modprobe overlay' failed with exit code 3. Evidence: first\nit broke. Load it."
+    assert (
+        str(error.value)
+        == "'modprobe overlay' failed with exit code 3. Evidence: first\nit broke. Load it. [slipway:command_failed]"
+    )
 
 
 def test_a_command_that_is_not_there_gives_127():

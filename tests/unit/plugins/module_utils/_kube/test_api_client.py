@@ -224,7 +224,7 @@ def test_a_token_is_renewed_once(server: Server) -> None:
     server.answer = lambda request: (
         (200, {}) if request.header("Authorization") == ["Bearer second"] else status(401, "Unauthorized")
     )
-    one = client(server, token="first", renew=lambda: next(tokens))
+    one = client(server, token="first", renew=lambda: {"token": next(tokens)})
     assert one.get("/x") == {} and one.get("/x") == {}
     assert [request.header("Authorization")[0] for request in server.requests] == [
         "Bearer first",
@@ -235,6 +235,55 @@ def test_a_token_is_renewed_once(server: Server) -> None:
     with pytest.raises(ApiError):
         one.get("/x")
     assert next(tokens) == "third"
+
+
+def test_a_thread_whose_token_another_one_has_renewed_repeats_its_request(server: Server) -> None:
+    both = threading.Barrier(2, timeout=5)
+
+    def answer(request: Request) -> tuple[int, Any]:
+        if request.header("Authorization") == ["Bearer second"]:
+            return 200, {}
+        both.wait()
+        return status(401, "Unauthorized")
+
+    server.answer = answer
+    tokens = iter(["second", "third"])
+    one = client(server, token="first", renew=lambda: {"token": next(tokens)})
+    assert one.each(one.get, ["/a", "/b"]) == [{}, {}] and next(tokens) == "third", "it is renewed once"
+
+
+def test_a_client_certificate_is_renewed_with_its_connections(
+    server: Server, make_certificate: Callable[..., Any]
+) -> None:
+    pairs = [make_certificate(days) for days in (5, 6)]
+    secure = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pairs[0].certificate, pairs[0].key)
+    for pair in pairs:
+        context.load_verify_locations(pair.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    serve(secure)
+    connections: list[int] = []
+
+    def answer(_request: Request) -> tuple[int, Any]:
+        connections.append(1)
+        return (200, {}) if len(connections) > 1 else status(401, "Unauthorized")
+
+    secure.answer = answer
+    parts = [
+        {"certificate": pair.certificate.read_bytes(), "key": pair.key.read_bytes(), "token": ""} for pair in pairs
+    ]
+    address = "https://127.0.0.1:%d" % secure.server_port
+    first = Credentials(address, authority=parts[0]["certificate"], renew=lambda: parts[1], **parts[0])
+    one = Client(first, timeout=5, patience=0)
+    opened = one._context
+    try:
+        assert one.get("/x") == {}
+        assert one.credentials.certificate == parts[1]["certificate"]
+        assert one._context is not opened and one._local.context is one._context
+    finally:
+        secure.shutdown()
 
 
 def test_plain_requests_go_through_a_proxy(server: Server) -> None:

@@ -47,7 +47,7 @@ def test_a_token_is_fetched_and_fetched_again(tmp_path: Path) -> None:
         "users": [{"name": "u", "user": {"exec": program(command)}}],
     }
     found = read_credentials(config, plugin=credential_plugin.run)
-    assert found.token == "t-1" and found.renew is not None and found.renew() == "t-2"
+    assert found.token == "t-1" and found.renew is not None and found.renew()["token"] == "t-2"
     with pytest.raises(KubeconfigError, match="with 'exec'"):
         read_credentials(config)
     # beside the kubeconfig: the path of the program is relative to it
@@ -75,6 +75,13 @@ def test_the_program_sees_arguments_environment_and_cluster(tmp_path: Path) -> N
         "kind": "ExecCredential",
         "spec": {"interactive": False, "cluster": {"server": "https://h:6443"}},
     }
+    (tmp_path / "ca.crt").write_text("CA")
+    cluster = {"server": "https://h:6443", "certificate-authority": "ca.crt"}
+    credential_plugin.run(program("./login", provideClusterInfo=True), cluster, str(tmp_path))
+    spec = json.loads((tmp_path / "seen").read_text().splitlines()[-1])["spec"]
+    assert spec["cluster"]["certificate-authority-data"] == "Q0E=", (
+        "the program does not know the folder of the kubeconfig"
+    )
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,13 @@ def test_another_context_can_be_named() -> None:
     )
 
 
+def test_base64_of_several_lines_is_read() -> None:
+    text = base64.b64encode(b"certificate " * 20).decode()
+    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64)) + "\n"
+    found = read_credentials(config(**{"client-certificate-data": lines}))
+    assert found.certificate == b"certificate " * 20
+
+
 @pytest.mark.parametrize(
     ("content", "context", "says"),
     [

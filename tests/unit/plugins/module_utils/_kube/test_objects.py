@@ -109,6 +109,40 @@ def test_kinds_come_from_discovery_and_from_definitions() -> None:
     }
 
 
+def test_kinds_that_controllers_define() -> None:
+    names = {"kind": "K8sRequiredLabels"}
+    template = some(
+        "ConstraintTemplate", api_version="templates.gatekeeper.sh/v1", spec={"crd": {"spec": {"names": names}}}
+    )
+    kinds = defined_kinds([template])
+    assert kinds[("constraints.gatekeeper.sh/v1beta1", "K8sRequiredLabels")] == Resource("k8srequiredlabels", False)
+    spec: dict[str, Any] = {
+        "group": "x.io",
+        "names": {"kind": "XDatabase", "plural": "xdatabases"},
+        "claimNames": {"kind": "Database", "plural": "databases"},
+        "versions": [{"name": "v1"}],
+    }
+    kind = "CompositeResourceDefinition"
+    assert defined_kinds([some(kind, api_version="apiextensions.crossplane.io/v1", spec=spec)]) == {
+        ("x.io/v1", "XDatabase"): Resource("xdatabases", False),
+        ("x.io/v1", "Database"): Resource("databases", True),
+    }
+    del spec["claimNames"]
+    for scope, namespaced in ((None, True), ("Namespaced", True), ("Cluster", False), ("LegacyCluster", False)):
+        second = some(
+            kind, api_version="apiextensions.crossplane.io/v2", spec=dict(spec, **({"scope": scope} if scope else {}))
+        )
+        assert defined_kinds([second]) == {("x.io/v1", "XDatabase"): Resource("xdatabases", namespaced)}
+    for odd in ("x", {"crd": 3}, {"group": "x.io", "names": {"kind": ["A"]}, "versions": [{"name": "v1"}, 3]}):
+        for one in ("templates.gatekeeper.sh/v1", "apiextensions.crossplane.io/v1"):
+            assert (
+                defined_kinds(
+                    [some("ConstraintTemplate", api_version=one, spec=odd), some(kind, api_version=one, spec=odd)]
+                )
+                == {}
+            )
+
+
 @pytest.mark.parametrize(
     "spec",
     [

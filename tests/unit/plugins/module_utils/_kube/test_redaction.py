@@ -59,3 +59,30 @@ def test_a_quoted_value_is_masked_as_a_whole() -> None:
 )
 def test_keys_of_clusters_are_secrets(line: str) -> None:
     assert CANARY not in Redactor().log_line(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kubeadm join 192.0.2.1:6443 abcdef.0123456789abcdef",
+        "created 'abcdef.0123456789abcdef'.",
+        "stringData: {x: abcdef.0123456789abcdef}",
+    ],
+)
+def test_a_bootstrap_token_is_a_secret_without_a_name(line: str) -> None:
+    found = Redactor().log_line(line)
+    assert "0123456789abcdef" not in found and "abcdef.********" in found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "docker.containerruntime is a name",
+        "took 123456.1234567890123456 s",
+        "the file abcdef.0123456789abcdef0 of sha256",
+        "host db0001.0123456789abcdef.example.com",
+        "x-abcdef.0123456789abcdef-y",
+    ],
+)
+def test_what_only_looks_similar_to_a_token_stays(line: str) -> None:
+    assert Redactor().log_line(line) == line

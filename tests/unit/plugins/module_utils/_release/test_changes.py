@@ -34,7 +34,7 @@ def test_actions_are_counted_and_each_object_is_named() -> None:
     assert sentences(some) == [
         "create 1, replace 1, run 1, delete 1, unchanged 2",
         "ConfigMap shop/x: create",
-        "Service shop/x: replace, deleted and created again because immutable fields differ",
+        "Service shop/x: replace, deleted and created again, because immutable fields differ",
         "Job shop/x: run",
         "Secret shop/x: take over fields of other managers",
         "Ingress shop/x: delete",

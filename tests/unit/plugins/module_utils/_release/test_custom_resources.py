@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._release import apply
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 
 NO_ENDPOINTS = {
@@ -48,6 +49,41 @@ def installed(server: Any, content: dict[str, Any]) -> None:
 def sent(server: Any) -> list[str]:
     """The plurals of what was applied, in that order."""
     return [path.split("/")[-2] for method, path in server.writes if method == "APPLY"]
+
+
+def test_a_kind_that_a_controller_makes_of_another_object_is_waited_for(
+    server: Any, releases: Any, some: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "RETRY_FOR", 0.0)
+    templates = definition("crd", plural="constrainttemplates", kind="ConstraintTemplate")
+    templates["spec"].update(group="templates.gatekeeper.sh", scope="Cluster")
+    installed(server, templates)
+    template = some(
+        "ConstraintTemplate",
+        "labels",
+        "templates.gatekeeper.sh/v1",
+        spec={"crd": {"spec": {"names": {"kind": "Labels"}}}},
+    )
+    constraints = [some("Labels", f"all-{at}", "constraints.gatekeeper.sh/v1beta1") for at in range(6)]
+    tries: list[str] = []
+
+    def controller(method: str, path: str, dry: bool) -> None:
+        if method == "PATCH" and "/labels/all-" in path:
+            tries.append(path)
+            if len(tries) == 8:
+                made = definition("x", plural="labels", kind="Labels")
+                made["spec"].update(group="constraints.gatekeeper.sh", scope="Cluster")
+                made["spec"]["versions"][0]["name"] = "v1beta1"
+                installed(server, made)
+
+    server.before = controller
+    server.only_served = True
+    answer = releases.run([*constraints, template], timeout=10)
+    assert answer["status"] == "deployed", answer
+    assert sent(server)[0] == "constrainttemplates" and len(sent(server)) == 7 and len(tries) > 8
+    assert not releases.run([*constraints, template])["changed"]
+    removed = releases.remove(timeout=5)
+    assert [one["kind"] for one in removed["pruned"]][-1] == "ConstraintTemplate"
 
 
 def test_what_makes_a_secret_is_there_before_the_hooks_and_workloads_that_use_it(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Client
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.store import Store
 
@@ -304,6 +304,34 @@ def test_who_may_only_work_on_objects_needs_no_lists_and_no_namespaces(server: A
     assert [one["action"] for one in releases.run([some("ConfigMap", "c", data={"a": "2"})])["objects"]] == ["change"]
 
 
+def test_who_may_read_and_not_list_waits(server: Any, releases: Any, workload: Any) -> None:
+    server.forbidden |= {"/apis/apps/v1/namespaces/default/deployments", "/api/v1/namespaces/default/pods"}
+    server.forbidden |= {"/apis/apps/v1/namespaces/default/replicasets"}
+    assert releases.run([workload("a"), workload("b")])["status"] == "deployed"
+
+
+@pytest.mark.parametrize("version", ["v2beta1", ""])
+def test_an_older_server_is_used_or_refused_by_name(
+    releases: Any, some: Any, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = Client.get
+
+    def older(self: Client, path: str, *rest: Any, **more: Any) -> Any:
+        if path not in ("/api", "/apis"):
+            return get(self, path, *rest, **more)
+        accepted = more["accept"].split(",")
+        assert f"application/json;g=apidiscovery.k8s.io;v={version or 'v2'};as=APIGroupDiscoveryList" in accepted
+        assert accepted[-1] == "application/json"
+        return get(self, path, *rest, **more) if version else {"kind": "APIGroupList", "groups": []}
+
+    monkeypatch.setattr(Client, "get", older)
+    if version:
+        assert releases.run([some("ConfigMap", "c")])["status"] == "deployed"
+        return
+    with pytest.raises(ReleaseError, match=r"1.27 and later do.*\[slipway:server_too_old\]"):
+        releases.engine([some("ConfigMap", "c")])
+
+
 def test_a_hook_that_takes_long_goes_on_in_the_next_call(server: Any, releases: Any, some: Any, workload: Any) -> None:
     server.slow.add("app:slow")
     hooks = {"pre": [workload("migrate", "app:slow", kind="Job")]}
@@ -352,6 +380,25 @@ def test_what_could_only_be_held_against_the_schema_is_named(releases: Any, some
     )
     assert releases.run(objects, namespace="shop")["status"] == "deployed"
     assert releases.run(objects, check=True, namespace="shop")["schema_only"] == []
+
+
+def test_what_a_rollback_cannot_delete_is_a_warning(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    releases.run([workload("d", "app:good")])
+    server.bad.add("app:broken")
+    engine = releases.engine([workload("d", "app:broken"), some("ConfigMap", "new"), some("Service", "s")])
+    delete = engine.client.delete
+
+    def refuse(path: str, *rest: Any, **more: Any) -> bool:
+        if path.endswith("configmaps/new"):
+            raise ApiError(403, "Forbidden", "may not delete")
+        return delete(path, *rest, **more)
+
+    engine.client.delete = refuse
+    answer = engine.run()
+    assert (answer["failed"], answer["rolled_back_to"], answer["status"]) == (True, 1, "rolled-back"), answer
+    assert "The rollback left ConfigMap default/new, which only" in answer["warnings"][-1], answer["warnings"]
+    assert releases.run([workload("d", "app:good")])["pruned"], "the next run tries again"
+    assert server.names("ConfigMap") == []
 
 
 def test_what_cannot_be_deleted_is_no_reason_to_go_back(server: Any, releases: Any, some: Any) -> None:

@@ -221,7 +221,10 @@ def test_hopeless_waiting_ends_with_the_cause_and_the_way_back(cluster: Cluster,
     with pytest.raises(run.RolloutFailed) as error:
         made.wait(time.monotonic() + 60)
     lines = str(error.value).split("\n")
-    assert lines[0] == "Deployment shop/web: revision 2 cannot become ready, detected after 0 s: 0 ready."
+    assert (
+        lines[0]
+        == "Deployment shop/web: revision 2 cannot become ready, detected after 0 s: 0 ready. [slipway:wait_hopeless]"
+    )
     assert lines[1] == "ERROR Deployment shop/web: image web:9 was not found in the registry [slipway:image_not_found]"
     assert lines[-1] == "To roll back, use action undo (revision 1: web:1)."
     assert error.value.findings == [FAULT]
@@ -279,6 +282,20 @@ def test_looking_deletes_no_pod_but_says_that_it_is_blocking_pods(outlooks: list
     with pytest.raises(run.RolloutFailed, match=r"Pod web-1 belongs to an older revision and blocks the StatefulSet"):
         made.wait(time.monotonic() + 60)
     assert cluster.deleted == []
+
+
+def test_a_blocking_pod_is_kept_and_named_on_request(outlooks: list[Outlook]) -> None:
+    cluster = stateful_set()
+    outlooks += [Outlook(waiting=[(NAME, "1 of 2 replicas ready")], hopeless=True)]
+    made = rollout(cluster, "undo", "StatefulSet", revision=3, delete_blocking_pods=False)
+    made.act()
+    with pytest.raises(run.RolloutFailed, match=r"Pod web-1 belongs to an older revision and blocks the StatefulSet"):
+        made.wait(time.monotonic() + 60)
+    assert cluster.deleted == []
+    made = rollout(cluster, "restart", "StatefulSet", delete_blocking_pods=False)
+    made.act()
+    made.settle()
+    assert cluster.deleted == [] and "Pod shop/web-1 belongs to another revision" in made.outcome.warnings[-1]
 
 
 def test_who_does_not_wait_has_the_stateful_set_freed_too(outlooks: list[Outlook]) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary import masked
@@ -12,10 +14,12 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.progress.summary impo
 HIDDEN = ("correcthorse", "Y29ycmVjdA==", "c2VjcmV0", "batterystaple")
 # The same object in several texts: what is secret, what is not.
 TEXTS = {
-    "the kind after the data": " apiVersion: v1\n data:\n-  password: c2VjcmV0\n+  password: Y29ycmVjdA==\n+  user: Y29ycmVjdA==\n kind: Secret\n type: kept\n",
+    "the kind after the data": " apiVersion: v1\n data:\n-  password: c2VjcmV0\n+  password: Y29ycmVjdA==\n"
+    "+  user: Y29ycmVjdA==\n kind: Secret\n type: kept\n",
     "the kind before the data": "--- before\n+++ after\n@@ -1,3 +1,3 @@\n"
     " kind: Secret\n metadata: {name: kept}\n stringData:\n-  url: batterystaple\n+  url: correcthorse\n",
-    "a list": "+items:\n+- kind: Secret\n+  data:\n+    a: c2VjcmV0\n+- data:\n+    a: c2VjcmV0\n+  kind: Secret\n+- kind: ConfigMap\n+  data:\n+    a: kept\n",
+    "a list": "+items:\n+- kind: Secret\n+  data:\n+    a: c2VjcmV0\n+- data:\n"
+    "+    a: c2VjcmV0\n+  kind: Secret\n+- kind: ConfigMap\n+  data:\n+    a: kept\n",
     "the kind is outside of the part": "@@ -9,2 +9,2 @@\n data:\n-  tls.key: c2VjcmV0\n+  tls.key: Y29ycmVjdA==\n   mode: kept\n",
     "json": '+{\n+    "data": {\n+        "password": "Y29ycmVjdA==",\n+        "x": "c2VjcmV0"\n+    },\n+    "kind": "Secret",\n+    "type": "kept"\n+}\n',
     "one line": '+{"apiVersion":"v1","data":{"x":"c2VjcmV0"},"kind":"Secret","metadata":{"name":"kept"}}\n',
@@ -31,6 +35,19 @@ TEXTS = {
     "its value first": "-- value: correcthorse\n+- value: 'batterystaple'\n   name: API_TOKEN\n - value: kept\n   name: MODE\n",
     "a variable in json": '+{\n+  "name": "DB_PASSWORD",\n+  "value": "correcthorse"\n+},\n+{\n+  "name": "MODE",\n+  "value": "kept"\n+}\n',
     "a variable of several lines": "+- name: TLS_PRIVATE_KEY\n+  value: |\n+    correcthorse\n+    batterystaple\n+- name: MODE\n+  value: kept\n",
+    "a part that begins in the data": "@@ -4,3 +4,3 @@\n   a: bm90IGhlcmU=\n-  b: batterystaple\n+  b: correcthorse\n"
+    " kind: Secret\n metadata:\n   name: kept\n",
+    "a part that begins in the data, with its type": "@@ -4,3 +4,3 @@\n-  b: correcthorse\n+  b: batterystaple\n type: Opaque\n---\n kept: kept\n",
+    "a part that begins in a value": "@@ -4,3 +4,3 @@\n-    Y29ycmVjdA==\n+    c2VjcmV0\n   mode: kept\n",
+    "a part of which nothing else is known": "@@ -7 +7 @@\n-  a: Y29ycmVjdA==\n+  a: c2VjcmV0\n   mode: kept\n",
+    "json that begins in the data": '@@ -4,3 +4,3 @@\n-        "b": "correcthorse",\n+        "b": "batterystaple",\n'
+    '     },\n     "kind": "Secret",\n     "x": "kept"\n',
+    "flow style on one line": "+- {kind: Secret, stringData: {user: 'a } correcthorse', other: batterystaple}, metadata: {name: kept}}\n",
+    "flow style with braces in a value": '+{"kind":"Secret","stringData":{"a":"{\\"b\\": \\"correcthorse\\"}","c":"batterystaple"},'
+    '"metadata":{"name":"kept"}}\n',
+    "flow style that goes on": "+kind: Secret\n+stringData: {a: correcthorse,\n+  b: batterystaple}\n+type: kept\n",
+    "several words": "-db_password: correct battery batterystaple\n+db_password: correct horse correcthorse  # new\n mode: kept\n",
+    "several words in a configuration": "-  password = a batterystaple\n+  password = a correcthorse\n   mode = kept\n",
     "a block that is removed without indentation": "-token: >\n-  correcthorse\n+mode: kept\n",
 }
 
@@ -52,6 +69,12 @@ def test_what_is_secret_is_masked_and_nothing_else(text: str) -> None:
         "+- name: DB_PASSWORD\n+  valueFrom:\n+    secretKeyRef:\n+      name: db\n",
         "+metadata:\n+  name: db-password\n+  namespace: shop\n+- name: MODE\n+  value: one\n",
         "+spec:\n+  data:\n+  - a\n+  kind: Secretary\n",
+        "@@ -4,3 +4,3 @@\n-  a: aGVsbG8=\n+  a: Y29ycmVjdA==\n kind: ConfigMap\n metadata:\n   name: x\n",
+        "@@ -4,3 +4,3 @@\n-      imagePullPolicy: IfNotPresent\n+      imagePullPolicy: Always\n       terminationMessagePath: File\n       name: registry2\n",
+        "@@ -4,3 +4,3 @@\n-  type: Recreate\n+  type: RollingUpdate\n   app: frontend\n   hash: 5d41402abc4b2a76\n",
+        "@@ -1,3 +1,3 @@\n-a: Y29ycmVjdA==\n+a: c2VjcmV0\n b: kept\n",
+        "+metadata: {name: x, labels: {kind: Secret}}\n+spec: {data: [a]}\n",
+        "+the secret of success is a long sentence: work hard\n",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -63,3 +86,12 @@ def test_a_message_is_no_diff() -> None:
     found = masked(text)
     assert "correcthorse" not in found and "c2VjcmV0" not in found
     assert found.count("kept") == 2
+
+
+@pytest.mark.parametrize(
+    "unit", ["{", "data: {", "data: {'", '"data":{"', '\\\\"', "kind: Secret, data: {", "a b ", "password: a ", "x."]
+)
+def test_long_lines_take_no_long_time(unit: str) -> None:
+    started = time.process_time()
+    masked("@@ -1 +1 @@\n" + "\n".join([f"+  {unit * 1000}"[:2000]] * 4), diff=True)
+    assert time.process_time() - started < 2

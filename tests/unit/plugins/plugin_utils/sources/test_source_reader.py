@@ -317,7 +317,9 @@ def test_the_log_of_kustomize_is_no_message(read: Read, write: Write, program: C
     program("kubectl", "", 1, said)
     with pytest.raises(InputError) as caught:
         read(kustomize="k")
-    assert str(caught.value).endswith("k: kustomize failed: accumulating resources: no such file x.yaml")
+    assert str(caught.value).endswith(
+        "k: kustomize failed: accumulating resources: no such file x.yaml [slipway:program_failed]"
+    )
 
 
 def test_items_of_a_typed_list_need_no_kind(read: Read) -> None:

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A StatefulSet with larger claims: it is replaced, its pods stay, and its claims grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError
+
+SET = "/apis/apps/v1/namespaces/default/statefulsets/db"
+CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
+
+
+@pytest.fixture
+def database(workload: Any) -> Any:
+    """Makes a StatefulSet with a claim for each pod."""
+
+    def make(size: str, label: str = "db") -> dict[str, Any]:
+        made: dict[str, Any] = workload("db", kind="StatefulSet", label=label)
+        template = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": size}}}}
+        made["spec"]["volumeClaimTemplates"] = [template]
+        return made
+
+    return make
+
+
+def claim(server: Any, name: str, size: str) -> None:
+    spec = {"resources": {"requests": {"storage": size}}, "storageClassName": "fast"}
+    metadata = {"name": name, "namespace": "default"}
+    content = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+    server.put(f"{CLAIMS}/{name}", content)
+
+
+def sizes(server: Any) -> list[str]:
+    names = server.names("PersistentVolumeClaim")
+    return [server.find("PersistentVolumeClaim", name)["spec"]["resources"]["requests"]["storage"] for name in names]
+
+
+def test_the_pods_stay_and_the_claims_grow(server: Any, releases: Any, database: Any) -> None:
+    releases.run([database("1Gi")])
+    for name, size in (("data-db-0", "1Gi"), ("data-db-1", "3Gi"), ("data-other-0", "1Gi"), ("data-db-x", "1Gi")):
+        claim(server, name, size)
+    check = releases.run([database("2Gi")], check=True, replace="immutable")
+    assert any(line.startswith("StatefulSet default/db is deleted without its pods") for line in check["warnings"])
+    told = [line for line in check["warnings"] if "PersistentVolumeClaim" in line]
+    assert told == ["PersistentVolumeClaim default/data-db-0 is to grow from 1Gi to 2Gi."]
+    assert server.orphaned == [] and sizes(server) == ["1Gi", "3Gi", "1Gi", "1Gi"]
+    answer = releases.run([database("2Gi")], replace="immutable")
+    assert answer["status"] == "deployed" and server.orphaned == [SET]
+    assert sizes(server) == ["2Gi", "3Gi", "1Gi", "1Gi"]
+    assert "PersistentVolumeClaim default/data-db-0 grows from 1Gi to 2Gi." in answer["warnings"]
+    assert not releases.run([database("2Gi")], replace="immutable")["changed"]
+
+
+def test_a_claim_that_cannot_grow_is_a_warning(server: Any, releases: Any, database: Any) -> None:
+    releases.run([database("1Gi")])
+    claim(server, "data-db-0", "1Gi")
+    engine = releases.engine([database("2Gi")], replace="immutable")
+
+    patch = engine.client.patch
+
+    def refuse(path: str, *rest: Any, **more: Any) -> Any:
+        if not path.startswith(CLAIMS):
+            return patch(path, *rest, **more)
+        raise ApiError(403, "Forbidden", "only dynamically provisioned pvc can be resized", "PATCH", path)
+
+    engine.client.patch = refuse
+    answer = engine.run()
+    assert answer["status"] == "deployed"
+    told = "PersistentVolumeClaim default/data-db-0 stays at 1Gi instead of 2Gi: only dynamically provisioned"
+    assert any(line.startswith(told) for line in answer["warnings"]), answer["warnings"]
+
+
+def test_pods_that_the_new_one_would_not_select_go(server: Any, releases: Any, database: Any) -> None:
+    releases.run([database("1Gi")])
+    answer = releases.run([database("1Gi", label="other")], replace="immutable")
+    assert answer["status"] == "deployed" and server.orphaned == []
+
+
+def test_a_run_that_is_killed_in_between_leaves_nothing_small(server: Any, releases: Any, database: Any) -> None:
+    releases.run([database("1Gi")])
+    claim(server, "data-db-0", "1Gi")
+    at = 1
+    while releases.killed(at, [database("2Gi")], replace="immutable"):
+        assert releases.run([database("2Gi")], replace="immutable")["status"] == "deployed"
+        assert sizes(server) == ["2Gi"], f"killed at write {at}"
+        releases.remove()
+        for path in [path for path in server.objects if path.startswith(CLAIMS)]:
+            del server.objects[path]
+        releases.run([database("1Gi")])
+        claim(server, "data-db-0", "1Gi")
+        at += 1
+    assert at > 3
