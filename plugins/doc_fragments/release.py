@@ -28,9 +28,9 @@ options:
   replace:
     description:
       - What to do if immutable fields differ. V(never) reports them and changes nothing. V(immutable) deletes the object and creates it again.
-      - A StatefulSet is deleted without its pods, which the new one adopts and updates one after the other, unless its selector no longer matches them. If
-        its C(volumeClaimTemplates) request more storage than existing claims have, these claims grow, where their StorageClass allows it. The claims that
-        grow, and those that cannot, are a warning.
+      - A StatefulSet is deleted without its pods, which the new one adopts and updates one after the other, unless its selector no longer matches them, its
+        C(serviceName) differs, or it has a further claim for each pod. Then its pods are deleted as well. If its C(volumeClaimTemplates) request more storage
+        than existing claims have, these claims grow, where their StorageClass allows it. The claims that grow, and those that cannot, are a warning.
       - PersistentVolumeClaims, PersistentVolumes, Namespaces and CustomResourceDefinitions are never replaced, because the data or objects that they hold
         would be deleted.
     type: str

@@ -39,6 +39,7 @@ from .replicas import (
     is_left,
     overruled,
     scaled_by_others,
+    with_replicas,
     with_replicas_of,
     without_replicas,
 )
@@ -259,7 +260,10 @@ class Planner:
             return PlannedObject(name, "none", content, digest=desired)
         result = self._dry_run(content, live)
         if result is None:
-            return replaced(content, live, desired, "immutable fields differ", keeps_pods(content, live))
+            keeps = keeps_pods(content, live)
+            if keeps and autoscaled(content, self.desired.objects):
+                content = with_replicas(live, content)
+            return replaced(content, live, desired, "immutable fields differ", keeps)
         if isinstance(result, str):
             before, after = content_of(live), overlaid(content_of(live), content)
             force = self.settings.force_conflicts
