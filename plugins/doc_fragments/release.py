@@ -122,6 +122,7 @@ options:
       - Objects that are applied in waves. Those of a wave are applied when all objects of the earlier waves are ready, or, with O(wait=false), when these are
         applied. Each object has the wave of its annotation C(slipway.kube/wave), otherwise that of the first entry that is about it, otherwise V(0).
         Namespaces and CustomResourceDefinitions without a number belong to the first wave.
+      - What the objects of a wave need to become ready, such as service accounts, configuration and Secrets, must not belong to a later one.
       - Operators need no waves. Custom resources are applied behind the workloads of the release and sent again until their webhooks respond.
       - A rollback applies all objects in one wave. Objects are deleted in the reverse order of the stages, whatever their waves.
     type: list

@@ -185,17 +185,16 @@ class Execution:
         sent: Digests = {}
         for number, wave in enumerate(earlier, 1):
             with self.context.phase("apply"):
-                sent.update(sender.send(wave))
+                sent.update(self._send(sender, wave, now))
             if self.settings.wait:
                 self.context.log(f"Waiting for wave {number} of {len(earlier) + 1}.")
                 with self.context.phase("wait"):
                     self.wait([one.content for one in wave], revision.state, False)
         with self.context.phase("apply"):
-            sent.update(sender.send(final))
+            sent.update(self._send(sender, final, now))
             # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
             canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])
-            self.context.warnings += sender.notes
         revision.state["digests"] = dict(plan.digests, **sent)
         revision.state["last"] = [key(one.name) for one in late]
         revision.state["canary"] = [key(one.name) for one in tries]
@@ -206,6 +205,13 @@ class Execution:
         self.context.log(f"Applied {plural(len(now), 'object')}.")
         for one in tries:
             self.context.log(f"Trying {one.name} with {plural(one.content['spec']['replicas'], 'pod')}.")
+
+    def _send(self, sender: Sender, wave: Sequence[PlannedObject], release: Sequence[PlannedObject]) -> Digests:
+        try:
+            return sender.send(wave, release=release)
+        finally:
+            self.context.warnings += sender.notes
+            sender.notes = []
 
     def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender, tried: Sequence[Object]) -> None:
         """Apply the changes that wait until everything else is ready.

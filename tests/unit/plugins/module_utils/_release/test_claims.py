@@ -75,6 +75,19 @@ def test_a_claim_that_cannot_grow_is_a_warning(server: Any, releases: Any, datab
     assert any(line.startswith(told) for line in answer["warnings"]), answer["warnings"]
 
 
+def test_claims_that_grow_are_named_although_their_wave_fails(
+    server: Any, releases: Any, database: Any, workload: Any
+) -> None:
+    releases.run([database("1Gi")])
+    claim(server, "data-db-0", "1Gi")
+    server.bad.add("app:1")
+    later = workload("web", "app:2")
+    later["metadata"]["annotations"] = {"slipway.kube/wave": "1"}
+    answer = releases.run([database("2Gi"), later], replace="immutable", on_failure="keep")
+    assert answer["failed"] and server.names("Deployment") == []
+    assert "PersistentVolumeClaim default/data-db-0 grows from 1Gi to 2Gi." in answer["warnings"]
+
+
 def test_pods_that_the_new_one_would_not_select_go(server: Any, releases: Any, database: Any) -> None:
     releases.run([database("1Gi")])
     answer = releases.run([database("1Gi", label="other")], replace="immutable")
