@@ -187,13 +187,14 @@ class Planner:
         return [live for live in lives if (live.get("metadata") or {}).get("deletionTimestamp")]
 
     def _attempt_all(self, contents: Sequence[Object]) -> list[PlannedObject | ReleaseError]:
-        """Plan objects; definitions first, because a dry run of their custom resources tells nothing when they change."""
+        """Plan objects; what defines kinds first, because a dry run of their custom resources tells nothing when they change."""
         results: dict[int, PlannedObject | ReleaseError] = {}
-        kind = "CustomResourceDefinition"
-        definitions = [content for content in contents if content["kind"] == kind]
-        for some in (definitions, [content for content in contents if content["kind"] != kind]):
+        definitions = [content for content in contents if content["kind"] == "CustomResourceDefinition"]
+        others = [content for content in contents if content["kind"] != "CustomResourceDefinition"]
+        makers = [content for content in others if indirect_kinds([content])]
+        for some in (definitions, makers, [content for content in others if not indirect_kinds([content])]):
             results.update(zip(map(id, some), self.client.each(self._attempt, some)))
-            planned = [results[id(content)] for content in definitions]
+            planned = [results[id(content)] for content in definitions + makers if id(content) in results]
             changed = [one for one in planned if isinstance(one, PlannedObject) and one.action != "none"]
             self._changing = defined_kinds(one.content for one in changed)
         return [results[id(content)] for content in contents]
