@@ -22,7 +22,7 @@ from .._kube.schema import Schema
 from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
 from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
-from .claims import growth, keeps_pods
+from .claims import keeps_pods
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
@@ -366,7 +366,6 @@ class Planner:
                 lines.append(f"{planned.name} already exists and becomes part of release {self.settings.name}.")
             if planned.action == "replace":
                 lines.append(f"{planned.name} is {planned.way}.")
-                lines += growth(self.client, planned.content) if planned.keeps_pods else []
         for planned in plan.objects:
             if planned.untried:
                 lines.append(f"{planned.name} was only validated against the schema, because {planned.untried}.")
