@@ -223,6 +223,7 @@ class Engine:
                     "canary",
                     "observed",
                     "promoted",
+                    "sent",
                 ):
                     latest.state.pop(name, None)
                 latest.status = PENDING

@@ -186,6 +186,7 @@ class Execution:
         for number, wave in enumerate(earlier, 1):
             with self.context.phase("apply"):
                 sent.update(self._send(sender, wave, now))
+            revision.state["sent"] = sorted({*(revision.state.get("sent") or []), *sent})
             if self.settings.wait:
                 self.context.log(f"Waiting for wave {number} of {len(earlier) + 1}.")
                 with self.context.phase("wait"):
@@ -196,6 +197,7 @@ class Execution:
             canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])
         revision.state["digests"] = dict(plan.digests, **sent)
+        revision.state.pop("sent", None)
         revision.state["last"] = [key(one.name) for one in late]
         revision.state["canary"] = [key(one.name) for one in tries]
         if tries:
@@ -254,11 +256,17 @@ class Execution:
             raise OperationFailed(str(error)) from error
 
     def _plan_again(self, revision: Revision) -> Plan:
-        """Plan in a call that continues another one."""
+        """Plan in a call that continues another one. A Job that this run has applied and that has failed since is not run again."""
         try:
-            return self.plan(revision)
+            plan = self.plan(revision)
         except ReleaseError as error:
             raise OperationFailed(str(error)) from error
+        mine = revision.state.get("sent") or []
+        plan.objects = [
+            replace(one, action="none") if one.name.kind == "Job" and key(one.name) in mine else one
+            for one in plan.objects
+        ]
+        return plan
 
     def _end_jobs(self, revision: Revision, objects: Sequence[Object]) -> None:
         """Give the Jobs that were awaited their TTL back."""

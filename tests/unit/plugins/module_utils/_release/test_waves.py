@@ -69,6 +69,21 @@ def test_a_run_in_several_calls_goes_on_with_its_wave(server: Any, releases: Any
     assert "waves[1]: the release contains no DaemonSet." in other["warnings"]
 
 
+def test_a_job_that_fails_between_two_calls_is_not_run_again(server: Any, releases: Any, workload: Any) -> None:
+    server.slow.add("app:slow")
+    objects = [workload("migrate", "app:slow", kind="Job"), in_wave(workload("web"), "1")]
+    first = releases.engine(objects, run_id="mine", timeout=60)
+    first.settings.pause_after = 0.2
+    assert first.run()["finished"] is False
+    server.slow.clear()
+    server.bad.add("app:slow")
+    server.control(server.find("Job", "migrate"))
+    answer = releases.run(objects, run_id="mine", timeout=60)
+    assert answer["failed"] and server.ran == ["migrate"] and server.names("Deployment") == []
+    server.bad.clear()
+    assert releases.run(objects)["status"] == "deployed" and server.ran == ["migrate", "migrate"], "by the next run"
+
+
 def test_without_waiting_the_order_is_kept(server: Any, releases: Any, workload: Any) -> None:
     server.bad.add("app:1")
     assert releases.run([in_wave(workload("b"), "-1"), workload("a")], wait=False)["status"] == "deployed"
