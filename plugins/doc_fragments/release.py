@@ -30,9 +30,9 @@ options:
   replace:
     description:
       - What to do if immutable fields differ. V(never) reports them and changes nothing. V(immutable) deletes the object and creates it again.
-      - A StatefulSet is deleted without its pods, which the new one adopts and updates one after the other, unless its selector no longer matches them. If
-        its C(volumeClaimTemplates) request more storage than existing claims have, these claims grow, where their StorageClass allows it. The claims that
-        grow, and those that cannot, are a warning.
+      - A StatefulSet is deleted without its pods, which the new one adopts and updates one after the other, unless its selector no longer matches them, its
+        C(serviceName) differs, or it has a further claim for each pod. Then its pods are deleted as well. If its C(volumeClaimTemplates) request more storage
+        than existing claims have, these claims grow, where their StorageClass allows it. The claims that grow, and those that cannot, are a warning.
       - PersistentVolumeClaims, PersistentVolumes, Namespaces and CustomResourceDefinitions are never replaced, because the data or objects that they hold
         would be deleted.
     type: str
@@ -124,6 +124,7 @@ options:
       - Objects that are applied in waves. Those of a wave are applied when all objects of the earlier waves are ready, or, with O(wait=false), when these are
         applied. Each object has the wave of its annotation C(slipway.kube/wave), otherwise that of the first entry that is about it, otherwise V(0).
         Namespaces and CustomResourceDefinitions without a number belong to the first wave.
+      - What the objects of a wave need to become ready, such as service accounts, configuration and Secrets, must not belong to a later one.
       - Operators need no waves. Custom resources are applied behind the workloads of the release and sent again until their webhooks respond.
       - A rollback applies all objects in one wave. Objects are deleted in the reverse order of the stages, whatever their waves.
     type: list

@@ -28,7 +28,7 @@ options:
     choices: [slipway.kube.nodes]
   kubeconfig:
     description: Kubeconfig, relative to the file of the inventory. By default, E(KUBECONFIG) or C(~/.kube/config).
-    type: path
+    type: str  # a path would be relative to the working directory
     env:
       - name: K8S_AUTH_KUBECONFIG
   context:
@@ -60,6 +60,7 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._kube.api import ApiError, Unreachable
 from ..module_utils._kube.auth import connect
@@ -80,10 +81,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Add a host for each node."""
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
-        given: dict[str, Any] = {"context": self.get_option("context")}
-        if kubeconfig := self.get_option("kubeconfig"):
-            given["kubeconfig"] = os.path.join(os.path.dirname(os.path.abspath(path)), kubeconfig)
+        in_file = self._read_config_data(path).get("kubeconfig")
+        given: dict[str, Any] = {name: self.get_option(name) for name in ("kubeconfig", "context")}
+        if in_file:
+            given["kubeconfig"] = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(in_file))
         try:
             nodes = connect(given, shutil.which).items("/api/v1/nodes")
         except (ApiError, KubeconfigError, Unreachable) as error:
@@ -104,6 +105,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         variables: dict[str, Any] = {"k8s_node": known}
         if known["addresses"]:
             variables["ansible_host"] = known["addresses"][0]
+        variables = wrap_var(variables)  # a node says what it is, and must not say what the control node runs
         for key, value in variables.items():
             self.inventory.set_variable(name, key, value)
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)

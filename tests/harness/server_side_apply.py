@@ -25,7 +25,7 @@ def merge(target: dict[str, Any], change: dict[str, Any]) -> None:
 def immutable(content: dict[str, Any]) -> Any:
     """The part of a workload that cannot be changed."""
     spec = content.get("spec") or {}
-    claims = spec.get("volumeClaimTemplates") if content["kind"] == "StatefulSet" else None
+    claims = (spec.get("volumeClaimTemplates"), spec.get("serviceName")) if content["kind"] == "StatefulSet" else None
     return (spec.get("selector"), claims) if content["kind"] in ("Deployment", "StatefulSet") else None
 
 

@@ -359,9 +359,10 @@ class Client:
             if self.credentials.renew is None or time.monotonic() - self._renewed < 60 and self._renewed:
                 return False
             self._renewed = time.monotonic()
-            self.credentials = replace(used, **self.credentials.renew())
-            if self.credentials.certificate != used.certificate:
-                self._context = tls_context(self.credentials)
+            found = replace(used, **self.credentials.renew())
+            if found.certificate != used.certificate:
+                self._context = tls_context(found)
+            self.credentials = found  # last: who sees these credentials must also see their certificate
             return True
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:

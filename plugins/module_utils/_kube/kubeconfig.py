@@ -172,9 +172,8 @@ def read_credentials(
     if user.get("exec") and not (user.get("token") or user.get("client-certificate-data")):
         if plugin is None:
             raise _unsupported(chosen["user"], "exec")
-        run, program = plugin, user["exec"]
-        given = dict(user, **run(program, cluster, folder))
-        renew = functools.partial(_issued_by, run, program, cluster, folder)
+        given = dict(user, **plugin(user["exec"], cluster, folder))
+        renew = functools.partial(_issued_by, plugin, user, cluster, folder)
     elif "auth-provider" in user:
         raise _unsupported(chosen["user"], "auth-provider")
     elif user.get("tokenFile") and not user.get("token"):
@@ -300,10 +299,10 @@ def _pem(part: Mapping[str, Any], key: str, folder: str) -> bytes:
     return read_file(os.path.join(folder, str(part[key])), key)
 
 
-def _issued_by(run: Plugin, program: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> dict[str, Any]:
-    issued = run(program, cluster, folder)
-    pair = {"certificate": _pem(issued, "client-certificate", ""), "key": _pem(issued, "client-key", "")}
-    return {"token": str(issued.get("token") or ""), **pair}
+def _issued_by(run: Plugin, user: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    given = dict(user, **run(user["exec"], cluster, folder))
+    pair = {"certificate": _pem(given, "client-certificate", folder), "key": _pem(given, "client-key", folder)}
+    return {"token": str(given.get("token") or ""), **pair}
 
 
 def _token_in(path: str) -> dict[str, Any]:

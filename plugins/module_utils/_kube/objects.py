@@ -222,8 +222,8 @@ def indirect_kinds(contents: Iterable[Mapping[str, Any]]) -> Kinds:
                 for number in ("v1", "v1beta1", "v1alpha1"):
                     kinds[(f"constraints.gatekeeper.sh/{number}", kind)] = Resource(kind.lower(), False)
         elif (group, content.get("kind")) == ("apiextensions.crossplane.io", "CompositeResourceDefinition"):
-            # Version 1 has composites of the cluster and their claims in namespaces.
-            namespaced = version.endswith("/v2") and spec.get("scope", "Namespaced") == "Namespaced"
+            # The scope that version 1 has by default is that of the cluster, with claims in namespaces.
+            namespaced = (spec.get("scope") or ("Namespaced" if version.endswith("/v2") else "")) == "Namespaced"
             for part, scoped in (("names", namespaced), ("claimNames", True)):
                 names = mapping(spec.get(part))
                 called, plural = names.get("kind"), names.get("plural")

@@ -73,21 +73,29 @@ class Sender:
         self.changing: Kinds = {}
         self.indirect: Kinds = {}
 
-    def send(self, planned: Sequence[PlannedObject], insist: bool = False, complete: bool = True) -> Digests:
+    def send(
+        self,
+        planned: Sequence[PlannedObject],
+        insist: bool = False,
+        complete: bool = True,
+        release: Sequence[PlannedObject] = (),
+    ) -> Digests:
         """Apply everything. CustomResourceDefinitions are established before objects of their kinds are sent.
 
         :param insist: resolve conflicts by force and note them in C(forced) (for a rollback).
         :param complete: send everything; otherwise what a webhook refuses for the moment is left to another call.
+        :param release: everything of which this is a part: what other parts define or check may not be there at once.
         :returns: for each object, the digests of its desired and its live content.
         :raises OperationFailed: some were refused; the rest of their stage was sent, later stages were not.
         """
         pending = {
             identity(one.name): one for one in planned if one.action not in ("none", "delete", "run") or one.takes_over
         }
-        self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in planned)
-        self.own_services = services([one.content for one in planned])
-        self.changing = defined_kinds(one.content for one in planned if one.action != "none")
-        self.indirect = indirect_kinds(one.content for one in planned)
+        release = release or planned
+        self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in release)
+        self.own_services = services([one.content for one in release])
+        self.changing = defined_kinds(one.content for one in release if one.action != "none")
+        self.indirect = indirect_kinds(one.content for one in release)
         digests: Digests = {}
         late: list[Object] = []
         for stage in stages([one.content for one in pending.values()], self.early):

@@ -16,12 +16,17 @@ from .ownership import MANAGER
 def keeps_pods(content: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     """Return whether the pods of a StatefulSet can stay while it is deleted and created again: the new one must select them.
 
-    Others would keep their names, which the new StatefulSet needs for its own.
+    Others would keep their names, which the new StatefulSet needs for its own. And the controller must be able to renew them: it never
+    deletes an adopted pod that lacks a claim (https://github.com/kubernetes/kubernetes/issues/141876), and takes no notice of the Service in
+    their DNS names.
     """
     if content.get("kind") != "StatefulSet":
         return False
-    selector, old = (mapping(mapping(one.get("spec")).get("selector")) for one in (content, live))
-    template = mapping(mapping(mapping(live.get("spec")).get("template")).get("metadata"))
+    spec, before = mapping(content.get("spec")), mapping(live.get("spec"))
+    if _claims(spec) - _claims(before) or (spec.get("serviceName") or "") != (before.get("serviceName") or ""):
+        return False
+    selector, old = mapping(spec.get("selector")), mapping(before.get("selector"))
+    template = mapping(mapping(before.get("template")).get("metadata"))
     labels, wanted = mapping(template.get("labels")), mapping(selector.get("matchLabels"))
     if selector.get("matchExpressions"):
         return selector == old
@@ -79,6 +84,10 @@ def growth(client: Client, content: Object) -> list[str]:
     except ApiError:
         return []
     return [f"{_named(live)} is to grow from {_size(live)} to {wanted}." for live, wanted in small]
+
+
+def _claims(spec: Mapping[str, Any]) -> set[str]:
+    return {str(mapping(one.get("metadata")).get("name")) for one in mappings(spec.get("volumeClaimTemplates"))}
 
 
 def _named(live: Object) -> Reference:

@@ -11,6 +11,7 @@ from typing import Any
 from .._kube.api import ApiError, Client
 from .._kube.redaction import Redactor
 from .capabilities import warnings as capability_warnings
+from .claims import growth
 from .context import Context
 from .desired import Desired, build_desired, discover
 from .drift import Drift, describe, find_drift
@@ -76,6 +77,8 @@ class Engine:
         if self.check_mode:
             unfinished = latest.number if latest and finishes else 0
             drift = [] if same else self._drift(current)
+            replaced = [one for one in plan.objects if one.keeps_pods]
+            self.context.warnings += [line for one in replaced for line in growth(self.client, one.content)]
             return self.results.predicted(plan, current, same or finishes, unfinished, drift)
         if same and latest is not None and current is not None:
             return self._unchanged(latest, current, plan)
@@ -220,6 +223,7 @@ class Engine:
                     "canary",
                     "observed",
                     "promoted",
+                    "sent",
                 ):
                     latest.state.pop(name, None)
                 latest.status = PENDING

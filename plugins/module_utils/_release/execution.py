@@ -185,18 +185,19 @@ class Execution:
         sent: Digests = {}
         for number, wave in enumerate(earlier, 1):
             with self.context.phase("apply"):
-                sent.update(sender.send(wave))
+                sent.update(self._send(sender, wave, now))
+            revision.state["sent"] = sorted({*(revision.state.get("sent") or []), *sent})
             if self.settings.wait:
                 self.context.log(f"Waiting for wave {number} of {len(earlier) + 1}.")
                 with self.context.phase("wait"):
                     self.wait([one.content for one in wave], revision.state, False)
         with self.context.phase("apply"):
-            sent.update(sender.send(final))
+            sent.update(self._send(sender, final, now))
             # What an earlier run has left may have failed for a reason that is gone, and would not be judged anew.
             canary.delete(self.context, [one.content for one in tries], until=self.context.deadline)
             sender.send([replace(one, action="create") for one in tries])
-            self.context.warnings += sender.notes
         revision.state["digests"] = dict(plan.digests, **sent)
+        revision.state.pop("sent", None)
         revision.state["last"] = [key(one.name) for one in late]
         revision.state["canary"] = [key(one.name) for one in tries]
         if tries:
@@ -206,6 +207,13 @@ class Execution:
         self.context.log(f"Applied {plural(len(now), 'object')}.")
         for one in tries:
             self.context.log(f"Trying {one.name} with {plural(one.content['spec']['replicas'], 'pod')}.")
+
+    def _send(self, sender: Sender, wave: Sequence[PlannedObject], release: Sequence[PlannedObject]) -> Digests:
+        try:
+            return sender.send(wave, release=release)
+        finally:
+            self.context.warnings += sender.notes
+            sender.notes = []
 
     def _apply_last(self, revision: Revision, plan: Plan | None, sender: Sender, tried: Sequence[Object]) -> None:
         """Apply the changes that wait until everything else is ready.
@@ -248,11 +256,17 @@ class Execution:
             raise OperationFailed(str(error)) from error
 
     def _plan_again(self, revision: Revision) -> Plan:
-        """Plan in a call that continues another one."""
+        """Plan in a call that continues another one. A Job that this run has applied and that has failed since is not run again."""
         try:
-            return self.plan(revision)
+            plan = self.plan(revision)
         except ReleaseError as error:
             raise OperationFailed(str(error)) from error
+        mine = revision.state.get("sent") or []
+        plan.objects = [
+            replace(one, action="none") if one.name.kind == "Job" and key(one.name) in mine else one
+            for one in plan.objects
+        ]
+        return plan
 
     def _end_jobs(self, revision: Revision, objects: Sequence[Object]) -> None:
         """Give the Jobs that were awaited their TTL back."""

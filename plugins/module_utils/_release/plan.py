@@ -22,7 +22,7 @@ from .._kube.schema import Schema
 from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
 from .chart_hooks import ENDING, LASTING, applies, last_of_each_name, only_upgrades
-from .claims import growth, keeps_pods
+from .claims import keeps_pods
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
@@ -40,6 +40,7 @@ from .replicas import (
     is_left,
     overruled,
     scaled_by_others,
+    with_replicas,
     with_replicas_of,
     without_replicas,
 )
@@ -187,13 +188,14 @@ class Planner:
         return [live for live in lives if (live.get("metadata") or {}).get("deletionTimestamp")]
 
     def _attempt_all(self, contents: Sequence[Object]) -> list[PlannedObject | ReleaseError]:
-        """Plan objects; definitions first, because a dry run of their custom resources tells nothing when they change."""
+        """Plan objects; what defines kinds first, because a dry run of their custom resources tells nothing when they change."""
         results: dict[int, PlannedObject | ReleaseError] = {}
-        kind = "CustomResourceDefinition"
-        definitions = [content for content in contents if content["kind"] == kind]
-        for some in (definitions, [content for content in contents if content["kind"] != kind]):
+        definitions = [content for content in contents if content["kind"] == "CustomResourceDefinition"]
+        others = [content for content in contents if content["kind"] != "CustomResourceDefinition"]
+        makers = [content for content in others if indirect_kinds([content])]
+        for some in (definitions, makers, [content for content in others if not indirect_kinds([content])]):
             results.update(zip(map(id, some), self.client.each(self._attempt, some)))
-            planned = [results[id(content)] for content in definitions]
+            planned = [results[id(content)] for content in definitions + makers if id(content) in results]
             changed = [one for one in planned if isinstance(one, PlannedObject) and one.action != "none"]
             self._changing = defined_kinds(one.content for one in changed)
         return [results[id(content)] for content in contents]
@@ -260,7 +262,10 @@ class Planner:
             return PlannedObject(name, "none", content, digest=desired)
         result = self._dry_run(content, live)
         if result is None:
-            return replaced(content, live, desired, "immutable fields differ", keeps_pods(content, live))
+            keeps = keeps_pods(content, live)
+            if keeps and autoscaled(content, self.desired.objects):
+                content = with_replicas(live, content)
+            return replaced(content, live, desired, "immutable fields differ", keeps)
         if isinstance(result, str):
             before, after = content_of(live), overlaid(content_of(live), content)
             force = self.settings.force_conflicts
@@ -364,7 +369,6 @@ class Planner:
                 lines.append(f"{planned.name} already exists and becomes part of release {self.settings.name}.")
             if planned.action == "replace":
                 lines.append(f"{planned.name} is {planned.way}.")
-                lines += growth(self.client, planned.content) if planned.keeps_pods else []
         for planned in plan.objects:
             if planned.untried:
                 lines.append(f"{planned.name} was only validated against the schema, because {planned.untried}.")

@@ -101,6 +101,11 @@ def autoscaled(content: Object, objects: Sequence[Mapping[str, Any]]) -> bool:
     return False
 
 
+def with_replicas(live: Object, content: Object) -> Object:
+    """Return a workload with the live number of replicas, as it is created anew with 1 otherwise."""
+    return dict(content, spec=dict(mapping(content.get("spec")), replicas=mapping(live.get("spec")).get("replicas")))
+
+
 def with_replicas_of(live: Object, content: Object) -> Object:
     """Keep the live number of replicas if this field manager is its only owner: a field that its only owner omits is reset to 1.
 
@@ -115,7 +120,7 @@ def with_replicas_of(live: Object, content: Object) -> Object:
     replicas, spec = mapping(live.get("spec")).get("replicas"), content.get("spec") or {}
     if not isinstance(spec, dict) or "replicas" in spec or replicas is None or owners != {(MANAGER, "")}:
         return content
-    return dict(content, spec=dict(spec, replicas=replicas))
+    return with_replicas(live, content)
 
 
 def without_replicas(content: Object) -> Object:

@@ -33,7 +33,7 @@ ENTRY = re.compile(r"(\s*(?:[\w.-]+|\"[^\"]*\"|'[^']*')\s*:\s*)(\S.*?)(,?)$")
 ON_ONE_LINE = re.compile(r"(?<![\w.-])(?:data|stringData)\\?[\"']?\s*:\s*\{")
 SECRET_ON_ONE_LINE = re.compile(r"(?<![\w.-])kind\\?[\"']?\s*:\s*\\?[\"']?Secret(?![\w.-])")
 # What ends or begins a mapping, and texts in which a brace does neither.
-BRACE = re.compile(r"[{}]|\\.|\"(?:[^\"\\]|\\.)*\"|(?<=[\s:,])'[^']*'")
+BRACE = re.compile(r"[{}]|\\\"(?:[^\"\\]|\\\\(?:\\[\"\\]|[^\"\\]))*\\\"|\\.|\"(?:[^\"\\]|\\.)*\"|(?<=[\s:,])'[^']*'")
 # The type of a Secret, which is beside its data.
 TYPE = re.compile(r"[\"']?type[\"']?\s*:\s*[\"']?(?:Opaque|(?:kubernetes\.io|helm\.sh|bootstrap\.kubernetes\.io)/)")
 # A value of a Secret is encoded. Words and numbers are not taken for it.

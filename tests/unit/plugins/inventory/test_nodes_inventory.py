@@ -60,13 +60,13 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def listed(folder: Path, port: int, name: str = "nodes.yml") -> subprocess.CompletedProcess[str]:
+def listed(folder: Path, port: int, name: str = "nodes.yml", beside: str = ".") -> subprocess.CompletedProcess[str]:
     config = {
         "current-context": "c",
         "contexts": [{"name": "c", "context": {"cluster": "c"}}],
         "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
     }
-    (folder / "config").write_text(json.dumps(config))
+    (folder / beside / "config").write_text(json.dumps(config))
     (folder / name).write_text(SOURCE)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "K8S"))}
     environment |= {
@@ -96,7 +96,22 @@ def test_each_node_is_a_host(server: Server, tmp_path: Path) -> None:
     assert server.writes == [] and {line.partition("?")[0] for line in server.asked} == {"GET /api/v1/nodes"}
 
 
+def test_what_a_node_says_is_no_template(server: Server, tmp_path: Path) -> None:
+    server.find("Node", "w1")["status"]["nodeInfo"]["osImage"] = "{{ lookup('pipe', 'echo run') }}"
+    found = json.loads(listed(tmp_path, server.server_port).stdout)
+    assert found["_meta"]["hostvars"]["w1"]["k8s_node"]["os"] == {
+        "__ansible_unsafe": "{{ lookup('pipe', 'echo run') }}"
+    }
+
+
 def test_a_cluster_that_cannot_be_read_is_named(server: Server, tmp_path: Path) -> None:
     server.forbidden.add("/api/v1/nodes")
     done = listed(tmp_path, server.server_port)
     assert done.returncode != 0 and "Grant the permission" in done.stderr, done.stderr
+
+
+def test_the_kubeconfig_is_relative_to_the_file_of_the_inventory(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "inventory").mkdir()
+    done = listed(tmp_path, server.server_port, "inventory/nodes.yml", "inventory")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kube_worker"]["hosts"] == ["w1", "w2"]

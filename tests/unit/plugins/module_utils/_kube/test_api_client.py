@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._kube import connection
+from ansible_collections.slipway.kube.plugins.module_utils._kube import api, connection
 from ansible_collections.slipway.kube.plugins.module_utils._kube.api import ApiError, Client, Unreachable
 from ansible_collections.slipway.kube.plugins.module_utils._kube.kubeconfig import Credentials, KubeconfigError
 
@@ -284,6 +284,20 @@ def test_a_client_certificate_is_renewed_with_its_connections(
         assert one._context is not opened and one._local.context is one._context
     finally:
         secure.shutdown()
+
+
+def test_no_thread_sees_new_credentials_with_the_earlier_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed = {"certificate": b"new", "key": b"new", "token": "second"}
+    one = Client(Credentials("https://192.0.2.1", token="first", renew=lambda: renewed))
+    used, seen = one.credentials, []
+
+    def make(given: Credentials) -> Any:
+        # Another thread that begins a request now would be refused with its earlier certificate, and could not renew it again.
+        seen.append(one.credentials is used)
+        return object()
+
+    monkeypatch.setattr(api, "tls_context", make)
+    assert one._renew(used) and seen == [True] and one.credentials.token == "second"
 
 
 def test_plain_requests_go_through_a_proxy(server: Server) -> None:

@@ -56,6 +56,21 @@ def test_a_token_is_fetched_and_fetched_again(tmp_path: Path) -> None:
     assert auth.credentials({"kubeconfig": str(tmp_path / "config")}, lambda _name: None).token == "t-3"
 
 
+def test_a_certificate_of_the_kubeconfig_stays_beside_a_renewed_token(tmp_path: Path) -> None:
+    for name in ("crt", "key"):
+        (tmp_path / name).write_text(name)
+    files = {"client-certificate": "crt", "client-key": "key"}
+    config = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        "clusters": [{"name": "k", "cluster": CLUSTER}],
+        "users": [{"name": "u", "user": dict(files, exec=program(script(tmp_path, f"echo '{answer(token='t')}'\n")))}],
+    }
+    found = read_credentials(config, folder=str(tmp_path), plugin=credential_plugin.run)
+    assert (found.certificate, found.key, found.token) == (b"crt", b"key", "t") and found.renew is not None
+    assert found.renew() == {"certificate": b"crt", "key": b"key", "token": "t"}
+
+
 def test_the_program_sees_arguments_environment_and_cluster(tmp_path: Path) -> None:
     command = script(
         tmp_path,

@@ -133,6 +133,9 @@ def test_kinds_that_controllers_define() -> None:
             kind, api_version="apiextensions.crossplane.io/v2", spec=dict(spec, **({"scope": scope} if scope else {}))
         )
         assert defined_kinds([second]) == {("x.io/v1", "XDatabase"): Resource("xdatabases", namespaced)}
+        first = dict(second, apiVersion="apiextensions.crossplane.io/v1")
+        expected = {("x.io/v1", "XDatabase"): Resource("xdatabases", scope == "Namespaced")}
+        assert defined_kinds([first]) == expected, "Crossplane 2 knows the scope in both versions, with other defaults"
     for odd in ("x", {"crd": 3}, {"group": "x.io", "names": {"kind": ["A"]}, "versions": [{"name": "v1"}, 3]}):
         for one in ("templates.gatekeeper.sh/v1", "apiextensions.crossplane.io/v1"):
             assert (

@@ -52,7 +52,8 @@ def test_the_pods_stay_and_the_claims_grow(server: Any, releases: Any, database:
     answer = releases.run([database("2Gi")], replace="immutable")
     assert answer["status"] == "deployed" and server.orphaned == [SET]
     assert sizes(server) == ["2Gi", "3Gi", "1Gi", "1Gi"]
-    assert "PersistentVolumeClaim default/data-db-0 grows from 1Gi to 2Gi." in answer["warnings"]
+    told = [line for line in answer["warnings"] if "PersistentVolumeClaim" in line]
+    assert told == ["PersistentVolumeClaim default/data-db-0 grows from 1Gi to 2Gi."]
     assert not releases.run([database("2Gi")], replace="immutable")["changed"]
 
 
@@ -75,10 +76,64 @@ def test_a_claim_that_cannot_grow_is_a_warning(server: Any, releases: Any, datab
     assert any(line.startswith(told) for line in answer["warnings"]), answer["warnings"]
 
 
+def test_claims_that_grow_are_named_although_their_wave_fails(
+    server: Any, releases: Any, database: Any, workload: Any
+) -> None:
+    releases.run([database("1Gi")])
+    claim(server, "data-db-0", "1Gi")
+    server.bad.add("app:1")
+    later = workload("web", "app:2")
+    later["metadata"]["annotations"] = {"slipway.kube/wave": "1"}
+    answer = releases.run([database("2Gi"), later], replace="immutable", on_failure="keep")
+    assert answer["failed"] and server.names("Deployment") == []
+    assert "PersistentVolumeClaim default/data-db-0 grows from 1Gi to 2Gi." in answer["warnings"]
+
+
 def test_pods_that_the_new_one_would_not_select_go(server: Any, releases: Any, database: Any) -> None:
     releases.run([database("1Gi")])
     answer = releases.run([database("1Gi", label="other")], replace="immutable")
     assert answer["status"] == "deployed" and server.orphaned == []
+
+
+@pytest.mark.parametrize("field", ["claim", "service"])
+def test_pods_that_its_controller_would_not_renew_go(server: Any, releases: Any, database: Any, field: str) -> None:
+    releases.run([database("1Gi")])
+    wanted = database("1Gi")
+    if field == "claim":
+        # The controller would try to add the volume to the adopted pods, which the server refuses, and never delete them.
+        wanted["spec"]["volumeClaimTemplates"].append(
+            {"metadata": {"name": "log"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+        )
+    else:
+        # It is no part of a revision, so the adopted pods would keep the DNS names of the old Service.
+        wanted["spec"]["serviceName"] = "other"
+    answer = releases.run([wanted], replace="immutable")
+    assert answer["status"] == "deployed" and server.orphaned == []
+    assert not any("without its pods" in line for line in answer["warnings"])
+
+
+def test_a_claim_that_is_no_longer_wanted_keeps_the_pods(server: Any, releases: Any, database: Any) -> None:
+    before = database("1Gi")
+    before["spec"]["volumeClaimTemplates"].append({"metadata": {"name": "log"}})
+    releases.run([before])
+    assert releases.run([database("1Gi")], replace="immutable")["status"] == "deployed" and server.orphaned == [SET]
+
+
+def test_an_autoscaler_does_not_lose_the_pods(server: Any, releases: Any, database: Any, some: Any) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"}
+    scaler = some("HorizontalPodAutoscaler", "db", "autoscaling/v2", spec={"scaleTargetRef": target})
+
+    def wanted(size: str) -> list[Any]:
+        made = database(size)
+        del made["spec"]["replicas"]
+        return [made, scaler]
+
+    releases.run(wanted("1Gi"))
+    server.find("StatefulSet", "db")["spec"]["replicas"] = 3
+    server.control(server.find("StatefulSet", "db"))
+    assert releases.run(wanted("2Gi"), replace="immutable")["status"] == "deployed"
+    assert server.orphaned == [SET] and server.find("StatefulSet", "db")["spec"]["replicas"] == 3
+    assert not releases.run(wanted("2Gi"), replace="immutable")["changed"]
 
 
 def test_a_run_that_is_killed_in_between_leaves_nothing_small(server: Any, releases: Any, database: Any) -> None:

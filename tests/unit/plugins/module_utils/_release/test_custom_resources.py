@@ -86,6 +86,41 @@ def test_a_kind_that_a_controller_makes_of_another_object_is_waited_for(
     assert [one["kind"] for one in removed["pruned"]][-1] == "ConstraintTemplate"
 
 
+def test_a_parameter_that_a_changed_template_adds_is_used_at_once(
+    server: Any, releases: Any, some: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "RETRY_EVERY", 0.01)
+    for group, plural, kind, version in (
+        ("templates.gatekeeper.sh", "constrainttemplates", "ConstraintTemplate", "v1"),
+        ("constraints.gatekeeper.sh", "labels", "Labels", "v1beta1"),
+    ):
+        made = definition("crd", "labels", "more", plural=plural, kind=kind)
+        made["spec"].update(group=group, scope="Cluster")
+        made["spec"]["versions"][0]["name"] = version
+        installed(server, made)
+
+    def objects(**parameters: str) -> list[Any]:
+        crd = {"spec": {"names": {"kind": "Labels"}, "validation": dict(parameters)}}
+        template = some("ConstraintTemplate", "labels", "templates.gatekeeper.sh/v1", spec={"crd": crd})
+        return [template, some("Labels", "all", "constraints.gatekeeper.sh/v1beta1", spec=dict(parameters))]
+
+    releases.run(objects(labels="a"))
+    message = 'strict decoding error: unknown field "spec.more"'
+    path = "/apis/constraints.gatekeeper.sh/v1beta1/labels/all"
+    server.refuse = {path: (400, {"reason": "BadRequest", "message": message})}
+    tries: list[str] = []
+
+    def controller(method: str, asked: str, dry: bool) -> None:
+        if method == "PATCH" and asked == path and not dry:
+            tries.append(asked)
+            if len(tries) == 3:
+                server.refuse = {}
+
+    server.before = controller
+    answer = releases.run(objects(labels="a", more="b"), timeout=10)
+    assert answer["status"] == "deployed" and len(tries) == 3, answer
+
+
 def test_what_makes_a_secret_is_there_before_the_hooks_and_workloads_that_use_it(
     server: Any, releases: Any, workload: Any, certificate: Any
 ) -> None:

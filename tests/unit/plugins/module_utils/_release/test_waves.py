@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import reference
+from ansible_collections.slipway.kube.plugins.module_utils._release import apply
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.planned import PlannedObject
 from ansible_collections.slipway.kube.plugins.module_utils._release.waves import split
@@ -68,6 +69,21 @@ def test_a_run_in_several_calls_goes_on_with_its_wave(server: Any, releases: Any
     assert "waves[1]: the release contains no DaemonSet." in other["warnings"]
 
 
+def test_a_job_that_fails_between_two_calls_is_not_run_again(server: Any, releases: Any, workload: Any) -> None:
+    server.slow.add("app:slow")
+    objects = [workload("migrate", "app:slow", kind="Job"), in_wave(workload("web"), "1")]
+    first = releases.engine(objects, run_id="mine", timeout=60)
+    first.settings.pause_after = 0.2
+    assert first.run()["finished"] is False
+    server.slow.clear()
+    server.bad.add("app:slow")
+    server.control(server.find("Job", "migrate"))
+    answer = releases.run(objects, run_id="mine", timeout=60)
+    assert answer["failed"] and server.ran == ["migrate"] and server.names("Deployment") == []
+    server.bad.clear()
+    assert releases.run(objects)["status"] == "deployed" and server.ran == ["migrate", "migrate"], "by the next run"
+
+
 def test_without_waiting_the_order_is_kept(server: Any, releases: Any, workload: Any) -> None:
     server.bad.add("app:1")
     assert releases.run([in_wave(workload("b"), "-1"), workload("a")], wait=False)["status"] == "deployed"
@@ -82,6 +98,60 @@ def test_a_run_that_is_killed_anywhere_is_finished(server: Any, releases: Any, w
         releases.remove()
         at += 1
     assert at > 4
+
+
+def test_a_later_wave_knows_what_the_earlier_ones_define(
+    server: Any, releases: Any, some: Any, workload: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "RETRY_EVERY", 0.01)
+    names, schema = {"plural": "things", "kind": "Thing"}, {"openAPIV3Schema": {"type": "object"}}
+    schema["openAPIV3Schema"]["x-kubernetes-preserve-unknown-fields"] = True  # type: ignore[assignment]
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
+    spec = {"group": "x.io", "scope": "Namespaced", "names": names, "versions": versions}
+    definition = some("CustomResourceDefinition", "things.x.io", "apiextensions.k8s.io/v1", spec=spec)
+    thing = some("Thing", "one", "x.io/v1", spec={"new": 1})
+    tries: list[str] = []
+
+    def reads_the_definition_late(method: str, path: str, dry: bool) -> None:
+        if method == "PATCH" and path.endswith("/things/one"):
+            tries.append(path)
+            message = 'strict decoding error: unknown field "spec.new"'
+            server.refuse = {path: (400, {"reason": "BadRequest", "message": message})} if len(tries) < 3 else {}
+
+    server.before = reads_the_definition_late
+    waves = [{"kind": "ConfigMap", "wave": -1}]
+    answer = releases.run([definition, some("ConfigMap", "c"), thing], waves=waves, timeout=10)
+    assert answer["status"] == "deployed", answer["msg"]
+
+
+def test_a_kind_that_an_earlier_wave_makes_is_waited_for(
+    server: Any, releases: Any, some: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "RETRY_FOR", 0.0)
+    monkeypatch.setattr(apply, "RETRY_EVERY", 0.01)
+
+    def define(kind: str, group: str, version: str) -> None:
+        names = {"plural": f"{kind.lower()}s" if kind != "Labels" else "labels", "kind": kind}
+        spec = {"group": group, "scope": "Cluster", "names": names, "versions": [{"name": version, "served": True}]}
+        content = some("CustomResourceDefinition", f"{names['plural']}.{group}", "apiextensions.k8s.io/v1", spec=spec)
+        server.put(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{names['plural']}.{group}", content)
+
+    define("ConstraintTemplate", "templates.gatekeeper.sh", "v1")
+    crd = {"spec": {"names": {"kind": "Labels"}}}
+    template = some("ConstraintTemplate", "labels", "templates.gatekeeper.sh/v1", spec={"crd": crd})
+    constraint = in_wave(some("Labels", "all", "constraints.gatekeeper.sh/v1beta1"), "1")
+    tries: list[str] = []
+
+    def controller(method: str, path: str, dry: bool) -> None:
+        if method == "PATCH" and path.endswith("/labels/all"):
+            tries.append(path)
+            if len(tries) == 3:
+                define("Labels", "constraints.gatekeeper.sh", "v1beta1")
+
+    server.before = controller
+    server.only_served = True
+    answer = releases.run([template, constraint], timeout=10)
+    assert answer["status"] == "deployed" and len(tries) == 3, answer["msg"]
 
 
 @pytest.mark.parametrize("number", ["first", "1.5"])

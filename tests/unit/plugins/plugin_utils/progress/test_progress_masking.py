@@ -45,6 +45,8 @@ TEXTS = {
     "flow style on one line": "+- {kind: Secret, stringData: {user: 'a } correcthorse', other: batterystaple}, metadata: {name: kept}}\n",
     "flow style with braces in a value": '+{"kind":"Secret","stringData":{"a":"{\\"b\\": \\"correcthorse\\"}","c":"batterystaple"},'
     '"metadata":{"name":"kept"}}\n',
+    "an annotation with braces in a value": '+  "last": "{\\"kind\\":\\"Secret\\",\\"stringData\\":{\\"a\\":\\"a \\\\\\"}\\\\\\" correcthorse\\",'
+    '\\"c\\":\\"batterystaple\\"},\\"type\\":\\"kept\\"}"\n',
     "flow style that goes on": "+kind: Secret\n+stringData: {a: correcthorse,\n+  b: batterystaple}\n+type: kept\n",
     "several words": "-db_password: correct battery batterystaple\n+db_password: correct horse correcthorse  # new\n mode: kept\n",
     "several words in a configuration": "-  password = a batterystaple\n+  password = a correcthorse\n   mode = kept\n",
@@ -89,7 +91,19 @@ def test_a_message_is_no_diff() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["{", "data: {", "data: {'", '"data":{"', '\\\\"', "kind: Secret, data: {", "a b ", "password: a ", "x."]
+    "unit",
+    [
+        "{",
+        "data: {",
+        "data: {'",
+        '"data":{"',
+        '\\\\"',
+        "kind: Secret, data: {",
+        '\\\\\\"',
+        "a b ",
+        "password: a ",
+        "x.",
+    ],
 )
 def test_long_lines_take_no_long_time(unit: str) -> None:
     started = time.process_time()
