@@ -54,14 +54,17 @@ def small_claims(client: Client, content: Object) -> list[tuple[Object, Any]]:
     return found
 
 
-def grow_claims(client: Client, content: Object) -> list[str]:
+def grow_claims(client: Client, content: Object, replaced: bool) -> list[str]:
     """Request the size of the templates for claims that are smaller (https://kubernetes.io/docs/concepts/storage/persistent-volumes/).
 
+    :param replaced: whether the StatefulSet was there before.
     :returns: a sentence for each claim, also for those that cannot grow.
     """
     try:
         small = small_claims(client, content)
     except ApiError as error:
+        if not replaced and error.status == 403:
+            return []  # there was no StatefulSet, and normally there are no claims
         return [f"Whether the claims of {reference(content)} are large enough is not known: {error.message}"]
     lines = []
     for live, wanted in small:

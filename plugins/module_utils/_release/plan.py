@@ -46,6 +46,7 @@ from .replicas import (
 )
 from .revision import FAILED, PENDING, Revision
 from .settings import CANARY, Settings
+from .waves import wave_of
 
 
 def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Reference]:
@@ -115,6 +116,8 @@ class Planner:
             [result for result in results if isinstance(result, PlannedObject)],
             [result for result in hook_results if isinstance(result, PlannedObject)],
         )
+        for planned in plan.objects:
+            planned.wave = wave_of(planned.content, self.settings.waves)
         canaries = self.desired.hooks.get(CANARY) or []
         plan.schema_only = [reference(content) for content in unknown if content not in canaries]
         plan.schema_only += [planned.name for planned in plan.objects if planned.untried]
