@@ -160,7 +160,7 @@ class Sender:
         content = without_ttl(one.content) if self.keep_jobs else one.content
         # Also of one that a killed run has deleted and not created again.
         if self.grow and one.name.kind == "StatefulSet" and one.action in ("replace", "create"):
-            self.notes += grow_claims(self.client, content)
+            self.notes += grow_claims(self.client, content, one.action == "replace")
         while True:
             try:
                 return self.client.apply(path, content, self.manager, force, dry_run=False)

@@ -54,15 +54,17 @@ def small_claims(client: Client, content: Object) -> list[tuple[Object, Any]]:
     return found
 
 
-def grow_claims(client: Client, content: Object) -> list[str]:
+def grow_claims(client: Client, content: Object, replaced: bool) -> list[str]:
     """Request the size of the templates for claims that are smaller (https://kubernetes.io/docs/concepts/storage/persistent-volumes/).
 
+    :param replaced: whether a StatefulSet has been there, so that claims exist although they may not be listed.
     :returns: a sentence for each claim, also for those that cannot grow.
     """
     try:
         small = small_claims(client, content)
     except ApiError as error:
-        return [f"Whether the claims of {reference(content)} are large enough is not known: {error.message}"]
+        unknown = f"Whether the claims of {reference(content)} are large enough is not known: {error.message}"
+        return [unknown] if replaced else []
     lines = []
     for live, wanted in small:
         name = _named(live)
