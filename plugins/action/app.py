@@ -27,7 +27,7 @@ from ..plugin_utils.sources.yaml_reader import plain
 RELEASE_OPTIONS = {
     name: option
     for name, option in OPTIONS.items()
-    if name not in ("pause_after", "name", "namespace", "revision", "delete_hooks")
+    if name not in ("pause_after", "name", "namespace", "revision", "delete_hooks", "orphan")
 }
 RENDER = {"render_only": {"type": "bool", "default": False}}
 

@@ -22,6 +22,8 @@ options:
     description:
       - Field managers whose fields are taken over completely, such as V(kubectl-client-side-apply) or V(helm). Fields that they have set and the release does
         not contain are removed.
+      - If Helm still has a release that such objects belong to, a warning names it with the command that deletes what Helm has stored of it. Do so when this
+        release is deployed, because C(helm uninstall) would delete the objects.
     type: list
     elements: str
     default: []

@@ -308,9 +308,17 @@ options:
   security:
     description:
       - Security context of the pod and its main container. The defaults comply with the restricted level of the Pod Security Standards.
-      - An image that runs as root requires O(security.run_as_user), or O(security.run_as_non_root=false).
+      - An image that runs as root requires O(security.run_as_user), or O(security.run_as_non_root=false). One that also changes the owner of files or its user
+        when it starts, as the official images of databases do, requires O(security.profile=baseline).
     type: dict
     suboptions:
+      profile:
+        description:
+          - Level of the Pod Security Standards. With V(baseline), the user is that of the image, root included, and the containers keep the capabilities
+            of the container runtime unless C(drop) lists some. The namespace must allow it.
+        type: str
+        choices: [restricted, baseline]
+        default: restricted
       run_as_non_root:
         description: Whether the kubelet refuses to run the container as root. By default V(true), unless O(security.run_as_user) is 0.
         type: bool
@@ -344,7 +352,7 @@ options:
         type: bool
         default: false
       capabilities:
-        description: Linux capabilities to C(add) and to C(drop); by default all are dropped.
+        description: Linux capabilities to C(add) and to C(drop); by default all are dropped, or none with O(security.profile=baseline).
         type: dict
       seccomp:
         description: Seccomp profile, V(RuntimeDefault), V(Unconfined), or the path of a profile on the node.
@@ -646,6 +654,13 @@ options:
         description: Whether DNS stays allowed.
         type: bool
         default: true
+      dns_ports:
+        description:
+          - Ports of the pods that answer DNS queries, in the namespace C(kube-system). A policy applies to the ports of pods and not to those of their Service,
+            so that a cluster whose DNS listens on another port needs that one here.
+        type: list
+        elements: int
+        default: [53]
   spread:
     description:
       - How pods are spread. By default over the nodes as far as possible (Deployment, StatefulSet); V(false) for no rule.

@@ -67,6 +67,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  orphan:
+    description:
+      - With O(state=absent), leave all objects in the cluster, and delete only what is stored of the release. They belong to no release afterwards, so that
+        another one, or another tool, can take them over. Hooks do not run.
+    type: bool
+    default: false
   delete_hooks:
     description: Whether hooks for the deletion run with O(state=absent). If one before the deletion fails, nothing is deleted.
     type: bool
@@ -96,6 +102,8 @@ notes:
     hooks behind the release have succeeded, before objects are deleted. If it does not exist yet, it is applied with the others.
   - A hook is identified by its content. It runs once, and again when it changes; a failed hook runs again with the next run. If a hook fails, the release
     stops and is rolled back. Hooks for a rollback or the deletion run each time.
+  - While it waits, the module reads lists, with pauses that grow from a quarter of a second to 5 seconds. For ten Deployments with 500 pods in one namespace,
+    these are about 250 requests in the first minute and 150 per minute after five minutes.
   - The module needs only Python's standard library on the host where it runs.
 seealso:
   - module: slipway.kube.app

@@ -16,6 +16,8 @@ def merge(target: dict[str, Any], change: dict[str, Any]) -> None:
     for key, value in change.items():
         if isinstance(value, dict) and isinstance(target.get(key), dict):
             merge(target[key], value)
+        elif value is None:
+            target.pop(key, None)
         else:
             target[key] = value
 

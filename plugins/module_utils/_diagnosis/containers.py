@@ -140,6 +140,13 @@ NOT_CREATED = (
         HOPELESS,
     ),
     (
+        r"is reserved for|deadline exceeded",
+        "container_not_created",
+        "the container runtime is too slow to create the container",
+        "Wait. If this persists, look for a slow disk or a high load on the node: journalctl -u containerd.",
+        SUSPICIOUS,
+    ),
+    (
         r"",
         "container_not_created",
         "the container could not be created",

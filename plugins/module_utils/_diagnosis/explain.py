@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import gc
-import time
 from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Sequence
 
-from .._kube.api import ApiError, Client
+from .._kube.api import ApiError, Client, now_of
 from .._kube.objects import Reference
 from .._kube.redaction import Redactor
 from .finding import Finding, redact_findings
@@ -114,4 +113,4 @@ def read_view(
             objects.setdefault(kind, []).extend(items)
     if homes:
         objects["Namespace"] = [dict(home, kind="Namespace", apiVersion="v1") for home in homes]
-    return View(objects, time.time(), namespaces, unseen)
+    return View(objects, now_of(client), namespaces, unseen)

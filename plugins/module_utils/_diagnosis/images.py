@@ -66,6 +66,34 @@ UNREACHABLE = ImageFault(
     "The kubelet retries the pull.",
     SUSPICIOUS,
 )
+UNTRUSTED = ImageFault(
+    "image_unreachable",
+    "cannot be pulled: the node does not trust the certificate of the registry",
+    "Give the node its certificate authority (kube_registry_mirrors with ca, or the trust store of the system), or renew the certificate of the registry.",
+    SUSPICIOUS,
+)
+PLAIN = ImageFault(
+    "image_unreachable",
+    "cannot be pulled: the registry answers without TLS",
+    "Let the registry use TLS, or declare an http:// address for it (kube_registry_mirrors; containerd: /etc/containerd/certs.d).",
+    SUSPICIOUS,
+)
+NO_REGISTRY = ImageFault(
+    "image_unreachable",
+    "cannot be pulled: something answers that is no registry",
+    "Check the address of the image, and whether a proxy or a login page answers in the place of the registry.",
+    SUSPICIOUS,
+)
+SIGNATURE = ImageFault(
+    "image_pull_fails",
+    "cannot be pulled: its signature is refused",
+    "Sign the image with a key that the policy of the node accepts, or correct that policy.",
+)
+OLD_FORMAT = ImageFault(
+    "image_pull_fails",
+    "cannot be pulled: its manifest has a format that containerd no longer supports",
+    "Build the image again and push it with a current tool, which writes OCI or Docker schema 2 manifests.",
+)
 NO_SPACE = ImageFault(
     "image_no_space",
     "cannot be pulled: no space left on the node",
@@ -93,11 +121,16 @@ UNKNOWN = ImageFault(
 MESSAGES = (
     (PLATFORM, r"no match for platform|no matching manifest for|does not match the specified platform"),
     (NO_SPACE, r"no space left on device"),
+    (SIGNATURE, r"signature validation failed|signature was required|no signature exists|Source image rejected"),
+    (OLD_FORMAT, r"no longer supported since containerd|manifest\.v1\+prettyjws"),
+    (NO_REGISTRY, r"media type text/html|invalid character '<'"),
+    (PLAIN, r"HTTP response to HTTPS client"),
+    (UNTRUSTED, r"x509: certificate"),
     (RATE_LIMITED, r"\b429\b|toomanyrequests|too many requests|rate limit|pull QPS exceeded"),
     (
         UNREACHABLE,
         r"no such host|i/o timeout|connection refused|connection reset|no route to host|network is unreachable|server misbehaving|"
-        r"x509|tls:|TLS handshake|deadline exceeded|proxyconnect|HTTP response to HTTPS client|\bEOF\b|status(?: code)?:? 5\d\d|"
+        r"x509|tls:|TLS handshake|deadline exceeded|proxyconnect|\bEOF\b|status(?: code)?:? 5\d\d|"
         r"\b50[0234] |connection closed|broken pipe|temporary failure",
     ),
     (

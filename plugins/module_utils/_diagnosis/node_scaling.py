@@ -9,11 +9,10 @@ https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#w
 
 from __future__ import annotations
 
-import time
 from typing import Any, Sequence
 from urllib.parse import urlencode
 
-from .._kube.api import ApiError, Client
+from .._kube.api import ApiError, Client, now_of
 from .finding import SLOW, Finding, one_line
 from .view import event_time, message_of
 
@@ -38,7 +37,7 @@ def add_node_scaling(client: Client, findings: Sequence[Finding]) -> None:
     some = list(groups.values())[:MOST]
     for group, event in zip(some, client.each(lambda group: _latest(client, group[0].pods[0]), some)):
         for finding in group if event else []:
-            _add(finding, event)
+            _add(finding, event, now_of(client))
 
 
 def _latest(client: Client, pod: str) -> dict[str, Any]:
@@ -56,14 +55,14 @@ def _latest(client: Client, pod: str) -> dict[str, Any]:
     return max(found, key=event_time, default={})
 
 
-def _add(finding: Finding, event: dict[str, Any]) -> None:
+def _add(finding: Finding, event: dict[str, Any], now: float) -> None:
     text = f"{event['reason']}: {one_line(message_of(event))}"
     if event["reason"] == REFUSED:
         finding.evidence.append(f"the autoscaler adds no node: {text}")
         finding.advice = (
             f"Let a node group or node pool of the autoscaler fit the pod, or raise its maximum. {finding.advice}"
         )
-    elif time.time() - event_time(event) < PROVISIONED_WITHIN:
+    elif now - event_time(event) < PROVISIONED_WITHIN:
         finding.title = f"waiting for a node, which the autoscaler is adding; {finding.title}"
         finding.evidence.append(text)
         finding.patience = SLOW

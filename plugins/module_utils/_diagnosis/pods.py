@@ -11,6 +11,7 @@ from .._kube.objects import Reference
 from .container_view import containers_of
 from .containers import RECENT, container_finding, missing_object
 from .finding import HOPELESS, PENDING, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
+from .sandboxes import explain_sandbox
 from .scheduling import unscheduled
 from .storage import driver_finding
 from .view import (
@@ -250,11 +251,8 @@ def _source_of(pod: Object, name: str) -> str:
 def _sandbox(view: View, pod: Object, event: Object) -> Finding:
     """Explain a pod whose sandbox could not be created."""
     message, node = one_line(message_of(event)), node_name(pod)
-    title, about = f"the pod network could not be set up on node {node}", f"node {node}"
-    advice = f"Check that the pod of the network plugin runs on node {node} and that its CNI configuration is in /etc/cni/net.d."
-    if re.search(r"no runtime for|RuntimeHandler", message):
-        title, about = f"node {node} has no container runtime for the RuntimeClass of the pod", ""
-        advice = "Configure the runtime handler in containerd on the node, or correct runtimeClassName."
+    title, advice, of_node = explain_sandbox(message, node)
+    about = f"node {node}" if of_node else ""
     severity = "error" if view.age(pod) >= 15 else "warning"
     evidence = f"{event.get('reason')}: {message}"
     blames = (Reference("v1", "Node", "", node),)

@@ -93,6 +93,29 @@ ADVICE = {
     "claim_in_use": "Run one replica with strategy Recreate. To run more, use access mode ReadWriteMany or one PersistentVolumeClaim per pod.",
     "claim_unbound": "Check the PersistentVolumeClaim: kubectl describe pvc.",
 }
+# Advice for a reason that is more special than its fault.
+SPECIAL = (
+    (
+        r"Too many pods",
+        "Remove pods or add a node: the nodes run as many pods as their kubelets allow (maxPods, 110 by default).",
+    ),
+    (
+        r"cannot allocate all claims",
+        "Check that nodes have the devices of the pod's ResourceClaims free, and that the driver runs: kubectl describe resourceclaim.",
+    ),
+    (
+        r"cloudprovider\.kubernetes\.io/uninitialized",
+        "Check that the cloud controller manager runs: it removes this taint when it has initialized a node.",
+    ),
+    (
+        r"taint \{node\.kubernetes\.io/(?:unreachable|not-ready|[a-z]+-pressure|network-unavailable)",
+        "Repair the nodes: their taints say what is wrong with them, and go by themselves.",
+    ),
+    (
+        r"exceed max volume count",
+        "Use fewer volumes per node, or add a node: a node can attach only so many volumes of this driver.",
+    ),
+)
 
 
 def refusals(message: str) -> list[Refusal]:
@@ -150,7 +173,8 @@ def unscheduled(view: View, pod: Object) -> list[Finding]:
     title = f"{TITLES[cause.fault]}: {cause.reason}"
     # An operator may be about to create a claim; nodes and volumes are provided by the cluster, which can take minutes.
     patience = SUSPICIOUS if cause.fault == "claim_missing" else PENDING
-    finding = pod_finding(view, pod, cause.fault, severity, title, message, ADVICE[cause.fault], patience=patience)
+    advice = next((text for pattern, text in SPECIAL if re.search(pattern, cause.reason)), ADVICE[cause.fault])
+    finding = pod_finding(view, pod, cause.fault, severity, title, message, advice, patience=patience)
     if cause.fault.startswith("claim") or cause.fault == "unschedulable_volume":
         _add_claims(view, pod, finding)
     elif cause.fault in DETAILS:

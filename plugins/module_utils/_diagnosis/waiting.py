@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Container, Sequence
 
-from .._kube.api import ApiError, Client
+from .._kube.api import ApiError, Client, now_of
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition, daemon_set_readiness, generation_seen, is_tolerable, is_waited_for, readiness
 from .._kube.timestamps import seconds_of
@@ -144,7 +144,7 @@ class Watch:
                 continue
             if not readiness(live)[0]:
                 self._steady.discard(name)
-            elif name not in self._steady and unprobed(live) and changed_recently(live, time.time()):
+            elif name not in self._steady and unprobed(live) and changed_recently(live, now_of(self.client)):
                 candidates.append(live)
         if not candidates:
             return {}
@@ -279,7 +279,7 @@ class Watch:
         for live in workloads:
             if live.get("kind") in SOURCES and live["kind"] not in DETAILS:
                 objects.setdefault(live["kind"], []).append(live)
-        return View(objects, time.time(), namespaces)
+        return View(objects, now_of(self.client), namespaces)
 
     def _details(self, kind: str, namespace: str) -> list[dict[str, Any]] | None:
         """Return the objects of a kind in a namespace, None if they may not be listed."""

@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -132,6 +133,8 @@ class Client:
         self._pool: ThreadPoolExecutor | None = None
         self._context = tls_context(credentials)
         self._renewed = 0.0
+        # Seconds by which the clock of the server is ahead of the one here; None before the first answer.
+        self.skew: float | None = None
 
     def get(
         self,
@@ -334,6 +337,8 @@ class Client:
         connection.endheaders(body)
         response = connection.getresponse()
         content = response.read()
+        if self.skew is None:
+            self.skew = _skew(response.getheader("Date") or "")
         foreign = not plain and (response.status >= 400 or content[:1] not in (b"{", b"["))
         why = why_foreign(self.credentials, response.status, content, target.partition("?")[0]) if foreign else ""
         if why:
@@ -379,6 +384,20 @@ class Client:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def now_of(client: Any) -> float:
+    """Return the time of the API server (seconds since the epoch), with which the times in its objects are compared."""
+    return time.time() + (getattr(client, "skew", None) or 0.0)
+
+
+def _skew(date: str) -> float:
+    """Return by how much a server's clock is ahead. Its time has whole seconds; less than 2 of them are none."""
+    try:
+        ahead = parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return 0.0
+    return ahead if abs(ahead) >= 2 else 0.0
 
 
 def _api_error(status: int, content: bytes, method: str, path: str, whom: str) -> ApiError:

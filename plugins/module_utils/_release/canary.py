@@ -17,6 +17,7 @@ from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Client
 from .._kube.objects import Object, Reference, content_of, mapping, reference
 from .._kube.readiness import selector_query
+from .chart_hooks import ENDING
 from .context import Context, recall, remember
 from .deletion import wait_until_gone
 from .errors import OperationFailed, Pause, ReleaseError
@@ -85,7 +86,7 @@ def check_again(plan: Plan, checks: Sequence[Object]) -> None:
 
     :param checks: the hooks behind the release that belong to this run.
     """
-    jobs = {identity(reference(one)) for one in checks if one["kind"] == "Job"}
+    jobs = {identity(reference(one)) for one in checks if one["kind"] in ENDING}
     plan.hooks = [
         PlannedObject(one.name, "run", one.content, {}, content_of(one.content))
         if one.action == "none" and identity(one.name) in jobs

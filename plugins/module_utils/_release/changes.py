@@ -39,6 +39,7 @@ def _numbers(planned: Sequence[PlannedObject]) -> str:
 
 def _sentence(one: PlannedObject) -> str:
     what = f"{one.name}: {one.action if one.action != 'none' else 'take over fields of other managers'}"
+    what += f" in wave {one.wave}" if one.wave else ""
     if one.action == "replace":
         return f"{what}, {one.way}"
     if one.action == "change":

@@ -15,6 +15,8 @@ from .ownership import Identity, identity
 
 HOOK, DELETE_POLICY = "helm.sh/hook", "helm.sh/hook-delete-policy"
 INSTALL, UPGRADE = "install", "upgrade"
+# The kinds whose end a hook waits for; other objects of a hook are applied.
+ENDING = ("Job", "Pod")
 # The hooks that run with an installation or an upgrade, each once for its content. The others run with each rollback or deletion.
 LASTING = ("pre", "post")
 

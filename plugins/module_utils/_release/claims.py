@@ -57,14 +57,15 @@ def small_claims(client: Client, content: Object) -> list[tuple[Object, Any]]:
 def grow_claims(client: Client, content: Object, replaced: bool) -> list[str]:
     """Request the size of the templates for claims that are smaller (https://kubernetes.io/docs/concepts/storage/persistent-volumes/).
 
-    :param replaced: whether a StatefulSet has been there, so that claims exist although they may not be listed.
+    :param replaced: whether the StatefulSet was there before.
     :returns: a sentence for each claim, also for those that cannot grow.
     """
     try:
         small = small_claims(client, content)
     except ApiError as error:
-        unknown = f"Whether the claims of {reference(content)} are large enough is not known: {error.message}"
-        return [unknown] if replaced else []
+        if not replaced and error.status == 403:
+            return []  # there was no StatefulSet, and normally there are no claims
+        return [f"Whether the claims of {reference(content)} are large enough is not known: {error.message}"]
     lines = []
     for live, wanted in small:
         name = _named(live)

@@ -162,18 +162,22 @@ class Context:
         deadline: float,
         unblock: Callable[[bool], bool] | None = None,
         memory: dict[str, Any] | None = None,
+        ended: bool = False,
     ) -> None:
         """Wait until objects are ready.
 
         :param deadline: time.monotonic() at which to give up.
         :param unblock: called after each poll while something is not ready, with whether it looks hopeless; returns whether it helped.
         :param memory: keeps since when something is suspicious, from one call to the next.
+        :param ended: wait for the end of Pods instead.
         :raises OperationFailed: the deadline has passed, or the objects cannot become ready; with the diagnosis.
         :raises Pause: the time slice of this call is used up.
         """
         if not names:
             return
         watch = self.watch(names)
+        if ended:
+            watch.judge = lambda live: has_ended(live) if live.get("kind") == "Pod" else self.rules.judge(live)
         recall(watch, memory)
         self.lock.check()
 
@@ -192,10 +196,17 @@ class Context:
             self.lock.check()
 
         # What a controller has not observed yet, or what was unblocked just now, may still look hopeless.
-        outlook = wait_until_ready(watch, deadline, report, 0.0 if unblock is None else CONFIRM, sleep)
+        confirm, waited = 0.0 if unblock is None else CONFIRM, time.time() - self.lock.started
+        outlook = wait_until_ready(watch, deadline, report, confirm, sleep, waited)
         self.warnings += tolerated(outlook)
         if outlook.waiting:
             raise not_ready(watch, outlook, self.scrub.values, in_release=True)
+
+
+def has_ended(pod: Mapping[str, Any]) -> tuple[bool, str]:
+    """Return whether a Pod has succeeded, and what it does instead."""
+    phase = (pod.get("status") or {}).get("phase") or "Pending"
+    return phase == "Succeeded", f"its phase is {phase} instead of Succeeded"
 
 
 def describe(outlook: Outlook) -> str:

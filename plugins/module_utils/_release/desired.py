@@ -22,7 +22,7 @@ from .._kube.objects import (
     reference,
 )
 from . import waves
-from .chart_hooks import runs
+from .chart_hooks import ENDING, runs
 from .errors import ReleaseError
 from .fingerprint import digest
 from .ignored import Ignored, with_live, without
@@ -181,11 +181,11 @@ def build_desired(settings: Settings, served: Kinds) -> Desired:
 
 
 def named_by_content(content: Object) -> Object:
-    """Append a digest of its content to the name of a hook's Job: an unchanged hook keeps its name, a changed one is another Job.
+    """Append a digest of its content to the name of a hook's Job or Pod: an unchanged hook keeps its name, a changed one is another object.
 
     The pod template of a Job is immutable (https://kubernetes.io/docs/concepts/workloads/controllers/job/).
     """
-    if content.get("kind") != "Job":
+    if content.get("kind") not in ENDING:
         return content
     suffix = "-" + digest(content)[:8]
     name = content["metadata"]["name"][: LONGEST - len(suffix)].rstrip("-.") + suffix

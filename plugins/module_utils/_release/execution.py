@@ -181,7 +181,7 @@ class Execution:
             mains = [identity(canary.main_of(one.content)) for one in tries]
             late = [one for one in plan.objects if _waits(one) or identity(one.name) in mains]
             now = [one for one in plan.objects if one not in late]
-            *earlier, final = waves.split(now, self.settings.waves) or [[]]
+            *earlier, final = waves.split(now) or [[]]
         sent: Digests = {}
         for number, wave in enumerate(earlier, 1):
             with self.context.phase("apply"):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hooks: Jobs that run before or after a release, each at most once for its content, and those of a rollback or a deletion."""
+"""Hooks: Jobs and Pods that run before or after a release, each at most once for its content, and those of a rollback or a deletion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._kube.api import ApiError
 from .._kube.objects import Object, Reference, is_custom, reference
 from .api_errors import explain_refusal
 from .apply import Sender
-from .chart_hooks import LASTING, applies, deleted_after
+from .chart_hooks import ENDING, LASTING, applies, deleted_after
 from .context import Context
 from .errors import OperationFailed
 from .jobs import restore_ttl, without_ttl
@@ -61,7 +61,7 @@ def run_hooks(
         problem = foreign(name, live or {}, context.settings.name, context.settings.namespace)
         if problem and not context.settings.force_conflicts:
             raise OperationFailed(f"{when} hook: {problem}")
-        if name.kind == "Job":
+        if name.kind in ENDING:
             _delete_old(sender, name, live, anew and key(name) not in begun)
             if anew and key(name) not in begun:
                 begun.append(key(name))
@@ -71,13 +71,13 @@ def run_hooks(
             context.client.apply(context.path(name), without_ttl(content), MANAGER, force, dry_run=False)
         except ApiError as error:
             raise OperationFailed(f"{when} hook: {explain_refusal(error, name, None, content)}") from error
-        if name.kind == "Job":
+        if name.kind in ENDING:
             told = state.setdefault("hooks_told", [])
             if key(name) not in told:
                 told.append(key(name))
                 context.log(f"Running {when} hook {name.name}.")
             try:
-                context.wait_for([name], sender.deadline, memory=state)
+                context.wait_for([name], sender.deadline, memory=state, ended=True)
             except OperationFailed as error:
                 _delete_after(context, content, "failed")
                 raise OperationFailed(

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any, Callable, Mapping
 
-from .._kube.api import ApiError, Client, Unreachable
+from .._kube.api import ApiError, Client, Unreachable, now_of
 from .._kube.objects import RELEASE
 from .._kube.timestamps import seconds_of, to_micro_time
 from .errors import LockLost
@@ -136,7 +136,7 @@ class Lock:
             return ""
         if has_exited((metadata.get("annotations") or {}).get(PROCESS) or ""):
             return ""
-        age = time.time() - seconds_of(spec.get("renewTime"))
+        age = now_of(self.client) - seconds_of(spec.get("renewTime"))
         version = metadata.get("resourceVersion") or ""
         if self._seen[0] != version:
             self._seen = (version, time.monotonic())
@@ -170,7 +170,7 @@ class Lock:
             "holderIdentity": self.run_id,
             "leaseDurationSeconds": DURATION,
             "acquireTime": to_micro_time(self.started),
-            "renewTime": to_micro_time(time.time()),
+            "renewTime": to_micro_time(now_of(self.client)),
         }
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 

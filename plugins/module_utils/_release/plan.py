@@ -21,12 +21,13 @@ from .._kube.objects import (
 from .._kube.schema import Schema
 from . import canary, field_migration, prune
 from .api_errors import NEVER_REPLACED, conflicts, explain_refusal, is_immutable
-from .chart_hooks import LASTING, applies, last_of_each_name, only_upgrades
+from .chart_hooks import ENDING, LASTING, applies, last_of_each_name, only_upgrades
 from .claims import keeps_pods
 from .desired import Desired
 from .errors import ReleaseError
 from .excuses import UNKNOWN_FIELD, excuse, overlaid
 from .fingerprint import digest, live_digest
+from .helm_records import left_by_helm
 from .jobs import done_jobs
 from .live_state import Live, read_live, served_as
 from .namespaces import Namespaces
@@ -45,6 +46,7 @@ from .replicas import (
 )
 from .revision import FAILED, PENDING, Revision
 from .settings import CANARY, Settings
+from .waves import wave_of
 
 
 def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Reference]:
@@ -114,6 +116,8 @@ class Planner:
             [result for result in results if isinstance(result, PlannedObject)],
             [result for result in hook_results if isinstance(result, PlannedObject)],
         )
+        for planned in plan.objects:
+            planned.wave = wave_of(planned.content, self.settings.waves)
         canaries = self.desired.hooks.get(CANARY) or []
         plan.schema_only = [reference(content) for content in unknown if content not in canaries]
         plan.schema_only += [planned.name for planned in plan.objects if planned.untried]
@@ -215,7 +219,7 @@ class Planner:
         except ReleaseError as error:
             return error
         if self.settings.revision is not None:
-            runs = when.endswith("-rollback") and name.kind == "Job"
+            runs = when.endswith("-rollback") and name.kind in ENDING
             return PlannedObject(name, "run" if runs else "none", content)
         if when not in LASTING:
             # It runs with a rollback or the deletion; what the server refuses is reported when it becomes part of the release.
@@ -224,7 +228,7 @@ class Planner:
             return tried if isinstance(tried, ReleaseError) else PlannedObject(name, "none", content)
         if not applies(content, when, self.upgrade):
             return PlannedObject(name, "none", content)
-        if name.kind != "Job":
+        if name.kind not in ENDING:
             return self._attempt(content)
         if self.latest is not None and key(name) in (self.latest.state.get("hooks_done") or []):
             return PlannedObject(name, "none", content)
@@ -359,6 +363,8 @@ class Planner:
 
     def _warnings(self, plan: Plan) -> list[str]:
         lines = list(self.autoscalers.notices)
+        taken = [self.live.get(identity(planned.name)) for planned in plan.objects if planned.takes_over]
+        lines += left_by_helm(self.client, [live for live in taken if live is not None])
         for planned in plan.objects if self.settings.name else []:
             live = self.live.get(identity(planned.name))
             labels = ((live or {}).get("metadata") or {}).get("labels") or {}

@@ -24,7 +24,7 @@ class PlannedObject:
     :ivar force: conflicts are resolved in favour of this object.
     :ivar digest: digest of the desired content, before replicas were left to an autoscaler.
     :ivar why: why it is replaced. :ivar keeps_pods: only the StatefulSet is replaced, and its pods stay.
-    :ivar untried: why no dry run was possible, empty if one was.
+    :ivar untried: why no dry run was possible, empty if one was. :ivar wave: in which it is applied; None if none is given.
     """
 
     name: Reference
@@ -38,6 +38,7 @@ class PlannedObject:
     why: str = ""
     keeps_pods: bool = False
     untried: str = ""
+    wave: int | None = None
 
     @property
     def way(self) -> str:
@@ -100,5 +101,8 @@ def replaced(content: Object, live: Object, desired: str, why: str, keeps_pods: 
 
 
 def has_failed(job: Mapping[str, Any]) -> bool:
-    """Return whether a Job ended without success (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    """Return whether a Job or a Pod ended without success
+    (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions)."""
+    if job.get("kind") == "Pod":
+        return bool((job.get("status") or {}).get("phase") == "Failed")
     return any(condition(dict(job), kind).get("status") == "True" for kind in ("Failed", "FailureTarget"))

@@ -9,6 +9,7 @@ import time
 from typing import Any, Mapping, Sequence
 
 from .changes import sentences
+from .chart_hooks import ENDING
 from .context import Context
 from .planned import Plan, PlannedObject
 from .revision import Revision
@@ -104,7 +105,7 @@ class ResultBuilder:
 def _diff(planned: PlannedObject) -> dict[str, Any]:
     diff = planned.diff
     if planned.action == "run":
-        diff["after_header"] += " (hook)" if planned.name.kind == "Job" else " (canary)"
+        diff["after_header"] += " (hook)" if planned.name.kind in ENDING else " (canary)"
     return diff
 
 

@@ -63,6 +63,7 @@ OPTIONS: dict[str, Any] = dict(
         options=dict(NAMED, fields=dict(type="list", elements="str", required=True)),
     ),
     delete_hooks=dict(type="bool", default=True),
+    orphan=dict(type="bool", default=False),
     history=dict(type="int", default=10),
     lock_timeout=dict(type="int", default=120),
     pause_after=dict(type="int", default=0),
@@ -135,6 +136,7 @@ class Settings:
     waves: Sequence[Mapping[str, Any]] = ()
     ignore_differences: Sequence[Mapping[str, Any]] = ()
     delete_hooks: bool = True
+    orphan: bool = False
     history: int = 10
     lock_timeout: int = 120
     pause_after: int = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Mapping, Sequence
 
-from .._kube.api import ApiError, Client
+from .._kube.api import ApiError, Client, now_of
 from .._kube.objects import Object, Reference
 from .._kube.readiness import condition, selector_query
 from .._kube.timestamps import seconds_of
@@ -62,7 +62,7 @@ def find_blocking_pods(
         query = selector_query(live)
         collection = f"/api/v1/namespaces/{name.namespace}/pods"
         pods = client.items(collection, {"labelSelector": query}) if query else []
-        blocking = blocking_pods(live, pods, back)
+        blocking = blocking_pods(live, pods, back, now_of(client))
         found += [(name.namespace, pod) for pod in blocking if is_broken(pod) or _node_is_ready(client, pod)]
     return found
 
@@ -96,7 +96,9 @@ def updates_in_order(live: Mapping[str, Any]) -> bool:
     return strategy == "RollingUpdate" and seen
 
 
-def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -> list[Object]:
+def blocking_pods(
+    live: Mapping[str, Any], pods: Sequence[Object], back: bool, now: float | None = None
+) -> list[Object]:
     """Return the pod of an older revision that does not become ready, and that an update would replace; none if there is no such pod.
 
     It is one at a time, as the update itself replaces them: the one that the controller waits for, or, with the policy Parallel, the broken
@@ -118,7 +120,7 @@ def blocking_pods(live: Mapping[str, Any], pods: Sequence[Object], back: bool) -
             and revision not in (newest, None)
             and not pod["metadata"].get("deletionTimestamp")
             and ordinal >= (rolling.get("partition") or 0)
-            and (is_broken(pod) or (ordered and (failed or is_stuck(pod, time.time()))))
+            and (is_broken(pod) or (ordered and (failed or is_stuck(pod, time.time() if now is None else now))))
         ):
             return [pod]
     return []

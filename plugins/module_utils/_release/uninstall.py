@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any, Callable, Collection, Sequence
 
 from .._kube.api import Client
-from .._kube.objects import Object, Reference, content_of, reference
+from .._kube.objects import RELEASE, RELEASE_NAMESPACE, Object, Reference, content_of, reference
 from .._kube.redaction import Redactor
 from .apply import Sender
+from .chart_hooks import ENDING
 from .context import Context
 from .deletion import delete_in_order, wait_until_gone
 from .desired import Desired, discover
@@ -42,6 +43,7 @@ class Uninstall:
         self.results = ResultBuilder(self.context)
         # The deployed revision, or the newest one if none is: its hooks run.
         self.last: Revision | None = None
+        self.live: list[Object] = []
 
     def run(self) -> dict[str, Any]:
         """Delete the release, or in check mode predict what would be deleted.
@@ -60,6 +62,8 @@ class Uninstall:
             self.store.refresh()
         with self.context.phase("plan"):
             lives, plan = self._plan()
+        if self.settings.orphan:
+            return self._orphan(name)
         answer = self.results.begin(plan, None, changed=True)
         answer["pruned"] = [reference(live).as_dict() for live in lives]
         self.context.warnings = plan.kept
@@ -100,6 +104,25 @@ class Uninstall:
             self.context.lock.remove()
         self.context.lock.held = False
         return self.results.success(answer, f"Deleted {name}: {plural(total, 'object')}.")
+
+    def _orphan(self, name: str) -> dict[str, Any]:
+        """Leave all objects as they are, without the mark of the release, and delete what is stored of it."""
+        mark = (self.settings.name, self.settings.namespace)
+        lives = [live for live in self.live if owner(live) == mark]
+        plan = Plan([PlannedObject(reference(live), "none", {}) for live in lives])
+        answer = self.results.begin(plan, None, changed=True)
+        stay = f"{plural(len(lives), 'object')} {'stays' if len(lives) == 1 else 'stay'} and {'belongs' if len(lives) == 1 else 'belong'} to no release"
+        if self.check_mode:
+            return self.results.success(answer, f"Check mode: {stay} when {name} is deleted.")
+        unmarked = {"metadata": {"labels": {RELEASE: None}, "annotations": {RELEASE_NAMESPACE: None}}}
+        with self.context.phase("orphan"):
+            self.context.lock.check()
+            self.client.each(lambda live: self.client.patch(self.desired.path(reference(live)), unmarked), lives)
+        self.context.lock.check()
+        self.store.forget(self.store.entries)
+        self.context.lock.remove()
+        self.context.lock.held = False
+        return self.results.success(answer, f"Deleted {name} without its objects: {stay}.")
 
     def _run_hooks(self, when: str, gone: Collection[str] = ()) -> list[Object]:
         """Run hooks of the last revision.
@@ -151,10 +174,11 @@ class Uninstall:
         everything = Revision(self.settings.name, self.settings.namespace, 0, [])
         everything.state["inherited"] = [name.as_dict() for name in names.values()]
         planner = Planner(self.client, self.settings, self.desired, everything)
+        self.live = list(planner.live.values())
         unneeded, kept = planner.to_prune()
         prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
         hooks = [one for when in ("pre-delete", "post-delete") for one in self._hooks(when)]
-        runs = [PlannedObject(reference(one), "run", one, {}, one) for one in hooks if one["kind"] == "Job"]
+        runs = [PlannedObject(reference(one), "run", one, {}, one) for one in hooks if one["kind"] in ENDING]
         return unneeded + planner.leaving(), Plan(hooks=runs, prunes=prunes, kept=kept)
 
     def _is_home(self, live: Object) -> bool:

@@ -13,7 +13,11 @@ from .._diagnosis.waiting import Outlook, Watch
 from .._kube.api import ApiError, Unreachable
 from .errors import OperationFailed
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between two polls
+FIRST_PAUSE, LONGEST_PAUSE = (
+    0.25,
+    2.0,
+)  # seconds between two polls in the first minute; then they grow with the time that has passed
+VERY_LONG_PAUSE, SHARE = 5.0, 30.0
 # A release creates a failed Job again.
 DELETE_JOB, RUN_AGAIN = "delete the Job and apply it again", "run this again, which creates the Job again"
 SHOWN = 5  # objects that a failure lists
@@ -25,6 +29,7 @@ def wait_until_ready(
     on_poll: Callable[[Outlook], bool] | None = None,
     confirm: float = 0.0,
     sleep: Callable[[float], None] | None = None,
+    waited: float = 0.0,
 ) -> Outlook:
     """Poll until everything is ready, can no longer become ready, or the deadline has passed.
 
@@ -32,10 +37,12 @@ def wait_until_ready(
     :param on_poll: called after each poll while something is not ready; returns whether it intervened, so that the outlook may improve before the deadline.
     :param confirm: seconds for which the outlook must stay hopeless before waiting ends.
     :param sleep: called instead of time.sleep() between two polls.
+    :param waited: seconds for which the run has waited before, in other calls.
     :returns: the last outlook; C(waiting) is empty when everything is ready, or when at the end only DaemonSets lack no more pods than
         their maxUnavailable allows, which are C(tolerated).
     """
-    pause, hopeless_since = FIRST_PAUSE, 0.0
+    began = time.monotonic() - waited
+    pause, hopeless_since = max(FIRST_PAUSE, min(waited / SHARE, VERY_LONG_PAUSE)), 0.0
     while True:
         outlook = watch.look()
         if not outlook.waiting:
@@ -47,7 +54,7 @@ def wait_until_ready(
         if hopeless or now >= deadline:
             return tolerate(outlook)
         (sleep or time.sleep)(min(pause, max(0.05, deadline - now)))
-        pause = min(pause * 1.4, LONGEST_PAUSE)
+        pause = min(pause * 1.4, max(LONGEST_PAUSE, min((now - began) / SHARE, VERY_LONG_PAUSE)))
 
 
 def lines_of(outlook: Outlook) -> list[str]:

@@ -35,9 +35,9 @@ def wave_of(content: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) ->
     return next((int(entry["wave"]) for entry in entries if matches(entry, name)), None)
 
 
-def split(planned: Sequence[PlannedObject], entries: Sequence[Mapping[str, Any]]) -> list[list[PlannedObject]]:
+def split(planned: Sequence[PlannedObject]) -> list[list[PlannedObject]]:
     """Sort objects into their waves; without a number it is wave 0, but namespaces and definitions belong to the first one."""
-    numbers = [wave_of(one.content, entries) for one in planned]
+    numbers = [one.wave for one in planned]
     first = min([0, *(number for number in numbers if number is not None)])
     waves: dict[int, list[PlannedObject]] = {}
     for one, number in zip(planned, numbers):

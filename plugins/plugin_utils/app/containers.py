@@ -161,7 +161,7 @@ def _action(probe: Mapping[str, Any], fields: Mapping[str, Any]) -> Object:
 
 
 def security_context(fields: Any, common: Mapping[str, Any], main: bool) -> Object:
-    """Return the C(securityContext) of a container: the restricted Pod Security Standard, except for what is opted out of.
+    """Return the C(securityContext) of a container: that of the profile, except for what is opted out of.
 
     :param fields: C(security) of the container, or None.
     :param common: C(security) of the application, which applies to the main container.
@@ -170,7 +170,10 @@ def security_context(fields: Any, common: Mapping[str, Any], main: bool) -> Obje
     if applied["privileged"]:
         return {"privileged": True}
     result: Object = {"allowPrivilegeEscalation": applied["allow_privilege_escalation"]}
-    capabilities = {key: value for key, value in applied["capabilities"].items() if value}
+    dropped = applied["capabilities"]["drop"]
+    if dropped is None:
+        dropped = [] if common["profile"] == "baseline" else ["ALL"]
+    capabilities = {key: value for key, value in (("add", applied["capabilities"]["add"]), ("drop", dropped)) if value}
     if any(name in capabilities.get("add", []) for name in ("SYS_ADMIN", "CAP_SYS_ADMIN")):
         result["allowPrivilegeEscalation"] = True  # the API rejects CAP_SYS_ADMIN without it
     result |= api_fields(capabilities=capabilities or None)

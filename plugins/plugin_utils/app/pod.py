@@ -91,8 +91,10 @@ def _template_metadata(spec: Spec, part: str) -> Object:
 
 
 def _pod_security_context(security: Mapping[str, Any]) -> Object:
-    """Return the C(securityContext) of a pod: non-root and the runtime's seccomp profile, except for what is opted out of."""
+    """Return the C(securityContext) of a pod: that of its profile and the runtime's seccomp profile, except for what is opted out of."""
     root = security["run_as_user"] == 0 or security["privileged"]
+    if security["profile"] == "baseline" and security["run_as_user"] is None:
+        root = True  # whether it is, the image says
     non_root = security["run_as_non_root"] if security["run_as_non_root"] is not None else not root
     sysctls = [{"name": name, "value": value} for name, value in (security["sysctls"] or {}).items()]
     return {

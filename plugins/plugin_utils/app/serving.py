@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._kube.objects import Object
@@ -161,18 +161,18 @@ def policy(spec: Spec) -> Object | None:
         body["ingress"] = [_rule("from", peer, ports) for peer in network["allow_from"]]
     if network["allow_to"] is not None:
         body["policyTypes"].append("Egress")
-        dns = [_dns()] if network["dns"] else []
+        dns = [_dns(network["dns_ports"])] if network["dns"] else []
         body["egress"] = dns + [_rule("to", peer, {}) for peer in network["allow_to"]]
     return manifest(spec, "NetworkPolicy", spec=body)
 
 
-def _dns() -> Object:
+def _dns(ports: Sequence[int]) -> Object:
     return {
         "to": [
             {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "kube-system"}}},
             {"ipBlock": {"cidr": NODE_LOCAL_DNS}},
         ],
-        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+        "ports": [{"protocol": protocol, "port": port} for port in ports for protocol in ("UDP", "TCP")],
     }
 
 

@@ -235,7 +235,11 @@ PEER = Structure(
     {"labels": "pod_selector", "namespace or namespace_labels": "namespace_selector", "cidr": "ip_block"},
 )
 NETWORK = Structure(
-    {**each(ListOf(PEER), "allow_from", "allow_to"), "dns": Field(BOOLEAN, True)},
+    {
+        **each(ListOf(PEER), "allow_from", "allow_to"),
+        "dns": Field(BOOLEAN, True),
+        "dns_ports": Field(ListOf(PORT_NUMBER), [53]),
+    },
     instead_of={"allow_from": "ingress", "allow_to": "egress"},
 )
 

@@ -118,14 +118,15 @@ SECURITY_FIELDS: dict[str, Field | Type] = {
     "allow_privilege_escalation": Field(BOOLEAN, False),
     "privileged": Field(BOOLEAN, False),
     "capabilities": Field(
-        Structure({"add": Field(ListOf(STRING), []), "drop": Field(ListOf(STRING), ["ALL"])}),
-        {"add": [], "drop": ["ALL"]},
+        Structure({"add": Field(ListOf(STRING), []), "drop": ListOf(STRING)}),
+        {"add": [], "drop": None},
     ),
     "seccomp": STRING,
 }
 SECURITY = Structure(SECURITY_FIELDS)
 POD_SECURITY = Structure(
     {
+        "profile": Field(String(("restricted", "baseline")), "restricted"),
         **SECURITY_FIELDS,
         "seccomp": Field(STRING, "RuntimeDefault"),
         "fs_group": INTEGER,

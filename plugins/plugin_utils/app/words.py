@@ -43,12 +43,18 @@ OPTIONS = {
     "volumeMounts": "volumes",
 }
 FIELD = re.compile("|".join(rf"(?<![\w.]){re.escape(name)}(?!\w)" for name in OPTIONS))
+# Images that start as root, such as the official ones of databases.
+ROOT = re.compile(r"security\.capabilities\.add|security\.run_as_user to a UID other than 0")
+BASELINE = (
+    "With security.profile: baseline, it runs as its image says and keeps the capabilities that such images need."
+)
 ADVICE = re.compile(r"^( *advice: )(.*)$", re.MULTILINE)
 
 
 def in_words_of_app(text: str) -> str:
     """Return an advice that names options of the module."""
-    return FIELD.sub(lambda found: OPTIONS[found.group()], text)
+    told = FIELD.sub(lambda found: OPTIONS[found.group()], text)
+    return f"{told} {BASELINE}" if ROOT.search(told) else told
 
 
 def translate(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ A variable that is added to a specification is covered without a change here.
 from __future__ import annotations
 
 import copy
+import re
+import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -348,3 +351,24 @@ def test_without_hosts_the_variables_of_the_command_line_are_checked() -> None:
     problems = check_variables(Cached(LOADER, own).cluster())
     assert sorted(problem.check for problem in problems) == ["variable_names", "variables"]
     assert "bundle_prune" in render(problems) and "packed" in render(problems)
+
+
+TOP = Path(__file__).resolve().parents[3]
+GUIDES = [TOP / "README.md", *sorted((TOP / "docs" / "guides").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_what_a_guide_sets_is_accepted(page: Path) -> None:
+    """Variables of the command line, and those that are shown as a part of group_vars."""
+    text = re.sub(r"^```yaml.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL).replace("\\\n", " ")
+    values: list[dict[str, Any]] = []
+    for command in re.findall(r"ansible-playbook slipway\.kube\.\w+[^\n`]*", text):
+        pairs = [word.split("=", 1) for word in shlex.split(command, comments=True) if re.match(r"\w+=", word)]
+        values.append(dict(pairs))
+    for block in re.findall(r"(?:^    \S.*\n(?:^    .*\n)*)", text, re.MULTILINE):
+        if re.match(r"    [a-z]+_\w+:", block):
+            values.append(LOADER.load(textwrap.dedent(block)))
+    for some in values:
+        known = {name: value for name, value in some.items() if name in OPTIONS}
+        wrong = [problem for problem in problems_of(two_hosts(**known)) if problem.check == "variables"]
+        assert not wrong, f"{known}: {render(wrong)}"

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import subprocess
 import sys
 import time
@@ -15,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from harness import terminal
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = str(Path(sys.executable).parent / "ansible-playbook")
@@ -72,27 +72,20 @@ def on_terminal(folder: Path, answer: str, **more: str) -> tuple[int, str, int]:
 
     :returns: the status, the output and the number of questions.
     """
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        command = [COMMAND, "-i", "hosts.yml", "site.yml", "-e", "slipway_confirm=true"]
-        os.execve(COMMAND, command, environment(SLIPWAY_KUBE_PROGRESS_LOG_DIR=str(folder / "logs"), **more))
-    output, asked, end = b"", 0, time.monotonic() + 120
-    while time.monotonic() < end:
-        if select.select([descriptor], [], [], 1)[0]:
-            try:
-                data = os.read(descriptor, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            output += data
-            if output.count(b"nothing is changed:") > asked:
-                asked += 1
-                time.sleep(0.5)  # what is typed before the terminal is ready for the answer is discarded
-                os.write(descriptor, answer.encode() + b"\r")
-    os.close(descriptor)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), output.decode(), asked
+    asked = 0
+
+    def type_answer(output: str) -> bytes:
+        nonlocal asked
+        if output.count("nothing is changed:") <= asked:
+            return b""
+        asked += 1
+        time.sleep(0.5)  # what is typed before the terminal is ready for the answer is discarded
+        return answer.encode() + b"\r"
+
+    command = [COMMAND, "-i", "hosts.yml", "site.yml", "-e", "slipway_confirm=true"]
+    given = environment(SLIPWAY_KUBE_PROGRESS_LOG_DIR=str(folder / "logs"), **more)
+    recording = terminal.run(command, 80, folder, given, type_answer, seconds=120)
+    return recording.status, recording.output, asked
 
 
 def piped(folder: Path, *arguments: str) -> tuple[int, str]:

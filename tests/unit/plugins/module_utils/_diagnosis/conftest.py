@@ -231,4 +231,4 @@ def event(kind: str, name: str, reason: str, message: str, ago: float = 5, **mor
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explaining.time, "time", lambda: NOW)
+    monkeypatch.setattr(time, "time", lambda: NOW)

@@ -224,3 +224,101 @@ def test_a_privilege_that_an_image_needs_at_its_start_is_told() -> None:
 def test_a_permission_error_is_not_taken_for_a_port() -> None:
     (finding,) = explain_faults(logged("open /data/x: permission denied", "listening on :80"), [WEB])
     assert finding.fault == "crash_loop" and "emptyDir" in finding.advice
+
+
+PULL = 'failed to pull and unpack image "r/app:1": '
+SETUP = 'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "8f": '
+
+
+@pytest.mark.parametrize(
+    ("message", "fault", "title"),
+    [
+        (
+            PULL
+            + 'failed to do request: Head "https://r/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+            "image_unreachable",
+            "the node does not trust the certificate of the registry",
+        ),
+        (
+            PULL + 'failed to do request: Head "https://r/v2/": http: server gave HTTP response to HTTPS client',
+            "image_unreachable",
+            "the registry answers without TLS",
+        ),
+        (
+            PULL + "unexpected media type text/html for sha256:ab: not found",
+            "image_unreachable",
+            "something answers that is no registry",
+        ),
+        (
+            PULL
+            + 'media type "application/vnd.docker.distribution.manifest.v1+prettyjws" is no longer supported since containerd v2.1',
+            "image_pull_fails",
+            "its manifest has a format that containerd no longer supports",
+        ),
+        (
+            "image pull failed for r/app:1 because the signature validation failed: A signature was required, but no signature exists",
+            "image_pull_fails",
+            "its signature is refused",
+        ),
+    ],
+)
+def test_what_a_registry_or_its_certificate_is_to_blame_for(message: str, fault: str, title: str) -> None:
+    (finding,) = findings_of({**deployment(0), "Pod": [pod(state=waiting("ErrImagePull", message))]})
+    assert (finding.fault, finding.severity) == (fault, "error") and finding.title.endswith(title)
+
+
+@pytest.mark.parametrize(
+    ("message", "title"),
+    [
+        (
+            SETUP + "failed to allocate for range 0: no IP addresses available in range set: 10.244.1.1-10.244.1.254",
+            "node w1 has no address left for pods",
+        ),
+        (
+            SETUP + 'failed to find plugin "bridge" in path [/opt/cni/bin]',
+            "a program of the network plugin is missing on node w1",
+        ),
+        (
+            SETUP + "error getting ClusterInformation: connection is unauthorized: Unauthorized",
+            "the credentials of the network plugin on node w1 are not valid",
+        ),
+        (
+            'failed to get sandbox image "registry.k8s.io/pause:3.10": failed to pull image: dial tcp: i/o timeout',
+            "node w1 cannot pull the image of sandboxes (pause)",
+        ),
+        (
+            'expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got "/kubepods/besteffort/pod1/2" instead',
+            "the kubelet and containerd on node w1 use different cgroup drivers",
+        ),
+        (
+            'failed to reserve sandbox name "web": name "web" is reserved for "abc"',
+            "containerd on node w1 is still creating or deleting an earlier sandbox of the pod",
+        ),
+        (
+            SETUP + "open /run/flannel/subnet.env: no such file or directory",
+            "the pod network could not be set up on node w1",
+        ),
+    ],
+)
+def test_why_a_sandbox_cannot_be_created(message: str, title: str) -> None:
+    lists = {**deployment(0), "Pod": [pod(state=waiting("ContainerCreating"))], "Node": [node()]}
+    (finding,) = findings_of({**lists, "Event": [event("Pod", "web-1-a", "FailedCreatePodSandBox", message)]})
+    assert (finding.fault, finding.title) == ("sandbox_fails", title) and finding.advice
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("1 Too many pods.", "maxPods, 110 by default"),
+        (
+            "1 node(s) had untolerated taint {node.cloudprovider.kubernetes.io/uninitialized: true}.",
+            "cloud controller manager",
+        ),
+        ("1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }.", "Repair the nodes"),
+        ("1 node(s) had untolerated taint {dedicated: gpu}.", "Add a toleration"),
+        ("1 cannot allocate all claims.", "kubectl describe resourceclaim"),
+    ],
+)
+def test_advice_that_is_more_special_than_the_fault(reason: str, advice: str) -> None:
+    lists = {**deployment(0), "Pod": [pending(f"0/1 nodes are available: {reason}")], "Node": [node()]}
+    assert advice in findings_of(lists)[0].advice

@@ -9,6 +9,7 @@ The manifests are those of molecule/faults/cases.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_most_faults_are_recorded() -> None:
 
 def found_in(seen: dict[str, Any], now: float, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The ranked findings in a recording, at the time ``now`` (seconds since the epoch)."""
-    monkeypatch.setattr(explaining.time, "time", lambda: now)
+    monkeypatch.setattr(time, "time", lambda: now)
     cluster = Refusing(dict(seen["lists"], Node=NODES))
     view = explaining.read_view(cluster, [], KINDS, WHOLE)
     return ranked(verify_ports(cluster, all_findings(view, ["nodes", "dns"])))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._release.stateful_set
     find_blocking_pods,
     never_ready,
 )
+from harness.api_server import Handler
 
 POD = "/api/v1/namespaces/default/pods/db-0"
 
@@ -152,6 +154,26 @@ def test_a_pod_on_a_node_that_does_not_respond_is_left_alone(
     name = Reference("apps/v1", "StatefulSet", "default", "db")
     path = "/apis/apps/v1/namespaces/default/statefulsets/db"
     assert bool(find_blocking_pods(releases.client(), [name], lambda _name: path, back=False)) is blocks
+
+
+@pytest.mark.parametrize("ahead", [0, 90, -90])
+def test_the_clock_of_the_server_counts(
+    server: Any, releases: Any, workload: Any, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """The pod has run for 40 s by the server's clock, of which the one here differs."""
+    releases.run([workload("db", "app:1", kind="StatefulSet")])
+    live = server.find("StatefulSet", "db")
+    live["metadata"]["uid"] = "set"
+    live["status"].update(updateRevision="new")
+    server.put(POD, pod(ago=40 - ahead))
+    monkeypatch.setattr(Handler, "date_time_string", lambda self: formatdate(time.time() + ahead, usegmt=True))
+    name = Reference("apps/v1", "StatefulSet", "default", "db")
+    path = "/apis/apps/v1/namespaces/default/statefulsets/db"
+    client = releases.client()
+    assert find_blocking_pods(client, [name], lambda _name: path, back=False) == []
+    assert abs(client.skew - ahead) < 2
+    server.put(POD, pod(ago=70 - ahead))
+    assert find_blocking_pods(client, [name], lambda _name: path, back=False)
 
 
 @pytest.mark.parametrize("deletes", [True, False])

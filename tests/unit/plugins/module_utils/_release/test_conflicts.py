@@ -57,6 +57,24 @@ def test_fields_of_a_client_side_manager_are_taken_over_as_a_whole(server: Any, 
     assert not releases.run(objects, **given)["changed"]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_helm_keeps_of_a_release_that_is_taken_over_is_told(
+    server: Any, releases: Any, some: Any, kept: bool
+) -> None:
+    set_by(server, "helm", {"f:a": {}}, a="1")
+    annotations = {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "default"}
+    server.find("ConfigMap", "c")["metadata"]["annotations"] = annotations
+    labels = {"owner": "helm", "name": "shop" if kept else "other"}
+    record = some("Secret", "sh.helm.release.v1.shop.v1", metadata={"labels": labels})
+    server.put("/api/v1/namespaces/default/secrets/sh.helm.release.v1.shop.v1", record)
+    answer = releases.run([some("ConfigMap", "c", data={"a": "2"})], take_over=["helm"])
+    told = [
+        line for line in answer["warnings"] if line.startswith("Helm still has its release shop in namespace default")
+    ]
+    assert len(told) == kept and all("--selector owner=helm,name=shop" in line for line in told)
+    assert server.names("Secret")[0].startswith("sh.helm"), "it is the user who deletes it"
+
+
 def test_an_object_of_another_release_is_not_taken_silently(server: Any, releases: Any, some: Any) -> None:
     releases.run([some("ConfigMap", "c")], name="first")
     with pytest.raises(ReleaseError, match=r"ConfigMap default/c belongs to release first in namespace default"):

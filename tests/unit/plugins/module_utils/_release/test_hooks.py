@@ -56,6 +56,41 @@ def test_a_hook_runs_once_however_long_nobody_looks(server: Any, releases: Any, 
     assert server.ran == [job] and server.names("Job") == []
 
 
+def test_a_hook_that_is_a_pod_is_waited_for(server: Any, releases: Any, some: Any) -> None:
+    pod = some("Pod", "migrate", spec={"restartPolicy": "Never", "containers": [{"name": "c", "image": "app:1"}]})
+    asked = []
+
+    def kubelet(method: str, path: str, dry: bool) -> None:
+        for one in [one for one in server.objects.values() if one.get("kind") == "Pod"]:
+            asked.append(path)
+            phase = "Succeeded" if len(asked) > 4 else "Running"
+            one["status"] = {"phase": phase, "conditions": [{"type": "Ready", "status": str(phase == "Running")}]}
+
+    server.before = kubelet
+    hooks = {"pre": [pod]}
+    assert releases.run([some("ConfigMap", "c")], hooks=hooks, timeout=5)["status"] == "deployed"
+    applied = [path.split("/")[-2] for method, path in server.writes if method == "APPLY"]
+    assert applied == ["configmaps", "pods", "configmaps"][-len(applied) :] and len(asked) > 4
+    (name,) = server.names("Pod")
+    assert name.startswith("migrate-"), "another content is another Pod"
+    assert not releases.run([some("ConfigMap", "c")], hooks=hooks)["changed"], "it runs once"
+
+
+def test_a_pod_that_fails_stops_the_release_and_runs_again(server: Any, releases: Any, some: Any) -> None:
+    pod = some("Pod", "migrate", spec={"restartPolicy": "Never", "containers": [{"name": "c", "image": "app:1"}]})
+    phases = ["Failed"]
+
+    def kubelet(method: str, path: str, dry: bool) -> None:
+        for one in [one for one in server.objects.values() if one.get("kind") == "Pod"]:
+            one.setdefault("status", {"phase": phases[0]})
+
+    server.before = kubelet
+    answer = releases.run([some("Service", "s")], hooks={"pre": [pod]}, timeout=3)
+    assert answer["failed"] and "[slipway:hook_failed]" in answer["msg"] and server.names("Service") == []
+    phases[0] = "Succeeded"
+    assert releases.run([some("Service", "s")], hooks={"pre": [pod]}, timeout=3)["status"] == "deployed"
+
+
 def test_a_hook_that_fails_is_kept_for_its_log(server: Any, releases: Any, some: Any, workload: Any) -> None:
     server.bad.add("app:broken")
     hooks = {"pre": [with_ttl(workload("migrate", "app:broken", kind="Job"))]}

@@ -110,6 +110,22 @@ def test_a_claim_that_stayed_goes_later_when_it_is_named(server: Any, releases: 
     assert [one["name"] for one in answer["pruned"]] == ["data"] and server.names("PersistentVolumeClaim") == []
 
 
+def test_a_release_goes_and_its_objects_stay_on_request(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    objects = [some("ConfigMap", "c", metadata={"labels": {"app": "web"}}), workload("d")]
+    releases.run(objects)
+    predicted = releases.remove(check=True, orphan=True)
+    assert predicted["changed"] and "2 objects stay and belong to no release" in predicted["msg"]
+    assert server.find("ConfigMap", "c")["metadata"]["labels"]["slipway.kube/release"] == "web"
+    answer = releases.remove(orphan=True)
+    assert answer["changed"] and answer["pruned" if "pruned" in answer else "objects"] is not None
+    assert server.names("ConfigMap") == ["c"] and server.names("Deployment") == ["d"]
+    assert server.find("ConfigMap", "c")["metadata"]["labels"] == {"app": "web"}
+    assert server.names("Secret") == [] and server.names("Lease") == []
+    assert not releases.remove(orphan=True)["changed"]
+    other = releases.run(objects, name="other")
+    assert other["status"] == "deployed", "another release takes them without force"
+
+
 def test_a_release_goes_as_a_whole_and_its_records_last(server: Any, releases: Any, some: Any, workload: Any) -> None:
     hooks = {"pre": [workload("migrate", kind="Job")]}
     releases.run([some("ConfigMap", "c"), some("PersistentVolumeClaim", "data")], hooks=hooks)

@@ -32,6 +32,28 @@ def test_interventions_do_not_postpone_the_deadline() -> None:
     assert outlook.waiting and 0.3 <= looks[-1] - started < 5
 
 
+@pytest.mark.parametrize("slices", [False, True])
+def test_a_long_wait_asks_less_and_less(monkeypatch: pytest.MonkeyPatch, slices: bool) -> None:
+    """Ten minutes, in one call or, as a release, in calls of ten seconds: looks per minute."""
+    clock, looks = [1000.0], []
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock[0])
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    def look() -> SimpleNamespace:
+        looks.append(clock[0] - 1000)
+        return SimpleNamespace(waiting=[("Deployment web", "late")], tolerable=[], hopeless=False, findings=[])
+
+    watch: Any = SimpleNamespace(look=look)
+    for at in range(0, 600, 10) if slices else (0,):
+        wait_until_ready(
+            watch, 1000 + (at + 10 if slices else 600), sleep=sleep, waited=clock[0] - 1000 if slices else 0.0
+        )
+    minutes = [sum(60 * one <= at < 60 * (one + 1) for at in looks) for one in range(10)]
+    assert minutes[0] <= 50 and max(minutes[5:]) <= (24 if slices else 13), minutes
+
+
 @pytest.mark.parametrize(("grace", "end"), [(None, "Not ready within the timeout"), (0.2, "Cannot become ready")])
 def test_a_pod_without_a_node_waits_until_the_timeout_or_for_the_grace(
     server: Any, releases: Any, some: Any, grace: float | None, end: str

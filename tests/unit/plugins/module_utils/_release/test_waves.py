@@ -13,7 +13,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import 
 from ansible_collections.slipway.kube.plugins.module_utils._release import apply
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.planned import PlannedObject
-from ansible_collections.slipway.kube.plugins.module_utils._release.waves import split
+from ansible_collections.slipway.kube.plugins.module_utils._release.waves import split, wave_of
 
 
 def in_wave(content: dict[str, Any], number: str) -> dict[str, Any]:
@@ -30,18 +30,20 @@ def test_objects_are_sorted_by_annotation_and_option(some: Any, workload: Any) -
         in_wave(workload("cache"), "0"),
     ]
     entries = [{"kind": "Deployment", "name": "web", "namespace": None, "wave": 2}, {"kind": "Deployment", "wave": 1}]
-    waves = split([PlannedObject(reference(one), "create", one) for one in contents], entries)
+    waves = split([PlannedObject(reference(one), "create", one, wave=wave_of(one, entries)) for one in contents])
     assert [[one.name.name for one in wave] for wave in waves] == [
         ["shop", "database"],
         ["migrate", "cache"],
         ["web"],
     ]
-    assert split([], entries) == []
+    assert split([]) == []
 
 
 def test_a_later_wave_waits_for_the_earlier_one(server: Any, releases: Any, workload: Any) -> None:
     server.bad.add("app:broken")
     objects = [workload("database", "app:broken"), in_wave(workload("web"), "1")]
+    plan = releases.run(objects, check=True)["changes"]
+    assert plan[1:] == ["Deployment default/database: create", "Deployment default/web: create in wave 1"]
     answer = releases.run(objects)
     assert answer["failed"] and server.names("Deployment") == ["database"], "the second wave was not applied"
     server.bad.clear()

@@ -173,6 +173,21 @@ def test_handlers(make) -> None:
     }
 
 
+def test_an_image_that_starts_as_root_runs_with_the_profile_baseline(make) -> None:
+    made = make(security={"profile": "baseline"}, sidecars={"log": {}})
+    assert made.pod["securityContext"] == {"runAsNonRoot": False, "seccompProfile": {"type": "RuntimeDefault"}}
+    for container in (made.container, made.pod["initContainers"][0]):
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False}, (
+            "with the capabilities of the runtime"
+        )
+    made = make(security={"profile": "baseline", "run_as_user": 70, "capabilities": {"drop": ["NET_RAW"]}})
+    assert made.pod["securityContext"]["runAsNonRoot"] is True
+    assert made.container["securityContext"]["capabilities"] == {"drop": ["NET_RAW"]}
+    made = make(security={"profile": "baseline", "run_as_non_root": True, "capabilities": {"drop": ["ALL"]}})
+    assert made.pod["securityContext"]["runAsNonRoot"] is True
+    assert made.container["securityContext"] == RESTRICTED
+
+
 def test_rights_that_are_opted_out_of(make) -> None:
     made = make(security={"run_as_user": 0, "seccomp": "Unconfined", "capabilities": {"add": ["NET_RAW"], "drop": []}})
     assert made.pod["securityContext"] == {

@@ -71,7 +71,7 @@ def test_a_field_is_documented_as_it_is(path, option, field) -> None:
 
 def test_options_of_the_release_are_documented_with_its_defaults() -> None:
     for name, option in OPTIONS.items():
-        if name in ("pause_after", "name", "namespace", "revision", "delete_hooks"):
+        if name in ("pause_after", "name", "namespace", "revision", "delete_hooks", "orphan"):
             continue
         documented = {**DOCS, **RELEASE_DOCS}[name]
         assert documented.get("default") == option.get("default"), name

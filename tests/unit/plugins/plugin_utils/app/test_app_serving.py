@@ -18,6 +18,15 @@ DNS = {
 }
 
 
+def test_dns_on_another_port_stays_allowed(make) -> None:
+    network = {"allow_to": ["10.0.0.0/8"], "dns_ports": [53, 5353]}
+    (dns, _other) = make(network=network).one("NetworkPolicy")["spec"]["egress"]
+    assert [(port["protocol"], port["port"]) for port in dns["ports"]] == [
+        *(("UDP", 53), ("TCP", 53)),
+        *(("UDP", 5353), ("TCP", 5353)),
+    ]
+
+
 def app(name: str) -> dict:
     return {"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}}
 

@@ -11,7 +11,12 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.fields import Structure
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.spec import FIELDS
-from ansible_collections.slipway.kube.plugins.plugin_utils.app.words import OPTIONS, in_words_of_app, translate
+from ansible_collections.slipway.kube.plugins.plugin_utils.app.words import (
+    BASELINE,
+    OPTIONS,
+    in_words_of_app,
+    translate,
+)
 
 
 @pytest.mark.parametrize("option", sorted(set(OPTIONS.values())))
@@ -28,7 +33,7 @@ def test_every_option_exists(option: str) -> None:
     [
         (
             "Set securityContext.runAsUser to a UID other than 0.",
-            "Set security.run_as_user to a UID other than 0.",
+            f"Set security.run_as_user to a UID other than 0. {BASELINE}",
         ),
         ("Raise resources.limits.memory above 1Gi.", "Raise resources.limits.memory above 1Gi."),
         ("Set startupProbe for a program that starts slowly.", "Set startup for a program that starts slowly."),

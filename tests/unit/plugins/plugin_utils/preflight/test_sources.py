@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import sources
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.variables import OF_A_MINOR
 
 DEB = "http://mirror/deb/kubernetes"
 MIRRORS = {
@@ -29,6 +33,12 @@ def variables(cluster):
     """Variables of a worker on Debian, and its facts."""
     host = cluster.hosts["w1"]
     return {**host.variables, "kube_host": host.facts}
+
+
+def test_what_depends_on_a_minor_version_is_named_once():
+    """A role evaluates the same variables with a template."""
+    template = Path(__file__).resolve().parents[5] / "roles" / "preflight" / "templates" / "of_version.yml.j2"
+    assert tuple(re.findall(r"^(\w+):", template.read_text(), re.MULTILINE)) == ("kube_version", *OF_A_MINOR)
 
 
 def test_requests_of_a_mirror(variables):
