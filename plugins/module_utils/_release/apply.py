@@ -71,7 +71,7 @@ class Sender:
         self.own_webhooks = False
         self.own_services: set[tuple[str, str]] = set()
         self.changing: Kinds = {}
-        self.indirect: Kinds = {}
+        self.makers: dict[tuple[str, str], Reference] = {}
 
     def send(
         self,
@@ -95,7 +95,7 @@ class Sender:
         self.own_webhooks = any(one.name.kind.endswith("WebhookConfiguration") for one in release)
         self.own_services = services([one.content for one in release])
         self.changing = defined_kinds(one.content for one in release if one.action != "none")
-        self.indirect = indirect_kinds(one.content for one in release)
+        self.makers = {pair: one.name for one in release for pair in indirect_kinds([one.content])}
         digests: Digests = {}
         late: list[Object] = []
         for stage in stages([one.content for one in pending.values()], self.early):
@@ -175,11 +175,13 @@ class Sender:
                 own = webhook and webhook_service(error.message) in self.own_services
                 if postpone and webhook and (own or self._is_early(one)):
                     return {}
-                made = error.status == 404 and (one.name.api_version, one.name.kind) in self.indirect
-                if own or made or (webhook and self.own_webhooks):
+                maker = self.makers.get((one.name.api_version, one.name.kind)) if error.status == 404 else None
+                if own or maker or (webhook and self.own_webhooks):
                     until = self.deadline
                 passing = is_transient(error) or may_learn(error, one.content, self.changing)
                 if owners or not passing or time.monotonic() >= until:
+                    if maker and passing:
+                        raise OperationFailed(_not_made(one.name, maker)) from error
                     text = explain_refusal(error, one.name, None, one.content, in_release=self.in_release)
                     raise OperationFailed(text) from error
             time.sleep(RETRY_EVERY)
@@ -224,6 +226,13 @@ def is_transient(error: ApiError) -> bool:
         return any(text in error.message for text in missing)
     waiting = (WEBHOOK_FAILED, "no endpoints available")
     return error.status == 500 and any(text in error.message for text in waiting)
+
+
+def _not_made(name: Reference, maker: Reference) -> str:
+    return (
+        f"{name}: the API server does not serve its kind, which a controller defines for {maker}. "
+        "See the status of that object, and check that its controller runs. [slipway:kind_not_served]"
+    )
 
 
 def _not_established(name: Reference, live: Mapping[str, Any] | None) -> str:

@@ -143,7 +143,7 @@ class Engine:
             plan = planner.plan()
             lines = plan.warnings + plan.kept + capability_warnings(self.client, self.desired.all)
             lines += self.notes
-            lines += self.context.rules.notices(self.desired.objects) if self.settings.wait else []
+            lines += self.context.rules.notices(self.desired.objects, self.settings.wait)
             self.context.warnings = list(dict.fromkeys(lines))
         return plan
 

@@ -86,17 +86,20 @@ class WaitRules:
             return True
         return bool(stopped(content)) and not self.has_condition(content)
 
-    def notices(self, contents: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return sentences about objects that are not waited for without the user having said so, and about rules that match none."""
+    def notices(self, contents: Sequence[Mapping[str, Any]], waits: bool = True) -> list[str]:
+        """Return sentences about objects that are not waited for without the user having said so, and about rules that match none.
+
+        :param waits: whether the run waits; otherwise only the waves matter.
+        """
         lines = [
             f"{reference(content)} is not waited for, because its spec.{stopped(content)} is true."
             for content in contents
-            if stopped(content) and self.excepts(content) and not declines_waiting(content)
+            if waits and stopped(content) and self.excepts(content) and not declines_waiting(content)
         ]
         names = [reference(content) for content in contents]
         for option, entries in (
-            ("wait_conditions", [entry for entry, _steps in self.conditions]),
-            ("wait_except", self.exceptions),
+            ("wait_conditions", [entry for entry, _steps in self.conditions] if waits else []),
+            ("wait_except", self.exceptions if waits else []),
             ("waves", self.waves),
         ):
             for number, entry in enumerate(entries, 1):

@@ -89,6 +89,16 @@ def test_claims_that_grow_are_named_although_their_wave_fails(
     assert "PersistentVolumeClaim default/data-db-0 grows from 1Gi to 2Gi." in answer["warnings"]
 
 
+def test_who_may_not_list_claims_is_told_so_only_when_there_may_be_some(
+    server: Any, releases: Any, database: Any
+) -> None:
+    server.forbidden.add(CLAIMS)
+    assert not any("claims" in line for line in releases.run([database("1Gi")], replace="immutable")["warnings"])
+    answer = releases.run([database("2Gi")], replace="immutable")
+    assert answer["status"] == "deployed" and server.orphaned == [SET]
+    assert any(line.startswith("Whether the claims of StatefulSet default/db are") for line in answer["warnings"])
+
+
 def test_pods_that_the_new_one_would_not_select_go(server: Any, releases: Any, database: Any) -> None:
     releases.run([database("1Gi")])
     answer = releases.run([database("1Gi", label="other")], replace="immutable")

@@ -86,6 +86,18 @@ def test_a_kind_that_a_controller_makes_of_another_object_is_waited_for(
     assert [one["kind"] for one in removed["pruned"]][-1] == "ConstraintTemplate"
 
 
+def test_a_kind_that_is_never_made_is_named_with_what_defines_it(server: Any, releases: Any, some: Any) -> None:
+    templates = definition("crd", plural="constrainttemplates", kind="ConstraintTemplate")
+    templates["spec"].update(group="templates.gatekeeper.sh", scope="Cluster")
+    installed(server, templates)
+    crd = {"spec": {"names": {"kind": "Labels"}}}
+    template = some("ConstraintTemplate", "labels", "templates.gatekeeper.sh/v1", spec={"crd": crd})
+    server.only_served = True
+    answer = releases.run([some("Labels", "all", "constraints.gatekeeper.sh/v1beta1"), template])
+    assert "Labels all: the API server does not serve its kind" in answer["msg"], answer["msg"]
+    assert "a controller defines for ConstraintTemplate labels. See" in answer["msg"]
+
+
 def test_a_parameter_that_a_changed_template_adds_is_used_at_once(
     server: Any, releases: Any, some: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

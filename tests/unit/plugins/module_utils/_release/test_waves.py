@@ -91,6 +91,8 @@ def test_without_waiting_the_order_is_kept(server: Any, releases: Any, workload:
     assert releases.run([in_wave(workload("b"), "-1"), workload("a")], wait=False)["status"] == "deployed"
     applied = [path.rpartition("/")[2] for method, path in server.writes if method == "APPLY"]
     assert applied == ["b", "a"]
+    mistyped = releases.run([workload("c")], wait=False, waves=[{"kind": "Deploymnet", "wave": 1}])
+    assert mistyped["warnings"] == ["waves[1]: the release contains no Deploymnet."]
 
 
 def test_a_run_that_is_killed_anywhere_is_finished(server: Any, releases: Any, workload: Any) -> None:
