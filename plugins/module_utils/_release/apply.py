@@ -158,8 +158,7 @@ class Sender:
         elif one.takes_over:
             self._take_over_fields(path)
         content = without_ttl(one.content) if self.keep_jobs else one.content
-        # Also of one that a killed run has deleted and not created again.
-        if self.grow and one.name.kind == "StatefulSet" and one.action in ("replace", "create"):
+        if self.grow and one.makes_set:
             self.notes += grow_claims(self.client, content, one.action == "replace")
         while True:
             try:

@@ -77,8 +77,8 @@ class Engine:
         if self.check_mode:
             unfinished = latest.number if latest and finishes else 0
             drift = [] if same else self._drift(current)
-            replaced = [one for one in plan.objects if one.keeps_pods]
-            self.context.warnings += [line for one in replaced for line in growth(self.client, one.content)]
+            made = [one for one in plan.objects if one.makes_set and self.settings.replace == "immutable"]
+            self.context.warnings += [line for one in made for line in growth(self.client, one.content)]
             return self.results.predicted(plan, current, same or finishes, unfinished, drift)
         if same and latest is not None and current is not None:
             return self._unchanged(latest, current, plan)

@@ -41,6 +41,11 @@ class PlannedObject:
     wave: int | None = None
 
     @property
+    def makes_set(self) -> bool:
+        """Whether a StatefulSet is created, whose claims may exist already: it is replaced, or a killed run has deleted it."""
+        return self.name.kind == "StatefulSet" and self.action in ("replace", "create")
+
+    @property
     def way(self) -> str:
         """How it is replaced, and why."""
         return f"deleted{' without its pods' if self.keeps_pods else ''} and created again, because {self.why}"

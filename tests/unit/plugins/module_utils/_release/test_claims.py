@@ -99,6 +99,19 @@ def test_who_may_not_list_claims_is_told_so_only_when_there_may_be_some(
     assert any(line.startswith("Whether the claims of StatefulSet default/db are") for line in answer["warnings"])
 
 
+def test_check_mode_tells_of_all_claims_that_grow(server: Any, releases: Any, database: Any) -> None:
+    def told(made: dict[str, Any], **options: Any) -> list[str]:
+        lines = releases.run([made], check=True, **options)["warnings"]
+        return [line for line in lines if "grow" in line or "without its pods" in line]
+
+    claim(server, "data-db-0", "1Gi")
+    grows = ["PersistentVolumeClaim default/data-db-0 is to grow from 1Gi to 2Gi."]
+    assert told(database("2Gi"), replace="immutable") == grows, "another StatefulSet has left it"
+    assert told(database("2Gi")) == []
+    releases.run([database("1Gi")])
+    assert told(database("2Gi", label="other"), replace="immutable") == grows, "its pods go"
+
+
 def test_pods_that_the_new_one_would_not_select_go(server: Any, releases: Any, database: Any) -> None:
     releases.run([database("1Gi")])
     answer = releases.run([database("1Gi", label="other")], replace="immutable")
