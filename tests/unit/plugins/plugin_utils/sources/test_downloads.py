@@ -201,7 +201,7 @@ def test_a_chart_is_pulled_with_a_password_and_an_authority(
     assert shown and all(line.startswith("-rw-------") for line in shown), shown
     result, kinds = deploy(**where, username=USER, password="wrong-" + PASSWORD[::-1], ca_file="ca.crt")
     assert result["failed"] and "401" in result["msg"] and PASSWORD[::-1] not in str(result), result["msg"]
-    assert "[slipway:release_options]" in result["msg"]
+    assert "[slipway:program_failed]" in result["msg"]
     result, _kinds = deploy(**where, **LOGIN)
     assert result["failed"] and "certificate" in result["msg"], result["msg"]
 
