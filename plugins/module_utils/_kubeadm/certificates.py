@@ -67,6 +67,7 @@ COMPONENTS = {
 # requests by then, and waits a minute for connections that clients keep open.
 GRACE = 30
 ETCD_METRICS = 2381
+ETCD_CLIENT, ETCD_KEY = "apiserver-etcd-client", "pki/etcd/ca.key"
 KUBELET_CLIENT = "kubelet-client"
 
 
@@ -85,9 +86,13 @@ def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) 
 
     :param now: seconds since the epoch.
     :returns: ``name`` (kubeadm's name where it renews the certificate), ``path``, ``end`` (time), ``days`` (whole days left, negative if it has
-        expired), and ``renewed_by`` (``kubeadm``, ``kubelet`` or "" for an authority).
+        expired), and ``renewed_by`` (``kubeadm``, ``kubelet``, ``etcd`` for one whose authority is on other hosts, or "" for an authority).
     """
-    wanted = [(name, Path(folder) / file, "kubeadm") for file, name in RENEWABLE.items()]
+    external = not Path(folder, ETCD_KEY).exists()
+    wanted = [
+        (name, Path(folder) / file, "etcd" if external and name == ETCD_CLIENT else "kubeadm")
+        for file, name in RENEWABLE.items()
+    ]
     wanted += [(Path(file).stem if "etcd" not in file else "etcd-ca", Path(folder) / file, "") for file in AUTHORITIES]
     wanted += [
         (f"kubelet-{kind}", Path(kubelet) / f"kubelet-{kind}-current.pem", "kubelet") for kind in ("client", "server")

@@ -88,6 +88,26 @@ def endpoint_of(text: str) -> str:
     return found.group(1).strip("'\"") if found else ""
 
 
+def set_etcd_endpoints(text: str, endpoints: Iterable[str]) -> str:
+    """Return a ClusterConfiguration with other endpoints of an external etcd.
+
+    :raises FormError: it has no external etcd, or is not written as kubeadm does.
+    """
+    items = "".join(f"    - {scalar(url)}\n" for url in endpoints)
+    changed, count = re.subn(
+        r"^(etcd:\n  external:\n(?:    \w.*\n)*?    endpoints:\n)(?:    - .*\n)+",
+        lambda match: match.group(1) + items,
+        text,
+        flags=re.MULTILINE,
+    )
+    if count != 1:
+        raise FormError(
+            "The ConfigMap kube-system/kubeadm-config has no endpoints of an external etcd as kubeadm writes them. Correct etcd.external.endpoints"
+            " with 'kubectl -n kube-system edit configmap kubeadm-config', and run again."
+        )
+    return changed
+
+
 def set_server(text: str, endpoint: str) -> str:
     """Return a kubeconfig with one cluster, whose server is the endpoint.
 

@@ -101,6 +101,19 @@ def parse_secure_port(manifest: str) -> int:
     return int(match.group(1)) if match else 6443
 
 
+def parse_etcd_servers(manifest: str) -> list[str]:
+    """Return the URLs of etcd in the manifest of kube-apiserver."""
+    match = re.search(r"--etcd-servers=([^\s\"']+)", manifest)
+    return match.group(1).split(",") if match else []
+
+
+def is_etcd_host(files: Files) -> bool:
+    """Return whether a kubelet without a cluster runs a member of etcd here."""
+    return files.exists(f"{MANIFESTS}/etcd.yaml") and not any(
+        files.exists(path) for path in (ADMIN, KUBELET, BOOTSTRAP, f"{MANIFESTS}/kube-apiserver.yaml")
+    )
+
+
 def package_upstream(version: str) -> str:
     """Return the upstream version of a package: ``1.36.3`` for ``1.36.3-1.1`` and ``0:1.36.3-1.el9``."""
     match = re.match(r"^(?:\d+:)?(\d+(?:\.\d+)*)", version)
@@ -167,18 +180,23 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
     authority = files.read(CA) or kubelet["ca"] or admin["ca"]
     manifests = [name for name in files.names(MANIFESTS) if name.endswith((".yaml", ".yml", ".json"))]
     apiserver = files.read(MANIFESTS + "/kube-apiserver.yaml")
-    member = files.exists(KUBELET) and files.exists(KUBELET_CONFIG)
+    alone = is_etcd_host(files)
+    member = alone or files.exists(KUBELET) and files.exists(KUBELET_CONFIG)
     kubelet_version = package_upstream(packages.get("kubelet", ""))
     if member and not kubelet_version:
         shown = re.search(r"v(\d+\.\d+\.\d+)", run(["kubelet", "--version"], timeout=3))
         kubelet_version = shown.group(1) if shown else ""
     role = ""
-    if apiserver or files.exists(ADMIN):
+    if alone:
+        role = "etcd"
+    elif apiserver or files.exists(ADMIN):
         role = "control_plane"
     elif member:
         role = "worker"
     healthy = False
-    if member and role == "worker":
+    if alone:
+        healthy = answers(2381, "/health")
+    elif member and role == "worker":
         healthy = answers(10248, "/healthz")
     elif member and authority:
         healthy = answers(parse_secure_port(apiserver), "/livez", authority)
@@ -196,4 +214,5 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "manifests": manifests,
         "rotating": files.exists(ROTATION),
         "etcd_data": files.exists("/var/lib/etcd/member"),
+        "etcd_servers": parse_etcd_servers(apiserver),
     }
