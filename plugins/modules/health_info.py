@@ -67,6 +67,13 @@ options:
     choices: [nodes, workloads, jobs, cron_jobs, services, ingresses, policies, claims, autoscalers, budgets, webhooks, api_services, deletions,
       control_plane, dns, backup, ports]
     default: []
+  etcd_endpoints:
+    description:
+      - URLs of the members of an external etcd, each of which is asked. The module must run on a control plane then, with the client certificate of its API
+        server. A stacked etcd is judged by its pods.
+    type: list
+    elements: str
+    default: []
 requirements:
   - PyYAML or kubectl, to read a kubeconfig
 seealso:

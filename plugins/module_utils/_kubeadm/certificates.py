@@ -67,7 +67,8 @@ COMPONENTS = {
 # requests by then, and waits a minute for connections that clients keep open.
 GRACE = 30
 ETCD_METRICS = 2381
-ETCD_CLIENT, ETCD_KEY = "apiserver-etcd-client", "pki/etcd/ca.key"
+ETCD_CLIENT = "apiserver-etcd-client"
+ETCD_HERE = ("pki/etcd/ca.key", "manifests/etcd.yaml")  # neither is on a control plane of an external etcd
 KUBELET_CLIENT = "kubelet-client"
 
 
@@ -88,7 +89,7 @@ def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) 
     :returns: ``name`` (kubeadm's name where it renews the certificate), ``path``, ``end`` (time), ``days`` (whole days left, negative if it has
         expired), and ``renewed_by`` (``kubeadm``, ``kubelet``, ``etcd`` for one whose authority is on other hosts, or "" for an authority).
     """
-    external = not Path(folder, ETCD_KEY).exists()
+    external = not any(Path(folder, file).exists() for file in ETCD_HERE)
     wanted = [
         (name, Path(folder) / file, "etcd" if external and name == ETCD_CLIENT else "kubeadm")
         for file, name in RENEWABLE.items()
