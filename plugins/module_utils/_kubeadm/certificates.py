@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Container, Iterator, Mapping
 
-from .._host.facts.cluster import ROTATION, answers, parse_secure_port
+from .._host.facts.cluster import ROTATION, answers, etcd_answers, parse_secure_port
 from .._host.system import HostError
 from .._kube.progress import tell
 from .._kube.timestamps import to_time
@@ -66,7 +66,6 @@ COMPONENTS = {
 # Seconds after which the kubelet kills a container that does not end (terminationGracePeriodSeconds of the static pods). An API server has answered its
 # requests by then, and waits a minute for connections that clients keep open.
 GRACE = 30
-ETCD_METRICS = 2381
 ETCD_CLIENT = "apiserver-etcd-client"
 ETCD_HERE = ("pki/etcd/ca.key", "manifests/etcd.yaml")  # neither is on a control plane of an external etcd
 KUBELET_CLIENT = "kubelet-client"
@@ -172,7 +171,7 @@ def restart(name: str, pid: int, seconds: int, server: str, kill: Callable[[int,
 def works(name: str) -> bool:
     """Return whether a component answers its health check on this host."""
     if name == "etcd":
-        return answers(ETCD_METRICS, "/health")
+        return etcd_answers(Path(FOLDER, "manifests", "etcd.yaml").read_text())
     if name == "kube-apiserver":
         manifest = Path(FOLDER, "manifests", "kube-apiserver.yaml").read_text()
         return answers(parse_secure_port(manifest), "/livez", Path(FOLDER, "pki", "ca.crt").read_text())

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
-from .._host.facts.cluster import answers, parse_image_version
+from .._host.facts.cluster import etcd_answers, parse_image_version
 from .._host.record import Record
 from .._host.system import HostError, System
 from .._kube.progress import tell
 from . import etcd, etcd_certificates, etcd_endpoints, etcd_user
-from .certificates import ETCD_METRICS, processes
+from .certificates import processes
 from .config import check_patches, join_endpoint, merge, render
 from .leaving import refuse_quorum
 from .recovery import empty_folder
@@ -34,6 +34,11 @@ STOP_SECONDS = 60
 def peer_url(address: str) -> str:
     """Return the URL at which the other members reach one."""
     return "https://" + join_endpoint(address, PEER_PORT)
+
+
+def client_url(params: Mapping[str, Any]) -> str:
+    """Return the URL at which clients reach the member of this host."""
+    return "https://" + join_endpoint(params["node_addresses"][0], etcd.CLIENT_PORT)
 
 
 def decide(members: Iterable[Mapping[str, Any]], name: str, url: str, has_data: bool) -> tuple[str, Mapping[str, Any]]:
@@ -169,7 +174,7 @@ def _wait(params: Mapping[str, Any], learner: str, started: float) -> None:
     reason = "it does not answer its health check"
     while True:
         waiting = _promote(params, learner) if learner else ""
-        if not waiting and answers(ETCD_METRICS, "/health"):
+        if not waiting and etcd_answers(Path(MANIFEST).read_text()):
             return
         reason = waiting or "it does not answer its health check"
         tell(f"waits for the etcd member {params['node_name']}", reason)
@@ -244,7 +249,7 @@ def upgrade(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]
     if check_mode:
         return changes
     started = time.time()
-    problems = etcd.find_problems(find_endpoint([etcd.LOCAL, *params["endpoints"]]))
+    problems = etcd.find_problems(find_endpoint([client_url(params), *params["endpoints"]]))
     if problems:
         raise HostError(
             f"etcd is not healthy, so the member of this host is not restarted. Evidence: {'; '.join(problems)}. Repair it, then run again."
@@ -267,7 +272,7 @@ def _wait_for_version(params: Mapping[str, Any]) -> None:
     end = time.monotonic() + params["timeout"]
     while time.monotonic() < end:
         try:
-            found = etcd.call(etcd.LOCAL, "/v3/maintenance/status", {}).get("version")
+            found = etcd.call(client_url(params), "/v3/maintenance/status", {}).get("version")
             if found == params["version"]:
                 return
         except etcd.EtcdError:

@@ -24,6 +24,7 @@ BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
 ROTATION = "/etc/kubernetes/pki/rotation"  # old and new authorities, see _kubeadm/authorities.py
 MANIFESTS = "/etc/kubernetes/manifests"
+ETCD_METRICS = 2381
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
@@ -148,26 +149,37 @@ def parse_record(text: str) -> dict[str, Any]:
     }
 
 
-def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bool:
+def answers(port: int, path: str, authority: str = "", timeout: float = 2, host: str = "127.0.0.1") -> bool:
     """Return whether a server on this host's loopback answers with status 200, or for a server with TLS also 401 or 403.
 
     :param authority: PEM text of the CA that signed the server's certificate; "" for plain HTTP.
     :param timeout: in seconds.
+    :param host: loopback address on which it listens.
     """
     connection: http.client.HTTPConnection
     try:
         if authority:
             context = ssl.create_default_context(cadata=authority)
             context.check_hostname = False  # 127.0.0.1 is not in the certificate of the API server
-            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
+            connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+            connection = http.client.HTTPConnection(host, port, timeout=timeout)
         connection.request("GET", path)
         status = connection.getresponse().status
         connection.close()
     except (OSError, ValueError, http.client.HTTPException):
         return False
     return status == 200 or bool(authority) and status in (401, 403)
+
+
+def etcd_answers(manifest: str) -> bool:
+    """Return whether the member of etcd on this host is healthy, which includes that etcd has a quorum.
+
+    :param manifest: of its static pod, which listens on the loopback address of its node's address family.
+    """
+    if "--listen-metrics-urls=http://[" in manifest:
+        return answers(ETCD_METRICS, "/health", host="::1")
+    return answers(ETCD_METRICS, "/health")
 
 
 def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +207,7 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         role = "worker"
     healthy = False
     if alone:
-        healthy = answers(2381, "/health")
+        healthy = etcd_answers(files.read(f"{MANIFESTS}/etcd.yaml"))
     elif member and role == "worker":
         healthy = answers(10248, "/healthz")
     elif member and authority:

@@ -96,7 +96,7 @@ class Host:
             "etcd_data_dir": str(self.data),
         }
         monkeypatch.setattr(etcd_member, "MANIFEST", str(self.manifest))
-        monkeypatch.setattr(etcd_member, "answers", lambda port, path: self.healthy)
+        monkeypatch.setattr(etcd_member, "etcd_answers", lambda manifest: self.healthy)
         monkeypatch.setattr(etcd_member, "processes", lambda programs: iter(()))
         monkeypatch.setattr(etcd_member, "sync_kubeadm_files", lambda: None)
         monkeypatch.setattr(etcd_member, "write_manifest", self.write)
