@@ -354,6 +354,7 @@ cluster:
     manifests: {description: Manifests of static pods., type: list, elements: str}
     rotating: {description: Whether the rotation of the cluster's authorities is not finished on this control plane., type: bool}
     etcd_data: {description: Whether the data of an etcd member exist., type: bool}
+    etcd_ca_hash: {description: Hash of the public key of etcd's CA., type: str, sample: "sha256:0123"}
     etcd_servers: {description: URLs of etcd that the API server of this host uses., type: list, elements: str, sample: ["https://127.0.0.1:2379"]}
 kubeconfigs:
   description:

@@ -86,6 +86,21 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Finding]:
             )
 
 
+@CHECKS.cluster("other_cluster")
+def check_other_etcd(cluster: Cluster) -> Iterator[Finding]:
+    """The members of an external etcd, and the control planes that use it, trust one authority."""
+    hosts = [host for host in cluster.inspected if host.etcd or host.control_plane and cluster.etcd]
+    known = {host.name: host.facts["cluster"]["etcd_ca_hash"] for host in hosts if host.member}
+    if len(set(known.values()) - {""}) > 1:
+        for name, digest in known.items():
+            yield (
+                name,
+                "The hosts use etcd of different clusters.",
+                f"the CA of its etcd is {digest or 'unknown'}",
+                "Keep only the hosts of one cluster in the inventory, or first reset the others.",
+            )
+
+
 @CHECKS.host("unmarked_member")
 def check_unmarked(host: Host) -> Iterator[Finding]:
     """The host is not a member of a cluster that other tools created."""

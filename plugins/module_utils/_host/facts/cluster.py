@@ -22,6 +22,7 @@ ADMIN = "/etc/kubernetes/admin.conf"
 KUBELET = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
+ETCD_CA = "/etc/kubernetes/pki/etcd/ca.crt"
 ROTATION = "/etc/kubernetes/pki/rotation"  # old and new authorities, see _kubeadm/authorities.py
 MANIFESTS = "/etc/kubernetes/manifests"
 ETCD_METRICS = 2381
@@ -227,4 +228,5 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "rotating": files.exists(ROTATION),
         "etcd_data": files.exists("/var/lib/etcd/member"),
         "etcd_servers": parse_etcd_servers(apiserver),
+        "etcd_ca_hash": ca_cert_hash(files.read(ETCD_CA)),
     }

@@ -177,6 +177,7 @@ def make_facts(number: int) -> dict[str, Any]:
             "rotating": False,
             "etcd_data": False,
             "etcd_servers": [],
+            "etcd_ca_hash": "",
             "components": {},
         },
         "kubeconfigs": {},

@@ -77,3 +77,14 @@ def test_only_the_hosts_of_etcd_need_its_image():
     assert needed_images({**row, "etcd": True, "external_etcd": True}) == ["pause:3.10.2", "etcd:3.6.8-0"]
     assert "etcd:3.6.8-0" not in needed_images({**row, "control_plane": True, "external_etcd": True})
     assert "etcd:3.6.8-0" in needed_images({**row, "control_plane": True})
+
+
+def test_a_member_of_the_etcd_of_another_cluster_is_refused(external, findings):
+    for host in external.hosts.values():
+        join(host)
+        host.facts["cluster"]["etcd_ca_hash"] = "sha256:aa" if not host.worker else ""
+    external.hosts["etcd1"].facts["cluster"]["ca_hash"] = ""
+    assert check_hosts(external) == []
+    external.hosts["etcd1"].facts["cluster"]["etcd_ca_hash"] = "sha256:bb"
+    found = findings(check_hosts(external))
+    assert found == [("other_cluster", "cp1", "error"), ("other_cluster", "etcd1", "error")]

@@ -227,6 +227,7 @@ def test_a_fresh_host(tmp_path):
         "rotating": False,
         "etcd_data": False,
         "etcd_servers": [],
+        "etcd_ca_hash": "",
     }
 
 
@@ -262,6 +263,7 @@ def test_a_control_plane(tmp_path, monkeypatch):
         "rotating": False,
         "etcd_data": True,
         "etcd_servers": [],
+        "etcd_ca_hash": "",
     }
     assert asked == [(7443, "/livez", CA)]
 
