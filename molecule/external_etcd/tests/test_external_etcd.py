@@ -21,6 +21,7 @@ from harness.kube import Kube
 from harness.playbook import Run, addresses, inventory_of, output_of, run
 from harness.reset import left_behind, reset
 from harness.snapshot import take
+from harness.web import DEFAULT, NEW, OLD
 
 SCENARIO = f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}"
 LAB = inventory_of(SCENARIO)  # one control plane and workers, some of which become hosts of etcd
@@ -42,9 +43,13 @@ print(connection.getresponse().read().decode())
 HEALTH_CHECK, API_SERVER = "/etc/kubernetes/pki/etcd/healthcheck-client", "/etc/kubernetes/pki/apiserver-etcd-client"
 
 
-def write_inventory(name: str, members: dict[str, str]) -> Path:
-    """Write an inventory of the lab in which some workers are hosts of etcd, by their names there."""
+def write_inventory(name: str, members: dict[str, str], version: str = OLD) -> Path:
+    """Write an inventory of the lab in which some workers are hosts of etcd, by their names there.
+
+    :param version: of Kubernetes, "" for the default.
+    """
     content = yaml.safe_load(LAB.read_text())
+    content["all"]["children"]["kube_cluster"]["vars"].update({"kube_version": version} if version else {})
     children = content["all"]["children"]["kube_cluster"]["children"]
     hosts = children.pop("kube_worker")["hosts"]
     children["kube_etcd"] = {"hosts": {own: hosts[of_lab] for own, of_lab in members.items()}}
@@ -212,15 +217,28 @@ def test_defragmentation_asks_all_members(created: Run, inventory: Path) -> None
     assert all(f"etcd member {name} defragmented" in done.output for name in MEMBERS)
 
 
+def test_members_are_upgraded_one_at_a_time_before_the_control_plane(writer: Writer) -> None:
+    current = write_inventory("current", MEMBERS, "")
+    planned = run("slipway.kube.upgrade", current, FOLDER / "planned", "--check").succeeded()
+    assert not planned.changed() and planned.output.count("kubelet " + OLD + " -> " + NEW) >= len(MEMBERS)
+    writer.longest = 0
+    run("slipway.kube.upgrade", current, FOLDER / "upgraded").succeeded()
+    print(f"upgrade: no write for {writer.longest:.1f} s")
+    versions = {json.loads(ask(name, "/v3/maintenance/status")[1])["version"] for name in MEMBERS}
+    assert versions == {DEFAULT["kube_versions"][".".join(NEW.split(".")[:2])]["etcd"]}
+    again = run("slipway.kube.upgrade", current, FOLDER / "upgraded-again").succeeded()
+    assert again.changed() == []
+
+
 def test_a_lost_member_is_replaced_by_a_fresh_host(writer: Writer, inventory: Path) -> None:
     host_of("etcd3").switch_off()
     removed = run(
-        "slipway.kube.node_remove", inventory, FOLDER / "removed", "-e", "node_remove_nodes=etcd3"
+        "slipway.kube.node_remove", LAB.with_name("current.yml"), FOLDER / "removed", "-e", "node_remove_nodes=etcd3"
     ).succeeded()
     assert removed.changed()
     assert sorted(one["name"] for one in members_of("etcd1")) == ["etcd1", "etcd2"]
     members = {name: of_lab for name, of_lab in MEMBERS.items() if name != "etcd3"}
-    grown = write_inventory("grown", {**members, **SPARE})
+    grown = write_inventory("grown", {**members, **SPARE}, "")
     run(CLUSTER, grown, FOLDER / "grown").succeeded()
     found = members_of("etcd1")
     assert sorted(one["name"] for one in found) == ["etcd1", "etcd2", "etcd4"]
