@@ -27,6 +27,7 @@ from .run import config_folder, kubelet_lines, run_kubeadm, static_pod_lines, sy
 MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 OPERATION = "etcd"
 PEER_PORT = 2380
+DATA = "member/wal"
 START, ADD, REPLACE = "start", "add", "replace"
 STOP_SECONDS = 60
 
@@ -132,7 +133,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
     name, data = params["node_name"], params["etcd_data_dir"]
     endpoint = find_endpoint(params["endpoints"])
     members = etcd.list_members(endpoint)
-    action, own = decide(members, name, url, Path(data, "member").is_dir())
+    action, own = decide(members, name, url, Path(data, DATA).is_dir())
     if action == REPLACE:
         health = {
             one.get("name") or url: one is not own and not etcd.member_errors((one.get("clientURLs") or [url])[0])
@@ -196,7 +197,7 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     check_patches(params["patches"])
     record, manifest, name = Record.load(params["record_dir"]), Path(MANIFEST), params["node_name"]
     present = manifest.read_text() if manifest.exists() else ""
-    if present and record.marked and not record.operation:
+    if present and record.marked and not record.operation and Path(params["etcd_data_dir"], DATA).is_dir():
         return upgrade(params, check_mode, lock)
     others = (
         f"joins {len(params['endpoints'])} others" if params["endpoints"] else f"is one of {len(params['members'])}"
@@ -218,7 +219,7 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
         cluster, state, learner = _enter(params, url, manifest)
     else:
         cluster, state = ",".join(f"{one}={peer_url(where)}" for one, where in params["members"].items()), "new"
-        if Path(params["etcd_data_dir"], "member").is_dir() and flags_of(present) != (cluster, state):
+        if Path(params["etcd_data_dir"], DATA).is_dir() and flags_of(present) != (cluster, state):
             _stop(
                 manifest, params["etcd_data_dir"]
             )  # of an interrupted run with other members: nothing was written to it

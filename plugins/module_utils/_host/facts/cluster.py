@@ -26,6 +26,7 @@ ETCD_CA = "/etc/kubernetes/pki/etcd/ca.crt"
 ROTATION = "/etc/kubernetes/pki/rotation"  # old and new authorities, see _kubeadm/authorities.py
 MANIFESTS = "/etc/kubernetes/manifests"
 ETCD_METRICS = 2381
+ETCD_LOG = "/var/lib/etcd/member/wal"  # by which etcd itself decides whether it begins anew
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
@@ -110,8 +111,8 @@ def parse_etcd_servers(manifest: str) -> list[str]:
 
 
 def is_etcd_host(files: Files) -> bool:
-    """Return whether a kubelet without a cluster runs a member of etcd here."""
-    return files.exists(f"{MANIFESTS}/etcd.yaml") and not any(
+    """Return whether a kubelet without a cluster runs a member of etcd here, which has not lost its data."""
+    return all(files.exists(path) for path in (f"{MANIFESTS}/etcd.yaml", ETCD_LOG)) and not any(
         files.exists(path) for path in (ADMIN, KUBELET, BOOTSTRAP, f"{MANIFESTS}/kube-apiserver.yaml")
     )
 

@@ -115,6 +115,7 @@ class Host:
             monkeypatch.setattr(etcd_member, module, lambda *arguments: "")
 
     def write(self, params, config, lock) -> None:
+        (self.data / "member/wal").mkdir(parents=True, exist_ok=True)
         flags = {one["name"]: one["value"] for one in config[1]["etcd"]["local"]["extraArgs"]}
         self.written.append((flags["initial-cluster"], flags["initial-cluster-state"]))
         self.manifest.write_text(MANIFEST.format(cluster=flags["initial-cluster"]))
@@ -159,9 +160,9 @@ def test_a_run_that_was_interrupted_goes_on_with_the_data_that_there_are(host):
     with pytest.raises(HostError, match=r"not healthy after 0 seconds.*\[slipway:etcd_not_started\]"):
         host.run()
     assert Record.load(host.params["record_dir"]).operation == "etcd"
-    (host.data / "member").mkdir()
     host.healthy = True
-    assert host.run()["changed"] and (host.data / "member").is_dir()
+    (host.data / "member/wal/old").touch()
+    assert host.run()["changed"] and (host.data / "member/wal/old").exists()
     assert Record.load(host.params["record_dir"]).operation == ""
 
 
@@ -169,10 +170,10 @@ def test_data_of_an_interrupted_run_with_other_members_are_deleted(host):
     host.healthy = False
     with pytest.raises(HostError):
         host.run()
-    (host.data / "member").mkdir()
     host.healthy = True
+    (host.data / "member/wal/old").touch()
     host.run(members={"etcd3": "192.0.2.33"})
-    assert not (host.data / "member").exists() and host.written[-1] == ("etcd3=https://192.0.2.33:2380", "new")
+    assert not (host.data / "member/wal/old").exists() and host.written[-1] == ("etcd3=https://192.0.2.33:2380", "new")
 
 
 def test_a_later_member_votes_when_it_has_all_data(host):

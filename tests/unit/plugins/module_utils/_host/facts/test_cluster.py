@@ -281,6 +281,8 @@ def test_a_member_of_an_external_etcd(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "answers", lambda port, path: (port, path) == (2381, "/health"))
     etcd = "    image: registry.k8s.io/etcd:3.6.8-0\n"
     files = tree(tmp_path, {cluster.MANIFESTS + "/etcd.yaml": etcd, cluster.KUBELET_CONFIG: "{}"})
+    assert cluster.gather_cluster(files, {}, NO_RECORD)["role"] == ""  # it has lost its data
+    files = tree(tmp_path, {cluster.ETCD_LOG + "/0.wal": ""})
     seen = cluster.gather_cluster(files, {"kubelet": "1.36.3-1.1"}, dict(NO_RECORD, marked=True, cluster="production"))
     assert (seen["member"], seen["role"], seen["healthy"], seen["version"]) == (True, "etcd", True, "1.36.3")
     assert (seen["ca_hash"], seen["endpoint"], seen["components"]) == ("", "", {"etcd": "3.6.8"})
