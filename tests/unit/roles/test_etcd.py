@@ -1,0 +1,76 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plays for an external etcd have hosts only where the inventory has such a group, and role etcd has the settings of a stacked etcd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from harness.core import load_variables, trust_as_template
+
+ROOT = Path(__file__).parents[3]
+STACKED = {"kube_control_plane": ["cp1"], "kube_worker": ["w1"], "kube_cluster": ["cp1", "w1"]}
+EXTERNAL = {**STACKED, "kube_etcd": ["etcd1"], "kube_cluster": ["cp1", "w1", "etcd1"]}
+
+
+def evaluate(value: Any, **variables: Any) -> Any:
+    return Templar(loader=DataLoader(), variables=variables).template(value)
+
+
+def hosts(playbook: str, groups: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the hosts of the plays whose hosts depend on the groups, by the names of the plays."""
+    plays = load_variables(ROOT / "playbooks" / f"{playbook}.yml")
+    return {play["name"]: evaluate(play["hosts"], groups=groups) for play in plays if "kube_etcd" in str(play["hosts"])}
+
+
+@pytest.mark.parametrize("playbook", ["cluster", "upgrade"])
+def test_a_play_for_etcd_has_no_hosts_without_the_group(playbook: str) -> None:
+    assert set(hosts(playbook, STACKED).values()) == {"!all"}
+    assert list(hosts(playbook, EXTERNAL).values()) == [["etcd1"]]
+
+
+def test_certificates_of_etcd_are_renewed_before_those_of_control_planes_and_its_authority_stays() -> None:
+    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all", "kube_cluster"]
+    expected = [["kube_control_plane", "kube_etcd"], ["etcd1"], "kube_cluster:!kube_etcd"]
+    assert list(hosts("certificates", EXTERNAL).values()) == expected
+
+
+def test_the_settings_of_a_stacked_etcd_apply() -> None:
+    own = load_variables(ROOT / "roles/etcd/vars/main.yml")
+    stacked = load_variables(ROOT / "roles/control_plane/defaults/main.yml")
+    assert own["__etcd_cipher_suites"] == stacked["control_plane_tls_cipher_suites"]
+    for name in ("control_plane_etcd_quota_mib", "control_plane_tls_min_version"):
+        assert f"{name} | default({stacked[name]!r})" in own["__etcd_config"]
+    patches = {"etcd0+json.json": [], "kube-apiserver0.json": {}}
+    assert evaluate(own["__etcd_patches"], control_plane_patches=patches) == {"etcd0+json.json": []}
+    assert evaluate(own["__etcd_patches"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "running", "users", "refused"),
+    [
+        ([], [], [], []),
+        ([], ["etcd1"], ["cp1"], []),
+        (["etcd3"], ["etcd1"], ["cp1"], []),
+        (["etcd3"], [], [], ["etcd_hosts"]),
+        ([], [], ["cp1"], ["etcd_quorum_lost"]),
+    ],
+)
+def test_an_etcd_that_may_exist_is_not_made_anew(
+    unknown: list[str], running: list[str], users: list[str], refused: list[str]
+) -> None:
+    tasks = load_variables(ROOT / "roles/etcd/tasks/create.yml")
+    known = {"__etcd_unknown": unknown, "__etcd_running": running, "__etcd_users": users}
+    found = []
+    for task in tasks:
+        if "ansible.builtin.assert" in task:
+            given = task["ansible.builtin.assert"]
+            if not evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known):
+                found.append(evaluate(given["fail_msg"], **known).rpartition("slipway:")[2].strip("] "))
+    assert found == refused
