@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(authority) returns the authority of etcd, which is made if this host has none.
+      - V(authority) returns the authority of etcd, which is made if this host has none and O(config) is given.
       - V(present) makes the host a member and waits until it is healthy.
       - V(client) gives a control plane a client certificate. The key of the authority is only kept in memory there.
       - V(used) lets the API server of a control plane, and kubeadm, use O(endpoints) after a member was added or removed. For one at a time.

@@ -102,13 +102,24 @@ def keep_authority(authority: Mapping[str, str], with_key: bool, base: str = BAS
 
 
 def make_authority(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
-    """Return the authority of this host, which is made if there is none.
+    """Return the authority of this host, which is made if there is none and the configuration for it is given.
 
     :returns: ``changes`` and ``authority``, whose values are "" in check mode if it would be made.
+    :raises ValueError: it is not made, since members may trust one whose key is not here.
     """
     authority = read_authority()
     if all(authority.values()):
         return {"changes": [], "authority": authority}
+    if authority["certificate"]:
+        raise ValueError(
+            f"This host has the authority of etcd without its key, {BASE}/{AUTHORITY['key']}, so no certificate can be issued. Nothing was changed."
+            " Remedy: copy the file with mode 0600 from another host of the group kube_etcd, or from where it is kept. [slipway:etcd_authority]"
+        )
+    if not params["config"] and not check_mode:
+        raise ValueError(
+            "This host has no authority of etcd, since it is no member of it yet, so no certificate can be issued. Nothing was changed. Remedy: run"
+            " slipway.kube.cluster without --limit. [slipway:etcd_authority]"
+        )
     if not check_mode:
         issue(["etcd-ca"], {}, params["config"], params, lock)
         authority = read_authority()

@@ -68,3 +68,37 @@ def test_kubeadm_makes_keys_in_memory_and_they_are_put_in_their_places(base, mon
     assert ran == [["init", "phase", "certs", "etcd-server"]]
     assert (base / "etcd" / "server.crt").read_text() == "new certificate"
     assert (base / "etcd" / "server.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def authority_of(monkeypatch):
+    """Ask for the authority of a host that has some of its files, and return it with the certificates that were made."""
+
+    def ask(files, config=({"kind": "ClusterConfiguration"},), check_mode=False):
+        made = []
+        monkeypatch.setattr(certificates, "read_authority", lambda: {"certificate": "", "key": "", **files})
+        monkeypatch.setattr(certificates, "issue", lambda names, *arguments: made.extend(names))
+        return certificates.make_authority({"config": list(config)}, check_mode, None), made
+
+    return ask
+
+
+def test_an_authority_is_made_where_there_is_none(authority_of):
+    assert authority_of({})[1] == ["etcd-ca"]
+    assert authority_of({"key": "of an interrupted run"})[1] == ["etcd-ca"]
+    assert authority_of(AUTHORITY) == ({"changes": [], "authority": AUTHORITY}, [])
+    predicted, made = authority_of({}, check_mode=True)
+    assert predicted["changes"] and not any(predicted["authority"].values()) and not made
+
+
+def test_an_authority_whose_key_is_elsewhere_is_not_replaced(authority_of):
+    for check_mode in (False, True):
+        with pytest.raises(ValueError, match=r"ca\.key.*\[slipway:etcd_authority\]"):
+            authority_of({"certificate": AUTHORITY["certificate"]}, check_mode=check_mode)
+
+
+def test_an_authority_that_is_only_asked_for_is_not_made(authority_of):
+    assert authority_of(AUTHORITY, config=())[0]["authority"] == AUTHORITY
+    with pytest.raises(ValueError, match=r"no authority of etcd.*\[slipway:etcd_authority\]"):
+        authority_of({}, config=())
+    assert not any(authority_of({}, config=(), check_mode=True)[0]["authority"].values())
