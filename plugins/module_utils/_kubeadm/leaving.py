@@ -78,6 +78,11 @@ def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool
     left = {name: healthy for name, healthy in seen.members.items() if name not in names}
     if left and left != seen.members:
         refused += refuse_quorum(seen.members, left)
+    elif seen.members and not left and not refused:
+        refused.append(
+            f"No member of etcd would be left, and with it the state of the whole cluster. Evidence: {', '.join(sorted(seen.members))} are all of"
+            " them. To remove the whole cluster, run slipway.kube.reset. [slipway:etcd_quorum_lost]"
+        )
     return refused + refuse_drain(_pods_on(leaving, seen), seen.budgets, force, "force their eviction")
 
 
