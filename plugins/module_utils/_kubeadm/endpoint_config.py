@@ -89,23 +89,22 @@ def endpoint_of(text: str) -> str:
 
 
 def set_etcd_endpoints(text: str, endpoints: Iterable[str]) -> str:
-    """Return a ClusterConfiguration with other endpoints of an external etcd.
+    """Return a ClusterConfiguration with other endpoints of an external etcd, the same text if they are only in another order.
 
     :raises FormError: it has no external etcd, or is not written as kubeadm does.
     """
-    items = "".join(f"    - {scalar(url)}\n" for url in endpoints)
-    changed, count = re.subn(
-        r"^(etcd:\n  external:\n(?:    \w.*\n)*?    endpoints:\n)(?:    - .*\n)+",
-        lambda match: match.group(1) + items,
-        text,
-        flags=re.MULTILINE,
+    wanted = list(endpoints)
+    found = re.search(
+        r"^etcd:\n  external:\n(?:    \w.*\n)*?    endpoints:\n((?:    - .*\n)+)", text, flags=re.MULTILINE
     )
-    if count != 1:
+    if not found:
         raise FormError(
             "The ConfigMap kube-system/kubeadm-config has no endpoints of an external etcd as kubeadm writes them. Correct etcd.external.endpoints"
             " with 'kubectl -n kube-system edit configmap kubeadm-config', and run again."
         )
-    return changed
+    if {line.strip(" -'\"") for line in found.group(1).splitlines()} == set(wanted):
+        return text
+    return text[: found.start(1)] + "".join(f"    - {scalar(url)}\n" for url in wanted) + text[found.end(1) :]
 
 
 def set_server(text: str, endpoint: str) -> str:

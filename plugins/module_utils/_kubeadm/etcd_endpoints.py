@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
+from urllib.parse import urlsplit
 
 from .._host.facts.cluster import parse_etcd_servers
-from .._host.system import write_atomic
+from .._host.system import HostError, write_atomic
 from .._kube.progress import tell
 from . import etcd
 from .admin import connect
@@ -36,16 +37,46 @@ def set_servers(manifest: str, endpoints: list[str]) -> str:
     return re.sub(r"(--etcd-servers=)[^\s\"']+", lambda match: match.group(1) + ",".join(endpoints), manifest)
 
 
+def check_members(wanted: Iterable[str], present: Iterable[str]) -> None:
+    """Fail if one of these URLs is not that of a member: an API server with none but such does not start again.
+
+    :param present: what the API server uses. It is asked first: the others could be those of another etcd.
+    :raises HostError: one is not, or no member responds.
+    """
+    problems = []
+    for endpoint in dict.fromkeys([*present, *wanted]):
+        try:
+            members = etcd.list_members(endpoint)
+            break
+        except etcd.EtcdError as error:
+            problems.append(str(error))
+    else:
+        raise HostError(f"No member of etcd responds. {' '.join(problems)} [slipway:etcd_quorum_lost]")
+    hosts = {
+        urlsplit(url).hostname
+        for member in members
+        for url in [*(member.get("clientURLs") or []), *(member.get("peerURLs") or [])]
+    }
+    strange = [url for url in wanted if urlsplit(url).hostname not in hosts]
+    if strange:
+        raise HostError(
+            f"The API server of this host was not changed: hosts of the group kube_etcd are not members of its etcd. Evidence: {endpoint} does not list"
+            f" {', '.join(strange)}. Run slipway.kube.cluster without --limit, which adds them first. [slipway:etcd_hosts]"
+        )
+
+
 def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
     """Let the API server of this host, and kubeadm, use these members of etcd, and return the changes.
 
-    :raises HostError: the API server does not become ready with them.
+    :raises HostError: one of them is no member, or the API server does not become ready with them.
     """
     path, wanted = Path(etcd.API_SERVER), list(params["endpoints"])
     manifest, changes = path.read_text(), []
-    if set(parse_etcd_servers(manifest)) != set(wanted):
+    present = parse_etcd_servers(manifest)
+    if set(present) != set(wanted):
         changes.append(f"The API server uses etcd at {', '.join(wanted)}.")
         if not check_mode:
+            check_members(wanted, present)
             before, end = started_at(), time.monotonic() + params["timeout"]
             write_atomic(str(path), set_servers(manifest, wanted).encode(), 0o600)
             while started_at() <= before and time.monotonic() < end:

@@ -74,3 +74,28 @@ def test_an_etcd_that_may_exist_is_not_made_anew(
             if not evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known):
                 found.append(evaluate(given["fail_msg"], **known).rpartition("slipway:")[2].strip("] "))
     assert found == refused
+
+
+@pytest.mark.parametrize(
+    ("servers", "reference", "asked"),
+    [(["https://1:2379"], "cp2", False), (["https://9:2379"], "cp2", True), (["https://1:2379"], "cp1", True)],
+)
+def test_what_an_interrupted_run_left_of_the_members_is_finished(
+    servers: list[str], reference: str, asked: bool
+) -> None:
+    (task,) = [
+        one
+        for one in load_variables(ROOT / "roles/control_plane/tasks/main.yml")
+        if "use_etcd" in str(one.get("ansible.builtin.include_tasks"))
+    ]
+    known = {
+        "kube_host": {"cluster": {"member": True, "etcd_servers": servers}},
+        "__control_plane_etcd_endpoints": ["https://1:2379"],
+        "__control_plane_etcd_hosts": ["etcd1"],
+        "inventory_hostname": "cp1",
+        "kube_reference_control_plane": reference,
+    }
+    condition = trust_as_template("{{ " + task["when"] + " }}")
+    assert evaluate(condition, **known) is asked
+    nothing = {"__control_plane_etcd_endpoints": [], "__control_plane_etcd_hosts": []}
+    assert evaluate(condition, **{**known, **nothing}) is False
