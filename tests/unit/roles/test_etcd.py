@@ -99,3 +99,25 @@ def test_what_an_interrupted_run_left_of_the_members_is_finished(
     assert evaluate(condition, **known) is asked
     nothing = {"__control_plane_etcd_endpoints": [], "__control_plane_etcd_hosts": []}
     assert evaluate(condition, **{**known, **nothing}) is False
+
+
+@pytest.mark.parametrize(
+    ("groups", "saved_by", "saved"),
+    [
+        (STACKED, "", False),
+        (EXTERNAL, "", False),  # an earlier run has upgraded the members, and its snapshot is not recent
+        (EXTERNAL, "etcd1", True),
+    ],
+)
+def test_an_upgrade_has_one_snapshot(groups: dict[str, list[str]], saved_by: str, saved: bool) -> None:
+    own = load_variables(ROOT / "roles/upgrade/vars/main.yml")
+    hostvars = {name: {"__upgrade_snapshot_saved": True} if name == saved_by else {} for name in groups["kube_cluster"]}
+    assert evaluate(own["__upgrade_saved"], groups=groups, hostvars=hostvars) is saved
+    (before,) = [
+        task
+        for task in load_variables(ROOT / "roles/upgrade/tasks/main.yml")
+        if "slipway.kube.etcd_snapshot" in task
+    ]
+    condition = trust_as_template("{{ " + before["when"][0] + " }}")
+    known = {**own, "groups": groups, "hostvars": hostvars, "__upgrade_plan": {"snapshot": True}}
+    assert evaluate(condition, **known) is not saved
