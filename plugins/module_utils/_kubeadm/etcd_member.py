@@ -30,6 +30,7 @@ PEER_PORT = 2380
 DATA = "member/wal"
 START, ADD, REPLACE = "start", "add", "replace"
 STOP_SECONDS = 60
+ADD_SECONDS = 30
 
 
 def peer_url(address: str) -> str:
@@ -124,6 +125,27 @@ def _stop(manifest: Path, data: str) -> None:
     empty_folder(data)
 
 
+def _add(endpoint: str, url: str) -> None:
+    """Add a learner. etcd refuses it for some seconds after another one was added, and as long as too many members do not respond.
+
+    :raises HostError: it is refused all the time.
+    """
+    end = time.monotonic() + ADD_SECONDS
+    while True:
+        try:
+            etcd.call(endpoint, "/v3/cluster/member/add", {"peerURLs": [url], "isLearner": True})
+            return
+        except etcd.EtcdError as error:
+            if "unhealthy cluster" not in str(error):
+                raise
+            if time.monotonic() > end:
+                raise HostError(
+                    f"etcd accepts no new member, since one that it has does not respond. Evidence: {error} Repair that member, or remove it with"
+                    " slipway.kube.node_remove if its host is lost, then run again. [slipway:etcd_member]"
+                ) from error
+        time.sleep(1)
+
+
 def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, str, str]:
     """Let the members that run accept this host.
 
@@ -148,7 +170,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
     if action in (ADD, REPLACE):
         _stop(manifest, data)
         tell(f"adds the etcd member {name} as a learner")
-        etcd.call(endpoint, "/v3/cluster/member/add", {"peerURLs": [url], "isLearner": True})
+        _add(endpoint, url)
         members = etcd.list_members(endpoint)
     own = next((one for one in members if url in one.get("peerURLs", [])), {})
     return initial_cluster(members, name, url), "existing", str(own["ID"]) if own.get("isLearner") else ""

@@ -226,3 +226,32 @@ def test_the_key_of_the_authority_does_not_stay_on_a_control_plane(host, monkeyp
     assert result["changed"] and host.asked == [("issue", ["apiserver-etcd-client"]), ("keep", False)]
     with pytest.raises(ValueError, match="authority of etcd is not given"):
         host.run(state="client", days=0, authority=None)
+
+
+def refusing(host, monkeypatch, times):
+    """Let etcd refuse to add a member so often, as it does while a voting member has been connected for less than five seconds."""
+    refused = []
+
+    def call(endpoint, path, body, *arguments):
+        if path.endswith("/add") and len(refused) < times:
+            refused.append(path)
+            raise etcd.EtcdError("etcd responded with 503. Evidence: etcdserver: unhealthy cluster")
+        return host.call(endpoint, path, body)
+
+    monkeypatch.setattr(etcd, "call", call)
+    clock = iter(range(1000))
+    monkeypatch.setattr(etcd_member.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(etcd_member.time, "sleep", lambda seconds: None)
+
+
+def test_a_member_is_added_when_the_one_before_it_is_connected(host, monkeypatch):
+    refusing(host, monkeypatch, times=3)
+    assert host.run(endpoints=["https://192.0.2.31:2379"], timeout=60)["changed"]
+    assert host.asked[2:] == [("add", ""), ("promote", "3")]
+
+
+def test_while_another_member_is_lost_none_is_added(host, monkeypatch):
+    refusing(host, monkeypatch, times=1000)
+    with pytest.raises(HostError, match=r"unhealthy cluster.*node_remove.*\[slipway:etcd_member\]"):
+        host.run(endpoints=["https://192.0.2.31:2379"], timeout=60)
+    assert not host.written
