@@ -121,3 +121,12 @@ def test_an_upgrade_has_one_snapshot(groups: dict[str, list[str]], saved_by: str
     condition = trust_as_template("{{ " + before["when"][0] + " }}")
     known = {**own, "groups": groups, "hostvars": hostvars, "__upgrade_plan": {"snapshot": True}}
     assert evaluate(condition, **known) is not saved
+
+
+def test_a_control_plane_that_is_not_known_may_have_a_cluster() -> None:
+    own = load_variables(ROOT / "roles/etcd/vars/main.yml")
+    hostvars: dict[str, dict[str, Any]] = {name: {"kube_host": {"cluster": {"member": False}}} for name in ("etcd1", "cp1")}
+    known = {**own, "groups": EXTERNAL, "hostvars": hostvars}
+    assert evaluate(own["__etcd_unknown"], **known) == [] and evaluate(own["__etcd_users"], **known) == []
+    hostvars["cp1"] = {}
+    assert evaluate(own["__etcd_unknown"], **known) == ["cp1"]
