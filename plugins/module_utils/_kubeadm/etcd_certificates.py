@@ -123,7 +123,7 @@ def make_authority(params: Mapping[str, Any], check_mode: bool, lock: Any) -> di
     if not check_mode:
         issue(["etcd-ca"], {}, params["config"], params, lock)
         authority = read_authority()
-    return {"changes": ["The authority of etcd is made."], "authority": authority}
+    return {"changes": ["The authority of etcd is made."] if params["config"] else [], "authority": authority}
 
 
 def give_client_certificate(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
