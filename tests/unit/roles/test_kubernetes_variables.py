@@ -222,3 +222,19 @@ def test_a_control_plane_has_the_timer_that_approves_serving_certificates():
     units = value("__kubernetes_units", inventory_hostname="cp1", kubernetes_serving_certificates="false")
     assert [unit["name"] for unit in units] == ["kubelet.service", "slipway-serving-certificates.timer"]
     assert (units[1]["enabled"], units[1]["state"]) == (False, "stopped")
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "removed", "started"),
+    [("etcd1", False, False, True), ("etcd1", True, False, True), ("w1", False, True, False), ("w1", True, False, False)],
+)
+def test_the_kubelet_of_a_host_that_was_prepared_for_etcd_can_join_a_cluster(name, member, removed, started):
+    groups = {"kube_control_plane": ["cp1"], "kube_worker": ["w1"], "kube_etcd": ["etcd1"]}
+    known = {"host": {"cluster": {"member": member, "name": ""}}, "inventory_hostname": name, "groups": groups}
+    dropin = "/etc/systemd/system/kubelet.service.d/20-slipway-etcd.conf"
+    assert value("__kubernetes_joining_files", **known) == ([{"path": dropin, "state": "absent"}] if removed else [])
+    unit = value("__kubernetes_units", **known)[0]
+    # Otherwise it goes on without a cluster, and on its port.
+    assert (dropin in unit["restart_when_newer"]) is (removed or started)
+    assert ("/var/lib/kubelet/config.yaml" in unit["restart_when_newer"]) is started is ("state" in unit)
+    assert "__kubernetes_joining_files" in load_variables(ROLES / "kubernetes/vars/main.yml")["__kubernetes_files"]
