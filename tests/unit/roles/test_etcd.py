@@ -114,9 +114,7 @@ def test_an_upgrade_has_one_snapshot(groups: dict[str, list[str]], saved_by: str
     hostvars = {name: {"__upgrade_snapshot_saved": True} if name == saved_by else {} for name in groups["kube_cluster"]}
     assert evaluate(own["__upgrade_saved"], groups=groups, hostvars=hostvars) is saved
     (before,) = [
-        task
-        for task in load_variables(ROOT / "roles/upgrade/tasks/main.yml")
-        if "slipway.kube.etcd_snapshot" in task
+        task for task in load_variables(ROOT / "roles/upgrade/tasks/main.yml") if "slipway.kube.etcd_snapshot" in task
     ]
     condition = trust_as_template("{{ " + before["when"][0] + " }}")
     known = {**own, "groups": groups, "hostvars": hostvars, "__upgrade_plan": {"snapshot": True}}
@@ -125,7 +123,9 @@ def test_an_upgrade_has_one_snapshot(groups: dict[str, list[str]], saved_by: str
 
 def test_a_control_plane_that_is_not_known_may_have_a_cluster() -> None:
     own = load_variables(ROOT / "roles/etcd/vars/main.yml")
-    hostvars: dict[str, dict[str, Any]] = {name: {"kube_host": {"cluster": {"member": False}}} for name in ("etcd1", "cp1")}
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"kube_host": {"cluster": {"member": False}}} for name in ("etcd1", "cp1")
+    }
     known = {**own, "groups": EXTERNAL, "hostvars": hostvars}
     assert evaluate(own["__etcd_unknown"], **known) == [] and evaluate(own["__etcd_users"], **known) == []
     hostvars["cp1"] = {}

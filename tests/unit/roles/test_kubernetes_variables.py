@@ -226,7 +226,12 @@ def test_a_control_plane_has_the_timer_that_approves_serving_certificates():
 
 @pytest.mark.parametrize(
     ("name", "member", "removed", "started"),
-    [("etcd1", False, False, True), ("etcd1", True, False, True), ("w1", False, True, False), ("w1", True, False, False)],
+    [
+        ("etcd1", False, False, True),
+        ("etcd1", True, False, True),
+        ("w1", False, True, False),
+        ("w1", True, False, False),
+    ],
 )
 def test_the_kubelet_of_a_host_that_was_prepared_for_etcd_can_join_a_cluster(name, member, removed, started):
     groups = {"kube_control_plane": ["cp1"], "kube_worker": ["w1"], "kube_etcd": ["etcd1"]}

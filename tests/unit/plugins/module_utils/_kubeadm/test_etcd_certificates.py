@@ -101,4 +101,7 @@ def test_an_authority_that_is_only_asked_for_is_not_made(authority_of):
     assert authority_of(AUTHORITY, config=())[0]["authority"] == AUTHORITY
     with pytest.raises(ValueError, match=r"no authority of etcd.*\[slipway:etcd_authority\]"):
         authority_of({}, config=())
-    assert authority_of({}, config=(), check_mode=True)[0] == {"changes": [], "authority": {"certificate": "", "key": ""}}
+    assert authority_of({}, config=(), check_mode=True)[0] == {
+        "changes": [],
+        "authority": {"certificate": "", "key": ""},
+    }
