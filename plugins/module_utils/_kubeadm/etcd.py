@@ -26,6 +26,7 @@ PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
 LOCAL = f"https://127.0.0.1:{CLIENT_PORT}"
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+MEMBER = "/etc/kubernetes/manifests/etcd.yaml"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT = 15.0
 PATIENT = 300.0
@@ -46,6 +47,8 @@ def external_servers(manifest: str = "") -> list[str]:
     :param manifest: text of the manifest of kube-apiserver; "" to read this host's.
     """
     if not manifest:
+        if Path(MEMBER).exists():
+            return []
         with contextlib.suppress(OSError):
             manifest = Path(API_SERVER).read_text()
     found = re.search(r"--etcd-servers=([^\s\"']+)", manifest)

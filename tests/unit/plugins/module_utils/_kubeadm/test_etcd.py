@@ -150,3 +150,12 @@ def test_a_control_plane_without_a_member_logs_in_as_its_api_server(tmp_path):
     for extension in ("crt", "key"):
         (pki / f"healthcheck-client.{extension}").write_text("")
     assert etcd.client_certificate(str(pki))[0] == pki / "healthcheck-client.crt"
+
+
+def test_a_member_on_this_host_is_asked_whatever_its_api_server_was_given(tmp_path, monkeypatch):
+    for name in ("API_SERVER", "MEMBER"):
+        monkeypatch.setattr(etcd, name, str(tmp_path / name), raising=False)
+    (tmp_path / "API_SERVER").write_text(SERVERS)
+    assert len(etcd.external_servers()) == 2
+    (tmp_path / "MEMBER").touch()  # control_plane_api_server_extra_args can have etcd-servers, of all control planes
+    assert etcd.external_servers() == [] and etcd.find_endpoint() == etcd.LOCAL
