@@ -16,6 +16,8 @@ CHECKS = Checks()
 RESTORED = "__kube_restored_ca"
 """Set by the role restore: the hash of the CA of the cluster whose control planes are lost and come back from a backup."""
 
+ROLES = {"control_plane": "control plane", "etcd": "member of etcd"}
+
 
 def reference_control_plane(cluster: Cluster) -> Host | None:
     """Return the control plane whose CA is the cluster's, preferring one that this collection set up and that is healthy."""
@@ -131,7 +133,7 @@ def check_role(host: Host) -> Iterator[Finding]:
     if host.settled and current != desired:
         yield (
             "The host's role in the cluster differs from its role in the inventory.",
-            f"it is a {current.replace('_', ' ')}; in the inventory it is a {desired.replace('_', ' ')}",
+            f"it is a {ROLES.get(current, current)}; in the inventory it is a {ROLES.get(desired, desired)}",
             "Move it back to its group, or remove and reset the node before it joins with the new role.",
         )
 

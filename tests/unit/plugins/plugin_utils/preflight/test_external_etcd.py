@@ -88,3 +88,14 @@ def test_a_member_of_the_etcd_of_another_cluster_is_refused(external, findings):
     external.hosts["etcd1"].facts["cluster"]["etcd_ca_hash"] = "sha256:bb"
     found = findings(check_hosts(external))
     assert found == [("other_cluster", "cp1", "error"), ("other_cluster", "etcd1", "error")]
+
+
+@pytest.mark.parametrize("group", ["control_plane", "worker"])
+def test_a_member_of_etcd_does_not_become_a_node(external, group):
+    host = external.hosts["etcd1"]
+    join(host)
+    host.etcd = False
+    setattr(host, group, True)
+    (problem,) = [one for one in check_hosts(external) if one.check == "role"]
+    assert problem.severity == "error"
+    assert problem.evidence == f"it is a member of etcd; in the inventory it is a {group.replace('_', ' ')}"
