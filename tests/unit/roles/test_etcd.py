@@ -130,3 +130,16 @@ def test_a_control_plane_that_is_not_known_may_have_a_cluster() -> None:
     assert evaluate(own["__etcd_unknown"], **known) == [] and evaluate(own["__etcd_users"], **known) == []
     hostvars["cp1"] = {}
     assert evaluate(own["__etcd_unknown"], **known) == ["cp1"]
+
+
+def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() -> None:
+    own = load_variables(ROOT / "roles/node/vars/main.yml")
+    plan = load_variables(ROOT / "roles/node/tasks/plan_reboot.yml")
+    task, silent = (
+        next(one["vars"] for one in plan if variable in one.get("vars", {}))
+        for variable in ("__node_unknown", "__node_silent")
+    )
+    hostvars: dict[str, dict[str, Any]] = {name: {"kube_node_name": f"node-{name}"} for name in EXTERNAL["kube_cluster"]}
+    known = {**own, **silent, "groups": EXTERNAL, "hostvars": hostvars, "node_reboot_hosts": ["etcd1", "w1", "node-cp1"]}
+    assert evaluate(task["__node_unknown"], **known) == ["etcd1"], "the module says that it is no node"
+    assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
