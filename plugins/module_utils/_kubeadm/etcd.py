@@ -175,11 +175,12 @@ def read_statuses(endpoints: Iterable[str], pki: str = PKI) -> list[dict[str, An
 
     :param endpoints: URLs of all members that there should be.
     """
-    statuses = []
+    endpoints, statuses = list(endpoints), []
     names: dict[str, str] = {}
-    with contextlib.suppress(EtcdError):
-        for member in list_members(find_endpoint(pki), pki):
-            names.update((url, member.get("name") or "") for url in member.get("clientURLs") or [])
+    for url in endpoints:
+        with contextlib.suppress(EtcdError):
+            for member in list_members(url, pki) if not names else ():
+                names.update((one, member.get("name") or "") for one in member.get("clientURLs") or [])
     for url in endpoints:
         problems: list[str] = []
         try:
