@@ -10,6 +10,7 @@ lost. A control plane only has it for the moment in which its client certificate
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any, Iterable, Mapping
@@ -87,6 +88,12 @@ def issue(
             # The key first: who finds the certificate finds its key.
             for extension, mode in ((".key", 0o600), (".crt", 0o644)):
                 write_atomic(f"{base}/{files[name]}{extension}", (made / (files[name] + extension)).read_bytes(), mode)
+
+
+def remove_leftovers(run: str = "/run") -> None:
+    """Remove what :func:`issue` left in memory if it was killed: the key of the authority does not stay on a control plane."""
+    for key in Path(run).glob("slipway-kubeadm.*/pki/etcd/ca.key"):
+        shutil.rmtree(key.parents[2], ignore_errors=True)
 
 
 def keep_authority(authority: Mapping[str, str], with_key: bool, base: str = BASE) -> None:

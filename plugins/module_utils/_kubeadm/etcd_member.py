@@ -313,6 +313,8 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
 
     :raises HostError: it fails; the next run goes on from there.
     """
+    if not check_mode:
+        etcd_certificates.remove_leftovers()  # with the lock of the host, so of no run that works
     if params["state"] == "authority":
         made = etcd_certificates.make_authority(params, check_mode, lock)
         changes, result = made["changes"], {"authority": made["authority"]}

@@ -105,3 +105,12 @@ def test_an_authority_that_is_only_asked_for_is_not_made(authority_of):
         "changes": [],
         "authority": {"certificate": "", "key": ""},
     }
+
+
+def test_the_next_run_deletes_the_key_of_the_authority_that_one_left_which_was_killed(tmp_path):
+    left, other = (tmp_path / f"slipway-kubeadm.{name}" for name in ("left", "other"))
+    for folder, key in ((left, "etcd/ca.key"), (other, "apiserver.key")):
+        (folder / "pki" / key).parent.mkdir(parents=True)
+        (folder / "pki" / key).touch()
+    certificates.remove_leftovers(str(tmp_path))
+    assert not left.exists() and (other / "pki/apiserver.key").exists()
