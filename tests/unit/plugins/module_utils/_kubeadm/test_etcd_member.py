@@ -111,6 +111,7 @@ class Host:
         monkeypatch.setattr(
             etcd, "member_errors", lambda url, pki="": ["down"] if "32" in url and not self.healthy else []
         )
+        monkeypatch.setattr(etcd_certificates, "remove_leftovers", lambda: None)
         for module in ("kubelet_lines", "static_pod_lines"):
             monkeypatch.setattr(etcd_member, module, lambda *arguments: "")
 
