@@ -143,3 +143,27 @@ def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() 
     known = {**own, **silent, "groups": EXTERNAL, "hostvars": hostvars, "node_reboot_hosts": ["etcd1", "w1", "node-cp1"]}
     assert evaluate(task["__node_unknown"], **known) == ["etcd1"], "the module says that it is no node"
     assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "reset", "refused"),
+    [
+        (STACKED, ["w1"], False),
+        (STACKED, ["cp1", "w1"], False),
+        (EXTERNAL, ["w1"], False),
+        (EXTERNAL, ["etcd1", "w1"], True),
+        (EXTERNAL, ["cp1", "w1"], False),
+        (EXTERNAL, ["cp1", "w1", "etcd1"], False),
+    ],
+)
+def test_the_whole_etcd_of_a_cluster_that_is_kept_is_not_reset(
+    groups: dict[str, list[str]], reset: list[str], refused: bool
+) -> None:
+    own = load_variables(ROOT / "roles/reset/vars/main.yml")
+    (given,) = [
+        task["ansible.builtin.assert"]
+        for task in load_variables(ROOT / "roles/reset/tasks/confirm.yml")
+        if "etcd" in str(task.get("ansible.builtin.assert"))
+    ]
+    known = {**own, "groups": groups, "ansible_play_hosts_all": reset}
+    assert evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known) is not refused
