@@ -139,8 +139,16 @@ def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() 
         next(one["vars"] for one in plan if variable in one.get("vars", {}))
         for variable in ("__node_unknown", "__node_silent")
     )
-    hostvars: dict[str, dict[str, Any]] = {name: {"kube_node_name": f"node-{name}"} for name in EXTERNAL["kube_cluster"]}
-    known = {**own, **silent, "groups": EXTERNAL, "hostvars": hostvars, "node_reboot_hosts": ["etcd1", "w1", "node-cp1"]}
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"kube_node_name": f"node-{name}"} for name in EXTERNAL["kube_cluster"]
+    }
+    known = {
+        **own,
+        **silent,
+        "groups": EXTERNAL,
+        "hostvars": hostvars,
+        "node_reboot_hosts": ["etcd1", "w1", "node-cp1"],
+    }
     assert evaluate(task["__node_unknown"], **known) == ["etcd1"], "the module says that it is no node"
     assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
 
