@@ -6,14 +6,14 @@ export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed applications upgrade
-MORE_SCENARIOS := ha bad_day faults kill addons backup hardening lived_in calico ipv6
+MORE_SCENARIOS := ha external_etcd bad_day faults kill addons backup hardening lived_in calico ipv6
 # The examples of scenario applications; empty for all of them, as in make test-all.
 export EXAMPLES ?= web helm operations
 # Traefik takes longer to build than all the rest: make test-all.
 ADDONS ?= local_path_storage metallb
 CORES ?=
 PROGRAMS := kubectl helm
-# Scenarios upgrade and ha: the version of the new cluster, which is upgraded to kube_version (roles/cluster/defaults/main.yml), and the versions of
+# Scenarios upgrade, ha and external_etcd: the version of the new cluster, which is upgraded to kube_version (roles/cluster/defaults/main.yml), and the versions of
 # the later minor versions there.
 export UPGRADE_FROM ?= 1.36.3
 UPGRADE_TO = $(shell awk -F '[. ]+' -v minor=$(word 2,$(subst ., ,$(UPGRADE_FROM))) \
@@ -93,7 +93,7 @@ molecule-network_policy: ADDONS = network_policy
 molecule-addons molecule-network_policy: venv
 	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS))
 	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
-molecule-upgrade molecule-ha: venv
+molecule-upgrade molecule-ha molecule-external_etcd: venv
 	time python tools/origin build --if-needed $(addprefix --kubernetes ,$(UPGRADE_TO) $(UPGRADE_FROM))
 	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
 molecule-%: origin

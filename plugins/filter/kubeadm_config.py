@@ -1,9 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal filter of the roles control_plane and worker: the configuration of C(kubeadm init) or C(kubeadm join), as kubeadm.k8s.io/v1beta4.
+"""Internal filter of the roles control_plane, etcd and worker: the configuration of C(kubeadm init) or C(kubeadm join), as kubeadm.k8s.io/v1beta4.
 
-It returns a list of documents for C(init), one document for C(join), and for C(files) what the API server of the first control plane reads.
+It returns a list of documents for C(init) and C(etcd), one document for C(join), and for C(files) what the API server of the first control plane reads.
 They contain no credentials.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._kubeadm.config import ConfigError, build_init, build_join
+from ..module_utils._kubeadm.config import ConfigError, build_etcd, build_init, build_join
 from ..module_utils._kubeadm.hardening import apiserver_files
 
 
@@ -19,13 +19,13 @@ def kubeadm_config(settings, operation):
     """Build the documents of one operation.
 
     :param settings: Mapping as C(build_init) and C(build_join) of module_utils/_kubeadm/config.py describe it.
-    :param operation: C(init), C(join) or C(files).
+    :param operation: C(init), C(join), C(etcd) or C(files).
     :raises AnsibleFilterError: The settings cannot be expressed as a kubeadm configuration.
     """
-    builders = {"init": build_init, "join": build_join, "files": apiserver_files}
+    builders = {"init": build_init, "join": build_join, "etcd": build_etcd, "files": apiserver_files}
     if operation not in builders:
         raise AnsibleFilterError(
-            f"kubeadm_config: '{operation}' is not a valid operation (expected init, join or files)."
+            f"kubeadm_config: '{operation}' is not a valid operation (expected init, join, etcd or files)."
         )
     try:
         return builders[operation](settings)

@@ -67,6 +67,13 @@ options:
     choices: [nodes, workloads, jobs, cron_jobs, services, ingresses, policies, claims, autoscalers, budgets, webhooks, api_services, deletions,
       control_plane, dns, backup, ports]
     default: []
+  etcd_endpoints:
+    description:
+      - URLs of the members of an external etcd, each of which is asked. The module must run on a control plane then, with the client certificate of its API
+        server. A stacked etcd is judged by its pods.
+    type: list
+    elements: str
+    default: []
 requirements:
   - PyYAML or kubectl, to read a kubeconfig
 seealso:
@@ -207,6 +214,7 @@ from ..module_utils._diagnosis.health import ALL_CHECKS, Health, NotFound, exami
 from ..module_utils._kube.api import ApiError, Client, Unreachable
 from ..module_utils._kube.auth import AUTH_OPTIONS, KubeModule, connect
 from ..module_utils._kube.kubeconfig import KubeconfigError
+from ..module_utils._kubeadm.etcd import read_statuses
 
 OPTIONS: dict[str, Any] = dict(
     namespaces=dict(type="list", elements="str", default=[]),
@@ -215,6 +223,7 @@ OPTIONS: dict[str, Any] = dict(
     severity=dict(type="str", choices=["error", "warning", "info"], default="info"),
     logs=dict(type="bool", default=True),
     exclude=dict(type="list", elements="str", choices=list(ALL_CHECKS), default=[]),
+    etcd_endpoints=dict(type="list", elements="str", default=[]),
 )
 PATIENCE = 5  # seconds for which a request that fails temporarily is retried
 
@@ -247,7 +256,13 @@ def main() -> None:
         client = connect(options, module.get_bin_path, patience=PATIENCE)
         release = (options["release_namespace"], options["release"]) if options["release"] else None
         health = examine(
-            client, options["namespaces"], release, options["severity"], options["logs"], options["exclude"]
+            client,
+            options["namespaces"],
+            release,
+            options["severity"],
+            options["logs"],
+            options["exclude"],
+            read_statuses(options["etcd_endpoints"]),
         )
     except (ApiError, KubeconfigError, NotFound, Unreachable) as error:
         module.fail_json(msg=str(error))

@@ -341,8 +341,8 @@ cluster:
   returned: always
   type: dict
   contains:
-    member: {description: Whether the kubelet has a configuration and credentials for a cluster., type: bool}
-    role: {description: One of control_plane worker or empty., type: str}
+    member: {description: Whether the kubelet has a configuration and credentials for a cluster or runs a member of an external etcd., type: bool}
+    role: {description: One of control_plane worker etcd or empty., type: str}
     name: {description: Name of the cluster. Empty if unknown., type: str}
     endpoint: {description: Address of the API server as HOST:PORT., type: str}
     ca_hash: {description: Hash of the CA's public key as kubeadm pins it., type: str, sample: "sha256:0123"}
@@ -354,6 +354,8 @@ cluster:
     manifests: {description: Manifests of static pods., type: list, elements: str}
     rotating: {description: Whether the rotation of the cluster's authorities is not finished on this control plane., type: bool}
     etcd_data: {description: Whether the data of an etcd member exist., type: bool}
+    etcd_ca_hash: {description: Hash of the public key of etcd's CA., type: str, sample: "sha256:0123"}
+    etcd_servers: {description: URLs of etcd that the API server of this host uses., type: list, elements: str, sample: ["https://127.0.0.1:2379"]}
 kubeconfigs:
   description:
     - The kubeconfig in the home of each user who has one, by user, with its C(path) and the C(server) and C(ca_hash) of its C(clusters).

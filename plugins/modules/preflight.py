@@ -11,7 +11,7 @@ short_description: Check the inventory and the hosts before a cluster is created
 version_added: 0.1.0
 description:
   - Checks the inventory, or the facts that M(slipway.kube.host_info) gathered about the hosts and registered as C(kube_host).
-  - Runs on the control node, once for all hosts of the groups C(kube_control_plane) and C(kube_worker), including hosts
+  - Runs on the control node, once for all hosts of the groups C(kube_control_plane), C(kube_worker) and C(kube_etcd), including hosts
     that are not in the play. Opens no connection and changes nothing.
   - Reports all problems in one list, each with evidence and remedy, and fails if at least one of them is an error.
 author:
@@ -63,7 +63,7 @@ options:
         containerd_proxy, labels_taints, reachable, privileges, os, untested_os, architecture, cpus, memory, disk, ports, swap,
         cgroup, kernel, resolver, selinux, firewall, capabilities, runtimes, installed, cni, machine_id, mac_address,
         product_uuid, node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, rotation,
-        role, version_change, unhealthy, endpoint_change, user_kubeconfig, repository_url, repository, repository_entry,
+        role, version_change, unhealthy, etcd_change, endpoint_change, user_kubeconfig, repository_url, repository, repository_entry,
         source_version, registry, mirror_image, endpoint_reach, proxy, addons, addon_addresses, hardening
       ]
 """

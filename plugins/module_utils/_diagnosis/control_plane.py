@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from typing import NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.objects import Reference
@@ -21,7 +21,7 @@ from .certificates import certificate_findings, served_certificate
 from .coredns import check_coredns
 from .dns import LABEL as DNS_LABEL
 from .dns import NAMESPACE as SYSTEM
-from .etcd_space import database_size, space_findings
+from .etcd_space import database_size, external_findings, space_findings
 from .finding import Finding, one_line
 from .nodes import version_skew
 from .services import SERVICE_LABEL
@@ -62,10 +62,11 @@ class Endpoint(NamedTuple):
 class ControlPlane:
     """Checks of one control plane. C(unseen) contains what could not be checked, and why."""
 
-    def __init__(self, client: Client, view: View) -> None:
-        """Store the client, and what was read of the cluster."""
+    def __init__(self, client: Client, view: View, etcd: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Store the client, what was read of the cluster, and what the members of an external etcd say."""
         self.client = client
         self.view = view
+        self.etcd = etcd
         self.unseen: dict[str, str] = {}
 
     def findings(self) -> list[Finding]:
@@ -170,6 +171,8 @@ class ControlPlane:
 
     def _etcd(self) -> list[Finding]:
         """Judge etcd by its static pods: the API provides no client certificate for etcd itself."""
+        if self.etcd:
+            return external_findings(self.etcd)
         members = self._static_pods("etcd")
         if not members:
             self.unseen["etcd members"] = "no etcd pods: etcd runs outside the cluster, or listing pods is forbidden"

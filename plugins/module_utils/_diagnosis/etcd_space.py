@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import re
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 from .._kube.objects import Reference
-from .finding import Finding
+from .finding import Finding, one_line
 from .view import Object, name_of, namespace_of, spec_of
 
 QUOTA = 2 * 1024**3  # bytes, of etcd without --quota-backend-bytes (https://etcd.io/docs, "Space quota")
@@ -31,6 +31,40 @@ def quota_of(pod: Object) -> int:
         " ".join(part for one in spec_of(pod).get("containers") or [] for part in one.get("command") or [])
     )
     return int(found.group(1)) or QUOTA if found else QUOTA
+
+
+def external_findings(members: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Return the findings about the members of an external etcd.
+
+    :param members: see :func:`.._kubeadm.etcd.read_statuses`.
+    """
+    found, fine = [], sum(not member["problems"] for member in members)
+    for member in members:
+        subject = Reference("", "etcd", "", member["name"] or member["url"])
+        if member["problems"]:
+            found.append(
+                Finding(
+                    "etcd_member",
+                    "error",
+                    subject,
+                    f"this etcd member is not healthy: {fine} of {len(members)} members are, {len(members) // 2 + 1} are required for quorum",
+                    evidence=[f"{member['url']}: {one_line(problem)}" for problem in member["problems"]],
+                    advice="Check its host (group kube_etcd): 'journalctl -u kubelet', the logs in /var/log/pods/kube-system_etcd-* and the disk of"
+                    " /var/lib/etcd. A host that is lost is removed with slipway.kube.node_remove; slipway.kube.cluster adds another one.",
+                )
+            )
+        if member["quota"] and member["size"] >= NEARLY_FULL * member["quota"]:
+            found.append(
+                Finding(
+                    "etcd_space",
+                    "error" if member["size"] >= FULL * member["quota"] else "warning",
+                    subject,
+                    f"the database of etcd has {member['size'] / MIB:.0f} MiB of at most {member['quota'] / MIB:.0f} MiB, with which it refuses all writes",
+                    evidence=[f"{member['url']}: dbSize {member['size']}, dbSizeQuota {member['quota']}"],
+                    advice="Run the playbook slipway.kube.etcd_defragment, which also ends a space alarm.",
+                )
+            )
+    return found
 
 
 def space_findings(size: float, members: Sequence[Object]) -> list[Finding]:

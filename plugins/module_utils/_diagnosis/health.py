@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Collection, Sequence
+from typing import Any, Collection, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import RELEASE, RELEASE_NAMESPACE, Reference, reference
@@ -77,6 +77,7 @@ def examine(
     severity: str = "info",
     logs: bool = True,
     without: Collection[str] = (),
+    etcd: Sequence[Mapping[str, Any]] = (),
 ) -> Health:
     """Examine a cluster.
 
@@ -84,6 +85,7 @@ def examine(
     :param release: The namespace and the name of a release, to examine only its objects.
     :param severity: The lowest severity to report.
     :param without: Names of :data:`ALL_CHECKS` to skip.
+    :param etcd: What the members of an external etcd say, see :func:`.._kubeadm.etcd.read_statuses`.
     :raises NotFound: The namespace or release does not exist.
     :raises ApiError: The API server rejects the credentials.
     :raises Unreachable: The API server does not respond.
@@ -98,7 +100,7 @@ def examine(
     unseen = dict(view.unseen)
     found = all_findings(view, {*without, *(() if whole else ("nodes", "api_services"))})
     if whole and "control_plane" not in without:
-        control_plane = ControlPlane(client, view)
+        control_plane = ControlPlane(client, view, etcd)
         found += control_plane.findings()
         unseen.update(control_plane.unseen)
     if whole and "dns" not in without:

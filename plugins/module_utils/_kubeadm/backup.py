@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Backup of a cluster on a control plane: the core of the module backup, and the program that a systemd timer runs.
 
-The timers of all control planes start at the same time; only the one whose etcd member leads takes a backup. Older backups are removed
-after a new one is complete, never before. The role backup installs this file with those that it imports.
+The timers of all control planes start at the same time; only the one whose etcd member leads takes a backup, or with an external etcd the one
+whose controller manager leads. Older backups are removed after a new one is complete, never before. The role backup installs this file with those
+that it imports.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import IO, Any, Callable, Iterable, Iterator, Mapping, cast
 from .._kube.progress import tell
 from .._kube.x509 import ca_cert_hash
 from . import archive, offsite, rehearsal
-from .etcd_tools import Tools, etcd_tools, run
+from .etcd_tools import ENDPOINT, EtcdToolError, Tools, etcd_tools, pull, run, server_version
 
 CONFIG = "/etc/slipway-backup.json"
 KUBERNETES = "/etc/kubernetes"
@@ -192,27 +193,68 @@ def collect(config: Mapping[str, Any], tools: Tools, work: str, now: float) -> t
         "rehearsed": objects,
         "service_subnet": argument_of(apiserver, "service-cluster-ip-range"),
         "pod_subnet": argument_of(manager, "cluster-cidr"),
+        "external_etcd": tools.endpoint != ENDPOINT,
         "encryption": bool(argument_of(apiserver, "encryption-provider-config")),
     }
     return about, files
 
 
+def find_etcd(apiserver: str) -> tuple[str, str]:
+    """Return the URL of an external etcd and its image, the own member's without one.
+
+    :param apiserver: manifest of the API server.
+    :raises EtcdToolError: no member of an external etcd responds.
+    """
+    servers = argument_of(apiserver, "etcd-servers").split(",")
+    if os.path.exists(f"{KUBERNETES}/manifests/etcd.yaml") or not any(servers):
+        return ENDPOINT, image_of(_text(f"{KUBERNETES}/manifests/etcd.yaml"))
+    problems = []
+    for url in servers:
+        try:
+            version = server_version(url)
+        except EtcdToolError as error:
+            problems.append(str(error))
+            continue
+        image = f"{image_of(apiserver).rpartition('/')[0]}/etcd:{version}-0"
+        pull(image)
+        return url, image
+    raise EtcdToolError(f"No member of etcd responds. {' '.join(problems)} [slipway:etcd_quorum_lost]")
+
+
+def leads_controllers() -> bool:
+    """Return whether the controller manager of this host leads, so that one of several control planes takes a backup of an external etcd.
+
+    If the API server does not answer, each of them does: a backup is wanted most then.
+    """
+    lease = (
+        "get",
+        "lease",
+        "kube-controller-manager",
+        "--namespace=kube-system",
+        "--output=jsonpath={.spec.holderIdentity}",
+    )
+    try:
+        return kubectl(*lease).rpartition("_")[0] in ("", socket.gethostname())
+    except ValueError:
+        return True
+
+
 def take(config: Mapping[str, Any], now: float | None = None) -> dict[str, Any]:
-    """Take a backup if etcd's member on this host leads, and rotate older ones.
+    """Take a backup if it is up to this host, and rotate older ones.
 
     :returns: ``taken``, and if so ``archive`` (its path), ``manifest`` and ``removed`` (paths).
     :raises ValueError: it cannot be taken. Older backups are kept.
     :raises OSError: likewise, for example because the disk is full.
     """
     now = time.time() if now is None else now
-    image = image_of(_text(f"{KUBERNETES}/manifests/etcd.yaml"))
-    with etcd_tools(image) as tools:
+    endpoint, image = find_etcd(_text(f"{KUBERNETES}/manifests/kube-apiserver.yaml"))
+    with etcd_tools(image, endpoint) as tools:
         member = tools.member_status()
         if not member["leads"]:
             raise BackupError(
                 "etcd has no leader: less than half of its members run. Remedy: see 'journalctl -u kubelet' on the control planes. [slipway:etcd_quorum_lost]"
             )
-        if not member["leader"]:
+        if not (member["leader"] if endpoint == ENDPOINT else leads_controllers()):
             return {"taken": False}
         with locked_folder(config["dir"]):
             check_space(config["dir"], member["size"], bool(config.get("rehearse")))
@@ -316,7 +358,7 @@ def main() -> None:
     if "offsite_error" in result:
         raise SystemExit(result["offsite_error"])
     if not result["taken"]:
-        sys.stdout.write("The etcd member of another control plane leads: it takes the backup.\n")
+        sys.stdout.write("Another control plane takes the backup.\n")
         return
     manifest = result["manifest"]
     sys.stdout.write(f"{result['archive']}: revision {manifest['revision']}, {manifest['keys']} keys\n")

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Container, Iterator, Mapping
 
-from .._host.facts.cluster import ROTATION, answers, parse_secure_port
+from .._host.facts.cluster import ROTATION, answers, etcd_answers, parse_secure_port
 from .._host.system import HostError
 from .._kube.progress import tell
 from .._kube.timestamps import to_time
@@ -66,7 +66,8 @@ COMPONENTS = {
 # Seconds after which the kubelet kills a container that does not end (terminationGracePeriodSeconds of the static pods). An API server has answered its
 # requests by then, and waits a minute for connections that clients keep open.
 GRACE = 30
-ETCD_METRICS = 2381
+ETCD_CLIENT = "apiserver-etcd-client"
+ETCD_HERE = ("pki/etcd/ca.key", "manifests/etcd.yaml")  # neither is on a control plane of an external etcd
 KUBELET_CLIENT = "kubelet-client"
 
 
@@ -85,9 +86,13 @@ def find_certificates(now: float, folder: str = FOLDER, kubelet: str = KUBELET) 
 
     :param now: seconds since the epoch.
     :returns: ``name`` (kubeadm's name where it renews the certificate), ``path``, ``end`` (time), ``days`` (whole days left, negative if it has
-        expired), and ``renewed_by`` (``kubeadm``, ``kubelet`` or "" for an authority).
+        expired), and ``renewed_by`` (``kubeadm``, ``kubelet``, ``etcd`` for one whose authority is on other hosts, or "" for an authority).
     """
-    wanted = [(name, Path(folder) / file, "kubeadm") for file, name in RENEWABLE.items()]
+    external = not any(Path(folder, file).exists() for file in ETCD_HERE)
+    wanted = [
+        (name, Path(folder) / file, "etcd" if external and name == ETCD_CLIENT else "kubeadm")
+        for file, name in RENEWABLE.items()
+    ]
     wanted += [(Path(file).stem if "etcd" not in file else "etcd-ca", Path(folder) / file, "") for file in AUTHORITIES]
     wanted += [
         (f"kubelet-{kind}", Path(kubelet) / f"kubelet-{kind}-current.pem", "kubelet") for kind in ("client", "server")
@@ -166,7 +171,7 @@ def restart(name: str, pid: int, seconds: int, server: str, kill: Callable[[int,
 def works(name: str) -> bool:
     """Return whether a component answers its health check on this host."""
     if name == "etcd":
-        return answers(ETCD_METRICS, "/health")
+        return etcd_answers(Path(FOLDER, "manifests", "etcd.yaml").read_text())
     if name == "kube-apiserver":
         manifest = Path(FOLDER, "manifests", "kube-apiserver.yaml").read_text()
         return answers(parse_secure_port(manifest), "/livez", Path(FOLDER, "pki", "ca.crt").read_text())

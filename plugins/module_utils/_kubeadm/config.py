@@ -19,6 +19,12 @@ from . import hardening, sizes
 
 API = "kubeadm.k8s.io/v1beta4"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
+# Where the API server has the authority of an external etcd and its client certificate: the files that a stacked one has, too.
+ETCD_CLIENT = {
+    "caFile": "/etc/kubernetes/pki/etcd/ca.crt",
+    "certFile": "/etc/kubernetes/pki/apiserver-etcd-client.crt",
+    "keyFile": "/etc/kubernetes/pki/apiserver-etcd-client.key",
+}
 CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 PATCH_TARGETS = (
     "etcd",
@@ -199,6 +205,39 @@ def build_kube_proxy(settings: Mapping[str, Any]) -> dict[str, Any]:
     return merge(proxy, settings.get("kube_proxy_configuration") or {})
 
 
+def _etcd(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the API servers reach an external etcd, or the settings of the stacked one."""
+    if settings.get("etcd_endpoints"):
+        return {"external": {"endpoints": list(settings["etcd_endpoints"]), **ETCD_CLIENT}}
+    return {"local": {"dataDir": settings.get("etcd_data_dir") or "/var/lib/etcd", **_arguments(settings, "etcd")}}
+
+
+def build_etcd(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Build the documents with which kubeadm makes the certificates and the static pod of a member of an external etcd.
+
+    https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/setup-ha-etcd-with-kubeadm/
+
+    :param settings: ``kubernetes_version``, ``node_name``, ``node_ip`` and ``image_registry`` are required. Optional are ``extra_args`` (with
+        ``etcd``), ``hardening``, ``etcd_data_dir`` and ``patches``.
+    :raises ConfigError: a setting is not valid.
+    """
+    check_patches(settings.get("patches") or {})
+    init = {
+        "apiVersion": API,
+        "kind": "InitConfiguration",
+        "nodeRegistration": {"name": settings["node_name"], "criSocket": settings.get("cri_socket") or CRI_SOCKET},
+        "localAPIEndpoint": {"advertiseAddress": settings["node_ip"]},
+    }
+    cluster = {
+        "apiVersion": API,
+        "kind": "ClusterConfiguration",
+        "kubernetesVersion": "v" + str(settings["kubernetes_version"]).lstrip("v"),
+        "imageRepository": settings["image_registry"],
+        "etcd": _etcd({**settings, "etcd_endpoints": []}),
+    }
+    return [init, cluster]
+
+
 def build_cluster(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Build the ClusterConfiguration."""
     sans = unique_sans([split_endpoint(settings["endpoint"])[0], *(settings.get("cert_sans") or [])])
@@ -218,9 +257,7 @@ def build_cluster(settings: Mapping[str, Any]) -> dict[str, Any]:
         "apiServer": {**_component(settings, "api_server"), **({"certSANs": sans} if sans else {})},
         "controllerManager": _component(settings, "controller_manager"),
         "scheduler": _component(settings, "scheduler"),
-        "etcd": {
-            "local": {"dataDir": settings.get("etcd_data_dir") or "/var/lib/etcd", **_arguments(settings, "etcd")}
-        },
+        "etcd": _etcd(settings),
     }
     if settings.get("feature_gates"):
         cluster["featureGates"] = dict(settings["feature_gates"])
@@ -234,8 +271,8 @@ def build_init(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
         ``service_subnet``, ``dns_domain`` and ``image_registry`` are required. Optional are ``cert_sans``, ``extra_args`` and
         ``extra_volumes`` (by component: ``api_server``, ``controller_manager``, ``scheduler``, ``etcd``), ``feature_gates``, ``taints``,
         ``schedulable``, ``kubelet_configuration``, ``proxy_mode``, ``conntrack_read_only``, ``kube_proxy_configuration``,
-        ``etcd_data_dir``, ``nodes`` (expected number), ``cri_socket``, ``ignore_preflight_errors``, ``patches``, ``timeout`` and ``hardening``
-        (see roles/control_plane/vars).
+        ``etcd_data_dir``, ``etcd_endpoints`` (URLs of an external etcd), ``nodes`` (expected number), ``cri_socket``,
+        ``ignore_preflight_errors``, ``patches``, ``timeout`` and ``hardening`` (see roles/control_plane/vars).
     :raises ConfigError: a setting is not valid.
     """
     check_patches(settings.get("patches") or {})

@@ -59,13 +59,13 @@ def choose(members: Iterable[Member], free_percent: int, minimum_size: int, alar
     return sorted(chosen, key=lambda member: member.leader)
 
 
-def read_members(pki: str = etcd.PKI, endpoint: str = etcd.LOCAL) -> list[Member]:
+def read_members(pki: str = etcd.PKI, endpoint: str = "") -> list[Member]:
     """Return all members.
 
     :raises EtcdError: one of them does not respond: without it, and with another one at work, etcd could lose its quorum.
     """
     members = []
-    for found in etcd.list_members(endpoint, pki):
+    for found in etcd.list_members(endpoint or etcd.find_endpoint(pki), pki):
         name, urls = found.get("name") or "", found.get("clientURLs") or []
         if not urls:
             raise etcd.EtcdError(
@@ -81,14 +81,16 @@ def read_members(pki: str = etcd.PKI, endpoint: str = etcd.LOCAL) -> list[Member
     return members
 
 
-def read_alarms(pki: str = etcd.PKI, endpoint: str = etcd.LOCAL) -> list[tuple[str, str]]:
+def read_alarms(pki: str = etcd.PKI, endpoint: str = "") -> list[tuple[str, str]]:
     """Return the alarms that are raised, as (ID of the member, kind)."""
+    endpoint = endpoint or etcd.find_endpoint(pki)
     found = etcd.call(endpoint, "/v3/maintenance/alarm", {"action": "GET"}, pki).get("alarms") or []
     return [(str(alarm.get("memberID")), str(alarm.get("alarm"))) for alarm in found]
 
 
-def compact(pki: str = etcd.PKI, endpoint: str = etcd.LOCAL) -> None:
+def compact(pki: str = etcd.PKI, endpoint: str = "") -> None:
     """Delete the history of all objects: the API server cannot do so while etcd refuses writes."""
+    endpoint = endpoint or etcd.find_endpoint(pki)
     revision = etcd.call(endpoint, "/v3/maintenance/status", {}, pki)["header"]["revision"]
     try:
         etcd.call(endpoint, "/v3/kv/compaction", {"revision": revision, "physical": True}, pki, etcd.PATIENT)
@@ -110,8 +112,9 @@ def end_alarm(alarms: Iterable[tuple[str, str]], members: Iterable[Member], pki:
             f" Evidence: {shown}. Remedy: raise quota-backend-bytes of etcd (8 GiB at most is advised), run again, then delete what"
             " fills it: 'kubectl get --raw /metrics | grep apiserver_resource_objects' counts objects by kind."
         )
+    endpoint = etcd.find_endpoint(pki)
     for member, kind in alarms:
-        etcd.call(etcd.LOCAL, "/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member, "alarm": kind}, pki)
+        etcd.call(endpoint, "/v3/maintenance/alarm", {"action": "DEACTIVATE", "memberID": member, "alarm": kind}, pki)
 
 
 def shown_size(size: int) -> str:

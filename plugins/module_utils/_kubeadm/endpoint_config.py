@@ -88,6 +88,25 @@ def endpoint_of(text: str) -> str:
     return found.group(1).strip("'\"") if found else ""
 
 
+def set_etcd_endpoints(text: str, endpoints: Iterable[str]) -> str:
+    """Return a ClusterConfiguration with other endpoints of an external etcd, the same text if they are only in another order.
+
+    :raises FormError: it has no external etcd, or is not written as kubeadm does.
+    """
+    wanted = list(endpoints)
+    found = re.search(
+        r"^etcd:\n  external:\n(?:    \w.*\n)*?    endpoints:\n((?:    - .*\n)+)", text, flags=re.MULTILINE
+    )
+    if not found:
+        raise FormError(
+            "The ConfigMap kube-system/kubeadm-config has no endpoints of an external etcd as kubeadm writes them. Correct etcd.external.endpoints"
+            " with 'kubectl -n kube-system edit configmap kubeadm-config', and run again."
+        )
+    if {line.strip(" -'\"") for line in found.group(1).splitlines()} == set(wanted):
+        return text
+    return text[: found.start(1)] + "".join(f"    - {scalar(url)}\n" for url in wanted) + text[found.end(1) :]
+
+
 def set_server(text: str, endpoint: str) -> str:
     """Return a kubeconfig with one cluster, whose server is the endpoint.
 

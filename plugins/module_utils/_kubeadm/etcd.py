@@ -1,7 +1,9 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Members of the stacked etcd cluster, managed through etcd's JSON gateway: hosts need not have etcdctl.
+"""Members of etcd, managed through etcd's JSON gateway: hosts need not have etcdctl.
+
+On a control plane with a stacked etcd, its own member is asked; with an external one (group kube_etcd), the members that its API server uses.
 
 API: https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/ (``/v3/cluster/member/list``, ``/v3/cluster/member/remove``).
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import ssl
 import time
 from pathlib import Path
@@ -22,6 +25,9 @@ from .._host.system import HostError
 PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
 LOCAL = f"https://127.0.0.1:{CLIENT_PORT}"
+API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+MEMBER = "/etc/kubernetes/manifests/etcd.yaml"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT = 15.0
 PATIENT = 300.0
 """Seconds for what a member does with its whole database."""
@@ -35,9 +41,51 @@ class LastMember(EtcdError):
     """The only member of etcd cannot be removed."""
 
 
+def external_servers(manifest: str = "") -> list[str]:
+    """Return the URLs of an external etcd that the API server of this host uses, [] for a stacked one or without an API server.
+
+    :param manifest: text of the manifest of kube-apiserver; "" to read this host's.
+    """
+    if not manifest:
+        if Path(MEMBER).exists():
+            return []
+        with contextlib.suppress(OSError):
+            manifest = Path(API_SERVER).read_text()
+    found = re.search(r"--etcd-servers=([^\s\"']+)", manifest)
+    servers = found.group(1).split(",") if found else []
+    return [url for url in servers if urlsplit(url).hostname not in LOOPBACK]
+
+
+def find_endpoint(pki: str = PKI) -> str:
+    """Return the URL of this host's own member, or of the first member of an external etcd that responds.
+
+    :raises EtcdError: no member of an external etcd responds.
+    """
+    problems = []
+    for url in external_servers():
+        try:
+            call(url, "/v3/maintenance/status", {}, pki)
+            return url
+        except EtcdError as error:
+            problems.append(str(error))
+    if problems:
+        raise EtcdError(f"No member of etcd responds. {' '.join(problems)}")
+    return LOCAL
+
+
+def client_certificate(pki: str = PKI) -> tuple[Path, Path]:
+    """Return the files of the client certificate and its key: that of a host with a member, or that of the API server."""
+    folder = Path(pki)
+    for base in (folder / "healthcheck-client", folder.parent / "apiserver-etcd-client"):
+        certificate, key = base.with_suffix(".crt"), base.with_suffix(".key")
+        if certificate.exists() and key.exists():
+            return certificate, key
+    return folder / "healthcheck-client.crt", folder / "healthcheck-client.key"
+
+
 def has_credentials(pki: str = PKI) -> bool:
-    """Return whether this host has the client certificate for etcd. kubeadm creates it before it adds a member."""
-    return all((Path(pki) / name).exists() for name in ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key"))
+    """Return whether this host has a client certificate for etcd. kubeadm creates it before it adds a member."""
+    return all(path.exists() for path in (Path(pki) / "ca.crt", *client_certificate(pki)))
 
 
 def require_credentials(pki: str = PKI) -> None:
@@ -47,7 +95,7 @@ def require_credentials(pki: str = PKI) -> None:
     """
     if not has_credentials(pki):
         raise EtcdError(
-            f"This host has no client certificate for etcd in {pki}. Use a control plane with a stacked etcd member."
+            f"This host has no client certificate for etcd in {pki}. Use a control plane or a host of the group kube_etcd."
         )
 
 
@@ -72,11 +120,10 @@ def stream(
 
     :raises EtcdError: it does not respond, or rejects the request.
     """
-    folder = Path(pki)
     parts = urlsplit(endpoint)
     try:
-        context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
-        context.load_cert_chain(str(folder / "healthcheck-client.crt"), str(folder / "healthcheck-client.key"))
+        context = ssl.create_default_context(cafile=str(Path(pki) / "ca.crt"))
+        context.load_cert_chain(*map(str, client_certificate(pki)))
         connection = http.client.HTTPSConnection(
             parts.hostname or "", parts.port or CLIENT_PORT, timeout=timeout, context=context
         )
@@ -127,6 +174,37 @@ def member_errors(endpoint: str, pki: str = PKI) -> list[str]:
         return call(endpoint, "/v3/maintenance/status", {}, pki).get("errors") or []
     except EtcdError as error:
         return [str(error)]
+
+
+def read_statuses(endpoints: Iterable[str], pki: str = PKI) -> list[dict[str, Any]]:
+    """Return ``url``, ``name``, ``size``, ``quota`` (bytes) and ``problems`` of the members of an external etcd, as each of them says it.
+
+    :param endpoints: URLs of all members that there should be.
+    """
+    endpoints, statuses = list(endpoints), []
+    names: dict[str, str] = {}
+    for url in endpoints:
+        with contextlib.suppress(EtcdError):
+            for member in list_members(url, pki) if not names else ():
+                names.update((one, member.get("name") or "") for one in member.get("clientURLs") or [])
+    for url in endpoints:
+        problems: list[str] = []
+        try:
+            found = call(url, "/v3/maintenance/status", {}, pki)
+            problems += found.get("errors") or []
+            problems += ["it is a learner, which does not vote"] if found.get("isLearner") else []
+        except EtcdError as error:
+            found, problems = {}, [str(error)]
+        statuses.append(
+            {
+                "url": url,
+                "name": names.get(url, ""),
+                "size": int(found.get("dbSize") or 0),
+                "quota": int(found.get("dbSizeQuota") or 0),
+                "problems": problems,
+            }
+        )
+    return statuses
 
 
 def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Iterable[str]) -> list[dict[str, Any]]:

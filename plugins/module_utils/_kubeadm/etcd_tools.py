@@ -9,11 +9,14 @@ The image that kubeadm uses has them in /usr/local/bin; containerd mounts it wit
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
+import ssl
 import subprocess
 import tempfile
 from typing import Any, Iterator
+from urllib.parse import urlsplit
 
 PKI = "/etc/kubernetes/pki/etcd"
 ENDPOINT = "https://127.0.0.1:2379"
@@ -47,30 +50,63 @@ def run(*command: str, text: str = "", seconds: float = SECONDS) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+def client_certificate() -> tuple[str, str]:
+    """Return the files of the client certificate and its key: that of a host with a member, or that of the API server."""
+    base = f"{PKI}/healthcheck-client"
+    if not os.path.exists(f"{base}.crt"):
+        base = os.path.join(os.path.dirname(PKI), "apiserver-etcd-client")
+    return f"{base}.crt", f"{base}.key"
+
+
+def server_version(endpoint: str) -> str:
+    """Return the version of a member.
+
+    :raises EtcdToolError: it does not respond.
+    """
+    parts = urlsplit(endpoint)
+    try:
+        context = ssl.create_default_context(cafile=f"{PKI}/ca.crt")
+        context.load_cert_chain(*client_certificate())
+        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=15, context=context)
+        with contextlib.closing(connection):
+            connection.request("GET", "/version")
+            return str(json.loads(connection.getresponse().read())["etcdserver"])
+    except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
+        raise EtcdToolError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
+
+
+def pull(image: str) -> None:
+    """Let containerd have an image, through the mirrors of the host: a control plane without a member has none of etcd.
+
+    :raises EtcdToolError: it cannot be pulled.
+    """
+    if image not in run("ctr", "--namespace", NAMESPACE, "images", "ls", "-q").splitlines():
+        run("ctr", "--namespace", NAMESPACE, "images", "pull", "--hosts-dir", "/etc/containerd/certs.d", image)
+
+
 class Tools:
     """The programs of a mounted image.
 
     :ivar folder: where etcdctl and etcdutl are.
+    :ivar endpoint: URL of the member that is asked.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, endpoint: str = ENDPOINT) -> None:
         self.folder = folder
+        self.endpoint = endpoint
 
     def etcdctl(self, *arguments: str) -> str:
-        """Run etcdctl with the client certificate of this control plane, against its own member."""
-        credentials = [
-            f"--cacert={PKI}/ca.crt",
-            f"--cert={PKI}/healthcheck-client.crt",
-            f"--key={PKI}/healthcheck-client.key",
-        ]
-        return run(f"{self.folder}/etcdctl", f"--endpoints={ENDPOINT}", *credentials, *arguments)
+        """Run etcdctl with the client certificate of this control plane, against its own member or one of an external etcd."""
+        certificate, key = client_certificate()
+        credentials = [f"--cacert={PKI}/ca.crt", f"--cert={certificate}", f"--key={key}"]
+        return run(f"{self.folder}/etcdctl", f"--endpoints={self.endpoint}", *credentials, *arguments)
 
     def etcdutl(self, *arguments: str) -> str:
         """Run etcdutl."""
         return run(f"{self.folder}/etcdutl", *arguments)
 
     def member_status(self) -> dict[str, Any]:
-        """Return ``leader`` (whether the member of this host leads), ``leads`` (the ID of the leader, 0 for none), ``version`` and ``size`` (bytes)."""
+        """Return ``leader`` (whether the member that is asked leads), ``leads`` (the ID of the leader, 0 for none), ``version`` and ``size`` (bytes)."""
         status = json.loads(self.etcdctl("endpoint", "status", "--write-out=json"))[0]["Status"]
         leads = status.get("leader", 0)
         own = status["header"]["member_id"]
@@ -82,17 +118,18 @@ class Tools:
 
 
 @contextlib.contextmanager
-def etcd_tools(image: str) -> Iterator[Tools]:
+def etcd_tools(image: str, endpoint: str = ENDPOINT) -> Iterator[Tools]:
     """Provide the programs of an image of etcd that containerd has.
 
     :param image: its name.
+    :param endpoint: URL of the member that is asked.
     :raises EtcdToolError: it cannot be mounted.
     """
     folder = tempfile.mkdtemp(prefix="slipway-etcd.", dir="/run")
     try:
         run("ctr", "--namespace", NAMESPACE, "images", "mount", image, folder)
         try:
-            yield Tools(f"{folder}/usr/local/bin")
+            yield Tools(f"{folder}/usr/local/bin", endpoint)
         finally:
             run("ctr", "--namespace", NAMESPACE, "images", "unmount", "--rm", folder)
     finally:

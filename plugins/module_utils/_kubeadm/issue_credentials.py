@@ -45,7 +45,7 @@ def remove_stale_node(client: Client, host: Mapping[str, Any], dry: bool) -> lis
         if reason:
             raise HostError(reason)
     if host["control_plane"] and etcd.has_credentials():
-        removed += etcd.remove_member([f"https://127.0.0.1:{etcd.CLIENT_PORT}"], host["name"], host["addresses"], dry)
+        removed += etcd.remove_member([etcd.find_endpoint()], host["name"], host["addresses"], dry)
     if node:
         if not dry:
             client.delete(path)

@@ -25,7 +25,7 @@ CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 class Seen:
     """What was read of the cluster.
 
-    :ivar members: names of the members of etcd, and whether each is healthy; {} for an external etcd.
+    :ivar members: names of the members of etcd, and whether each is healthy.
     """
 
     nodes: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +77,12 @@ def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool
         )
     left = {name: healthy for name, healthy in seen.members.items() if name not in names}
     if left and left != seen.members:
-        refused += _refuse_quorum(seen.members, left)
+        refused += refuse_quorum(seen.members, left)
+    elif seen.members and not left and not refused:
+        refused.append(
+            f"No member of etcd would be left, and with it the state of the whole cluster. Evidence: {', '.join(sorted(seen.members))} are all of"
+            " them. To remove the whole cluster, run slipway.kube.reset. [slipway:etcd_quorum_lost]"
+        )
     return refused + refuse_drain(_pods_on(leaving, seen), seen.budgets, force, "force their eviction")
 
 
@@ -111,7 +116,11 @@ def _pods_on(nodes: Iterable[Mapping[str, Any]], seen: Seen) -> list[dict[str, A
     return [pod for pod in seen.pods if pod["spec"].get("nodeName") in names]
 
 
-def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> list[str]:
+def refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> list[str]:
+    """Return why etcd must not lose those of its members that are not left, [] if it may.
+
+    :param members: all of them, and whether each is healthy.
+    """
     healthy, needed = sum(members.values()), len(members) // 2 + 1
     if healthy < needed:
         return [
@@ -129,11 +138,11 @@ def _refuse_quorum(members: Mapping[str, bool], left: Mapping[str, bool]) -> lis
 
 
 def read_members(pki: str = etcd.PKI) -> dict[str, bool]:
-    """Return the members of etcd and whether each is healthy; {} without a stacked etcd."""
+    """Return the members of etcd and whether each is healthy; {} on a host without credentials for etcd."""
     if not etcd.has_credentials(pki):
         return {}
     members = {}
-    for member in etcd.list_members(etcd.LOCAL, pki):
+    for member in etcd.list_members(etcd.find_endpoint(pki), pki):
         urls = member.get("clientURLs") or []
         fine = bool(urls) and not etcd.member_errors(urls[0], pki)
         members[member.get("name") or " ".join(member.get("peerURLs", []))] = fine

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
 from .._host.system import HostError
@@ -59,8 +58,8 @@ def check(params: Mapping[str, Any], starting: bool) -> None:
     """
     client = connect(params["kubeconfig"], params["server"])
     problems = node_problems(client.items(NODES), params["nodes"], starting)
-    if starting and etcd.has_credentials() and Path("/etc/kubernetes/manifests/etcd.yaml").exists():
-        problems += etcd.find_problems(etcd.LOCAL)
+    if starting and etcd.has_credentials():
+        problems += etcd.find_problems(etcd.find_endpoint())
     if problems:
         raise HostError(
             "The authorities are not rotated, because a host that does not take part would lose the cluster for good. Nothing was changed. Evidence:"

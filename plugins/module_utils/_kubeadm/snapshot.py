@@ -57,7 +57,7 @@ def store(parts: Iterable[bytes], handle: BinaryIO) -> int:
     return size
 
 
-def take(folder: Path, name: str, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI) -> tuple[Path, int]:
+def take(folder: Path, name: str, endpoint: str = "", pki: str = etcd.PKI) -> tuple[Path, int]:
     """Write a snapshot to a file with mode 0600 in a folder with mode 0700, and return its path and its size in bytes.
 
     :raises EtcdError: etcd does not respond, or the snapshot is damaged.
@@ -69,7 +69,7 @@ def take(folder: Path, name: str, endpoint: str = etcd.LOCAL, pki: str = etcd.PK
         leftover.unlink()
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-            size = store(blobs(etcd.stream(endpoint, SNAPSHOT, pki)), handle)
+            size = store(blobs(etcd.stream(endpoint or etcd.find_endpoint(pki), SNAPSHOT, pki)), handle)
             handle.flush()
             os.fsync(handle.fileno())
         partial.rename(path)

@@ -97,7 +97,7 @@ def restore_manifests(base: str = KUBERNETES) -> list[str]:
     return sorted(path.stem for path in missing)
 
 
-def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI) -> None:
+def wait_for_etcd(seconds: int, endpoint: str = "", pki: str = etcd.PKI) -> None:
     """Wait until every member of etcd is healthy.
 
     :raises HostError: one is not in time; the message has the numbers.
@@ -105,7 +105,7 @@ def wait_for_etcd(seconds: int, endpoint: str = etcd.LOCAL, pki: str = etcd.PKI)
     end = time.monotonic() + seconds
     while True:
         try:
-            problems = etcd.find_problems(endpoint, pki)
+            problems = etcd.find_problems(endpoint or etcd.find_endpoint(pki), pki)
         except etcd.EtcdError as error:
             problems = [str(error)]
         if not problems:

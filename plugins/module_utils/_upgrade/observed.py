@@ -145,7 +145,7 @@ def observe(params: Mapping[str, Any]) -> Observed:
             seen.api_servers[host["name"]] = str(error)
     if etcd.has_credentials():
         try:
-            seen.etcd = etcd.find_problems(etcd.LOCAL)
+            seen.etcd = etcd.find_problems(etcd.find_endpoint())
         except etcd.EtcdError as error:
             seen.etcd = [str(error)]
     return seen

@@ -59,7 +59,9 @@ def read_cluster(client: Client) -> Description:
     else:
         notes.append("kube_api_port: the port of the API servers is not known; 6443 is assumed.")
     if (configuration.get("etcd") or {}).get("external"):
-        notes.append("etcd is external. This collection runs etcd on the control planes.")
+        notes.append(
+            "etcd is external. Add its hosts to the group kube_etcd if this collection made it; another one is not taken over."
+        )
     found = [name for name, value in variables.items() if value not in (None, "", [])]
     return Description(
         "slipway.kube.inventory from a running cluster",

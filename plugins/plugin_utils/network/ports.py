@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-CONTROL_PLANE, NODE, POD, USER = "control_plane", "node", "pod", "user"
+CONTROL_PLANE, ETCD, NODE, POD, USER = "control_plane", "etcd", "node", "pod", "user"
 
 
 class Port(NamedTuple):
@@ -22,7 +22,7 @@ class Port(NamedTuple):
     :ivar first: lowest port of the range.
     :ivar last: highest port of the range.
     :ivar protocol: ``tcp`` or ``udp``.
-    :ivar sources: who connects to it: control planes, nodes (control planes included), pods, users. Empty for the host itself only.
+    :ivar sources: who connects to it: control planes, members of etcd, nodes (control planes included), pods, users. Empty for the host itself only.
     """
 
     first: int
@@ -46,6 +46,8 @@ class Node:
     :ivar wireguard: whether Calico uses WireGuard.
     :ivar flannel_backend: backend of Flannel, "" for its default.
     :ivar vip: whether the control planes hold a virtual IP address.
+    :ivar etcd: whether it runs a member of an external etcd only.
+    :ivar external_etcd: whether etcd runs on other hosts than the control planes.
     """
 
     plugin: str
@@ -56,15 +58,20 @@ class Node:
     wireguard: bool = False
     flannel_backend: str = ""
     vip: bool = False
+    etcd: bool = False
+    external_etcd: bool = False
 
     @property
     def components(self) -> list[Port]:
         """Return the ports on which the components of Kubernetes listen."""
+        members = [Port(2379, 2380, "tcp", (CONTROL_PLANE, ETCD))]
+        if self.etcd:
+            return [*members, Port(10250, 10250, "tcp", ())]
         ports = [Port(10250, 10250, "tcp", (CONTROL_PLANE, POD)), Port(10256, 10256, "tcp", (USER,))]
         if self.control_plane:
             ports = [
                 Port(self.api_port, self.api_port, "tcp", (NODE, POD, USER)),
-                Port(2379, 2380, "tcp", (CONTROL_PLANE,)),
+                *([] if self.external_etcd else members),
                 *ports,
                 Port(10257, 10257, "tcp", ()),
                 Port(10259, 10259, "tcp", ()),
@@ -74,6 +81,8 @@ class Node:
     @property
     def network(self) -> list[Port]:
         """Return the ports of the pod network."""
+        if self.etcd:
+            return []
         if self.plugin == "flannel":
             return [Port(8472, 8472, "udp", (NODE,))] if self.flannel_backend in ("", "vxlan") else []
         if self.plugin != "calico":
@@ -88,7 +97,7 @@ class Node:
     @property
     def ports(self) -> list[Port]:
         """Return all ports of the node, those of Services included."""
-        services = [Port(30000, 32767, protocol, (USER,)) for protocol in ("tcp", "udp")]
+        services = [Port(30000, 32767, protocol, (USER,)) for protocol in ("tcp", "udp") if not self.etcd]
         return [*self.components, *services, *self.network]
 
     @property
@@ -104,5 +113,5 @@ class Node:
     @property
     def protocols(self) -> list[str]:
         """Return the numbers of the IP protocols that a firewall must allow: 4 is IP in IP, 112 is VRRP."""
-        tunnel = ["4"] if self.plugin == "calico" and self.encapsulation.startswith("IPIP") else []
+        tunnel = ["4"] if not self.etcd and self.plugin == "calico" and self.encapsulation.startswith("IPIP") else []
         return tunnel + (["112"] if self.vip and self.control_plane else [])

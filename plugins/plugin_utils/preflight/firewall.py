@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from ...module_utils._host.firewall import missing
-from ..network.ports import CONTROL_PLANE, NODE, POD, Port
+from ..network.ports import CONTROL_PLANE, ETCD, NODE, POD, Port
 from .fleet import node_interface
 from .hosts import node_of
 from .problem import Checks, Cluster, Finding, Host
@@ -35,7 +35,7 @@ def closed_in_zone(host: Host) -> str:
         allowed = {IP_PROTOCOLS.get(name, name) for name in zone["protocols"]}
         lacking += [f"IP protocol {number}" for number in node.protocols if number not in allowed]
     trusted = {source for zone in zones if zone["target"] == "ACCEPT" for source in zone["sources"]}
-    networks = parse_networks(host.variables.get("kube_pod_subnet"))[0]
+    networks = parse_networks(host.variables.get("kube_pod_subnet"))[0] if not host.etcd else ()
     lacking += [f"{network} in the zone trusted" for network in networks if str(network) not in trusted]
     return f"zone {zone['zone']} of {interface} lacks {', '.join(lacking)}" if lacking else ""
 
@@ -131,14 +131,14 @@ def missing_rules(cluster: Cluster, host: Host) -> Iterator[tuple[str, str]]:
                 source = ip_network(ip_address(address))
             except ValueError:  # the name of a host that could not be inspected
                 continue
-            sources = (NODE, CONTROL_PLANE) if peer.control_plane else (NODE,)
+            sources = (NODE, CONTROL_PLANE) if peer.control_plane else (ETCD,) if peer.etcd else (NODE,)
             ports = blocked_ports(rules, ports_for(host, *sources), source)
             blocked = [port_list(ports)] if ports else []
             if peer.control_plane and "112" in node_of(host).protocols and blocks_vrrp(rules, source):
                 blocked.append("VRRP")
             if blocked:
                 yield f"{', '.join(blocked)} from {peer.name} ({address})", f"ufw allow from {address}"
-    for subnet in parse_networks(host.variables.get("kube_pod_subnet"))[0]:
+    for subnet in parse_networks(host.variables.get("kube_pod_subnet"))[0] if not host.etcd else ():
         everywhere = ip_network("0.0.0.0/0" if subnet.version == 4 else "::/0")
         ports = blocked_ports(rules, ports_for(host, POD), subnet)
         if ports:

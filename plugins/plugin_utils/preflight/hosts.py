@@ -56,6 +56,8 @@ def node_of(host: Host) -> Node:
         wireguard=bool(variables.get("kube_network_calico_wireguard")),
         flannel_backend=str(variables.get("kube_network_flannel_backend") or ""),
         vip=bool(variables.get("kube_control_plane_vip")),
+        etcd=host.etcd,
+        external_etcd=bool(variables.get("external_etcd")),
     )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ...module_utils._host.facts.proxies import without_login
 from ...module_utils._kube.versions import minor_of, parse_version
 from .names import suggest, suggest_variable
-from .problem import ALL_NODES, CONTROL_PLANE, WORKER, Checks, Cluster, Finding, Host
+from .problem import ALL_NODES, CONTROL_PLANE, ETCD, WORKER, Checks, Cluster, Finding, Host
 from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values
 
 CHECKS = Checks()
@@ -39,7 +39,7 @@ CLUSTER_WIDE = (
     "kube_addons_set",
     "kube_addons_settings",
 )
-GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER)
+GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER, ETCD)
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 PROXY_KEYS = {"http", "https", "no_proxy"}
 MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "header", "client"}
@@ -103,16 +103,16 @@ def check_group_members(cluster: Cluster) -> Iterator[Finding]:
             yield (
                 name,
                 f"A host of the cluster is not in the group {ALL_NODES}, so it would not be prepared.",
-                f"it is in {CONTROL_PLANE if cluster.hosts[name].control_plane else WORKER}, but not in {ALL_NODES}",
-                f"Make the groups {CONTROL_PLANE} and {WORKER} children of {ALL_NODES}.",
+                f"it is in kube_{cluster.hosts[name].role}, but not in {ALL_NODES}",
+                f"Make the groups {CONTROL_PLANE} and {WORKER}, and {ETCD} if there is one, children of {ALL_NODES}.",
             )
     for name in every:
         if name not in cluster.hosts:
             yield (
                 name,
-                f"A host of the group {ALL_NODES} is neither a control plane nor a worker, so it would be prepared and never join.",
+                f"A host of the group {ALL_NODES} is neither a control plane nor a worker nor a member of etcd, so it would be prepared and never join.",
                 f"its groups are {', '.join(group for group, hosts in cluster.members.items() if name in hosts and group != 'all')}",
-                f"Add it to {CONTROL_PLANE} or {WORKER}, or remove it from {ALL_NODES}.",
+                f"Add it to {CONTROL_PLANE}, {WORKER} or {ETCD}, or remove it from {ALL_NODES}.",
             )
     for group, hosts in cluster.members.items():
         right = suggest(group, GROUPS) if group not in GROUPS else ""
@@ -137,12 +137,29 @@ def check_groups_disjoint(cluster: Cluster) -> Iterator[Finding]:
                 f"it is in the groups {CONTROL_PLANE} and {WORKER}",
                 f"Remove it from {WORKER}; control_plane_schedulable determines whether control planes run pods.",
             )
+    for host in cluster.etcd:
+        if host.control_plane or host.worker:
+            yield (
+                host.name,
+                "A member of an external etcd is also a node of the cluster.",
+                f"it is in the groups {ETCD} and {CONTROL_PLANE if host.control_plane else WORKER}",
+                f"Use a host of its own for etcd, or leave out the group {ETCD}: etcd then runs on the control planes.",
+            )
 
 
 @CHECKS.cluster("etcd_quorum")
 def check_etcd_quorum(cluster: Cluster) -> Iterator[Finding]:
     """The number of etcd members is odd: one more member does not increase the failure tolerance (etcd FAQ, cluster size)."""
-    number = len(cluster.control_planes)
+    number = len(cluster.etcd)
+    if number and number % 2 == 0:
+        yield (
+            "",
+            "The number of etcd members is even.",
+            f"{number} members tolerate the loss of {(number - 1) // 2}, as {number - 1} would",
+            f"Use an odd number of hosts in the group {ETCD}: 1, 3 or 5.",
+            "warning",
+        )
+    number = 0 if cluster.etcd else len(cluster.control_planes)
     if number and number % 2 == 0:
         yield (
             "",

@@ -16,6 +16,8 @@ CHECKS = Checks()
 RESTORED = "__kube_restored_ca"
 """Set by the role restore: the hash of the CA of the cluster whose control planes are lost and come back from a backup."""
 
+ROLES = {"control_plane": "control plane", "etcd": "member of etcd"}
+
 
 def reference_control_plane(cluster: Cluster) -> Host | None:
     """Return the control plane whose CA is the cluster's, preferring one that this collection set up and that is healthy."""
@@ -64,7 +66,7 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Finding]:
     if any(host.facts["cluster"]["rotating"] for host in cluster.inspected):
         return  # see check_rotation: hosts of one cluster have different authorities first
     for host in cluster.inspected:
-        if not host.member or host is reference:
+        if not host.member or host is reference or host.facts["cluster"]["role"] == "etcd":
             continue
         if host.variables.get(RESTORED) and host.facts["cluster"]["ca_hash"] == host.variables[RESTORED]:
             continue
@@ -83,6 +85,21 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Finding]:
                 "The host is a member of a cluster whose control planes are not in this inventory.",
                 f"its API is at {endpoint}, its CA is {ca_hash or 'unknown'}",
                 "Add the control planes of that cluster to the inventory, or first reset this host.",
+            )
+
+
+@CHECKS.cluster("other_cluster")
+def check_other_etcd(cluster: Cluster) -> Iterator[Finding]:
+    """The members of an external etcd, and the control planes that use it, trust one authority."""
+    hosts = [host for host in cluster.inspected if host.etcd or host.control_plane and cluster.etcd]
+    known = {host.name: host.facts["cluster"]["etcd_ca_hash"] for host in hosts if host.member}
+    if len(set(known.values()) - {""}) > 1:
+        for name, digest in known.items():
+            yield (
+                name,
+                "The hosts use etcd of different clusters.",
+                f"the CA of its etcd is {digest or 'unknown'}",
+                "Keep only the hosts of one cluster in the inventory, or first reset the others.",
             )
 
 
@@ -112,11 +129,11 @@ def check_leftovers(host: Host) -> Iterator[Finding]:
 @CHECKS.host("role")
 def check_role(host: Host) -> Iterator[Finding]:
     """A node keeps its role: kubeadm cannot turn a worker into a control plane or the reverse."""
-    current, desired = host.facts["cluster"]["role"], "control_plane" if host.control_plane else "worker"
+    current, desired = host.facts["cluster"]["role"], host.role
     if host.settled and current != desired:
         yield (
             "The host's role in the cluster differs from its role in the inventory.",
-            f"it is a {current.replace('_', ' ')}; in the inventory it is a {desired.replace('_', ' ')}",
+            f"it is a {ROLES.get(current, current)}; in the inventory it is a {ROLES.get(desired, desired)}",
             "Move it back to its group, or remove and reset the node before it joins with the new role.",
         )
 
@@ -151,9 +168,29 @@ def check_unhealthy(host: Host) -> Iterator[Finding]:
     if host.settled and not host.facts["cluster"]["healthy"] and not host.facts["record"]["operation"]:
         yield (
             "A node of the cluster is not healthy.",
-            f"the health check of its {'API server' if host.control_plane else 'kubelet'} fails",
+            f"the health check of its {'API server' if host.control_plane else 'etcd member' if host.etcd else 'kubelet'} fails",
             "Check `journalctl -u kubelet` and the logs in /var/log/pods on the host.",
             "warning",
+        )
+
+
+@CHECKS.host("etcd_change")
+def check_etcd_change(host: Host) -> Iterator[Finding]:
+    """The control planes of a cluster keep their stacked etcd, or the external one: its data are not moved."""
+    if not host.control_plane or not host.settled:
+        return
+    stacked, external = "etcd" in host.facts["cluster"]["components"], bool(host.variables.get("external_etcd"))
+    if stacked and external:
+        yield (
+            "The inventory has an external etcd, but etcd runs on the control planes of this cluster.",
+            "there is a static pod etcd on it, and the group kube_etcd has hosts",
+            "Remove the group kube_etcd. To move to an external etcd, create a new cluster and deploy the applications there.",
+        )
+    elif not stacked and not external and host.facts["cluster"]["etcd_servers"]:
+        yield (
+            "The cluster uses an external etcd, but the inventory has none.",
+            f"its API server uses {', '.join(host.facts['cluster']['etcd_servers'])}, and the group kube_etcd has no host",
+            "Add the hosts of etcd to the group kube_etcd.",
         )
 
 

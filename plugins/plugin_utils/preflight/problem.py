@@ -18,6 +18,7 @@ SEVERITIES = ("error", "warning", "info")
 ALL_NODES = "kube_cluster"
 CONTROL_PLANE = "kube_control_plane"
 WORKER = "kube_worker"
+ETCD = "kube_etcd"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Host:
     :param failure: why the inspection failed; empty if it succeeded or was not attempted.
     :param control_plane: whether it is in the group of the control plane.
     :param worker: whether it is in the group of the workers.
+    :param etcd: whether it is in the group of the members of an external etcd.
     """
 
     name: str
@@ -60,6 +62,12 @@ class Host:
     failure: str = ""
     control_plane: bool = False
     worker: bool = False
+    etcd: bool = False
+
+    @property
+    def role(self) -> str:
+        """What it becomes, as facts have it."""
+        return "control_plane" if self.control_plane else "worker" if self.worker else "etcd"
 
     @property
     def member(self) -> bool:
@@ -112,7 +120,7 @@ class Host:
 class Cluster:
     """The input of the checks.
 
-    :param hosts: every host of both groups, by inventory name and in inventory order.
+    :param hosts: every host of the three groups, by inventory name and in inventory order.
     :param members: the hosts of every group of the inventory.
     :param variable_names: names of the variables of each host, to find misspelled ones.
     :param known: names of all variables of the collection's roles, and the role that each belongs to.
@@ -150,6 +158,11 @@ class Cluster:
     def workers(self) -> list[Host]:
         """Hosts of the workers' group."""
         return [host for host in self.hosts.values() if host.worker]
+
+    @property
+    def etcd(self) -> list[Host]:
+        """Hosts of the group of an external etcd; none if etcd runs on the control planes."""
+        return [host for host in self.hosts.values() if host.etcd]
 
     @property
     def inspected(self) -> list[Host]:

@@ -44,7 +44,7 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
     ]
     requests += registry_requests(variables)
     name, port, error = split_endpoint(str(variables.get("kube_control_plane_endpoint") or ""))
-    if name and not error:
+    if name and not error and not variables.get("etcd"):
         port = port or int(variables.get("kube_api_port") or 6443)
         requests.append({"url": f"tcp://{f'[{name}]' if ':' in name else name}:{port}", "kind": "tcp"})
     found: dict[str, dict[str, Any]] = {}
@@ -59,14 +59,17 @@ def requests_for(variables: dict[str, Any]) -> list[dict[str, Any]]:
 def needed_images(variables: dict[str, Any]) -> list[str]:
     """Return NAME:TAG of the images that kubeadm runs on a node, without their registry (``kubeadm config images list``).
 
-    :param variables: also has ``control_plane``, whether the node is a control plane.
+    :param variables: also has ``control_plane``, whether the node is a control plane, ``etcd``, whether it runs a member of an external etcd only,
+        and ``external_etcd``, whether there is one.
     """
     version, row = variables.get("kube_version"), variables.get("kube_component_versions") or {}
     images = [f"pause:{row['pause']}"] if row.get("pause") else []
+    if variables.get("etcd"):
+        return [*images, f"etcd:{row.get('etcd')}-0"]
     images += [f"kube-proxy:v{version}", f"coredns/coredns:v{row.get('coredns')}"]
     if variables.get("control_plane"):
         images += [f"kube-{part}:v{version}" for part in ("apiserver", "controller-manager", "scheduler")]
-        images += [f"etcd:{row.get('etcd')}-0"]
+        images += [] if variables.get("external_etcd") else [f"etcd:{row.get('etcd')}-0"]
     return images
 
 

@@ -37,6 +37,7 @@ RANGES: dict[str, tuple[int | None, int | None]] = {
     "control_plane_timeout": (1, None),
     "control_plane_token_minutes": (1, None),
     "etcd_defragment_free_percent": (0, 100),
+    "etcd_timeout": (1, None),
     "keepalived_router_id": (0, 255),
     "kube_api_port": PORT,
     "kube_dns_replicas": (0, None),

@@ -18,7 +18,7 @@ from ansible.template import Templar
 
 from ...module_utils._kube.versions import versions_between
 from .checks import VARIABLES
-from .problem import CONTROL_PLANE, WORKER, Cluster, Host
+from .problem import CONTROL_PLANE, ETCD, WORKER, Cluster, Host
 from .values import SCALARS, SPLIT_LISTS, value_errors
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -113,11 +113,11 @@ class Variables:
     def cluster(self) -> Cluster:
         """Return the input of the checks."""
         groups = self.task_vars["groups"]
-        control_planes, workers = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER))
+        control_planes, workers, etcd = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER, ETCD))
         members = {group: list(hosts) for group, hosts in groups.items()}
         cluster = Cluster(hosts={}, members=members, known=self.known)
-        for name in dict.fromkeys(control_planes + workers):
-            host = Host(name, control_plane=name in control_planes, worker=name in workers)
+        for name in dict.fromkeys(control_planes + workers + etcd):
+            host = Host(name, control_plane=name in control_planes, worker=name in workers, etcd=name in etcd)
             cluster.hosts[name] = host
             variables = self.add_names_and_values(cluster, name)
             templar = Templar(loader=self.loader, variables=variables)
@@ -130,6 +130,7 @@ class Variables:
                     cluster.broken.append((name, variable, str(error)))
             host.address = str(host.variables["ansible_host"] or name)
             self.add_facts(host, variables.get("kube_host"))
+            host.variables["external_etcd"] = bool(etcd)
             host.variables["between"] = self.between(host, variables)
         if not cluster.hosts:  # then the variables of the command line are those of localhost
             cluster.waived = self.typed(

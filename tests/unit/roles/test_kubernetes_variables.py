@@ -222,3 +222,50 @@ def test_a_control_plane_has_the_timer_that_approves_serving_certificates():
     units = value("__kubernetes_units", inventory_hostname="cp1", kubernetes_serving_certificates="false")
     assert [unit["name"] for unit in units] == ["kubelet.service", "slipway-serving-certificates.timer"]
     assert (units[1]["enabled"], units[1]["state"]) == (False, "stopped")
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "removed", "started"),
+    [
+        ("etcd1", False, False, True),
+        ("etcd1", True, False, True),
+        ("w1", False, True, False),
+        ("w1", True, False, False),
+    ],
+)
+def test_the_kubelet_of_a_host_that_was_prepared_for_etcd_can_join_a_cluster(name, member, removed, started):
+    groups = {"kube_control_plane": ["cp1"], "kube_worker": ["w1"], "kube_etcd": ["etcd1"]}
+    known = {"host": {"cluster": {"member": member, "name": ""}}, "inventory_hostname": name, "groups": groups}
+    dropin = "/etc/systemd/system/kubelet.service.d/20-slipway-etcd.conf"
+    assert value("__kubernetes_joining_files", **known) == ([{"path": dropin, "state": "absent"}] if removed else [])
+    unit = value("__kubernetes_units", **known)[0]
+    # Otherwise it goes on without a cluster, and on its port.
+    assert (dropin in unit["restart_when_newer"]) is (removed or started)
+    assert ("/var/lib/kubelet/config.yaml" in unit["restart_when_newer"]) is started is ("state" in unit)
+    assert "__kubernetes_joining_files" in load_variables(ROLES / "kubernetes/vars/main.yml")["__kubernetes_files"]
+
+
+def test_the_kubelet_of_a_host_of_etcd_belongs_to_no_cluster():
+    external = {"kube_control_plane": ["cp1"], "kube_worker": [], "kube_etcd": ["w1"]}
+    firewalld = {"firewall": {"firewalld": True, "ufw": False, "zones": []}}
+    assert value("__kubernetes_kubelet_config", groups=external)["serverTLSBootstrap"] is False
+    config = value("__kubernetes_alone_config", groups=external)
+    assert config["address"] == "127.0.0.1" and config["staticPodPath"] == "/etc/kubernetes/manifests"
+    assert config["authentication"] == {"anonymous": {"enabled": False}, "webhook": {"enabled": False}}
+    firewall = value("__kubernetes_firewall", firewalld, groups=external)
+    assert firewall["ports"] == ["2379-2380/tcp"] and firewall["trusted"] == [] and firewall["protocols"] == []
+    plane = value(
+        "__kubernetes_firewall", firewalld, groups={**external, "kube_etcd": ["etcd1"]}, inventory_hostname="cp1"
+    )
+    assert "6443/tcp" in plane["ports"] and "2379-2380/tcp" not in plane["ports"]
+
+
+@pytest.mark.parametrize(("group", "started"), [("kube_worker", False), ("kube_etcd", True)])
+def test_only_a_kubelet_without_a_cluster_is_started_by_the_role(group, started):
+    (kubelet, *_others) = value(
+        "__kubernetes_units",
+        groups={group: ["w1"]},
+        __kubernetes_alone_files=[{"path": "/var/lib/kubelet/config.yaml"}],
+    )
+    assert (kubelet.get("state") == "started") is started
+    assert ("/var/lib/kubelet/config.yaml" in kubelet["restart_when_newer"]) is started

@@ -22,8 +22,11 @@ ADMIN = "/etc/kubernetes/admin.conf"
 KUBELET = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
+ETCD_CA = "/etc/kubernetes/pki/etcd/ca.crt"
 ROTATION = "/etc/kubernetes/pki/rotation"  # old and new authorities, see _kubeadm/authorities.py
 MANIFESTS = "/etc/kubernetes/manifests"
+ETCD_METRICS = 2381
+ETCD_LOG = "/var/lib/etcd/member/wal"  # by which etcd itself decides whether it begins anew
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
@@ -101,6 +104,19 @@ def parse_secure_port(manifest: str) -> int:
     return int(match.group(1)) if match else 6443
 
 
+def parse_etcd_servers(manifest: str) -> list[str]:
+    """Return the URLs of etcd in the manifest of kube-apiserver."""
+    match = re.search(r"--etcd-servers=([^\s\"']+)", manifest)
+    return match.group(1).split(",") if match else []
+
+
+def is_etcd_host(files: Files) -> bool:
+    """Return whether a kubelet without a cluster runs a member of etcd here, which has not lost its data."""
+    return all(files.exists(path) for path in (f"{MANIFESTS}/etcd.yaml", ETCD_LOG)) and not any(
+        files.exists(path) for path in (ADMIN, KUBELET, BOOTSTRAP, f"{MANIFESTS}/kube-apiserver.yaml")
+    )
+
+
 def package_upstream(version: str) -> str:
     """Return the upstream version of a package: ``1.36.3`` for ``1.36.3-1.1`` and ``0:1.36.3-1.el9``."""
     match = re.match(r"^(?:\d+:)?(\d+(?:\.\d+)*)", version)
@@ -135,26 +151,37 @@ def parse_record(text: str) -> dict[str, Any]:
     }
 
 
-def answers(port: int, path: str, authority: str = "", timeout: float = 2) -> bool:
+def answers(port: int, path: str, authority: str = "", timeout: float = 2, host: str = "127.0.0.1") -> bool:
     """Return whether a server on this host's loopback answers with status 200, or for a server with TLS also 401 or 403.
 
     :param authority: PEM text of the CA that signed the server's certificate; "" for plain HTTP.
     :param timeout: in seconds.
+    :param host: loopback address on which it listens.
     """
     connection: http.client.HTTPConnection
     try:
         if authority:
             context = ssl.create_default_context(cadata=authority)
             context.check_hostname = False  # 127.0.0.1 is not in the certificate of the API server
-            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
+            connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+            connection = http.client.HTTPConnection(host, port, timeout=timeout)
         connection.request("GET", path)
         status = connection.getresponse().status
         connection.close()
     except (OSError, ValueError, http.client.HTTPException):
         return False
     return status == 200 or bool(authority) and status in (401, 403)
+
+
+def etcd_answers(manifest: str) -> bool:
+    """Return whether the member of etcd on this host is healthy, which includes that etcd has a quorum.
+
+    :param manifest: of its static pod, which listens on the loopback address of its node's address family.
+    """
+    if "--listen-metrics-urls=http://[" in manifest:
+        return answers(ETCD_METRICS, "/health", host="::1")
+    return answers(ETCD_METRICS, "/health")
 
 
 def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
@@ -167,18 +194,23 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
     authority = files.read(CA) or kubelet["ca"] or admin["ca"]
     manifests = [name for name in files.names(MANIFESTS) if name.endswith((".yaml", ".yml", ".json"))]
     apiserver = files.read(MANIFESTS + "/kube-apiserver.yaml")
-    member = files.exists(KUBELET) and files.exists(KUBELET_CONFIG)
+    alone = is_etcd_host(files)
+    member = alone or files.exists(KUBELET) and files.exists(KUBELET_CONFIG)
     kubelet_version = package_upstream(packages.get("kubelet", ""))
     if member and not kubelet_version:
         shown = re.search(r"v(\d+\.\d+\.\d+)", run(["kubelet", "--version"], timeout=3))
         kubelet_version = shown.group(1) if shown else ""
     role = ""
-    if apiserver or files.exists(ADMIN):
+    if alone:
+        role = "etcd"
+    elif apiserver or files.exists(ADMIN):
         role = "control_plane"
     elif member:
         role = "worker"
     healthy = False
-    if member and role == "worker":
+    if alone:
+        healthy = etcd_answers(files.read(f"{MANIFESTS}/etcd.yaml"))
+    elif member and role == "worker":
         healthy = answers(10248, "/healthz")
     elif member and authority:
         healthy = answers(parse_secure_port(apiserver), "/livez", authority)
@@ -196,4 +228,6 @@ def gather_cluster(files: Files, packages: dict[str, str], record: dict[str, Any
         "manifests": manifests,
         "rotating": files.exists(ROTATION),
         "etcd_data": files.exists("/var/lib/etcd/member"),
+        "etcd_servers": parse_etcd_servers(apiserver),
+        "etcd_ca_hash": ca_cert_hash(files.read(ETCD_CA)),
     }

@@ -163,6 +163,27 @@ def test_members_of_etcd_are_counted() -> None:
     assert outside._etcd() == [] and "etcd members" in outside.unseen
 
 
+@pytest.mark.parametrize(
+    ("size", "problems", "faults"),
+    [
+        (10, [], []),
+        (10, ["no answer"], [("etcd_member", "error")]),
+        (85, [], [("etcd_space", "warning")]),
+        (96, ["alarm:NOSPACE"], [("etcd_member", "error"), ("etcd_space", "error")]),
+    ],
+)
+def test_members_of_an_external_etcd_are_judged_by_what_they_say(
+    size: int, problems: list[str], faults: list[tuple[str, str]]
+) -> None:
+    sound = {"url": "https://192.0.2.31:2379", "name": "etcd1", "size": 1, "quota": 100, "problems": []}
+    member = {**sound, "url": "https://192.0.2.32:2379", "name": "", "size": size, "problems": problems}
+    part = ControlPlane(Cluster(), view_of({}), [sound, member])  # type: ignore[arg-type]
+    found = part._etcd()
+    assert [(finding.fault, finding.severity) for finding in found] == faults and not part.unseen
+    assert all(finding.object.name == member["url"] for finding in found)
+    assert all("1 of 2 members are" in finding.title for finding in found if finding.fault == "etcd_member")
+
+
 PAGE = '# TYPE apiserver_storage_size_bytes gauge\napiserver_storage_size_bytes{storage_cluster_id="etcd-0"} %s\n'
 
 

@@ -34,6 +34,8 @@ spec:
 class Tools:
     """Stands in for etcdctl and etcdutl."""
 
+    endpoint = backup.ENDPOINT
+
     def __init__(self, **status: Any) -> None:
         self.status = {"leader": True, "leads": 5, "version": "3.7.0", "size": 1000, **status}
         self.problem = ""
@@ -66,8 +68,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     (tmp_path / "encryption.json").write_text("{}")
 
     @contextmanager
-    def mounted(image: str):
+    def mounted(image: str, endpoint: str):
         assert image == "registry.k8s.io/etcd:3.7.0-0"
+        tools.endpoint = endpoint
         yield tools
 
     def kubectl(*arguments: str, text: str = "") -> str:
@@ -108,6 +111,30 @@ def test_only_where_etcd_leads_a_backup_is_taken(host: Tools, config: dict[str, 
     host.status.update(leader=False)
     assert backup.take(config, NOW) == {"taken": False}
     assert not Path(config["dir"]).exists()
+
+
+def test_one_control_plane_takes_the_backup_of_an_external_etcd(
+    host: Tools, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifests, pulled, holder = Path(backup.KUBERNETES, "manifests"), [], "another_8b1"
+    (manifests / "etcd.yaml").unlink()
+    servers = "    - --etcd-servers=https://192.0.2.31:2379,https://192.0.2.32:2379\n"
+    (manifests / "kube-apiserver.yaml").write_text((manifests / "kube-apiserver.yaml").read_text() + servers)
+
+    def version(url: str) -> str:
+        if "31" in url:
+            raise EtcdToolError("no answer")
+        return "3.7.0"
+
+    monkeypatch.setattr(backup, "server_version", version)
+    monkeypatch.setattr(backup, "pull", pulled.append)
+    monkeypatch.setattr(backup, "kubectl", lambda *arguments, text="": holder)
+    host.status.update(leader=False)  # the member that is asked need not lead
+    assert backup.take(config, NOW) == {"taken": False}
+    holder = f"{backup.socket.gethostname()}_8b1"
+    taken = backup.take(config, NOW)
+    assert taken["taken"] and taken["manifest"]["external_etcd"] and host.endpoint == "https://192.0.2.32:2379"
+    assert {*pulled} == {"registry.k8s.io/etcd:3.7.0-0"}
 
 
 def test_without_a_leader_it_fails(host: Tools, config: dict[str, Any]) -> None:

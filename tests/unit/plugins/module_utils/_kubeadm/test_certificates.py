@@ -169,3 +169,15 @@ def test_nothing_is_renewed_while_authorities_are_rotated(tmp_path: Path, monkey
     assert "[slipway:rotation]" in certificates.converge(params(), False, None)["warnings"][0]
     with pytest.raises(HostError, match=r"No certificate was renewed.*\[slipway:rotation\]"):
         certificates.converge(params(renew=True), False, None)
+
+
+def test_kubeadm_does_not_renew_the_client_certificate_of_an_external_etcd(folders: tuple[str, str]) -> None:
+    client = Path(folders[0], "pki/apiserver-etcd-client.crt")
+    client.write_text(CERTIFICATE)
+
+    def found() -> dict[str, str]:
+        return {one["name"]: one["renewed_by"] for one in certificates.find_certificates(END, *folders)}
+
+    assert found()["apiserver-etcd-client"] == "etcd" and found()["apiserver"] == "kubeadm"
+    Path(folders[0], "pki/etcd/ca.key").write_text("a key")
+    assert found()["apiserver-etcd-client"] == "kubeadm"

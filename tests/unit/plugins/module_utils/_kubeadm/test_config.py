@@ -240,3 +240,12 @@ def test_a_slow_host_is_given_longer_waits_by_kubeadm_too(settings):
     assert waits["kubernetesAPICall"] == "180s"
     assert waits["kubeletHealthCheck"] == "720s"
     assert config.build_join(settings)["timeouts"] == waits
+
+
+def test_an_external_etcd_is_known_by_its_members_and_a_client_certificate(settings):
+    settings["etcd_endpoints"] = ["https://192.0.2.31:2379", "https://192.0.2.32:2379"]
+    etcd = by_kind(config.build_init(settings))["ClusterConfiguration"]["etcd"]
+    assert etcd == {"external": {"endpoints": settings["etcd_endpoints"], **config.ETCD_CLIENT}}
+    (_init, member) = config.build_etcd({**settings, "hardening": {"etcd_quota_mib": 4096}})
+    assert list(member["etcd"]) == ["local"] and member["kubernetesVersion"].startswith("v1.")
+    assert {"name": "quota-backend-bytes", "value": str(4096 << 20)} in member["etcd"]["local"]["extraArgs"]

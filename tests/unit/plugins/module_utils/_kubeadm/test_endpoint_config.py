@@ -116,3 +116,28 @@ def test_a_kubeconfig_gets_other_authorities_and_nothing_else() -> None:
     assert before["clusters"][0]["cluster"].pop("certificate-authority-data") and after == before
     with pytest.raises(FormError, match="has 0 authorities"):
         endpoint_config.set_authority("clusters: []\n", "new")
+
+
+EXTERNAL = """etcd:
+  external:
+    caFile: /etc/kubernetes/pki/etcd/ca.crt
+    certFile: /etc/kubernetes/pki/apiserver-etcd-client.crt
+    endpoints:
+    - https://10.0.0.31:2379
+    - https://10.0.0.32:2379
+    keyFile: /etc/kubernetes/pki/apiserver-etcd-client.key
+imageRepository: registry.k8s.io
+"""
+
+
+def test_the_members_of_an_external_etcd_are_replaced_and_nothing_else() -> None:
+    urls = ["https://10.0.0.31:2379", "https://[fd00::34]:2379"]
+    before, after = (yaml.safe_load(text) for text in (EXTERNAL, endpoint_config.set_etcd_endpoints(EXTERNAL, urls)))
+    assert after["etcd"]["external"].pop("endpoints") == urls
+    del before["etcd"]["external"]["endpoints"]
+    assert after == before
+
+
+def test_a_cluster_without_an_external_etcd_is_refused() -> None:
+    with pytest.raises(FormError, match="no endpoints of an external etcd"):
+        endpoint_config.set_etcd_endpoints(STORED, ["https://10.0.0.31:2379"])

@@ -104,3 +104,58 @@ def test_each_member_is_asked_for_its_health(monkeypatch):
         "cp3: no answer",
         "a member that never started is not a voting member (https://4:2380)",
     ]
+
+
+SERVERS = "    - --etcd-servers=https://192.0.2.31:2379,https://192.0.2.32:2379\n"
+
+
+def test_an_external_etcd_is_asked_at_the_members_of_the_api_server(monkeypatch):
+    assert etcd.external_servers("    - --etcd-servers=https://127.0.0.1:2379\n") == []
+    assert etcd.external_servers("    - --etcd-servers=https://[::1]:2379\n") == []
+    servers = etcd.external_servers(SERVERS)
+    assert servers == ["https://192.0.2.31:2379", "https://192.0.2.32:2379"]
+    silent = {servers[0]}
+
+    def call(url, path, body, pki="", timeout=0):
+        if url in silent:
+            raise etcd.EtcdError(f"no answer from {url}")
+        return (
+            {"dbSize": "10", "dbSizeQuota": "100"}
+            if path.endswith("status")
+            else {"members": [{**CP1, "clientURLs": [url]}]}
+        )
+
+    monkeypatch.setattr(etcd, "call", call)
+    monkeypatch.setattr(etcd, "external_servers", lambda: servers)
+    assert etcd.find_endpoint() == servers[1]
+    first, second = etcd.read_statuses(servers)
+    assert first["problems"] == [f"no answer from {servers[0]}"] and first["size"] == 0
+    assert (second["name"], second["size"], second["quota"], second["problems"]) == ("cp1", 10, 100, [])
+    silent.add(servers[1])
+    with pytest.raises(etcd.EtcdError, match="No member of etcd responds"):
+        etcd.find_endpoint()
+    monkeypatch.setattr(etcd, "external_servers", list)
+    assert etcd.find_endpoint() == etcd.LOCAL
+
+
+def test_a_control_plane_without_a_member_logs_in_as_its_api_server(tmp_path):
+    pki = tmp_path / "etcd"
+    pki.mkdir()
+    (pki / "ca.crt").write_text("")
+    assert not etcd.has_credentials(str(pki))
+    for extension in ("crt", "key"):
+        (tmp_path / f"apiserver-etcd-client.{extension}").write_text("")
+    assert etcd.has_credentials(str(pki))
+    assert etcd.client_certificate(str(pki))[0] == tmp_path / "apiserver-etcd-client.crt"
+    for extension in ("crt", "key"):
+        (pki / f"healthcheck-client.{extension}").write_text("")
+    assert etcd.client_certificate(str(pki))[0] == pki / "healthcheck-client.crt"
+
+
+def test_a_member_on_this_host_is_asked_whatever_its_api_server_was_given(tmp_path, monkeypatch):
+    for name in ("API_SERVER", "MEMBER"):
+        monkeypatch.setattr(etcd, name, str(tmp_path / name), raising=False)
+    (tmp_path / "API_SERVER").write_text(SERVERS)
+    assert len(etcd.external_servers()) == 2
+    (tmp_path / "MEMBER").touch()  # control_plane_api_server_extra_args can have etcd-servers, of all control planes
+    assert etcd.external_servers() == [] and etcd.find_endpoint() == etcd.LOCAL

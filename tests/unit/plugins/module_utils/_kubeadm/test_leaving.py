@@ -136,3 +136,13 @@ def test_a_reboot_respects_budgets_and_pods_that_nothing_starts_again(seen):
 def test_a_host_that_is_no_node_is_not_rebooted(seen):
     (reason,) = reboot(seen, "w9")
     assert "Host 'w9' is not a node of the cluster" in reason
+
+
+def test_the_last_members_of_an_external_etcd_stay(seen):
+    seen.members = {"etcd1": True, "etcd2": True}
+    hosts = {**HOSTS, "etcd1": "etcd1", "etcd2": "etcd2"}
+    nodes, refused = resolve(["etcd1", "etcd2"], hosts, seen)
+    (reason,) = refused + refuse_removal(nodes, seen, force=False)
+    assert "No member of etcd would be left" in reason and "etcd1, etcd2" in reason
+    nodes, refused = resolve(["cp1", "etcd1"], hosts, seen)
+    assert refused + refuse_removal(nodes, seen, force=False) == []

@@ -46,6 +46,16 @@ def test_the_ports_on_which_components_listen_must_be_free():
     assert yaml.safe_load(DOCUMENTATION)["options"]["ports"]["default"] == sorted(control_plane)
 
 
+def test_an_external_etcd_has_its_ports_on_hosts_of_its_own():
+    assert node_ports("calico", etcd=True, external_etcd=True) == {
+        "open": ["2379-2380/tcp"],
+        "protocols": [],
+        "listening": [2379, 2380, 10250],
+    }
+    control_plane = node_ports("none", control_plane=True, external_etcd=True)
+    assert "2379-2380/tcp" not in control_plane["open"] and 2379 not in control_plane["listening"]
+
+
 def test_settings_that_are_not_known_are_the_defaults_of_role_network():
     defaults = yaml.safe_load((ROLES / "network/defaults/main.yml").read_text())
     known = {name: defaults[f"kube_network_calico_{name}"] for name in ("encapsulation", "wireguard")}

@@ -74,6 +74,7 @@ VARIABLES: dict[str, Any] = {
     "preflight_waive": [],
     "swap_state": "absent",
     "upgrade_through": [],
+    "external_etcd": False,
 }
 
 
@@ -175,6 +176,9 @@ def make_facts(number: int) -> dict[str, Any]:
             "manifests": [],
             "rotating": False,
             "etcd_data": False,
+            "etcd_servers": [],
+            "etcd_ca_hash": "",
+            "components": {},
         },
         "kubeconfigs": {},
         "record": {"marked": False, "cluster": "", "operation": "", "readable": True},
@@ -186,7 +190,7 @@ def join(host: Host) -> None:
     """Make a host a healthy member of the desired cluster."""
     host.facts["cluster"].update(
         member=True,
-        role="control_plane" if host.control_plane else "worker",
+        role=host.role,
         name="kubernetes",
         endpoint="api.example.com:6443",
         ca_hash="sha256:aa",
@@ -225,6 +229,20 @@ def cluster() -> Cluster:
 def findings() -> Callable[[Iterable[Problem]], list[tuple[str, str, str]]]:
     """See found()."""
     return found
+
+
+@pytest.fixture
+def external(cluster: Cluster) -> Cluster:
+    """The same three hosts, of which w2 is etcd1, the member of an external etcd."""
+    host = cluster.hosts.pop("w2")
+    host.name, host.worker, host.etcd = "etcd1", False, True
+    host.variables["kube_node_name"] = "etcd1"
+    cluster.hosts["etcd1"] = host
+    for one in cluster.hosts.values():
+        one.variables["external_etcd"] = True
+    everybody = [*cluster.hosts]
+    cluster.members.update(all=everybody, kube_cluster=everybody, kube_worker=["w1"], kube_etcd=["etcd1"])
+    return cluster
 
 
 @pytest.fixture

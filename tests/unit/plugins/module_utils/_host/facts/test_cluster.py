@@ -226,6 +226,8 @@ def test_a_fresh_host(tmp_path):
         "manifests": [],
         "rotating": False,
         "etcd_data": False,
+        "etcd_servers": [],
+        "etcd_ca_hash": "",
     }
 
 
@@ -260,6 +262,8 @@ def test_a_control_plane(tmp_path, monkeypatch):
         "manifests": ["etcd.yaml", "kube-apiserver.yaml"],
         "rotating": False,
         "etcd_data": True,
+        "etcd_servers": [],
+        "etcd_ca_hash": "",
     }
     assert asked == [(7443, "/livez", CA)]
 
@@ -271,6 +275,24 @@ def test_a_worker(tmp_path, monkeypatch):
     seen = cluster.gather_cluster(files, {"kubelet": "1.36.3-1.1"}, dict(NO_RECORD, marked=True, cluster="production"))
     assert (seen["member"], seen["role"], seen["healthy"], seen["version"]) == (True, "worker", True, "1.36.3")
     assert (seen["name"], seen["ca_hash"]) == ("production", CA_HASH)
+
+
+def test_a_member_of_an_external_etcd(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "answers", lambda port, path: (port, path) == (2381, "/health"))
+    etcd = "    image: registry.k8s.io/etcd:3.6.8-0\n"
+    files = tree(tmp_path, {cluster.MANIFESTS + "/etcd.yaml": etcd, cluster.KUBELET_CONFIG: "{}"})
+    assert cluster.gather_cluster(files, {}, NO_RECORD)["role"] == ""  # it has lost its data
+    files = tree(tmp_path, {cluster.ETCD_LOG + "/0.wal": ""})
+    seen = cluster.gather_cluster(files, {"kubelet": "1.36.3-1.1"}, dict(NO_RECORD, marked=True, cluster="production"))
+    assert (seen["member"], seen["role"], seen["healthy"], seen["version"]) == (True, "etcd", True, "1.36.3")
+    assert (seen["ca_hash"], seen["endpoint"], seen["components"]) == ("", "", {"etcd": "3.6.8"})
+
+
+def test_a_control_plane_of_an_external_etcd_names_its_members(tmp_path):
+    manifest = APISERVER + "    - --etcd-servers=https://10.0.0.31:2379,https://10.0.0.32:2379\n"
+    files = tree(tmp_path, {cluster.ADMIN: ADMIN, cluster.MANIFESTS + "/kube-apiserver.yaml": manifest})
+    seen = cluster.gather_cluster(files, {}, NO_RECORD)
+    assert seen["etcd_servers"] == ["https://10.0.0.31:2379", "https://10.0.0.32:2379"]
 
 
 def test_a_join_that_was_interrupted(tmp_path):

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plays for an external etcd have hosts only where the inventory has such a group, and role etcd has the settings of a stacked etcd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from harness.core import load_variables, trust_as_template
+
+ROOT = Path(__file__).parents[3]
+STACKED = {"kube_control_plane": ["cp1"], "kube_worker": ["w1"], "kube_cluster": ["cp1", "w1"]}
+EXTERNAL = {**STACKED, "kube_etcd": ["etcd1"], "kube_cluster": ["cp1", "w1", "etcd1"]}
+
+
+def evaluate(value: Any, **variables: Any) -> Any:
+    return Templar(loader=DataLoader(), variables=variables).template(value)
+
+
+def hosts(playbook: str, groups: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the hosts of the plays whose hosts depend on the groups, by the names of the plays."""
+    plays = load_variables(ROOT / "playbooks" / f"{playbook}.yml")
+    return {play["name"]: evaluate(play["hosts"], groups=groups) for play in plays if "kube_etcd" in str(play["hosts"])}
+
+
+@pytest.mark.parametrize("playbook", ["cluster", "upgrade"])
+def test_a_play_for_etcd_has_no_hosts_without_the_group(playbook: str) -> None:
+    assert set(hosts(playbook, STACKED).values()) == {"!all"}
+    assert list(hosts(playbook, EXTERNAL).values()) == [["etcd1"]]
+
+
+def test_certificates_of_etcd_are_renewed_before_those_of_control_planes_and_its_authority_stays() -> None:
+    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all", "kube_cluster"]
+    expected = [["kube_control_plane", "kube_etcd"], ["etcd1"], "kube_cluster:!kube_etcd"]
+    assert list(hosts("certificates", EXTERNAL).values()) == expected
+
+
+def test_the_settings_of_a_stacked_etcd_apply() -> None:
+    own = load_variables(ROOT / "roles/etcd/vars/main.yml")
+    stacked = load_variables(ROOT / "roles/control_plane/defaults/main.yml")
+    assert own["__etcd_cipher_suites"] == stacked["control_plane_tls_cipher_suites"]
+    for name in ("control_plane_etcd_quota_mib", "control_plane_tls_min_version"):
+        assert f"{name} | default({stacked[name]!r})" in own["__etcd_config"]
+    patches = {"etcd0+json.json": [], "kube-apiserver0.json": {}}
+    assert evaluate(own["__etcd_patches"], control_plane_patches=patches) == {"etcd0+json.json": []}
+    assert evaluate(own["__etcd_patches"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "running", "users", "refused"),
+    [
+        ([], [], [], []),
+        ([], ["etcd1"], ["cp1"], []),
+        (["etcd3"], ["etcd1"], ["cp1"], []),
+        (["etcd3"], [], [], ["etcd_hosts"]),
+        ([], [], ["cp1"], ["etcd_quorum_lost"]),
+    ],
+)
+def test_an_etcd_that_may_exist_is_not_made_anew(
+    unknown: list[str], running: list[str], users: list[str], refused: list[str]
+) -> None:
+    tasks = load_variables(ROOT / "roles/etcd/tasks/create.yml")
+    known = {"__etcd_unknown": unknown, "__etcd_running": running, "__etcd_users": users}
+    found = []
+    for task in tasks:
+        if "ansible.builtin.assert" in task:
+            given = task["ansible.builtin.assert"]
+            if not evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known):
+                found.append(evaluate(given["fail_msg"], **known).rpartition("slipway:")[2].strip("] "))
+    assert found == refused
+
+
+@pytest.mark.parametrize(
+    ("servers", "reference", "asked"),
+    [(["https://1:2379"], "cp2", False), (["https://9:2379"], "cp2", True), (["https://1:2379"], "cp1", True)],
+)
+def test_what_an_interrupted_run_left_of_the_members_is_finished(
+    servers: list[str], reference: str, asked: bool
+) -> None:
+    (task,) = [
+        one
+        for one in load_variables(ROOT / "roles/control_plane/tasks/main.yml")
+        if "use_etcd" in str(one.get("ansible.builtin.include_tasks"))
+    ]
+    known = {
+        "kube_host": {"cluster": {"member": True, "etcd_servers": servers}},
+        "__control_plane_etcd_endpoints": ["https://1:2379"],
+        "__control_plane_etcd_hosts": ["etcd1"],
+        "inventory_hostname": "cp1",
+        "kube_reference_control_plane": reference,
+    }
+    condition = trust_as_template("{{ " + task["when"] + " }}")
+    assert evaluate(condition, **known) is asked
+    nothing = {"__control_plane_etcd_endpoints": [], "__control_plane_etcd_hosts": []}
+    assert evaluate(condition, **{**known, **nothing}) is False
+
+
+@pytest.mark.parametrize(
+    ("groups", "saved_by", "saved"),
+    [
+        (STACKED, "", False),
+        (EXTERNAL, "", False),  # an earlier run has upgraded the members, and its snapshot is not recent
+        (EXTERNAL, "etcd1", True),
+    ],
+)
+def test_an_upgrade_has_one_snapshot(groups: dict[str, list[str]], saved_by: str, saved: bool) -> None:
+    own = load_variables(ROOT / "roles/upgrade/vars/main.yml")
+    hostvars = {name: {"__upgrade_snapshot_saved": True} if name == saved_by else {} for name in groups["kube_cluster"]}
+    assert evaluate(own["__upgrade_saved"], groups=groups, hostvars=hostvars) is saved
+    (before,) = [
+        task for task in load_variables(ROOT / "roles/upgrade/tasks/main.yml") if "slipway.kube.etcd_snapshot" in task
+    ]
+    condition = trust_as_template("{{ " + before["when"][0] + " }}")
+    known = {**own, "groups": groups, "hostvars": hostvars, "__upgrade_plan": {"snapshot": True}}
+    assert evaluate(condition, **known) is not saved
+
+
+def test_a_control_plane_that_is_not_known_may_have_a_cluster() -> None:
+    own = load_variables(ROOT / "roles/etcd/vars/main.yml")
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"kube_host": {"cluster": {"member": False}}} for name in ("etcd1", "cp1")
+    }
+    known = {**own, "groups": EXTERNAL, "hostvars": hostvars}
+    assert evaluate(own["__etcd_unknown"], **known) == [] and evaluate(own["__etcd_users"], **known) == []
+    hostvars["cp1"] = {}
+    assert evaluate(own["__etcd_unknown"], **known) == ["cp1"]
+
+
+def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() -> None:
+    own = load_variables(ROOT / "roles/node/vars/main.yml")
+    plan = load_variables(ROOT / "roles/node/tasks/plan_reboot.yml")
+    task, silent = (
+        next(one["vars"] for one in plan if variable in one.get("vars", {}))
+        for variable in ("__node_unknown", "__node_silent")
+    )
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"kube_node_name": f"node-{name}"} for name in EXTERNAL["kube_cluster"]
+    }
+    known = {
+        **own,
+        **silent,
+        "groups": EXTERNAL,
+        "hostvars": hostvars,
+        "node_reboot_hosts": ["etcd1", "w1", "node-cp1"],
+    }
+    assert evaluate(task["__node_unknown"], **known) == ["etcd1"], "the module says that it is no node"
+    assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "reset", "refused"),
+    [
+        (STACKED, ["w1"], False),
+        (STACKED, ["cp1", "w1"], False),
+        (EXTERNAL, ["w1"], False),
+        (EXTERNAL, ["etcd1", "w1"], True),
+        (EXTERNAL, ["cp1", "w1"], False),
+        (EXTERNAL, ["cp1", "w1", "etcd1"], False),
+    ],
+)
+def test_the_whole_etcd_of_a_cluster_that_is_kept_is_not_reset(
+    groups: dict[str, list[str]], reset: list[str], refused: bool
+) -> None:
+    own = load_variables(ROOT / "roles/reset/vars/main.yml")
+    (given,) = [
+        task["ansible.builtin.assert"]
+        for task in load_variables(ROOT / "roles/reset/tasks/confirm.yml")
+        if "etcd" in str(task.get("ansible.builtin.assert"))
+    ]
+    known = {**own, "groups": groups, "ansible_play_hosts_all": reset}
+    assert evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known) is not refused
