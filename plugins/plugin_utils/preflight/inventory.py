@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ...module_utils._host.facts.proxies import without_login
 from ...module_utils._kube.versions import minor_of, parse_version
 from .names import suggest, suggest_variable
-from .problem import ALL_NODES, CONTROL_PLANE, WORKER, Checks, Cluster, Finding, Host
+from .problem import ALL_NODES, CONTROL_PLANE, STANDBY, WORKER, Checks, Cluster, Finding, Host
 from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values
 
 CHECKS = Checks()
@@ -38,7 +38,9 @@ CLUSTER_WIDE = (
     "kube_addons_set",
     "kube_addons_settings",
 )
-GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER)
+GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER, STANDBY)
+FROM_STANDBY = "__kube_from_standby"
+"""Set by the role scale: the host of the pool is a worker in this run, because it is a node."""
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 PROXY_KEYS = {"http", "https", "no_proxy"}
 MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "header", "client"}
@@ -106,7 +108,7 @@ def check_group_members(cluster: Cluster) -> Iterator[Finding]:
                 f"Make the groups {CONTROL_PLANE} and {WORKER} children of {ALL_NODES}.",
             )
     for name in every:
-        if name not in cluster.hosts:
+        if name not in cluster.hosts and name not in cluster.members.get(STANDBY, []):
             yield (
                 name,
                 f"A host of the group {ALL_NODES} is neither a control plane nor a worker, so it would be prepared and never join.",
@@ -135,6 +137,21 @@ def check_groups_disjoint(cluster: Cluster) -> Iterator[Finding]:
                 "A host is both control plane and worker in a cluster of several hosts.",
                 f"it is in the groups {CONTROL_PLANE} and {WORKER}",
                 f"Remove it from {WORKER}; control_plane_schedulable determines whether control planes run pods.",
+            )
+
+
+@CHECKS.cluster("groups_disjoint")
+def check_standby_disjoint(cluster: Cluster) -> Iterator[Finding]:
+    """A stand-by host is a node only while it is needed, so it is in no group whose hosts always are."""
+    for name in cluster.members.get(STANDBY, []):
+        host = cluster.hosts.get(name)
+        if host and (host.control_plane or not host.variables.get(FROM_STANDBY)):
+            group = CONTROL_PLANE if host.control_plane else WORKER
+            yield (
+                name,
+                "A stand-by host is in a group whose hosts are always nodes.",
+                f"it is in the groups {STANDBY} and {group}",
+                f"Remove it from {group}, or from {STANDBY} if it shall never leave.",
             )
 
 

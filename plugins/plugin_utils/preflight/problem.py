@@ -18,6 +18,7 @@ SEVERITIES = ("error", "warning", "info")
 ALL_NODES = "kube_cluster"
 CONTROL_PLANE = "kube_control_plane"
 WORKER = "kube_worker"
+STANDBY = "kube_standby"
 
 
 @dataclass(frozen=True)

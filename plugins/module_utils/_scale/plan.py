@@ -1,0 +1,296 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which stand-by hosts join and leave a cluster: a pure function of what it needs and has.
+
+The rules for a node that leaves are those of the Cluster Autoscaler, whose annotation of pods is respected as well:
+https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#what-types-of-pods-can-prevent-ca-from-removing-a-node
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping, Sequence
+
+from .._diagnosis.finding import one_line, shortened
+from .._diagnosis.scheduling import refusals
+from .._diagnosis.view import Object, annotations_of, conditions, is_deleted, message_of, node_name, spec_of, status_of
+from .._kube.timestamps import seconds_of, to_time
+from .._kubeadm.budgets import has_local_data, is_bare, is_evicted, obstacles, title
+from .._kubeadm.removal import cordoned_by, is_ready
+from .fit import Place, Volumes, misfit, place_of, place_of_host, spread
+
+REASON = "scale"
+"""Recorded on nodes that a run cordons before they leave."""
+IDLE_SINCE = "slipway.kube/idle-since"
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+NAMES_SHOWN = 4
+STATES = ("free", "prepared", "joining", "node", "resetting")
+"""Of a host. An interrupted run leaves one that is prepared, joining or resetting."""
+INTERRUPTED = "an earlier run was interrupted"
+
+
+@dataclass
+class Seen:
+    """What was read of the cluster."""
+
+    nodes: Mapping[str, Object] = field(default_factory=dict)
+    pods: Sequence[Object] = ()
+    budgets: Sequence[Object] = ()
+    daemon_sets: Sequence[Object] = ()
+    volumes: Volumes = field(default_factory=Volumes)
+
+
+@dataclass
+class Settings:
+    """Limits of the pool; times are in seconds, and a negative maximum is none."""
+
+    minimum: int = 0
+    maximum: int = -1
+    pending_after: int = 30
+    idle_after: int = 600
+
+
+@dataclass
+class Decision:
+    """What one run does.
+
+    :ivar joins: hosts that become nodes, with the reason.
+    :ivar returns: nodes that leave no longer, with the reason.
+    :ivar leaves: hosts that leave, with the reason.
+    :ivar idle: for each node whose annotation changes, since when it is idle, None if it is not.
+    :ivar notes: what an operator should know.
+    """
+
+    joins: dict[str, str] = field(default_factory=dict)
+    returns: dict[str, str] = field(default_factory=dict)
+    leaves: dict[str, str] = field(default_factory=dict)
+    idle: dict[str, str | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Pool:
+    """The hosts of the pool by their state, and the decision about them.
+
+    :param hosts: of each in inventory order ``host``, ``node`` (its name), ``problem`` (why nothing can be done with it now), ``state`` (one of
+        :data:`STATES`), and ``labels``, ``taints`` and ``allocatable`` of the node that it would become.
+    """
+
+    def __init__(self, seen: Seen, hosts: Sequence[Mapping[str, Any]], settings: Settings, now: float) -> None:
+        self.seen, self.hosts, self.settings, self.now = seen, hosts, settings, now
+        self.nodes = {
+            host["node"]: host
+            for host in hosts
+            if host["node"] in seen.nodes and (host["problem"] or host["state"] in ("joining", "node"))
+        }
+        self.decision = Decision()
+        self.used: set[str] = set()  # nodes on which pods that wait have room
+        self.staying = {
+            name: place_of(node, seen.pods)
+            for name, node in seen.nodes.items()
+            if is_ready(node) and not spec_of(node).get("unschedulable")
+        }
+
+    def decide(self) -> Decision:
+        """Return the decision."""
+        for host in self.hosts:
+            if host["problem"]:
+                self.decision.notes.append(f"{host['host']} is left out: {host['problem']}")
+        self._grow()
+        self._shrink()
+        return self.decision
+
+    # --- more nodes ---
+
+    def waiting(self) -> list[Object]:
+        """Return the pods that no node has room for, and a further node may help."""
+        found = []
+        for pod in self.seen.pods:
+            condition = conditions(pod).get("PodScheduled") or {}
+            if node_name(pod) or is_deleted(pod) or condition.get("reason") != "Unschedulable":
+                continue
+            claims = [one.reason for one in refusals(message_of(condition)) if one.fault.startswith("claim")]
+            if status_of(pod).get("nominatedNodeName"):
+                continue  # it waits for the pods that it preempts
+            if claims:
+                self.decision.notes.append(f"a further node does not help pod {title(pod)}: {claims[0]}")
+            elif self.now - seconds_of(condition.get("lastTransitionTime")) < self.settings.pending_after:
+                self.decision.notes.append(
+                    f"pod {title(pod)} is unschedulable for less than {self.settings.pending_after} seconds, and is left to a later run"
+                )
+            else:
+                found.append(pod)
+        return found
+
+    def _grow(self) -> None:
+        pods, volumes = self.waiting(), self.seen.volumes
+        # The scheduler has refused the other nodes. Those of the pool may have joined since, or have room for a reason that is not known here.
+        places = [place_of(self.seen.nodes[name], self.seen.pods) for name in self.nodes]
+        open_ = [place for place in places if not spec_of(place.node).get("unschedulable")]
+        placed, left = spread(pods, open_, volumes, self._others(*self.nodes))
+        self.used |= {place.name for place in open_ for pod in place.pods if pod in placed}
+        for pod in placed:
+            message = one_line(message_of(conditions(pod).get("PodScheduled") or {}))
+            self.decision.notes.append(
+                f"pod {title(pod)} should have room on a node of the pool; the scheduler says: {message}"
+            )
+        back = [place for place in places if cordoned_by(place.node) == REASON]
+        joining = [host["node"] for host in self.hosts if host["state"] == "joining" and not host["problem"]]
+        self.decision.joins.update(dict.fromkeys(joining, INTERRUPTED))
+        hosts = [host for host in self.hosts if self._can_join(host)]
+        hosts.sort(key=lambda host: host["state"] != "prepared")
+        new = [place_of_host(as_node(host), self.seen.daemon_sets) for host in hosts]
+        left = self._take(back, left, self.decision.returns, len(back))
+        left = self._take(new, left, self.decision.joins, self._room())
+        self._explain(left, [*back, *new])
+        for place in new:
+            if place.name not in self.decision.joins and self._number() < self.settings.minimum:
+                self.decision.joins[place.name] = f"the pool has at least {self.settings.minimum} nodes"
+
+    def _can_join(self, host: Mapping[str, Any]) -> bool:
+        return not host["problem"] and host["state"] in ("free", "prepared") and host["node"] not in self.seen.nodes
+
+    def _number(self) -> int:
+        """Return how many hosts of the pool are nodes after this run."""
+        return len({*self.nodes, *self.decision.joins} - {*self.decision.leaves})
+
+    def _room(self) -> int:
+        maximum = len(self.hosts) if self.settings.maximum < 0 else self.settings.maximum
+        return max(maximum - self._number(), 0)
+
+    def _take(self, places: Sequence[Place], pods: list[Object], into: dict[str, str], room: int) -> list[Object]:
+        """Take the place that most pods fit on, again and again, and return the pods that are left."""
+        free = list(places)
+        while pods and free and room:
+            trials = [spread(pods, [place.copy()], self.seen.volumes, self._others()) for place in free]
+            best = max(range(len(free)), key=lambda at: (len(trials[at][0]), -at))
+            placed, left = trials[best]
+            if not placed:
+                break
+            place = free.pop(best)
+            into[place.name] = (
+                f"{pod_names(placed)} {'fits' if len(placed) == 1 else 'fit'} there, and on no other node"
+            )
+            self.used.add(place.name)
+            pods, room = left, room - 1
+        return pods
+
+    def _explain(self, pods: Iterable[Object], places: Sequence[Place]) -> None:
+        """Note why pods are not helped."""
+        free = [place for place in places if place.name not in {**self.decision.joins, **self.decision.returns}]
+        for pod in pods:
+            reasons = [
+                f"{place.name}: {misfit(pod, place, self.seen.volumes) or 'the pool has its largest size'}"
+                for place in free
+            ]
+            self.decision.notes.append(
+                f"pod {title(pod)} stays unschedulable: {shortened(reasons, NAMES_SHOWN) if reasons else 'no host of the pool is left'}"
+            )
+
+    # --- fewer nodes ---
+
+    def _shrink(self) -> None:
+        for host in self.hosts:  # what an interrupted run has left
+            name, registered = host["node"], host["node"] in self.seen.nodes
+            begun = (
+                host["state"] == "resetting" or host["state"] == "free" and registered or host["state"] == "prepared"
+            )
+            if begun and not host["problem"] and name not in self.decision.joins:
+                self.decision.leaves[name] = INTERRUPTED
+        candidates = [name for name in self.nodes if name not in {**self.decision.joins, **self.decision.returns}]
+        candidates.sort(key=lambda name: (len(self._movable(name)), -list(self.nodes).index(name)))
+        for name in candidates:
+            self._judge(name)
+
+    def _judge(self, name: str) -> None:
+        node = self.seen.nodes[name]
+        obstacle, places = self._not_idle(name)
+        before = annotations_of(node).get(IDLE_SINCE)
+        cordoned = cordoned_by(node) == REASON
+        if obstacle:
+            if before:
+                self.decision.idle[name] = None
+            if cordoned:
+                self.decision.returns[name] = obstacle
+            return
+        since = seconds_of(before) or self.now
+        if not before:
+            self.decision.idle[name] = to_time(self.now)
+        due = self.now - since >= self.settings.idle_after and not self.decision.joins and not self.decision.returns
+        if due and self._number() > self.settings.minimum:
+            problem = self.nodes[name]["problem"]
+            if problem:
+                return
+            self.decision.leaves[name] = f"it is idle since {to_time(since)}, and its pods fit on other nodes"
+            self.decision.idle.pop(name, None)
+            self._moved(name, places)
+        elif cordoned:
+            self.decision.returns[name] = "it is needed"
+
+    def _movable(self, name: str) -> list[Object]:
+        return [pod for pod in self.seen.pods if node_name(pod) == name and is_evicted(pod)]
+
+    def _not_idle(self, name: str) -> tuple[str, list[Place]]:
+        """Return why a node cannot leave, "" if it can, and the other nodes with its pods."""
+        node, pods = self.seen.nodes[name], self._movable(name)
+        if name in self.used:
+            return "pods wait that fit there", []
+        if spec_of(node).get("unschedulable") and cordoned_by(node) != REASON:
+            self.decision.notes.append(f"node {name} was cordoned by somebody else, and is left alone")
+            return "it was cordoned by somebody else", []
+        if not is_ready(node):
+            self.decision.notes.append(
+                f"node {name} is not Ready, and is left alone; if its host is lost, remove it with slipway.kube.node_remove"
+            )
+            return "it is not Ready", []
+        held = next(filter(None, map(self._held, pods)), "") or next(iter(obstacles(pods, self.seen.budgets)), "")
+        if held:
+            return held, []
+        others = [place.copy() for place in self._others(name)]
+        _placed, left = spread(pods, others, self.seen.volumes)
+        return (
+            f"{pod_names(left)} {'has' if len(left) == 1 else 'have'} no room on other nodes" if left else ""
+        ), others
+
+    def _held(self, pod: Object) -> str:
+        """Return why a pod must stay on its node, "" if it may be evicted."""
+        asked = annotations_of(pod).get(SAFE_TO_EVICT)
+        if asked == "false":
+            return f"pod {title(pod)} has the annotation {SAFE_TO_EVICT}=false"
+        if is_bare(pod):
+            return f"pod {title(pod)} has no controller, and nothing would start it again"
+        if has_local_data(pod) and asked != "true":
+            return f"pod {title(pod)} has an emptyDir volume, whose data would be lost"
+        return ""
+
+    def _others(self, *besides: str) -> list[Place]:
+        """Return the nodes that stay, with the pods that this run moves there."""
+        leaving = {*self.decision.leaves, *besides}
+        return [place for name, place in self.staying.items() if name not in leaving]
+
+    def _moved(self, name: str, places: Iterable[Place]) -> None:
+        self.staying.pop(name, None)
+        self.staying.update({place.name: place for place in places})
+
+
+def as_node(host: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Node that a host would become."""
+    return {
+        "metadata": {"name": host["node"], "labels": {"kubernetes.io/hostname": host["node"], **host["labels"]}},
+        "spec": {"taints": host["taints"]},
+        "status": {"allocatable": {"pods": 110, **host["allocatable"]}},
+    }
+
+
+def pod_names(pods: Sequence[Object]) -> str:
+    """Return the names of pods for a sentence."""
+    names = shortened(sorted(map(title, pods)), NAMES_SHOWN)
+    return f"pod {names}" if len(pods) == 1 else f"{len(pods)} pods ({names})"
+
+
+def decide(seen: Seen, hosts: Sequence[Mapping[str, Any]], settings: Settings, now: float) -> Decision:
+    """Return which hosts join and leave in this run.
+
+    :param now: seconds since the epoch.
+    """
+    return Pool(seen, hosts, settings, now).decide()

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 slipway.kube authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stand-by hosts of the inventory as the module scale_plan expects them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...module_utils._kube.quantities import BINARY, amount
+from .reservation import kube_reserved
+
+GROUP = "kube_standby"
+LABEL = "slipway.kube/standby"
+EVICTION_MIB = 100  # the kubelet's default threshold of memory.available
+PODS = 110  # the kubelet's default of maxPods
+
+
+def standby_hosts(hostvars: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return ``host``, ``node``, ``state``, ``problem``, ``labels``, ``taints`` and ``allocatable`` of each stand-by host.
+
+    :param names: of the hosts in the inventory, in its order.
+    """
+    found = []
+    for name in names:
+        variables = hostvars[name]
+        facts = variables.get("kube_host") or {}
+        problem = problem_of(facts, str(variables.get("kube_cluster_name") or ""))
+        labels = {
+            **{"kubernetes.io/arch": facts.get("architecture", ""), "kubernetes.io/os": "linux", LABEL: "true"},
+            **{key: text(value) for key, value in (variables.get("kube_node_labels") or {}).items()},
+        }
+        found.append(
+            {
+                "host": name,
+                "node": str(variables.get("kube_node_name") or name),
+                "state": state_of(facts),
+                "problem": problem,
+                "labels": labels,
+                "taints": [dict(taint) for taint in variables.get("kube_node_taints") or []],
+                "allocatable": {} if "os" not in facts else allocatable(facts, variables),
+            }
+        )
+    return found
+
+
+def text(value: Any) -> str:
+    """Return the value of a label."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def problem_of(facts: Mapping[str, Any], cluster: str) -> str:
+    """Return why nothing can be done with a host now, "" if it can be used."""
+    if "os" not in facts:
+        reason = str(facts.get("module_stderr") or facts.get("msg") or "").strip().splitlines()
+        return f"it could not be inspected{': ' + reason[0] if reason else ''}"
+    record = facts["record"]
+    if facts["cluster"]["member"] and not record["marked"]:
+        return f"it is a node of a cluster that this collection did not create ({facts['cluster']['endpoint'] or 'unknown'})"
+    if record["marked"] and record["cluster"] != cluster:
+        return f"it was prepared for cluster '{record['cluster']}'"
+    return ""
+
+
+def state_of(facts: Mapping[str, Any]) -> str:
+    """Return the state of a host: one of ``_scale.plan.STATES``; "" if it is not known."""
+    if "os" not in facts:
+        return ""
+    record = facts["record"]
+    if record["operation"]:
+        return "resetting" if record["operation"] == "reset" else "joining"
+    return "node" if facts["cluster"]["member"] else "prepared" if record["marked"] else "free"
+
+
+def reserves(variables: Mapping[str, Any]) -> bool:
+    """Return whether the role kubernetes reserves something by itself."""
+    return text(variables.get("kubernetes_reserve", True)).lower() not in ("false", "no", "off", "0")
+
+
+def allocatable(facts: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a host would offer to pods as a node (https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/)."""
+    kubernetes = kube_reserved(facts["cpus"], facts["memory_mb"]) if reserves(variables) else {}
+    kubernetes.update(variables.get("kubernetes_kube_reserved") or {})
+    system = variables.get("kubernetes_system_reserved") or {}
+    millicores = 1000 * (facts["cpus"] - amount(kubernetes.get("cpu")) - amount(system.get("cpu")))
+    memory = (
+        facts["memory_mb"]
+        - EVICTION_MIB
+        - (amount(kubernetes.get("memory")) + amount(system.get("memory"))) / BINARY["Mi"]
+    )
+    return {"cpu": f"{max(int(millicores), 0)}m", "memory": f"{max(int(memory), 0)}Mi", "pods": str(PODS)}
