@@ -123,7 +123,7 @@ def test_it_leaves_as_it_was_when_it_is_idle(kube: Kube, inventory: Path, standb
     print(f"left after {time.time() - began:.0f} s")
     assert node(kube) is None
     assert not scale(inventory, "left", "-e", "scale_idle_after=0").changed()
-    assert pods(kube) == [("Running", "w1")]
+    eventually(lambda: pods(kube) == [("Running", "w1")], 60, "the pod runs on another node")
     assert (
         standby.execute("test", "-e", "/usr/bin/kubelet")[0] == 0
     )  # packages stay unless reset_packages is set, for the next time
