@@ -19,8 +19,14 @@ ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 
 
-def facts(marked: bool, member: bool) -> str:
-    return json.dumps({"record": {"marked": marked}, "cluster": {"member": member}})
+def facts(marked: str, member: bool, operation: str = "") -> str:
+    """Return what is known of a host.
+
+    :param marked: the cluster that it was prepared for.
+    """
+    record = {"marked": bool(marked), "cluster": marked, "operation": operation}
+    machine = {"os": {}, "architecture": "amd64", "cpus": 2, "memory_mb": 4096}
+    return json.dumps({**machine, "record": record, "cluster": {"member": member, "endpoint": "192.0.2.1:6443"}})
 
 
 HOSTS = f"""
@@ -30,9 +36,11 @@ kube_cluster:
     kube_control_plane: {{hosts: {{cp1: {{}}}}}}
     kube_standby:
       hosts:
-        joined: {{kube_host: {facts(True, True)}}}
-        begun: {{kube_host: {facts(True, False)}}}
-        free: {{kube_host: {facts(False, False)}}}
+        joined: {{kube_host: {facts("kubernetes", True)}}}
+        begun: {{kube_host: {facts("kubernetes", False, "join")}}}
+        free: {{kube_host: {facts("", False)}}}
+        lent: {{kube_host: {facts("red", True)}}}
+        foreign: {{kube_host: {facts("", True)}}}
         silent: {{kube_host: {{unreachable: true, msg: no route to host}}}}
 """
 SHOW = """
@@ -44,9 +52,9 @@ SHOW = """
 """
 
 
-def test_hosts_of_the_pool_that_are_nodes_are_workers(tmp_path: Path) -> None:
-    (tmp_path / "hosts.yml").write_text(HOSTS)
-    (tmp_path / "show.yml").write_text(SHOW.format(standby=ROOT / "playbooks" / "standby.yml"))
+def output_of(folder: Path, playbook: str) -> str:
+    (folder / "hosts.yml").write_text(HOSTS)
+    (folder / "show.yml").write_text(playbook)
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "show.yml", "-i", "hosts.yml"]
     environment = {
         **os.environ,
@@ -55,12 +63,35 @@ def test_hosts_of_the_pool_that_are_nodes_are_workers(tmp_path: Path) -> None:
         "ANSIBLE_STDOUT_CALLBACK": "default",
         "SLIPWAY_KUBE_PROGRESS_RUNS_KEEP": "0",
     }
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert dict(re.findall(r'ok: \[(\w+)\] => \{\s*"msg": "([^"]*)"', done.stdout)) == {
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_hosts_of_the_pool_that_are_nodes_are_workers_and_those_of_other_clusters_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    output = output_of(tmp_path, SHOW.format(standby=ROOT / "playbooks" / "standby.yml"))
+    assert dict(re.findall(r'ok: \[(\w+)\] => \{\s*"msg": "([^"]*)"', output)) == {
         "cp1": "kube_cluster kube_control_plane",
         "joined": "kube_cluster kube_standby kube_worker",
         "begun": "kube_cluster kube_standby kube_worker",
     }
+
+
+def test_a_host_of_a_cluster_with_the_default_name_is_known_as_its_node(tmp_path: Path) -> None:
+    """hostvars have no defaults of roles."""
+    tasks = yaml.safe_load((ROOT / "roles" / "scale" / "tasks" / "main.yml").read_text())
+    decide = next(task for task in tasks if task["name"].startswith("Decide"))["slipway.kube.scale_plan"]
+    debug = {"ansible.builtin.debug": {"msg": decide["hosts"].replace("}}", "| to_json }}")}}
+    play = {"hosts": "cp1", "gather_facts": False, "roles": ["slipway.kube.cluster"], "tasks": [debug]}
+    shown = re.search(r'"msg": (\[.*?\n    \]|".*")', output_of(tmp_path, yaml.safe_dump([play])), re.S)
+    assert shown
+    found = json.loads(shown.group(1))
+    hosts = {
+        host["host"]: (host["state"], host["problem"])
+        for host in (json.loads(found) if isinstance(found, str) else found)
+    }
+    assert hosts["joined"] == ("node", "") and hosts["begun"] == ("joining", "") and hosts["free"] == ("free", "")
+    assert hosts["lent"] == ("node", "it was prepared for cluster 'red'")
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
