@@ -14,7 +14,7 @@ description:
     selector, affinity, tolerations, volumes and host ports. As few hosts as possible join.
   - A node of the pool is idle if each of its pods is one of a DaemonSet, static, or may be evicted and fits on another node. Since when is recorded
     in its annotation C(slipway.kube/idle-since). A pod may not be evicted if it has no controller, if its PodDisruptionBudget permits no disruption,
-    if it has an C(emptyDir) volume, or if it has the annotation C(cluster-autoscaler.kubernetes.io/safe-to-evict=false);
+    if it has an C(emptyDir) or C(hostPath) volume, or if it has the annotation C(cluster-autoscaler.kubernetes.io/safe-to-evict=false);
     C(safe-to-evict=true) permits the loss of the volume.
   - Changes only these annotations, and lets pods run again on a node whose removal was begun and which is needed.
 author:

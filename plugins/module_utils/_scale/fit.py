@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether pods fit on nodes, as the filters of the scheduler decide it. These functions are pure.
 
-What is not looked at (priorities, zones, devices that a host has before it is a node) is left to the scheduler, whose word counts in the end:
+What is not looked at (priorities, devices that a host has before it is a node) is left to the scheduler, whose word counts in the end:
 https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 """
 
@@ -14,11 +14,23 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from .._diagnosis.host_ports import host_ports
 from .._diagnosis.placement import node_fits, on_node, taint_text, untolerated
-from .._diagnosis.view import Object, claim_names, is_finished, labels_of, name_of, namespace_of, node_name, spec_of
+from .._diagnosis.view import (
+    Object,
+    claim_names,
+    is_deleted,
+    is_finished,
+    labels_of,
+    name_of,
+    namespace_of,
+    node_name,
+    spec_of,
+    status_of,
+)
 from .._kube.quantities import Amounts, amount, name_amount, requests_of
 from .._kube.selectors import selects
 
 HOST_NAME = "kubernetes.io/hostname"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 @dataclass
@@ -56,15 +68,20 @@ class Volumes:
         return [self.volumes[name] for name in names if name in self.volumes]
 
 
+def nominated(pod: Object) -> str:
+    """Return the node on which a pod waits for the end of those that it preempts."""
+    return "" if node_name(pod) else status_of(pod).get("nominatedNodeName") or ""
+
+
 def place_of(node: Object, pods: Iterable[Object]) -> Place:
-    """Return a node with the pods that run there.
+    """Return a node with the pods that run there, or will.
 
     :param pods: of all nodes.
     """
-    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    allocatable = status_of(node).get("allocatable") or {}
     place = Place(node, {key: amount(value) for key, value in allocatable.items()})
     for pod in pods:
-        if node_name(pod) == place.name and not is_finished(pod):
+        if (node_name(pod) or nominated(pod)) == place.name and not is_finished(pod):
             place.take(pod)
     return place
 
@@ -73,7 +90,7 @@ def place_of_host(node: Object, daemon_sets: Iterable[Object]) -> Place:
     """Return a host as the node that it would become, with the pods of the DaemonSets that would run there."""
     place = place_of(node, [])
     for one in daemon_sets:
-        template = (spec_of(one).get("template") or {}) if spec_of(one) else {}
+        template = spec_of(one).get("template") or {}
         metadata = {**(template.get("metadata") or {}), "name": name_of(one), "namespace": namespace_of(one)}
         pod = {"metadata": metadata, "spec": template.get("spec") or {}}
         if node_fits(pod, node) and not untolerated(pod, node):
@@ -81,8 +98,11 @@ def place_of_host(node: Object, daemon_sets: Iterable[Object]) -> Place:
     return place
 
 
-def misfit(pod: Object, place: Place, volumes: Volumes) -> str:
-    """Return why a pod does not fit on a node, "" if it does."""
+def misfit(pod: Object, place: Place, volumes: Volumes, others: Sequence[Place]) -> str:
+    """Return why a pod does not fit on a node, "" if it does.
+
+    :param others: the other nodes.
+    """
     taints = untolerated(pod, place.node)
     if taints:
         return f"it does not tolerate the taint {taint_text(taints[0])}"
@@ -97,13 +117,17 @@ def misfit(pod: Object, place: Place, volumes: Volumes) -> str:
     taken = {port for other in place.pods for port in host_ports(other)} & host_ports(pod)
     if taken:
         return f"port {min(taken)} of the node is in use"
-    return "its affinity to other pods forbids it" if _repelled(pod, place) else ""
+    if _unwanted(pod, place):
+        return "pods there must be apart from it"
+    places = [place, *others]
+    if not _near_and_apart(pod, place, places) or not _even(pod, place, places):
+        return "the rules by which its replicas are kept together, apart or spread do not permit it"
+    return ""
 
 
 def _terms(pod: Object, kind: str) -> list[Mapping[str, Any]]:
-    """Return the required terms of C(podAffinity) or C(podAntiAffinity) that are about single nodes."""
-    rules = ((spec_of(pod).get("affinity") or {}).get(kind) or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
-    return [term for term in rules or [] if term.get("topologyKey") == HOST_NAME]
+    """Return the required terms of C(podAffinity) or C(podAntiAffinity)."""
+    return ((spec_of(pod).get("affinity") or {}).get(kind) or {}).get(REQUIRED) or []
 
 
 def _means(term: Mapping[str, Any], owner: Object, other: Object) -> bool:
@@ -111,37 +135,61 @@ def _means(term: Mapping[str, Any], owner: Object, other: Object) -> bool:
     chosen = term.get("namespaces") or ([] if "namespaceSelector" in term else [namespace_of(owner)])
     if chosen and namespace_of(other) not in chosen:
         return False
-    return term.get("labelSelector") is not None and selects(term["labelSelector"], labels_of(other))
+    own, labels = labels_of(owner), labels_of(other)
+    if any(key in own and labels.get(key) != own[key] for key in term.get("matchLabelKeys") or []):
+        return False
+    return term.get("labelSelector") is not None and selects(term["labelSelector"], labels)
 
 
-def _repelled(pod: Object, place: Place) -> bool:
-    for other in place.pods:
-        if any(_means(term, pod, other) for term in _terms(pod, "podAntiAffinity")):
-            return True
-        if any(_means(term, other, pod) for term in _terms(other, "podAntiAffinity")):
-            return True
+def _unwanted(pod: Object, place: Place) -> bool:
+    """Return whether a pod of the node must be apart from this one. Rules of other pods about zones are not looked at, which takes long."""
     return any(
-        not any(_means(term, pod, other) for other in place.pods) and not _means(term, pod, pod)
+        term.get("topologyKey") == HOST_NAME and _means(term, other, pod)
+        for other in place.pods
+        for term in _terms(other, "podAntiAffinity")
+    )
+
+
+def _near_and_apart(pod: Object, place: Place, places: Sequence[Place]) -> bool:
+    """Return whether the node is where the pod's required affinity and anti-affinity to other pods permit it."""
+
+    def met(term: Mapping[str, Any], where: Iterable[Place]) -> bool:
+        return any(_means(term, pod, other) for one in where for other in one.pods)
+
+    def domain(term: Mapping[str, Any]) -> list[Place]:
+        value = _domain(place, term)
+        return [one for one in places if value and _domain(one, term) == value]
+
+    if any(met(term, domain(term)) for term in _terms(pod, "podAntiAffinity")):
+        return False
+    # The first of pods that must be together may be anywhere.
+    return all(
+        _domain(place, term) and (met(term, domain(term)) or (_means(term, pod, pod) and not met(term, places)))
         for term in _terms(pod, "podAffinity")
     )
 
 
-def uneven(pod: Object, place: Place, places: Sequence[Place]) -> bool:
-    """Return whether a pod on this node would violate its required spread over nodes (C(topologySpreadConstraints)).
-
-    :param places: all nodes, this one included.
-    """
+def _even(pod: Object, place: Place, places: Sequence[Place]) -> bool:
+    """Return whether the required spread of the pod permits this node (C(topologySpreadConstraints))."""
     for rule in spec_of(pod).get("topologySpreadConstraints") or []:
-        if rule.get("topologyKey") != HOST_NAME or rule.get("whenUnsatisfiable", "DoNotSchedule") != "DoNotSchedule":
+        if rule.get("whenUnsatisfiable", "DoNotSchedule") != "DoNotSchedule":
             continue
-        counts = {
-            one.name: sum(_means({**rule, "namespaces": None}, pod, other) for other in one.pods)
-            for one in places
-            if node_fits(pod, one.node)
-        }
-        if counts.get(place.name, 0) + 1 - min(counts.values(), default=0) > int(rule.get("maxSkew") or 1):
-            return True
-    return False
+        counts: dict[str, int] = {}
+        for one in places:
+            value = _domain(one, rule)
+            honored = rule.get("nodeTaintsPolicy") != "Honor" or not untolerated(pod, one.node)
+            if value and honored and node_fits(pod, one.node):
+                alive = (other for other in one.pods if not is_deleted(other))
+                counts[value] = counts.get(value, 0) + sum(_means(rule, pod, other) for other in alive)
+        here = _domain(place, rule)
+        if not here or counts.get(here, 0) + 1 - min(counts.values(), default=0) > int(rule.get("maxSkew") or 1):
+            return False
+    return True
+
+
+def _domain(place: Place, rule: Mapping[str, Any]) -> str:
+    """Return the name of the part of the cluster (the node, the zone) that a rule is about, "" if the node is in none."""
+    return labels_of(place.node).get(rule.get("topologyKey") or "", "")
 
 
 def spread(
@@ -149,13 +197,14 @@ def spread(
 ) -> tuple[list[Object], list[Object]]:
     """Place pods on the first node that each fits on, those that request most before the others.
 
-    :param besides: the other nodes, over which pods are spread as well.
+    :param besides: nodes that take none of them, and matter for the rules between pods.
     :returns: the pods that were placed, and those that fit nowhere. The places are changed.
     """
     placed, left = [], []
     for pod in sorted(pods, key=lambda pod: sorted(requests_of(pod).items()), reverse=True):
         for place in places:
-            if not misfit(pod, place, volumes) and not uneven(pod, place, [*places, *besides]):
+            others = [one for one in (*places, *besides) if one is not place]
+            if not misfit(pod, place, volumes, others):
                 place.take(pod)
                 placed.append(pod)
                 break

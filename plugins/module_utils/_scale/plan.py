@@ -14,11 +14,11 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from .._diagnosis.finding import one_line, shortened
 from .._diagnosis.scheduling import refusals
-from .._diagnosis.view import Object, annotations_of, conditions, is_deleted, message_of, node_name, spec_of, status_of
+from .._diagnosis.view import Object, annotations_of, conditions, is_deleted, message_of, node_name, spec_of
 from .._kube.timestamps import seconds_of, to_time
-from .._kubeadm.budgets import has_local_data, is_bare, is_evicted, obstacles, title
+from .._kubeadm.budgets import controller_kind, has_local_data, is_bare, is_evicted, obstacles, title
 from .._kubeadm.removal import cordoned_by, is_ready
-from .fit import Place, Volumes, misfit, place_of, place_of_host, spread
+from .fit import Place, Volumes, misfit, nominated, place_of, place_of_host, spread
 
 REASON = "scale"
 """Recorded on nodes that a run cordons before they leave."""
@@ -28,6 +28,10 @@ NAMES_SHOWN = 4
 STATES = ("free", "prepared", "joining", "node", "resetting")
 """Of a host. An interrupted run leaves one that is prepared, joining or resetting."""
 INTERRUPTED = "an earlier run was interrupted"
+STARTS_WITHIN = 300
+"""Seconds within which a node that has joined is expected to be Ready."""
+PASSING = tuple(f"node.kubernetes.io/{one}" for one in ("unschedulable", "not-ready", "network-unavailable"))
+"""Taints of a node that is cordoned, or has just joined."""
 
 
 @dataclass
@@ -85,20 +89,26 @@ class Pool:
         }
         self.decision = Decision()
         self.used: set[str] = set()  # nodes on which pods that wait have room
-        self.staying = {
-            name: place_of(node, seen.pods)
-            for name, node in seen.nodes.items()
-            if is_ready(node) and not spec_of(node).get("unschedulable")
-        }
+        self.places = {name: place_of(node, seen.pods) for name, node in seen.nodes.items()}
 
     def decide(self) -> Decision:
         """Return the decision."""
         for host in self.hosts:
-            if host["problem"]:
-                self.decision.notes.append(f"{host['host']} is left out: {host['problem']}")
+            problem = host["problem"] or self._contradiction(host)
+            if problem:
+                self.decision.notes.append(f"{host['host']} is left out: {problem}")
         self._grow()
         self._shrink()
         return self.decision
+
+    def _contradiction(self, host: Mapping[str, Any]) -> str:
+        """Return what speaks against the state of a host in the cluster, "" if nothing does."""
+        node = self.seen.nodes.get(host["node"])
+        if host["state"] in ("free", "prepared") and node and is_ready(node):
+            return f"node {host['node']} is Ready, and the host is not a node; another machine has this name, or the host was reset a moment ago"
+        if host["state"] == "node" and not node:
+            return f"it was joined to the cluster, which has no node {host['node']}; start its kubelet again, or reset the host"
+        return ""
 
     # --- more nodes ---
 
@@ -109,9 +119,12 @@ class Pool:
             condition = conditions(pod).get("PodScheduled") or {}
             if node_name(pod) or is_deleted(pod) or condition.get("reason") != "Unschedulable":
                 continue
+            if controller_kind(pod) == "DaemonSet":
+                continue  # it is for one node
+            if nominated(pod):
+                self.used.add(nominated(pod))
+                continue
             claims = [one.reason for one in refusals(message_of(condition)) if one.fault.startswith("claim")]
-            if status_of(pod).get("nominatedNodeName"):
-                continue  # it waits for the pods that it preempts
             if claims:
                 self.decision.notes.append(f"a further node does not help pod {title(pod)}: {claims[0]}")
             elif self.now - seconds_of(condition.get("lastTransitionTime")) < self.settings.pending_after:
@@ -125,16 +138,17 @@ class Pool:
     def _grow(self) -> None:
         pods, volumes = self.waiting(), self.seen.volumes
         # The scheduler has refused the other nodes. Those of the pool may have joined since, or have room for a reason that is not known here.
-        places = [place_of(self.seen.nodes[name], self.seen.pods) for name in self.nodes]
+        places = [started(self.places[name], self.now) for name in self.nodes]
         open_ = [place for place in places if not spec_of(place.node).get("unschedulable")]
-        placed, left = spread(pods, open_, volumes, self._others(*self.nodes))
+        placed, left = spread(pods, open_, volumes, self._all_but(open_))
+        self.places.update({place.name: place for place in open_})
         self.used |= {place.name for place in open_ for pod in place.pods if pod in placed}
         for pod in placed:
             message = one_line(message_of(conditions(pod).get("PodScheduled") or {}))
             self.decision.notes.append(
                 f"pod {title(pod)} should have room on a node of the pool; the scheduler says: {message}"
             )
-        back = [place for place in places if cordoned_by(place.node) == REASON]
+        back = [place for place in places if cordoned_by(place.node) == REASON and is_ready(place.node)]
         joining = [host["node"] for host in self.hosts if host["state"] == "joining" and not host["problem"]]
         self.decision.joins.update(dict.fromkeys(joining, INTERRUPTED))
         hosts = [host for host in self.hosts if self._can_join(host)]
@@ -162,12 +176,14 @@ class Pool:
         """Take the place that most pods fit on, again and again, and return the pods that are left."""
         free = list(places)
         while pods and free and room:
-            trials = [spread(pods, [place.copy()], self.seen.volumes, self._others()) for place in free]
+            copies = [place.copy() for place in free]
+            trials = [spread(pods, [place], self.seen.volumes, self._all_but([place])) for place in copies]
             best = max(range(len(free)), key=lambda at: (len(trials[at][0]), -at))
             placed, left = trials[best]
             if not placed:
                 break
             place = free.pop(best)
+            self.places[place.name] = copies[best]
             into[place.name] = (
                 f"{pod_names(placed)} {'fits' if len(placed) == 1 else 'fit'} there, and on no other node"
             )
@@ -180,7 +196,7 @@ class Pool:
         free = [place for place in places if place.name not in {**self.decision.joins, **self.decision.returns}]
         for pod in pods:
             reasons = [
-                f"{place.name}: {misfit(pod, place, self.seen.volumes) or 'the pool has its largest size'}"
+                f"{place.name}: {misfit(pod, place, self.seen.volumes, self._all_but([place])) or 'the pool has its largest size'}"
                 for place in free
             ]
             self.decision.notes.append(
@@ -195,8 +211,11 @@ class Pool:
             begun = (
                 host["state"] == "resetting" or host["state"] == "free" and registered or host["state"] == "prepared"
             )
-            if begun and not host["problem"] and name not in self.decision.joins:
+            if begun and not host["problem"] and not self._contradiction(host) and name not in self.decision.joins:
                 self.decision.leaves[name] = INTERRUPTED
+        for name in self.decision.returns:
+            if IDLE_SINCE in annotations_of(self.seen.nodes[name]):
+                self.decision.idle[name] = None
         candidates = [name for name in self.nodes if name not in {**self.decision.joins, **self.decision.returns}]
         candidates.sort(key=lambda name: (len(self._movable(name)), -list(self.nodes).index(name)))
         for name in candidates:
@@ -214,21 +233,31 @@ class Pool:
                 self.decision.returns[name] = obstacle
             return
         since = seconds_of(before) or self.now
-        if not before:
+        if not seconds_of(before):
             self.decision.idle[name] = to_time(self.now)
-        due = self.now - since >= self.settings.idle_after and not self.decision.joins and not self.decision.returns
-        if due and self._number() > self.settings.minimum:
-            problem = self.nodes[name]["problem"]
-            if problem:
+        kept = self._kept(since)
+        if not kept:
+            if self.nodes[name]["problem"]:
                 return
             self.decision.leaves[name] = f"it is idle since {to_time(since)}, and its pods fit on other nodes"
             self.decision.idle.pop(name, None)
-            self._moved(name, places)
+            self.places.update({place.name: place for place in places})
         elif cordoned:
-            self.decision.returns[name] = "it is needed"
+            self.decision.returns[name] = kept
+
+    def _kept(self, since: float) -> str:
+        """Return why a node that is idle does not leave now, "" if it does."""
+        if self._number() <= self.settings.minimum:
+            return f"the pool has at least {self.settings.minimum} nodes"
+        if self.decision.joins or self.decision.returns:
+            return "nothing leaves while hosts join"
+        if self.now - since < self.settings.idle_after:
+            return f"it is idle for less than {self.settings.idle_after} seconds"
+        return ""
 
     def _movable(self, name: str) -> list[Object]:
-        return [pod for pod in self.seen.pods if node_name(pod) == name and is_evicted(pod)]
+        """Return the pods of a node that would have to move, with those that this run moves there."""
+        return list(filter(is_evicted, self.places[name].pods))
 
     def _not_idle(self, name: str) -> tuple[str, list[Place]]:
         """Return why a node cannot leave, "" if it can, and the other nodes with its pods."""
@@ -246,8 +275,9 @@ class Pool:
         held = next(filter(None, map(self._held, pods)), "") or next(iter(obstacles(pods, self.seen.budgets)), "")
         if held:
             return held, []
-        others = [place.copy() for place in self._others(name)]
-        _placed, left = spread(pods, others, self.seen.volumes)
+        rest = self._rest(name)
+        others = [place.copy() for place in rest if takes_pods(place)]
+        _placed, left = spread(pods, others, self.seen.volumes, [place for place in rest if not takes_pods(place)])
         return (
             f"{pod_names(left)} {'has' if len(left) == 1 else 'have'} no room on other nodes" if left else ""
         ), others
@@ -261,16 +291,31 @@ class Pool:
             return f"pod {title(pod)} has no controller, and nothing would start it again"
         if has_local_data(pod) and asked != "true":
             return f"pod {title(pod)} has an emptyDir volume, whose data would be lost"
+        if asked != "true" and any("hostPath" in volume for volume in spec_of(pod).get("volumes") or []):
+            return f"pod {title(pod)} has a hostPath volume, whose data would stay on the host"
         return ""
 
-    def _others(self, *besides: str) -> list[Place]:
+    def _rest(self, *besides: str) -> list[Place]:
         """Return the nodes that stay, with the pods that this run moves there."""
         leaving = {*self.decision.leaves, *besides}
-        return [place for name, place in self.staying.items() if name not in leaving]
+        return [place for name, place in self.places.items() if name not in leaving]
 
-    def _moved(self, name: str, places: Iterable[Place]) -> None:
-        self.staying.pop(name, None)
-        self.staying.update({place.name: place for place in places})
+    def _all_but(self, places: Iterable[Place]) -> list[Place]:
+        return self._rest(*(place.name for place in places))
+
+
+def takes_pods(place: Place) -> bool:
+    """Return whether new pods may run on a node."""
+    return is_ready(place.node) and not spec_of(place.node).get("unschedulable")
+
+
+def started(place: Place, now: float) -> Place:
+    """Return a node as it is without the taints that pass: it is not cordoned any more, and has become Ready if it joined just now."""
+    node, found = place.node, place.copy()
+    if is_ready(node) or now - seconds_of(node["metadata"].get("creationTimestamp")) < STARTS_WITHIN:
+        lasting = [taint for taint in spec_of(node).get("taints") or [] if taint.get("key") not in PASSING]
+        found.node = {**node, "spec": {**spec_of(node), "taints": lasting}}
+    return found
 
 
 def as_node(host: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,15 +28,24 @@ BY_SCALE = {"slipway.kube/cordoned-by": "scale"}
 
 
 def node(
-    name: str, cpu: str = "2", ready: bool = True, annotations: Any = None, labels: Any = None, **spec: Any
+    name: str,
+    cpu: str = "2",
+    ready: bool = True,
+    annotations: Any = None,
+    labels: Any = None,
+    age: float = 5000,
+    **spec: Any,
 ) -> Any:
+    """Return a Node, with the taints that the node lifecycle controller gives it."""
+    taints = ["not-ready"] * (not ready) + ["unschedulable"] * bool(spec.get("unschedulable"))
     return {
         "metadata": {
             "name": name,
             "labels": {"kubernetes.io/hostname": name, **(labels or {})},
             "annotations": annotations or {},
+            "creationTimestamp": to_time(NOW - age),
         },
-        "spec": spec,
+        "spec": {"taints": [{"key": f"node.kubernetes.io/{one}", "effect": "NoSchedule"} for one in taints], **spec},
         "status": {
             "allocatable": {"cpu": cpu, "memory": "4Gi", "pods": "110"},
             "conditions": [{"type": "Ready", "status": str(ready)}],
@@ -172,6 +181,71 @@ def test_replicas_that_must_be_spread_get_hosts():
     assert list(decided([node("w1")], pods, FREE).joins) == ["s1", "s2"]  # two on the first, as the skew permits
 
 
+ZONE = "topology.kubernetes.io/zone"
+
+
+def by_zone(kind: str, app: str = "web") -> Any:
+    term = {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": ZONE}
+    return {"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def test_no_host_joins_that_is_in_no_zone_for_a_pod_that_needs_one():
+    rule = {"maxSkew": 1, "topologyKey": ZONE, "labelSelector": {"matchLabels": {"app": "web"}}}
+    for asked in ({"topologySpreadConstraints": [rule]}, by_zone("podAffinity")):
+        decision = decided([node("w1", labels={ZONE: "a"})], [pod("a", **asked)], [host("s1")])
+        assert decision.joins == {} and "s1: the rules by which its replicas" in decision.notes[0]
+        hosts = [host("s1", labels={ZONE: "a"})]
+        assert list(decided([node("w1", labels={ZONE: "a"})], [pod("a", **asked)], hosts).joins) == ["s1"]
+
+
+def test_replicas_that_must_be_in_zones_of_their_own_do_not_move_together():
+    nodes = [
+        node("w1", labels={ZONE: "a"}),
+        node("w2", labels={ZONE: "a"}),
+        node("s1", annotations=IDLE, labels={ZONE: "b"}),
+    ]
+    pods = [pod("a", "w1", **by_zone("podAntiAffinity")), pod("b", "s1", **by_zone("podAntiAffinity"))]
+    assert decided(nodes, pods, [host("s1", "node")]).leaves == {}
+
+
+def test_pods_that_must_be_together_stay_where_the_first_is():
+    term = {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}
+    together = {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+    assert decided([node("w1")], [pod("a", "w1", **together), pod("b", **together)], FREE).joins == {}
+    assert list(decided([node("w1")], [pod("a", **together), pod("b", **together)], FREE).joins) == ["s1"]
+
+
+def test_nodes_that_take_no_pods_count_where_replicas_are_spread_unless_the_rule_says_otherwise():
+    rule = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+    }
+    nodes = [node("w1"), node("w2", **CORDONED)]
+
+    def pods() -> list[Any]:
+        waiting = (pod(name, cpu="0", topologySpreadConstraints=[rule]) for name in "bc")
+        return [pod("a", "w1", "0"), *waiting]
+
+    assert list(decided(nodes, pods(), FREE).joins) == ["s1", "s2"]  # w2 has none
+    rule["nodeTaintsPolicy"] = "Honor"
+    assert list(decided(nodes, pods(), FREE).joins) == ["s1"]
+
+
+def test_replicas_of_an_earlier_revision_do_not_count_if_the_rule_says_so():
+    rule = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+        "matchLabelKeys": ["revision"],
+    }
+    new = {"topologySpreadConstraints": [rule], "metadata": {"labels": {"app": "web", "revision": "2"}}}
+    nodes, hosts = [node("w1"), node("w2", cpu="0"), node("s1", annotations=IDLE)], [host("s1", "node")]
+    old = [pod(name, "w1", "0", metadata={"labels": {"app": "web", "revision": "1"}}) for name in "ab"]
+    assert list(decided(nodes, [*old, pod("c", "s1", **new)], hosts).leaves) == ["s1"]
+
+
 def test_pods_that_a_node_does_not_help_or_not_yet_are_left():
     unbound = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
     preempting = pod("c")
@@ -187,10 +261,12 @@ def test_pods_that_a_node_does_not_help_or_not_yet_are_left():
 
 
 def test_no_second_host_joins_for_pods_that_fit_on_the_one_that_has_joined():
-    nodes, hosts = [node("w1"), node("s1", ready=False)], [host("s1", "node"), host("s2")]
+    nodes, hosts = [node("w1"), node("s1", ready=False, age=60)], [host("s1", "node"), host("s2")]
     decision = decided(nodes, [pod("a"), pod("b")], hosts)
     assert decision.joins == {} and decision.leaves == {} and decision.idle == {}
     assert "pod shop/a should have room on a node of the pool; the scheduler says: 0/2" in decision.notes[0]
+    nodes[1] = node("s1", ready=False)  # it has not become Ready, or is lost
+    assert list(decided(nodes, [pod("a"), pod("b")], hosts).joins) == ["s2"]
 
 
 def test_an_idle_node_is_recorded_and_leaves_when_it_was_idle_for_long_enough():
@@ -227,6 +303,7 @@ def test_pods_that_fit_on_the_nodes_that_stay_do_not_keep_a_node_and_the_room_is
     [
         {"metadata": {"ownerReferences": []}},
         {"volumes": [{"emptyDir": {}}]},
+        {"volumes": [{"hostPath": {"path": "/data"}}]},
         {"metadata": {"annotations": {SAFE_TO_EVICT: "false"}}},
         {"nodeSelector": {"kubernetes.io/hostname": "s1"}},
     ],
@@ -310,6 +387,64 @@ def test_a_node_whose_removal_was_interrupted_is_used_again_if_it_is_needed_and_
     assert list(decided([node("w1"), left], [], hosts, {"minimum": 1}).returns) == ["s1"]
 
 
+def test_a_node_that_is_lost_is_not_used_again():
+    lost = node("s1", ready=False, annotations={**IDLE, **BY_SCALE}, **CORDONED)
+    assert list(decided([node("w1"), lost], [pod("a")], [host("s1", "node"), host("s2")]).joins) == ["s2"]
+
+
+def test_a_node_that_is_used_again_is_not_idle_any_more():
+    left = node("s1", annotations={**IDLE, **BY_SCALE}, **CORDONED)
+    assert decided([node("w1"), left], [pod("a")], [host("s1", "node")]).idle == {"s1": None}
+
+
+def test_a_node_whose_removal_was_interrupted_and_that_does_not_leave_yet_says_why():
+    left = node("s1", annotations={IDLE_SINCE: to_time(NOW - 5), **BY_SCALE}, **CORDONED)
+    assert decided([node("w1"), left], [], [host("s1", "node")]).returns == {
+        "s1": "it is idle for less than 600 seconds"
+    }
+    left = node("s1", annotations={**IDLE, **BY_SCALE}, **CORDONED)
+    decision = decided([node("w1"), left], [], [host("s1", "node"), host("s2", "joining")])
+    assert decision.returns == {"s1": "nothing leaves while hosts join"}
+
+
+def test_pods_that_move_to_a_node_keep_it():
+    """Nodes come from the API in the order of their names, so that a node of the pool may be before the workers."""
+    nodes = [node("s1", annotations=IDLE), node("s2", annotations=IDLE), node("w1", cpu="1")]
+    pods, hosts = [pod("a", "s1"), pod("b", "s2")], [host("s1", "node"), host("s2", "node")]
+    assert list(decided(nodes, pods, hosts).leaves) == ["s2"]
+
+
+def test_a_node_stays_for_a_pod_that_preempts_others_there():
+    nodes, hosts = [node("w1", cpu="1"), node("s1", annotations=IDLE)], [host("s1", "node")]
+    victim = pod("a", "s1", metadata={"deletionTimestamp": to_time(NOW)})
+    preempting = pod("b", cpu="2")
+    preempting["status"]["nominatedNodeName"] = "s1"
+    assert decided(nodes, [victim, preempting], hosts).leaves == {}
+
+
+def test_pods_of_daemon_sets_wait_for_their_own_node():
+    daemon = pod("a", metadata={"ownerReferences": [{"kind": "DaemonSet", "name": "agent", "controller": True}]})
+    decision = decided([node("w1"), node("s1", annotations=IDLE)], [daemon], [host("s1", "node"), host("s2")])
+    assert (list(decision.leaves), decision.notes) == (["s1"], [])
+
+
+def test_a_node_that_another_machine_has_is_not_removed():
+    """A host that is no node runs no kubelet, so a Node of its name that is Ready is not its own."""
+    decision = decided([node("w1"), node("s1")], [pod("a", "s1")], [host("s1")])
+    assert (decision.joins, decision.leaves) == ({}, {})
+    assert "host-s1 is left out: node s1 is Ready, and the host is not a node" in decision.notes[0]
+
+
+def test_a_host_whose_node_is_missing_is_said():
+    decision = decided([node("w1")], [], [host("s1", "node")])
+    assert "host-s1 is left out: it was joined to the cluster, which has no node s1" in decision.notes[0]
+
+
+def test_an_annotation_that_is_no_time_is_written_anew():
+    decision = decided([node("w1"), node("s1", annotations={IDLE_SINCE: "yesterday"})], [], [host("s1", "node")])
+    assert decision.idle == {"s1": to_time(NOW)}
+
+
 class Api:
     """The API of a cluster with one idle node of the pool, which was cordoned by an interrupted run that is needed again."""
 
@@ -347,7 +482,8 @@ def test_the_module_records_what_it_decides_and_nothing_in_check_mode(monkeypatc
     assert predicted["changed"] and api.patched == []
     result = run.converge(params, False)
     assert (result["changes"], result["plan"]) == (predicted["changes"], predicted["plan"])
-    assert [name for name, _patch in api.patched] == ["s1", "s2"]
-    assert api.patched[1][1]["spec"] == {"unschedulable": None}
+    assert [name for name, _patch in api.patched] == ["s2", "s1", "s2"]
+    assert api.patched[0][1] == {"metadata": {"annotations": {IDLE_SINCE: None}}}
+    assert api.patched[2][1]["spec"] == {"unschedulable": None}
     assert result["joins"] == [] and result["leaves"] == []
     assert result["plan"] == ["host-s2 stays: pod shop/a fits there, and on no other node"]
