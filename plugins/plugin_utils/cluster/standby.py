@@ -13,7 +13,7 @@ from .reservation import kube_reserved
 
 GROUP = "kube_standby"
 LABEL = "slipway.kube/standby"
-EVICTION_MIB = 100  # the kubelet's default threshold of memory.available
+EVICTION = {"memory.available": "100Mi", "nodefs.available": "10%"}  # the kubelet's defaults
 PODS = 110  # the kubelet's default of maxPods
 
 
@@ -81,13 +81,32 @@ def reserves(variables: Mapping[str, Any]) -> bool:
 
 def allocatable(facts: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, str]:
     """Return what a host would offer to pods as a node (https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/)."""
+    config = variables.get("kubernetes_kubelet_config") or {}
+
+    def settings(field: str, name: str) -> dict[str, Any]:
+        return {**(variables.get(name) or {}), **(config.get(field) or {})}
+
     kubernetes = kube_reserved(facts["cpus"], facts["memory_mb"]) if reserves(variables) else {}
-    kubernetes.update(variables.get("kubernetes_kube_reserved") or {})
-    system = variables.get("kubernetes_system_reserved") or {}
-    millicores = 1000 * (facts["cpus"] - amount(kubernetes.get("cpu")) - amount(system.get("cpu")))
-    memory = (
-        facts["memory_mb"]
-        - EVICTION_MIB
-        - (amount(kubernetes.get("memory")) + amount(system.get("memory"))) / BINARY["Mi"]
-    )
-    return {"cpu": f"{max(int(millicores), 0)}m", "memory": f"{max(int(memory), 0)}Mi", "pods": str(PODS)}
+    kubernetes.update(settings("kubeReserved", "kubernetes_kube_reserved"))
+    system = settings("systemReserved", "kubernetes_system_reserved")
+    eviction = {**EVICTION, **settings("evictionHard", "kubernetes_eviction_hard")}
+
+    def left(resource: str, total: float, kept: float = 0.0) -> float:
+        return max(total - amount(kubernetes.get(resource)) - amount(system.get(resource)) - kept, 0)
+
+    memory = facts["memory_mb"] * BINARY["Mi"]
+    disk = facts["disks"][0]["total_mb"] * BINARY["Mi"]  # of /var/lib/kubelet
+    memory = left("memory", memory, threshold(eviction["memory.available"], memory))
+    disk = left("ephemeral-storage", disk, threshold(eviction["nodefs.available"], disk))
+    return {
+        "cpu": f"{round(1000 * left('cpu', facts['cpus']))}m",
+        "memory": f"{int(memory / BINARY['Mi'])}Mi",
+        "ephemeral-storage": f"{int(disk / BINARY['Mi'])}Mi",
+        "pods": str(config.get("maxPods") or PODS),
+    }
+
+
+def threshold(value: Any, total: float) -> float:
+    """Return a threshold of eviction, which may be a percentage."""
+    text = str(value)
+    return total * amount(text[:-1]) / 100 if text.endswith("%") else amount(text)

@@ -25,7 +25,7 @@ def facts(marked: str, member: bool, operation: str = "") -> str:
     :param marked: the cluster that it was prepared for.
     """
     record = {"marked": bool(marked), "cluster": marked, "operation": operation}
-    machine = {"os": {}, "architecture": "amd64", "cpus": 2, "memory_mb": 4096}
+    machine = {"os": {}, "architecture": "amd64", "cpus": 2, "memory_mb": 4096, "disks": [{"total_mb": 20000}]}
     return json.dumps({**machine, "record": record, "cluster": {"member": member, "endpoint": "192.0.2.1:6443"}})
 
 
