@@ -107,3 +107,14 @@ def test_a_playbook_that_works_on_workers_finds_them_first(path: Path) -> None:
     first = [number for number, pattern in enumerate(patterns) if "kube_worker" in pattern]
     if first:
         assert found and found[0] < first[0]
+
+
+def test_all_hosts_that_leave_are_checked_before_the_first_one_is_reset() -> None:
+    """The role reset would ask of one host at a time otherwise, and take the others for unreachable."""
+    plays = yaml.safe_load((ROOT / "playbooks" / "scale.yml").read_text())
+    leaving = [play for play in plays if "kube_leaving" in str(play.get("hosts"))]
+    assert [("serial" in play, play["hosts"] == leaving[0]["hosts"]) for play in leaving] == [
+        (False, True),
+        (True, True),
+    ]
+    assert leaving[0]["tasks"][0]["ansible.builtin.import_role"]["tasks_from"] == "confirm.yml"
