@@ -152,7 +152,7 @@ class Pool:
         joining = [host["node"] for host in self.hosts if host["state"] == "joining" and not host["problem"]]
         self.decision.joins.update(dict.fromkeys(joining, INTERRUPTED))
         hosts = [host for host in self.hosts if self._can_join(host)]
-        hosts.sort(key=lambda host: host["state"] != "prepared")
+        hosts.sort(key=lambda host: host["state"] == "prepared")  # its preparation may fail again and again
         new = [place_of_host(as_node(host), self.seen.daemon_sets) for host in hosts]
         left = self._take(back, left, self.decision.returns, len(back))
         left = self._take(new, left, self.decision.joins, self._room())

@@ -98,17 +98,19 @@ def check_groups(cluster: Cluster) -> Iterator[Finding]:
 @CHECKS.cluster("groups")
 def check_group_members(cluster: Cluster) -> Iterator[Finding]:
     """Every host of the cluster is in the group of all nodes, and in the group that says what it becomes."""
-    every = cluster.members.get(ALL_NODES, [])
-    for name in cluster.hosts:
+    every, standby = cluster.members.get(ALL_NODES, []), cluster.members.get(STANDBY, [])
+    for name in dict.fromkeys((*cluster.hosts, *standby)):
         if name not in every:
+            host = cluster.hosts.get(name)
+            group = STANDBY if name in standby else CONTROL_PLANE if host and host.control_plane else WORKER
             yield (
                 name,
                 f"A host of the cluster is not in the group {ALL_NODES}, so it would not be prepared.",
-                f"it is in {CONTROL_PLANE if cluster.hosts[name].control_plane else WORKER}, but not in {ALL_NODES}",
-                f"Make the groups {CONTROL_PLANE} and {WORKER} children of {ALL_NODES}.",
+                f"it is in {group}, but not in {ALL_NODES}",
+                f"Make the group {group} a child of {ALL_NODES}.",
             )
     for name in every:
-        if name not in cluster.hosts and name not in cluster.members.get(STANDBY, []):
+        if name not in cluster.hosts and name not in standby:
             yield (
                 name,
                 f"A host of the group {ALL_NODES} is neither a control plane nor a worker, so it would be prepared and never join.",
@@ -131,7 +133,7 @@ def check_group_members(cluster: Cluster) -> Iterator[Finding]:
 def check_groups_disjoint(cluster: Cluster) -> Iterator[Finding]:
     """A host is a control plane or a worker. Only the single host of a cluster may be both."""
     for host in cluster.control_planes:
-        if host.worker and len(cluster.hosts) > 1:
+        if host.worker and len({*cluster.hosts, *cluster.members.get(STANDBY, [])}) > 1:
             yield (
                 host.name,
                 "A host is both control plane and worker in a cluster of several hosts.",

@@ -367,7 +367,7 @@ def test_a_host_that_does_not_answer_is_left_out_and_said():
     [
         ("joining", [], [], ["s1"], []),
         ("joining", [node("s1", ready=False)], [], ["s1"], []),
-        ("prepared", [], [pod("a")], ["s1"], []),
+        ("prepared", [], [pod("a")], ["s2"], ["s1"]),  # it may be one whose preparation fails
         ("prepared", [], [], [], ["s1"]),
         ("resetting", [node("s1", ready=False)], [pod("a")], ["s2"], ["s1"]),
         ("free", [node("s1", ready=False)], [], [], ["s1"]),
@@ -376,6 +376,11 @@ def test_a_host_that_does_not_answer_is_left_out_and_said():
 def test_a_run_finishes_what_an_interrupted_one_has_begun(state, nodes, pods, joins, leaves):
     decision = decided([node("w1", cpu="0"), *nodes], pods, [host("s2"), host("s1", state)])
     assert (list(decision.joins), list(decision.leaves)) == (joins, leaves)
+
+
+def test_a_host_that_was_only_prepared_joins_if_no_other_one_does():
+    decision = decided([node("w1")], [pod("a")], [host("s1", "prepared")])
+    assert (list(decision.joins), decision.leaves) == (["s1"], {})
 
 
 def test_a_node_whose_removal_was_interrupted_is_used_again_if_it_is_needed_and_leaves_otherwise():

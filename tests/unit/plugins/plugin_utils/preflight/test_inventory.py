@@ -70,6 +70,20 @@ def test_a_host_in_both_groups_is_refused_unless_it_is_alone(cluster, findings):
     assert findings(inventory.check_groups(cluster)) == []
 
 
+def test_a_single_host_that_is_both_is_refused_as_well_if_a_stand_by_host_may_join_it(cluster, findings):
+    del cluster.hosts["w1"], cluster.hosts["w2"]
+    cluster.hosts["cp1"].worker = True
+    cluster.members["kube_standby"] = ["s1"]
+    assert findings(inventory.check_groups_disjoint(cluster)) == [("groups_disjoint", "cp1", "error")]
+
+
+def test_a_stand_by_host_needs_the_variables_of_the_cluster(cluster, findings):
+    cluster.members.update({"kube_cluster": [*cluster.hosts], "kube_standby": ["s1"]})
+    problems = list(inventory.check_group_members(cluster))
+    assert findings(problems) == [("groups", "s1", "error")]
+    assert problems[0].evidence == "it is in kube_standby, but not in kube_cluster"
+
+
 def test_a_stand_by_host_is_in_no_group_whose_hosts_always_are_nodes(cluster, findings):
     cluster.members.update({"kube_cluster": [*cluster.hosts, "s1"], "kube_standby": ["s1"]})
     assert findings(inventory.check_standby_disjoint(cluster)) == []
