@@ -208,10 +208,9 @@ class Pool:
     def _shrink(self) -> None:
         for host in self.hosts:  # what an interrupted run has left
             name, registered = host["node"], host["node"] in self.seen.nodes
-            begun = (
-                host["state"] == "resetting" or host["state"] == "free" and registered or host["state"] == "prepared"
-            )
-            if begun and not host["problem"] and not self._contradiction(host) and name not in self.decision.joins:
+            begun = host["state"] == "resetting" or host["state"] == "free" and registered
+            begun = begun or host["state"] == "prepared" and not self.decision.joins
+            if begun and not host["problem"] and not self._contradiction(host):
                 self.decision.leaves[name] = INTERRUPTED
         for name in self.decision.returns:
             if IDLE_SINCE in annotations_of(self.seen.nodes[name]):
