@@ -10,6 +10,7 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Iterable, Mapping, Sequence
 
 from .._diagnosis.host_ports import host_ports
@@ -98,10 +99,10 @@ def place_of_host(node: Object, daemon_sets: Iterable[Object]) -> Place:
     return place
 
 
-def misfit(pod: Object, place: Place, volumes: Volumes, others: Sequence[Place]) -> str:
+def misfit(pod: Object, place: Place, volumes: Volumes, rules: Rules) -> str:
     """Return why a pod does not fit on a node, "" if it does.
 
-    :param others: the other nodes.
+    :param rules: of the pod.
     """
     taints = untolerated(pod, place.node)
     if taints:
@@ -119,8 +120,7 @@ def misfit(pod: Object, place: Place, volumes: Volumes, others: Sequence[Place])
         return f"port {min(taken)} of the node is in use"
     if _unwanted(pod, place):
         return "pods there must be apart from it"
-    places = [place, *others]
-    if not _near_and_apart(pod, place, places) or not _even(pod, place, places):
+    if not rules.permit(place):
         return "the rules by which its replicas are kept together, apart or spread do not permit it"
     return ""
 
@@ -150,41 +150,61 @@ def _unwanted(pod: Object, place: Place) -> bool:
     )
 
 
-def _near_and_apart(pod: Object, place: Place, places: Sequence[Place]) -> bool:
-    """Return whether the node is where the pod's required affinity and anti-affinity to other pods permit it."""
+class Rules:
+    """The required rules of a pod about where it runs relative to other pods.
 
-    def met(term: Mapping[str, Any], where: Iterable[Place]) -> bool:
-        return any(_means(term, pod, other) for one in where for other in one.pods)
+    :param places: all nodes, with the pods that are there now.
+    """
 
-    def domain(term: Mapping[str, Any]) -> list[Place]:
-        value = _domain(place, term)
-        return [one for one in places if value and _domain(one, term) == value]
+    def __init__(self, pod: Object, places: Sequence[Place]) -> None:
+        self.pod, self.places = pod, places
 
-    if any(met(term, domain(term)) for term in _terms(pod, "podAntiAffinity")):
-        return False
-    # The first of pods that must be together may be anywhere.
-    return all(
-        _domain(place, term) and (met(term, domain(term)) or (_means(term, pod, pod) and not met(term, places)))
-        for term in _terms(pod, "podAffinity")
-    )
-
-
-def _even(pod: Object, place: Place, places: Sequence[Place]) -> bool:
-    """Return whether the required spread of the pod permits this node (C(topologySpreadConstraints))."""
-    for rule in spec_of(pod).get("topologySpreadConstraints") or []:
-        if rule.get("whenUnsatisfiable", "DoNotSchedule") != "DoNotSchedule":
-            continue
-        counts: dict[str, int] = {}
-        for one in places:
-            value = _domain(one, rule)
-            honored = rule.get("nodeTaintsPolicy") != "Honor" or not untolerated(pod, one.node)
-            if value and honored and node_fits(pod, one.node):
-                alive = (other for other in one.pods if not is_deleted(other))
-                counts[value] = counts.get(value, 0) + sum(_means(rule, pod, other) for other in alive)
-        here = _domain(place, rule)
-        if not here or counts.get(here, 0) + 1 - min(counts.values(), default=0) > int(rule.get("maxSkew") or 1):
+    def permit(self, place: Place) -> bool:
+        """Return whether all rules permit a node."""
+        if any(_domain(place, term) in found for term, found in self._apart):
             return False
-    return True
+        for term, found in self._near:
+            here = _domain(place, term)
+            # The first of pods that must be together may be anywhere.
+            if not here or (here not in found if found else not _means(term, self.pod, self.pod)):
+                return False
+        for rule, counts in self._spread:
+            here = _domain(place, rule)
+            if not here or counts.get(here, 0) + 1 - min(counts.values(), default=0) > int(rule.get("maxSkew") or 1):
+                return False
+        return True
+
+    @cached_property
+    def _apart(self) -> list[tuple[Mapping[str, Any], set[str]]]:
+        return [(term, self._where(term)) for term in _terms(self.pod, "podAntiAffinity")]
+
+    @cached_property
+    def _near(self) -> list[tuple[Mapping[str, Any], set[str]]]:
+        return [(term, self._where(term)) for term in _terms(self.pod, "podAffinity")]
+
+    def _where(self, term: Mapping[str, Any]) -> set[str]:
+        """Return the domains with pods that a term selects."""
+        found = {
+            _domain(place, term) for place in self.places if any(_means(term, self.pod, other) for other in place.pods)
+        }
+        return found - {""}
+
+    @cached_property
+    def _spread(self) -> list[tuple[Mapping[str, Any], dict[str, int]]]:
+        """Return the rules of C(topologySpreadConstraints) that the scheduler must keep, with the number of pods in each domain."""
+        rules = spec_of(self.pod).get("topologySpreadConstraints") or []
+        required = [rule for rule in rules if rule.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"]
+        return [(rule, self._counts(rule)) for rule in required]
+
+    def _counts(self, rule: Mapping[str, Any]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for place in self.places:
+            domain = _domain(place, rule)
+            honored = rule.get("nodeTaintsPolicy") != "Honor" or not untolerated(self.pod, place.node)
+            if domain and honored and node_fits(self.pod, place.node):
+                alive = (other for other in place.pods if not is_deleted(other))
+                counts[domain] = counts.get(domain, 0) + sum(_means(rule, self.pod, other) for other in alive)
+        return counts
 
 
 def _domain(place: Place, rule: Mapping[str, Any]) -> str:
@@ -202,9 +222,9 @@ def spread(
     """
     placed, left = [], []
     for pod in sorted(pods, key=lambda pod: sorted(requests_of(pod).items()), reverse=True):
+        rules = Rules(pod, [*places, *besides])
         for place in places:
-            others = [one for one in (*places, *besides) if one is not place]
-            if not misfit(pod, place, volumes, others):
+            if not misfit(pod, place, volumes, rules):
                 place.take(pod)
                 placed.append(pod)
                 break

@@ -18,7 +18,7 @@ from .._diagnosis.view import Object, annotations_of, conditions, is_deleted, me
 from .._kube.timestamps import seconds_of, to_time
 from .._kubeadm.budgets import controller_kind, has_local_data, is_bare, is_evicted, obstacles, title
 from .._kubeadm.removal import cordoned_by, is_ready
-from .fit import Place, Volumes, misfit, nominated, place_of, place_of_host, spread
+from .fit import Place, Rules, Volumes, misfit, nominated, place_of, place_of_host, spread
 
 REASON = "scale"
 """Recorded on nodes that a run cordons before they leave."""
@@ -196,7 +196,7 @@ class Pool:
         free = [place for place in places if place.name not in {**self.decision.joins, **self.decision.returns}]
         for pod in pods:
             reasons = [
-                f"{place.name}: {misfit(pod, place, self.seen.volumes, self._all_but([place])) or 'the pool has its largest size'}"
+                f"{place.name}: {misfit(pod, place, self.seen.volumes, Rules(pod, [place, *self._all_but([place])])) or 'the pool has its largest size'}"
                 for place in free
             ]
             self.decision.notes.append(
