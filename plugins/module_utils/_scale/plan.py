@@ -25,6 +25,7 @@ REASON = "scale"
 IDLE_SINCE = "slipway.kube/idle-since"
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 NAMES_SHOWN = 4
+ARRIVAL = 300  # seconds in which a node becomes Ready after its host has joined
 STATES = ("free", "prepared", "joining", "node", "resetting")
 """Of a host. An interrupted run leaves one that is prepared, joining or resetting."""
 INTERRUPTED = "an earlier run was interrupted"
@@ -125,7 +126,7 @@ class Pool:
     def _grow(self) -> None:
         pods, volumes = self.waiting(), self.seen.volumes
         # The scheduler has refused the other nodes. Those of the pool may have joined since, or have room for a reason that is not known here.
-        places = [place_of(self.seen.nodes[name], self.seen.pods) for name in self.nodes]
+        places = [self._place(name) for name in self.nodes if not self._is_silent(name)]
         open_ = [place for place in places if not spec_of(place.node).get("unschedulable")]
         placed, left = spread(pods, open_, volumes, self._others(*self.nodes))
         self.used |= {place.name for place in open_ for pod in place.pods if pod in placed}
@@ -146,6 +147,19 @@ class Pool:
         for place in new:
             if place.name not in self.decision.joins and self._number() < self.settings.minimum:
                 self.decision.joins[place.name] = f"the pool has at least {self.settings.minimum} nodes"
+
+    def _arrives(self, name: str) -> bool:
+        """Return whether a node has just joined, so that it is not Ready, has taints and perhaps no resources yet."""
+        created = seconds_of(self.seen.nodes[name]["metadata"].get("creationTimestamp"))
+        return not is_ready(self.seen.nodes[name]) and self.now - created < ARRIVAL
+
+    def _is_silent(self, name: str) -> bool:
+        return not is_ready(self.seen.nodes[name]) and not self._arrives(name)
+
+    def _place(self, name: str) -> Place:
+        if self._arrives(name) and self.nodes[name]["allocatable"]:
+            return place_of_host(as_node(self.nodes[name]), self.seen.daemon_sets)
+        return place_of(self.seen.nodes[name], self.seen.pods)
 
     def _can_join(self, host: Mapping[str, Any]) -> bool:
         return not host["problem"] and host["state"] in ("free", "prepared") and host["node"] not in self.seen.nodes

@@ -187,10 +187,15 @@ def test_pods_that_a_node_does_not_help_or_not_yet_are_left():
 
 
 def test_no_second_host_joins_for_pods_that_fit_on_the_one_that_has_joined():
-    nodes, hosts = [node("w1"), node("s1", ready=False)], [host("s1", "node"), host("s2")]
+    taints = [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+    new = node("s1", cpu="0", ready=False, taints=taints)
+    new["metadata"]["creationTimestamp"] = to_time(NOW - 20)
+    nodes, hosts = [node("w1"), new], [host("s1", "node"), host("s2")]
     decision = decided(nodes, [pod("a"), pod("b")], hosts)
     assert decision.joins == {} and decision.leaves == {} and decision.idle == {}
     assert "pod shop/a should have room on a node of the pool; the scheduler says: 0/2" in decision.notes[0]
+    new["metadata"]["creationTimestamp"] = to_time(NOW - 2000)  # its host is lost
+    assert list(decided(nodes, [pod("a"), pod("b")], hosts).joins) == ["s2"]
 
 
 def test_an_idle_node_is_recorded_and_leaves_when_it_was_idle_for_long_enough():
