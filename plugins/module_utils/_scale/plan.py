@@ -25,11 +25,10 @@ REASON = "scale"
 IDLE_SINCE = "slipway.kube/idle-since"
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 NAMES_SHOWN = 4
+ARRIVAL = 300  # seconds in which a node becomes Ready after its host has joined
 STATES = ("free", "prepared", "joining", "node", "resetting")
 """Of a host. An interrupted run leaves one that is prepared, joining or resetting."""
 INTERRUPTED = "an earlier run was interrupted"
-STARTS_WITHIN = 300
-"""Seconds within which a node that has joined is expected to be Ready."""
 PASSING = tuple(f"node.kubernetes.io/{one}" for one in ("unschedulable", "not-ready", "network-unavailable"))
 """Taints of a node that is cordoned, or has just joined."""
 
@@ -138,7 +137,7 @@ class Pool:
     def _grow(self) -> None:
         pods, volumes = self.waiting(), self.seen.volumes
         # The scheduler has refused the other nodes. Those of the pool may have joined since, or have room for a reason that is not known here.
-        places = [started(self.places[name], self.now) for name in self.nodes]
+        places = [self._place(name) for name in self.nodes if not self._is_silent(name)]
         open_ = [place for place in places if not spec_of(place.node).get("unschedulable")]
         placed, left = spread(pods, open_, volumes, self._all_but(open_))
         self.places.update({place.name: place for place in open_})
@@ -148,7 +147,7 @@ class Pool:
             self.decision.notes.append(
                 f"pod {title(pod)} should have room on a node of the pool; the scheduler says: {message}"
             )
-        back = [place for place in places if cordoned_by(place.node) == REASON and is_ready(place.node)]
+        back = [place for place in places if cordoned_by(place.node) == REASON]
         joining = [host["node"] for host in self.hosts if host["state"] == "joining" and not host["problem"]]
         self.decision.joins.update(dict.fromkeys(joining, INTERRUPTED))
         hosts = [host for host in self.hosts if self._can_join(host)]
@@ -160,6 +159,23 @@ class Pool:
         for place in new:
             if place.name not in self.decision.joins and self._number() < self.settings.minimum:
                 self.decision.joins[place.name] = f"the pool has at least {self.settings.minimum} nodes"
+
+    def _arrives(self, name: str) -> bool:
+        """Return whether a node has just joined, so that it is not Ready, has taints and perhaps no resources yet."""
+        created = seconds_of(self.seen.nodes[name]["metadata"].get("creationTimestamp"))
+        return not is_ready(self.seen.nodes[name]) and self.now - created < ARRIVAL
+
+    def _is_silent(self, name: str) -> bool:
+        return not is_ready(self.seen.nodes[name]) and not self._arrives(name)
+
+    def _place(self, name: str) -> Place:
+        """Return a node as it will be when it is not cordoned any more, or is Ready."""
+        if self._arrives(name) and self.nodes[name]["allocatable"]:
+            return place_of_host(as_node(self.nodes[name]), self.seen.daemon_sets)
+        place, node = self.places[name].copy(), self.seen.nodes[name]
+        lasting = [taint for taint in spec_of(node).get("taints") or [] if taint.get("key") not in PASSING]
+        place.node = {**node, "spec": {**spec_of(node), "taints": lasting}}
+        return place
 
     def _can_join(self, host: Mapping[str, Any]) -> bool:
         return not host["problem"] and host["state"] in ("free", "prepared") and host["node"] not in self.seen.nodes
@@ -306,15 +322,6 @@ class Pool:
 def takes_pods(place: Place) -> bool:
     """Return whether new pods may run on a node."""
     return is_ready(place.node) and not spec_of(place.node).get("unschedulable")
-
-
-def started(place: Place, now: float) -> Place:
-    """Return a node as it is without the taints that pass: it is not cordoned any more, and has become Ready if it joined just now."""
-    node, found = place.node, place.copy()
-    if is_ready(node) or now - seconds_of(node["metadata"].get("creationTimestamp")) < STARTS_WITHIN:
-        lasting = [taint for taint in spec_of(node).get("taints") or [] if taint.get("key") not in PASSING]
-        found.node = {**node, "spec": {**spec_of(node), "taints": lasting}}
-    return found
 
 
 def as_node(host: Mapping[str, Any]) -> dict[str, Any]:

@@ -261,11 +261,13 @@ def test_pods_that_a_node_does_not_help_or_not_yet_are_left():
 
 
 def test_no_second_host_joins_for_pods_that_fit_on_the_one_that_has_joined():
-    nodes, hosts = [node("w1"), node("s1", ready=False, age=60)], [host("s1", "node"), host("s2")]
+    new = node("s1", cpu="0", ready=False, age=60)  # it has reported no resources yet
+    nodes, hosts = [node("w1"), new], [host("s1", "node"), host("s2")]
     decision = decided(nodes, [pod("a"), pod("b")], hosts)
     assert decision.joins == {} and decision.leaves == {} and decision.idle == {}
     assert "pod shop/a should have room on a node of the pool; the scheduler says: 0/2" in decision.notes[0]
     nodes[1] = node("s1", ready=False)  # it has not become Ready, or is lost
+    assert list(decided(nodes, [pod("a"), pod("b")], hosts).joins) == ["s2"]
     assert list(decided(nodes, [pod("a"), pod("b")], hosts).joins) == ["s2"]
 
 
