@@ -289,6 +289,7 @@ class Pool:
             return "it is not Ready", []
         held = next(filter(None, map(self._held, pods)), "") or next(iter(obstacles(pods, self.seen.budgets)), "")
         if held:
+            self.decision.notes.append(f"node {name} does not leave: {held}")
             return held, []
         rest = self._rest(name)
         others = [place.copy() for place in rest if takes_pods(place)]

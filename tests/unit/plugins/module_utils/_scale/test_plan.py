@@ -314,6 +314,8 @@ def test_a_node_stays_for_a_pod_that_must_not_move(held):
     nodes, hosts = [node("w1"), node("s1", annotations=IDLE)], [host("s1", "node")]
     decision = decided(nodes, [pod("a", "s1", **held)], hosts)
     assert (decision.leaves, decision.idle) == ({}, {"s1": None})
+    if "nodeSelector" not in held:  # such a pod is work that the node is there for
+        assert len(decision.notes) == 1 and decision.notes[0].startswith("node s1 does not leave: pod shop/a has ")
 
 
 def test_a_pod_may_say_that_its_data_can_be_lost_and_pods_of_the_node_never_count():
