@@ -6,7 +6,7 @@ export TIMEFORMAT = $@: %0lR
 LAB_INVENTORY := .lab/lab/inventory.yml
 LAB_KUBECONFIG := .lab/lab/kubeconfig
 SCENARIOS := default check_mode closed applications upgrade
-MORE_SCENARIOS := ha external_etcd bad_day faults kill addons backup hardening lived_in calico ipv6
+MORE_SCENARIOS := ha external_etcd bad_day faults kill addons autoscaling backup hardening lived_in calico ipv6
 # The examples of scenario applications; empty for all of them, as in make test-all.
 export EXAMPLES ?= web helm operations
 # Traefik takes longer to build than all the rest: make test-all.

@@ -117,6 +117,7 @@ FLOORS = {
     "module_utils/_kubeadm": {"_kube", "_host"},
     "module_utils/_reset": {"_kube", "_host", "_kubeadm"},
     "module_utils/_upgrade": {"_kube", "_host", "_kubeadm"},
+    "module_utils/_scale": {"_kube", "_diagnosis", "_host", "_kubeadm"},
     "module_utils/_lab": {"_kube", "_host"},
     "module_utils/_mirror": {"_kube", "_host"},
 }

@@ -50,23 +50,26 @@ def name_amount(resource: str, value: float) -> str:
 
 
 def requests_of(pod: Mapping[str, Any]) -> Amounts:
-    """Return what a pod requests, as the scheduler counts it: the sum of its containers, or its largest init container.
+    """Return what a pod requests, as the scheduler counts it: the sum of its containers, or its largest init container, unless the pod says it itself.
 
-    https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers
+    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
     """
     spec = pod.get("spec") or {}
     together: Amounts = {}
+    sidecars: Amounts = {}
     largest: Amounts = {}
     for container in spec.get("containers") or []:
         _add(together, container)
     for container in spec.get("initContainers") or []:
-        if container.get("restartPolicy") == "Always":  # a sidecar
+        if container.get("restartPolicy") == "Always":
             _add(together, container)
+            _add(sidecars, container)
         else:
-            alone: Amounts = {}
+            alone = dict(sidecars)  # those before it run besides
             _add(alone, container)
             largest = {key: max(largest.get(key, 0), alone.get(key, 0)) for key in {*largest, *alone}}
     found = {key: max(together.get(key, 0), largest.get(key, 0)) for key in {*together, *largest}}
+    found.update({key: amount(value) for key, value in ((spec.get("resources") or {}).get("requests") or {}).items()})
     for key, value in (spec.get("overhead") or {}).items():
         found[key] = found.get(key, 0) + amount(value)
     return found

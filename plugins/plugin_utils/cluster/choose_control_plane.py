@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...module_utils._kubeadm.config import join_endpoint
+from . import standby
 
 ETCD_PORT = 2379
 HEALTHY, UNHEALTHY, INTERRUPTED, NONE = "healthy", "unhealthy", "interrupted", "none"
@@ -55,7 +56,10 @@ def cluster_nodes(
                 "desired": {
                     **identity,
                     "host_names": [facts["hostname"]] if facts.get("hostname") else [],
-                    "labels": dict(variables.get("kube_node_labels") or {}),
+                    "labels": {
+                        **({standby.LABEL: "true"} if standby.GROUP in variables.get("group_names", ()) else {}),
+                        **(variables.get("kube_node_labels") or {}),
+                    },
                     "taints": list(variables.get("kube_node_taints") or []),
                 },
             }

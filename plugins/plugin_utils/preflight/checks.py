@@ -64,6 +64,7 @@ NAMES = tuple(dict.fromkeys(name for checks in (*INVENTORY, *HOSTS) for name, _c
 
 # Variables of the collection that the checks read.
 VARIABLES = (
+    "__kube_from_standby",
     "__kube_restored_ca",
     "ansible_port",
     "containerd_package",

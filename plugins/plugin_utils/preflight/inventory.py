@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ...module_utils._host.facts.proxies import without_login
 from ...module_utils._kube.versions import minor_of, parse_version
 from .names import suggest, suggest_variable
-from .problem import ALL_NODES, CONTROL_PLANE, ETCD, WORKER, Checks, Cluster, Finding, Host
+from .problem import ALL_NODES, CONTROL_PLANE, ETCD, STANDBY, WORKER, Checks, Cluster, Finding, Host
 from .syntax import dns_name_error, label_value_error, qualified_name_error, shared_values
 
 CHECKS = Checks()
@@ -39,7 +39,9 @@ CLUSTER_WIDE = (
     "kube_addons_set",
     "kube_addons_settings",
 )
-GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER, ETCD)
+GROUPS = (ALL_NODES, CONTROL_PLANE, WORKER, ETCD, STANDBY)
+FROM_STANDBY = "__kube_from_standby"
+"""Set by the role scale: the host of the pool is a worker in this run, because it is a node."""
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 PROXY_KEYS = {"http", "https", "no_proxy"}
 MIRROR_KEYS = {"url", "override_path", "capabilities", "ca", "skip_verify", "header", "client"}
@@ -97,17 +99,18 @@ def check_groups(cluster: Cluster) -> Iterator[Finding]:
 @CHECKS.cluster("groups")
 def check_group_members(cluster: Cluster) -> Iterator[Finding]:
     """Every host of the cluster is in the group of all nodes, and in the group that says what it becomes."""
-    every = cluster.members.get(ALL_NODES, [])
-    for name in cluster.hosts:
+    every, standby = cluster.members.get(ALL_NODES, []), cluster.members.get(STANDBY, [])
+    for name in dict.fromkeys((*cluster.hosts, *standby)):
         if name not in every:
+            group = STANDBY if name in standby else f"kube_{cluster.hosts[name].role}"
             yield (
                 name,
                 f"A host of the cluster is not in the group {ALL_NODES}, so it would not be prepared.",
-                f"it is in kube_{cluster.hosts[name].role}, but not in {ALL_NODES}",
-                f"Make the groups {CONTROL_PLANE} and {WORKER}, and {ETCD} if there is one, children of {ALL_NODES}.",
+                f"it is in {group}, but not in {ALL_NODES}",
+                f"Make the group {group} a child of {ALL_NODES}.",
             )
     for name in every:
-        if name not in cluster.hosts:
+        if name not in cluster.hosts and name not in standby:
             yield (
                 name,
                 f"A host of the group {ALL_NODES} is neither a control plane nor a worker nor a member of etcd, so it would be prepared and never join.",
@@ -130,7 +133,7 @@ def check_group_members(cluster: Cluster) -> Iterator[Finding]:
 def check_groups_disjoint(cluster: Cluster) -> Iterator[Finding]:
     """A host is a control plane or a worker. Only the single host of a cluster may be both."""
     for host in cluster.control_planes:
-        if host.worker and len(cluster.hosts) > 1:
+        if host.worker and len({*cluster.hosts, *cluster.members.get(STANDBY, [])}) > 1:
             yield (
                 host.name,
                 "A host is both control plane and worker in a cluster of several hosts.",
@@ -144,6 +147,21 @@ def check_groups_disjoint(cluster: Cluster) -> Iterator[Finding]:
                 "A member of an external etcd is also a node of the cluster.",
                 f"it is in the groups {ETCD} and {CONTROL_PLANE if host.control_plane else WORKER}",
                 f"Use a host of its own for etcd, or leave out the group {ETCD}: etcd then runs on the control planes.",
+            )
+
+
+@CHECKS.cluster("groups_disjoint")
+def check_standby_disjoint(cluster: Cluster) -> Iterator[Finding]:
+    """A stand-by host is a node only while it is needed, so it is in no group whose hosts always are."""
+    for name in cluster.members.get(STANDBY, []):
+        host = cluster.hosts.get(name)
+        if host and (host.control_plane or not host.variables.get(FROM_STANDBY)):
+            group = CONTROL_PLANE if host.control_plane else WORKER
+            yield (
+                name,
+                "A stand-by host is in a group whose hosts are always nodes.",
+                f"it is in the groups {STANDBY} and {group}",
+                f"Remove it from {group}, or from {STANDBY} if it shall never leave.",
             )
 
 

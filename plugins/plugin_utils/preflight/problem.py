@@ -19,6 +19,7 @@ ALL_NODES = "kube_cluster"
 CONTROL_PLANE = "kube_control_plane"
 WORKER = "kube_worker"
 ETCD = "kube_etcd"
+STANDBY = "kube_standby"
 
 
 @dataclass(frozen=True)

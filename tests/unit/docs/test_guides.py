@@ -68,7 +68,7 @@ def test_names_in_the_text_exist(page: Path) -> None:
 
 def known(name: str) -> bool:
     """Return whether a variable, group, role or module has a name, or begins with it where the text has an ellipsis or a pattern."""
-    others = {"kube_cluster", "kube_control_plane", "kube_worker", "kube_etcd", "kube_proxy_missing"}
+    others = {"kube_cluster", "kube_control_plane", "kube_worker", "kube_standby", "kube_etcd", "kube_proxy_missing"}
     others |= {path.name for path in (ROOT / "roles").iterdir()} | {
         path.stem for path in (ROOT / "plugins").glob("*/*")
     }

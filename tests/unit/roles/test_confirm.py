@@ -199,7 +199,7 @@ CHANGING = (
 def test_each_playbook_asks_before_its_first_change(playbook: str, path: str) -> None:
     tasks = yaml.safe_load((ROOT / path).read_text())
     if "hosts" in tasks[0]:
-        tasks = [task for play in tasks for task in play.get("tasks") or play.get("roles")]
+        tasks = [task for play in tasks for task in play.get("tasks") or play.get("roles") or []]
     at = [
         number
         for number, task in enumerate(tasks)

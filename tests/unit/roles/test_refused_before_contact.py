@@ -72,6 +72,33 @@ def test_a_group_that_is_misspelt_is_refused(tmp_path: Path) -> None:
     assert "kube_workers" in output and "is kube_worker;" in output and "w1, w2" in output
 
 
+STANDBY = HOSTS + "    kube_standby: {hosts: {s1: {ansible_host: 192.0.2.31}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "hosts", "part"),
+    [
+        ("scale", [], HOSTS, "[slipway:no_standby_hosts]"),
+        ("scale", ["-e", "scale_min=2", "-e", "scale_max=1"], STANDBY, "scale_min is 2 and scale_max is 1"),
+        ("scale", ["-e", "scale_idle_afer=1"], STANDBY, "scale_idle_after"),
+        ("scale", [], STANDBY.replace("s1:", "w1:"), "[slipway:groups_disjoint]"),
+        ("reset", ["-e", "reset_confrim=kubernetes"], STANDBY, "reset_confirm"),
+    ],
+)
+def test_a_pool_that_cannot_be_right_is_refused(
+    tmp_path: Path, playbook: str, arguments: list[str], hosts: str, part: str
+) -> None:
+    code, output, contacted = run(tmp_path, playbook, *arguments, hosts=hosts)
+    assert code != 0 and part in output, output
+    assert contacted == [] or "scale_min=2" in arguments, output
+
+
+def test_a_pool_that_is_silent_does_not_prevent_a_run(tmp_path: Path) -> None:
+    code, output, contacted = run(tmp_path, "cluster", hosts=STANDBY)
+    assert set(contacted) == {"192.0.2.11", "192.0.2.21", "192.0.2.22", "192.0.2.31"}
+    assert code != 0 and "    cp1, w1, w2: this host was contacted" in output, output
+
+
 def test_the_list_of_runs_contacts_no_host(tmp_path: Path) -> None:
     code, output, contacted = run(tmp_path, "history")
     assert (code, contacted) == (0, []) and "There are no records in" in output, output

@@ -551,6 +551,10 @@ def test_amounts() -> None:
         ],
     }
     assert requests_of({"spec": spec}) == {"cpu": 3.0}
+    spec["initContainers"].reverse()  # the sidecar runs already while the other one does
+    assert requests_of({"spec": spec}) == {"cpu": 4.0}
+    spec["resources"] = {"requests": {"cpu": "2", "memory": "1Mi"}}  # of the whole pod
+    assert requests_of({"spec": {**spec, "overhead": {"cpu": "1"}}}) == {"cpu": 3.0, "memory": 2**20}
 
 
 def test_a_selector_is_compared_with_the_most_similar_labels() -> None:

@@ -31,6 +31,14 @@ def test_the_collection_has_the_basic_set() -> None:
         assert (one.folder / "check.yml").is_file(), f"{one.name} is not verified"
 
 
+def test_pods_with_temporary_files_only_let_a_node_leave() -> None:
+    texts = [path.read_text() for one in registry.load().values() for path in one.folder.glob("objects.yml.j2")]
+    temporary = [text for text in texts if "mountPath: /tmp}" in text]
+    assert len(temporary) == 2
+    for text in temporary:
+        assert 'cluster-autoscaler.kubernetes.io/safe-to-evict: "true"' in text
+
+
 def test_an_addon_of_the_user_is_read_like_ours_and_can_replace_one(tmp_path: Path) -> None:
     addon(tmp_path, "mine", GOOD)
     addon(tmp_path, "traefik", GOOD)

@@ -70,6 +70,32 @@ def test_a_host_in_both_groups_is_refused_unless_it_is_alone(cluster, findings):
     assert findings(inventory.check_groups(cluster)) == []
 
 
+def test_a_single_host_that_is_both_is_refused_as_well_if_a_stand_by_host_may_join_it(cluster, findings):
+    del cluster.hosts["w1"], cluster.hosts["w2"]
+    cluster.hosts["cp1"].worker = True
+    cluster.members["kube_standby"] = ["s1"]
+    assert findings(inventory.check_groups_disjoint(cluster)) == [("groups_disjoint", "cp1", "error")]
+
+
+def test_a_stand_by_host_needs_the_variables_of_the_cluster(cluster, findings):
+    cluster.members.update({"kube_cluster": [*cluster.hosts], "kube_standby": ["s1"]})
+    problems = list(inventory.check_group_members(cluster))
+    assert findings(problems) == [("groups", "s1", "error")]
+    assert problems[0].evidence == "it is in kube_standby, but not in kube_cluster"
+
+
+def test_a_stand_by_host_is_in_no_group_whose_hosts_always_are_nodes(cluster, findings):
+    cluster.members.update({"kube_cluster": [*cluster.hosts, "s1"], "kube_standby": ["s1"]})
+    assert findings(inventory.check_standby_disjoint(cluster)) == []
+    assert findings(inventory.check_group_members(cluster)) == []
+    cluster.members["kube_standby"] += ["cp1", "w1"]
+    both = [("groups_disjoint", "cp1", "error"), ("groups_disjoint", "w1", "error")]
+    assert findings(inventory.check_standby_disjoint(cluster)) == both
+    for name in ("cp1", "w1"):  # it may be a worker in this run only
+        cluster.hosts[name].variables["__kube_from_standby"] = True
+    assert findings(inventory.check_standby_disjoint(cluster)) == both[:1]
+
+
 @pytest.mark.parametrize(("planes", "fires"), [(1, False), (2, True), (3, False)])
 def test_an_even_number_of_control_planes_is_warned(cluster, findings, planes, fires):
     for host in list(cluster.hosts.values())[:planes]:
