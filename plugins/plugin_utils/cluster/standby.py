@@ -17,16 +17,17 @@ EVICTION_MIB = 100  # the kubelet's default threshold of memory.available
 PODS = 110  # the kubelet's default of maxPods
 
 
-def standby_hosts(hostvars: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+def standby_hosts(hostvars: Mapping[str, Any], names: Iterable[str], cluster: str) -> list[dict[str, Any]]:
     """Return ``host``, ``node``, ``state``, ``problem``, ``labels``, ``taints`` and ``allocatable`` of each stand-by host.
 
     :param names: of the hosts in the inventory, in its order.
+    :param cluster: name of the cluster; variables of hosts do not include defaults of roles.
     """
     found = []
     for name in names:
         variables = hostvars[name]
         facts = variables.get("kube_host") or {}
-        problem = problem_of(facts, str(variables.get("kube_cluster_name") or ""))
+        problem = problem_of(facts, cluster)
         labels = {
             **{"kubernetes.io/arch": facts.get("architecture", ""), "kubernetes.io/os": "linux", LABEL: "true"},
             **{key: text(value) for key, value in (variables.get("kube_node_labels") or {}).items()},

@@ -27,8 +27,7 @@ def facts(member=False, record=None, **more):
 
 
 def one(kube_host, **variables):
-    hostvars = {"s1": {"kube_cluster_name": "blue", "kube_host": kube_host, **variables}}
-    return standby_hosts(hostvars, ["s1"])[0]
+    return standby_hosts({"s1": {"kube_host": kube_host, **variables}}, ["s1"], "blue")[0]
 
 
 @pytest.mark.parametrize(
