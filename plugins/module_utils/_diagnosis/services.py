@@ -29,6 +29,15 @@ from .view import (
 SERVICE_LABEL = "kubernetes.io/service-name"
 # For this many seconds after its creation, a Service may have no pods and no address yet.
 YOUNG = 15
+COMPONENTS = (
+    "kube-scheduler",
+    "kube-controller-manager",
+    "kube-apiserver",
+    "etcd",
+    "kube-proxy",
+    "kube-dns",
+    "coredns",
+)
 
 
 def services(view: View) -> list[Finding]:
@@ -174,7 +183,11 @@ def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> Findin
     evidence = f"no pod in namespace {name.namespace} has any of these labels"
     advice = "Correct the selector, or deploy the workload that it selects."
     nearest = _nearest(view, name.namespace, selector)
-    if nearest is not None:
+    elsewhere = _runs_elsewhere(view, service, selector)
+    if elsewhere:
+        evidence = "no node of this cluster is a control plane, so its provider runs this component"
+        advice = "Nothing, or switch it off in the chart that made it, such as kubeScheduler.enabled of kube-prometheus-stack."
+    elif nearest is not None:
         other, labels = nearest
         wrong = sorted(key for key, value in selector.items() if labels.get(key) != value)
         has = ", ".join(f"{key}={labels[key]}" if key in labels else f"no label {key}" for key in wrong)
@@ -182,13 +195,26 @@ def _no_pods(view: View, service: Object, selector: Mapping[str, str]) -> Findin
         advice = f"Change {' and '.join(wrong)} of the selector to match the pods of {other} ({has}), or change the labels of the pods."
     return Finding(
         "service_selects_nothing",
-        "error" if view.age(service) >= YOUNG else "warning",
+        "info" if elsewhere else "error" if view.age(service) >= YOUNG else "warning",
         name,
         f"its selector matches no pods ({text})",
         evidence=[f"selector: {text}", evidence],
         advice=advice,
         patience=SUSPICIOUS,
     )
+
+
+def _runs_elsewhere(view: View, service: Object, selector: Mapping[str, str]) -> bool:
+    """Return whether a headless Service in kube-system selects a component of a control plane that the cluster does not run itself.
+
+    Charts for monitoring make such Services in every cluster.
+    """
+    if namespace_of(service) != "kube-system" or spec_of(service).get("clusterIP") != "None":
+        return False
+    if not any(part in value for value in selector.values() for part in COMPONENTS):
+        return False
+    nodes = view.all("Node")
+    return bool(nodes) and not any("node-role.kubernetes.io/control-plane" in labels_of(node) for node in nodes)
 
 
 def _nearest(view: View, namespace: str, selector: Mapping[str, str]) -> tuple[Reference, Mapping[str, str]] | None:

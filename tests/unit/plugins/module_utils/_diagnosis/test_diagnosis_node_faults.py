@@ -13,7 +13,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.explain im
 from ansible_collections.slipway.kube.plugins.module_utils._diagnosis.finding import PENDING
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import Reference
 
-from .conftest import Cluster, crashed, deployment, event, findings_of, node, pod, waiting
+from .conftest import Cluster, crashed, deployment, event, findings_of, node, pod, service, waiting
 
 WEB = Reference("apps/v1", "Deployment", "shop", "web")
 CREATE = "failed to create containerd container: "
@@ -322,3 +322,16 @@ def test_why_a_sandbox_cannot_be_created(message: str, title: str) -> None:
 def test_advice_that_is_more_special_than_the_fault(reason: str, advice: str) -> None:
     lists = {**deployment(0), "Pod": [pending(f"0/1 nodes are available: {reason}")], "Node": [node()]}
     assert advice in findings_of(lists)[0].advice
+
+
+@pytest.mark.parametrize(
+    ("labels", "severity"), [({}, "info"), ({"node-role.kubernetes.io/control-plane": ""}, "error")]
+)
+def test_a_component_that_a_provider_runs_has_no_pods(labels: dict[str, str], severity: str) -> None:
+    """kube-prometheus-stack makes such Services in every cluster."""
+    made = service("kube-prometheus-kube-scheduler", {"component": "kube-scheduler"}, clusterIP="None")
+    made["metadata"]["namespace"] = "kube-system"
+    one = node()
+    one["metadata"]["labels"].update(labels)
+    (finding,) = findings_of({"Service": [made], "EndpointSlice": [], "Node": [one], "Pod": []})
+    assert (finding.fault, finding.severity) == ("service_selects_nothing", severity)
