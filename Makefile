@@ -63,7 +63,7 @@ test-all:  ## everything: all examples, ten kills, an upgrade over two minor ver
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
-	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) gateway_api logs monitoring traefik"
+	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) cert_manager gateway_api logs monitoring traefik"
 	$(MAKE) molecule-upgrade UPGRADE_FROM=1.35.4
 	$(MAKE) test-vm
 

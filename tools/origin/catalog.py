@@ -27,8 +27,10 @@ TEST_TOOLS = (
     "netcat-openbsd", "procps", "sed", "util-linux", "wget",
 )
 # fmt: on
+CERT_MANAGER_PROGRAMS = ("acmesolver", "cainjector", "controller", "webhook")
 # Add-ons of role addons, and what is built for them. Traefik imports the clients of all clouds, which take longer than everything else.
 ADDONS = {
+    "cert_manager": ("cert-manager",),
     "gateway_api": ("gateway-api",),
     "local_path_storage": ("local-path-provisioner",),
     "logs": ("victoria-logs",),
@@ -55,6 +57,9 @@ class Component:
     generated: tuple[
         str, ...
     ] = ()  # files that upstream generates, its module lacks, and its source embeds; they are built empty
+    added: tuple[
+        tuple[str, str], ...
+    ] = ()  # commands that upstream's module lacks: path there, and name of the file beside this one
 
     @property
     def key(self) -> str:
@@ -285,6 +290,13 @@ def addon_components(row: dict[str, str]) -> list[Component]:
         Component("metallb", metallb, ("controller", "speaker")),
         Component("traefik", traefik, ("traefik",), ldflags=f"-s -w -X {stamp}={traefik}"),
         *monitoring_components(row),
+        Component(
+            "cert-manager",
+            row["cert_manager"],
+            CERT_MANAGER_PROGRAMS,
+            ldflags=f"-s -w -X github.com/cert-manager/cert-manager/pkg/util.AppVersion=v{row['cert_manager']}",
+            added=tuple((f"cmd/{name}/main.go", f"commands/cert-manager/{name}.go") for name in CERT_MANAGER_PROGRAMS),
+        ),
         Component("kube-network-policies", row["kube_network_policies"], ("netpol",), renamed=(("cmd", "netpol"),)),
         Component(
             "victoria-logs",
@@ -363,6 +375,10 @@ def addon_images(row: dict[str, str]) -> list[Image]:
             ((f"{policies}-{row['kube_network_policies']}", "netpol", "/bin/netpol"),),
             command=("/bin/netpol",),
         ),
+        *(
+            image(f"quay.io/jetstack/cert-manager-{name}", "cert_manager", name, f"/app/cmd/{name}/{name}", "1000")
+            for name in CERT_MANAGER_PROGRAMS
+        ),
         image("docker.io/victoriametrics/victoria-logs", "victoria_logs", "victoria-logs", "/victoria-logs-prod"),
         image("docker.io/victoriametrics/vlagent", "victoria_logs", "vlagent", "/vlagent-prod"),
     ]
@@ -372,6 +388,16 @@ def addon_manifests(row: dict[str, str]) -> list[Manifest]:
     """Return the manifests that the projects of add-ons publish."""
     raw, local_path, metallb = "raw.githubusercontent.com", row["local_path_provisioner"], row["metallb"]
     gateway, group = row["gateway_api"], "config/crd/standard/gateway.networking.k8s.io"
+    issuing, module = row["cert_manager"], "github.com/cert-manager/cert-manager"
+    acme, own = "acme.cert-manager.io", "cert-manager.io"
+    certificates = (
+        f"{acme}_challenges",
+        f"{acme}_orders",
+        f"{own}_certificaterequests",
+        f"{own}_certificates",
+        f"{own}_clusterissuers",
+        f"{own}_issuers",
+    )
     kinds = ("backendtlspolicies", "gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants")
     return [
         *(
@@ -383,6 +409,16 @@ def addon_manifests(row: dict[str, str]) -> list[Manifest]:
                 f"{group}_{kind}.yaml",
             )
             for kind in kinds
+        ),
+        *(
+            Manifest(
+                f"{raw}/cert-manager/cert-manager/v{issuing}/deploy/crds/{kind}.yaml",
+                f"cert-manager-{issuing}",
+                module,
+                issuing,
+                f"deploy/crds/{kind}.yaml",
+            )
+            for kind in certificates
         ),
         Manifest(
             f"{raw}/rancher/local-path-provisioner/v{local_path}/deploy/local-path-storage.yaml",

@@ -31,31 +31,10 @@ CHECKS = {
     "traefik": "Reach the host name through this address",
 }
 MINE = str(ROOT / "molecule" / "addons" / "mine")
-# What the control plane makes and unmakes by itself at any time.
-PASSING = (
-    "componentstatuses",
-    "events",
-    "leases",
-    "endpointslices",
-    "endpoints",
-    "pods",
-    "replicasets",
-    "controllerrevisions",
-    "metrics.k8s.io",
-)
 
 
 def play(kube: Kube, folder: Path, *arguments: str, book: str = "addons", **variables: Any) -> Run:
     return run(f"slipway.kube.{book}", kube.inventory, folder, "-e", json.dumps(variables), *arguments)
-
-
-def objects(kube: Kube) -> set[str]:
-    """Return the objects of the cluster."""
-    kinds = kube.kubectl("api-resources", "--verbs=list", "--output=name").split()
-    kinds = [kind for kind in kinds if not kind.startswith(PASSING) and not kind.endswith(PASSING)]
-    listed = json.loads(kube.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json"))["items"]
-    names = {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in listed}
-    return {"/".join(name) for name in names if not name[2].startswith(("bootstrap-token-", "slipway-verify"))}
 
 
 def get(address: str, host: str, path: str = "/hostname") -> str:
@@ -71,7 +50,7 @@ def get(address: str, host: str, path: str = "/hostname") -> str:
 @pytest.fixture(scope="module")
 def before(kube: Kube) -> set[str]:
     kube.remove_namespaces(["slipway-verify"])
-    return objects(kube)
+    return kube.objects()
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +82,11 @@ def test_a_second_run_changes_nothing_and_costs_a_look_and_an_execution_for_each
 
 
 def test_a_dry_run_tells_what_would_go_and_changes_nothing(kube: Kube, basic: Run, folder: Path) -> None:
-    there = objects(kube)
+    there = kube.objects()
     assert not play(kube, folder / "same", "--check", kube_addons=BASIC).succeeded().changed()
     said = play(kube, folder / "off", "--check", kube_addons_set="none").succeeded().changed()
     assert any("Remove the add-ons" in line for line in said)
-    assert objects(kube) == there
+    assert kube.objects() == there
 
 
 def test_kubectl_top_as_the_tutorials_type_it(kube: Kube, basic: Run) -> None:
@@ -250,9 +229,9 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_changed(
 
 
 def test_an_addon_that_is_switched_off_leaves_nothing(kube: Kube, before: set[str], basic: Run, folder: Path) -> None:
-    assert objects(kube) - before
+    assert kube.objects() - before
     play(kube, folder, kube_addons_set="none").succeeded()
-    eventually(lambda: objects(kube) == before, 60, f"as before: {objects(kube) ^ before}")
+    eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")
     assert not play(kube, folder, kube_addons_set="none").succeeded().changed()
 
 
@@ -271,4 +250,4 @@ def test_an_installation_of_somebody_else_is_refused_and_can_be_adopted(
     assert kube.get("configmap", "hello")["data"] == {"text": "version 1"}
     assert not play(kube, folder / "again", **chosen).succeeded().changed()
     play(kube, folder / "off", kube_addons_set="none").succeeded()
-    eventually(lambda: objects(kube) == before, 60, f"as before: {objects(kube) ^ before}")
+    eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")

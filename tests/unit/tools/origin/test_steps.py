@@ -261,3 +261,9 @@ def test_the_command_line_refuses_what_it_cannot_read(capsys: pytest.CaptureFixt
         in capsys.readouterr().err
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_an_addon_that_only_another_checkout_knows_is_not_carried_over(want: OriginRequest) -> None:
+    want.addons = ["metallb"]
+    inherit(want, Index(more={"addons": ["of_tomorrow", "traefik"]}))
+    assert want.addons == ["metallb", "traefik"]
