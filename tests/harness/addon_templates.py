@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import jinja2
@@ -27,10 +28,15 @@ def render(name: str, file: str, addons: tuple[str, ...], settings: dict[str, An
     (one,) = selection.select(registry.load(), [name], {name: settings}, row)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
     environment.filters.update(
-        to_json=json.dumps, hash=lambda text, kind: hashlib.new(kind, text.encode()).hexdigest(), lower=str.lower
+        to_json=json.dumps,
+        hash=lambda text, kind: hashlib.new(kind, text.encode()).hexdigest(),
+        regex_replace=lambda text, pattern, new: re.sub(pattern, new, text),
     )
     template = environment.from_string((one.addon.folder / file).read_text())
-    text = template.render(addon=one.as_dict(), addons=[name, *addons], private=settings, kube_cluster_name="kube")
+    names = [name, *addons]
+    text = template.render(
+        addon=one.as_dict(), addons=names, __addons_names=names, private=settings, kube_cluster_name="kube"
+    )
     return [content for content in yaml.safe_load_all(text) if content]
 
 

@@ -29,7 +29,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import A
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, PROGRAMS, program_steps
 
 from . import golang, requirements
-from .catalog import ADDONS
+from .addons import ADDONS
 from .executor import HERE, ORIGIN, OriginExecutor
 from .layout import path_of
 from .request import OriginRequest

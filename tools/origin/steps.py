@@ -23,8 +23,9 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import (
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 
 from . import extras
+from .addons import ADDONS, add_addons
 from .build_steps import c_build, go_build, image_step, module_manifest_step, package_step, tools_step
-from .catalog import ADDONS, NETWORK_TOOLS, Catalog, add_addons, add_kubernetes
+from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
 from .layout import USUAL_NAMES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 

@@ -9,6 +9,8 @@ The tests follow each other: the first one has the objects of the cluster before
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import threading
 import time
 import urllib.request
@@ -18,7 +20,7 @@ from typing import Any
 import pytest
 
 from harness.kube import Kube, eventually, workload
-from harness.origin import addons
+from harness.origin import addons, cache
 from harness.playbook import ROOT, Run, addresses, executions, run
 
 # The basic set, without what the origin was not asked to build.
@@ -248,6 +250,22 @@ def test_an_installation_of_somebody_else_is_refused_and_can_be_adopted(
     live = kube.get("deployment", "metrics-server", "kube-system")
     assert "metrics-server:v" in live["spec"]["template"]["spec"]["containers"][0]["image"]
     assert kube.get("configmap", "hello")["data"] == {"text": "version 1"}
+    assert not play(kube, folder / "again", **chosen).succeeded().changed()
+    play(kube, folder / "off", kube_addons_set="none").succeeded()
+    eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")
+
+
+@pytest.mark.skipif(
+    shutil.which("helm", path=str(cache() / "programs")) is None, reason="there is no helm: make programs"
+)
+def test_an_addon_of_a_users_own_folder_can_be_a_chart(
+    kube: Kube, before: set[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{cache() / 'programs'}:{os.environ['PATH']}")
+    chosen = {"kube_addons": ["greeting"], "kube_addons_paths": [MINE]}
+    chosen["kube_addons_settings"] = {"greeting": {"text": "Good morning"}}
+    play(kube, folder / "deployed", **chosen).succeeded()
+    assert kube.get("configmap", "greeting")["data"] == {"text": "Good morning"}
     assert not play(kube, folder / "again", **chosen).succeeded().changed()
     play(kube, folder / "off", kube_addons_set="none").succeeded()
     eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import json
 import socket
 import ssl
@@ -14,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from harness.authority import Authority
 from harness.kube import Kube, eventually, workload
 from harness.origin import addons
 from harness.playbook import Run, addresses, run
@@ -45,29 +41,6 @@ def issued(kube: Kube, secret: str) -> dict[str, bytes]:
     """Return the content of a Secret; empty while it is not there."""
     found = kube.get("secret", secret, SHOP)
     return {key: base64.b64decode(value) for key, value in found["data"].items()} if found else {}
-
-
-def own_ca() -> tuple[str, str]:
-    """Return the certificate and the key of a new CA."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA of the office")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode(), text.decode()
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +129,8 @@ def test_what_cannot_work_is_refused_by_its_webhook(kube: Kube, deployed: Run) -
 
 
 def test_a_ca_of_ones_own_is_used_and_not_shown(kube: Kube, deployed: Run, folder: Path) -> None:
-    made, key = own_ca()
+    office = Authority("CA of the office")
+    made, key = office.certificate, office.key
     settings = {"cert_manager": {"ca": {"certificate": made, "key": key}}}
     done = play(kube, folder, "-vvv", "--diff", kube_addons=PARTS, kube_addons_settings=settings).succeeded()
     secret = "".join(key.splitlines()[1:-1])

@@ -124,7 +124,10 @@ def one_of(client: Client, namespace: str) -> Mapping[str, Any]:
 
 
 def resources(client: Client, served: Kinds, namespace: str, group: str) -> list[str]:
-    """Return the objects of an API group that belong to no release in a namespace, by kind and name. Those that another one of the group has made go with it."""
+    """Return the objects of an API group that belong to no release in a namespace, by kind and name.
+
+    Those that another one of the group has made go with it, and are left out.
+    """
     found = set()
     for (version, kind), resource in served.items():
         if version.partition("/")[0] == group:

@@ -18,7 +18,8 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness impo
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 from origin import golang, layout
-from origin.catalog import ADDONS, Component
+from origin.addons import ADDONS
+from origin.catalog import Component
 from origin.command import arguments, main, request_of
 from origin.extras import program_component
 from origin.request import OriginRequest
@@ -103,7 +104,7 @@ def components_of(want: OriginRequest) -> dict[str, Component]:
     for version in ("1.37.2", "1.36.3", "1.35.4"):
         want.kubernetes_versions = [version]
         found.update(catalog_of(want).components)
-    options = arguments().parse_args(["build", "--program", "helm", "--program", "kwok"])
+    options = arguments().parse_args(["build", "--program", "helm", "--program", "kwok", "--program", "cosign"])
     extra = [program_component(name, version) for name, version in request_of(options).programs.items()]
     return {**found, **{component.key: component for component in extra}}
 

@@ -93,6 +93,11 @@ func run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	acme, issuing := base.SharedInformerFactory.Acme().V1(), base.SharedInformerFactory.Certmanager().V1()
+	base.Metrics.SetupACMECollector(acme.Challenges().Lister())
+	base.Metrics.SetupCertificateCollector(issuing.Certificates().Lister())
+	base.Metrics.SetupIssuerCollector(issuing.Issuers().Lister())
+	base.Metrics.SetupClusterIssuerCollector(issuing.ClusterIssuers().Lister())
 	metrics := base.Metrics.NewServer(metricsListener)
 	group.Go(func() error {
 		<-ctx.Done()
