@@ -24,3 +24,10 @@ def test_what_a_patch_leaves_out_must_exist() -> None:
     gone = {"kind": "ConfigMap", "metadata": {"name": "c"}, "$patch": "delete"}
     with pytest.raises(InputError, match="0 objects ConfigMap c"):
         configure([TEXT], PUBLISHED, [gone])
+
+
+def test_a_text_of_ansible_is_read() -> None:
+    class Tagged(str):
+        """As Ansible's, a subclass."""
+
+    assert len(configure([Tagged(TEXT)], PUBLISHED, [])) == 2
