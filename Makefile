@@ -11,6 +11,8 @@ MORE_SCENARIOS := ha external_etcd bad_day faults kill addons autoscaling backup
 export EXAMPLES ?= web helm operations
 # Traefik takes longer to build than all the rest: make test-all.
 ADDONS ?= local_path_storage metallb
+# With Kyverno, its tests sign an image.
+SIGNING = $(if $(filter kyverno,$(ADDONS)),cosign)
 CORES ?=
 PROGRAMS := kubectl helm
 # Scenarios upgrade, ha and external_etcd: the version of the new cluster, which is upgraded to kube_version (roles/cluster/defaults/main.yml), and the versions of
@@ -63,7 +65,7 @@ test-all:  ## everything: all examples, ten kills, an upgrade over two minor ver
 	$(MAKE) test-matrix
 	$(MAKE) origin
 	SCENARIO=default tests/matrix/run 2.16 2.21
-	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) gateway_api logs monitoring traefik"
+	$(MAKE) $(addprefix molecule-,$(MORE_SCENARIOS)) KILLS=10 ADDONS="$(ADDONS) cert_manager gateway_api kyverno logs monitoring traefik"
 	$(MAKE) molecule-upgrade UPGRADE_FROM=1.35.4
 	$(MAKE) test-vm
 
@@ -91,7 +93,8 @@ test-vm: molecule-machine molecule-vm molecule-cloudimage molecule-selinux molec
 molecule-applications: programs
 molecule-network_policy: ADDONS = network_policy
 molecule-addons molecule-network_policy: venv
-	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS))
+	time python tools/origin build --if-needed $(addprefix --addon ,$(ADDONS)) $(SIGNING:%=--program %)
+	$(if $(SIGNING),python tools/origin programs $(SIGNING))
 	time molecule test --no-command-borders --scenario-name $(@:molecule-%=%)
 molecule-upgrade molecule-ha molecule-external_etcd: venv
 	time python tools/origin build --if-needed $(addprefix --kubernetes ,$(UPGRADE_TO) $(UPGRADE_FROM))

@@ -29,7 +29,8 @@ def selected(
     :param given: kube_addons_settings. :param components: the row of kube_versions. :param paths: kube_addons_paths.
     :returns: C(managed), whether add-ons are deployed and removed at all; C(addons), in the order of deployment;
         C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), provisioners by the release of their add-on;
-        C(resources_of) and C(tables), API groups and nftables tables by the same; C(daemon_sets), names of what makes these tables.
+        C(resources_of) and C(tables), API groups and nftables tables by the same; C(daemon_sets), names of what makes these tables;
+        C(webhooks), which webhook configurations its pods make.
     :raises AnsibleFilterError: the selection is not valid.
     """
     try:
@@ -46,7 +47,8 @@ def selected(
             for one in addons
         ],
         "volumes_of": {addon.release: addon.volumes_of for addon in known.values() if addon.volumes_of},
-        "resources_of": {addon.release: addon.resources_of for addon in known.values() if addon.resources_of},
+        "resources_of": {addon.release: list(addon.resources_of) for addon in known.values() if addon.resources_of},
+        "webhooks": {addon.release: dict(addon.webhooks) for addon in known.values() if addon.webhooks},
         "tables": {addon.release: list(addon.tables) for addon in known.values() if addon.tables},
         "daemon_sets": {
             addon.release: [sign["name"] for sign in addon.signs if sign["kind"] == "DaemonSet"]

@@ -101,7 +101,7 @@ options:
   programs:
     description:
       - Programs for the control node, stored in C(bin/linux-ARCHITECTURE) of the bundle. V(kubectl) has the version of the first of
-        O(kubernetes_versions). V(helm) renders charts, V(kwok) simulates nodes and pods.
+        O(kubernetes_versions). V(helm) renders charts, V(kwok) simulates nodes and pods, V(cosign) signs images.
     type: list
     elements: str
     default: []

@@ -19,6 +19,18 @@ from harness.playbook import ROOT, Run, inventory_of, start
 
 CALL = ROOT / "molecule" / "applications" / "call.yml"
 LEAVING = 120  # seconds that a namespace may take to go
+# What the control plane makes and unmakes by itself at any time.
+PASSING = (
+    "componentstatuses",
+    "events",
+    "leases",
+    "endpointslices",
+    "endpoints",
+    "pods",
+    "replicasets",
+    "controllerrevisions",
+    "metrics.k8s.io",
+)
 
 
 class Kube:
@@ -56,6 +68,24 @@ class Kube:
         text = self.kubectl("get", kind, *names, f"--namespace={namespace}", "--ignore-not-found", "--output=json")
         found = json.loads(text) if text.strip() else None
         return found if name or not found else found["items"]
+
+    def objects(self) -> set[str]:
+        """Return the kinds, namespaces and names of the objects of the cluster."""
+        kinds = self.kubectl("api-resources", "--verbs=list", "--output=name").split()
+        kinds = [kind for kind in kinds if not kind.startswith(PASSING) and not kind.endswith(PASSING)]
+        listed = json.loads(self.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json"))["items"]
+        names = {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in listed}
+        return {"/".join(name) for name in names if not name[2].startswith(("bootstrap-token-", "slipway-verify"))}
+
+    def memory(self, namespace: str) -> dict[str, int]:
+        """Return the megabytes that the pods of a namespace use, as their kubelets say."""
+        used = {}
+        for node in self.kubectl("get", "nodes", "--output=name").split():
+            path = f"/api/v1/nodes/{node.partition('/')[2]}/proxy/stats/summary"
+            for pod in json.loads(self.kubectl("get", "--raw", path))["pods"]:
+                if pod["podRef"]["namespace"] == namespace:
+                    used[pod["podRef"]["name"]] = pod.get("memory", {}).get("workingSetBytes", 0) // 1_000_000
+        return used
 
     def make_namespace(self, name: str, **labels: str) -> None:
         self.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])

@@ -22,7 +22,9 @@ def go_build(component: Component, request: OriginRequest) -> BuildStep:
     """Return the step that builds a component's programs."""
     count = len(component.programs)
     # Omitted when empty, so that the fingerprints of other components do not change.
-    more = {"generated": list(component.generated)} if component.generated else {}
+    more: dict[str, Any] = {"generated": list(component.generated)} if component.generated else {}
+    if component.added:
+        more["added"] = {target: request.texts[source] for target, source in component.added}
     return BuildStep(
         f"build:{component.key}",
         "go_build",

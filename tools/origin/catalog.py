@@ -27,17 +27,6 @@ TEST_TOOLS = (
     "netcat-openbsd", "procps", "sed", "util-linux", "wget",
 )
 # fmt: on
-# Add-ons of role addons, and what is built for them. Traefik imports the clients of all clouds, which take longer than everything else.
-ADDONS = {
-    "gateway_api": ("gateway-api",),
-    "local_path_storage": ("local-path-provisioner",),
-    "logs": ("victoria-logs",),
-    "metallb": ("metallb",),
-    "metrics_server": ("metrics-server",),
-    "monitoring": ("prometheus", "alertmanager", "node-exporter", "kube-state-metrics"),
-    "network_policy": ("kube-network-policies",),
-    "traefik": ("traefik",),
-}
 CRI_TOOLS = "1.37.0"  # crictl works with every version of Kubernetes
 
 
@@ -55,6 +44,9 @@ class Component:
     generated: tuple[
         str, ...
     ] = ()  # files that upstream generates, its module lacks, and its source embeds; they are built empty
+    added: tuple[
+        tuple[str, str], ...
+    ] = ()  # commands that upstream's module lacks: path there, and name of the file beside this one
 
     @property
     def key(self) -> str:
@@ -128,20 +120,6 @@ def add_kubernetes(catalog: Catalog, version: str, row: dict[str, str]) -> None:
         catalog.packages.setdefault(f"{key}/{package.name}_{package.version}", package)
     for image in images(version, row):
         catalog.images.setdefault(image.name, image)
-
-
-def add_addons(catalog: Catalog, names: list[str], row: dict[str, str]) -> None:
-    """Add the parts of the add-ons *names* to the catalog."""
-    built = {f"{part}-{row[part.replace('-', '_')]}" for name in names for part in ADDONS[name]}
-    for component in addon_components(row):
-        if component.key in built:
-            catalog.components.setdefault(component.key, component)
-    for image in addon_images(row):
-        if image.programs[0][0] in built:
-            catalog.images.setdefault(image.name, image)
-    for manifest in addon_manifests(row):
-        if manifest.component in built:
-            catalog.manifests.setdefault(manifest.target, manifest)
 
 
 def components(version: str, row: dict[str, str]) -> list[Component]:
@@ -261,141 +239,5 @@ def images(version: str, row: dict[str, str]) -> list[Image]:
             links=(("/agnhost-2", "agnhost"),),
             users=("user-defined-in-image:1000:50000:group-defined-in-image",),
             folders=("/uploads",),
-        ),
-    ]
-
-
-def addon_components(row: dict[str, str]) -> list[Component]:
-    """Return what is built from Go modules for the add-ons of role ``addons``."""
-    metrics_server, metallb, traefik = row["metrics_server"], row["metallb"], row["traefik"]
-    stamp = "github.com/traefik/traefik/v3/pkg/version.Version"
-    return [
-        Component(
-            "metrics-server",
-            metrics_server,
-            ("metrics-server",),
-            ldflags=f"-s -w -X k8s.io/client-go/pkg/version.gitVersion=v{metrics_server}",
-        ),
-        Component(
-            "local-path-provisioner",
-            row["local_path_provisioner"],
-            ("local-path-provisioner",),
-            ldflags=f"-s -w -X main.VERSION=v{row['local_path_provisioner']}",
-        ),
-        Component("metallb", metallb, ("controller", "speaker")),
-        Component("traefik", traefik, ("traefik",), ldflags=f"-s -w -X {stamp}={traefik}"),
-        *monitoring_components(row),
-        Component("kube-network-policies", row["kube_network_policies"], ("netpol",), renamed=(("cmd", "netpol"),)),
-        Component(
-            "victoria-logs",
-            row["victoria_logs"],
-            ("victoria-logs", "vlagent"),
-            ldflags=f"-s -w -X github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=v{row['victoria_logs']}",
-        ),
-    ]
-
-
-def monitoring_components(row: dict[str, str]) -> list[Component]:
-    """Return what is built for the add-on monitoring. The modules of Prometheus and Alertmanager contain no web interface."""
-
-    def flags(component: str) -> str:
-        return f"-s -w -X github.com/prometheus/common/version.Version={row[component]}"
-
-    return [
-        Component(
-            "prometheus",
-            row["prometheus"],
-            ("prometheus", "promtool"),
-            # Without the service discoveries of clouds, and their clients.
-            tags="remove_all_sd,enable_kubernetes_sd",
-            ldflags=flags("prometheus"),
-        ),
-        Component(
-            "alertmanager",
-            row["alertmanager"],
-            ("alertmanager",),
-            ldflags=flags("alertmanager"),
-            generated=("ui/app/dist/index.html",),
-        ),
-        Component("node-exporter", row["node_exporter"], ("node_exporter",), ldflags=flags("node_exporter")),
-        Component(
-            "kube-state-metrics",
-            row["kube_state_metrics"],
-            ("kube-state-metrics",),
-            ldflags=flags("kube_state_metrics"),
-        ),
-    ]
-
-
-def addon_images(row: dict[str, str]) -> list[Image]:
-    """Return the images of the add-ons of role ``addons``."""
-
-    def image(name: str, component: str, program: str, target: str, user: str = "", also: str = "") -> Image:
-        version = row[component]
-        key = f"{component.replace('_', '-')}-{version}"
-        programs = [(key, program, target)] + ([(key, also, f"{target.rpartition('/')[0]}/{also}")] if also else [])
-        return Image(f"{name}:v{version}", version, tuple(programs), entrypoint=(target,), user=user)
-
-    state_metrics = "kube-state-metrics"
-    provisioner = "local-path-provisioner"
-    policies = "kube-network-policies"
-    metrics_server = "registry.k8s.io/metrics-server/metrics-server"
-    local_path = f"/usr/bin/{provisioner}"
-    return [
-        image(metrics_server, "metrics_server", "metrics-server", "/metrics-server", "65534"),
-        image(f"docker.io/rancher/{provisioner}", "local_path_provisioner", provisioner, local_path),
-        image("quay.io/metallb/controller", "metallb", "controller", "/controller"),
-        image("quay.io/metallb/speaker", "metallb", "speaker", "/speaker"),
-        image("docker.io/library/traefik", "traefik", "traefik", "/usr/local/bin/traefik"),
-        image("quay.io/prometheus/prometheus", "prometheus", "prometheus", "/bin/prometheus", "65534", "promtool"),
-        image("quay.io/prometheus/alertmanager", "alertmanager", "alertmanager", "/bin/alertmanager", "65534"),
-        image("quay.io/prometheus/node-exporter", "node_exporter", "node_exporter", "/bin/node_exporter", "65534"),
-        image(
-            f"registry.k8s.io/{state_metrics}/{state_metrics}",
-            "kube_state_metrics",
-            state_metrics,
-            f"/{state_metrics}",
-            "65534",
-        ),
-        Image(
-            f"registry.k8s.io/networking/{policies}:v{row['kube_network_policies']}",
-            row["kube_network_policies"],
-            ((f"{policies}-{row['kube_network_policies']}", "netpol", "/bin/netpol"),),
-            command=("/bin/netpol",),
-        ),
-        image("docker.io/victoriametrics/victoria-logs", "victoria_logs", "victoria-logs", "/victoria-logs-prod"),
-        image("docker.io/victoriametrics/vlagent", "victoria_logs", "vlagent", "/vlagent-prod"),
-    ]
-
-
-def addon_manifests(row: dict[str, str]) -> list[Manifest]:
-    """Return the manifests that the projects of add-ons publish."""
-    raw, local_path, metallb = "raw.githubusercontent.com", row["local_path_provisioner"], row["metallb"]
-    gateway, group = row["gateway_api"], "config/crd/standard/gateway.networking.k8s.io"
-    kinds = ("backendtlspolicies", "gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants")
-    return [
-        *(
-            Manifest(
-                f"{raw}/kubernetes-sigs/gateway-api/v{gateway}/{group}_{kind}.yaml",
-                f"gateway-api-{gateway}",
-                "sigs.k8s.io/gateway-api",
-                gateway,
-                f"{group}_{kind}.yaml",
-            )
-            for kind in kinds
-        ),
-        Manifest(
-            f"{raw}/rancher/local-path-provisioner/v{local_path}/deploy/local-path-storage.yaml",
-            f"local-path-provisioner-{local_path}",
-            "github.com/rancher/local-path-provisioner",
-            local_path,
-            "deploy/local-path-storage.yaml",
-        ),
-        Manifest(
-            f"{raw}/metallb/metallb/v{metallb}/config/manifests/metallb-native.yaml",
-            f"metallb-{metallb}",
-            "go.universe.tf/metallb",
-            metallb,
-            "config/manifests/metallb-native.yaml",
         ),
     ]

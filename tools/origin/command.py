@@ -29,7 +29,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import A
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, PROGRAMS, program_steps
 
 from . import golang, requirements
-from .catalog import ADDONS
+from .addons import ADDONS
 from .executor import HERE, ORIGIN, OriginExecutor
 from .layout import path_of
 from .request import OriginRequest
@@ -234,7 +234,11 @@ def request_of(options: argparse.Namespace) -> OriginRequest:
         addons=sorted({"metrics_server", *options.addon}),
         debian_sources=list(options.debian_source),
         locks=golang.read_locks(HERE / "go"),
-        texts={path.name: path.read_text(encoding="utf-8") for path in HERE.glob("*") if path.suffix in (".c", ".sh")},
+        texts={
+            str(path.relative_to(HERE)): path.read_text(encoding="utf-8")
+            for pattern in ("*.c", "*.sh", "commands/*/*.go")
+            for path in HERE.glob(pattern)
+        },
     )
     for entry in options.image_archive:
         name, equals, path = entry.rpartition("=")

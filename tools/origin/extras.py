@@ -19,6 +19,7 @@ from .request import OriginRequest
 # Programs built from separate Go modules, and the variable into which the Go linker writes their version.
 STAMPS = {
     "helm": "helm.sh/helm/v4/internal/version.version",
+    "cosign": "sigs.k8s.io/release-utils/version.gitVersion",
     "kwok": "sigs.k8s.io/kwok/pkg/consts.Version",
 }
 

@@ -113,8 +113,9 @@ def build(inputs: Mapping[str, Any], lock: Path, target: Path, run: Runner) -> N
 
 @contextmanager
 def source_of(inputs: Mapping[str, Any], lock: Path, run: Runner) -> Iterator[Path]:
-    """Give the folder in which a component is built: that of its lock files, or a copy that adds empty generated files to its module."""
-    if not inputs.get("generated"):
+    """Give the folder in which a component is built: that of its lock files, or a copy that adds files to its module."""
+    added = {**dict.fromkeys(inputs.get("generated", []), ""), **inputs.get("added", {})}
+    if not added:
         yield lock
         return
     module = origin_of((lock / "go.mod").read_text(encoding="utf-8")).partition("@")[0]
@@ -124,9 +125,9 @@ def source_of(inputs: Mapping[str, Any], lock: Path, run: Runner) -> Iterator[Pa
         shutil.copytree(module_folder(module, lock, run), source, copy_function=shutil.copyfile)
         for path in (source, *source.rglob("*/")):
             path.chmod(0o755)
-        for name in inputs["generated"]:
-            (source / name).parent.mkdir(parents=True)
-            (source / name).touch()
+        for name, text in added.items():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_text(text, encoding="utf-8")
         shutil.copytree(lock, copy)
         run(["go", "mod", "edit", f"-replace={module}={source}"], what=f"completing {module}", cwd=copy)
         yield copy

@@ -23,8 +23,9 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import (
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 
 from . import extras
+from .addons import ADDONS, add_addons
 from .build_steps import c_build, go_build, image_step, module_manifest_step, package_step, tools_step
-from .catalog import NETWORK_TOOLS, Catalog, add_addons, add_kubernetes
+from .catalog import NETWORK_TOOLS, Catalog, add_kubernetes
 from .layout import USUAL_NAMES, Repository, image_folder, path_of, repositories
 from .request import OriginRequest
 
@@ -142,7 +143,8 @@ def inherit(request: OriginRequest, index: Index) -> None:
     """Add to the request what the existing origin holds and the request does not replace."""
     carry_over(request, index)
     request.rpm = request.rpm or "rpm" in index.more.get("package_formats", [])
-    request.addons = sorted({*request.addons, *index.more.get("addons", [])})
+    # Not what another checkout has added and this one does not know.
+    request.addons = sorted({*request.addons, *set(index.more.get("addons", [])) & set(ADDONS)})
 
 
 def description_of(request: OriginRequest, steps: list[BuildStep]) -> Index:

@@ -9,6 +9,8 @@ The tests follow each other: the first one has the objects of the cluster before
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import threading
 import time
 import urllib.request
@@ -18,7 +20,7 @@ from typing import Any
 import pytest
 
 from harness.kube import Kube, eventually, workload
-from harness.origin import addons
+from harness.origin import addons, cache
 from harness.playbook import ROOT, Run, addresses, executions, run
 
 # The basic set, without what the origin was not asked to build.
@@ -31,31 +33,10 @@ CHECKS = {
     "traefik": "Reach the host name through this address",
 }
 MINE = str(ROOT / "molecule" / "addons" / "mine")
-# What the control plane makes and unmakes by itself at any time.
-PASSING = (
-    "componentstatuses",
-    "events",
-    "leases",
-    "endpointslices",
-    "endpoints",
-    "pods",
-    "replicasets",
-    "controllerrevisions",
-    "metrics.k8s.io",
-)
 
 
 def play(kube: Kube, folder: Path, *arguments: str, book: str = "addons", **variables: Any) -> Run:
     return run(f"slipway.kube.{book}", kube.inventory, folder, "-e", json.dumps(variables), *arguments)
-
-
-def objects(kube: Kube) -> set[str]:
-    """Return the objects of the cluster."""
-    kinds = kube.kubectl("api-resources", "--verbs=list", "--output=name").split()
-    kinds = [kind for kind in kinds if not kind.startswith(PASSING) and not kind.endswith(PASSING)]
-    listed = json.loads(kube.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json"))["items"]
-    names = {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in listed}
-    return {"/".join(name) for name in names if not name[2].startswith(("bootstrap-token-", "slipway-verify"))}
 
 
 def get(address: str, host: str, path: str = "/hostname") -> str:
@@ -71,7 +52,7 @@ def get(address: str, host: str, path: str = "/hostname") -> str:
 @pytest.fixture(scope="module")
 def before(kube: Kube) -> set[str]:
     kube.remove_namespaces(["slipway-verify"])
-    return objects(kube)
+    return kube.objects()
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +84,11 @@ def test_a_second_run_changes_nothing_and_costs_a_look_and_an_execution_for_each
 
 
 def test_a_dry_run_tells_what_would_go_and_changes_nothing(kube: Kube, basic: Run, folder: Path) -> None:
-    there = objects(kube)
+    there = kube.objects()
     assert not play(kube, folder / "same", "--check", kube_addons=BASIC).succeeded().changed()
     said = play(kube, folder / "off", "--check", kube_addons_set="none").succeeded().changed()
     assert any("Remove the add-ons" in line for line in said)
-    assert objects(kube) == there
+    assert kube.objects() == there
 
 
 def test_kubectl_top_as_the_tutorials_type_it(kube: Kube, basic: Run) -> None:
@@ -286,9 +267,9 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_changed(
 
 
 def test_an_addon_that_is_switched_off_leaves_nothing(kube: Kube, before: set[str], basic: Run, folder: Path) -> None:
-    assert objects(kube) - before
+    assert kube.objects() - before
     play(kube, folder, kube_addons_set="none").succeeded()
-    eventually(lambda: objects(kube) == before, 60, f"as before: {objects(kube) ^ before}")
+    eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")
     assert not play(kube, folder, kube_addons_set="none").succeeded().changed()
 
 
@@ -307,4 +288,20 @@ def test_an_installation_of_somebody_else_is_refused_and_can_be_adopted(
     assert kube.get("configmap", "hello")["data"] == {"text": "version 1"}
     assert not play(kube, folder / "again", **chosen).succeeded().changed()
     play(kube, folder / "off", kube_addons_set="none").succeeded()
-    eventually(lambda: objects(kube) == before, 60, f"as before: {objects(kube) ^ before}")
+    eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")
+
+
+@pytest.mark.skipif(
+    shutil.which("helm", path=str(cache() / "programs")) is None, reason="there is no helm: make programs"
+)
+def test_an_addon_of_a_users_own_folder_can_be_a_chart(
+    kube: Kube, before: set[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{cache() / 'programs'}:{os.environ['PATH']}")
+    chosen = {"kube_addons": ["greeting"], "kube_addons_paths": [MINE]}
+    chosen["kube_addons_settings"] = {"greeting": {"text": "Good morning"}}
+    play(kube, folder / "deployed", **chosen).succeeded()
+    assert kube.get("configmap", "greeting")["data"] == {"text": "Good morning"}
+    assert not play(kube, folder / "again", **chosen).succeeded().changed()
+    play(kube, folder / "off", kube_addons_set="none").succeeded()
+    eventually(lambda: kube.objects() == before, 60, f"as before: {kube.objects() ^ before}")

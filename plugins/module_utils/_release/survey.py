@@ -124,12 +124,17 @@ def one_of(client: Client, namespace: str) -> Mapping[str, Any]:
 
 
 def resources(client: Client, served: Kinds, namespace: str, group: str) -> list[str]:
-    """Return the objects of an API group that belong to no release in a namespace, by kind and name."""
+    """Return the objects of an API group that belong to no release in a namespace, by kind and name.
+
+    Those that another one of the group has made go with it, and are left out.
+    """
     found = set()
     for (version, kind), resource in served.items():
         if version.partition("/")[0] == group:
             for one in client.items(Resource(resource.plural, namespaced=False).collection(version, "")):
-                if owner(one)[1] != namespace:
+                owners = one["metadata"].get("ownerReferences") or []
+                made = any(str(made_by.get("apiVersion")).partition("/")[0] == group for made_by in owners)
+                if not made and owner(one)[1] != namespace:
                     metadata = one["metadata"]
                     found.add(f"{kind} {'/'.join(filter(None, (metadata.get('namespace'), metadata['name'])))}")
     return sorted(found)

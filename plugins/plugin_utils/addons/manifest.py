@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ..app.strategic import BadPatch, merge
+from ..app.strategic import PATCH, BadPatch, merge
 from ..errors import InputError
 from .selection import check_digest
 
@@ -22,7 +22,7 @@ def configure(
 
     :param texts: the manifests.
     :param published: where each comes from (C(url), for messages), and its digest (C(sha256)).
-    :param patches: strategic merge patches, each for the object of its kind and name.
+    :param patches: strategic merge patches, each for the object of its kind and name; C($patch: delete) leaves that out.
     :raises InputError: a manifest is not the one that is expected, or they have no such object.
     """
     objects: list[dict[str, Any]] = []
@@ -30,7 +30,9 @@ def configure(
     for text, one in zip(texts, published):
         check_digest(text, one["sha256"], one["url"])
         addresses.append(one["url"])
-        objects += [content for content in yaml.safe_load_all(text) if content]
+        # As bytes: the parser in C accepts no subclass of str, such as Ansible's.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        objects += [content for content in yaml.load_all(text.encode(), loader) if content]
     for patch in patches:
         kind, name = patch.get("kind"), (patch.get("metadata") or {}).get("name")
         places = [
@@ -42,6 +44,9 @@ def configure(
             raise InputError(
                 f"The manifest {', '.join(addresses)} has {len(places)} objects {kind} {name}; expected one to change."
             )
+        if patch.get(PATCH) == "delete":
+            del objects[places[0]]
+            continue
         try:
             objects[places[0]] = merge(objects[places[0]], patch)
         except BadPatch as error:

@@ -122,7 +122,8 @@ def _volumes(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
 def _resources(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
     problems = []
     for release in switched_off(selection, seen):
-        found = seen["resources"].get(selection["resources_of"].get(release), [])
+        groups = selection["resources_of"].get(release, [])
+        found = [one for group in groups for one in seen["resources"].get(group, [])]
         if found:
             problems.append(
                 f"{release} is no longer selected, but the cluster has {len(found)} objects of its kinds, which would be deleted with them: "

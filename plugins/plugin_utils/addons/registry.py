@@ -31,8 +31,10 @@ KEYS: dict[str, type] = {
     "signs": list,
     "settings": dict,
     "manifests": list,
+    "chart": dict,
     "volumes_of": str,
-    "resources_of": str,
+    "resources_of": list,
+    "webhooks": dict,
     "provides": str,
     "kernel": list,
     "tables": list,
@@ -53,8 +55,10 @@ class Addon:
     :ivar signs: objects by which an installation of somebody else is recognized.
     :ivar settings: its settings, in the form of Ansible's argument specifications, each also with a description.
     :ivar manifests: published manifests: C(url), and C(sha256), the digest by version.
+    :ivar chart: a Helm chart: C(chart), a folder beside its description, a name in a C(repository), or an C(oci://) address, in the add-on's version.
     :ivar volumes_of: the provisioner whose volumes would lose their data with it.
-    :ivar resources_of: the API group whose objects would be deleted with it.
+    :ivar resources_of: the API groups whose objects would be deleted with it.
+    :ivar webhooks: C(labels) of the webhook configurations that its pods make, and C(writers), the ClusterRoleBindings with which they do.
     :ivar provides: one of :data:`PROVIDED`; it is refused where the pod network does the same.
     :ivar kernel: features of the kernel that each node must have (C(kernel.features) of the module host_info).
     :ivar tables: nftables tables that its pods leave on the nodes, each with its family.
@@ -72,8 +76,10 @@ class Addon:
     signs: tuple[Mapping[str, str], ...] = ()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     manifests: tuple[Mapping[str, Any], ...] = ()
+    chart: Mapping[str, str] = field(default_factory=dict)
     volumes_of: str = ""
-    resources_of: str = ""
+    resources_of: tuple[str, ...] = ()
+    webhooks: Mapping[str, Any] = field(default_factory=dict)
     provides: str = ""
     kernel: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -160,6 +166,14 @@ def description_problems(name: str, given: Any) -> list[str]:
     if given.get("tables") and "DaemonSet" not in kinds:
         problems.append(
             "tables: signs must contain the DaemonSet whose pods leave them, which is stopped before they are deleted."
+        )
+    chart = given.get("chart") or {}
+    if chart and (not chart.get("chart") or set(chart) - {"chart", "repository"}):
+        problems.append("chart: needs chart, a folder, a name or an oci:// address, and with a name repository.")
+    hooks = given.get("webhooks")
+    if hooks and (set(hooks) != {"labels", "writers"} or not isinstance(hooks["writers"], list)):
+        problems.append(
+            "webhooks: needs labels, a selector of webhook configurations, and writers, a list of ClusterRoleBindings."
         )
     for option, spec in (given.get("settings") or {}).items():
         if not isinstance(spec, dict) or not spec.get("description") or not spec.get("type"):

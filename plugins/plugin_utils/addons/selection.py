@@ -44,6 +44,15 @@ class Selected:
     images: tuple[str, ...]
     manifests: tuple[Mapping[str, str], ...]
 
+    def chart(self) -> dict[str, str]:
+        """Return its chart, in the form of the option C(helm) of the module release; empty without one."""
+        if not self.addon.chart:
+            return {}
+        own = self.addon.folder / self.addon.chart["chart"]
+        # The version of a folder is in its Chart.yaml.
+        found = {"chart": str(own)} if own.exists() else {**self.addon.chart, "version": self.version}
+        return {**found, "release_name": self.addon.name.replace("_", "-")}
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as tasks and templates see it, without settings that must not be shown."""
         folder = self.addon.folder
@@ -56,6 +65,7 @@ class Selected:
             "settings": {name: value for name, value in self.settings.items() if name not in private},
             "images": list(self.images),
             "manifests": [dict(one) for one in self.manifests],
+            "chart": self.chart(),
             "provides": self.addon.provides,
             "kernel": list(self.addon.kernel),
             "files": {
@@ -63,6 +73,7 @@ class Selected:
                 for part, name in (
                     ("objects", "objects.yml.j2"),
                     ("patches", "patches.yml.j2"),
+                    ("values", "values.yml.j2"),
                     ("check", "check.yml"),
                 )
             },

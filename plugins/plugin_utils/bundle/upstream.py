@@ -36,9 +36,15 @@ ADDRESSES = {
     "kubectl": "https://dl.k8s.io/release/v{version}/bin/linux/{architecture}/kubectl",
     "helm": "https://get.helm.sh/helm-v{version}-linux-{architecture}.tar.gz",
     "kwok": "https://github.com/kubernetes-sigs/kwok/releases/download/v{version}/kwok-linux-{architecture}",
+    "cosign": "https://github.com/sigstore/cosign/releases/download/v{version}/cosign-linux-{architecture}",
 }
 # Of each program: the suffix of the address at which its sha256 digest is published, and its path in the archive.
-PROGRAMS = {"kubectl": (".sha256", ""), "helm": (".sha256sum", "linux-{architecture}/helm"), "kwok": ("", "")}
+PROGRAMS = {
+    "kubectl": (".sha256", ""),
+    "helm": (".sha256sum", "linux-{architecture}/helm"),
+    "kwok": ("", ""),
+    "cosign": ("", ""),
+}
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # architectures as rpm names them
 
 

@@ -5,26 +5,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import jinja2
-import yaml
-
-from ansible_collections.slipway.kube.plugins.plugin_utils.addons import registry, selection
+from harness.addon_templates import named, objects_of
 
 
 def container(**settings: Any) -> dict[str, Any]:
     """Return the container of its DaemonSet."""
-    (one,) = selection.select(
-        registry.load(), ["network_policy"], {"network_policy": settings}, {"kube_network_policies": "0.8.0"}
-    )
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
-    environment.filters["to_json"] = json.dumps
-    template = environment.from_string((one.addon.folder / "objects.yml.j2").read_text())
-    objects = list(yaml.safe_load_all(template.render(addon=one.as_dict())))
-    (found,) = next(each for each in objects if each["kind"] == "DaemonSet")["spec"]["template"]["spec"]["containers"]
-    return dict(found)
+    found = named(objects_of("network_policy", **settings), "DaemonSet", "kube-network-policies")
+    (one,) = found["spec"]["template"]["spec"]["containers"]
+    return dict(one)
 
 
 def test_its_port_is_a_setting_of_its_metrics_and_its_probes() -> None:

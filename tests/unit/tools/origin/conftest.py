@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle import repository
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.process import Runner
-from origin.catalog import ADDONS
+from origin.addons import ADDONS
 from origin.command import arguments, request_of
 from origin.executor import HERE
 from origin.request import OriginRequest

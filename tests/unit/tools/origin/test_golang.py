@@ -57,3 +57,17 @@ def test_generated_files_are_added_to_a_copy_of_the_module(
         assert command[:3] == ["go", "mod", "edit"] and (source / "ui" / "web.go").read_text() == "package ui"
         assert (source / "ui" / "app" / "dist" / "index.html").read_bytes() == b""
     assert not source.exists() and not (module / "ui" / "app").exists()
+
+
+def test_commands_of_its_own_are_added_to_a_copy_of_the_module(
+    lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "cache"
+    (module / "cmd").mkdir(parents=True)
+    monkeypatch.setattr(golang, "module_folder", lambda _name, _lock, _run: module)
+    commands: list[list[str]] = []
+    with golang.source_of(
+        {"added": {"cmd/web/main.go": "package main"}}, lock, lambda command, **_more: commands.append(command)
+    ):
+        source = Path(commands[0][3].partition("=")[2].partition("=")[2])
+        assert (source / "cmd" / "web" / "main.go").read_text() == "package main"

@@ -18,7 +18,8 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.staleness impo
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.steps import image_names
 from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.upstream import ADDRESSES, BundledManifest
 from origin import golang, layout
-from origin.catalog import ADDONS, Component
+from origin.addons import ADDONS
+from origin.catalog import Component
 from origin.command import arguments, main, request_of
 from origin.extras import program_component
 from origin.request import OriginRequest
@@ -103,7 +104,7 @@ def components_of(want: OriginRequest) -> dict[str, Component]:
     for version in ("1.37.2", "1.36.3", "1.35.4"):
         want.kubernetes_versions = [version]
         found.update(catalog_of(want).components)
-    options = arguments().parse_args(["build", "--program", "helm", "--program", "kwok"])
+    options = arguments().parse_args(["build", "--program", "helm", "--program", "kwok", "--program", "cosign"])
     extra = [program_component(name, version) for name, version in request_of(options).programs.items()]
     return {**found, **{component.key: component for component in extra}}
 
@@ -261,3 +262,9 @@ def test_the_command_line_refuses_what_it_cannot_read(capsys: pytest.CaptureFixt
         in capsys.readouterr().err
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_an_addon_that_only_another_checkout_knows_is_not_carried_over(want: OriginRequest) -> None:
+    want.addons = ["metallb"]
+    inherit(want, Index(more={"addons": ["of_tomorrow", "traefik"]}))
+    assert want.addons == ["metallb", "traefik"]

@@ -125,6 +125,17 @@ def test_objects_of_a_group_that_belong_to_no_release(server: Any, releases: Any
     )
 
 
+def test_what_an_object_of_the_group_has_made_is_not_listed(server: Any, releases: Any) -> None:
+    """It goes with its maker. A maker of another group says nothing: an Ingress stays, and its certificate would not."""
+    group = "rbac.authorization.k8s.io"
+    for name, made_by in (("made", f"{group}/v1"), ("asked-for", "networking.k8s.io/v1")):
+        metadata = {"name": name, "namespace": "default", "ownerReferences": [{"apiVersion": made_by, "name": "x"}]}
+        content = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata}
+        server.put(f"/apis/{group}/v1/namespaces/default/roles/{name}", content)
+    found = survey.resources(releases.client(), survey.discover(releases.client()), "default", group)
+    assert found == ["Role default/asked-for"]
+
+
 def test_the_pod_network_and_what_it_does_by_itself() -> None:
     class Client:
         def __init__(self, *names: str) -> None:

@@ -26,7 +26,7 @@ def chosen(*names: str, **settings: Any) -> dict[str, Any]:
     return {
         "addons": [one.as_dict() for one in selection.select(known, names, settings, COMPONENTS)],
         "volumes_of": {one.release: one.volumes_of for one in known.values() if one.volumes_of},
-        "resources_of": {one.release: one.resources_of for one in known.values() if one.resources_of},
+        "resources_of": {one.release: list(one.resources_of) for one in known.values() if one.resources_of},
         "tables": {one.release: list(one.tables) for one in known.values() if one.tables},
     }
 

@@ -64,6 +64,9 @@ def test_an_addon_of_the_user_is_read_like_ours_and_can_replace_one(tmp_path: Pa
         ("mine", GOOD + "provides: storage", "provides: must be one of network_policy, not storage"),
         ("mine", GOOD + "tables: [inet mine]", "tables: signs must contain the DaemonSet whose pods leave them"),
         ("mine", GOOD + "kernel: [nft_queu]", "kernel: nft_queu is unknown; there are overlay, "),
+        ("mine", GOOD + "chart: {repository: 'https://a'}", "chart: needs chart, a folder"),
+        ("mine", GOOD + "chart: {chart: a, version: '1'}", "chart: needs chart, a folder"),
+        ("mine", GOOD + "webhooks: {labels: app=x}", "webhooks: needs labels"),
         ("mine", GOOD + "manifests: [{url: 'https://a/b'}]", "manifests[0]: needs url and sha256"),
     ],
 )

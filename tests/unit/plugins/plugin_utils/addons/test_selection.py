@@ -126,6 +126,25 @@ MANIFEST = "kind: Service\nmetadata: {name: a}\n---\nkind: Deployment\nmetadata:
 DIGEST = hashlib.sha256(MANIFEST.encode()).hexdigest()
 
 
+def test_a_chart_is_a_folder_beside_the_description_or_has_the_version_of_the_addon(tmp_path: Path) -> None:
+    def chart(name: str, text: str) -> Any:
+        (tmp_path / name).mkdir()
+        text = f'title: Mine\ndescription: A test.\nversion: "1.2"\nchart: {text}\n'
+        (tmp_path / name / "addon.yml").write_text(text)
+        if name == "own_one":
+            (tmp_path / name / "chart").mkdir()
+        (one,) = selection.select(registry.load([str(tmp_path)]), [name], {}, {})
+        return one.as_dict()["chart"]
+
+    assert chart("own_one", "{chart: chart}") == {
+        "chart": str(tmp_path / "own_one" / "chart"),
+        "release_name": "own-one",
+    }
+    upstream = {"chart": "headlamp", "repository": "https://charts.example.com"}
+    text = "{chart: headlamp, repository: 'https://charts.example.com'}"
+    assert chart("headlamp", text) == {**upstream, "version": "1.2", "release_name": "headlamp"}
+
+
 def patch(kind: str) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": "a"}, "spec": {"replicas": 2}}
 
