@@ -51,6 +51,7 @@ def kube(inventory: Path) -> Iterator[Kube]:
 def scale(inventory: Path, name: str, *arguments: str) -> Run:
     done = run("slipway.kube.scale", inventory, FOLDER / name, *arguments).succeeded()
     print(f"\n{name}: {done.seconds:.0f} s")
+    assert "is left out" not in done.output, done.output[-3000:]
     return done
 
 

@@ -26,7 +26,7 @@ COMMON: dict[str, dict[str, Any]] = {
     "manifests_sha256": {"type": "list", "elements": "str", "default": []},
 }
 # Keys of a setting that are not part of Ansible's argument specifications.
-DESCRIPTIVE = ("description", "check")
+DESCRIPTIVE = ("description", "check", "unless")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ KEYS: dict[str, str] = {
     "resourceClaims": "name",
     "schedulingGates": "name",
     "secrets": "name",
+    "versions": "name",  # of a CustomResourceDefinition, whose type has no key
     "ownerReferences": "uid",
 }
 # Lists of plain values that are merged.

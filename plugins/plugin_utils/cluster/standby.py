@@ -21,7 +21,7 @@ def standby_hosts(hostvars: Mapping[str, Any], names: Iterable[str], cluster: st
     """Return ``host``, ``node``, ``state``, ``problem``, ``labels``, ``taints`` and ``allocatable`` of each stand-by host.
 
     :param names: of the hosts in the inventory, in its order.
-    :param cluster: name of the cluster. C(hostvars) have no defaults of roles.
+    :param cluster: name of the cluster; variables of hosts do not include defaults of roles.
     """
     found = []
     for name in names:

@@ -63,8 +63,8 @@ def check_addons(cluster: Cluster) -> Iterator[Finding]:
             )
 
 
-def address_settings(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Yield the variable and the text of each address or range of addresses that an add-on announces in the network of the nodes."""
+def address_settings(cluster: Cluster) -> Iterator[tuple[str, str, bool]]:
+    """Yield each address or range of addresses that an add-on announces: its variable, its text, and whether the nodes' network must have it."""
     try:
         _registry, selected = selection_of(cluster)
     except InputError:
@@ -72,8 +72,9 @@ def address_settings(cluster: Cluster) -> Iterator[tuple[str, str]]:
     for one in selected:
         for name, spec in one.addon.settings.items():
             if spec.get("check") == NODE_NETWORK:
+                inside = not one.settings.get(spec.get("unless", ""))
                 for text in one.settings[name] or []:
-                    yield f"kube_addons_settings.{one.addon.name}.{name}", str(text)
+                    yield f"kube_addons_settings.{one.addon.name}.{name}", str(text), inside
 
 
 def parse_range(text: str) -> Range:
@@ -102,12 +103,15 @@ def overlap(some: Range, other: Range) -> bool:
     return bool(some[0].version == other[0].version and some[0] <= other[1] and other[0] <= some[1])
 
 
-def ranges_of(cluster: Cluster) -> list[tuple[str, str, Range]]:
-    """Return the variable, the text and the range of each valid range."""
+def ranges_of(cluster: Cluster, inside: bool = False) -> list[tuple[str, str, Range]]:
+    """Return the variable, the text and the range of each valid range.
+
+    :param inside: only those that the network of the nodes must have.
+    """
     found = []
-    for variable, text in address_settings(cluster):
+    for variable, text, bound in address_settings(cluster):
         try:
-            found.append((variable, text, parse_range(text)))
+            found += [(variable, text, parse_range(text))] if bound or not inside else []
         except ValueError:
             continue  # reported by check_ranges
     return found
@@ -117,7 +121,7 @@ def ranges_of(cluster: Cluster) -> list[tuple[str, str, Range]]:
 def check_ranges(cluster: Cluster) -> Iterator[Finding]:
     """The addresses for load balancers are valid, and overlap neither each other nor what the cluster uses already."""
     remedy = "Choose addresses that nothing else uses, neither a host nor a network of the cluster nor a DHCP server."
-    for variable, text in address_settings(cluster):
+    for variable, text, _inside in address_settings(cluster):
         try:
             parse_range(text)
         except ValueError as error:
@@ -164,14 +168,14 @@ def host_addresses(host: Any) -> list[Any]:
 
 @CHECKS.cluster("addon_addresses")
 def check_network(cluster: Cluster) -> Iterator[Finding]:
-    """The addresses are in the network of the nodes: layer 2 announces them there only, by ARP and NDP."""
+    """Addresses of layer 2 are in the network of the nodes, where ARP and NDP announce them."""
     networks = {
         network
         for host in cluster.inspected
         for network, source, severity in node_networks(host)
         if severity == "error" and source.startswith("the network of")
     }
-    for variable, text, (first, last) in ranges_of(cluster) if networks else ():
+    for variable, text, (first, last) in ranges_of(cluster, inside=True) if networks else ():
         if not any(first.version == network.version and first in network and last in network for network in networks):
             yield (
                 "",

@@ -75,6 +75,18 @@ def test_addresses_outside_of_the_network_of_the_nodes(chosen, findings):
     assert findings(addons.check_network(outside)) == []
 
 
+def test_addresses_that_routers_are_told_of_can_be_of_any_network_and_not_in_use(chosen, findings):
+    peers = [{"myASN": 64512, "peerASN": 64513, "peerAddress": "10.0.0.1"}]
+    far = chosen("metallb", metallb={"addresses": ["198.51.100.0/28"], "bgp_peers": peers})
+    assert findings(addons.check_network(far)) == [] and findings(addons.check_ranges(far)) == []
+    used = chosen("metallb", metallb={"addresses": ["10.96.0.0/28"], "bgp_peers": peers})
+    assert findings(addons.check_ranges(used)) == [("addon_addresses", "", "error")]
+    (wrong,) = addons.check_addons(
+        chosen("metallb", metallb={"addresses": ["10.0.0.200/29"], "bgp_peers": [{"myASN": 1}]})
+    )
+    assert "peerASN, peerAddress" in wrong.evidence
+
+
 def test_addresses_that_only_the_facts_of_a_host_name(chosen, findings):
     cluster = chosen("metallb", metallb={"addresses": ["10.0.0.200/29"]})
     cluster.hosts["w1"].facts["network"]["addresses"].append(
