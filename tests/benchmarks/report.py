@@ -104,6 +104,18 @@ def large_release(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def figures_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the table of light hosts; figures of earlier versions have no CPU time."""
+    cpu = {f"CPU of Ansible, {turn}": row[f"cpu {turn}"] for turn in ("fresh", "again") if f"cpu {turn}" in row}
+    return {
+        "hosts": row["hosts"],
+        "fresh": row["fresh"],
+        "again": row["again"],
+        **cpu,
+        "executions per host": row["executions"],
+    }
+
+
 def slope(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
     """Return the least-squares line of a figure over the number of hosts: what it is without a host, and what each adds."""
     hosts, values = ([float(row[key]) for row in rows] for key in ("hosts", name))
@@ -115,7 +127,7 @@ def slope(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
 
 def many_hosts(rows: list[dict[str, Any]]) -> list[str]:
     """Compute what hosts of their own would take, whose work does not share the cores of the control node."""
-    if len(rows) < 2:
+    if len(rows) < 2 or "cpu fresh" not in rows[0]:
         return []
     alone = {turn: rows[0][turn] for turn in ("fresh", "again")}
     lines = {turn: slope(rows, f"cpu {turn}") for turn in alone}
@@ -198,11 +210,8 @@ def write(results: dict[str, Any], folder: Path) -> str:
             "## Many light hosts",
             "Hosts that run systemd and sshd alone; the roles swap, kernel, containerd and kubernetes; seconds.",
             table(
-                ["hosts", "fresh", "again", "CPU of Ansible, fresh", "CPU of Ansible, again", "executions per host"],
-                [
-                    [row["hosts"], row["fresh"], row["again"], row["cpu fresh"], row["cpu again"], row["executions"]]
-                    for row in results["light_hosts"]
-                ],
+                [*figures_of(results["light_hosts"][0])],
+                [[*figures_of(row).values()] for row in results["light_hosts"]],
             ),
             f"![seconds over hosts]({plot_hosts(results['light_hosts'], folder).name})",
             *many_hosts(results["light_hosts"]),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import by_phase, highest, ratios, write
+from benchmarks.report import by_phase, by_second, highest, ratios, write
 
 PAIRS = [
     {
@@ -49,10 +49,25 @@ def test_the_dearest_host_of_each_kind_counts() -> None:
 def test_the_page_shows_figures_and_plots(tmp_path: Path) -> None:
     results: dict[str, Any] = {"pairs": PAIRS, "executions": EXECUTIONS, "second_run": 12.0}
     results["light_hosts"] = [
-        {"hosts": 1, "fresh": 9.0, "again": 2.0, "executions": 20},
-        {"hosts": 10, "fresh": 30.0, "again": 5.0, "executions": 20},
+        {"hosts": 1, "fresh": 9.0, "again": 2.0, "cpu fresh": 3.0, "cpu again": 1.0, "executions": 20},
+        {"hosts": 11, "fresh": 30.0, "again": 5.0, "cpu fresh": 8.0, "cpu again": 3.0, "executions": 20},
     ]
+    results["upgrade"] = by_second(
+        {
+            "from": "1.36.3",
+            "to": "1.37.2",
+            "seconds": 4.0,
+            "plays": {"Upgrade the control planes": 0.5},
+            "writes": [-1.0, 0.5, 0.9, 3.5],
+            "requests": [0.5, 1.5, 2.5, 3.5, 9.0],
+            "failed": [1.5, 2.0],
+        }
+    )
     page = write(results, tmp_path)
+    # 0.5 s of CPU for each host, and 2.5 s whatever the number of hosts: 502.5 s on two cores or 20 batches of one host's 9 s.
+    assert "| 1000 | 502.5 | 251.2 | 180.0 | 200.8 | 100.4 | 40.0 |" in page
+    assert "3 writes (none for 2.6 s at most" in page and "4 requests (none for 1.0 s at most)" in page
+    assert "Of both, 2 were refused or broken off" in page
     assert "| 1 | 40.0 | 50.0 | 1.25 |" in page
     assert "| first control plane | 50 | 60 |" in page
-    assert {path.name for path in tmp_path.iterdir()} == {"README.md", "phases.svg", "hosts.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {"README.md", "phases.svg", "hosts.svg", "upgrade.svg"}

@@ -88,3 +88,9 @@ def test_a_ca_is_mounted_beside_the_usual_ones() -> None:
     found = named(patches(registry_ca=KEY), "Deployment", "kyverno-admission-controller")["spec"]["template"]["spec"]
     assert found["containers"][0]["env"] == [{"name": "SSL_CERT_DIR", "value": "/etc/kyverno/ca"}]
     assert named(objects_of("kyverno", registry_ca=KEY), "ConfigMap", "registry-ca")["data"] == {"ca.crt": KEY}
+
+
+def test_a_policy_is_ready_without_the_controller_that_reports_existing_objects() -> None:
+    for controllers, reported in (([], False), (["reports"], True)):
+        (policy,) = objects_of("kyverno", pod_security="baseline", controllers=controllers)
+        assert policy["spec"]["evaluation"] == {"background": {"enabled": reported}}
