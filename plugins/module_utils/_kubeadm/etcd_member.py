@@ -31,6 +31,7 @@ DATA = "member/wal"
 START, ADD, REPLACE = "start", "add", "replace"
 STOP_SECONDS = 60
 ADD_SECONDS = 30
+SETTLED = 15
 
 
 def peer_url(address: str) -> str:
@@ -272,17 +273,36 @@ def upgrade(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]
     if check_mode:
         return changes
     started = time.time()
-    problems = etcd.find_problems(find_endpoint([client_url(params), *params["endpoints"]]))
-    if problems:
-        raise HostError(
-            f"etcd is not healthy, so the member of this host is not restarted. Evidence: {'; '.join(problems)}. Repair it, then run again."
-            " [slipway:etcd_member]"
-        )
+    _wait_for_all(params)
     cluster, state = flags_of(present)
     write_manifest(params, with_flags(params["config"], cluster, state), lock)
     _wait_for_version(params)
     _wait(params, "", started)
     return changes
+
+
+def _wait_for_all(params: Mapping[str, Any]) -> None:
+    """Wait until all members have been healthy for a while: a kubelet of another version starts its static pods anew some seconds after its start.
+
+    :raises HostError: one is not in time.
+    """
+    end, since = time.monotonic() + params["timeout"], 0.0
+    while True:
+        try:
+            problems = etcd.find_problems(find_endpoint([client_url(params), *params["endpoints"]]))
+        except etcd.EtcdError as error:
+            problems = [str(error)]
+        now = time.monotonic()
+        since = 0.0 if problems else since or now
+        if since and now - since >= SETTLED:
+            return
+        tell("waits until all members of etcd are healthy", *problems)
+        if now > end and problems:
+            raise HostError(
+                f"etcd is not healthy, so the member of this host is not restarted. Evidence: {'; '.join(problems)}. Repair it, then run again."
+                " [slipway:etcd_member]"
+            )
+        time.sleep(1)
 
 
 def read_version(manifest: str) -> str:

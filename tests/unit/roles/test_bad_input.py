@@ -229,7 +229,10 @@ CONTRADICTIONS: dict[str, tuple[tuple[dict[str, Any], dict[str, list[str]]], lis
         (HOSTS, {"kube_control_plane": ["cp1"], "kube_worker": ["w1"]}),
         ["kube_cluster", "cp1", "w1"],
     ),
-    "worker not in the cluster": ((HOSTS, {**GROUPS, "kube_cluster": ["cp1"]}), ["w1", "kube_worker a child of kube_cluster"]),
+    "worker not in the cluster": (
+        (HOSTS, {**GROUPS, "kube_cluster": ["cp1"]}),
+        ["w1", "kube_worker a child of kube_cluster"],
+    ),
     "host without a role": (
         ({**HOSTS, "w2": {}}, {**GROUPS, "kube_cluster": ["cp1", "w1", "w2"]}),
         ["w2", "neither", "kube_worker"],

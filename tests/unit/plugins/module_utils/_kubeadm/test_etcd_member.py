@@ -211,6 +211,7 @@ def test_without_a_member_that_responds_nothing_is_added(host, monkeypatch):
 def test_a_member_is_upgraded_only_while_all_are_healthy(host, monkeypatch):
     host.run()
     problems = ["etcd2: no answer"]
+    monkeypatch.setattr(etcd_member, "SETTLED", 0)
     monkeypatch.setattr(etcd, "find_problems", lambda endpoint: problems)
     monkeypatch.setattr(etcd_member, "_wait_for_version", lambda params: None)
     assert host.run(check_mode=True, version="3.7.0")["changes"] == ["etcd member 'etcd3': 3.6.8 -> 3.7.0"]
