@@ -116,7 +116,7 @@ def pods_of_a_node(cluster: Cluster, bits: int) -> Iterator[Finding]:
     for host in cluster.hosts.values():
         given = [(f"maxPods of {name}", (host.variables.get(name) or {}).get("maxPods")) for name in KUBELET_SETTINGS]
         given.append(("maxPods of the kubelet's defaults", MAX_PODS))
-        name, limit = next((name, int(str(limit))) for name, limit in given if str(limit).isdecimal())
+        name, limit = [(name, int(str(limit))) for name, limit in given if str(limit).isdecimal()][0]
         # The network itself, its gateway and the broadcast address have no pod.
         room = (1 << bits) - 3
         if limit > room:
