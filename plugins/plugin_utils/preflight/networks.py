@@ -114,16 +114,17 @@ def pods_of_a_node(cluster: Cluster, bits: int) -> Iterator[Finding]:
     if cluster.variables.get("kube_network_plugin") != "flannel":
         return
     for host in cluster.hosts.values():
-        given = [(f"maxPods of {name}", (host.variables.get(name) or {}).get("maxPods")) for name in KUBELET_SETTINGS]
-        given.append(("maxPods of the kubelet's defaults", MAX_PODS))
-        name, limit = [(name, int(str(limit))) for name, limit in given if str(limit).isdecimal()][0]
+        source, limit = "the kubelet's defaults", MAX_PODS
+        for name in reversed(KUBELET_SETTINGS):
+            given = str((host.variables.get(name) or {}).get("maxPods"))
+            source, limit = (name, int(given)) if given.isdecimal() else (source, limit)
         # The network itself, its gateway and the broadcast address have no pod.
         room = (1 << bits) - 3
         if limit > room:
             yield (
                 host.name,
                 "A node may have more pods than its share of the pod network has addresses.",
-                f"{name} is {limit}; the share has room for {room} pods",
+                f"maxPods of {source} is {limit}; the share has room for {room} pods",
                 "Lower maxPods, or give each node a larger share with node-cidr-mask-size in control_plane_controller_manager_extra_args.",
                 "warning",
             )
