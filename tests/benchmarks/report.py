@@ -270,7 +270,7 @@ def plot_upgrade(found: dict[str, Any], folder: Path) -> Path:
     for (play, began), ended in zip(found["plays"].items(), ends):
         if ended - began > found["seconds"] / 20:
             axes.axvline(began, color="grey", linewidth=0.5)
-            axes.text(began, axes.get_ylim()[1], f" {play}", rotation=90, va="top", fontsize="x-small")
+            axes.text(began, 0.2, play, rotation=90, va="bottom", ha="right", fontsize="x-small")
     axes.set(xlabel="seconds of the upgrade", ylabel="answered in a second", ylim=(0, None))
     axes.legend(loc="lower right")
     return save(figure, folder / "upgrade.svg")
