@@ -109,9 +109,10 @@ def test_a_playbook_that_works_on_workers_finds_them_first(path: Path) -> None:
         assert found and found[0] < first[0]
 
 
-def test_all_hosts_that_leave_are_checked_before_the_first_one_is_reset() -> None:
+@pytest.mark.parametrize("playbook", ["scale", "node_remove"])
+def test_all_hosts_that_leave_are_checked_before_the_first_one_is_reset(playbook: str) -> None:
     """The role reset would ask of one host at a time otherwise, and take the others for unreachable."""
-    plays = yaml.safe_load((ROOT / "playbooks" / "scale.yml").read_text())
+    plays = yaml.safe_load((ROOT / "playbooks" / f"{playbook}.yml").read_text())
     leaving = [play for play in plays if "kube_leaving" in str(play.get("hosts"))]
     assert [("serial" in play, play["hosts"] == leaving[0]["hosts"]) for play in leaving] == [
         (False, True),
