@@ -123,6 +123,8 @@ from ..plugin_utils.progress.state import Message, Outcome, Run
 from ..plugin_utils.progress.tasks import is_rescued, name_of, parts
 from ..plugin_utils.progress.text import Line
 
+# Hosts of a play that is for nobody on purpose, as playbooks name them where the inventory has no such group.
+NOBODY = ["!all"]
 COLORS = {
     "title": "COLOR_HIGHLIGHT",
     "changed": "COLOR_CHANGED",
@@ -245,11 +247,12 @@ class CallbackModule(Default):
             self._tick()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Begin a phase."""
+        """Begin a phase, or pass over that of a part which this inventory does not have."""
         super().v2_playbook_on_play_start(play)
         with self._event() as (run, now):
             if run:
-                run.play_started(str(play._uuid), play.get_name().strip(), now)
+                begin = run.leave_out if list(play.hosts) == NOBODY else run.play_started
+                begin(str(play._uuid), play.get_name().strip(), now)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """End a phase without hosts."""

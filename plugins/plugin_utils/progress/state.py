@@ -128,6 +128,13 @@ class Run:
         phase.name, phase.started, phase.ended = name or phase.name, at, None
         self.current, self.hosts = phase, {}
 
+    def leave_out(self, key: str, name: str, at: float) -> None:
+        """A play for nobody is over at once, without a word."""
+        self.play_started(key, name, at)
+        if self.current:
+            self.current.ended = at
+        self.current = None
+
     def task_started(self, key: str, name: str) -> None:
         """A task begins; messages of the task before it are complete."""
         self._release()

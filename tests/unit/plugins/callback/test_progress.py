@@ -61,6 +61,8 @@ PLAYBOOK = """
       changed_when: true
 - name: Nobody
   hosts: nobody
+- name: Left out
+  hosts: "{{ groups.left_out | default('!all') }}"
 - name: Show the next steps
   hosts: localhost
   strategy: free
@@ -154,7 +156,7 @@ def test_in_a_pipe_there_are_plain_lines_and_the_log_has_everything(folder):
     assert status == 2
     assert "\x1b" not in output
     for text in (
-        "site.yml: 3 phases",
+        "site.yml: 4 phases",
         "FAILED w1: Hide\n  the output has been hidden due to the fact that 'no_log: true' was specified",
         "  failed: w1",
     ):
@@ -374,6 +376,7 @@ def test_without_colour_only_the_cursor_moves_and_a_second_run_knows_the_first(f
     _status, output = on_terminal(folder, 80, "--limit", "cp1,localhost", NO_COLOR="1")
     assert {code[-1] for code in CODES.findall(output)} == {"F", "J"}
     assert "localhost: Show\r\n  The cluster is ready.\r\n  Next: kubectl\r\n" in output
+    assert "Left out: no hosts" not in output
     assert "Nobody: no hosts" in output and "cp1: 2 changes\r\n  Install; Restart" in output
     _status, output = on_terminal(
         folder, 80, "--limit", "cp1,localhost", SLIPWAY_KUBE_PROGRESS_LIVE="false", ANSIBLE_NOCOLOR="1"
