@@ -204,9 +204,9 @@ class Context:
 
 
 def has_ended(pod: Mapping[str, Any]) -> tuple[bool, str]:
-    """Return whether a Pod has succeeded, and what it does instead."""
+    """Return whether a Pod has succeeded, and what it does instead; a reason beside success would be told as a warning."""
     phase = (pod.get("status") or {}).get("phase") or "Pending"
-    return phase == "Succeeded", f"its phase is {phase} instead of Succeeded"
+    return (True, "") if phase == "Succeeded" else (False, f"its phase is {phase} instead of Succeeded")
 
 
 def describe(outlook: Outlook) -> str:
