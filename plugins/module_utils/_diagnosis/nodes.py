@@ -136,7 +136,7 @@ def _node(view: View, node: Object) -> list[Finding]:
 
 
 def _clock(view: View, node: Object) -> list[Finding]:
-    """Compare the time of a node's last report with the clock of this machine.
+    """Compare the time of a node's last report with the clock of the API server.
 
     A Ready node has reported within the last five minutes: kube-controller-manager sees that its lease changes, whatever times are in it.
     """
@@ -151,8 +151,8 @@ def _clock(view: View, node: Object) -> list[Finding]:
             "node_clock",
             "error" if amount >= CLOCK_IS_WRONG else "warning",
             name,
-            f"its clock is at least {amount:.0f} s {word} the clock of the machine that looks at the cluster",
-            evidence=[f"its kubelet reported at {heartbeat}; here it is {to_time(view.clock)}"],
+            f"its clock is at least {amount:.0f} s {word} the clock of the API server",
+            evidence=[f"its kubelet reported at {heartbeat}; there it is {to_time(view.clock)}"],
             advice="Synchronize the clocks of all hosts (timedatectl, chronyc tracking): certificates and tokens are refused otherwise. Without such a"
             " difference, kube-controller-manager does not judge nodes: see its log.",
         )

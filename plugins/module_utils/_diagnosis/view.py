@@ -147,7 +147,7 @@ class View:
         self._by_name: dict[str, dict[tuple[str, str], Object]] = {}
         newest = max((event_time(event) for event in objects.get("Event", ())), default=0.0)
         self.now = max(now, newest)
-        # What the clock of this machine says, whatever the clocks of nodes have written into events.
+        # What the clock of the API server says, whatever the clocks of nodes have written into events.
         self.clock = now or self.now
 
     @cached_property

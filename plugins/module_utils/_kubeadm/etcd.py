@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import re
 import ssl
 import time
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from .._host.facts.cluster import parse_etcd_servers
 from .._host.system import HostError
 
 PKI = "/etc/kubernetes/pki/etcd"
@@ -51,9 +51,7 @@ def external_servers(manifest: str = "") -> list[str]:
             return []
         with contextlib.suppress(OSError):
             manifest = Path(API_SERVER).read_text()
-    found = re.search(r"--etcd-servers=([^\s\"']+)", manifest)
-    servers = found.group(1).split(",") if found else []
-    return [url for url in servers if urlsplit(url).hostname not in LOOPBACK]
+    return [url for url in parse_etcd_servers(manifest) if urlsplit(url).hostname not in LOOPBACK]
 
 
 def find_endpoint(pki: str = PKI) -> str:
