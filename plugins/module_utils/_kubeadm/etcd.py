@@ -71,6 +71,17 @@ def find_endpoint(pki: str = PKI) -> str:
     return LOCAL
 
 
+def first_to_list(endpoints: Iterable[str], pki: str = PKI) -> tuple[str, list[dict[str, Any]], list[str]]:
+    """Return the first endpoint that lists the members, the members, and why those before it did not; ("", [], …) if none does."""
+    problems: list[str] = []
+    for url in endpoints:
+        try:
+            return url, list_members(url, pki), problems
+        except EtcdError as error:
+            problems.append(str(error))
+    return "", [], problems
+
+
 def client_certificate(pki: str = PKI) -> tuple[Path, Path]:
     """Return the files of the client certificate and its key: that of a host with a member, or that of the API server."""
     folder = Path(pki)

@@ -43,14 +43,8 @@ def check_members(wanted: Iterable[str], present: Iterable[str]) -> None:
     :param present: what the API server uses. It is asked first: the others could be those of another etcd.
     :raises HostError: one is not, or no member responds.
     """
-    problems = []
-    for endpoint in dict.fromkeys([*present, *wanted]):
-        try:
-            members = etcd.list_members(endpoint)
-            break
-        except etcd.EtcdError as error:
-            problems.append(str(error))
-    else:
+    endpoint, members, problems = etcd.first_to_list(dict.fromkeys([*present, *wanted]))
+    if not endpoint:
         raise HostError(f"No member of etcd responds. {' '.join(problems)} [slipway:etcd_quorum_lost]")
     hosts = {
         urlsplit(url).hostname

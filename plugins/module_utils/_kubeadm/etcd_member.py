@@ -93,18 +93,14 @@ def with_flags(config: Iterable[Mapping[str, Any]], cluster: str, state: str) ->
     return documents
 
 
-def find_endpoint(endpoints: Iterable[str]) -> str:
-    """Return the first member that responds.
+def find_members(endpoints: Iterable[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Return the first member that responds, and the members as it lists them.
 
     :raises EtcdError: none does.
     """
-    problems = []
-    for url in endpoints:
-        try:
-            etcd.list_members(url)
-            return url
-        except etcd.EtcdError as error:
-            problems.append(str(error))
+    endpoint, members, problems = etcd.first_to_list(endpoints)
+    if endpoint:
+        return endpoint, members
     raise etcd.EtcdError(
         f"No member of etcd responds, so this host cannot become one. {' '.join(problems)} Repair a majority of the members first."
         " [slipway:etcd_quorum_lost]"
@@ -154,8 +150,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
     :raises HostError: no member responds, or etcd would lose its quorum.
     """
     name, data = params["node_name"], params["etcd_data_dir"]
-    endpoint = find_endpoint(params["endpoints"])
-    members = etcd.list_members(endpoint)
+    endpoint, members = find_members(params["endpoints"])
     action, own = decide(members, name, url, Path(data, DATA).is_dir())
     if action == REPLACE:
         health = {
@@ -180,8 +175,8 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
 def _promote(params: Mapping[str, Any], member: str) -> str:
     """Let a learner vote, and return why it does not yet, "" if it does."""
     try:
-        endpoint = find_endpoint(params["endpoints"])
-        own = next((one for one in etcd.list_members(endpoint) if str(one["ID"]) == member), {})
+        endpoint, members = find_members(params["endpoints"])
+        own = next((one for one in members if str(one["ID"]) == member), {})
         if own.get("isLearner"):
             etcd.call(endpoint, "/v3/cluster/member/promote", {"ID": member})
         return ""
@@ -289,7 +284,7 @@ def _wait_for_all(params: Mapping[str, Any]) -> None:
     end, since = time.monotonic() + params["timeout"], 0.0
     while True:
         try:
-            problems = etcd.find_problems(find_endpoint([client_url(params), *params["endpoints"]]))
+            problems = etcd.find_problems(find_members([client_url(params), *params["endpoints"]])[0])
         except etcd.EtcdError as error:
             problems = [str(error)]
         now = time.monotonic()
