@@ -15,6 +15,11 @@ from .view import Object, name_of, namespace_of, spec_of
 QUOTA = 2 * 1024**3  # bytes, of etcd without --quota-backend-bytes (https://etcd.io/docs, "Space quota")
 MIB = 1024**2
 FULL, NEARLY_FULL = 0.95, 0.8
+DEFRAGMENT = "Run the playbook slipway.kube.etcd_defragment, which also ends a space alarm."
+SHRINK = (
+    "If the database stays large, delete objects ('kubectl get --raw /metrics | grep apiserver_resource_objects' counts them by kind), or raise "
+    "--quota-backend-bytes in /etc/kubernetes/manifests/etcd.yaml on each control plane."
+)
 OPTION = re.compile(r"--quota-backend-bytes=(-?\d+)")
 # A stable metric of the API server since Kubernetes 1.28. Its label is the etcd member that the server has asked.
 SIZE = re.compile(r"^apiserver_storage_size_bytes(?:\{.*\})? ([0-9.e+]+)$", re.MULTILINE)
@@ -53,37 +58,36 @@ def external_findings(members: Sequence[Mapping[str, Any]]) -> list[Finding]:
                     " /var/lib/etcd. A host that is lost is removed with slipway.kube.node_remove; slipway.kube.cluster adds another one.",
                 )
             )
-        if member["quota"] and member["size"] >= NEARLY_FULL * member["quota"]:
-            found.append(
-                Finding(
-                    "etcd_space",
-                    "error" if member["size"] >= FULL * member["quota"] else "warning",
-                    subject,
-                    f"the database of etcd has {member['size'] / MIB:.0f} MiB of at most {member['quota'] / MIB:.0f} MiB, with which it refuses all writes",
-                    evidence=[f"{member['url']}: dbSize {member['size']}, dbSizeQuota {member['quota']}"],
-                    advice="Run the playbook slipway.kube.etcd_defragment, which also ends a space alarm.",
-                )
-            )
+        evidence = f"{member['url']}: dbSize {member['size']}, dbSizeQuota {member['quota']}"
+        found += _space(member["size"], member["quota"], subject, evidence, DEFRAGMENT)
     return found
+
+
+def _space(
+    size: float, quota: int, subject: Reference, evidence: str, advice: str, container: str = ""
+) -> list[Finding]:
+    """Return the finding if a database has reached 80 percent (warning) or 95 percent (error) of its quota; 0 is none."""
+    if not quota or size < NEARLY_FULL * quota:
+        return []
+    return [
+        Finding(
+            "etcd_space",
+            "error" if size >= FULL * quota else "warning",
+            subject,
+            f"the database of etcd has {size / MIB:.0f} MiB of at most {quota / MIB:.0f} MiB, with which it refuses all writes",
+            evidence=[evidence],
+            advice=advice,
+            container=container,
+        )
+    ]
 
 
 def space_findings(size: float, members: Sequence[Object]) -> list[Finding]:
     """Return the finding if the database has reached 80 percent (warning) or 95 percent (error) of the smallest quota of its members."""
     quotas = {quota_of(pod): pod for pod in members if quota_of(pod) > 0}
-    quota = min(quotas, default=0)
-    if not quota or size < NEARLY_FULL * quota:
+    if not quotas:
         return []
-    pod = quotas[quota]
-    return [
-        Finding(
-            "etcd_space",
-            "error" if size >= FULL * quota else "warning",
-            Reference("v1", "Pod", namespace_of(pod), name_of(pod)),
-            f"the database of etcd has {size / MIB:.0f} MiB of at most {quota / MIB:.0f} MiB, with which it refuses all writes",
-            evidence=[f"/metrics of the API server: apiserver_storage_size_bytes {size:.0f}"],
-            advice="Run the playbook slipway.kube.etcd_defragment, which also ends a space alarm. If the database stays large, delete objects "
-            "('kubectl get --raw /metrics | grep apiserver_resource_objects' counts them by kind), or raise "
-            "--quota-backend-bytes in /etc/kubernetes/manifests/etcd.yaml on each control plane.",
-            container="etcd",
-        )
-    ]
+    quota = min(quotas)
+    pod = Reference("v1", "Pod", namespace_of(quotas[quota]), name_of(quotas[quota]))
+    evidence = f"/metrics of the API server: apiserver_storage_size_bytes {size:.0f}"
+    return _space(size, quota, pod, evidence, f"{DEFRAGMENT} {SHRINK}", "etcd")

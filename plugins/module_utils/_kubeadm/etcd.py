@@ -191,11 +191,8 @@ def read_statuses(endpoints: Iterable[str], pki: str = PKI) -> list[dict[str, An
     :param endpoints: URLs of all members that there should be.
     """
     endpoints, statuses = list(endpoints), []
-    names: dict[str, str] = {}
-    for url in endpoints:
-        with contextlib.suppress(EtcdError):
-            for member in list_members(url, pki) if not names else ():
-                names.update((one, member.get("name") or "") for one in member.get("clientURLs") or [])
+    members = first_to_list(endpoints, pki)[1]
+    names = {url: member.get("name") or "" for member in members for url in member.get("clientURLs") or []}
     for url in endpoints:
         problems: list[str] = []
         try:

@@ -24,7 +24,7 @@ from .leaving import refuse_quorum
 from .recovery import empty_folder
 from .run import config_folder, kubelet_lines, run_kubeadm, static_pod_lines, sync_kubeadm_files
 
-MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
+MANIFEST = etcd.MEMBER
 OPERATION = "etcd"
 PEER_PORT = 2380
 DATA = "member/wal"
