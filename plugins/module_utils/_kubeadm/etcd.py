@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from .._host.facts.cluster import parse_etcd_servers
 from .._host.system import HostError
+from .etcd_tools import client_certificate
 
 PKI = "/etc/kubernetes/pki/etcd"
 CLIENT_PORT = 2379
@@ -80,16 +81,6 @@ def first_to_list(endpoints: Iterable[str], pki: str = PKI) -> tuple[str, list[d
         except EtcdError as error:
             problems.append(str(error))
     return "", [], problems
-
-
-def client_certificate(pki: str = PKI) -> tuple[Path, Path]:
-    """Return the files of the client certificate and its key: that of a host with a member, or that of the API server."""
-    folder = Path(pki)
-    for base in (folder / "healthcheck-client", folder.parent / "apiserver-etcd-client"):
-        certificate, key = base.with_suffix(".crt"), base.with_suffix(".key")
-        if certificate.exists() and key.exists():
-            return certificate, key
-    return folder / "healthcheck-client.crt", folder / "healthcheck-client.key"
 
 
 def has_credentials(pki: str = PKI) -> bool:

@@ -15,6 +15,7 @@ import os
 import ssl
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import Any, Iterator
 from urllib.parse import urlsplit
 
@@ -50,12 +51,14 @@ def run(*command: str, text: str = "", seconds: float = SECONDS) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def client_certificate() -> tuple[str, str]:
+def client_certificate(pki: str) -> tuple[Path, Path]:
     """Return the files of the client certificate and its key: that of a host with a member, or that of the API server."""
-    base = f"{PKI}/healthcheck-client"
-    if not os.path.exists(f"{base}.crt"):
-        base = os.path.join(os.path.dirname(PKI), "apiserver-etcd-client")
-    return f"{base}.crt", f"{base}.key"
+    folder = Path(pki)
+    for base in (folder / "healthcheck-client", folder.parent / "apiserver-etcd-client"):
+        certificate, key = base.with_suffix(".crt"), base.with_suffix(".key")
+        if certificate.exists() and key.exists():
+            return certificate, key
+    return folder / "healthcheck-client.crt", folder / "healthcheck-client.key"
 
 
 def server_version(endpoint: str) -> str:
@@ -66,7 +69,7 @@ def server_version(endpoint: str) -> str:
     parts = urlsplit(endpoint)
     try:
         context = ssl.create_default_context(cafile=f"{PKI}/ca.crt")
-        context.load_cert_chain(*client_certificate())
+        context.load_cert_chain(*map(str, client_certificate(PKI)))
         connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=15, context=context)
         with contextlib.closing(connection):
             connection.request("GET", "/version")
@@ -97,7 +100,7 @@ class Tools:
 
     def etcdctl(self, *arguments: str) -> str:
         """Run etcdctl with the client certificate of this control plane, against its own member or one of an external etcd."""
-        certificate, key = client_certificate()
+        certificate, key = client_certificate(PKI)
         credentials = [f"--cacert={PKI}/ca.crt", f"--cert={certificate}", f"--key={key}"]
         return run(f"{self.folder}/etcdctl", f"--endpoints={self.endpoint}", *credentials, *arguments)
 
