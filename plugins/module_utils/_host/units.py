@@ -112,6 +112,7 @@ def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], pac
         if have.get("LoadState") in ("not-found", None) and not planned:
             raise HostError(
                 f"There is no unit {item.name} on this host. Evidence: systemctl show reports LoadState=not-found. Install the package that provides it."
+                " [slipway:unit_missing]"
             )
         steps += _plan_unit(system, item, have, changing)
     return steps
@@ -190,12 +191,23 @@ def _touch_future_files(system: System, paths: list[str]) -> None:
             os.utime(system.path(path))
 
 
+def _ended_again(system: System, name: str) -> str:
+    """Return how a unit ended soon after its restart, "" if it still runs. systemd calls a simple service started once its process exists."""
+    for _attempt in range(4):
+        time.sleep(0.5)
+        state = show_units(system, [name], ("ActiveState", "SubState")).get(name, {})
+        if state.get("ActiveState") == "failed" or state.get("SubState") == "auto-restart":
+            return f"it ended again ({state['ActiveState']}, {state.get('SubState', '')})"
+    return ""
+
+
 def _run_systemctl(system: System, verb: str, name: str) -> None:
     result = system.systemctl(verb, name, check=False)
-    if result.code == 0:
+    why = result.tail if result.code else _ended_again(system, name) if verb == "restart" else ""
+    if result.code == 0 and not why:
         return
     journal = system.run("journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name)
     raise HostError(
-        f"'systemctl {verb} {name}' failed: {result.tail}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
+        f"'systemctl {verb} {name}' failed: {why}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
         f"Correct what they report and run again; 'journalctl -u {name}' on the host shows more. [slipway:unit_failed]"
     )

@@ -127,6 +127,7 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
         except FileNotFoundError:
             raise KubeadmError(
                 "kubeadm is not installed on this host. Apply the role slipway.kube.kubernetes to it first."
+                " [slipway:program_missing]"
             ) from None
         code = _wait(process, timeout, partial(tell_last_line, handle, begin))
         handle.seek(begin)
