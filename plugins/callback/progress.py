@@ -289,7 +289,7 @@ class CallbackModule(Default):
         super().v2_runner_on_start(host, task)
         with self._event() as (run, now):
             if run:
-                run.host_started(host.get_name(), task._uuid, name_of(task), now)
+                run.host_started(host.get_name(), task._uuid, run.tasks.get(task._uuid) or name_of(task), now)
 
     def v2_runner_retry(self, result: Any) -> None:
         """Say which attempt a host is at."""
@@ -357,8 +357,11 @@ class CallbackModule(Default):
             if run is None:
                 return
             host, task, data = parts(result)
-            name = name_of(task)
+            name = run.tasks.get(task._uuid) or name_of(task)
             unknown = unknown_of(data, outcome == "skipped") if run.check else ""
+            if outcome == "skipped" and "warnings" not in data:  # most events of most runs
+                run.host_ended(host, task._uuid, name, outcome, now, (), unknown)
+                return
             failed = outcome in ("failed", "ignored", "rescued", "unreachable")
             shown = shown_of(data) if outcome in ("ok", "changed") and task.action in C._ACTION_DEBUG else ""
             changes = tuple(changes_of(data, failed) or [shown] * bool(shown))
@@ -368,7 +371,6 @@ class CallbackModule(Default):
                 action = str(getattr(task, "resolved_action", None) or task.action)
                 for item in items_of(data):
                     run.learned = merged(run.learned, learned_of(action, host, item, run.check))
-            name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
                 run.message("warning", host, name, text, now)
             if failed and outcome != "ignored":

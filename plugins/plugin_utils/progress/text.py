@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 def plain(text: str) -> str:
     """Return *text* without control codes; only line breaks are left."""
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return CONTROLS.sub("", ESCAPES.sub("", text.replace("\r\n", "\n")).expandtabs())
 
