@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.playbook import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
-PROGRAMS = "ansible|ansible-galaxy|ansible-playbook|ansible-vault|curl|docker|kubectl|make|python3"
+PROGRAMS = "ansible|ansible-galaxy|ansible-playbook|ansible-vault|curl|docker|kubectl|make|python3|ssh"
 COMMAND = re.compile(rf"^ {{4}}((?:{PROGRAMS}) (?!.*: \{{)[^\n]*)$", re.MULTILINE)
 CHECK = "--check"
 MINE = "-i inventories/mine"
@@ -25,6 +25,7 @@ IN_SCENARIOS: dict[str, dict[str, str]] = {
         f"ansible all {MINE} -m ansible.builtin.ping --become": "",
         "kubectl get nodes": "",
         "kubectl describe node w1": "",
+        "ssh -F .lab/lab/ssh/config cp1 sudo kubectl get nodes": "",
         "ansible-playbook slipway.kube.cluster -i .lab/lab/inventory.yml": CHECK,
         f"ansible-playbook slipway.kube.cluster {MINE} --check --diff": "",
         f"ansible-playbook slipway.kube.health {MINE}": "",
@@ -61,6 +62,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "ansible-galaxy collection install slipway-kube-0.1.0.tar.gz": (
         "tests/artefact",
         "ansible-galaxy collection install",
+    ),
+    "ansible-playbook examples/web/deploy.yml -i .lab/lab/inventory.yml": (
+        "molecule/applications/tests/test_examples.py",
+        "web",
     ),
     "ansible-playbook slipway.kube.lab": ("molecule/lab/create.yml", "lab"),
     "ansible-playbook slipway.kube.lab -e lab_state=absent": ("molecule/lab/destroy.yml", "absent"),

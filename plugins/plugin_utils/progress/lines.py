@@ -136,8 +136,8 @@ def _plan(run: Run, columns: int | None) -> Iterable[Line]:
         yield Line(f"  {names(group.hosts)} would{each} change:", "changed")
         for step in group.steps:
             yield Line(f"    {step['task']}")
-            told = [f"- {text}" for one in step["changes"] for text in one.split("\n")]
-            yield from (Line(text) for one in told for text in wrap(one, columns, "      "))
+            items = [f"- {text}" for one in step["changes"] for text in one.split("\n")]
+            yield from (Line(text) for item in items for text in wrap(item, columns, "      "))
             for text in step["diff"].rstrip().split("\n") if step["diff"] else []:
                 yield Line(f"      {text}", {"+": "changed", "-": "problem"}.get(text[:1], "minor"))
     if unknown := list(groups_of((step for step in steps if step["unknown"]), run.seen)):
