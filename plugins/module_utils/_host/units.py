@@ -29,6 +29,9 @@ PROPERTIES = (
 
 
 DELETED = " (deleted)"
+STEADY = (
+    30.0  # seconds after which a unit works: a kubelet without a configuration is active for a moment every ten seconds
+)
 
 
 @dataclass
@@ -156,6 +159,8 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
         "active": have.get("ActiveState", "inactive") if exists else "absent",
     }
     reload = have.get("NeedDaemonReload") == "yes" or any(path.startswith("/etc/systemd/") for path in changing)
+    now = time.time()
+    steady = now - started_at(have, now, time.clock_gettime(time.CLOCK_MONOTONIC)) > STEADY
     steps = []
     for verb, sentence, before, after in unit_changes(item, have, newer):
         starts = verb in ("start", "restart")
@@ -167,7 +172,7 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
                 # A unit that failed too often while its configuration was wrong would refuse to start.
                 system.run("systemctl", "reset-failed", item.name)
                 _touch_future_files(system, read)
-            _run_systemctl(system, verb, item.name)
+            _run_systemctl(system, verb, item.name, steady)
 
         steps.append(
             Step(
@@ -201,9 +206,10 @@ def _ended_again(system: System, name: str) -> str:
     return ""
 
 
-def _run_systemctl(system: System, verb: str, name: str) -> None:
+def _run_systemctl(system: System, verb: str, name: str, steady: bool) -> None:
+    """Run systemctl, and make sure that what worked before its restart (*steady*) still does."""
     result = system.systemctl(verb, name, check=False)
-    why = result.tail if result.code else _ended_again(system, name) if verb == "restart" else ""
+    why = result.tail if result.code else _ended_again(system, name) if verb == "restart" and steady else ""
     if result.code == 0 and not why:
         return
     journal = system.run("journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name)
