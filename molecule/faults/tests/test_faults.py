@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,8 @@ CLUSTER_WIDE = (
     "storageclass",
     "ingressclass",
     "runtimeclass",
+    "validatingadmissionpolicybinding",
+    "validatingadmissionpolicy",
 )
 Finding = dict[str, Any]
 
@@ -53,6 +56,7 @@ class Case:
     object: str
     namespace: str = ""  # of the object
     severity: str = "error"
+    says: str = ""  # an expression that the text of the finding must match
     needs: str = ""
     namespace_labels: dict[str, str] = field(default_factory=dict)
     then: list[str] = field(default_factory=list)
@@ -75,6 +79,11 @@ class Case:
         """Whether a finding reports this fault of this object, possibly grouped with that of other objects."""
         what = (finding["fault"], finding["severity"]) == (self.fault, self.severity)
         return what and any(text in (f"{self.kind} {self.object}", self.whole) for text in objects_of(finding))
+
+    @property
+    def text(self) -> str:
+        """What the first finding says, in one line."""
+        return " ".join([self.first["title"], *self.first["evidence"], self.first["advice"]])
 
     @property
     def whole(self) -> str:
@@ -109,7 +118,7 @@ class Cluster(Kube):
         self.fill_in(CASES / f"{case.name}.yml.j2", case.home)
         case.began = time.monotonic()
         for line in case.then:
-            self.kubectl(f"--namespace={case.home}", *line.split())
+            self.kubectl(f"--namespace={case.home}", *line.replace("AGNHOST", self.agnhost).split())
 
     def fill_in(self, path: Path, namespace: str) -> None:
         """Apply a manifest of the cases."""
@@ -222,6 +231,7 @@ def test_the_fault_is_told_first(outcome: list[Finding], case: Case) -> None:
     assert case.told, f"{case.fault} of {case.kind} {case.object} was not told in {case.seconds} s, but: {case.first}"
     assert case.is_told_by(case.first), f"told first at the end: {case.first}"
     assert case.first["evidence"] and case.first["advice"], case.first
+    assert re.search(case.says, case.text), f"not in it: {case.says}: {case.text}"
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
