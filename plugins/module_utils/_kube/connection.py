@@ -145,7 +145,7 @@ class _NamedConnection(http.client.HTTPConnection):
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext | None, name: str, timeout: float) -> None:
         super().__init__(host, port, timeout=timeout)
-        self.default_port = 443 if context else 80  # type: ignore[misc]
+        self.default_port = 443 if context else 80
         self.proxy: SplitResult | None = None  # a SOCKS proxy
         self._tls = context
         self._name = name
