@@ -32,6 +32,7 @@ PATIENCE = 60  # seconds until a fault must be reported, unless its case has ano
 RECOVERY = 180  # seconds until the nodes and the system pods must have recovered
 QUIET = 20  # seconds to watch for late false alarms when all faults have been reported
 AT_ONCE = 4  # faults that are caused at the same moment
+MOST = 80  # cases that exist at the same time: their pods must fit on the nodes
 CLUSTER_WIDE = (
     "validatingwebhookconfiguration",
     "mutatingwebhookconfiguration",
@@ -191,9 +192,10 @@ def outcome(cluster: Cluster) -> Iterator[list[Finding]]:
     """All findings that belong to no case."""
     stray: list[Finding] = []
     for word in dict.fromkeys(case.alone for case in ALL):
-        group = [case for case in ALL if case.alone == word]
-        findings = cause_and_listen(cluster, group)
-        stray += [one for one in findings if not any(case.concerns(one) for case in group)]
+        same = [case for case in ALL if case.alone == word]
+        for group in (same[start : start + MOST] for start in range(0, len(same), MOST)):
+            findings = cause_and_listen(cluster, group)
+            stray += [one for one in findings if not any(case.concerns(one) for case in group)]
     yield stray
     seconds = sorted(case.told for case in ALL if case.told)
     rows = [f"  {case.name:32} {case.fault:26} {f'{case.told:5.1f} s' if case.told else 'not told'}" for case in ALL]
