@@ -125,8 +125,10 @@ def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: s
         )
     elif re.search(r"HTTP response to HTTPS client", answer):
         advice = "Remove scheme: HTTPS from the probe, or let the program use TLS: it answers with plain HTTP."
-    elif re.search(r"malformed HTTP response|HTTP request to an HTTPS server", answer):
+    elif re.search(r"malformed HTTP response", answer):
         advice = "Set scheme: HTTPS in the probe: the program answers with TLS."
+    elif re.search(r"statuscode: 400", answer) and (probe.get("httpGet") or {}).get("scheme") != "HTTPS":
+        advice = "Set scheme: HTTPS in the probe if the program answers with TLS on this port; otherwise correct path and httpHeaders."
     elif probe.get("grpc") and not re.search(r"connection refused|statuscode", answer):
         advice = (
             f"No gRPC server answers on port {port}: no process listens there, or it does not speak gRPC, or only with TLS. Correct the port, serve "
