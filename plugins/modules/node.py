@@ -87,7 +87,7 @@ EXAMPLES = r"""
     name: w2
     state: drained
 
-- name: Let pods run on it again
+- name: Uncordon the node
   slipway.kube.node:
     name: w2
     state: uncordoned

@@ -284,7 +284,7 @@ def restart_kubelet(seconds: float, how: str = "") -> None:
 
 
 def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
-    """Let the kubelet and the administrators of this host use the endpoint.
+    """Configure the kubelet and the administrators of this host for the endpoint.
 
     :returns: changes.
     :raises HostError: it does not lead to the cluster, or the kubelet does not start.
