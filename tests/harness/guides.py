@@ -69,6 +69,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "ansible-playbook slipway.kube.lab": ("molecule/lab/create.yml", "lab"),
     "ansible-playbook slipway.kube.lab -e lab_state=absent": ("molecule/lab/destroy.yml", "absent"),
+    "kubectl --namespace monitoring get configmap dashboards --output 'jsonpath={.data.nodes\\.json}' > nodes.json": (
+        "molecule/addons/tests/test_monitoring.py",
+        "dashboards",
+    ),
     "docker kill slipway-lab-w1": ("tests/harness/hosts.py", "container.kill"),
     "docker start slipway-lab-w1": ("tests/harness/hosts.py", "container.start"),
     f"ansible-playbook slipway.kube.cluster {MINE}": ("molecule/default/again/test_again.py", "cluster"),
