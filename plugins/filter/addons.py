@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._host.system import coded
 from ..plugin_utils.addons import manifest, registry, selection
 from ..plugin_utils.addons.refusals import refusals, switched_off, tables_left
 from ..plugin_utils.errors import InputError
@@ -38,7 +39,7 @@ def selected(
         names = selection.names_of(known, listed or [], chosen, nodes, given or {})
         addons = selection.select(known, names or [], given or {}, components)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(coded(str(error), "addons")) from error
     return {
         "managed": names is not None,
         "addons": [one.as_dict() for one in addons],
@@ -68,7 +69,7 @@ def addon_objects(
     try:
         return manifest.configure(texts, published, [patch for patch in patches if patch])
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(coded(str(error), "addons")) from error
 
 
 class FilterModule:

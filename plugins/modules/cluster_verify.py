@@ -237,7 +237,8 @@ def main() -> None:
         module.exit_json(msg="The cluster does not exist yet, so there is nothing to verify.", **nothing)
     if missing:
         module.fail_json(
-            msg=f"This host has no {' and no '.join(missing)}. Run this on a control plane, or set kubeconfig to another file.",
+            msg=f"This host has no {' and no '.join(missing)}. Run this on a control plane, or set kubeconfig to another file."
+            " [slipway:not_a_control_plane]",
             **nothing,
         )
     try:

@@ -72,6 +72,7 @@ def backend(system: System):
         return Dnf(system)
     raise HostError(
         "This host has no supported package manager. Evidence: neither apt-get nor dnf is installed. Use Debian, Ubuntu or a RHEL-like system."
+        " [slipway:os]"
     )
 
 

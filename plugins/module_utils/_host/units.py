@@ -29,6 +29,9 @@ PROPERTIES = (
 
 
 DELETED = " (deleted)"
+STEADY = (
+    30.0  # seconds after which a unit works: a kubelet without a configuration is active for a moment every ten seconds
+)
 
 
 @dataclass
@@ -112,6 +115,7 @@ def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], pac
         if have.get("LoadState") in ("not-found", None) and not planned:
             raise HostError(
                 f"There is no unit {item.name} on this host. Evidence: systemctl show reports LoadState=not-found. Install the package that provides it."
+                " [slipway:unit_missing]"
             )
         steps += _plan_unit(system, item, have, changing)
     return steps
@@ -155,6 +159,8 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
         "active": have.get("ActiveState", "inactive") if exists else "absent",
     }
     reload = have.get("NeedDaemonReload") == "yes" or any(path.startswith("/etc/systemd/") for path in changing)
+    now = time.time()
+    steady = now - started_at(have, now, time.clock_gettime(time.CLOCK_MONOTONIC)) > STEADY
     steps = []
     for verb, sentence, before, after in unit_changes(item, have, newer):
         starts = verb in ("start", "restart")
@@ -166,7 +172,7 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
                 # A unit that failed too often while its configuration was wrong would refuse to start.
                 system.run("systemctl", "reset-failed", item.name)
                 _touch_future_files(system, read)
-            _run_systemctl(system, verb, item.name)
+            _run_systemctl(system, verb, item.name, steady)
 
         steps.append(
             Step(
@@ -190,12 +196,24 @@ def _touch_future_files(system: System, paths: list[str]) -> None:
             os.utime(system.path(path))
 
 
-def _run_systemctl(system: System, verb: str, name: str) -> None:
+def _ended_again(system: System, name: str) -> str:
+    """Return how a unit ended soon after its restart, "" if it still runs. systemd calls a simple service started once its process exists."""
+    for _attempt in range(4):
+        time.sleep(0.5)
+        state = show_units(system, [name], ("ActiveState", "SubState")).get(name, {})
+        if state.get("ActiveState") == "failed" or state.get("SubState") == "auto-restart":
+            return f"it ended again ({state['ActiveState']}, {state.get('SubState', '')})"
+    return ""
+
+
+def _run_systemctl(system: System, verb: str, name: str, steady: bool) -> None:
+    """Run systemctl, and make sure that what worked before its restart (*steady*) still does."""
     result = system.systemctl(verb, name, check=False)
-    if result.code == 0:
+    why = result.tail if result.code else _ended_again(system, name) if verb == "restart" and steady else ""
+    if result.code == 0 and not why:
         return
     journal = system.run("journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name)
     raise HostError(
-        f"'systemctl {verb} {name}' failed: {result.tail}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
+        f"'systemctl {verb} {name}' failed: {why}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
         f"Correct what they report and run again; 'journalctl -u {name}' on the host shows more. [slipway:unit_failed]"
     )

@@ -20,7 +20,7 @@ from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from .._host.facts.cluster import parse_etcd_servers
-from .._host.system import HostError
+from .._host.system import HostError, coded
 from .etcd_tools import client_certificate
 
 PKI = "/etc/kubernetes/pki/etcd"
@@ -96,6 +96,7 @@ def require_credentials(pki: str = PKI) -> None:
     if not has_credentials(pki):
         raise EtcdError(
             f"This host has no client certificate for etcd in {pki}. Use a control plane or a host of the group kube_etcd."
+            " [slipway:not_a_control_plane]"
         )
 
 
@@ -243,7 +244,8 @@ def remove_member(
             except EtcdError as error:
                 problems.append(str(error))
         if time.monotonic() >= end:
-            raise EtcdError(f"The etcd member '{name}' could not be removed. {' '.join(problems)}")
+            text = f"The etcd member '{name}' could not be removed. {' '.join(problems)}"
+            raise EtcdError(coded(text, "etcd_failed"))
         time.sleep(3)
 
 
@@ -253,7 +255,8 @@ def _remove_through(endpoint: str, name: str, addresses: list[str], dry: bool, p
     if found and len(members) <= len(found):
         raise LastMember(
             f"'{name}' is the only member of etcd: removing it would delete the state of the whole cluster."
-            f" Evidence: {endpoint} lists {len(members)} member(s)."
+            f" Evidence: {endpoint} lists {len(members)} member{'' if len(members) == 1 else 's'}."
+            " [slipway:no_control_plane_left]"
         )
     for member in found:
         if not dry:

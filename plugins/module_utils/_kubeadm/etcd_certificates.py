@@ -144,6 +144,7 @@ def give_client_certificate(params: Mapping[str, Any], check_mode: bool, lock: A
         if not authority.get("key"):
             raise ValueError(
                 "The authority of etcd is not given, so no certificate can be issued. Run the role slipway.kube.etcd."
+                " [slipway:etcd_authority]"
             )
         issue(names, authority, params["config"], params, lock)
         keep_authority(authority, with_key=False)  # last: without it, an interrupted run begins again

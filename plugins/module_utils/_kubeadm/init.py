@@ -40,6 +40,7 @@ def wait_for_api(server: str, seconds: int) -> None:
                 f"This host is a control plane, but its API server did not become ready within {seconds} seconds. Evidence: {reason}"
                 " Remedy: see 'journalctl -u kubelet' and the logs in /var/log/pods/kube-system_* on it. etcd needs more than half"
                 " of the control planes to be running."
+                " [slipway:component_timeout]"
             )
         time.sleep(2)
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from .._host.system import HostError, sync, write_atomic
+from .._host.system import HostError, coded, sync, write_atomic
 from . import archive
 from .config import join_endpoint, merge
 from .etcd_tools import EtcdToolError, etcd_tools, run
@@ -77,7 +77,7 @@ def read_manifest(path: str) -> dict[str, Any]:
         with open(path, "rb") as stream:
             return archive.read(stream)
     except (OSError, archive.ArchiveError) as error:
-        raise HostError(f"{path} cannot be restored: {error}") from error
+        raise HostError(coded(f"{path} cannot be restored: {error}", "archive_unreadable")) from error
 
 
 def prepare(params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> None:

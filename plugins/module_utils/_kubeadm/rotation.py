@@ -169,6 +169,7 @@ class Step:
                     f"kube-controller-manager does not run with --cluster-signing-cert-file={wanted[0]} within {self.params['timeout']} seconds."
                     " Other control planes were not changed. Remedy: see 'journalctl -u kubelet' and"
                     " /var/log/pods/kube-system_kube-controller-manager-*, then run again."
+                    " [slipway:component_timeout]"
                 )
             time.sleep(1)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._host.record import Record
 from .._host.step import Step
-from .._host.system import HostError, Result, System
+from .._host.system import HostError, Result, System, coded
 from .._host.units import show_units
 from .._kubeadm.etcd import remove_member
 
@@ -92,10 +92,11 @@ def plan_etcd(system: System, cluster_remains: bool) -> list[Step]:
         try:
             remove_member(member["endpoints"], member["name"], member["addresses"])
         except HostError as error:
-            raise NothingReset(
+            text = (
                 f"The etcd member of this control plane cannot be removed from its cluster, so nothing was reset. {error}"
                 " Repair etcd first (a majority of its members must respond). To remove the whole cluster, reset all its control planes in one run."
-            ) from error
+            )
+            raise NothingReset(coded(text, "etcd_failed")) from error
 
     sentence = f"etcd member {member['name']} removed from its cluster"
     return [Step("etcd member", sentence, apply, before=f"{member['name']} {' '.join(member['addresses'])}")]
