@@ -64,7 +64,7 @@ options:
         cgroup, kernel, resolver, selinux, firewall, capabilities, runtimes, installed, cni, machine_id, mac_address,
         product_uuid, node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, rotation,
         role, version_change, unhealthy, etcd_change, endpoint_change, user_kubeconfig, repository_url, repository, repository_entry,
-        source_version, registry, mirror_image, endpoint_reach, proxy, addons, addon_addresses, hardening
+        source_version, registry, mirror_image, endpoint_reach, proxy, addons, addon_addresses, hardening, kubelet_settings
       ]
 """
 
