@@ -49,6 +49,12 @@ options:
     type: str
     choices: [variables, inventory, hosts]
     required: true
+  candidates:
+    description:
+      - Hosts that are looked at as if they were workers, by the checks of both stages.
+      - Their problems are returned in RV(refused), do not fail the task, and are not shown. What other hosts have is left out.
+    type: list
+    elements: str
   waive:
     description:
       - Names of checks whose problems are ignored for all hosts.
@@ -81,7 +87,7 @@ EXAMPLES = r"""
 RETURN = r"""
 problems:
   description: All problems that are not waived, errors first.
-  returned: when none of them is an error; otherwise the task fails and the problems are only printed
+  returned: without O(candidates), when none of them is an error; otherwise the task fails and the problems are only printed
   type: list
   elements: dict
   contains:
@@ -91,4 +97,8 @@ problems:
     evidence: {description: What was observed., type: str}
     remedy: {description: How to fix it., type: str}
     severity: {description: "V(error), V(warning) or V(info).", type: str}
+refused:
+  description: Why candidates cannot become nodes, by the names of their hosts.
+  returned: with O(candidates)
+  type: dict
 """
