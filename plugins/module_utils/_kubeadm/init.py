@@ -41,7 +41,7 @@ def wait_for_api(server: str, seconds: int) -> None:
                 " Remedy: see 'journalctl -u kubelet' and the logs in /var/log/pods/kube-system_* on it. etcd needs more than half"
                 " of the control planes to be running."
             )
-        time.sleep(2)
+        time.sleep(0.5)
 
 
 def is_restored(record: Record, manifest: Mapping[str, Any]) -> bool:

@@ -10,11 +10,11 @@ from typing import Any, Mapping
 
 from .._diagnosis.view import name_of, namespace_of, spec_of
 from .._kube.api import ApiError, Client, now_of
+from .._kube.timestamps import seconds_of, to_micro_time
 from .._kubeadm.admin import connect
 from .._kubeadm.budgets import BUDGETS
 from .._kubeadm.issue_credentials import NODES
 from .._kubeadm.removal import uncordon
-from .._kube.timestamps import seconds_of, to_micro_time
 from .fit import Volumes
 from .plan import IDLE_SINCE, REASON, Decision, Seen, Settings, decide
 
