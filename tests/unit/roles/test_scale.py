@@ -123,6 +123,13 @@ def test_another_host_takes_the_place_of_one_that_preflight_refuses(tmp_path: Pa
     assert [host["problem"] for host in decided["hosts"]] == ["it cannot become a node: Swap is on. [slipway:swap]", ""]
 
 
+def test_nothing_is_decided_before_the_question_is_answered(tmp_path: Path) -> None:
+    """Nobody answers here. The second look, which is left out where preflight refuses no host, must not hide the first."""
+    output, calls, joining = run(tmp_path, slipway_confirm=True)
+    assert "[slipway:confirm_unanswered]" in output, output
+    assert not joining and [call["check"] for call in calls] == [True]
+
+
 def test_hosts_that_cannot_join_cost_nothing(tmp_path: Path) -> None:
     output, calls, joining = run(tmp_path, free=())
     assert len(calls) == 1 and calls[0]["run"] and not joining, output
