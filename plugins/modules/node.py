@@ -66,6 +66,12 @@ options:
     description: With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and its kubelet runs this version. Empty not to wait.
     type: str
     default: ""
+  previous:
+    description:
+      - Version that the kubelet had before O(version). If both are of one minor version, the static pods of a control plane run on, and only have to be
+        ready; otherwise they must have been ready for some seconds, since the kubelet starts them anew.
+    type: str
+    default: ""
   boot_id:
     description:
       - Content of C(/proc/sys/kernel/random/boot_id) on the node's host. With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and
@@ -134,6 +140,7 @@ def main():
             force=dict(type="bool", default=False),
             reason=dict(type="str", default=""),
             version=dict(type="str", default=""),
+            previous=dict(type="str", default=""),
             boot_id=dict(type="str", default=""),
             etcd_member=dict(type="bool", default=False),
         ),

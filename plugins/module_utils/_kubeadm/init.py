@@ -42,7 +42,7 @@ def wait_for_api(server: str, seconds: int) -> None:
                 " of the control planes to be running."
                 " [slipway:component_timeout]"
             )
-        time.sleep(2)
+        time.sleep(0.5)
 
 
 def is_restored(record: Record, manifest: Mapping[str, Any]) -> bool:
