@@ -127,7 +127,7 @@ def read(folder: Path) -> Addon:
     """
     path = folder / DESCRIPTION
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: it cannot be read: {' '.join(str(error).split())}.") from None
     problems = description_problems(folder.name, given)
