@@ -31,7 +31,7 @@ SHARE_MESSAGES = (
         "Install the NFS client on every node, nfs-common or nfs-utils in the RHEL family: kernel_extra_packages of role kernel.",
     ),
     (
-        r"mount\.nfs4?: No such device",
+        r"No such device",
         "the kernel of node {node} has no NFS client",
         "Install the modules nfs and nfsv4 of its kernel, which minimal and cloud kernels lack.",
     ),
@@ -51,19 +51,19 @@ SHARE_MESSAGES = (
         "Nodes do not use the DNS of the cluster: give the address of the server, or a name that the node itself resolves.",
     ),
     (
+        r"[Tt]imed out|No route to host|Connection refused|unreachable|not responding|[Hh]ost is down|deadline exceeded",
+        "the NFS server {server} does not answer node {node}",
+        "Check that it runs, its address, and that firewalls let the node connect to its TCP port 2049.",
+    ),
+    (
         r"rpc\.statd is not running",
         "node {node} has no rpc.statd, which version 3 of NFS needs for locks",
-        "Mount version 4 (mountOptions: [nfsvers=4.2]), or start rpc-statd on the node.",
+        "Mount version 4 (mountOptions: [nfsvers=4.1]), or start rpc-statd on the node.",
     ),
     (
         r"requested NFS version|Protocol not supported|Program not registered|incorrect mount option",
         "the NFS server {server} or node {node} does not support the version or an option with which {path} is mounted",
         "Correct mountOptions of the volume, such as nfsvers=4.1, or enable that version on the server.",
-    ),
-    (
-        r"[Tt]imed out|No route to host|Connection refused|unreachable|not responding|[Hh]ost is down|deadline exceeded",
-        "the NFS server {server} does not answer node {node}",
-        "Check that it runs, its address, and that firewalls let the node connect to its TCP port 2049.",
     ),
     (
         r"",

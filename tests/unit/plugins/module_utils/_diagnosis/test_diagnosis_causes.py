@@ -138,6 +138,14 @@ COMMAND = "mount failed: exit status 32 Mounting command: mount Mounting argumen
             "mount.nfs: requested NFS version or transport protocol is not supported for /x",
             "does not support the version or an option",
         ),
+        ("mount.nfs: failed to prepare mount: No such device", "the kernel of node w1 has no NFS client"),
+        ("mount: /x: unknown filesystem type 'nfs'.", "mount.nfs is not installed on node w1"),
+        ("mount.nfs: an incorrect mount option was specified for /x", "does not support the version or an option"),
+        ("mount.nfs: rpc.statd is not running but is required for remote locking.", "node w1 has no rpc.statd"),
+        (
+            "mount.nfs: rpc.statd is not running but is required for remote locking. mount.nfs: Connection refused for 10.0.0.9:/srv/share on /x",
+            "10.0.0.9 does not answer node w1",
+        ),
         ("mount.nfs: something else", "/srv/share of the NFS server 10.0.0.9 could not be mounted on node w1"),
     ],
 )
