@@ -58,7 +58,12 @@ def server(kube: Kube, hosts: dict[str, Host]) -> Iterator[str]:
     must(hosts["cp1"], f"mkdir -p {SHARE} /srv/nfs/private && chown {NOBODY}:{NOBODY} {SHARE}")
     must(hosts["cp1"], f"printf '{exports}' >/etc/exports && systemctl restart nfs-server && exportfs -r")
     kube.kubectl("taint", "node", "cp1", f"{TAINT}-")
+    # A default class, whose volumes nobody makes: claims without a class would wait for it.
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    nobody = {"metadata": {"name": "nobody", "annotations": default}, "provisioner": "kubernetes.io/no-provisioner"}
+    kube.apply([{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", **nobody}])
     yield known["cp1"]
+    kube.kubectl("delete", "storageclass", "nobody")
     kube.kubectl("uncordon", "w1")
     kube.kubectl("taint", "node", "cp1", f"{TAINT}=:NoSchedule", "--overwrite")
 
