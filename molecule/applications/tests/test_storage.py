@@ -95,7 +95,7 @@ def phase(kube: Kube, own: Name, name: str) -> str:
 
 
 def told(kube: Kube, own: Name, folder: Path) -> str:
-    answer = call(kube, folder, "slipway.kube.health_info", {"namespaces": [own]}).ok().answer
+    answer = call(kube, folder, "health_info", {"namespaces": [own]}).ok().answer
     return " ".join(f"{one['title']} {one['evidence']}" for one in answer["findings"])
 
 

@@ -173,7 +173,7 @@ def deployment(kube: Kube, name: str, server: str, path: str) -> dict[str, Any]:
 
 def titles(kube: Kube, namespace: str) -> dict[str, str]:
     """Return the titles of the findings about Deployments of a namespace, by name."""
-    answer = call(kube, FOLDER / "health", "slipway.kube.health_info", {"namespaces": [namespace]}).ok().answer
+    answer = call(kube, FOLDER / "health", "health_info", {"namespaces": [namespace]}).ok().answer
     found = [one for one in answer["findings"] if one["object"]["kind"] == "Deployment"]
     return {one["object"]["name"]: f"{one['fault']}: {one['title']} {one['advice']} {one['evidence']}" for one in found}
 
