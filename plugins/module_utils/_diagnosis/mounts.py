@@ -146,10 +146,34 @@ MOUNT_MESSAGES = (
         "Install the CSI driver, or check its DaemonSet.",
     ),
     (
+        r"has volumeMode Block, but is specified in volumeMounts|volumeMode.*volumeDevices",
+        "mount_fails",
+        "a volume with volumeMode Block is mounted as a file system, or the other way round",
+        "Use volumeDevices for a claim with volumeMode Block and volumeMounts for one with volumeMode Filesystem.",
+    ),
+    (
+        r'path "[^"]+" does not exist',
+        "mount_fails",
+        "the directory of a local volume does not exist on the node",
+        "Create the directory on the node, or correct local.path of the PersistentVolume.",
+    ),
+    (
+        r"not a directory|is a directory|file exists",
+        "mount_fails",
+        "a path in a volume is both a file and a directory",
+        "Correct the paths in items of the volume: one must not be below another one.",
+    ),
+    (
         r"wrong fs type|bad superblock|unknown filesystem type",
         "mount_fails",
         "the file system of a volume is damaged, is not that of fsType, or is unknown on the node",
         "Correct fsType and mountOptions of the volume, check the file system (fsck), or install what the node needs to mount it.",
+    ),
+    (
+        r"(?i)\bnfs\b|mount\.nfs",
+        "mount_fails",
+        "an NFS share could not be mounted",
+        "Check the address and the exports of the NFS server, and that mount.nfs (package nfs-common) is installed on the node.",
     ),
     (r"", "mount_fails", "a volume could not be mounted", "Read the message, and check the volumes of the pod."),
 )
@@ -182,6 +206,11 @@ def mount_finding(view: View, pod: Object, events: list[Object]) -> Finding:
 def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
     """Return title, advice and group if the message names a missing ConfigMap, Secret or key."""
     # "secrets" in the plural is the API's own word, in which a storage driver reports a Secret of its own.
+    account = re.search(r'serviceaccounts? "([^"]+)" not found', message)
+    if account:
+        what = f"ServiceAccount {namespace_of(pod)}/{account.group(1)}"
+        title = f"{what} of the pod does not exist any more, so that no token can be mounted"
+        return title, f"Create {what} again and then the pod, or correct serviceAccountName.", what
     what = missing_object(message, namespace_of(pod))
     if what and re.search(r"(configmap|secret) \S+ not found", message):
         title = f"{what}, which a volume references, does not exist"

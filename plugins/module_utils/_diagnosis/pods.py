@@ -54,7 +54,7 @@ REJECTED = (
     ),
     ("PodOS|PodFeatureUnsupported", "Run the pod on a node with another operating system or a newer kubelet."),
 )
-SANDBOX = ("FailedCreatePodSandBox", "FailedPodSandBoxStatus", "NetworkNotReady")
+SANDBOX = ("FailedCreatePodSandBox", "FailedCreatePodContainer", "FailedPodSandBoxStatus", "NetworkNotReady")
 
 
 def pod_findings(view: View, pod: Object) -> list[Finding]:
@@ -174,12 +174,13 @@ def _without_events(view: View, pod: Object) -> Finding | None:
     """Explain a Pending pod without events: no scheduler has processed it, or no kubelet."""
     spec, status, node = spec_of(pod), status_of(pod), node_name(pod)
     age = view.age(pod)
-    if status.get("phase") not in (None, "Pending") or age < 30:
+    lost = bool(node) and view.missing("Node", "", node)
+    if status.get("phase") not in (None, "Pending") or (age < 30 and not lost):
         return None
     fault = "kubelet_silent" if node else "scheduler_silent"
     if node and (status.get("containerStatuses") or status.get("initContainerStatuses")):
         return _slow_start(view, pod, age)
-    if node and view.missing("Node", "", node):
+    if lost:
         title = f"node {node} of the pod does not exist"
         advice = "Remove nodeName from the pod, or correct it."
     elif node:
