@@ -28,6 +28,7 @@ FEATURES = {
     "nf_conntrack": ("CONFIG_NF_CONNTRACK", "/proc/sys/net/netfilter/nf_conntrack_max"),
     "ip_tables": ("CONFIG_IP_NF_IPTABLES", "/proc/net/ip_tables_names"),
     "vxlan": ("CONFIG_VXLAN", ""),
+    "dummy": ("CONFIG_DUMMY", ""),
     "ipip": ("CONFIG_NET_IPIP", "/proc/sys/net/ipv4/conf/tunl0"),
     "wireguard": ("CONFIG_WIREGUARD", ""),
     "ip_vs": ("CONFIG_IP_VS", "/proc/net/ip_vs"),
