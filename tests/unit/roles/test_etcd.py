@@ -30,15 +30,26 @@ def hosts(playbook: str, groups: dict[str, list[str]]) -> dict[str, Any]:
     return {play["name"]: evaluate(play["hosts"], groups=groups) for play in plays}
 
 
-@pytest.mark.parametrize("playbook", ["cluster", "upgrade"])
-def test_a_play_for_etcd_has_no_hosts_without_the_group(playbook: str) -> None:
-    assert set(hosts(playbook, STACKED).values()) == {"!all"}
-    assert list(hosts(playbook, EXTERNAL).values()) == [["etcd1"]]
+EVERY = ["kube_control_plane", "kube_worker", "kube_etcd"]
+
+
+@pytest.mark.parametrize(
+    ("playbook", "expected"),
+    [
+        ("cluster", [EVERY, EVERY, ["etcd1"]]),  # inspected, prepared, made members
+        ("upgrade", [EVERY, ["etcd1"]]),
+        ("reset", [EVERY, ["etcd1"]]),
+    ],
+)
+def test_hosts_of_etcd_take_part_and_nobody_is_taken_for_them(playbook: str, expected: list[list[str]]) -> None:
+    assert list(hosts(playbook, EXTERNAL).values()) == expected
+    without = [one[:2] if one == EVERY else "!all" for one in expected]
+    assert list(hosts(playbook, STACKED).values()) == without
 
 
 def test_certificates_of_etcd_are_renewed_before_those_of_control_planes_and_its_authority_stays() -> None:
-    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all"]
-    assert list(hosts("certificates", EXTERNAL).values()) == [["kube_control_plane", "kube_etcd"], ["etcd1"]]
+    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all", EVERY[:2]]
+    assert list(hosts("certificates", EXTERNAL).values()) == [["kube_control_plane", "kube_etcd"], ["etcd1"], EVERY]
     plays = load_variables(ROOT / "playbooks/certificates.yml")
     (rotated,) = [play["hosts"] for play in plays if play["name"] == "Rotate the authorities"]
     assert rotated == "kube_control_plane:kube_worker"
