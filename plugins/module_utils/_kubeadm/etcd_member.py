@@ -17,19 +17,15 @@ from .._host.facts.cluster import etcd_answers, parse_image_version
 from .._host.record import Record
 from .._host.system import HostError, System
 from .._kube.progress import tell
-from . import etcd, etcd_certificates, etcd_endpoints, etcd_user
-from .certificates import processes
+from . import etcd, etcd_certificates, etcd_endpoints, etcd_restore, etcd_user
 from .config import check_patches, join_endpoint, merge, render
 from .leaving import refuse_quorum
-from .recovery import empty_folder
 from .run import config_folder, kubelet_lines, run_kubeadm, static_pod_lines, sync_kubeadm_files
 
 MANIFEST = etcd.MEMBER
 OPERATION = "etcd"
 PEER_PORT = 2380
-DATA = "member/wal"
 START, ADD, REPLACE = "start", "add", "replace"
-STOP_SECONDS = 60
 ADD_SECONDS = 30
 SETTLED = 15
 
@@ -107,21 +103,6 @@ def find_members(endpoints: Iterable[str]) -> tuple[str, list[dict[str, Any]]]:
     )
 
 
-def _stop(manifest: Path, data: str) -> None:
-    """Stop the member of this host, whose data are of no use any more, and delete them."""
-    if manifest.exists():
-        manifest.unlink()
-    end = time.monotonic() + STOP_SECONDS
-    while any(processes(programs=("etcd",))):
-        if time.monotonic() > end:
-            raise HostError(
-                f"etcd still runs on this host {STOP_SECONDS} seconds after its manifest was removed, so its data were not deleted."
-                " Remedy: see 'journalctl -u kubelet', then run again. [slipway:etcd_not_started]"
-            )
-        time.sleep(1)
-    empty_folder(data)
-
-
 def _add(endpoint: str, url: str) -> None:
     """Add a learner. etcd refuses it for some seconds after another one was added, and as long as too many members do not respond.
 
@@ -151,7 +132,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
     """
     name, data = params["node_name"], params["etcd_data_dir"]
     endpoint, members = find_members(params["endpoints"])
-    action, own = decide(members, name, url, Path(data, DATA).is_dir())
+    action, own = decide(members, name, url, Path(data, etcd_restore.LOG).is_dir())
     if action == REPLACE:
         health = {
             one.get("name") or url: one is not own and not etcd.member_errors((one.get("clientURLs") or [url])[0])
@@ -164,7 +145,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
         tell(f"removes the etcd member {name}, which has lost its data")
         etcd.call(endpoint, "/v3/cluster/member/remove", {"ID": own["ID"]})
     if action in (ADD, REPLACE):
-        _stop(manifest, data)
+        etcd_restore.stop_member(manifest, data)
         tell(f"adds the etcd member {name} as a learner")
         _add(endpoint, url)
         members = etcd.list_members(endpoint)
@@ -214,18 +195,23 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     """
     check_patches(params["patches"])
     record, manifest, name = Record.load(params["record_dir"]), Path(MANIFEST), params["node_name"]
+    etcd_restore.refuse_interrupted(params, record)
     present = manifest.read_text() if manifest.exists() else ""
-    if present and record.marked and not record.operation and Path(params["etcd_data_dir"], DATA).is_dir():
+    has_data = Path(params["etcd_data_dir"], etcd_restore.LOG).is_dir()
+    restoring = bool(params["snapshot"]) and not etcd_restore.is_done(params, record)
+    if present and record.marked and not record.operation and has_data and not restoring:
         return upgrade(params, check_mode, lock)
     others = (
         f"joins {len(params['endpoints'])} others" if params["endpoints"] else f"is one of {len(params['members'])}"
     )
-    changes = [f"etcd member '{name}' {others}."]
+    changes = [f"etcd member '{name}' {'has the state of the backup' if restoring else others}."]
     if check_mode:
         return changes
     started, url = time.time(), peer_url(params["node_addresses"][0])
     record.mark(params["cluster"])
-    record.begin(OPERATION)
+    record.begin(etcd_restore.OPERATION if restoring else OPERATION)
+    if restoring:
+        etcd_restore.stop_member(manifest, params["etcd_data_dir"])
     etcd_user.own_data(params["etcd_data_dir"], record, System())
     authority = params["authority"]
     names = etcd_certificates.due(etcd_certificates.MEMBER, authority["certificate"], 0, started)
@@ -233,14 +219,17 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
         etcd_certificates.issue(names, authority, params["config"], params, lock)
     etcd_certificates.keep_authority(authority, with_key=True)
     learner = ""
-    if params["endpoints"]:
+    if restoring:
+        etcd_restore.place_data(params)
+        cluster, state = f"{name}={url}", "existing"  # so that it never begins anew without its data
+        record.restored = params["backup"]
+    elif params["endpoints"]:
         cluster, state, learner = _enter(params, url, manifest)
     else:
         cluster, state = ",".join(f"{one}={peer_url(where)}" for one, where in params["members"].items()), "new"
-        if Path(params["etcd_data_dir"], DATA).is_dir() and flags_of(present) != (cluster, state):
-            _stop(
-                manifest, params["etcd_data_dir"]
-            )  # of an interrupted run with other members: nothing was written to it
+        if has_data and flags_of(present) != (cluster, state):
+            # of an interrupted run with other members: nothing was written to it
+            etcd_restore.stop_member(manifest, params["etcd_data_dir"])
     write_manifest(params, with_flags(params["config"], cluster, state), lock)
     _wait(params, learner, started)
     sync_kubeadm_files()
@@ -335,6 +324,8 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         changes, result = made["changes"], {"authority": made["authority"]}
     elif params["state"] == "client":
         changes, result = etcd_certificates.give_client_certificate(params, check_mode, lock), {}
+    elif params["state"] == "stopped":
+        changes, result = etcd_restore.stop(params, Path(MANIFEST), check_mode), {}
     elif params["state"] == "used":
         changes, result = etcd_endpoints.use(params, check_mode), {}
     else:
