@@ -167,6 +167,17 @@ def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() 
     assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
 
 
+def test_a_lost_host_of_etcd_has_the_address_of_its_connection() -> None:
+    own = load_variables(ROOT / "roles/node/vars/main.yml")
+    hostvars: dict[str, dict[str, Any]] = {
+        "cp1": {"kube_node_ip": "192.0.2.1,fd00::1", "ansible_host": "198.51.100.1"},
+        "w1": {},
+        "etcd1": {"ansible_host": "192.0.2.31"},
+    }
+    found = evaluate(own["__node_addresses"], **own, groups=EXTERNAL, hostvars=hostvars)
+    assert found == {"cp1": ["192.0.2.1", "fd00::1"], "w1": ["w1"], "etcd1": ["192.0.2.31"]}
+
+
 @pytest.mark.parametrize(
     ("groups", "reset", "refused"),
     [
