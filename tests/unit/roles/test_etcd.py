@@ -47,12 +47,10 @@ def test_hosts_of_etcd_take_part_and_nobody_is_taken_for_them(playbook: str, exp
     assert list(hosts(playbook, STACKED).values()) == without
 
 
-def test_certificates_of_etcd_are_renewed_before_those_of_control_planes_and_its_authority_stays() -> None:
-    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all", EVERY[:2]]
-    assert list(hosts("certificates", EXTERNAL).values()) == [["kube_control_plane", "kube_etcd"], ["etcd1"], EVERY]
-    plays = load_variables(ROOT / "playbooks/certificates.yml")
-    (rotated,) = [play["hosts"] for play in plays if play["name"] == "Rotate the authorities"]
-    assert rotated == "kube_control_plane:kube_worker"
+def test_certificates_of_etcd_are_renewed_before_those_of_control_planes() -> None:
+    renewed = [["kube_control_plane", "kube_etcd"], ["etcd1"]]
+    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all", EVERY[:2], EVERY[:2]]
+    assert list(hosts("certificates", EXTERNAL).values()) == [*renewed, EVERY, EVERY]
 
 
 def test_the_settings_of_a_stacked_etcd_apply() -> None:
@@ -200,3 +198,44 @@ def test_the_whole_etcd_of_a_cluster_that_is_kept_is_not_reset(
     ]
     known = {**own, "groups": groups, "ansible_play_hosts_all": reset}
     assert evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known) is not refused
+
+
+def rotation(planned: dict[str, tuple[list[str], list[str]]], of: str, on: str = "cp1", asked: str = "all") -> Any:
+    """Return a variable of role certificates.
+
+    :param planned: what is rotated on each host according to its folder, and what would be rotated.
+    """
+    own = load_variables(ROOT / "roles/certificates/vars/main.yml")
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"inventory_hostname": name, "kube_host": {"cluster": {"healthy": True}}}
+        for name in ("cp1", "etcd1", "w1")
+    }
+    for name, (rotating, rotate) in planned.items():
+        hostvars[name]["__certificates_planned"] = {"rotating": rotating, "rotate": rotating or rotate}
+    known = {**own, **hostvars[on], "groups": EXTERNAL, "hostvars": hostvars, "ansible_play_hosts_all": ["cp1", "w1"]}
+    return evaluate(trust_as_template("{{ " + of + " }}"), **known, certificates_rotate_authorities=asked)
+
+
+def test_hosts_of_etcd_are_asked_for_their_authority_and_control_planes_for_the_others() -> None:
+    assert rotation({}, "__certificates_asked", "cp1", "ca, etcd-ca") == ["ca"]
+    assert rotation({}, "__certificates_asked", "etcd1", "ca, etcd-ca") == ["etcd-ca"]
+    assert rotation({}, "__certificates_asked", "etcd1", "ca") == []
+    assert rotation({}, "__certificates_asked", "etcd1") == rotation({}, "__certificates_asked") == ["all"]
+    assert [rotation({}, "__certificates_worker", on) for on in ("cp1", "etcd1", "w1")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("plane", "member", "begins", "etcd"),
+    [
+        (([], ["ca"]), ([], ["etcd-ca"]), ["ca"], ["etcd1"]),
+        (([], ["ca"]), ([], []), ["ca"], []),
+        (([], []), ([], ["etcd-ca"]), [], ["etcd1"]),
+        ((["ca"], []), ([], ["etcd-ca"]), ["ca"], []),  # one that was interrupted goes on with what it began with
+        (([], ["ca"]), (["etcd-ca"], []), [], ["etcd1"]),
+    ],
+)
+def test_no_rotation_begins_while_another_is_unfinished(plane: Any, member: Any, begins: Any, etcd: Any) -> None:
+    planned = {"cp1": plane, "etcd1": member}
+    assert rotation(planned, "__certificates_begins") == begins
+    assert rotation(planned, "__certificates_etcd_rotates") == etcd
+    assert rotation(planned, "__certificates_etcd_absent") == ["etcd1"], "such a run is refused"
