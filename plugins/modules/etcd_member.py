@@ -27,10 +27,11 @@ options:
       - V(authority) returns the authority of etcd, which is made if this host has none and O(config) is given.
       - V(present) makes the host a member and waits until it is healthy.
       - V(client) gives a control plane a client certificate. The key of the authority is only kept in memory there.
+      - V(healthy) waits until the members at O(endpoints) have been healthy for a while, before and after the host of one is rebooted, and changes nothing.
       - V(stopped) stops the member of a host and deletes its data, because a backup replaces them.
       - V(used) lets the API server of a control plane, and kubeadm, use O(endpoints) after a member was added or removed. For one at a time.
     type: str
-    choices: [authority, present, client, stopped, used]
+    choices: [authority, present, client, healthy, stopped, used]
     default: present
   config:
     description: Documents of kubeadm's configuration, of which the filter C(kubeadm_config) makes those of C(etcd).
@@ -47,7 +48,8 @@ options:
     type: dict
     default: {}
   endpoints:
-    description: URLs of the members that run. Without one, the etcd is new. With O(state=used), of all members.
+    description: URLs of the members that run. Without one, the etcd is new. With O(state=used), of all members, and with
+      O(state=healthy), of those that are waited for.
     type: list
     elements: str
     default: []
@@ -115,7 +117,9 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             {**KUBEADM_OPTIONS, **ADMIN_OPTIONS},
-            state=dict(type="str", choices=["authority", "present", "client", "stopped", "used"], default="present"),
+            state=dict(
+                type="str", choices=["authority", "present", "client", "healthy", "stopped", "used"], default="present"
+            ),
             config=dict(type="list", elements="dict", default=[]),
             authority=dict(type="dict", no_log=True),
             members=dict(type="dict", default={}),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from .._host.facts.cluster import etcd_answers, parse_image_version
 from .._host.record import Record
@@ -257,7 +257,7 @@ def upgrade(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]
     if check_mode:
         return changes
     started = time.time()
-    _wait_for_all(params)
+    _wait_until_healthy(params["timeout"], lambda: _problems_of_all(params))
     cluster, state = flags_of(present)
     write_manifest(params, with_flags(params["config"], cluster, state), lock)
     _wait_for_version(params)
@@ -265,26 +265,34 @@ def upgrade(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]
     return changes
 
 
-def _wait_for_all(params: Mapping[str, Any]) -> None:
-    """Wait until all members have been healthy for a while: a kubelet of another version starts its static pods anew some seconds after its start.
+def _problems_of_all(params: Mapping[str, Any]) -> list[str]:
+    try:
+        return etcd.find_problems(find_members([client_url(params), *params["endpoints"]])[0])
+    except etcd.EtcdError as error:
+        return [str(error)]
+
+
+def _problems_of(endpoints: Iterable[str]) -> list[str]:
+    statuses = etcd.read_statuses(endpoints)
+    return [f"{one['name'] or one['url']}: {problem}" for one in statuses for problem in one["problems"]]
+
+
+def _wait_until_healthy(timeout: int, find_problems: Callable[[], list[str]]) -> None:
+    """Wait until members have been healthy for a while: a kubelet of another version starts its static pods anew some seconds after its start.
 
     :raises HostError: one is not in time.
     """
-    end, since = time.monotonic() + params["timeout"], 0.0
+    end, since = time.monotonic() + timeout, 0.0
     while True:
-        try:
-            problems = etcd.find_problems(find_members([client_url(params), *params["endpoints"]])[0])
-        except etcd.EtcdError as error:
-            problems = [str(error)]
+        problems = find_problems()
         now = time.monotonic()
         since = 0.0 if problems else since or now
         if since and now - since >= SETTLED:
             return
-        tell("waits until all members of etcd are healthy", *problems)
+        tell("waits until the members of etcd are healthy", *problems)
         if now > end and problems:
             raise HostError(
-                f"etcd is not healthy, so the member of this host is not restarted. Evidence: {'; '.join(problems)}. Repair it, then run again."
-                " [slipway:etcd_member]"
+                f"etcd is not healthy, so no member is restarted. Evidence: {'; '.join(problems)}. Repair it, then run again. [slipway:etcd_member]"
             )
         time.sleep(1)
 
@@ -324,6 +332,10 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         changes, result = made["changes"], {"authority": made["authority"]}
     elif params["state"] == "client":
         changes, result = etcd_certificates.give_client_certificate(params, check_mode, lock), {}
+    elif params["state"] == "healthy":
+        if not check_mode:
+            _wait_until_healthy(params["timeout"], lambda: _problems_of(params["endpoints"]))
+        changes, result = [], {}
     elif params["state"] == "stopped":
         changes, result = etcd_restore.stop(params, Path(MANIFEST), check_mode), {}
     elif params["state"] == "used":

@@ -27,6 +27,7 @@ class Seen:
 
     :ivar members: names of the voting members of etcd, and whether each is healthy.
     :ivar unstarted: peer URL of members that never started, by their address: they were added, and have no name yet.
+    :ivar external: whether etcd runs on hosts of its own, which are no nodes.
     """
 
     nodes: dict[str, Any] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Seen:
     budgets: list[dict[str, Any]] = field(default_factory=list)
     members: dict[str, bool] = field(default_factory=dict)
     unstarted: dict[str, str] = field(default_factory=dict)
+    external: bool = False
 
 
 def resolve(
@@ -98,7 +100,7 @@ def refuse_removal(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool
 
 
 def refuse_reboot(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool) -> list[str]:
-    """Return every reason why these nodes must not be rebooted, one control plane at a time, in one list.
+    """Return every reason why these hosts must not be rebooted, one control plane or member of an external etcd at a time, in one list.
 
     One or two members of etcd cannot do without one, whatever their state, so that the API is not available meanwhile.
     """
@@ -107,15 +109,15 @@ def refuse_reboot(leaving: Iterable[Mapping[str, Any]], seen: Seen, force: bool)
         f"Host '{node['host']}' is not a node of the cluster. Evidence: there is no Node '{node['name']}'. Run slipway.kube.cluster first."
         " [slipway:host_not_a_node]"
         for node in leaving
-        if not node["registered"]
+        if not node["registered"] and not (seen.external and node["name"] in seen.members)
     ]
-    needed = len(seen.members) // 2 + 1
+    needed, kind = len(seen.members) // 2 + 1, "" if seen.external else "control plane "
     for node in leaving:
         others = {name: fine for name, fine in seen.members.items() if name != node["name"]}
         ill = ", ".join(name for name, fine in others.items() if not fine)
         if node["name"] in seen.members and ill and sum(others.values()) < needed:
             refused.append(
-                f"etcd would have no quorum while control plane '{node['name']}' reboots. Evidence: of the {len(others)} other members,"
+                f"etcd would have no quorum while {kind}'{node['name']}' reboots. Evidence: of the {len(others)} other members,"
                 f" {sum(others.values())} are healthy ({ill} is not), and {needed} are needed. Repair that member first. [slipway:etcd_quorum_lost]"
             )
     return refused + refuse_drain(_pods_on(leaving, seen), seen.budgets, force, "force their eviction")
@@ -177,6 +179,7 @@ def converge(params: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
         client.items("/api/v1/pods"),
         client.items(BUDGETS),
         *read_members(),
+        bool(etcd.external_servers()),
     )
     nodes, refused = resolve(params["names"], params["hosts"], seen, params["addresses"])
     if params["purpose"] == "remove":

@@ -144,7 +144,7 @@ def test_a_control_plane_that_is_not_known_may_have_a_cluster() -> None:
     assert evaluate(own["__etcd_unknown"], **known) == ["cp1"]
 
 
-def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() -> None:
+def test_a_host_of_etcd_may_be_named_for_its_reboot() -> None:
     own = load_variables(ROOT / "roles/node/vars/main.yml")
     plan = load_variables(ROOT / "roles/node/tasks/plan_reboot.yml")
     task, silent = (
@@ -161,8 +161,12 @@ def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() 
         "hostvars": hostvars,
         "node_reboot_hosts": ["etcd1", "w1", "node-cp1"],
     }
-    assert evaluate(task["__node_unknown"], **known) == ["etcd1"], "the module says that it is no node"
-    assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
+    assert evaluate(task["__node_unknown"], **known) == []
+    assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "etcd1", "w1"]
+    groups = {**EXTERNAL, "kube_maintained": ["etcd1", "w1"]}
+    assert hosts("node_reboot", groups)["Reboot the hosts of an external etcd"] == ["etcd1"]
+    assert hosts("node_reboot", {**groups, "kube_maintained": ["w1"]})["Reboot the hosts of an external etcd"] == "!all"
+    assert hosts("node_reboot", STACKED)["Reboot the hosts of an external etcd"] == "!all"
 
 
 def test_a_lost_host_of_etcd_has_the_address_of_its_connection() -> None:

@@ -329,3 +329,15 @@ def test_all_members_stop_before_the_first_one_is_restored(host):
         host.run()
     assert host.run(endpoints=["https://192.0.2.31:2379"])["changed"], "it may be added to a member that was restored"
     assert Record.load(host.params["record_dir"]).operation == ""
+
+
+def test_the_host_of_a_member_waits_for_all_members(host, monkeypatch):
+    problems = ["no answer"]
+    monkeypatch.setattr(etcd_member, "SETTLED", 0)
+    status = {"name": "etcd2", "url": "", "problems": problems}
+    monkeypatch.setattr(etcd, "read_statuses", lambda endpoints: [status])
+    assert host.run(check_mode=True, state="healthy") == {"changed": False, "changes": []}
+    with pytest.raises(HostError, match=r"no member is restarted\. Evidence: etcd2: no answer"):
+        host.run(state="healthy")
+    problems.clear()
+    assert host.run(state="healthy") == {"changed": False, "changes": []}

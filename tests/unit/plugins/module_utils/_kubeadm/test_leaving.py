@@ -176,3 +176,17 @@ def test_a_voting_member_that_never_started_is_removed_although_it_counts(seen):
     seen.unstarted = {"192.0.2.33": "https://192.0.2.33:2380"}
     (found,), _refused = resolve(["192.0.2.33"], HOSTS, seen)
     assert refuse_removal([found], seen, force=False) == []
+
+
+def test_a_member_of_an_external_etcd_reboots_while_the_others_are_healthy(seen):
+    hosts = {**HOSTS, "etcd1": "etcd1"}
+    seen.members = {"etcd1": True, "etcd2": True, "etcd3": True}
+    nodes, _refused = resolve(["etcd1", "cp1"], hosts, seen)
+    assert len(refuse_reboot(nodes[:1], seen, False)) == 1, (
+        "with a stacked etcd, it would be a control plane without a Node"
+    )
+    seen.external = True
+    assert refuse_reboot(nodes, seen, False) == []
+    seen.members["etcd3"] = False
+    (reason,) = refuse_reboot(nodes, seen, False)
+    assert reason.startswith("etcd would have no quorum while 'etcd1' reboots. Evidence: of the 2 other members, 1 are")
