@@ -243,3 +243,23 @@ def test_no_rotation_begins_while_another_is_unfinished(plane: Any, member: Any,
     assert rotation(planned, "__certificates_begins") == begins
     assert rotation(planned, "__certificates_etcd_rotates") == etcd
     assert rotation(planned, "__certificates_etcd_absent") == ["etcd1"], "such a run is refused"
+
+
+def test_several_control_planes_use_all_members_and_leave_none_of_them_when_a_join_is_repeated() -> None:
+    own = load_variables(ROOT / "roles/control_plane/vars/main.yml")
+    groups = {**EXTERNAL, "kube_control_plane": ["cp1", "cp2"], "kube_etcd": ["etcd1", "etcd2"]}
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"kube_node_ip": f"fd00::{number}", "kube_host": {"cluster": {"member": True}}}
+        for number, name in enumerate(["cp1", "cp2", "w1", "etcd1", "etcd2"], 1)
+    }
+    known = {**own, "groups": groups, "hostvars": hostvars, "inventory_hostname": "cp2"}
+    urls = ["https://[fd00::4]:2379", "https://[fd00::5]:2379"]
+    assert evaluate(own["__control_plane_etcd_endpoints"], **known) == urls
+    assert evaluate(own["__control_plane_other_etcd"], **known) == [], "a control plane is no member"
+    stacked = {**known, "groups": {**groups, "kube_etcd": []}}
+    assert evaluate(own["__control_plane_other_etcd"], **stacked) == ["https://[fd00::1]:2379"]
+    given = load_variables(ROOT / "roles/control_plane/tasks/use_etcd.yml")[0]
+    assert (
+        given["throttle"] == 1
+        and given["slipway.kube.etcd_member"]["endpoints"] == "{{ __control_plane_etcd_endpoints }}"
+    )

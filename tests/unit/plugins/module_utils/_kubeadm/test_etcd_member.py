@@ -341,3 +341,22 @@ def test_the_host_of_a_member_waits_for_all_members(host, monkeypatch):
         host.run(state="healthy")
     problems.clear()
     assert host.run(state="healthy") == {"changed": False, "changes": []}
+
+
+def test_addresses_of_ipv6_are_in_brackets_in_urls():
+    url = etcd_member.peer_url("fd00::33")
+    assert url == "https://[fd00::33]:2380"
+    assert etcd_member.client_url({"node_addresses": ["fd00::33"]}) == "https://[fd00::33]:2379"
+    members = [
+        {
+            "ID": "1",
+            "name": "etcd1",
+            "peerURLs": ["https://[fd00::31]:2380"],
+            "clientURLs": ["https://[fd00::31]:2379"],
+        },
+        {"ID": "3", "peerURLs": [url], "isLearner": True},
+    ]
+    cluster = etcd_member.initial_cluster(members, "etcd3", url)
+    assert cluster == "etcd1=https://[fd00::31]:2380,etcd3=https://[fd00::33]:2380"
+    assert etcd_member.flags_of(MANIFEST.format(cluster=cluster)) == (cluster, "new")
+    assert etcd_member.decide(members, "etcd3", url, False) == ("start", members[1])
