@@ -16,7 +16,7 @@ description:
     advice and severity.
   - Root causes come first. A fault that is only a consequence is reported with its cause, and the same fault of several objects once.
   - Checks images, container crashes, memory, probes, configuration, volumes, scheduling, quotas, admission, webhooks, Services, Ingresses,
-    NetworkPolicies, PersistentVolumeClaims, autoscalers, disruption budgets, Jobs, deletions that do not complete, DNS, nodes, certificates,
+    NetworkPolicies, PersistentVolumeClaims, autoscalers, disruption budgets, Jobs, deletions that do not complete, DNS, nodes, certificates, CA bundles,
     etcd and version skew.
   - Lists are read in chunks. Of Secrets and ConfigMaps only the names are read, except for the DNS domain in the configuration of CoreDNS.
   - Values in logs that look like secrets are masked.

@@ -71,7 +71,7 @@ nodes:
     ready: {description: Whether it is Ready., type: bool}
     unstarted: {description: Addresses of its member of etcd if that was added and never started., type: list, elements: str}
 refused:
-  description: Every reason not to go on, each with evidence and remedy.
+  description: Every reason why it is refused, each with evidence and remedy.
   returned: success
   type: list
   elements: str

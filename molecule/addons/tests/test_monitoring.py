@@ -119,6 +119,23 @@ def test_it_is_deployed_and_every_kind_of_target_is_scraped(kube: Kube, monitore
     assert not ask(kube, "up == 0")
 
 
+def test_every_panel_of_the_dashboards_has_values(kube: Kube, monitored: Run) -> None:
+    declared = yaml.safe_load((ADDON / "dashboards.yml").read_text())
+    deployed = kube.get("configmap", "dashboards", "monitoring")["data"]
+    assert sorted(deployed) == sorted(f"{one['name']}.json" for one in declared)
+    for dashboard in declared:
+        targets = [panel["targets"] for panel in json.loads(deployed[f"{dashboard['name']}.json"])["panels"]]
+        for panel, queries in zip(dashboard["panels"], targets, strict=True):
+            assert [one["expr"] for one in queries] == list(panel["queries"].values())
+            for query in panel["queries"].values():
+                for name, value in {"$__rate_interval": "1m", "$node": ".*", "$namespace": ".*"}.items():
+                    query = query.replace(name, value)
+                if panel.get("may_be_empty"):
+                    ask(kube, query)  # fails if it is not valid
+                else:
+                    eventually(lambda query=query: ask(kube, query), 90, f"{dashboard['name']}, {panel['title']}")
+
+
 def test_it_costs_this_much(kube: Kube, monitored: Run) -> None:
     query = (
         'sum by (container, node) (container_memory_working_set_bytes{namespace=~"monitoring.*",container!=""}) / 1e6'

@@ -44,7 +44,7 @@ def served_certificate(host: str, port: int) -> tuple[float | None, str]:
 def certificate_findings(name: Reference, holder: str, end: float, now: float) -> list[Finding]:
     """Report a certificate that has expired or expires soon.
 
-    :param holder: What presents the certificate, for example C(the kubelet of node w1).
+    :param holder: What presents the certificate, for example C(the kubelet of node w1), or what has it, for example C(the CA bundle of webhook w).
     :param end: When it expires, in seconds since the epoch, as C(now).
     """
     left = end - now
@@ -58,7 +58,12 @@ def certificate_findings(name: Reference, holder: str, end: float, now: float) -
         )
     elif holder.startswith("the client"):
         renew = "Renew it: run kubeadm certs renew admin.conf on a control plane node, and fetch the kubeconfig again."
-    certificate = holder if "certificate" in holder else f"the certificate of {holder}"
+    elif holder.startswith("the CA bundle"):
+        renew = (
+            "Let what installed it issue a new certificate and write its CA to the bundle (cert-manager does so by itself; charts that generate a "
+            "certificate need an upgrade). Once it has expired, the API server trusts no server that it calls with this bundle."
+        )
+    certificate = holder if "certificate" in holder or "CA bundle" in holder else f"the certificate of {holder}"
     return [
         Finding(
             "certificate_expires",

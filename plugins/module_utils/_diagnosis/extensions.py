@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Extensions of the API server that do not respond: admission webhooks and APIServices. Pure functions.
+"""Extensions of the API server that do not respond, or will not soon: admission webhooks and APIServices. Pure functions.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -14,6 +14,7 @@ from typing import Any, Mapping
 from .._kube.objects import Reference, reference
 from .._kube.readiness import condition
 from .._kube.timestamps import seconds_of
+from .certificates import certificate_findings
 from .finding import SUSPICIOUS, Finding, one_line, shortened
 from .services import ready_endpoints
 from .view import Object, View, event_time, message_of, spec_of
@@ -34,8 +35,18 @@ def webhooks(view: View) -> list[Finding]:
         finding
         for kind in WEBHOOK_CONFIGURATIONS
         for content in view.alive(kind)
-        for finding in _configuration(view, content, failures)
+        for finding in _configuration(view, content, failures) + _bundles(view, content)
     ]
+
+
+def _bundles(view: View, content: Object) -> list[Finding]:
+    """Report the CA bundle of a webhook configuration that expires first; its webhooks usually have the same."""
+    hooks = [hook for hook in content.get("webhooks") or [] if "bundleEnd" in (hook.get("clientConfig") or {})]
+    first = min(hooks, key=lambda hook: hook["clientConfig"]["bundleEnd"], default=None)
+    if first is None:
+        return []
+    holder = f"the CA bundle of webhook {first.get('name')}"
+    return certificate_findings(reference(content), holder, first["clientConfig"]["bundleEnd"], view.now)
 
 
 def _configuration(view: View, content: Object, failures: Mapping[str, str]) -> list[Finding]:
@@ -87,9 +98,12 @@ def _configuration(view: View, content: Object, failures: Mapping[str, str]) -> 
 
 
 def api_services(view: View) -> list[Finding]:
-    """Find APIServices that are not available, so that their API group (metrics.k8s.io, for example) cannot be used."""
-    found = []
+    """Find APIServices that are not available, so that their API group (metrics.k8s.io, for example) cannot be used, or whose CA bundle expires."""
+    found: list[Finding] = []
     for content in view.alive("APIService"):
+        end = spec_of(content).get("bundleEnd")
+        if end is not None:
+            found += certificate_findings(reference(content), "the CA bundle of its server", end, view.now)
         available = condition(content, "Available")
         if available.get("status") != "False":
             continue

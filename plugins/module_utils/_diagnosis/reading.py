@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import RELEASE_NAMESPACE
+from .._kube.x509 import bundle_end
+from .ingress_nginx import INGRESS_NGINX
 from .sources import SOURCES
 from .view import is_healthy
 
@@ -119,6 +121,8 @@ def _metadata(metadata: Mapping[str, Any], interned: dict[str, str]) -> dict[str
         kept["namespace"] = intern(kept["namespace"])
     annotations = metadata.get("annotations") or {}
     few = {key: annotations[key] for key in ANNOTATIONS if key in annotations}
+    # The values may be whole configurations.
+    few.update((key, "") for key in annotations if key.startswith(INGRESS_NGINX))
     if few:
         kept["annotations"] = few
     if "ownerReferences" in kept:
@@ -254,12 +258,19 @@ def _endpoints(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _webhooks(item: dict[str, Any]) -> dict[str, Any]:
-    hooks = []
-    for hook in item.get("webhooks") or []:
-        client = dict(hook.get("clientConfig") or {})
-        client.pop("caBundle", None)
-        hooks.append(dict(hook, clientConfig=client))
+    hooks = [dict(hook, clientConfig=_trust(hook.get("clientConfig") or {})) for hook in item.get("webhooks") or []]
     return {"webhooks": hooks}
+
+
+def _api_service(item: dict[str, Any]) -> dict[str, Any]:
+    return {"spec": _trust(item.get("spec") or {}), "status": item.get("status") or {}}
+
+
+def _trust(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with the time at which their CA bundle expires (C(bundleEnd), seconds since the epoch) instead of the bundle."""
+    kept = {key: value for key, value in settings.items() if key != "caBundle"}
+    end = bundle_end(settings.get("caBundle") or "")
+    return kept if end is None else {**kept, "bundleEnd": end}
 
 
 _SHAPES: dict[str, Trim] = {
@@ -277,4 +288,5 @@ _SHAPES: dict[str, Trim] = {
     "EndpointSlice": _endpoints,
     "ValidatingWebhookConfiguration": _webhooks,
     "MutatingWebhookConfiguration": _webhooks,
+    "APIService": _api_service,
 }

@@ -96,6 +96,22 @@ def certificate_end(pem: bytes | str) -> float | None:
         return None
 
 
+def bundle_end(encoded: str) -> float | None:
+    """Return when the last certificate of a C(caBundle) expires, in seconds since the epoch, or None if there is none that can be read.
+
+    :param encoded: one or several certificates in PEM, encoded with base64. While one of them is valid, a server may have a certificate of it.
+    """
+    try:
+        text = base64.b64decode(encoded).decode("ascii", "replace")
+    except ValueError:
+        return None
+    ends = (
+        certificate_end(block)
+        for block in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S)
+    )
+    return max((end for end in ends if end is not None), default=None)
+
+
 def not_after(certificate: bytes) -> float:
     """Return ``validity.notAfter`` of a certificate in DER, in seconds since the epoch.
 
