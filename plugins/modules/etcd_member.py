@@ -65,10 +65,14 @@ options:
     default: ""
   backup:
     description:
-      - Digest of the backup that the snapshot is of. A member that was restored from it already is left as it is.
-      - With O(state=used), the components of the control plane begin anew on an etcd that was restored from it, once.
+      - Digest of the backup that the snapshot is of. A member that was restored from it already, or added to an etcd that was, is left as it is.
+      - With O(state=used), the components of the control plane are restarted once, because etcd was restored from it.
     type: str
     default: ""
+  again:
+    description: With O(state=used) and O(backup), whether the components are restarted also if they were for this backup before.
+    type: bool
+    default: false
   days:
     description: A client certificate that expires within this number of days is issued again.
     type: int
@@ -127,6 +131,7 @@ def main():
             version=dict(type="str", default=""),
             snapshot=dict(type="path", default=""),
             backup=dict(type="str", default=""),
+            again=dict(type="bool", default=False),
             days=dict(type="int", default=0),
         ),
         supports_check_mode=True,

@@ -21,7 +21,7 @@ from .._host.system import HostError, write_atomic
 from .._kube.progress import tell
 from . import etcd
 from .admin import connect
-from .certificates import processes, restart
+from .certificates import outdated, processes, restart
 from .endpoint import change_map, restart_kubelet
 from .endpoint_config import set_etcd_endpoints
 from .init import wait_for_api
@@ -60,7 +60,7 @@ def check_members(wanted: Iterable[str], present: Iterable[str]) -> None:
         )
 
 
-def begin_anew(params: Mapping[str, Any], since: float) -> None:
+def restart_components(params: Mapping[str, Any], since: float) -> None:
     """Restart what knows a later state than the etcd that was restored; containers that have failed meanwhile are not waited for.
 
     https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster
@@ -78,7 +78,7 @@ def begin_anew(params: Mapping[str, Any], since: float) -> None:
 def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
     """Let the API server of this host, and kubeadm, use these members of etcd, and return the changes.
 
-    :param params: with ``backup``, the digest of the one from which etcd was restored, "" if it was not.
+    :param params: with ``backup``, the digest of the one from which etcd was restored, "" if it was not, and ``again``, whether it was just now.
     :raises HostError: one of them is no member, or the API server does not become ready with them.
     """
     path, wanted = Path(etcd.API_SERVER), list(params["endpoints"])
@@ -94,10 +94,11 @@ def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
                 tell("waits until the kubelet has restarted the API server")
                 time.sleep(1)
             wait_for_api(params["server"], params["timeout"])
-    if params["backup"] and record.restored != params["backup"]:
-        changes.append("The components of this control plane begin anew on the etcd that was restored.")
+    late = params["again"] or record.restored != params["backup"] or "kube-apiserver" in outdated(list(processes()))
+    if params["backup"] and late:
+        changes.append("The components of this control plane are restarted on the etcd that was restored.")
         if not check_mode:
-            begin_anew(params, begun)
+            restart_components(params, begun)
             record.restored = params["backup"]
             record.finish()
     # Last: hosts that join and an upgrade read it.

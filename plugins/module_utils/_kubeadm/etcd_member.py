@@ -198,8 +198,9 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     etcd_restore.refuse_interrupted(params, record)
     present = manifest.read_text() if manifest.exists() else ""
     has_data = Path(params["etcd_data_dir"], etcd_restore.LOG).is_dir()
-    restoring = bool(params["snapshot"]) and not etcd_restore.is_done(params, record)
-    if present and record.marked and not record.operation and has_data and not restoring:
+    replaced = bool(params["backup"]) and not etcd_restore.is_done(params, record)
+    restoring = bool(params["snapshot"]) and replaced
+    if present and record.marked and not record.operation and has_data and not replaced:
         return upgrade(params, check_mode, lock)
     others = (
         f"joins {len(params['endpoints'])} others" if params["endpoints"] else f"is one of {len(params['members'])}"
@@ -222,7 +223,6 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     if restoring:
         etcd_restore.place_data(params)
         cluster, state = f"{name}={url}", "existing"  # so that it never begins anew without its data
-        record.restored = params["backup"]
     elif params["endpoints"]:
         cluster, state, learner = _enter(params, url, manifest)
     else:
@@ -233,6 +233,7 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     write_manifest(params, with_flags(params["config"], cluster, state), lock)
     _wait(params, learner, started)
     sync_kubeadm_files()
+    record.restored = params["backup"] or record.restored
     record.finish()
     return changes
 

@@ -120,10 +120,13 @@ class Step:
             )
 
     def issue(self) -> None:
-        """Let kubeadm issue the certificates of this host anew that are not signed by a new authority, if it has the authority's key."""
+        """Let kubeadm issue the certificates of this host anew that are not signed by a new authority.
+
+        Without the authority's key, as on a control plane of an external etcd, they were issued before this step, which check mode predicts.
+        """
         for file, name in ISSUERS.items():
-            has_key = name in self.pairs and Path(PKI, authorities.key_file(name)).exists()
-            certificate = read_certificate(Path(KUBERNETES, file)) if has_key else ""
+            has_key = self.check_mode or Path(PKI, authorities.key_file(name)).exists()
+            certificate = read_certificate(Path(KUBERNETES, file)) if name in self.pairs and has_key else ""
             if certificate and authority_key_id(certificate) != (subject_key_id(self.pairs[name][1]) or None):
                 arguments = ["certs", "renew", RENEWABLE[file]]
                 self.do(f"Certificate {RENEWABLE[file]} issued by the new {name}.", self._kubeadm, arguments)

@@ -35,6 +35,8 @@ class Plane:
         self.stored, self.ready, self.silent, self.clock = STORED, True, [], 0.0
         self.members, self.backup, self.record = [*OLD, *NEW], "", str(tmp_path / "record")
         self.begun: list[str] = []
+        self.again, self.outdated = False, {}
+        monkeypatch.setattr(etcd_endpoints, "outdated", lambda running: self.outdated)
         monkeypatch.setattr(etcd_endpoints, "restart_kubelet", lambda seconds: self.begun.append("kubelet"))
         monkeypatch.setattr(etcd_endpoints, "restart", lambda name, *arguments: self.begun.append(name))
         monkeypatch.setattr(
@@ -69,7 +71,7 @@ class Plane:
 
     def use(self, *endpoints: str, check_mode: bool = False) -> list[str]:
         params = {"endpoints": list(endpoints), "timeout": 5, "server": "", "kubeconfig": "", "backup": self.backup}
-        return etcd_endpoints.use({**params, "record_dir": self.record}, check_mode)
+        return etcd_endpoints.use({**params, "record_dir": self.record, "again": self.again}, check_mode)
 
 
 @pytest.fixture
@@ -113,12 +115,16 @@ def test_one_that_was_off_while_all_members_were_replaced_asks_the_new_ones(plan
     assert f"--etcd-servers={NEW[1]}\n" in plane.manifest.read_text()
 
 
-def test_components_begin_anew_once_on_an_etcd_that_was_restored(plane):
+def test_components_are_restarted_once_on_an_etcd_that_was_restored(plane):
     plane.backup = "sha256:1"
-    words = "The components of this control plane begin anew on the etcd that was restored."
+    words = "The components of this control plane are restarted on the etcd that was restored."
     assert plane.use(*OLD, check_mode=True) == [words] and plane.begun == []
     assert plane.use(*OLD) == [words]
     assert plane.begun == ["kubelet", "kube-scheduler"], "the API server started meanwhile and knows nothing older"
     assert plane.use(*OLD) == [] and len(plane.begun) == 2
+    plane.outdated = {"kube-apiserver": 7}  # it has a client certificate that was issued after its start
+    assert plane.use(*OLD) == [words]
+    plane.outdated, plane.again = {}, True
+    assert plane.use(*OLD) == [words], "the same backup was restored once more"
     plane.backup = ""
     assert plane.use(*OLD) == []

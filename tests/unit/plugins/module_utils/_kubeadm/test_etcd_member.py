@@ -327,7 +327,12 @@ def test_all_members_stop_before_the_first_one_is_restored(host):
     assert not host.manifest.exists() and not any(host.data.iterdir())
     with pytest.raises(HostError, match="restore_interrupted"):
         host.run()
-    assert host.run(endpoints=["https://192.0.2.31:2379"])["changed"], "it may be added to a member that was restored"
+    added = {"endpoints": ["https://192.0.2.31:2379"], "backup": "sha256:1"}
+    assert host.run(**added)["changed"], "it may be added to a member that was restored"
+    assert host.run(**added) == {"changed": False, "changes": []}
+    assert host.run(check_mode=True, **{**added, "backup": "sha256:2"})["changes"] == [
+        "etcd member 'etcd3' joins 1 others."
+    ]
     assert Record.load(host.params["record_dir"]).operation == ""
 
 

@@ -446,6 +446,9 @@ def test_a_control_plane_of_an_external_etcd_only_trusts_its_authority(
         seen.append(one.changes)
     assert seen == [["The new etcd-ca is trusted with the old one."], [], ["The new etcd-ca alone is trusted."]]
     assert not (pki / "etcd/ca.key").exists() and (pki / "etcd/ca.crt").read_text() == NEW.public
+    one = step(pki, "issued", check_mode=True, authorities=ETCD)
+    one.issue()
+    assert one.changes == ["Certificate apiserver-etcd-client issued by the new etcd-ca."], "the role does it before"
     with pytest.raises(HostError, match=r"apiserver-etcd-client\.crt"):
         step(pki, "finished", authorities=ETCD).require_new_certificates()
 
