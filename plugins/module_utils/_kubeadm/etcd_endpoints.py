@@ -21,7 +21,7 @@ from .._host.system import HostError, write_atomic
 from .._kube.progress import tell
 from . import etcd
 from .admin import connect
-from .certificates import outdated, processes, restart
+from .certificates import processes, restart
 from .endpoint import change_map, restart_kubelet
 from .endpoint_config import set_etcd_endpoints
 from .init import wait_for_api
@@ -31,6 +31,12 @@ from .upgrade import CONFIG
 def started_at() -> float:
     """Return when the API server of this host started, in seconds since the epoch, 0 if it does not run."""
     return max((start for _program, _pid, start in processes(programs=("kube-apiserver",))), default=0.0)
+
+
+def has_older_client(pki: str = etcd.PKI) -> bool:
+    """Return whether the API server of this host has started before it got its client certificate for etcd."""
+    times = [path.stat().st_mtime for path in (*etcd.client_certificate(pki), Path(pki, "ca.crt")) if path.exists()]
+    return max(times, default=0.0) > started_at() + 1  # a start is known in whole seconds
 
 
 def set_servers(manifest: str, endpoints: list[str]) -> str:
@@ -94,7 +100,7 @@ def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
                 tell("waits until the kubelet has restarted the API server")
                 time.sleep(1)
             wait_for_api(params["server"], params["timeout"])
-    late = params["again"] or record.restored != params["backup"] or "kube-apiserver" in outdated(list(processes()))
+    late = params["again"] or record.restored != params["backup"] or has_older_client()
     if params["backup"] and late:
         changes.append("The components of this control plane are restarted on the etcd that was restored.")
         if not check_mode:

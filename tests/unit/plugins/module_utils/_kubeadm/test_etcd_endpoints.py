@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -35,8 +36,8 @@ class Plane:
         self.stored, self.ready, self.silent, self.clock = STORED, True, [], 0.0
         self.members, self.backup, self.record = [*OLD, *NEW], "", str(tmp_path / "record")
         self.begun: list[str] = []
-        self.again, self.outdated = False, {}
-        monkeypatch.setattr(etcd_endpoints, "outdated", lambda running: self.outdated)
+        self.again, self.newer = False, False
+        monkeypatch.setattr(etcd_endpoints, "has_older_client", lambda: self.newer)
         monkeypatch.setattr(etcd_endpoints, "restart_kubelet", lambda seconds: self.begun.append("kubelet"))
         monkeypatch.setattr(etcd_endpoints, "restart", lambda name, *arguments: self.begun.append(name))
         monkeypatch.setattr(
@@ -122,9 +123,20 @@ def test_components_are_restarted_once_on_an_etcd_that_was_restored(plane):
     assert plane.use(*OLD) == [words]
     assert plane.begun == ["kubelet", "kube-scheduler"], "the API server started meanwhile and knows nothing older"
     assert plane.use(*OLD) == [] and len(plane.begun) == 2
-    plane.outdated = {"kube-apiserver": 7}  # it has a client certificate that was issued after its start
+    plane.newer = True  # an interrupted run has issued another client certificate
     assert plane.use(*OLD) == [words]
-    plane.outdated, plane.again = {}, True
+    plane.newer, plane.again = False, True
     assert plane.use(*OLD) == [words], "the same backup was restored once more"
     plane.backup = ""
     assert plane.use(*OLD) == []
+
+
+def test_a_client_certificate_of_the_second_in_which_the_api_server_started_is_not_newer(tmp_path, monkeypatch):
+    pki = tmp_path / "etcd"
+    pki.mkdir()
+    for path in (pki / "ca.crt", tmp_path / "apiserver-etcd-client.crt", tmp_path / "apiserver-etcd-client.key"):
+        path.touch()
+        os.utime(path, (1000.9, 1000.9))
+    for started, newer in ((1000.0, False), (990.0, True), (0.0, True)):
+        monkeypatch.setattr(etcd_endpoints, "started_at", lambda started=started: started)
+        assert etcd_endpoints.has_older_client(str(pki)) is newer
