@@ -59,9 +59,14 @@ options:
     type: str
     default: ""
   etcd_member:
-    description: With V(absent), whether the member of a stacked etcd that has the name of the node is removed as well, before the Node.
+    description: With V(absent), whether the member of etcd that has the name of the node is removed as well, before the Node.
     type: bool
     default: false
+  addresses:
+    description: With O(etcd_member), addresses of the host. A member that was added and never started has no name, and is found by its peer URL.
+    type: list
+    elements: str
+    default: []
   version:
     description: With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and its kubelet runs this version. Empty not to wait.
     type: str
@@ -143,6 +148,7 @@ def main():
             previous=dict(type="str", default=""),
             boot_id=dict(type="str", default=""),
             etcd_member=dict(type="bool", default=False),
+            addresses=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )
