@@ -26,6 +26,7 @@ SERVED = {
         "pods": ("Pod", True),
         "nodes": ("Node", False),
         "persistentvolumeclaims": ("PersistentVolumeClaim", True),
+        "serviceaccounts": ("ServiceAccount", True),
     },
     ("apps", "v1"): {
         "deployments": ("Deployment", True),
@@ -33,9 +34,14 @@ SERVED = {
         "daemonsets": ("DaemonSet", True),
     },
     ("autoscaling", "v2"): {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
-    ("batch", "v1"): {"jobs": ("Job", True)},
+    ("batch", "v1"): {"jobs": ("Job", True), "cronjobs": ("CronJob", True)},
     ("admissionregistration.k8s.io", "v1"): {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},
-    ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},
+    ("rbac.authorization.k8s.io", "v1"): {
+        "roles": ("Role", True),
+        "rolebindings": ("RoleBinding", True),
+        "clusterroles": ("ClusterRole", False),
+        "clusterrolebindings": ("ClusterRoleBinding", False),
+    },
     ("coordination.k8s.io", "v1"): {"leases": ("Lease", True)},
     ("apiextensions.k8s.io", "v1"): {"customresourcedefinitions": ("CustomResourceDefinition", False)},
 }

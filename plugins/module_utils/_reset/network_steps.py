@@ -21,6 +21,7 @@ from .network import (
     choose_ipsets,
     choose_links,
     choose_routes,
+    choose_routing_rules,
     choose_rules,
     choose_tables,
     parse_ipvs,
@@ -28,6 +29,8 @@ from .network import (
 )
 
 ATTEMPTS = 3
+# What ip says where a routing rule that is to be added exists, or one that is to be deleted does not.
+GONE_RULE = ("File exists", "No such file or directory")
 SAVE_COMMANDS = ("iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy")
 
 
@@ -64,6 +67,13 @@ def _plan_links(system: System, links: list[dict[str, Any]], record: Record, pod
         subject = f"route {' '.join(arguments)}"
         apply = partial(_tolerate, system, "No such process", "ip", "route", "delete", *arguments)
         steps.append(Step(subject, f"{subject} removed", apply, before="present"))
+    for family in ("-4", "-6"):
+        for arguments in choose_routing_rules(ip_json(system, family, "rule", "show")):
+            subject = f"routing rule {' '.join(arguments[1:])} ({'IPv4' if family == '-4' else 'IPv6'})"
+            present = arguments[0] == "delete"
+            apply = partial(_tolerate, system, GONE_RULE[present], "ip", family, "rule", *arguments)
+            done = f"{subject} {'removed' if present else 'restored'}"
+            steps.append(Step(subject, done, apply, before="present" if present else "absent"))
     for name in removed:
         apply = partial(_tolerate, system, "Cannot find device", "ip", "link", "delete", name)
         steps.append(Step(f"interface {name}", f"interface {name} deleted", apply, before="present"))
