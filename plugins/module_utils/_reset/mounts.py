@@ -81,7 +81,9 @@ def mounts_to_remove(system: System, folders: Collection[str], record: Record) -
 def pinned(system: System, point: str) -> list[str]:
     """Return the names that programs other than Cilium have created in a BPF file system."""
     folder = f"{point}/tc/globals"
-    only_cilium = system.names(f"{point}/tc") == ["globals"] and set(system.names(folder)) <= set(cilium_maps(system, folder))
+    only_cilium = system.names(f"{point}/tc") == ["globals"] and set(system.names(folder)) <= set(
+        cilium_maps(system, folder)
+    )
     return sorted(set(system.names(point)) - SHOWN_BY_KERNEL - {"cilium"} - ({"tc"} if only_cilium else set()))
 
 

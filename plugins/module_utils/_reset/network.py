@@ -118,7 +118,10 @@ def choose_routing_rules(rules: list[dict[str, Any]]) -> list[list[str]]:
     ]
     local = [rule.get("priority") for rule in rules if rule.get("table") == "local"]
     if local == [LOCAL_RULE]:
-        chosen += [["add", "priority", "0", "table", "local"], ["delete", "priority", str(LOCAL_RULE), "table", "local"]]
+        chosen += [
+            ["add", "priority", "0", "table", "local"],
+            ["delete", "priority", str(LOCAL_RULE), "table", "local"],
+        ]
     return chosen
 
 

@@ -135,8 +135,8 @@ def objects(chart: str, settings: Cilium) -> list[Object]:
             local = charts.unpacked(_fetched(chart, settings.version, folder), os.path.join(folder, "chart"))
         except InputError as error:
             raise NetworkError(
-                f"The chart of Cilium {settings.version} cannot be read from {chart} (kube_cilium_chart): {_reason(error)}. Check that the control node reaches "
-                "this address and that this version is there, or set kube_cilium_chart to a copy. [slipway:network_chart]"
+                f"The chart of Cilium {settings.version} cannot be read from {chart} (kube_cilium_chart): {_reason(error)}. Check that the control node "
+                "reaches this address and that this version is there, or set kube_cilium_chart to a copy. [slipway:network_chart]"
             ) from None
         _check_version(local, settings.version)
         rendering = Rendering(f"chart {chart}", local, chart_values(settings), NAME, NAMESPACE)

@@ -96,7 +96,11 @@ def check_kernel(host: Host) -> Iterator[Finding]:
         yield "The kernel is too old for the nftables mode of kube-proxy.", evidence, "Set kube_proxy_mode: iptables."
     if host.variables.get("kube_network_plugin") == "cilium" and numbers < CILIUM_KERNEL:
         evidence = f"kernel {kernel['release']}; {'.'.join(map(str, CILIUM_KERNEL))} or later is required"
-        yield "The kernel is too old for Cilium.", evidence, "Install a newer kernel, or choose another kube_network_plugin."
+        yield (
+            "The kernel is too old for Cilium.",
+            evidence,
+            "Install a newer kernel, or choose another kube_network_plugin.",
+        )
 
 
 @CHECKS.host("capabilities", settled=False)

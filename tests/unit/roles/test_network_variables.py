@@ -49,12 +49,16 @@ def test_what_a_running_cilium_cannot_change_is_refused(
     rules = value("__network_refuse_when", kube_network_cilium_values=values, **variables)
     assert "cilium" not in {rule["name"] for rule in rules} and "calico-node" in {rule["name"] for rule in rules}
     (rule,) = [rule for rule in rules if rule["kind"] == "ConfigMap"]
-    assert refused in (broken_rule(rule, {"data": data}) or "") and bool(broken_rule(rule, {"data": data})) == bool(refused)
+    assert refused in (broken_rule(rule, {"data": data}) or "") and bool(broken_rule(rule, {"data": data})) == bool(
+        refused
+    )
 
 
 def test_the_chart_is_rendered_with_the_variables_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
-    monkeypatch.setattr("ansible_collections.slipway.kube.plugins.filter.cilium.objects", lambda *given: seen.update(given=given) or [])
+    monkeypatch.setattr(
+        "ansible_collections.slipway.kube.plugins.filter.cilium.objects", lambda *given: seen.update(given=given) or []
+    )
     value("__network_objects_of_cilium", kube_control_plane_endpoint="k.example.com:7443", kube_network_mtu="1400")
     chart, settings = seen["given"]
     assert chart == f"https://helm.cilium.io/cilium-{settings.version}.tgz"

@@ -292,7 +292,12 @@ def test_without_rules_of_the_cluster_nothing_is_touched() -> None:
 
 
 def test_what_cilium_made_goes() -> None:
-    links = [link("lxc0123456789ab", "veth"), link("lxc_health", "veth"), link("lxcbr0", "bridge"), link("lxc-web", "veth")]
+    links = [
+        link("lxc0123456789ab", "veth"),
+        link("lxc_health", "veth"),
+        link("lxcbr0", "bridge"),
+        link("lxc-web", "veth"),
+    ]
     links += [link("cilium_net", "veth"), link("cilium_host", "veth"), link("cilium_vxlan", "vxlan")]
     assert choose_links(links, []) == ["cilium_host", "cilium_net", "lxc0123456789ab", "lxc_health", "cilium_vxlan"]
     rules = "*filter\n:INPUT ACCEPT [0:0]\n:CILIUM_INPUT - [0:0]\n"

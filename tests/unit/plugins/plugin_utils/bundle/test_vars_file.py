@@ -37,7 +37,10 @@ def test_the_network_follows_the_images() -> None:
     assert network_plugin([BundledManifest("calico/v1/calico.yaml", "", "", ())], []) == "flannel"
     assert network_plugin([CALICO, CILIUM], CILIUM.images) == "cilium"
     assert network_plugin([CALICO, CILIUM], [*CILIUM.images, *CALICO.images]) == "calico"
-    assert network_plugin([CILIUM, BundledManifest("cilium/cilium-1.19.4.tgz", "", "", ("a:1",))], CILIUM.images) == "flannel"
+    assert (
+        network_plugin([CILIUM, BundledManifest("cilium/cilium-1.19.4.tgz", "", "", ("a:1",))], CILIUM.images)
+        == "flannel"
+    )
 
 
 def test_the_chart_of_cilium_is_that_of_the_version_in_use() -> None:

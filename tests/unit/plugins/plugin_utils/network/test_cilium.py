@@ -111,7 +111,9 @@ def test_values_follow_from_the_cluster() -> None:
 
 def test_without_a_tunnel_the_nodes_route_the_networks_of_pods() -> None:
     values = chart_values(settings("192.168.0.0/16,fd00:10::/56", encapsulation="none", mtu=1400))
-    assert values["routingMode"] == "native" and values["autoDirectNodeRoutes"] is True and "tunnelProtocol" not in values
+    assert (
+        values["routingMode"] == "native" and values["autoDirectNodeRoutes"] is True and "tunnelProtocol" not in values
+    )
     assert (values["ipv4NativeRoutingCIDR"], values["ipv6NativeRoutingCIDR"]) == ("192.168.0.0/16", "fd00:10::/56")
     assert values["MTU"] == 1400
     assert "ipv6NativeRoutingCIDR" not in chart_values(settings(encapsulation="none"))
@@ -165,7 +167,9 @@ def test_a_chart_is_rendered_for_the_cluster(chart: Path) -> None:
 
 def test_a_chart_is_downloaded_or_the_address_is_named(served: str) -> None:
     assert len(objects(f"{served}/cilium-{VERSION}.tgz", settings())) == 2
-    with pytest.raises(NetworkError, match=r"Cilium 9.9.9 cannot be read from http://127.*404.*network_chart\]$") as found:
+    with pytest.raises(
+        NetworkError, match=r"Cilium 9.9.9 cannot be read from http://127.*404.*network_chart\]$"
+    ) as found:
         objects(f"{served}/cilium-9.9.9.tgz", settings(version="9.9.9"))
     assert "program_failed" not in str(found.value) and "\n" not in str(found.value)
     with pytest.raises(NetworkError, match=f"chart of cilium {VERSION}, but kube_versions has Cilium 9.9.9"):
@@ -186,7 +190,9 @@ def test_what_is_no_chart_is_refused(helm: None, tmp_path: Path) -> None:
 
 
 def test_values_that_the_chart_refuses_or_makes_anew_are_refused(chart: Path) -> None:
-    with pytest.raises(NetworkError, match=rf"{chart}: helm failed:.*tunnel has been removed.*kube_network_cilium_values"):
+    with pytest.raises(
+        NetworkError, match=rf"{chart}: helm failed:.*tunnel has been removed.*kube_network_cilium_values"
+    ):
         objects(str(chart), settings(values={"tunnel": "vxlan"}))
     with pytest.raises(NetworkError, match=r"parts of Secret hubble-server-certs anew"):
         objects(str(chart), settings(values={"hubble": {"tls": {"auto": {"method": "helm"}}}}))
@@ -231,11 +237,16 @@ def test_the_bundle_has_the_images_of_the_published_chart(helm: None) -> None:
         ("fd00:10::/56", {"mtu": 1300, "nodes": 1}),
         ("192.168.0.0/16,fd00:10::/56", {"encapsulation": "none"}),
         ("192.168.0.0/16", {"encapsulation": "geneve", "image_registry": "mirror.example.com"}),
-        ("192.168.0.0/16", {"values": {"hubble": {"enabled": True, "relay": {"enabled": True}, "ui": {"enabled": True}}}}),
+        (
+            "192.168.0.0/16",
+            {"values": {"hubble": {"enabled": True, "relay": {"enabled": True}, "ui": {"enabled": True}}}},
+        ),
         ("192.168.0.0/16", {"values": {"cluster": {"id": 1}, "clustermesh": {"useAPIServer": True}}}),
     ],
 )
-def test_a_second_run_with_the_published_chart_changes_nothing(helm: None, subnet: str, changes: dict[str, Any]) -> None:
+def test_a_second_run_with_the_published_chart_changes_nothing(
+    helm: None, subnet: str, changes: dict[str, Any]
+) -> None:
     with serving() as server:
         space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}
         server.put("/api/v1/namespaces/kube-system", space)
