@@ -107,6 +107,9 @@ def plan_programs(system: System) -> list[Step]:
                 shutil.rmtree(real)
             else:
                 _unlink_all(system, [path])
+        for folder in ("tc/globals", "tc"):
+            with contextlib.suppress(OSError):  # it has what belongs to others
+                os.rmdir(system.path(f"{root}/{folder}"))
 
     paths = found()
     if not paths:
