@@ -58,7 +58,7 @@ lab: origin  ## a cluster of three hosts on this machine, with a sample applicat
 lab-down: venv  ## remove the lab
 	ansible-playbook slipway.kube.lab -e lab_state=absent
 
-test: test-unit test-lint test-sanity $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour
+test: test-unit test-static $(addprefix molecule-,$(SCENARIOS))  ## what fits into an hour
 
 test-all:  ## everything: all examples, ten kills, an upgrade over two minor versions, all versions of ansible-core, scenario default with the oldest and the newest, IPv6 only, virtual machines
 	$(MAKE) test EXAMPLES=
@@ -84,6 +84,9 @@ test-lint: venv  ## ruff, mypy, ansible-lint (production profile), changelog, do
 
 test-sanity: venv  ## ansible-test sanity
 	time tests/sanity/run
+
+test-static: venv  ## test-lint and test-sanity at the same time
+	time $(MAKE) --jobs=2 --output-sync=target test-lint test-sanity
 
 test-matrix: venv  ## unit and sanity tests with all supported versions of ansible-core (CORES="2.16 2.21" for some)
 	tests/matrix/run $(CORES)
@@ -119,5 +122,7 @@ clean:  ## remove what tests and builds created in the tree (neither the lab nor
 	rm -rf .cache .venv tests/output slipway-kube-*.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
+ifneq ($(MAKECMDGOALS),test-lint test-sanity)
 .NOTPARALLEL:
-.PHONY: help origin programs lab lab-down test test-all test-unit test-lint test-sanity test-matrix test-molecule test-vm bench docs site clean venv
+endif
+.PHONY: help origin programs lab lab-down test test-all test-unit test-lint test-sanity test-static test-matrix test-molecule test-vm bench docs site clean venv

@@ -14,13 +14,13 @@ description:
   - Shows a run by its phases, which are the plays of a playbook. Works with any playbook.
   - On a terminal, a block at the end of the output shows the current phase, the current task of each host (grouped where there are many
     hosts), which hosts the others wait for, and how long this took in earlier runs of the same playbook with the same inventory. Where a module
-    of this collection works for long, it says every two seconds what it does or waits for, for which the host is asked once more. Problems,
+    of this collection works for long, it reports every two seconds what it does or waits for, which takes one more request to the host. Problems,
     warnings, and what tasks show with M(ansible.builtin.debug) stay above it.
   - Where standard output is not a terminal, prints the same as plain lines without control codes.
   - At the end, prints what changed on which hosts, the duration, the slowest tasks, and the path of the log.
   - In check mode, prints the plan instead, which lists by phase what would change on each host, with C(--diff) also the diffs, and the tasks that
     check mode leaves out, so that what they would do is known only in a real run.
-  - Where the inventory is a file or a folder that can be written, each run leaves a record, which is a folder in C(.runs) beside the file or in
+  - Where the inventory is a file or a folder that can be written, each run leaves a record, which is a folder in C(.runs) next to the file or in
     the folder. It contains C(changes.html) and C(changes.json), in check mode C(plan.html) and C(plan.json), further C(timeline.svg),
     C(summary.json) and the log as C(log.txt). C(.runs/index.html) shows what the runs
     have learned about the cluster (health, certificates, the last backup, nodes, releases), and lists all records. Everything is readable by the
@@ -28,7 +28,7 @@ description:
     that inventory. In a record, values that look like secrets and the data of Secrets are masked, except in the log, which contains what Ansible
     prints. Extra variables are not recorded.
   - With C(-v) and more, the output is that of the callback P(ansible.builtin.default#callback).
-  - The log contains the whole output, as the default callback prints it, with the same secrets left out (C(no_log)). Deprecation warnings are
+  - The log contains the complete output, as the default callback prints it, with the same secrets left out (C(no_log)). Deprecation warnings are
     only in the log. If the log cannot be written, the output is that of the default callback.
 author:
   - slipway.kube authors (@slipway)
@@ -37,7 +37,7 @@ extends_documentation_fragment:
   - result_format_callback
 options:
   runs_dir:
-    description: Folder of the records, of which the user must be the owner. By default, C(.runs) beside the inventory, or in it if it is a folder.
+    description: Folder of the records, of which the user must be the owner. By default, C(.runs) next to the inventory, or in it if it is a folder.
     type: path
     env:
       - name: SLIPWAY_KUBE_PROGRESS_RUNS_DIR
@@ -45,7 +45,7 @@ options:
       - section: callback_slipway_progress
         key: runs_dir
   runs_keep:
-    description: Number of records that are kept. The oldest ones are removed, except those of runs that go on. With V(0), runs leave no record.
+    description: Number of records that are kept. The oldest ones are removed, except those of runs that are still in progress. With V(0), runs leave no record.
     type: int
     default: 50
     env:
@@ -90,7 +90,7 @@ options:
       - section: callback_slipway_progress
         key: history
 notes:
-  - A program that asks on the terminal by itself, as ssh does about an unknown host key, is written over by the block. Add the keys to
+  - A program that asks on the terminal itself, as ssh does about an unknown host key, is overwritten by the block. Add the keys to
     C(known_hosts) beforehand, or set O(live) to V(false).
 requirements:
   - set as stdout in configuration

@@ -68,7 +68,7 @@ options:
         grace period, see O(grace).
       - Objects of Gateway API, OLM, Argo CD and Argo Rollouts, Flux, CloudNativePG, cert-manager, External Secrets, and packages and managed resources of
         Crossplane are ready when their controllers have reported so for the latest generation. What waits for a person counts as ready, which is a warning
-        (an Application without automated synchronization, a paused Rollout, a Subscription with manual approval). O(wait_conditions) says it for other kinds.
+        (an Application without automated synchronization, a paused Rollout, a Subscription with manual approval). Use O(wait_conditions) for other kinds.
       - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job, is not waited for, and neither are those in O(wait_except).
         Deployments, Jobs and custom resources whose C(spec.paused) or C(spec.suspend) is true are not waited for either, which is a warning.
       - The objects are also checked if the run makes no changes.
@@ -151,7 +151,7 @@ options:
     default: 600
   grace:
     description:
-      - Seconds for which a problem that may pass by itself may last before the wait ends. V(0) waits until O(timeout).
+      - Seconds for which a problem that may be transient is tolerated before the wait ends. V(0) waits until O(timeout).
       - If this is not set, pods that wait for what the cluster provides (a node, also one that an autoscaler is adding, a volume, an admission webhook) wait
         until O(timeout), and other problems get 60 seconds, such as a registry that does not respond, a failing liveness probe, or a Secret that a controller
         has not created yet.

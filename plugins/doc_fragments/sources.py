@@ -19,7 +19,7 @@ options:
   files:
     description:
       - Files on the control node, folders (all C(.yaml), C(.yml) and C(.json) files below them, sorted by name), or patterns.
-      - Relative paths are searched like those of M(ansible.builtin.copy), in C(files) of the role and beside the playbook.
+      - Relative paths are searched like those of M(ansible.builtin.copy), in C(files) of the role and in the folder of the playbook.
       - Files may be encrypted with Ansible Vault.
     type: list
     elements: path

@@ -403,9 +403,10 @@ options:
         description:
           - V(RollingUpdate), V(Recreate), V(BlueGreen), V(Canary) (Deployment) or V(OnDelete) (StatefulSet, DaemonSet).
           - With V(BlueGreen), each version of the pods is a Deployment of its own, whose name ends in a hash of its pod template. All pods of a new version
-            start beside those of the old one. When they are ready and O(hooks) after the deployment have succeeded, the Service is switched to them at once,
-            and the old Deployment is deleted. If they do not become ready or a hook fails, they are deleted and the Service was never switched. The
-            Service C(NAME-preview) selects the new version from the beginning, so that a hook can request it; such hooks run for each version.
+            start while those of the old one keep running. When they are ready and O(hooks) after the deployment have succeeded, the Service is
+            switched to them at once, and the old Deployment is deleted. If they do not become ready or a hook fails, they are deleted and the Service is
+            not switched. The Service C(NAME-preview) selects the new version from the beginning, so that a hook can
+            request it; such hooks run for each version.
           - V(BlueGreen) needs the resources of both versions for that time, a Service, and O(wait=true). It is not supported with O(scaling), ports of nodes
             and volumes that only one node can mount.
           - With V(Canary), a changed pod template is tried by a second Deployment, C(NAME-canary), with O(strategy.percent) of the pods that run, behind the
@@ -990,7 +991,7 @@ changes:
   description:
     - The same for a person. The first line counts the actions, and each further one is an object with what becomes of it and, if it changes, the fields that
       change. Values are shown for numbers, images and the like only.
-    - In check mode, also what somebody has changed in the cluster since the deployed revision, by object.
+    - In check mode, also what has changed in the cluster since the deployed revision, by object.
   returned: success
   type: list
   elements: str
@@ -1000,7 +1001,7 @@ changes:
     - 'Deployment shop/shop: change (spec.template.spec.containers[shop].image shop:1.4 -> shop:1.5, spec.replicas 2 -> 3)'
     - 'Ingress shop/old: delete'
 drift:
-  description: What somebody has changed in the cluster since the deployed revision, in the form of M(slipway.kube.release).
+  description: What has changed in the cluster since the deployed revision, in the form of M(slipway.kube.release).
   returned: in check mode
   type: list
   elements: dict

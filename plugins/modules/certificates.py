@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Returns the certificates on the disk of a node with their end, those that kubeadm issued, those of the kubelet, and the authorities.
   - With O(renew), renews on a control plane those that end soon with C(kubeadm certs renew), and restarts each component whose process is older than
-    one of its certificates. It waits until the component works again, before it goes on with the next one.
+    one of its certificates. It waits until the component works again, before it continues with the next one.
   - Kubelets renew their certificates themselves, as long as these are valid; see O(bootstrap_token). Authorities are not renewed.
   - Run it on one control plane at a time.
 author:
@@ -23,7 +23,7 @@ options:
     type: bool
     default: false
   days:
-    description: Days before its end from which a certificate is renewed. With V(-1), only those that have expired.
+    description: Number of days before its expiry from which a certificate is renewed. With V(-1), only those that have expired.
     type: int
     default: 30
   restart:
@@ -64,7 +64,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Renew what ends within 60 days
+- name: Renew what expires within 60 days
   slipway.kube.certificates:
     renew: true
     days: 60
@@ -80,8 +80,8 @@ certificates:
   contains:
     name: {description: Name of the certificate. kubeadm's name where it renews it., type: str, sample: apiserver}
     path: {description: Its file., type: str, sample: /etc/kubernetes/pki/apiserver.crt}
-    end: {description: When it ends., type: str, sample: "2027-01-02T03:04:05Z"}
-    days: {description: Whole days that are left. Negative if it has expired., type: int, sample: 364}
+    end: {description: When it expires., type: str, sample: "2027-01-02T03:04:05Z"}
+    days: {description: Full days that are left. Negative if it has expired., type: int, sample: 364}
     renewed_by: {description: Who renews it. One of kubeadm and kubelet or empty for an authority., type: str, sample: kubeadm}
 changes:
   description: The changes that were made, or in check mode would be made, as sentences.

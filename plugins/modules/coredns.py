@@ -11,8 +11,8 @@ short_description: Configure which names the cluster DNS resolves besides those 
 version_added: 0.1.0
 description:
   - Runs on a control plane, and changes the Corefile in the ConfigMap C(kube-system/coredns). All other text in it stays as it is.
-  - What an earlier run has set, which the annotation C(slipway.kube/dns) of the ConfigMap lists, is taken back if it is no longer wanted. A server
-    block or a plugin that somebody else configured is never replaced.
+  - What an earlier run has set, which the annotation C(slipway.kube/dns) of the ConfigMap lists, is removed if it is no longer wanted. A server
+    block or a plugin that was configured by others is never replaced.
   - CoreDNS reads the file again without interruption. The module waits until each of its pods uses the new one.
 author:
   - slipway.kube authors (@slipway)
@@ -38,8 +38,8 @@ options:
     default: 0
   replicas_at_least:
     description:
-      - Least number of pods. More of them that somebody else has set, such as an autoscaler, stay. With V(0) or V(2), which is the number that
-        kubeadm sets, nothing is done except that what an earlier run has set is taken back.
+      - Minimum number of pods. A higher number that was set by others, such as an autoscaler, is kept. With V(0) or V(2), which is the number that
+        kubeadm sets, only the setting of an earlier run is removed.
     type: int
     default: 0
   timeout:

@@ -11,7 +11,7 @@ short_description: Defragment etcd and end its space alarm
 version_added: 0.1.0
 description:
   - Runs on a control plane with a stacked etcd member. It needs no C(etcdctl).
-  - Defragments every member whose database has much free space, one after another and the leader last. The others serve meanwhile; a single
+  - Defragments every member whose database has much free space, one after another and the leader last. The others remain available; a single
     member does not respond for about a second per 100 MiB.
   - A member that does not respond prevents it, since etcd could lose its quorum.
   - If etcd has raised the alarm C(NOSPACE), with which it refuses all writes, its history is compacted, all members are defragmented, and the

@@ -14,7 +14,7 @@ description:
     Role P(slipway.kube.etcd#role) calls it on the hosts in their order.
   - The first members begin together. A later one is added as a learner, which votes as soon as it has all data. A member that has lost its data is
     removed and added again, if etcd keeps its quorum.
-  - An interrupted run is repeated and goes on from where it stopped. A member is not changed.
+  - An interrupted run is repeated and resumes where it stopped. A member is not changed.
   - U(https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/setup-ha-etcd-with-kubeadm/).
 author:
   - slipway.kube authors (@slipway)
@@ -55,7 +55,7 @@ options:
     type: str
     default: ""
   days:
-    description: A client certificate that ends within so many days is issued anew.
+    description: A client certificate that expires within this number of days is issued again.
     type: int
     default: 0
 """

@@ -317,7 +317,7 @@ reboot_required:
 repositories:
   description:
     - Enabled binary repositories in the source files of apt, one for each URL and suite, with the path and line of the entry, url (without
-      a password and a slash at its end), suite, components, architectures, signed_by and key_missing (whether a key file does not exist).
+      a password and a trailing slash), suite, components, architectures, signed_by and key_missing (whether a key file does not exist).
     - Empty on hosts with dnf.
   returned: always
   type: list
@@ -383,8 +383,8 @@ proxies:
 reach:
   description:
     - Result of each of O(urls) by URL, with kind, ok, status, error and (by kind) packages. The suite of an apt repository follows its URL.
-    - The key clock is by how many seconds the host's clock is ahead of the server's. Null if the server did not tell its time.
-    - The key signature tells why the signature of an apt repository is not valid.
+    - The key clock is by how many seconds the host's clock is ahead of the server's. Null if the server did not send its time.
+    - The key signature is the reason why the signature of an apt repository is not valid.
   returned: always
   type: dict
   sample: {"https://registry.k8s.io/v2/": {kind: registry, ok: true, status: 200, error: "", clock: 0.4}}

@@ -97,10 +97,10 @@ options:
         choices: [file, directory, absent]
         default: file
       content:
-        description: Whole text of the file.
+        description: Content of the file.
         type: str
       secret_content:
-        description: Whole text of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
+        description: Content of the file, never shown in output, logs or diffs. The mode is V(0600) by default.
         type: str
       url:
         description:

@@ -14,7 +14,7 @@ description:
   - The most common settings are in it with their defaults, as comments.
   - Variables of the collection that the run was given, for example on the command line, are written as well, except those that may be secret.
   - The result is checked as the playbook C(slipway.kube.cluster) does it. If that would refuse it, nothing is written.
-  - With O(kubeconfig), it is the inventory of a cluster that runs. The cluster is only read, what its API does not tell is marked with
+  - With O(kubeconfig), it is the inventory of a running cluster. The cluster is only read, what its API does not provide is marked with
     C(TO DO), and problems are only reported.
   - Runs on the control node and contacts no host.
 author:
@@ -70,7 +70,7 @@ options:
     type: str
     default: ""
   overwrite:
-    description: Whether files that exist and differ are replaced. A copy of each is kept beside it.
+    description: Whether files that exist and differ are replaced. A backup copy of each is kept in the same folder.
     type: bool
     default: false
 """

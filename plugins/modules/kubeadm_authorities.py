@@ -28,7 +28,7 @@ options:
         later read it again every five minutes, which is waited for, unless the pods were started with it.
       - With V(workloads), the pods that have the CA of the cluster are replaced, by an annotation of their Deployment, StatefulSet or DaemonSet.
       - With V(issued), the certificates of a control plane are issued by the new authorities, and tokens are signed by the new key.
-      - With V(tokens), the tokens in Secrets are signed anew.
+      - With V(tokens), the tokens in Secrets are signed again.
       - With V(used), the kubelet of the host has a client certificate that the new CA has issued, requests such a serving certificate, and is restarted.
       - With V(renewed), all pods of the host use tokens that the new key has signed. Clients read them again every minute, which is waited for.
       - With V(finished), the host does not trust the old authorities any more.

@@ -10,8 +10,8 @@ module: kubeadm_endpoint
 short_description: Move a running cluster to another endpoint
 version_added: 0.1.0
 description:
-  - Does one step of the move on one host. The API servers go on serving, and the old endpoint stays in their certificates.
-  - On every control plane, O(state=accepted). Then, once, on one of them, O(state=announced), when the endpoint leads to the control planes. Then
+  - Does one step of the move on one host. The API servers remain available, and the old endpoint stays in their certificates.
+  - On every control plane, O(state=accepted). Then, once, on one of them, O(state=announced), when the endpoint reaches the control planes. Then
     O(state=used) on every node.
   - Each step recognizes what was done already, so that a run that was interrupted is repeated.
 author:
@@ -21,12 +21,12 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(accepted), the certificate of this host's API server has the name of the endpoint and O(names). kubeadm makes it anew if it does not,
+      - With V(accepted), the certificate of this host's API server has the name of the endpoint and O(names). kubeadm issues it again if it does not,
         and the API server reads it again without a restart.
       - With V(announced), kubeadm's configuration, the ConfigMap with which hosts join and kube-proxy have the endpoint. The pods of kube-proxy are
         replaced one after another.
       - With V(used), the kubeconfigs of the kubelet and of the administrators in C(/etc/kubernetes) have the endpoint. The kubelet is restarted, pods
-        go on running. The kubelet of a control plane that uses the API server of its own host goes on doing so.
+        keep running. The kubelet of a control plane that uses the API server of its own host continues to do so.
     type: str
     choices: [accepted, announced, used]
     required: true
@@ -56,7 +56,7 @@ options:
     default: /var/log/slipway-kubeadm.log
 attributes:
   check_mode:
-    description: Predicts the changes. Whether the endpoint leads to the cluster is not known before.
+    description: Predicts the changes. Whether the endpoint reaches the cluster is not known in advance.
     support: full
   diff_mode:
     description: The changes are listed as sentences.

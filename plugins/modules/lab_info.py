@@ -94,7 +94,7 @@ options:
     choices: [auto, upstream, origin, none]
     default: auto
   origin:
-    description: Folder of the origin, which stands in for upstream.
+    description: Folder of the origin, which replaces upstream.
     type: path
     required: true
   distribution:
@@ -205,7 +205,7 @@ networks:
   type: list
   elements: dict
 sources:
-  description: The sources that the hosts use, the reason, and the names of the servers that the origin stands in for.
+  description: The sources that the hosts use, the reason, and the names of the servers that the origin replaces.
   returned: always
   type: dict
   sample: {"used": "upstream", "reason": "upstream can be reached", "names": []}

@@ -15,7 +15,7 @@ description:
   - Creates a key pair for the user of the lab and a host key for every host, and writes C(known_hosts) and an C(ssh) configuration for
     interactive use.
   - The host keys are known before the hosts exist, so no key is accepted without verification. Hosts that are recreated keep their keys.
-  - If the lab stands in for servers on the internet (O(server_names)), it has its own certificate authority. All hosts trust it, and the host
+  - If the lab replaces servers on the internet (O(server_names)), it has its own certificate authority. All hosts trust it, and the host
     C(services) gets a certificate for these names.
   - The files of each host are in a separate folder, which the lab mounts into the host's container at boot.
 options:

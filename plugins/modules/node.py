@@ -13,7 +13,7 @@ description:
   - Runs on a control plane that stays. Cordons a node and evicts its pods, lets pods run on it again, or deletes the Node of a host that
     has been reset.
   - Pods of DaemonSets and static pods are not evicted. PodDisruptionBudgets are respected. The pods of a node that is not Ready are evicted
-    without waiting until they have ended, since only its kubelet could tell.
+    without waiting until they have terminated, since only its kubelet could report that.
   - A Node under whose name another machine is running is never deleted.
 author:
   - slipway.kube authors (@slipway)
@@ -87,7 +87,7 @@ EXAMPLES = r"""
     name: w2
     state: drained
 
-- name: Let pods run on it again
+- name: Uncordon the node
   slipway.kube.node:
     name: w2
     state: uncordoned

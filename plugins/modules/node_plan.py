@@ -66,7 +66,7 @@ nodes:
     registered: {description: Whether the cluster has this node., type: bool}
     ready: {description: Whether it is Ready., type: bool}
 refused:
-  description: Every reason not to go on, each with evidence and remedy.
+  description: Every reason why it is refused, each with evidence and remedy.
   returned: success
   type: list
   elements: str

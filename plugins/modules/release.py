@@ -229,7 +229,7 @@ changes:
   description:
     - The same for a person. The first line counts the actions, and each further one is an object with what becomes of it and, if it changes, the fields that
       change. Values are shown for numbers, images and the like only.
-    - In check mode, also what somebody has changed in the cluster since the deployed revision, by object.
+    - In check mode, also what has changed in the cluster since the deployed revision, by object.
   returned: success
   type: list
   elements: str
@@ -240,7 +240,7 @@ changes:
     - 'Ingress shop/old: delete'
 drift:
   description:
-    - What somebody has changed in the cluster since the deployed revision, apart from what this run would change. It is also a warning, and is returned if
+    - What has changed in the cluster since the deployed revision, apart from what this run would change. It is also a warning, and is returned if
       the run is refused because of it.
     - Of each object C(change) (V(changed), V(deleted) or V(being deleted)), and C(fields) with a JSON pointer, the values of the revision and of the cluster,
       and the field manager that has changed it, as far as the server knows it. Values of Secrets are masked.
@@ -267,7 +267,7 @@ notes:
   type: str
   sample: "Visit https://shop.example.com"
 generated:
-  description: The fields that the chart generates anew with each rendering; the values that the cluster has are kept.
+  description: The fields that the chart generates again with each rendering; the values that the cluster has are kept.
   returned: with O(helm), if there are any
   type: list
   elements: dict

@@ -13,7 +13,7 @@ short_description: Show the revisions of releases, and the differences between t
 version_added: 0.1.0
 description:
   - Lists releases with their revisions, and the creation time and status of each.
-  - With O(drift), also returns what somebody has changed in the cluster since.
+  - With O(drift), also returns what has changed in the cluster since.
   - With O(revision), lists its objects. With O(compare_to), also returns the differences between the two revisions.
   - Values of Secrets are never shown; only the keys that differ are named.
 author:
@@ -44,7 +44,7 @@ options:
     type: int
   drift:
     description:
-      - Return what somebody has changed in the cluster since the deployed revision, field by field. Requires O(name) and O(namespace).
+      - Return what has changed in the cluster since the deployed revision, field by field. Requires O(name) and O(namespace).
       - The API server is asked for a dry run of the objects that differ, which requires the permission to patch them. Fields in the option
         C(ignore_differences) of the release and replicas that an autoscaler has set are no drift.
     type: bool
@@ -65,7 +65,7 @@ EXAMPLES = r"""
     revision: 7
     compare_to: 6
 
-- name: Fail if somebody has changed the release in the cluster
+- name: Fail if the release was changed in the cluster
   slipway.kube.release_info:
     name: shop
     namespace: shop
@@ -77,7 +77,7 @@ EXAMPLES = r"""
 RETURN = r"""
 drift:
   description:
-    - What somebody has changed in the cluster since the deployed revision.
+    - What has changed in the cluster since the deployed revision.
     - Of each object C(change) (V(changed), V(deleted) or V(being deleted)), and C(fields) with a JSON pointer, the values of the revision and of the cluster,
       and the field manager that has changed it, as far as the server knows it. Values of Secrets are masked.
   returned: with O(drift)
@@ -199,7 +199,7 @@ def show(module: KubeModule) -> dict[str, Any]:
 
 
 def drift_since(client: Client, namespace: str, name: str, release: Mapping[str, Any]) -> Drift:
-    """Return what somebody has changed since the deployed revision, without values of its Secrets.
+    """Return what has changed since the deployed revision, without values of its Secrets.
 
     :raises ReleaseError: the newest revision is unfinished, so that the cluster has the objects of none.
     """

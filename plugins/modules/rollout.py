@@ -78,8 +78,8 @@ options:
   delete_blocking_pods:
     description:
       - With O(action=undo), V(set_image) and V(restart) of a StatefulSet, delete a pod of another revision that does not become ready and blocks the rollout,
-        one at a time (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)). Which pods these are says the
-        option of the same name of M(slipway.kube.release).
+        one at a time (L(forced rollback,https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback)).
+        The option of the same name of M(slipway.kube.release) describes which pods these are.
       - With V(false), a warning names the pod instead, and the wait ends with the timeout.
     type: bool
     default: true

@@ -171,6 +171,7 @@ def addon_images(row: dict[str, str]) -> list[Image]:
 def addon_manifests(row: dict[str, str]) -> list[Manifest]:
     """Return the manifests that the projects of add-ons publish."""
     raw, local_path, metallb = "raw.githubusercontent.com", row["local_path_provisioner"], row["metallb"]
+    traefik, own_kinds = row["traefik"], "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"
     gateway, group = row["gateway_api"], "config/crd/standard/gateway.networking.k8s.io"
     issuing, module = row["cert_manager"], "github.com/cert-manager/cert-manager"
     acme, own = "acme.cert-manager.io", "cert-manager.io"
@@ -224,5 +225,12 @@ def addon_manifests(row: dict[str, str]) -> list[Manifest]:
             "go.universe.tf/metallb",
             metallb,
             "config/manifests/metallb-native.yaml",
+        ),
+        Manifest(
+            f"{raw}/traefik/traefik/v{traefik}/{own_kinds}",
+            f"traefik-{traefik}",
+            "github.com/traefik/traefik/v3",
+            traefik,
+            own_kinds,
         ),
     ]

@@ -20,6 +20,7 @@ EXAMPLES = ROOT / "examples"
 BOOKS = {path.parent.name: "deploy.yml" for path in sorted(EXAMPLES.glob("*/deploy.yml"))} | {
     "operations": "operations.yml"
 }
+del BOOKS["ingress"]  # it needs Traefik: scenario addons
 CHOSEN = os.environ.get("EXAMPLES", "").split() or list(BOOKS)
 # Arguments besides the inventory of the cluster.
 ARGUMENTS: dict[str, list[str]] = {"environments": ["-i", str(EXAMPLES / "environments" / "hosts.yml")]}

@@ -169,7 +169,7 @@ def test_all_authorities_are_rotated_while_clients_use_the_api(kube: Kube) -> No
     writer.start()
     rotate = ("-e", "certificates_rotate_authorities=all")
     planned = run(CERTIFICATES, INVENTORY, FOLDER / "rotate-planned", *rotate, "--check").succeeded()
-    assert any("Make the new authorities" in line for line in planned.changed())
+    assert any("Create the new authorities" in line for line in planned.changed())
     killed = start(CERTIFICATES, INVENTORY, FOLDER / "rotate-killed", *rotate)
     await_that(
         "one control plane has new certificates", lambda: any("issued" in line for line in killed.changed()), 900

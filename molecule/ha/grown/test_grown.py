@@ -79,9 +79,9 @@ def test_the_plan_of_the_move_changes_nothing(single: Path, writer: Writer) -> N
     planned = run(CLUSTER, INVENTORY, FOLDER / "planned", *VERSION, *MOVE, "--check").succeeded()
     told = "\n".join(planned.changed())
     for task in (
-        "Let every API server accept the endpoint",
+        "Add the endpoint to the certificate of every API server",
         "Announce the endpoint",
-        "Let the kubelet and the administrators",
+        "Configure the kubelet and the administrators",
     ):
         assert task in told, task
     assert server("cp1", "admin.conf") == server("w1", "kubelet.conf") == f"https://{writer.server.hostname}:6443"

@@ -80,8 +80,8 @@ PLAIN = ImageFault(
 )
 NO_REGISTRY = ImageFault(
     "image_unreachable",
-    "cannot be pulled: something answers that is no registry",
-    "Check the address of the image, and whether a proxy or a login page answers in the place of the registry.",
+    "cannot be pulled: the server is not a registry",
+    "Check the address of the image, and whether a proxy or a login page answers instead of the registry.",
     SUSPICIOUS,
 )
 SIGNATURE = ImageFault(

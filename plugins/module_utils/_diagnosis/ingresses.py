@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping
 from .._kube.objects import Reference, reference
 from .._kube.selectors import expressions_match, has_labels
 from .finding import SLOW, SUSPICIOUS, Finding, shortened
+from .ingress_nginx import ignored_annotations
 from .services import template_labels, templates
 from .view import (
     Object,
@@ -29,10 +30,11 @@ DEPRECATED_CLASS = "kubernetes.io/ingress.class"
 
 
 def ingresses(view: View) -> list[Finding]:
-    """Explain every Ingress whose class, Service, port or certificate does not exist."""
+    """Explain every Ingress whose class, Service, port or certificate does not exist, or whose annotations are ignored."""
     found: list[Finding] = []
     for ingress in view.alive("Ingress"):
         found += _class(view, ingress) + _backends(view, ingress) + _certificates(view, ingress)
+        found += ignored_annotations(view, ingress)
     return found
 
 

@@ -135,7 +135,7 @@ def _blocked(view: View, cron: Object, event: Object) -> Finding:
         name,
         f"its run {', '.join(active) or 'of the last time'} has not ended, so that further runs are skipped",
         evidence=[f"JobAlreadyActive: {one_line(message_of(event))}", f"active since {since}"],
-        advice="Read the log of that Job. Set activeDeadlineSeconds in jobTemplate so that a run ends by itself, or concurrencyPolicy: Replace.",
+        advice="Read the log of that Job. Set activeDeadlineSeconds in jobTemplate so that a run is terminated automatically, or concurrencyPolicy: Replace.",
         patience=SLOW,
         blames=tuple(Reference("batch/v1", "Job", name.namespace, one) for one in active),
     )
@@ -153,7 +153,7 @@ def _rejected(name: Reference, message: str) -> Finding:
         name,
         f"its Jobs exceed ResourceQuota {quota} of the namespace" if quota else "the API server rejects its Jobs",
         evidence=[f"FailedCreate: {message}"],
-        advice=denial.advice if denial else "Correct jobTemplate as the message says.",
+        advice=denial.advice if denial else "Correct jobTemplate as described in the message.",
         patience=SUSPICIOUS,
     )
     if quota:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from .._kube.api import ApiError, Client
 from .._kube.objects import RELEASE_NAMESPACE
 from .._kube.x509 import bundle_end
+from .ingress_nginx import INGRESS_NGINX
 from .sources import SOURCES
 from .view import is_healthy
 
@@ -120,6 +121,8 @@ def _metadata(metadata: Mapping[str, Any], interned: dict[str, str]) -> dict[str
         kept["namespace"] = intern(kept["namespace"])
     annotations = metadata.get("annotations") or {}
     few = {key: annotations[key] for key in ANNOTATIONS if key in annotations}
+    # The values may be whole configurations.
+    few.update((key, "") for key in annotations if key.startswith(INGRESS_NGINX))
     if few:
         kept["annotations"] = few
     if "ownerReferences" in kept:

@@ -59,7 +59,7 @@ MESSAGES = (
     (
         r"Unauthorized|connection is unauthorized",
         "the credentials of the network plugin on node {node} are not valid",
-        "Restart the pod of the network plugin on the node, which writes them anew into /etc/cni/net.d.",
+        "Restart the pod of the network plugin on the node, which writes them to /etc/cni/net.d again.",
         True,
     ),
     (

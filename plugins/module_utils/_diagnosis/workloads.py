@@ -106,7 +106,7 @@ DENIALS = (
         r"violates PodSecurity",
         "admission_denied",
         "its pods violate the Pod Security Standard of the namespace",
-        "Change the securityContext of the pod template as the message says, or the namespace's label pod-security.kubernetes.io/enforce.",
+        "Change the securityContext of the pod template as described in the message, or the namespace's label pod-security.kubernetes.io/enforce.",
     ),
     Denial(
         r"PriorityClass",
@@ -130,13 +130,13 @@ DENIALS = (
         r"denied the request|admission webhook|ValidatingAdmissionPolicy|is forbidden",
         "admission_denied",
         "its pods are rejected by admission control",
-        "Change the pod template as the message says, or the policy that rejects it.",
+        "Change the pod template as described in the message, or the policy that rejects it.",
     ),
     Denial(
         r"is invalid|Invalid value",
         "pod_invalid",
         "its pods are rejected as invalid",
-        "Correct the pod template as the message says.",
+        "Correct the pod template as described in the message.",
     ),
 )
 UNKNOWN_DENIAL = Denial(

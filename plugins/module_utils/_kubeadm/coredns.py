@@ -120,7 +120,7 @@ def wait_until_used(client: Client, before: Mapping[str, State], timeout: int) -
             now = state_of(client, name) if uid in before else None
             if now and now.failed > before[uid].failed:
                 raise HostError(
-                    f"CoreDNS cannot use its new configuration, and goes on with the old one. Evidence: coredns_reload_failed_total of {name} is"
+                    f"CoreDNS cannot use its new configuration, and continues to use the old one. Evidence: coredns_reload_failed_total of {name} is"
                     f" {now.failed:.0f}; its log has the cause: 'kubectl -n kube-system logs {name}'. Correct kube_dns_forwarders,"
                     " kube_dns_stub_domains or kube_dns_hosts before its pods start again, and run again."
                 )

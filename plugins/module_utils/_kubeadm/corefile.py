@@ -93,7 +93,7 @@ def configured(corefile: str, want: Names, had: Names) -> str:
     if main is None or taken:
         raise HostError(
             f"The Corefile in the ConfigMap kube-system/coredns was not changed: it has {'a' if main else 'no'} server block for"
-            f" {', '.join(taken) or 'all names (.:53)'}{' that was written by somebody else' if taken else ''}."
+            f" {', '.join(taken) or 'all names (.:53)'}{' that was configured by others' if taken else ''}."
             f" {'Remove it there, or from kube_dns_stub_domains' if taken else 'Restore it'}, and run again."
         )
     main.lines = _with_forwarders(_with_hosts(main.lines, want, had), want, had)
@@ -126,7 +126,7 @@ def _with_hosts(lines: list[str], want: Names, had: Names) -> list[str]:
                 break
     if want.hosts and any(line.split("#")[0].split()[:1] == ["hosts"] for line in lines):
         raise HostError(
-            "The Corefile in the ConfigMap kube-system/coredns was not changed: it has the plugin hosts already, which somebody else configured."
+            "The Corefile in the ConfigMap kube-system/coredns was not changed: it has the plugin hosts already, which was configured by others."
             " A server block can have it once. Move those entries to kube_dns_hosts, and run again."
         )
     return [lines[0], *_hosts_lines(want), *lines[1:]]

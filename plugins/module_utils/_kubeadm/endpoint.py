@@ -115,7 +115,7 @@ def wait_for_endpoint(endpoint: str, authority: str, seconds: int) -> None:
         tell(f"waits for the endpoint {endpoint}", reason)
         if time.monotonic() > end:
             raise HostError(
-                f"The endpoint {endpoint} does not lead to the cluster, so this host keeps the one that it has. Evidence: {reason}. Check the"
+                f"The endpoint {endpoint} does not reach the cluster, so this host keeps its current one. Evidence: {reason}. Check the"
                 " load balancer, DNS and firewall, or on the control planes 'journalctl -u keepalived', then run again."
             )
         time.sleep(2)
@@ -131,7 +131,7 @@ def make_certificate(params: Mapping[str, Any], stored: str, names: list[str], m
     pki = Path(FOLDER, "pki")
     if not (pki / "ca.key").exists():
         raise HostError(
-            f"The certificate of the API server cannot be made anew: {pki}/ca.key is not on this host. Issue {pki}/apiserver.crt with the"
+            f"The certificate of the API server cannot be issued again: {pki}/ca.key is not on this host. Issue {pki}/apiserver.crt with the"
             f" alternative names {', '.join(names)} from your CA, then run again."
         )
     init = {
@@ -284,7 +284,7 @@ def restart_kubelet(seconds: float, how: str = "") -> None:
 
 
 def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
-    """Let the kubelet and the administrators of this host use the endpoint.
+    """Configure the kubelet and the administrators of this host for the endpoint.
 
     :returns: changes.
     :raises HostError: it does not lead to the cluster, or the kubelet does not start.

@@ -79,7 +79,7 @@ class NodeReconciler:
                     raise
                 # The kubelet or a controller has modified the Node in the meantime: read it again.
                 self.waiting[node["name"]] = (
-                    "its labels and taints could not be set, because the Node was modified meanwhile"
+                    "its labels and taints could not be set, because the Node was modified at the same time"
                 )
                 return
         self.labelled.add(node["name"])

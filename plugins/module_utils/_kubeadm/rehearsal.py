@@ -34,7 +34,7 @@ def count_of(fields: str) -> int:
     """
     found = re.search(r'^"Count" : (\d+)$', fields, re.M)
     if not found:
-        raise EtcdToolError(f"etcdctl did not tell a number of keys. Evidence: {fields[:200]}")
+        raise EtcdToolError(f"etcdctl did not return a number of keys. Evidence: {fields[:200]}")
     return int(found.group(1))
 
 
@@ -89,7 +89,7 @@ def rehearse(tools: Tools, snapshot: str, revision: int, work: str) -> int:
     :param work: private folder with room for the database.
     :raises EtcdToolError: etcd does not serve it, or its objects are not those that the cluster had at this revision.
     """
-    tell("rehearses a restore of the snapshot in an etcd of its own")
+    tell("rehearses a restore of the snapshot in a temporary etcd")
     expected = count_of(tools.etcdctl(*COUNT, f"--rev={revision}"))
     data = os.path.join(work, "rehearsal")
     folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()

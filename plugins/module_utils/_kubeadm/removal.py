@@ -233,9 +233,7 @@ def _not_drained(
     except (ApiError, Unreachable):
         pass  # the responses to the evictions name the budgets as well
     # Who gives a reason uncordons the node by it.
-    cordoned = (
-        ("", "") if how.reason else ("; it stays cordoned", f" 'kubectl uncordon {name}' lets pods run on it again.")
-    )
+    cordoned = ("", "") if how.reason else ("; it stays cordoned", f" 'kubectl uncordon {name}' uncordons it.")
     return (
         f"Node '{name}' was not drained within {how.timeout} seconds{cordoned[0]}. Evidence: {'; '.join(reasons[:8]) or problem}. Remedy: give"
         f" the applications room on other nodes, or relax their PodDisruptionBudgets, and run again.{cordoned[1]} [slipway:drain_timeout]"

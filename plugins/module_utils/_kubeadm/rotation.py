@@ -192,7 +192,7 @@ class Step:
             if found and time.monotonic() > end:
                 what = "authority" if self.phase == TRUSTED else "token"
                 raise HostError(
-                    f"The kubelet has not refreshed the {what} of all pods within {self.params['timeout']} seconds, so the rotation does not go on."
+                    f"The kubelet has not refreshed the {what} of all pods within {self.params['timeout']} seconds, so the rotation does not continue."
                     f" Evidence: {'; '.join(found[:5])}. Remedy: see 'journalctl -u kubelet' on this host, or delete the pod with that UID, then run"
                     " again. [slipway:rotation_waits]"
                 )

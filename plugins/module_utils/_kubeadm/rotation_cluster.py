@@ -62,7 +62,7 @@ def check(params: Mapping[str, Any], starting: bool) -> None:
         problems += etcd.find_problems(etcd.find_endpoint())
     if problems:
         raise HostError(
-            "The authorities are not rotated, because a host that does not take part would lose the cluster for good. Nothing was changed. Evidence:"
+            "The authorities are not rotated, because a host that does not take part would lose the cluster permanently. Nothing was changed. Evidence:"
             f" {'; '.join(problems)}. Repair these hosts or remove them from the cluster (slipway.kube.node_remove), and run without --limit."
             " [slipway:rotation_hosts]"
         )
@@ -212,7 +212,7 @@ def wait_for_root_authority(client: Client, new: str, seconds: float) -> None:
         tell(f"waits for the new authority in {len(late)} namespaces", *late)
         if time.monotonic() > end:
             raise HostError(
-                f"The new authority is not in ConfigMap kube-root-ca.crt of all namespaces within {seconds} seconds, so the rotation does not go on."
+                f"The new authority is not in ConfigMap kube-root-ca.crt of all namespaces within {seconds} seconds, so the rotation does not continue."
                 f" Evidence: it is missing in {', '.join(late[:5])}. Remedy: see /var/log/pods/kube-system_kube-controller-manager-* on the"
                 " control planes, then run again. [slipway:rotation_waits]"
             )

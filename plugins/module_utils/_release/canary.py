@@ -150,7 +150,7 @@ def observe(context: Context, canaries: Sequence[Object], state: dict[str, Any])
             return
         if time.monotonic() + left >= context.deadline:
             raise OperationFailed(
-                f"The canary is ready, but its {seconds} s of observation do not fit into what is left of timeout "
+                f"The canary is ready, but its {seconds} s of observation do not fit into the rest of timeout "
                 f"({context.settings.timeout} s). Raise timeout, or shorten the observation. [slipway:canary_time]"
             )
         if time.time() - begun.get("told", 0.0) >= TELL_EVERY:

@@ -105,8 +105,8 @@ def discover(client: Client) -> Kinds:
     documents = client.each(lambda path: client.get(path, accept=DISCOVERY), ("/api", "/apis"))
     if any("items" not in document for document in documents):
         raise ReleaseError(
-            f"The API server at {client.credentials.server} does not tell what it serves in one answer (aggregated discovery), as Kubernetes 1.27 "
-            "and later do. Upgrade the cluster, or deploy to it with kubernetes.core. [slipway:server_too_old]"
+            f"The API server at {client.credentials.server} does not support aggregated discovery, which Kubernetes 1.27 "
+            "and later have. Upgrade the cluster, or deploy to it with kubernetes.core. [slipway:server_too_old]"
         )
     return read_discovery(documents)
 

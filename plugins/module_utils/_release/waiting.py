@@ -74,7 +74,9 @@ def tolerate(outlook: Outlook) -> Outlook:
 def tolerated(outlook: Outlook) -> list[str]:
     """Return a sentence for each DaemonSet that counts as ready although it lacks pods, and each object that waits for a person."""
     lines = [f"{name} counts as ready, because its maxUnavailable allows it: {why}." for name, why in outlook.tolerated]
-    return lines + [f"{name} counts as ready, although it waits for somebody: {why}." for name, why in outlook.noted]
+    return lines + [
+        f"{name} counts as ready, although it waits for a manual action: {why}." for name, why in outlook.noted
+    ]
 
 
 def not_ready(

@@ -145,7 +145,7 @@ class Pool:
         for pod in placed:
             message = one_line(message_of(conditions(pod).get("PodScheduled") or {}))
             self.decision.notes.append(
-                f"pod {title(pod)} should have room on a node of the pool; the scheduler says: {message}"
+                f"pod {title(pod)} should have room on a node of the pool; message of the scheduler: {message}"
             )
         back = [place for place in places if cordoned_by(place.node) == REASON]
         joining = [host["node"] for host in self.hosts if host["state"] == "joining" and not host["problem"]]
@@ -280,8 +280,8 @@ class Pool:
         if name in self.used:
             return "pods wait that fit there", []
         if spec_of(node).get("unschedulable") and cordoned_by(node) != REASON:
-            self.decision.notes.append(f"node {name} was cordoned by somebody else, and is left alone")
-            return "it was cordoned by somebody else", []
+            self.decision.notes.append(f"node {name} was cordoned by others, and is not changed")
+            return "it was cordoned by others", []
         if not is_ready(node):
             self.decision.notes.append(
                 f"node {name} is not Ready, and is left alone; if its host is lost, remove it with slipway.kube.node_remove"

@@ -296,7 +296,7 @@ def _describe_node(number: int, node: NodePlan) -> list[str]:
     end = "it stays cordoned, as an administrator left it" if node.stays_cordoned else "pods may run on it again"
     lines.append(f"     {moving if node.pods else 'no pod moves'} before its kubelet is restarted; afterwards {end}")
     if node.resumes:
-        lines.append("     an earlier run began with this node; this one goes on")
+        lines.append("     an earlier run began with this node; this one continues")
     return lines
 
 

@@ -44,7 +44,7 @@ MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", 
 INSTEAD_OF_ROLLING = {
     "Recreate": "replaces all pods at the same time",
     "OnDelete": "replaces pods when they are deleted",
-    BLUE_GREEN: "starts all new pods beside the old ones",
+    BLUE_GREEN: "starts all new pods while the old ones keep running",
 }
 NAME_A_PORT = "Define one, for example ports: {http: 8080}."
 

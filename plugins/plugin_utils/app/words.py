@@ -45,9 +45,7 @@ OPTIONS = {
 FIELD = re.compile("|".join(rf"(?<![\w.]){re.escape(name)}(?!\w)" for name in OPTIONS))
 # Images that start as root, such as the official ones of databases.
 ROOT = re.compile(r"security\.capabilities\.add|security\.run_as_user to a UID other than 0")
-BASELINE = (
-    "With security.profile: baseline, it runs as its image says and keeps the capabilities that such images need."
-)
+BASELINE = "With security.profile: baseline, it runs as the user of its image and keeps the capabilities that such images need."
 ADVICE = re.compile(r"^( *advice: )(.*)$", re.MULTILINE)
 
 

@@ -30,7 +30,7 @@ def plan(examined: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Mapping[s
     keeper = next((host for host, answer in answers.items() if not answer), "")
     if not keeper and any(answer != NOT_JOINED for answer in answers.values()):
         problems.append(
-            f"No control plane that is kept can drain the nodes and remove them from the cluster. Asked: "
+            f"No control plane that is kept can drain the nodes and remove them from the cluster. Tried: "
             f"{'; '.join(f'{host} {answer}' for host, answer in answers.items())}. Repair one of them, or reset the whole cluster with a run of"
             " all its hosts, without --limit. [slipway:reset_without_keeper]"
         )

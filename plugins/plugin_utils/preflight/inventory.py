@@ -146,7 +146,7 @@ def check_groups_disjoint(cluster: Cluster) -> Iterator[Finding]:
                 host.name,
                 "A member of an external etcd is also a node of the cluster.",
                 f"it is in the groups {ETCD} and {CONTROL_PLANE if host.control_plane else WORKER}",
-                f"Use a host of its own for etcd, or leave out the group {ETCD}: etcd then runs on the control planes.",
+                f"Use a separate host for etcd, or leave out the group {ETCD}: etcd then runs on the control planes.",
             )
 
 

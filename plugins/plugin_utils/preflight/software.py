@@ -65,7 +65,7 @@ def check_runtimes(host: Host) -> Iterator[Finding]:
             else ""
         )
         yield (
-            f"Installed packages exclude {containerd_package(host)}; they are not removed without being asked.",
+            f"Installed packages exclude {containerd_package(host)}; they are not removed automatically.",
             ", ".join(f"{name} {packages[name]}" for name in conflicts),
             f"Remove them with `{remove} remove {' '.join(conflicts)}`.{adopt}",
         )

@@ -229,7 +229,7 @@ def check_clock_of_servers(host: Host) -> Iterator[Finding]:
         shown = ", ".join(f"{_difference(clock)} {server}" for server, clock in clocks.items())
     yield (
         "The host's clock differs from those of the servers that it reaches.",
-        f"it is {shown}, by the header Date of their answers",
+        f"it is {shown}, according to the header Date of their responses",
         "Run a time service (systemd-timesyncd, chrony) on the host, or correct the clock of the server.",
         "error" if agreed else "warning",
     )

@@ -145,7 +145,7 @@ def check_keepalived(host: Host) -> Iterator[Finding]:
         return
     if host.facts["units"].get(UNIT, {}).get("active"):
         yield (
-            "keepalived already runs on the host, with a configuration of its own.",
+            "keepalived already runs on the host, with another configuration.",
             f"{UNIT} is active",
             "Stop and remove it, or let it hold the address of the API servers as well: remove kube_control_plane_vip and set "
             "kube_control_plane_endpoint.",

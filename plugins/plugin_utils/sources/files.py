@@ -54,7 +54,7 @@ def find_one(action: Any, path: str, folder: str) -> str:
         return str(action._find_needle(folder, os.path.expanduser(path)))
     except AnsibleError:
         raise InputError(
-            f"{path}: no such file or folder beside the playbook or role, nor in its folder '{folder}'."
+            f"{path}: no such file or folder in the folder of the playbook or role, nor in its folder '{folder}'."
         ) from None
 
 

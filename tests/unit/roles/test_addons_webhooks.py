@@ -17,7 +17,7 @@ TASKS = Path(__file__).resolve().parents[3] / "roles" / "addons" / "tasks"
 
 def test_they_go_before_any_release() -> None:
     names = [task["name"] for task in yaml.safe_load((TASKS / "reconcile.yml").read_text())]
-    revoke = names.index("Revoke the permission to make webhooks from the add-ons that are no longer selected")
+    revoke = names.index("Revoke the permission to create webhooks from add-ons that are no longer selected")
     delete = names.index("Delete the webhooks of the add-ons that are no longer selected")
     assert revoke + 1 == delete < names.index("Remove the add-ons that are no longer selected")
 

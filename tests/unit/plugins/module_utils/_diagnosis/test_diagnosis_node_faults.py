@@ -247,7 +247,7 @@ SETUP = 'Failed to create pod sandbox: rpc error: code = Unknown desc = failed t
         (
             PULL + "unexpected media type text/html for sha256:ab: not found",
             "image_unreachable",
-            "something answers that is no registry",
+            "the server is not a registry",
         ),
         (
             PULL

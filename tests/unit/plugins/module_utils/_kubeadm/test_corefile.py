@@ -101,7 +101,7 @@ def test_forwarders_that_somebody_else_has_set_since_stay():
 @pytest.mark.parametrize(
     ("corefile", "want", "told"),
     [
-        (THEIRS + KUBEADM, {"stub_domains": {"lab.example.org": ["10.0.0.1"]}}, "written by somebody else"),
+        (THEIRS + KUBEADM, {"stub_domains": {"lab.example.org": ["10.0.0.1"]}}, "configured by others"),
         (
             KUBEADM.replace("    ready\n", "    ready\n    hosts /etc/more {\n    }\n"),
             {"hosts": {"10.0.0.1": "a"}},

@@ -106,7 +106,7 @@ def test_an_interrupted_run_is_completed(cluster, step):
 
 
 def test_nothing_is_announced_that_does_not_lead_to_the_cluster(cluster):
-    with pytest.raises(HostError, match=r"10\.0\.0\.99:6443 does not lead to the cluster.*connection refused"):
+    with pytest.raises(HostError, match=r"10\.0\.0\.99:6443 does not reach the cluster.*connection refused"):
         announce(asked="10.0.0.99:6443", timeout=-1)
     assert not cluster.patched
 

@@ -178,9 +178,7 @@ def test_an_observation_that_does_not_fit_into_the_timeout_is_not_begun(server: 
     server.writes.clear()
     answer = app("web:2", observe=5, timeout=1)
     assert answer["rolled_back_to"] == 1 and answer["seconds"]["observe"] < 1
-    assert (
-        "The canary is ready, but its 5 s of observation do not fit into what is left of timeout (1 s)" in answer["msg"]
-    )
+    assert "The canary is ready, but its 5 s of observation do not fit into the rest of timeout (1 s)" in answer["msg"]
     assert not [line for line in server.writes if line[1].endswith(MAIN)] and server.names("Deployment") == ["web"]
 
 

@@ -102,7 +102,7 @@ def test_an_object_that_waits_for_a_person_is_a_warning(server: Any, releases: A
     server.put("/apis/argoproj.io/v1/namespaces/default/rollouts/r", {**rollout, "status": {"phase": "Paused"}})
     for answer in (releases.run([rollout]), releases.run([rollout])):
         assert (
-            "Rollout default/r counts as ready, although it waits for somebody: status.phase is Paused."
+            "Rollout default/r counts as ready, although it waits for a manual action: status.phase is Paused."
             in answer["warnings"]
         )
 

@@ -265,7 +265,7 @@ def test_no_second_host_joins_for_pods_that_fit_on_the_one_that_has_joined():
     nodes, hosts = [node("w1"), new], [host("s1", "node"), host("s2")]
     decision = decided(nodes, [pod("a"), pod("b")], hosts)
     assert decision.joins == {} and decision.leaves == {} and decision.idle == {}
-    assert "pod shop/a should have room on a node of the pool; the scheduler says: 0/2" in decision.notes[0]
+    assert "pod shop/a should have room on a node of the pool; message of the scheduler: 0/2" in decision.notes[0]
     nodes[1] = node("s1", ready=False)  # it has not become Ready, or is lost
     assert list(decided(nodes, [pod("a"), pod("b")], hosts).joins) == ["s2"]
     assert list(decided(nodes, [pod("a"), pod("b")], hosts).joins) == ["s2"]
@@ -355,7 +355,7 @@ def test_nodes_of_others_stay():
     ]
     decision = decided(nodes, [], [host("s1", "node"), host("s2", "node")])
     assert decision.leaves == {}
-    assert ["cordoned by somebody else" in note or "not Ready" in note for note in decision.notes] == [True, True]
+    assert ["cordoned by others" in note or "not Ready" in note for note in decision.notes] == [True, True]
 
 
 def test_a_host_that_does_not_answer_is_left_out_and_said():

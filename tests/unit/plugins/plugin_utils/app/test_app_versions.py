@@ -116,7 +116,7 @@ def test_pods_keep_apart_from_those_of_their_version_only(make: Any) -> None:
         ),
         (
             {"strategy": {"type": "BlueGreen", "max_surge": 1}},
-            "strategy.max_surge: is supported only by RollingUpdate; BlueGreen starts all new pods beside the old ones.",
+            "strategy.max_surge: is supported only by RollingUpdate; BlueGreen starts all new pods while the old ones keep running.",
         ),
         ({"wait": False}, "wait: strategy BlueGreen switches to pods that are ready"),
         (

@@ -236,7 +236,7 @@ def test_two_servers_that_agree_prove_that_the_clock_of_the_host_is_wrong(
         cluster.hosts["w1"].facts["reach"][f"http://{place}"] = answer
     problems = check_hosts(cluster)
     assert findings(problems) == ([("clock", "w1", severity)] if severity else [])
-    assert not evidence or problems[0].evidence == f"it is {evidence}, by the header Date of their answers"
+    assert not evidence or problems[0].evidence == f"it is {evidence}, according to the header Date of their responses"
 
 
 def test_a_registry_below_a_path_and_a_mirror_without_override(cluster):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every part of the collection must be, held against the tree itself."""
+"""Conventions that every part of the collection follows: names, specifications, imports, licences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
 EXAMPLES = sorted(path for path in (ROOT / "inventories").iterdir() if path.is_dir())
-PLACEHOLDER = {"type": "dict", "default": {}}  # how a specification stands for a table that only the defaults spell out
+PLACEHOLDER = {"type": "dict", "default": {}}  # in a specification: the table is in the defaults only
 
 
 def load(path: Path) -> Any:
@@ -56,7 +56,7 @@ def test_a_role_specifies_exactly_its_defaults(role: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_a_role_says_what_it_is_and_shares_the_cluster_variables(role: Path) -> None:
+def test_a_role_is_described_and_depends_on_role_cluster(role: Path) -> None:
     meta = load(role / "meta" / "main.yml")
     assert meta["galaxy_info"]["license"] == "GPL-3.0-or-later"
     assert meta["galaxy_info"]["description"]
@@ -65,20 +65,22 @@ def test_a_role_says_what_it_is_and_shares_the_cluster_variables(role: Path) -> 
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_a_role_names_its_variables_so_that_they_are_unmistakable(role: Path) -> None:
+def test_variables_begin_with_the_name_of_their_role(role: Path) -> None:
     for name in load(role / "defaults" / "main.yml"):
         own = ("kube_", f"{role.name}_", *["slipway_"] * (role.name == "cluster"))
-        assert name.startswith(own), f"{name} bears neither kube_ nor the role's name"
+        assert name.startswith(own), f"{name} begins neither with kube_ nor with the role's name"
     for name in load(role / "vars" / "main.yml"):
-        assert name.startswith((f"__{role.name}_", "__kube_")), f"{name} is internal: __{role.name}_… "
+        assert name.startswith((f"__{role.name}_", "__kube_")), (
+            f"{name} is internal, so it must begin with __{role.name}_"
+        )
 
 
-def test_a_variable_has_one_home() -> None:
-    homes: dict[str, str] = {}
+def test_a_variable_has_one_default() -> None:
+    defined_in: dict[str, str] = {}
     for role in ROLES:
         for name in load(role / "defaults" / "main.yml"):
-            assert name not in homes, f"{name} is set in the defaults of both {homes[name]} and {role.name}"
-            homes[name] = role.name
+            assert name not in defined_in, f"{name} is set in the defaults of both {defined_in[name]} and {role.name}"
+            defined_in[name] = role.name
 
 
 @pytest.mark.parametrize("inventory", EXAMPLES, ids=lambda path: path.name)
@@ -107,7 +109,7 @@ def test_what_modules_import_is_python_3_8_too() -> None:
 
 
 # What each folder of plugins/ may import, beside itself. Folders that are not listed may import everything in module_utils and plugin_utils.
-FLOORS = {
+ALLOWED_IMPORTS = {
     "module_utils/_kube": set(),
     "module_utils/_diagnosis": {"_kube"},
     "module_utils/_release": {"_kube", "_diagnosis"},
@@ -123,7 +125,7 @@ FLOORS = {
 }
 
 
-def room_of(path: Path) -> str:
+def folder_of(path: Path) -> str:
     """Return the folder of plugins/ that a file belongs to: module_utils/_host for everything below it."""
     parts = path.relative_to(ROOT / "plugins").parts
     return "/".join(parts[: 2 if parts[0] in ("module_utils", "plugin_utils") and len(parts) > 2 else 1])
@@ -151,8 +153,8 @@ def imports() -> dict[Path, set[Path]]:
     return found
 
 
-def circle(graph: dict[Any, set[Any]]) -> list[Any]:
-    """Return the nodes of a circle in a graph, nothing if it has none."""
+def cycle(graph: dict[Any, set[Any]]) -> list[Any]:
+    """Return the nodes of a cycle in a graph, nothing if it has none."""
     done: set[Any] = set()
 
     def visit(node: Any, above: list[Any]) -> list[Any]:
@@ -168,34 +170,34 @@ def circle(graph: dict[Any, set[Any]]) -> list[Any]:
     return next((found for node in sorted(graph) if (found := visit(node, []))), [])
 
 
-def test_imports_go_down_the_floors_only() -> None:
+def test_a_folder_imports_only_what_it_may() -> None:
     wrong = []
     for path, targets in imports().items():
-        room = room_of(path)
+        folder = folder_of(path)
         for target in targets:
-            below = room_of(target)
-            if room.startswith("module_utils"):
-                allowed = below == room or below.removeprefix("module_utils/") in FLOORS.get(room, set())
+            below = folder_of(target)
+            if folder.startswith("module_utils"):
+                allowed = below == folder or below.removeprefix("module_utils/") in ALLOWED_IMPORTS.get(folder, set())
             else:
-                allowed = below == room or below.startswith(("module_utils", "plugin_utils"))
+                allowed = below == folder or below.startswith(("module_utils", "plugin_utils"))
             if not allowed:
                 wrong.append(
-                    f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}: {room} is not above {below}"
+                    f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}: {folder} may not import {below}"
                 )
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_imports_form_a_circle() -> None:
-    files_of_circle = [str(path.relative_to(ROOT)) for path in circle(imports())]
-    assert not files_of_circle, f"circular import: {' -> '.join(files_of_circle)}"
-    rooms: dict[str, set[str]] = {}
+def test_no_imports_form_a_cycle() -> None:
+    circular_files = [str(path.relative_to(ROOT)) for path in cycle(imports())]
+    assert not circular_files, f"circular import: {' -> '.join(circular_files)}"
+    folders: dict[str, set[str]] = {}
     for path, targets in imports().items():
-        rooms.setdefault(room_of(path), set()).update({room_of(target) for target in targets} - {room_of(path)})
-    rooms_of_circle = circle(rooms)
-    assert not rooms_of_circle, f"circular import between folders: {' -> '.join(rooms_of_circle)}"
+        folders.setdefault(folder_of(path), set()).update({folder_of(target) for target in targets} - {folder_of(path)})
+    circular_folders = cycle(folders)
+    assert not circular_folders, f"circular import between folders: {' -> '.join(circular_folders)}"
 
 
-def test_every_python_file_bears_the_licence() -> None:
+def test_every_python_file_names_the_licence() -> None:
     without = [path for path in files() if path.suffix == ".py" and "GPL-3.0-or-later" not in path.read_text()[:600]]
     assert not without
 
@@ -253,7 +255,7 @@ def sequences() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(("name", "sequence"), sequences().items())
-def test_a_scenario_takes_away_what_it_made_and_what_a_killed_run_left(name: str, sequence: list[str]) -> None:
-    """Molecule remembers hosts as created when it was killed, of another checkout of that name even, and makes none."""
+def test_a_scenario_destroys_its_hosts_before_and_after(name: str, sequence: list[str]) -> None:
+    """After it was killed, Molecule still regards the hosts as created, even those of another checkout, and would create none."""
     assert sequence[:2] == ["destroy", "create"], name
     assert sequence[-1] == "destroy", name
