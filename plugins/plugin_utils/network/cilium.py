@@ -182,13 +182,13 @@ def _reason(error: InputError) -> str:
 
 def _fetched(chart: str, version: str, folder: str) -> str:
     """Return the path of a chart, downloaded into a folder if it is not on the control node."""
+    archives, private = os.path.join(folder, "archives"), os.path.join(folder, "private")
+    for place in (archives, private, os.path.join(folder, "chart")):
+        os.mkdir(place)
     if "://" not in chart:
         path = os.path.abspath(os.path.expanduser(chart))
         if not os.path.exists(path):
             raise InputError(f"{path} does not exist")
         return path
-    archives, private = os.path.join(folder, "archives"), os.path.join(folder, "private")
-    for place in (archives, private, os.path.join(folder, "chart")):
-        os.mkdir(place)
     options = {"chart": chart, "version": version if chart.startswith("oci://") else ""}
     return downloads.pull(options, archives, private, str)

@@ -184,7 +184,13 @@ def test_a_server_that_does_not_answer_is_named(helm: None, address: str) -> Non
 
 def test_what_is_no_chart_is_refused(helm: None, tmp_path: Path) -> None:
     (tmp_path / "cilium.tgz").write_text("no archive")
-    for place, reason in (("cilium.tgz", "cannot be unpacked"), ("gone.tgz", "does not exist"), ("", "chart of None")):
+    tarfile.open(tmp_path / "empty.tgz", "w:gz").close()
+    for place, reason in (
+        ("cilium.tgz", "cannot be unpacked"),
+        ("gone.tgz", "does not exist"),
+        ("empty.tgz", "one folder"),
+        ("", "chart of None"),
+    ):
         with pytest.raises(NetworkError, match=reason):
             objects(str(tmp_path / place), settings())
 
