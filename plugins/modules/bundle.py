@@ -77,7 +77,7 @@ options:
     description: Pod networks whose images and manifests are collected.
     type: list
     elements: str
-    choices: [calico, flannel]
+    choices: [calico, flannel, cilium]
     default: [calico, flannel]
   flannel_cni_plugin:
     description: Whether to collect the image of Flannel's CNI plugin.
@@ -197,7 +197,7 @@ size:
   type: int
   sample: 380000000
 network_plugin:
-  description: The pod network for which the bundle contains images, V(calico) or V(flannel).
+  description: The pod network for which the bundle contains images, V(calico), V(cilium) or V(flannel).
   returned: when state is present or planned
   type: str
   sample: flannel

@@ -89,6 +89,7 @@ def plan_reset(system: System, record: Record, options: ResetOptions, notes: lis
     steps += cluster.plan_runtime(system, record)
     steps += pods.plan_processes(system)
     steps += host.plan_units(system, new_units)
+    steps += mounts.plan_programs(system)
     steps += mounts.plan_mounts(system, [*folders, *cluster.RUNTIME_MOUNTS], record, notes)
     steps += network_steps.plan_network(system, record, options.pod_subnets, notes)
     steps += packages.plan_packages(system, record, removed, notes)

@@ -44,9 +44,10 @@ def check_addons(cluster: Cluster) -> Iterator[Finding]:
         for problem in error.problems:
             yield "", "The selected add-ons are not valid.", problem, "Correct the variables kube_addons… ."
         return
+    plugin = str(cluster.variables.get("kube_network_plugin"))
     for one in selected:
-        if one.addon.provides == "network_policy" and cluster.variables.get("kube_network_plugin") == "calico":
-            evidence = f"kube_addons: {one.addon.name}; Calico enforces NetworkPolicy itself"
+        if one.addon.provides == "network_policy" and plugin in ("calico", "cilium"):
+            evidence = f"kube_addons: {one.addon.name}; {plugin.capitalize()} enforces NetworkPolicy itself"
             yield (
                 "",
                 "An add-on does what the pod network does already.",

@@ -105,11 +105,11 @@ def test_an_addon_that_a_mode_of_kube_proxy_leaves_without_effect(chosen, mode, 
     assert all("kube-proxy itself has the address" in problem.what for problem in problems)
 
 
-@pytest.mark.parametrize(("plugin", "found"), [("flannel", 0), ("none", 0), ("calico", 1)])
+@pytest.mark.parametrize(("plugin", "found"), [("flannel", 0), ("none", 0), ("calico", 1), ("cilium", 1)])
 def test_an_addon_that_the_pod_network_makes_superfluous(chosen, plugin, found):
     cluster = chosen("network_policy", "metrics_server")
     for host in cluster.hosts.values():
         host.variables["kube_network_plugin"] = plugin
     problems = list(addons.check_addons(cluster))
     assert len(problems) == found
-    assert all("Calico enforces NetworkPolicy itself" in problem.evidence for problem in problems)
+    assert all(f"{plugin.capitalize()} enforces NetworkPolicy itself" in problem.evidence for problem in problems)
