@@ -126,7 +126,8 @@ options:
         Namespaces and CustomResourceDefinitions without a number belong to the first wave.
       - What the objects of a wave need to become ready, such as service accounts, configuration and Secrets, must not belong to a later one.
       - Operators need no waves. Custom resources are applied behind the workloads of the release and sent again until their webhooks respond.
-      - A rollback applies all objects in one wave. Objects are deleted in the reverse order of the stages, whatever their waves.
+      - A rollback applies the objects of the deployed revision in the waves that this had. Objects are deleted in the reverse order of their waves, and with
+        O(wait) only when the workloads of the later waves, with their pods, and the custom resources are gone.
     type: list
     elements: dict
     default: []

@@ -26,6 +26,7 @@ SERVED = {
         "pods": ("Pod", True),
         "nodes": ("Node", False),
         "persistentvolumeclaims": ("PersistentVolumeClaim", True),
+        "persistentvolumes": ("PersistentVolume", False),
     },
     ("apps", "v1"): {
         "deployments": ("Deployment", True),

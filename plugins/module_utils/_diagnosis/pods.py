@@ -56,7 +56,7 @@ REJECTED = (
     ("PodOS|PodFeatureUnsupported", "Run the pod on a node with another operating system or a newer kubelet."),
 )
 MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
-SANDBOX = ("FailedCreatePodSandBox", "FailedPodSandBoxStatus", "NetworkNotReady")
+SANDBOX = ("FailedCreatePodSandBox", "FailedCreatePodContainer", "FailedPodSandBoxStatus", "NetworkNotReady")
 
 
 def pod_findings(view: View, pod: Object) -> list[Finding]:
@@ -186,7 +186,25 @@ MOUNT_MESSAGES = (
         "Install the CSI driver, or check its DaemonSet.",
     ),
     (
-        r"(?i)nfs",
+        r"has volumeMode Block, but is specified in volumeMounts|volumeMode.*volumeDevices",
+        "mount_fails",
+        "a volume with volumeMode Block is mounted as a file system, or the other way round",
+        "Use volumeDevices for a claim with volumeMode Block and volumeMounts for one with volumeMode Filesystem.",
+    ),
+    (
+        r'path "[^"]+" does not exist',
+        "mount_fails",
+        "the directory of a local volume does not exist on the node",
+        "Create the directory on the node, or correct local.path of the PersistentVolume.",
+    ),
+    (
+        r"not a directory|is a directory|file exists",
+        "mount_fails",
+        "a path in a volume is both a file and a directory",
+        "Correct the paths in items of the volume: one must not be below another one.",
+    ),
+    (
+        r"(?i)\bnfs\b|mount\.nfs",
         "mount_fails",
         "an NFS share could not be mounted",
         "Check the address and the exports of the NFS server, and that mount.nfs (package nfs-common) is installed on the node.",
@@ -219,6 +237,11 @@ def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
 def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
     """Return title, advice and group if the message names a missing ConfigMap, Secret or key."""
     # "secrets" in the plural is the API's own word, in which a storage driver reports a Secret of its own.
+    account = re.search(r'serviceaccounts? "([^"]+)" not found', message)
+    if account:
+        what = f"ServiceAccount {namespace_of(pod)}/{account.group(1)}"
+        title = f"{what} of the pod does not exist any more, so that no token can be mounted"
+        return title, f"Create {what} again and then the pod, or correct serviceAccountName.", what
     what = missing_object(message, namespace_of(pod))
     if what and re.search(r"(configmap|secret) \S+ not found", message):
         title = f"{what}, which a volume references, does not exist"
@@ -265,12 +288,13 @@ def _without_events(view: View, pod: Object) -> Finding | None:
     """Explain a Pending pod without events: no scheduler has processed it, or no kubelet."""
     spec, status, node = spec_of(pod), status_of(pod), node_name(pod)
     age = view.age(pod)
-    if status.get("phase") not in (None, "Pending") or age < 30:
+    lost = bool(node) and view.missing("Node", "", node)
+    if status.get("phase") not in (None, "Pending") or (age < 30 and not lost):
         return None
     fault = "kubelet_silent" if node else "scheduler_silent"
     if node and (status.get("containerStatuses") or status.get("initContainerStatuses")):
         return _slow_start(view, pod, age)
-    if node and view.missing("Node", "", node):
+    if lost:
         title = f"node {node} of the pod does not exist"
         advice = "Remove nodeName from the pod, or correct it."
     elif node:
