@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Makes a host a member of an etcd outside of the control planes, as a static pod of its kubelet, with kubeadm.
     Role P(slipway.kube.etcd#role) calls it on the hosts in their order.
-  - The first members begin together. A later one is added as a learner, which votes as soon as it has all data. A member that has lost its data is
+  - The first members start together. A later one is added as a learner, which votes as soon as it has all data. A member that has lost its data is
     removed and added again, if etcd keeps its quorum.
   - An interrupted run is repeated and resumes where it stopped. A member is not changed.
   - U(https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/setup-ha-etcd-with-kubeadm/).

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node
-short_description: Drain a node, let pods run on it again, or remove it from its cluster
+short_description: Drain, uncordon or remove a node of a cluster
 version_added: 0.1.0
 description:
-  - Runs on a control plane that stays. Cordons a node and evicts its pods, lets pods run on it again, or deletes the Node of a host that
+  - Runs on a control plane that stays. Cordons a node and evicts its pods, uncordons it, or deletes the Node of a host that
     has been reset.
   - Pods of DaemonSets and static pods are not evicted. PodDisruptionBudgets are respected. The pods of a node that is not Ready are evicted
     without waiting until they have terminated, since only its kubelet could report that.
@@ -27,7 +27,7 @@ options:
   state:
     description:
       - V(drained) cordons the node and evicts its pods.
-      - V(uncordoned) lets pods run on it again.
+      - V(uncordoned) uncordons the node, so that pods can be scheduled on it again.
       - V(absent) deletes the Node.
     type: str
     choices: [drained, uncordoned, absent]
