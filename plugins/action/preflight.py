@@ -34,10 +34,16 @@ class ActionModule(ActionBase):
             argument_spec={
                 "stage": {"type": "str", "choices": ["variables", "inventory", "hosts"], "required": True},
                 "waive": {"type": "list", "elements": "str", "default": []},
+                "candidates": {"type": "list", "elements": "str"},
             }
         )
-        cluster = Variables(self._loader, task_vars or {}).cluster()
+        candidates = options["candidates"]
+        cluster = Variables(self._loader, task_vars or {}).cluster(candidates or ())
         cluster.now = time.time()
+        if candidates is not None:
+            problems = drop_waived(cluster, [*check_inventory(cluster), *check_hosts(cluster)], options["waive"])
+            result.update(refused=refused(problems, candidates))
+            return result
         stages = {"variables": check_variables, "inventory": check_inventory, "hosts": check_hosts}
         problems = stages[options["stage"]](cluster)
         problems = drop_waived(cluster, problems, options["waive"])
@@ -51,6 +57,17 @@ class ActionModule(ActionBase):
         else:
             result.update(problems=[asdict(problem) for problem in problems])
         return result
+
+
+def refused(problems: list[Problem], candidates: list[str]) -> dict[str, str]:
+    """Return why candidates cannot become nodes, by host. What other hosts have does not concern them."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem.host in candidates and problem.severity == "error":
+            found.setdefault(problem.host, []).append(
+                f"{problem.what.rstrip('.')} ({problem.evidence}). {problem.remedy} [slipway:{problem.check}]"
+            )
+    return {host: " ".join(texts) for host, texts in found.items()}
 
 
 def summary(problems: list[Problem]) -> str:

@@ -74,7 +74,7 @@ options:
     default: 300
   grace:
     description:
-      - Seconds for which pods must look unable to become ready, for example because their container ends repeatedly, before the wait for them ends.
+      - Seconds for which a pod must appear unable to become ready, for example because its container exits repeatedly, before waiting for it ends.
     type: int
     default: 30
   network_timeout:

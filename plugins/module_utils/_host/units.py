@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from .facts.packages import parse_show
 from .step import Step
 from .system import HostError, System
+from .unit_health import Health, check_health
 
 PROPERTIES = (
     "LoadState",
@@ -29,9 +31,6 @@ PROPERTIES = (
 
 
 DELETED = " (deleted)"
-STEADY = (
-    30.0  # seconds after which a unit works: a kubelet without a configuration is active for a moment every ten seconds
-)
 
 
 @dataclass
@@ -42,6 +41,7 @@ class WantedUnit:
     :param restart_when_newer: files that the unit reads, or folders of such files (the time of a folder also shows that a file was
         removed). An active unit is restarted if one of them has changed since its start; an inactive unit is not started.
     :param restart_when_replaced: restart an active unit whose program has been replaced since its start, by an update of its package.
+    :param health: how to see whether it works after a start; None to not look.
     """
 
     name: str
@@ -50,6 +50,16 @@ class WantedUnit:
     masked: bool | None = None
     restart_when_newer: list[str] = field(default_factory=list)
     restart_when_replaced: bool = False
+    health: Health | None = None
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> WantedUnit:
+        """Return the desired state that one item of the module's option ``units`` describes."""
+        return cls(**{**options, "health": Health(**options["health"]) if options.get("health") else None})
+
+    def reads(self, path: str) -> bool:
+        """Return whether the unit reads a file."""
+        return path in self.restart_when_newer or os.path.dirname(path) in self.restart_when_newer
 
 
 def show_units(system: System, names: list[str], properties: tuple[str, ...] = PROPERTIES) -> dict[str, dict[str, str]]:
@@ -150,7 +160,7 @@ def unit_changes(item: WantedUnit, have: dict[str, str], newer: list[str]) -> li
 
 def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing: set[str]) -> list[Step]:
     read = item.restart_when_newer
-    about_to_change = {path for path in changing if path in read or os.path.dirname(path) in read}
+    about_to_change = {path for path in changing if item.reads(path)}
     newer = sorted(about_to_change.union(files_since_start(system, have, read)))
     newer += replaced_program(system, have) if item.restart_when_replaced else []
     exists = have.get("LoadState") not in ("not-found", None)
@@ -159,20 +169,17 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
         "active": have.get("ActiveState", "inactive") if exists else "absent",
     }
     reload = have.get("NeedDaemonReload") == "yes" or any(path.startswith("/etc/systemd/") for path in changing)
-    now = time.time()
-    steady = now - started_at(have, now, time.clock_gettime(time.CLOCK_MONOTONIC)) > STEADY
     steps = []
     for verb, sentence, before, after in unit_changes(item, have, newer):
         starts = verb in ("start", "restart")
 
         def apply(verb: str = verb, starts: bool = starts) -> None:
-            if reload or starts:
-                system.must("systemctl", "daemon-reload")
             if starts:
-                # A unit that failed too often while its configuration was wrong would refuse to start.
-                system.run("systemctl", "reset-failed", item.name)
-                _touch_future_files(system, read)
-            _run_systemctl(system, verb, item.name, steady)
+                start_unit(system, item, verb)
+                return
+            if reload:
+                system.must("systemctl", "daemon-reload")
+            _run_systemctl(system, verb, item.name)
 
         steps.append(
             Step(
@@ -188,6 +195,22 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
     return steps
 
 
+def start_unit(system: System, item: WantedUnit, verb: str = "restart") -> None:
+    """Start or restart a unit, and wait until it works where it is known how to see that.
+
+    :raises UnhealthyUnit: it was started and does not work.
+    :raises HostError: systemd does not start it.
+    """
+    system.must("systemctl", "daemon-reload")
+    # A unit that failed too often while its configuration was wrong would refuse to start.
+    system.run("systemctl", "reset-failed", item.name)
+    _touch_future_files(system, item.restart_when_newer)
+    since = time.time()
+    _run_systemctl(system, verb, item.name)
+    if item.health:
+        check_health(system, item.name, item.health, since)
+
+
 def _touch_future_files(system: System, paths: list[str]) -> None:
     """Set the time of files from the future (the clock was set back) to now; every run would restart the unit otherwise."""
     now = time.time()
@@ -196,24 +219,12 @@ def _touch_future_files(system: System, paths: list[str]) -> None:
             os.utime(system.path(path))
 
 
-def _ended_again(system: System, name: str) -> str:
-    """Return how a unit ended soon after its restart, "" if it still runs. systemd calls a simple service started once its process exists."""
-    for _attempt in range(4):
-        time.sleep(0.5)
-        state = show_units(system, [name], ("ActiveState", "SubState")).get(name, {})
-        if state.get("ActiveState") == "failed" or state.get("SubState") == "auto-restart":
-            return f"it ended again ({state['ActiveState']}, {state.get('SubState', '')})"
-    return ""
-
-
-def _run_systemctl(system: System, verb: str, name: str, steady: bool) -> None:
-    """Run systemctl, and make sure that what worked before its restart (*steady*) still does."""
+def _run_systemctl(system: System, verb: str, name: str) -> None:
     result = system.systemctl(verb, name, check=False)
-    why = result.tail if result.code else _ended_again(system, name) if verb == "restart" and steady else ""
-    if result.code == 0 and not why:
+    if result.code == 0:
         return
     journal = system.run("journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + name)
     raise HostError(
-        f"'systemctl {verb} {name}' failed: {why}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
+        f"'systemctl {verb} {name}' failed: {result.tail}. Evidence: the last lines of its journal are:\n{journal.tail or '(none)'}\n"
         f"Correct what they report and run again; 'journalctl -u {name}' on the host shows more. [slipway:unit_failed]"
     )

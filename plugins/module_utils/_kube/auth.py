@@ -304,7 +304,7 @@ def _override(base: Credentials, params: Mapping[str, Any]) -> Credentials:
 def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
     server = changes.get("server") or base.server
     proxy, where = params.get("proxy") or base.proxy, ""
-    if not proxy and is_valid_url(server):
+    if not proxy and is_valid_url(server) and not _is_kubeadms(params.get("kubeconfig")):
         proxy, where = environment_proxy(server)
     for what, url in (("API server", server), ("proxy", proxy)):
         if not is_valid_url(url):
@@ -327,6 +327,11 @@ def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str
     headers += [("Authorization", basic_authentication(wanted["basic_auth"]))] if wanted.get("basic_auth") else []
     headers += [("User-Agent", wanted["user_agent"])] if wanted.get("user_agent") else []
     changes["headers"] = tuple(headers)
+
+
+def _is_kubeadms(given: Any) -> bool:
+    """Return whether the kubeconfig is one of kubeadm's on a control plane, which reaches the API server without a proxy whatever its environment says."""
+    return isinstance(given, str) and given.startswith("/etc/kubernetes/")
 
 
 def is_valid_url(url: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import json
 import ssl
 import time
@@ -205,15 +206,24 @@ def read_statuses(endpoints: Iterable[str], pki: str = PKI) -> list[dict[str, An
     return statuses
 
 
+def address_of(url: str) -> str:
+    """Return the host of a URL, or an address as it is; an IPv6 address in its usual form."""
+    host = (urlsplit(url).hostname if "://" in url else url) or ""
+    try:
+        return str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return host
+
+
 def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Iterable[str]) -> list[dict[str, Any]]:
     """Return the members of a node. A member that never started has no name and is found by its peer URL."""
-    hosts = set(addresses)
+    hosts = set(map(address_of, addresses))
     return [
         dict(member)
         for member in members
         if member.get("name") == name
         or not member.get("name")
-        and any(urlsplit(url).hostname in hosts for url in member.get("peerURLs", []))
+        and any(address_of(url) in hosts for url in member.get("peerURLs", []))
     ]
 
 

@@ -80,12 +80,20 @@ def server_version(endpoint: str) -> str:
         raise EtcdToolError(f"etcd at {endpoint} does not respond. Evidence: {error} [slipway:etcd_silent]") from error
 
 
+def present_images() -> list[str]:
+    """Return the names of the images that containerd has for the kubelet.
+
+    :raises EtcdToolError: it does not respond.
+    """
+    return run("ctr", "--namespace", NAMESPACE, "images", "ls", "-q").splitlines()
+
+
 def pull(image: str) -> None:
     """Let containerd have an image, through the mirrors of the host: a control plane without a member has none of etcd.
 
     :raises EtcdToolError: it cannot be pulled.
     """
-    if image not in run("ctr", "--namespace", NAMESPACE, "images", "ls", "-q").splitlines():
+    if image not in present_images():
         run("ctr", "--namespace", NAMESPACE, "images", "pull", "--hosts-dir", "/etc/containerd/certs.d", image)
 
 

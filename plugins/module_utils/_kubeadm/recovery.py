@@ -22,13 +22,14 @@ from .run import POD_LOGS, KubeadmError, run_kubeadm
 PKI = "/etc/kubernetes/pki"
 SAVED_PKI = "pki"
 NETWORK_FILES = (
+    "/etc/cni/net.d/05-cilium.conflist",
     "/etc/cni/net.d/10-flannel.conflist",
     "/etc/cni/net.d/10-calico.conflist",
     "/etc/cni/net.d/calico-kubeconfig",
     "/run/flannel",
     "/var/lib/cni",
 )
-INTERFACES = ("cni0", "flannel.1", "vxlan.calico")
+INTERFACES = ("cni0", "flannel.1", "vxlan.calico", "cilium_host", "cilium_vxlan", "cilium_geneve")
 RESET_TIMEOUT = 300
 ETCD_PATIENCE = 90.0
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ...module_utils._kube.objects import mapping
-from .settings import NetworkError, NetworkSettings, Object, settings_annotation
+from .settings import NetworkError, NetworkSettings, Object, move_images, pod_spec, settings_annotation
 
 # Encapsulation: (IP-in-IP mode, VXLAN mode) of the IP pool.
 ENCAPSULATIONS: dict[str, tuple[str, str]] = {
@@ -124,8 +124,7 @@ def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
     api_server = settings.api_server_env()
     metadata["annotations"] = {**(metadata.get("annotations") or {}), **settings_annotation([data, api_server])}
     if settings.image_registry:
-        for content in result:
-            _move_images(content, settings.image_registry.rstrip("/"))
+        move_images(result, settings.image_registry)
     if api_server:
         # The manifest reads this optional ConfigMap.
         named = {"name": "kubernetes-services-endpoint", "namespace": "kube-system"}
@@ -199,12 +198,8 @@ def _find(objects: list[Object], kind: str, name: str) -> Object:
     raise NetworkError(f"The manifest has no {kind} named {name}. {REMEDY} [slipway:network_manifest]")
 
 
-def _pod_spec(content: Any) -> Mapping[str, Any]:
-    return mapping(mapping(mapping(mapping(content).get("spec")).get("template")).get("spec"))
-
-
 def _container(daemon_set: Object, kind: str, name: str) -> Object:
-    for container in _pod_spec(daemon_set).get(kind) or []:
+    for container in pod_spec(daemon_set).get(kind) or []:
         if container.get("name") == name:
             return container
     raise NetworkError(
@@ -220,14 +215,6 @@ def _set_bird_probe(container: Object, probe: str, bgp: bool) -> None:
         )
     kept = [part for part in command if part not in BIRD_PROBES.values()]
     container[probe]["exec"]["command"] = kept + ([BIRD_PROBES[probe]] if bgp else [])
-
-
-def _move_images(content: Object, registry: str) -> None:
-    spec = _pod_spec(content)
-    for container in (spec.get("initContainers") or []) + (spec.get("containers") or []):
-        first, slash, rest = container["image"].partition("/")
-        has_registry = slash and ("." in first or ":" in first or first == "localhost")
-        container["image"] = f"{registry}/{rest if has_registry else container['image']}"
 
 
 def _env_text(value: Any) -> str:

@@ -119,21 +119,6 @@ def test_a_killed_runs_restart_is_made_up_for(tmp_path, age, restarts):
     assert [step.restarts for step in steps] == (["x.service"] if restarts else [])
 
 
-@pytest.mark.parametrize(("age", "fails"), [(50, True), (5, False)])
-def test_a_unit_that_worked_and_ends_after_its_restart_has_failed(tmp_path, monkeypatch, age, fails):
-    """With a wrong configuration, systemctl restart of a simple service succeeds, and systemd starts it again and again."""
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    (tmp_path / "etc.conf").write_text("")
-    host = Host(tmp_path, running(age))
-    (step,) = plan_units(host.system, [WantedUnit("x.service", restart_when_newer=["/etc.conf"])], set(), False)
-    host.shown = {"ActiveState": "activating", "SubState": "auto-restart"}
-    if not fails:
-        step.apply()
-        return
-    with pytest.raises(HostError, match=r"it ended again(.|\n)*toml: bad line 3(.|\n)*\[slipway:unit_failed\]"):
-        step.apply()
-
-
 def test_a_folders_time_tells_that_a_file_was_removed(tmp_path):
     (tmp_path / "drop.d").mkdir()
     host = Host(tmp_path, running(50))

@@ -346,6 +346,14 @@ def test_the_proxy_of_the_environment(
     assert found(host=host).proxy == proxy
 
 
+def test_a_control_plane_needs_no_proxy_for_its_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts behind a proxy have it in /etc/environment, often without the addresses of the cluster in NO_PROXY."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://p:3128")
+    monkeypatch.setattr(auth, "_from_kubeconfig", lambda params, _find: Credentials(server="https://10.0.0.1:6443"))
+    assert found(kubeconfig="/etc/kubernetes/admin.conf").proxy == ""
+    assert found(kubeconfig="/home/me/.kube/config").proxy == "http://p:3128"
+
+
 def test_options_and_the_kubeconfig_precede_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"https://me:{CANARY}@other:1")
     assert found(host="https://h:1", proxy="http://p:1").proxy == "http://p:1"
