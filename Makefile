@@ -31,6 +31,7 @@ help:  ## this list
 venv: .venv/.made  ## the virtual environment, with this checkout as the collection slipway.kube
 .venv/.made: requirements.txt
 	python3 -m venv .venv || { echo 'python3 cannot create a virtual environment: install python3-venv.' >&2; exit 1; }
+	@echo 'Ansible, and what the tests need, is installed in .venv; this takes one to four minutes.'
 	.venv/bin/pip install --quiet --requirement requirements.txt
 	mkdir -p .cache/collections/ansible_collections/slipway
 	ln -sfn ../../../.. .cache/collections/ansible_collections/slipway/kube

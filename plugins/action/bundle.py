@@ -20,7 +20,7 @@ from ansible.utils.display import Display
 from ..plugin_utils.bundle import archives, build, pack, requirements
 from ..plugin_utils.bundle import index as index_file
 from ..plugin_utils.bundle import steps as build_plan
-from ..plugin_utils.bundle.catalog import NETWORK_PLUGINS
+from ..plugin_utils.bundle.catalog import DEFAULT_NETWORK_PLUGINS, NETWORK_PLUGINS
 from ..plugin_utils.bundle.executors import BundleExecutor
 from ..plugin_utils.bundle.fetch import Source
 from ..plugin_utils.bundle.files import sha256_of
@@ -47,7 +47,7 @@ ARGUMENTS = {
         "type": "list",
         "elements": "str",
         "choices": list(NETWORK_PLUGINS),
-        "default": list(NETWORK_PLUGINS),
+        "default": list(DEFAULT_NETWORK_PLUGINS),
     },
     "flannel_cni_plugin": {"type": "bool", "default": True},
     "addons": {"type": "list", "elements": "str", "default": []},
@@ -170,11 +170,12 @@ class ActionModule(ActionBase):
         took = f", collected in {seconds:.0f} s" if seconds else ""
         display.display(f"{path} contains Kubernetes {versions}: {counts}, {size} MB{took}.")
         available = build_plan.image_names(found.steps)
+        plugin = next(step.inputs["values"] for step in found.steps if step.kind == "vars")["kube_network_plugin"]
         for step in found.steps:
             missing = [name for name in step.hints.get("images", ()) if name not in available]
             if missing:
                 display.display(
-                    f"The bundle contains {step.inputs['target']} but not its images ({', '.join(missing)}). Clusters will use flannel."
+                    f"The bundle contains {step.inputs['target']} but not its images ({', '.join(missing)}). Clusters will use {plugin}."
                 )
 
     # --- shared by the states -------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
             part = [problem for problem in problems if problem.severity == severity]
             if part:
                 self._display.display(f"\n{render(part)}", color=COLORS[severity])
-        if count(problems, "error"):
+        if any(problem.severity == "error" for problem in problems):
             # The report was printed; returning the problems would print them a second time below it.
             result.update(failed=True, msg=summary(problems))
         else:
@@ -74,7 +74,7 @@ def summary(problems: list[Problem]) -> str:
     """Return the message of a failed run."""
     names = sorted({problem.check for problem in problems if problem.severity == "error"})
     return (
-        f"Preflight checks failed and no host was changed: {count(problems, 'error')} error(s) and"
-        f" {count(problems, 'warning')} warning(s), listed above; docs/errors.md explains their codes."
+        f"Preflight checks failed and no host was changed: {count(problems, 'error')} and {count(problems, 'warning')}, listed above;"
+        " docs/errors.md explains their codes."
         f" To waive checks that do not apply to your hosts, list their names: preflight_waive: [{', '.join(names)}]"
     )

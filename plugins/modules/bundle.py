@@ -22,6 +22,13 @@ description:
   - Runs on the control node and shows its progress. Every completed step is recorded, so an interrupted run resumes. The module is
     idempotent. Files are verified by their digests; missing or corrupt files are reported and
     fetched again.
+attributes:
+  check_mode:
+    description: Returns what would be done, and changes nothing.
+    support: full
+  diff_mode:
+    description: In check mode, shows the steps of V(present) that would be done.
+    support: partial
 options:
   state:
     description:
@@ -77,7 +84,7 @@ options:
     description: Pod networks whose images and manifests are collected.
     type: list
     elements: str
-    choices: [calico, flannel]
+    choices: [calico, flannel, cilium]
     default: [calico, flannel]
   flannel_cni_plugin:
     description: Whether to collect the image of Flannel's CNI plugin.
@@ -197,7 +204,7 @@ size:
   type: int
   sample: 380000000
 network_plugin:
-  description: The pod network for which the bundle contains images, V(calico) or V(flannel).
+  description: The pod network for which the bundle contains images, V(calico), V(cilium) or V(flannel).
   returned: when state is present or planned
   type: str
   sample: flannel

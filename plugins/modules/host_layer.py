@@ -444,7 +444,7 @@ def fetch(url):
     except Exception as error:  # open_url raises what urllib, ssl and socket raise
         reason = LOGIN_NEEDED if "407" in str(error) else hide_logins(str(error))
         remedy = PROXY_REMEDY if reason == LOGIN_NEEDED else "Correct the URL, or check that this host can reach it."
-        raise HostError(f"{url} cannot be downloaded: {reason}. {remedy}") from error
+        raise HostError(f"{url} cannot be downloaded: {reason}. {remedy} [slipway:download_failed]") from error
 
 
 def main():

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Stops what a cluster runs on a host and restores the host to the state in its record, in one call.
   - It runs C(kubeadm reset), stops the kubelet, ends all processes of pods, unmounts their volumes, deletes the interfaces, network namespaces,
-    routes, nftables tables, iptables chains, ipsets and IPVS services of kube-proxy, the CNI plugins, Flannel and Calico, removes their folders, and
+    routes, nftables tables, iptables chains, ipsets and IPVS services of kube-proxy, the CNI plugins, Flannel, Calico and Cilium, removes their folders, and
     restores files, units, sysctls, kernel modules, swap, firewall rules and holds of packages.
   - Only what has the names that a cluster uses is removed, and nothing that existed before. Rules of other software are never flushed.
   - Only a host that is marked for O(cluster_name) is changed. A host without a mark is not changed; the module fails if it is a node of another
@@ -30,8 +30,8 @@ options:
     default: /var/lib/slipway
   cluster_remains:
     description:
-      - Whether other control planes of the cluster are kept. The etcd member of a control plane is then removed from its cluster first, and nothing
-        is reset if that fails.
+      - Whether control planes of the cluster are kept. The member of etcd on this host, a control plane or one of an external etcd, is then removed
+        first, and nothing is reset if that fails.
     type: bool
     default: false
   packages:

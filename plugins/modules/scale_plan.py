@@ -16,7 +16,7 @@ description:
     in its annotation C(slipway.kube/idle-since). A pod may not be evicted if it has no controller, if its PodDisruptionBudget permits no disruption,
     if it has an C(emptyDir) or C(hostPath) volume, or if it has the annotation C(cluster-autoscaler.kubernetes.io/safe-to-evict=false);
     C(safe-to-evict=true) permits the loss of the volume.
-  - Changes only these annotations, and lets pods run again on a node whose removal was begun and which is needed.
+  - Changes only these annotations, and uncordons a node whose removal was begun and which is needed.
   - With O(run), one run decides at a time, from whatever control node. It holds the Lease C(kube-system/slipway-scale) until it is released, or until
     nothing is to be done.
 author:

@@ -27,6 +27,7 @@ SERVED = {
         "nodes": ("Node", False),
         "persistentvolumeclaims": ("PersistentVolumeClaim", True),
         "persistentvolumes": ("PersistentVolume", False),
+        "serviceaccounts": ("ServiceAccount", True),
     },
     ("apps", "v1"): {
         "deployments": ("Deployment", True),
@@ -34,9 +35,14 @@ SERVED = {
         "daemonsets": ("DaemonSet", True),
     },
     ("autoscaling", "v2"): {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
-    ("batch", "v1"): {"jobs": ("Job", True)},
+    ("batch", "v1"): {"jobs": ("Job", True), "cronjobs": ("CronJob", True)},
     ("admissionregistration.k8s.io", "v1"): {"mutatingwebhookconfigurations": ("MutatingWebhookConfiguration", False)},
-    ("rbac.authorization.k8s.io", "v1"): {"roles": ("Role", True), "rolebindings": ("RoleBinding", True)},
+    ("rbac.authorization.k8s.io", "v1"): {
+        "roles": ("Role", True),
+        "rolebindings": ("RoleBinding", True),
+        "clusterroles": ("ClusterRole", False),
+        "clusterrolebindings": ("ClusterRoleBinding", False),
+    },
     ("coordination.k8s.io", "v1"): {"leases": ("Lease", True)},
     ("apiextensions.k8s.io", "v1"): {"customresourcedefinitions": ("CustomResourceDefinition", False)},
 }

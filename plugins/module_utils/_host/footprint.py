@@ -25,11 +25,13 @@ FOLDERS = (
     "/etc/cni",
     "/etc/cni/net.d",
     "/etc/containerd",
+    "/etc/sysctl.d/99-zzz-override_cilium.conf",
     "/opt/cni",
     "/opt/cni/bin",
     "/opt/containerd",
     "/root/.kube/cache",
     "/run/calico",
+    "/run/cilium",
     "/run/containerd",
     "/run/flannel",
     "/run/nodeagent",
@@ -45,7 +47,7 @@ FOLDERS = (
     "/var/log/pods",
     "/var/log/slipway-kubeadm.log",
 )
-"""Paths that Kubernetes, etcd, containerd, Flannel and Calico create, as named in their manifests and in kubeadm's defaults (kubeadm
+"""Paths that Kubernetes, etcd, containerd, Flannel, Calico and Cilium create, as named in their manifests and in kubeadm's defaults (kubeadm
 reset reference: "The reset process does not clean …"), and the log of kubeadm."""
 
 PARENTS = ("/root/.kube", "/lib/modules", "/opt/local-path-provisioner")
@@ -56,7 +58,7 @@ storage, whose data is not the cluster's to delete.
 """
 
 MOUNTS = ("/sys/fs/bpf",)
-"""File systems that Calico's init container mounts where they are not mounted yet."""
+"""File systems that an init container of Calico or Cilium mounts where they are not mounted yet."""
 
 MODULES = ("ip_vs",)
 """Kernel modules that components of a cluster load by themselves, with sysctls of their own: kube-proxy, in whatever mode, looks for IPVS services."""

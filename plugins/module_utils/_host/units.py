@@ -125,6 +125,7 @@ def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], pac
         if have.get("LoadState") in ("not-found", None) and not planned:
             raise HostError(
                 f"There is no unit {item.name} on this host. Evidence: systemctl show reports LoadState=not-found. Install the package that provides it."
+                " [slipway:unit_missing]"
             )
         steps += _plan_unit(system, item, have, changing)
     return steps

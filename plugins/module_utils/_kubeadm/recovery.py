@@ -22,13 +22,14 @@ from .run import POD_LOGS, KubeadmError, run_kubeadm
 PKI = "/etc/kubernetes/pki"
 SAVED_PKI = "pki"
 NETWORK_FILES = (
+    "/etc/cni/net.d/05-cilium.conflist",
     "/etc/cni/net.d/10-flannel.conflist",
     "/etc/cni/net.d/10-calico.conflist",
     "/etc/cni/net.d/calico-kubeconfig",
     "/run/flannel",
     "/var/lib/cni",
 )
-INTERFACES = ("cni0", "flannel.1", "vxlan.calico")
+INTERFACES = ("cni0", "flannel.1", "vxlan.calico", "cilium_host", "cilium_vxlan", "cilium_geneve")
 RESET_TIMEOUT = 300
 ETCD_PATIENCE = 90.0
 
@@ -98,6 +99,7 @@ def clean_up(params: Mapping[str, Any], operation: str, lock: Any) -> None:
                 f"kubeadm init was interrupted on this host, but its cluster has other nodes: {', '.join(others)}. Nothing was changed. To keep"
                 ' this cluster, finish it manually (\'kubeadm init phase ...\') and set "operation" to "" in the record of the host.'
                 " Otherwise, reset these hosts."
+                " [slipway:init_interrupted]"
             )
     elif endpoints and etcd.has_credentials():
         etcd.remove_member(endpoints, name, params["node_addresses"], patience=ETCD_PATIENCE)

@@ -306,7 +306,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     else:
         check_stopped(client, params["name"], params["machine_id"])
         if params["etcd_member"] and etcd.has_credentials():
-            removed = etcd.remove_member([etcd.find_endpoint()], params["name"], [], dry=check_mode)
+            removed = etcd.remove_member([etcd.find_endpoint()], params["name"], params["addresses"], dry=check_mode)
             changes = [f"{member} removed" for member in removed]
         changes += remove(client, params["name"], params["machine_id"], check_mode)
     return {

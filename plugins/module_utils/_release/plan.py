@@ -323,7 +323,10 @@ class Planner:
                     return None
                 else:
                     return self._excuse(error, content, live)
-        raise ReleaseError(f"{reference(content)}: the server refused the dry run three times. Run this again.")
+        raise ReleaseError(
+            f"{reference(content)}: the server refused the dry run three times. Run this again."
+            " [slipway:dry_run_refused]"
+        )
 
     def _excuse(self, error: ApiError, content: Object, live: Object | None) -> str:
         """Return why a dry run is not possible, after the object was validated against the schema.

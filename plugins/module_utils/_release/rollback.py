@@ -105,6 +105,7 @@ def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired
         raise ReleaseError(
             f"Revision {number} of release {settings.name} in namespace {settings.namespace} has the status {good.status}: it never became "
             "ready. Choose one that was deployed; slipway.kube.release_info lists them."
+            " [slipway:revision_missing]"
         )
     kinds = with_defined(served, good.objects)
     objects, notes = served_objects(good.objects, kinds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from functools import partial
 from typing import Collection
 
@@ -78,8 +79,42 @@ def mounts_to_remove(system: System, folders: Collection[str], record: Record) -
 
 
 def pinned(system: System, point: str) -> list[str]:
-    """Return the names that programs have created in a BPF file system."""
-    return sorted(set(system.names(point)) - SHOWN_BY_KERNEL)
+    """Return the names that programs other than Cilium have created in a BPF file system."""
+    folder = f"{point}/tc/globals"
+    only_cilium = system.names(f"{point}/tc") == ["globals"] and set(system.names(folder)) <= set(
+        cilium_maps(system, folder)
+    )
+    return sorted(set(system.names(point)) - SHOWN_BY_KERNEL - {"cilium"} - ({"tc"} if only_cilium else set()))
+
+
+def cilium_maps(system: System, folder: str) -> list[str]:
+    """Return the names of Cilium's maps in a folder of a BPF file system."""
+    return [name for name in system.names(folder) if name.startswith("cilium_")]
+
+
+def plan_programs(system: System) -> list[Step]:
+    """Return the step that removes the programs and maps that Cilium keeps in the BPF file system."""
+    root = MOUNTS[0]
+
+    def found() -> list[str]:
+        own = [f"{root}/cilium"] if "cilium" in system.names(root) else []
+        return own + [f"{root}/tc/globals/{name}" for name in cilium_maps(system, f"{root}/tc/globals")]
+
+    def remove() -> None:
+        for path in found():
+            real = system.path(path)
+            if os.path.isdir(real):
+                shutil.rmtree(real)
+            else:
+                _unlink_all(system, [path])
+        for folder in ("tc/globals", "tc"):
+            with contextlib.suppress(OSError):  # it has what belongs to others
+                os.rmdir(system.path(f"{root}/{folder}"))
+
+    paths = found()
+    if not paths:
+        return []
+    return [Step("BPF programs", f"programs and maps of Cilium removed: {len(paths)}", remove, "\n".join(paths))]
 
 
 def plan_mounts(system: System, folders: Collection[str], record: Record, notes: list[str]) -> list[Step]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Selection of the interfaces, routes, packet filter rules, tables, ipsets and IPVS services that belong to a cluster.
 
-Selected is only what has the names that kube-proxy, the kubelet, the CNI plugins, Flannel and Calico use. What other software created, or
+Selected is only what has the names that kube-proxy, the kubelet, the CNI plugins, Flannel, Calico and Cilium use. What other software created, or
 what existed before the host was marked, is not changed.
 """
 
@@ -18,9 +18,9 @@ from .._host.netlink import Table
 
 CLUSTER_LINKS = re.compile(
     r"cni0|flannel\.\d+|flannel-v6\.\d+|flannel-wg(-v6)?|cali[0-9a-f]{11}|calico_tmp_[AB]|vxlan(-v6)?\.calico"
-    r"|wireguard\.cali|wg-v6\.cali|bpf(in|out)\.cali|kube-ipvs0|kube-bridge"
+    r"|wireguard\.cali|wg-v6\.cali|bpf(in|out)\.cali|cilium_\w+|lxc[0-9a-f]{12}|lxc_health|kube-ipvs0|kube-bridge|nodelocaldns"
 )
-"""Interfaces of the CNI plugin bridge (as Flannel configures it), Flannel, Calico and kube-proxy."""
+"""Interfaces of the CNI plugin bridge (as Flannel configures it), Flannel, Calico, Cilium, kube-proxy and NodeLocal DNSCache."""
 
 LEFTOVER_VETH = re.compile(r"veth[0-9a-f]{8}")
 """The host's end of a pod's veth pair, as the CNI plugin bridge names it (Docker's names have seven digits)."""
@@ -30,15 +30,23 @@ CLUSTER_TABLES = re.compile(
     r"kube-proxy|kube-network-policies|flannel-ipv[46]|calico(-arp)?|cni_hostport|cni_plugins_masquerade|kubernetes-nft-.*"
 )
 IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
-CLUSTER_CHAINS = re.compile(r"(KUBE|CNI|FLANNEL)-|cali-")
+CLUSTER_CHAINS = re.compile(r"(KUBE|CNI|FLANNEL)-|cali-|(OLD_)?CILIUM_")
 SHARED_CHAINS = re.compile(r"CNI-(HOSTPORT-.*|FORWARD|ADMIN)")
 """Chains that the CNI plugins portmap and firewall share between all networks."""
 
-CALICO_COMMENT = re.compile(r'--comment "?cali:')
+OUR_COMMENT = re.compile(r'--comment "?(cali|NodeLocal DNS Cache):')
+"""Rules of Calico and of NodeLocal DNSCache in chains of the system."""
+
 NETWORK_COMMENT = re.compile(r'name: \\?"([^"\\]+)')
 """The network in a comment of the CNI plugins: ``name: "cbr0" id: "..."``, with its quotes escaped by iptables-save."""
 
-CLUSTER_IPSETS = re.compile(r"KUBE-|cali[46]0|cali[46]t")
+CLUSTER_IPSETS = re.compile(r"KUBE-|cali[46]0|cali[46]t|cilium_node_set_v")
+PROXY_TABLES = ("2004", "2005")
+"""Routing tables of Cilium: packets to and from its proxy (pkg/datapath/linux/linux_defaults)."""
+
+LOCAL_RULE = 100
+"""Priority to which Cilium moves the rule of the local table, whose own is 0, so that those of its tables precede it."""
+
 JUMP = re.compile(r"(?:^| )(?:-j|-g) (\S+)")
 
 
@@ -97,6 +105,25 @@ def choose_routes(
         via = ["via", route["gateway"]] if "gateway" in route else []
         device = ["dev", route["dev"]] if "dev" in route else []
         chosen.append(kind + [route["dst"]] + via + device)
+    return chosen
+
+
+def choose_routing_rules(rules: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the arguments of ``ip rule`` that return the routing rules of one IP version to what they were before Cilium.
+
+    :param rules: output of ``ip -json rule``.
+    """
+    chosen = [
+        ["delete", "priority", str(rule["priority"]), "table", str(rule["table"])]
+        for rule in rules
+        if str(rule.get("table")) in PROXY_TABLES and "fwmark" in rule
+    ]
+    local = [rule.get("priority") for rule in rules if rule.get("table") == "local"]
+    if local == [LOCAL_RULE]:
+        chosen += [
+            ["add", "priority", "0", "table", "local"],
+            ["delete", "priority", str(LOCAL_RULE), "table", "local"],
+        ]
     return chosen
 
 
@@ -161,8 +188,8 @@ def chains_of(saved: str, networks: Collection[str]) -> set[str]:
 def choose_rules(saved: str, foreign: Collection[str] = ()) -> list[RulesRemoval]:
     """Return what to remove from each table.
 
-    Selected are the chains with the prefixes of kube-proxy and the kubelet (KUBE-), the CNI plugins (CNI-), Flannel (FLANNEL-) and
-    Calico (cali-), rules in other chains that jump to them, and rules with Calico's comment.
+    Selected are the chains with the prefixes of kube-proxy and the kubelet (KUBE-), the CNI plugins (CNI-), Flannel (FLANNEL-),
+    Calico (cali-) and Cilium (CILIUM_), rules in other chains that jump to them, and rules with Calico's comment.
 
     :param saved: output of ``iptables-save`` or ``ip6tables-save``.
     :param foreign: CNI networks of container engines, whose chains are kept.
@@ -190,7 +217,7 @@ def choose_rules(saved: str, foreign: Collection[str] = ()) -> list[RulesRemoval
             jump = JUMP.search(line)
             if ours(chain):
                 continue
-            if (jump and ours(jump.group(1))) or CALICO_COMMENT.search(line):
+            if (jump and ours(jump.group(1))) or OUR_COMMENT.search(line):
                 rules.append(line)
             else:
                 emptied = False

@@ -17,10 +17,12 @@ from .._host.system import HostError, System
 from .._host.tables import deletion
 from .files import engine_networks
 from .network import (
+    PROXY_TABLES,
     TUNNEL,
     choose_ipsets,
     choose_links,
     choose_routes,
+    choose_routing_rules,
     choose_rules,
     choose_tables,
     parse_ipvs,
@@ -28,6 +30,8 @@ from .network import (
 )
 
 ATTEMPTS = 3
+# What ip says where a routing rule that is to be added exists, or one that is to be deleted does not.
+GONE_RULE = ("File exists", "No such file or directory")
 SAVE_COMMANDS = ("iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy")
 
 
@@ -64,6 +68,13 @@ def _plan_links(system: System, links: list[dict[str, Any]], record: Record, pod
         subject = f"route {' '.join(arguments)}"
         apply = partial(_tolerate, system, "No such process", "ip", "route", "delete", *arguments)
         steps.append(Step(subject, f"{subject} removed", apply, before="present"))
+    for family in ("-4", "-6"):
+        for arguments in choose_routing_rules(ip_json(system, family, "rule", "show")):
+            subject = f"routing rule {' '.join(arguments[1:])} ({'IPv4' if family == '-4' else 'IPv6'})"
+            present = arguments[0] == "delete"
+            apply = partial(_change_rule, system, family, arguments)
+            done = f"{subject} {'removed' if present else 'restored'}"
+            steps.append(Step(subject, done, apply, before="present" if present else "absent"))
     for name in removed:
         apply = partial(_tolerate, system, "Cannot find device", "ip", "link", "delete", name)
         steps.append(Step(f"interface {name}", f"interface {name} deleted", apply, before="present"))
@@ -78,6 +89,13 @@ def _plan_links(system: System, links: list[dict[str, Any]], record: Record, pod
     return steps
 
 
+def _change_rule(system: System, family: str, arguments: list[str]) -> None:
+    """Add or delete a routing rule, and empty the routing table that only a deleted rule leads to."""
+    _tolerate(system, GONE_RULE[arguments[0] == "delete"], "ip", family, "rule", *arguments)
+    if arguments[-1] in PROXY_TABLES:
+        _tolerate(system, "does not exist", "ip", family, "route", "flush", "table", arguments[-1])
+
+
 def _tolerate(system: System, gone: str, *command: str) -> None:
     """Run a command; that its object does not exist any more (the error ``gone``) is not an error.
 
@@ -85,7 +103,9 @@ def _tolerate(system: System, gone: str, *command: str) -> None:
     """
     result = system.run(*command)
     if result.code != 0 and gone not in result.err:
-        raise HostError(f"'{' '.join(command)}' failed with exit code {result.code}. Evidence: {result.tail}.")
+        raise HostError(
+            f"'{' '.join(command)}' failed with exit code {result.code}. Evidence: {result.tail}. [slipway:command_failed]"
+        )
 
 
 def rule_commands(system: System) -> list[str]:
@@ -133,6 +153,7 @@ def _remove_rules(system: System, command: str, table: str, foreign: Sequence[st
     raise HostError(
         f"The rules of the cluster in table {table} of {command} could not be removed in {ATTEMPTS} attempts. Evidence: {evidence}. The table was not"
         " changed: find out what uses its rules and reset again."
+        " [slipway:reset_incomplete]"
     )
 
 

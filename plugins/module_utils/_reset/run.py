@@ -34,7 +34,7 @@ class ResetOptions:
     """Options of a reset.
 
     :param cluster_name: only a host of this cluster is changed.
-    :param cluster_remains: whether other control planes are kept; the etcd member of this one is removed first then.
+    :param cluster_remains: whether control planes are kept; the member of etcd on this host is removed first then.
     :param packages: whether packages that were installed with the cluster are removed.
     :param pod_subnets: pod networks of the cluster, as CIDRs.
     """
@@ -89,6 +89,7 @@ def plan_reset(system: System, record: Record, options: ResetOptions, notes: lis
     steps += cluster.plan_runtime(system, record)
     steps += pods.plan_processes(system)
     steps += host.plan_units(system, new_units)
+    steps += mounts.plan_programs(system)
     steps += mounts.plan_mounts(system, [*folders, *cluster.RUNTIME_MOUNTS], record, notes)
     steps += network_steps.plan_network(system, record, options.pod_subnets, notes)
     steps += packages.plan_packages(system, record, removed, notes)

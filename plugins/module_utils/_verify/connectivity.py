@@ -18,7 +18,7 @@ DIAL_TIMEOUT = 10
 # agnhost waits 5 s for a connection that is denied.
 SETTLE = 0.5
 POD_NETWORK_ADVICE = (
-    "Check that the packets of the pod network pass between the nodes (VXLAN: UDP 4789 for Calico, UDP 8472 for Flannel; "
+    "Check that the packets of the pod network pass between the nodes (VXLAN: UDP 4789 for Calico, UDP 8472 for Flannel and Cilium; "
     "IP-in-IP: protocol 4; BGP: TCP 179)."
 )
 PROXY_ADVICE = "Check kube-proxy and its log: kubectl -n kube-system logs -l k8s-app=kube-proxy."

@@ -15,7 +15,8 @@ from ...module_utils._kube.versions import minor_of
 from .names import BundleError, check_kubernetes_version
 
 NEWEST = "newest"
-NETWORK_PLUGINS = ("calico", "flannel")
+NETWORK_PLUGINS = ("calico", "flannel", "cilium")
+DEFAULT_NETWORK_PLUGINS = ("calico", "flannel")
 # fmt: off
 NEEDED_VERSIONS = (
     "etcd", "coredns", "pause", "containerd", "runc", "cni_plugins", "flannel", "metrics_server", "agnhost",
@@ -112,6 +113,8 @@ def network_images(row: Mapping[str, str], plugins: Iterable[str], flannel_cni_p
         found[f"ghcr.io/flannel-io/flannel:v{row['flannel']}"] = row["flannel"]
         if flannel_cni_plugin and (version := row.get("flannel_cni_plugin")):
             found[f"ghcr.io/flannel-io/flannel-cni-plugin:v{version}-flannel1"] = version
+    if "cilium" in plugins:
+        found.update(dict.fromkeys(cilium_images(row), row.get("cilium", "")))
     return found
 
 
@@ -119,3 +122,9 @@ def calico_images(row: Mapping[str, str]) -> list[str]:
     """Return the images that Calico's manifest uses; none if the table has no version of Calico."""
     version = row.get("calico", "")
     return [f"quay.io/calico/{part}:v{version}" for part in ("cni", "kube-controllers", "node")] if version else []
+
+
+def cilium_images(row: Mapping[str, str]) -> list[str]:
+    """Return the images that Cilium's chart uses with the values of role network; none if the table has no version of Cilium."""
+    version = row.get("cilium", "")
+    return [f"quay.io/cilium/{part}:v{version}" for part in ("cilium", "operator-generic")] if version else []

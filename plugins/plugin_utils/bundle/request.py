@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils._kube.versions import minor_of
-from .catalog import NETWORK_PLUGINS
+from .catalog import DEFAULT_NETWORK_PLUGINS
 from .index import Index
 from .names import ImageName
 from .upstream import ADDRESSES, BundledManifest
@@ -43,7 +43,7 @@ class BundleRequest(Request):
     """The bundle that the user requests."""
 
     package_formats: list[str] = field(default_factory=lambda: ["deb"])
-    network_plugins: list[str] = field(default_factory=lambda: list(NETWORK_PLUGINS))
+    network_plugins: list[str] = field(default_factory=lambda: list(DEFAULT_NETWORK_PLUGINS))
     flannel_cni_plugin: bool = True
     addons: list[str] = field(default_factory=list)
     addon_paths: list[str] = field(default_factory=list)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from ...module_utils._kube.versions import version_key
-from .catalog import NEWEST, Package, calico_images
+from .catalog import NEWEST, Package, calico_images, cilium_images
 from .names import BundleError, ImageName
 from .staleness import BuildStep
 
@@ -32,6 +32,7 @@ ADDRESSES = {
     "containerd_rpm": "https://download.docker.com/linux/centos/9/{machine}/stable/",
     "containerd_rpm_key": "https://download.docker.com/linux/centos/gpg",
     "calico": "https://raw.githubusercontent.com/projectcalico/calico/v{version}/manifests/calico.yaml",
+    "cilium": "https://helm.cilium.io/cilium-{version}.tgz",
     "manifests": "https://raw.githubusercontent.com/",
     "kubectl": "https://dl.k8s.io/release/v{version}/bin/linux/{architecture}/kubectl",
     "helm": "https://get.helm.sh/helm-v{version}-linux-{architecture}.tar.gz",
@@ -187,12 +188,15 @@ def program_steps(programs: Mapping[str, str], architecture: str, addresses: Map
 def upstream_manifests(
     rows: Iterable[Mapping[str, str]], plugins: Iterable[str], addresses: Mapping[str, str]
 ) -> dict[str, BundledManifest]:
-    """Return the manifests of the pod networks by their names, pinned by version. Flannel's objects are part of role network."""
+    """Return the manifests of the pod networks, and the chart of Cilium, by their names, pinned by version. Flannel's objects are part of role network."""
     found = {}
     for row in rows:
         if "calico" in plugins and (version := row.get("calico")):
             target, url = f"calico/v{version}/calico.yaml", addresses["calico"].format(version=version)
             found[target] = BundledManifest(target, url, "", tuple(calico_images(row)))
+        if "cilium" in plugins and (version := row.get("cilium")):
+            target, url = f"cilium/cilium-{version}.tgz", addresses["cilium"].format(version=version)
+            found[target] = BundledManifest(target, url, "", tuple(cilium_images(row)))
     return found
 
 

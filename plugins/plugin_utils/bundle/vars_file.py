@@ -27,10 +27,18 @@ def calico_manifest(manifests: Iterable[BundledManifest]) -> BundledManifest | N
     )
 
 
-def network_plugin(manifests: Iterable[BundledManifest], images: Iterable[str]) -> str:
-    """Return ``calico`` if the bundle has its manifest and every image that the manifest uses, else ``flannel``."""
-    calico = calico_manifest(manifests)
-    return "calico" if calico and calico.images and set(calico.images) <= set(images) else "flannel"
+def cilium_charts(manifests: Iterable[BundledManifest]) -> list[BundledManifest]:
+    """Return the charts named ``cilium/cilium-VERSION.tgz``."""
+    return [manifest for manifest in manifests if re.match(r"^cilium/cilium-[^/]+\.tgz$", manifest.target)]
+
+
+def network_plugin(manifests: Sequence[BundledManifest], images: Iterable[str]) -> str:
+    """Return the first of ``calico`` and ``cilium`` of which the bundle has the manifest or chart and every image that it uses, else ``flannel``."""
+    calico, available = calico_manifest(manifests), set(images)
+    for name, found in (("calico", [calico] if calico else []), ("cilium", cilium_charts(manifests))):
+        if found and all(one.images and set(one.images) <= available for one in found):
+            return name
+    return "flannel"
 
 
 def registry_mirrors(images: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
@@ -85,6 +93,9 @@ def vars_of(
         for row in values["kube_versions"].values():
             row["calico"] = calico.target.split("/")[1][1:]
         values["kube_calico_manifest"] = f"{MIRROR}/manifests/{calico.target}"
+    if cilium_charts(manifests):
+        version = "{{ kube_component_versions.cilium }}"
+        values["kube_cilium_chart"] = f"{MIRROR}/manifests/cilium/cilium-{version}.tgz"
     return values
 
 

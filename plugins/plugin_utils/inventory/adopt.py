@@ -17,7 +17,7 @@ from .description import Description, Member
 ROLE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 SYSTEM = "/api/v1/namespaces/kube-system/configmaps"
 SLICE = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
-PLUGINS = {"Calico": "calico", "Flannel": "flannel"}
+PLUGINS = {"Calico": "calico", "Flannel": "flannel", "Cilium": "cilium"}
 # Field of kubeadm's ClusterConfiguration, and the variable that sets it.
 FIELDS = {
     ("clusterName",): "kube_cluster_name",
@@ -120,6 +120,11 @@ def plugin_of(daemon_sets: Iterable[str], notes: list[str]) -> str:
     if plugin == "none":
         which = f"{network.name}, which this collection does not install" if network else "not one that is known"
         notes.append(f"the pod network is {which}, so kube_network_plugin is none.")
+    if plugin == "cilium":
+        notes.append(
+            "kube_network_cilium_values: repeat the values with which Cilium was installed (helm get values cilium --namespace kube-system), or set "
+            "kube_network_plugin to none to leave it alone."
+        )
     return plugin
 
 

@@ -35,7 +35,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "networks: must not overlap each other or the hosts' networks",
         (
-            ("kube_network_plugin", "or flannel, none"),
+            ("kube_network_plugin", "or flannel, cilium, none"),
             ("kube_pod_subnet", ""),
             ("kube_service_subnet", ""),
             ("kube_dns_domain", ""),

@@ -4,8 +4,9 @@
 """The ports that a node needs, and who connects to them: read by preflight and, for firewalld, by the role kubernetes.
 
 https://kubernetes.io/docs/reference/networking/ports-and-protocols/,
-https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements and
-https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md
+https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements,
+https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md and
+https://docs.cilium.io/en/stable/operations/system_requirements/#firewall-rules
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Node:
     :ivar bgp: whether Calico uses BGP, as it does without VXLAN.
     :ivar wireguard: whether Calico uses WireGuard.
     :ivar flannel_backend: backend of Flannel, "" for its default.
+    :ivar cilium_encapsulation: tunnel of Cilium, "" for its default.
     :ivar vip: whether the control planes hold a virtual IP address.
     :ivar etcd: whether it runs a member of an external etcd only.
     :ivar external_etcd: whether etcd runs on other hosts than the control planes.
@@ -57,6 +59,7 @@ class Node:
     bgp: bool = False
     wireguard: bool = False
     flannel_backend: str = ""
+    cilium_encapsulation: str = ""
     vip: bool = False
     etcd: bool = False
     external_etcd: bool = False
@@ -85,6 +88,10 @@ class Node:
             return []
         if self.plugin == "flannel":
             return [Port(8472, 8472, "udp", (NODE,))] if self.flannel_backend in ("", "vxlan") else []
+        if self.plugin == "cilium":
+            tunnel = {"": 8472, "vxlan": 8472, "geneve": 6081}.get(self.cilium_encapsulation)
+            # The second is that of the agents' health checks.
+            return [*([Port(tunnel, tunnel, "udp", (NODE,))] if tunnel else []), Port(4240, 4240, "tcp", (NODE,))]
         if self.plugin != "calico":
             return []
         vxlan = not self.encapsulation or self.encapsulation.startswith("VXLAN")

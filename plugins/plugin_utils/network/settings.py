@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+from ...module_utils._kube.objects import mapping
 
 Object = dict[str, Any]
 
@@ -86,7 +89,7 @@ class NetworkSettings:
         """
         problems = self.problems()
         if problems:
-            raise NetworkError(" ".join(problems))
+            raise NetworkError(f"{' '.join(problems)} [slipway:variables]")
 
     def api_server_env(self) -> dict[str, str]:
         """Return environment variables with the address of the API server, so that the pods of the network do not need kube-proxy to start.
@@ -111,3 +114,21 @@ def settings_annotation(settings: Any) -> dict[str, str]:
     """Return a pod template annotation that changes with the settings, so that pods that read them at their start are replaced."""
     text = json.dumps(settings, sort_keys=True)
     return {"slipway.kube/settings": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def pod_spec(content: Any) -> Mapping[str, Any]:
+    """Return the description of the pods of a workload; empty if the object has none."""
+    spec = mapping(mapping(content).get("spec"))
+    if "jobTemplate" in spec:
+        spec = mapping(mapping(spec["jobTemplate"]).get("spec"))
+    return mapping(mapping(spec.get("template")).get("spec"))
+
+
+def move_images(objects: Iterable[Any], registry: str) -> None:
+    """Replace the registry of all images, in place."""
+    for content in objects:
+        spec = pod_spec(content)
+        for container in (spec.get("initContainers") or []) + (spec.get("containers") or []):
+            first, slash, rest = container["image"].partition("/")
+            has_registry = slash and ("." in first or ":" in first or first == "localhost")
+            container["image"] = f"{registry.rstrip('/')}/{rest if has_registry else container['image']}"

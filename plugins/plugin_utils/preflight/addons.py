@@ -44,14 +44,25 @@ def check_addons(cluster: Cluster) -> Iterator[Finding]:
         for problem in error.problems:
             yield "", "The selected add-ons are not valid.", problem, "Correct the variables kube_addons… ."
         return
+    plugin = str(cluster.variables.get("kube_network_plugin"))
     for one in selected:
-        if one.addon.provides == "network_policy" and cluster.variables.get("kube_network_plugin") == "calico":
-            evidence = f"kube_addons: {one.addon.name}; Calico enforces NetworkPolicy itself"
+        if one.addon.provides == "network_policy" and plugin in ("calico", "cilium"):
+            evidence = f"kube_addons: {one.addon.name}; {plugin.capitalize()} enforces NetworkPolicy itself"
             yield (
                 "",
                 "An add-on does what the pod network does already.",
                 evidence,
                 f"Remove {one.addon.name} from kube_addons.",
+            )
+        mode = str(cluster.variables.get("kube_proxy_mode") or "")
+        reason = (one.addon.conflicts.get("proxy_modes") or {}).get(mode)
+        if reason:
+            evidence = f"kube_addons: {one.addon.name}; kube_proxy_mode: {mode}"
+            yield (
+                "",
+                f"{one.addon.title} does not work with this mode of kube-proxy: {reason}",
+                evidence,
+                f"Or remove {one.addon.name} from kube_addons.",
             )
     for name in cluster.variables.get("kube_addons_adopt") or []:
         if name not in registry:

@@ -109,6 +109,7 @@ VARIABLES = (
     "kube_network_calico_bgp",
     "kube_network_calico_encapsulation",
     "kube_network_calico_wireguard",
+    "kube_network_cilium_encapsulation",
     "kube_network_flannel_backend",
     "kube_network_plugin",
     "kube_no_proxy",

@@ -55,6 +55,7 @@ def node_of(host: Host) -> Node:
         bgp=bool(variables.get("kube_network_calico_bgp")),
         wireguard=bool(variables.get("kube_network_calico_wireguard")),
         flannel_backend=str(variables.get("kube_network_flannel_backend") or ""),
+        cilium_encapsulation=str(variables.get("kube_network_cilium_encapsulation") or ""),
         vip=bool(variables.get("kube_control_plane_vip")),
         etcd=host.etcd,
         external_etcd=bool(variables.get("external_etcd")),

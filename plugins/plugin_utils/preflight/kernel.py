@@ -16,6 +16,9 @@ CHECKS = Checks()
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 # First kernel with which kube-proxy's nftables mode works ("Virtual IPs and Service Proxies").
 NFTABLES_KERNEL = (5, 13)
+# https://docs.cilium.io/en/stable/operations/system_requirements/
+CILIUM_KERNEL = (5, 10)
+CILIUM_FEATURES = ("bpf", "cls_bpf", "sch_ingress")
 PROXY_FEATURES = {"nftables": ("nf_tables",), "ipvs": ("ip_vs", "ip_vs_rr"), "iptables": ()}
 # Without these the kubelet cannot mount volumes and the pod network cannot be configured.
 ESSENTIAL_CAPABILITIES = frozenset(
@@ -34,7 +37,13 @@ def check_cgroup(host: Host) -> Iterator[Finding]:
             f"missing: {', '.join(missing)}; cgroup v{version} has {', '.join(controllers) or 'none'}",
             "Enable them on the kernel command line, for example with cgroup_enable=memory.",
         )
-    if version == 1 and not host.settled:
+    if version == 1 and host.variables.get("kube_network_plugin") == "cilium":
+        yield (
+            "The host uses cgroup v1, but Cilium attaches its programs to cgroup v2.",
+            "/sys/fs/cgroup is not a cgroup v2 file system",
+            "Boot the host with cgroup v2 (systemd.unified_cgroup_hierarchy=1), or choose another kube_network_plugin.",
+        )
+    elif version == 1 and not host.settled:
         yield (
             "The host uses cgroup v1, which is deprecated in Kubernetes.",
             "the kubelet refuses to start by default; the role kubernetes sets failCgroupV1: false on this host",
@@ -54,6 +63,11 @@ def needed_features(host: Host) -> dict[str, str]:
         needed["vxlan"] = "the vxlan backend of Flannel"
     if plugin == "calico" and encapsulation.startswith(("VXLAN", "IPIP")):
         needed["ipip" if encapsulation.startswith("IPIP") else "vxlan"] = f"Calico's {encapsulation} encapsulation"
+    if plugin == "cilium":
+        tunnel = str(host.variables.get("kube_network_cilium_encapsulation") or "vxlan")
+        needed.update(dict.fromkeys(CILIUM_FEATURES, "the programs of Cilium"))
+        if tunnel != "none":
+            needed[tunnel] = f"Cilium's {tunnel} encapsulation"
     if plugin == "calico" and host.variables.get("kube_network_calico_wireguard"):
         needed["wireguard"] = "Calico's WireGuard encryption"
     return needed
@@ -80,6 +94,13 @@ def check_kernel(host: Host) -> Iterator[Finding]:
         # RHEL 9 has 5.14. Older kernels lack features of nftables that kube-proxy uses.
         evidence = f"kernel {kernel['release']}; {'.'.join(map(str, NFTABLES_KERNEL))} or later is required"
         yield "The kernel is too old for the nftables mode of kube-proxy.", evidence, "Set kube_proxy_mode: iptables."
+    if host.variables.get("kube_network_plugin") == "cilium" and numbers < CILIUM_KERNEL:
+        evidence = f"kernel {kernel['release']}; {'.'.join(map(str, CILIUM_KERNEL))} or later is required"
+        yield (
+            "The kernel is too old for Cilium.",
+            evidence,
+            "Install a newer kernel, or choose another kube_network_plugin.",
+        )
 
 
 @CHECKS.host("capabilities", settled=False)

@@ -106,19 +106,20 @@ def node_prefix(variables: dict[str, Any], version: int) -> int:
 
 
 def pods_of_a_node(cluster: Cluster, bits: int) -> Iterator[Finding]:
-    """Each node's share of the pod network has an address for as many pods as its kubelet admits. Other plugins than Flannel have addresses of their own.
+    """Each node's share of the pod network has an address for as many pods as its kubelet admits. Calico has addresses of its own.
 
     :param bits: of the addresses in the share of a node.
     """
-    if cluster.variables.get("kube_network_plugin") != "flannel":
+    # The first address, the last and that of the gateway have no pod; with Cilium, nor has that of its health checks.
+    taken = {"flannel": 3, "cilium": 4}.get(str(cluster.variables.get("kube_network_plugin")))
+    if not taken:
         return
     for host in cluster.hosts.values():
         source, limit = "the kubelet's defaults", MAX_PODS
         for name in reversed(KUBELET_SETTINGS):
             given = str((host.variables.get(name) or {}).get("maxPods"))
             source, limit = (name, int(given)) if given.isdecimal() else (source, limit)
-        # The network itself, its gateway and the broadcast address have no pod.
-        room = (1 << bits) - 3
+        room = (1 << bits) - taken
         if limit > room:
             yield (
                 host.name,

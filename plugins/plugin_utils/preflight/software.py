@@ -24,7 +24,7 @@ DEPENDENTS = ("docker.io",)
 OLDEST_CONTAINERD = [1, 7]
 
 # The file that each pod network writes into /etc/cni/net.d.
-OWN_CNI = {"calico": "10-calico.conflist", "flannel": "10-flannel.conflist"}
+OWN_CNI = {"calico": "10-calico.conflist", "flannel": "10-flannel.conflist", "cilium": "05-cilium.conflist"}
 
 
 def containerd_package(host: Host) -> str:

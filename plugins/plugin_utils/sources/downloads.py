@@ -90,7 +90,7 @@ def pull(options: Mapping[str, Any], folder: str, private: str, read: Callable[[
         add += ["--username", str(options["username"]), "--password-stdin"]
         programs.run(add, password.encode(), what, "helm", secrets)
         chart = f"{NAME}/{chart}"
-    else:
+    elif options.get("repository"):
         flags = ["--repo", str(options["repository"]), *trust]
     if options.get("version"):
         flags += ["--version", str(options["version"])]

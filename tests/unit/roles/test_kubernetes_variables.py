@@ -195,6 +195,7 @@ def test_firewalld_lets_ip_in_ip_pass():
     [
         ("calico", {"cali*", "tunl*", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "wg-v6.cali"}),
         ("flannel", {"flannel*", "cni*", "veth*"}),
+        ("cilium", {"cilium*", "lxc*"}),
     ],
 )
 def test_networkmanager_leaves_the_interfaces_of_pods_alone(plugin, interfaces):

@@ -20,6 +20,9 @@ VARIABLES = yaml.safe_load((Path(__file__).resolve().parents[3] / "roles/verify/
     [
         ({}, "auto"),
         ({"kube_network_plugin": "flannel"}, "false"),
+        ({"kube_network_plugin": "cilium"}, "true"),
+        ({"kube_network_plugin": "cilium", "kube_network_cilium_values": {"hubble": {}}}, "true"),
+        ({"kube_network_plugin": "cilium", "kube_network_cilium_values": {"policyEnforcementMode": "never"}}, "false"),
         ({"kube_network_plugin": "none"}, "false"),  # a pod network of somebody else, with settings of its own
         ({"kube_network_plugin": "flannel", "kube_addons": ["network_policy"]}, "auto"),
         ({"kube_addons": ["network_policy"], "kube_network_policies_verified": {"results": []}}, "false"),

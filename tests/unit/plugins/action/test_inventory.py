@@ -210,6 +210,16 @@ def test_a_running_cluster_is_adopted_and_only_read(run: Any, server: Server, ku
     assert not run(kubeconfig=kubeconfig, user="ops")["changed"]
 
 
+def test_cilium_is_taken_over_with_the_values_that_it_has(run: Any, server: Server, kubeconfig: str) -> None:
+    path = "/apis/apps/v1/namespaces/kube-system/daemonsets/"
+    daemon_set = server.objects.pop(f"{path}calico-node")
+    daemon_set["metadata"]["name"] = "cilium"
+    server.put(f"{path}cilium", daemon_set)
+    result = run(kubeconfig=kubeconfig)
+    values = yaml.safe_load((result["folder"] / "group_vars/kube_cluster.yml").read_text())
+    assert values["kube_network_plugin"] == "cilium" and "helm get values cilium" in "\n".join(result["notes"])
+
+
 def test_what_cannot_be_found_out_is_marked_and_problems_are_only_reported(
     run: Any, server: Server, kubeconfig: str
 ) -> None:

@@ -109,7 +109,7 @@ def test_the_message_names_the_checks_to_waive():
         Problem("os", "w2", "O", "", ""),
     ]
     line = summary(problems)
-    assert "1 error(s) and 1 warning(s)" in line
+    assert "1 error and 1 warning" in line
     assert "preflight_waive: [os]" in line
 
 

@@ -20,7 +20,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._reset.cluster import
     plan_runtime,
     plan_stop,
 )
-from ansible_collections.slipway.kube.plugins.module_utils._reset.mounts import plan_mounts
+from ansible_collections.slipway.kube.plugins.module_utils._reset.mounts import plan_mounts, plan_programs
 from ansible_collections.slipway.kube.plugins.module_utils._reset.pods import is_pod_process
 
 MANIFEST = """\
@@ -71,7 +71,11 @@ def test_an_etcd_that_does_not_answer_stops_the_reset(tmp_path, monkeypatch) -> 
         raise HostError("No etcd server answers.")
 
     monkeypatch.setattr(cluster, "remove_member", refuse)
-    with pytest.raises(HostError, match=r"nothing was reset\. No etcd server answers\. Repair etcd first"):
+    answer = r"'cp2', which runs on this {}, .* nothing was reset\. No etcd server answers\. Repair etcd first"
+    with pytest.raises(HostError, match=answer.format("host of an external etcd")):
+        plan_etcd(System(str(tmp_path)), cluster_remains=True)[0].apply()
+    put(tmp_path, cluster.API_SERVER)
+    with pytest.raises(HostError, match=answer.format("control plane")):
         plan_etcd(System(str(tmp_path)), cluster_remains=True)[0].apply()
 
 
@@ -220,3 +224,18 @@ def test_a_file_system_that_calico_mounted_goes_if_it_was_not_there_and_nobody_u
     steps = plan_mounts(System(str(tmp_path)), ["/var/lib/kubelet"], record, notes)
     assert [step.before for step in steps] == (["/sys/fs/bpf"] if goes else [])
     assert len(notes) == pinned and all("/sys/fs/bpf stays mounted" in note and "program" in note for note in notes)
+
+
+def test_the_programs_and_maps_of_cilium_go_and_those_of_others_stay(tmp_path) -> None:
+    put(tmp_path, "/proc/self/mountinfo", "30 22 0:40 / /sys/fs/bpf rw - bpf bpffs rw\n")
+    for name in ("cilium/devices/eth0/links/a", "tc/globals/cilium_lxc", "tc/globals/mine"):
+        put(tmp_path, f"/sys/fs/bpf/{name}")
+    system, record = System(str(tmp_path)), Record(str(tmp_path), {"footprint": {"mounts": []}})
+    notes: list[str] = []
+    assert plan_mounts(system, [], record, notes) == [] and "tc" in notes[0]
+    (step,) = plan_programs(system)
+    assert step.before == "/sys/fs/bpf/cilium\n/sys/fs/bpf/tc/globals/cilium_lxc"
+    (tmp_path / "sys/fs/bpf/tc/globals/mine").unlink()
+    assert [one.before for one in plan_mounts(system, [], record, [])] == ["/sys/fs/bpf"]
+    step.apply()
+    assert plan_programs(system) == [] and not list((tmp_path / "sys/fs/bpf").iterdir())

@@ -23,6 +23,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._reset.network import
     choose_ipsets,
     choose_links,
     choose_routes,
+    choose_routing_rules,
     choose_rules,
     choose_tables,
     parse_ipvs,
@@ -165,6 +166,7 @@ SAVED = """\
 -A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT
 -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
 -A FORWARD -j DOCKER-USER
+-A FORWARD -d 10.96.0.10/32 -p udp -m udp --dport 53 -m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT
 -A DOCKER-USER -m comment --comment "not for KUBE- or cali: chains" -j RETURN
 -A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT
 -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP
@@ -193,6 +195,7 @@ def test_only_chains_of_the_cluster_and_the_jumps_into_them_go() -> None:
         '-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD',
         '-A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT',
         '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+        '-A FORWARD -d 10.96.0.10/32 -p udp -m udp --dport 53 -m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT',
     ]
     assert (nat.table, nat.chains) == ("nat", ["CNI-0123456789abcdef01234567", "KUBE-SERVICES"])
     assert len(nat.rules) == 2
@@ -288,6 +291,36 @@ def test_chains_that_podman_does_not_use_go() -> None:
 def test_without_rules_of_the_cluster_nothing_is_touched() -> None:
     assert choose_rules("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j DOCKER_OUTPUT\nCOMMIT\n") == []
     assert choose_rules("") == []
+
+
+def test_what_cilium_made_goes() -> None:
+    links = [
+        link("lxc0123456789ab", "veth"),
+        link("lxc_health", "veth"),
+        link("lxcbr0", "bridge"),
+        link("lxc-web", "veth"),
+    ]
+    links += [link("cilium_net", "veth"), link("cilium_host", "veth"), link("cilium_vxlan", "vxlan")]
+    assert choose_links(links, []) == ["cilium_host", "cilium_net", "lxc0123456789ab", "lxc_health", "cilium_vxlan"]
+    rules = "*filter\n:INPUT ACCEPT [0:0]\n:CILIUM_INPUT - [0:0]\n"
+    rules += '-A INPUT -m comment --comment "cilium-feeder: CILIUM_INPUT" -j CILIUM_INPUT\nCOMMIT\n'
+    (filtering,) = choose_rules(rules)
+    assert filtering.chains == ["CILIUM_INPUT"] and filtering.emptied
+    assert choose_ipsets(["cilium_node_set_v4", "cilium"], []) == ["cilium_node_set_v4"]
+
+
+def test_the_routing_rules_are_again_those_before_cilium() -> None:
+    main = {"priority": 32766, "src": "all", "table": "main"}
+    mine = {"priority": 9, "src": "all", "fwmark": "0x1", "table": "200"}
+    proxy = [{"priority": 9, "src": "all", "fwmark": "0x200", "fwmask": "0xf00", "table": "2004"}]
+    proxy += [{"priority": 10, "src": "all", "fwmark": "0xa00", "fwmask": "0xf00", "table": "2005"}]
+    assert choose_routing_rules([*proxy, {"priority": 100, "src": "all", "table": "local"}, mine, main]) == [
+        ["delete", "priority", "9", "table", "2004"],
+        ["delete", "priority", "10", "table", "2005"],
+        ["add", "priority", "0", "table", "local"],
+        ["delete", "priority", "100", "table", "local"],
+    ]
+    assert choose_routing_rules([{"priority": 0, "src": "all", "table": "local"}, mine, main]) == []
 
 
 def test_sets_of_sets_go_before_their_members() -> None:

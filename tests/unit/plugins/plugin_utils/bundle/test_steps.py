@@ -102,6 +102,19 @@ def test_pod_networks_can_be_chosen(want: BundleRequest) -> None:
     assert values(want)["kube_network_plugin"] == "flannel" and values(want)["kube_flannel_cni_plugin"] is False
 
 
+def test_cilium_is_collected_where_it_is_chosen(want: BundleRequest) -> None:
+    assert not [name for name in image_names(steps_of(want)) if "cilium" in name]
+    want.network_plugins, want.table["1.36"]["cilium"] = ["cilium"], "1.20.2"
+    found = steps_of(want)
+    assert [name for name in image_names(found) if "cilium" in name] == [
+        "quay.io/cilium/cilium:v1.20.2",
+        "quay.io/cilium/operator-generic:v1.20.2",
+    ]
+    (chart,) = [step for step in found if step.kind == "fetch_manifest"]
+    assert chart.inputs["url"] == "https://helm.cilium.io/cilium-1.20.2.tgz"
+    assert values(want)["kube_network_plugin"] == "cilium"
+
+
 def test_inputs_are_plain_values(want: BundleRequest) -> None:
     for step in steps_of(want):
         assert yaml.safe_load(yaml.safe_dump(dict(step.inputs))) is not None

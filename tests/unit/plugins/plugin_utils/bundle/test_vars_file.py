@@ -17,6 +17,7 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.bundle.vars_file impo
 )
 
 ROOT = Path(__file__).resolve().parents[5]
+CILIUM = BundledManifest("cilium/cilium-1.20.2.tgz", "/c", "", ("quay.io/cilium/cilium:v1.20.2",))
 CALICO = BundledManifest("calico/v3.32.1/calico.yaml", "/m", "sha256:1", ("quay.io/calico/node:v3.32.1",))
 
 
@@ -34,6 +35,19 @@ def test_the_network_follows_the_images() -> None:
     assert network_plugin([CALICO], []) == "flannel"
     assert network_plugin([CALICO], ["quay.io/calico/node:v3.32.1"]) == "calico"
     assert network_plugin([BundledManifest("calico/v1/calico.yaml", "", "", ())], []) == "flannel"
+    assert network_plugin([CALICO, CILIUM], CILIUM.images) == "cilium"
+    assert network_plugin([CALICO, CILIUM], [*CILIUM.images, *CALICO.images]) == "calico"
+    assert (
+        network_plugin([CILIUM, BundledManifest("cilium/cilium-1.19.4.tgz", "", "", ("a:1",))], CILIUM.images)
+        == "flannel"
+    )
+
+
+def test_the_chart_of_cilium_is_that_of_the_version_in_use() -> None:
+    assert vars_of(["1.36.3"], {"1.36": {}}, [], [CILIUM])["kube_cilium_chart"] == (
+        "{{ kube_mirror_url }}/manifests/cilium/cilium-{{ kube_component_versions.cilium }}.tgz"
+    )
+    assert "kube_cilium_chart" not in vars_of(["1.36.3"], {"1.36": {}}, [], [CALICO])
 
 
 def test_only_the_one_name_is_calicos_manifest() -> None:

@@ -38,6 +38,8 @@ def test_firewalld_that_the_role_kubernetes_opens_is_no_problem(cluster):
         ({}, {"kube_network_calico_encapsulation": "IPIP"}, "179/tcp, IP protocol 4"),
         ({"ports": ["179/tcp"], "protocols": ["ipencap"]}, {"kube_network_calico_encapsulation": "IPIP"}, ""),
         ({}, {"kube_network_plugin": "flannel"}, "8472/udp"),
+        ({}, {"kube_network_plugin": "cilium", "kube_network_cilium_encapsulation": "geneve"}, "6081/udp, 4240/tcp"),
+        ({}, {"kube_network_plugin": "cilium"}, "8472/udp, 4240/tcp"),
     ],
 )
 def test_rules_that_the_zone_of_the_node_lacks_are_listed(cluster, zone, variables, missing):

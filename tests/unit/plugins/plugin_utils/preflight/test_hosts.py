@@ -228,13 +228,35 @@ def test_missing_controllers(cluster, findings):
         ({}, "ip_vs", None),
         ({"kube_network_plugin": "flannel"}, "vxlan", "error"),
         ({"kube_network_plugin": "flannel", "kube_network_flannel_backend": "host-gw"}, "vxlan", None),
+        ({"kube_network_plugin": "cilium"}, "bpf", "error"),
+        ({"kube_network_plugin": "cilium"}, "sch_ingress", "error"),
+        ({"kube_network_plugin": "cilium"}, "vxlan", "error"),
+        ({"kube_network_plugin": "cilium"}, "geneve", None),
+        ({"kube_network_plugin": "cilium", "kube_network_cilium_encapsulation": "geneve"}, "geneve", "error"),
+        ({"kube_network_plugin": "cilium", "kube_network_cilium_encapsulation": "none"}, "vxlan", None),
+        ({}, "cls_bpf", None),
     ],
 )
 def test_kernel_features(cluster, findings, want, feature, severity):
     host = cluster.hosts["w1"]
     host.variables.update(want)
+    host.facts["kernel"]["features"].update(bpf=True, cls_bpf=True, sch_ingress=True, geneve=True)
     host.facts["kernel"]["features"][feature] = False
     assert findings(kernel.check_kernel(cluster)) == ([("kernel", "w1", severity)] if severity else [])
+
+
+def test_cilium_needs_cgroup_v2_and_a_recent_kernel(cluster, findings):
+    host = cluster.hosts["w1"]
+    host.variables.update(kube_network_plugin="cilium", kube_proxy_mode="iptables")
+    host.facts["kernel"]["features"].update(bpf=True, cls_bpf=True, sch_ingress=True)
+    host.facts["kernel"]["release"] = "5.10.0-8-amd64"
+    assert not findings(kernel.check_kernel(cluster))
+    host.facts["kernel"]["release"] = "5.4.0-200-generic"
+    (problem,) = kernel.check_kernel(cluster)
+    assert "too old for Cilium" in problem.what and "5.10 or later" in problem.evidence
+    host.facts["cgroup"]["version"] = 1
+    (problem,) = kernel.check_cgroup(cluster)
+    assert (problem.severity, "attaches its programs to cgroup v2" in problem.what) == ("error", True)
 
 
 def test_an_undetermined_feature_is_warned(cluster, findings):

@@ -86,6 +86,12 @@ def test_pod_and_service_networks(cluster, pods, services, what):
             {"kube_network_plugin": "flannel", "control_plane_kubelet_configuration": {"maxPods": 400}},
             "more pods than",
         ),
+        (
+            "192.168.0.0/16",
+            {"kube_network_plugin": "cilium", "kubernetes_kubelet_config": {"maxPods": 253}},
+            "more pods than",
+        ),
+        ("192.168.0.0/16", {"kube_network_plugin": "cilium", "kubernetes_kubelet_config": {"maxPods": 252}}, ""),
     ],
 )
 def test_there_is_room_for_the_expected_nodes_and_their_pods(cluster, pods, variables, what):
