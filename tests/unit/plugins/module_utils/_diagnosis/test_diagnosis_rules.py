@@ -359,6 +359,13 @@ def test_a_cron_job_whose_previous_run_does_not_end_is_told() -> None:
     assert findings_of({"CronJob": [cron], "Event": [skipped]}) == []
 
 
+@pytest.mark.parametrize(("age", "faults"), [(3, []), (15, ["kubelet_silent"])])
+def test_a_pod_of_a_node_that_joined_while_the_lists_were_read_is_no_fault(age: float, faults: list[str]) -> None:
+    made = pod(state=waiting("ContainerCreating"), owner="", age=age, containerStatuses=[], spec={"nodeName": "w9"})
+    found = findings_of({"Pod": [made], "Node": [node("w1")]})
+    assert [finding.fault for finding in found] == faults
+
+
 def test_a_broken_pod_of_an_earlier_revision_that_a_partition_keeps_is_not_to_be_deleted() -> None:
     status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
     status.update(currentRevision="a", updateRevision="b")
