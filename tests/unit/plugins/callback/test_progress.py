@@ -401,7 +401,9 @@ def test_a_host_that_is_not_reached_by_a_task_that_runs_once_is_named_alone(fold
     (folder / "ssh").chmod(0o700)
     connection = f"{{ansible_connection: ssh, ansible_ssh_executable: {folder}/ssh}}"
     task = f"{{name: Ask, ansible.builtin.ping: , run_once: true, vars: {connection}}}"
-    (folder / "site.yml").write_text(f"- hosts: cp1,w1\n  gather_facts: false\n  tasks: [{{ansible.builtin.debug: }}, {task}]\n")
+    (folder / "site.yml").write_text(
+        f"- hosts: cp1,w1\n  gather_facts: false\n  tasks: [{{ansible.builtin.debug: }}, {task}]\n"
+    )
     _status, output = piped(folder)
     assert "UNREACHABLE cp1: Ask" in output and "unreachable: cp1;" in output, output
 

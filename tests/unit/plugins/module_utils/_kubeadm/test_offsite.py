@@ -64,7 +64,9 @@ def test_evidence_is_named_once_and_ends_before_the_remedy(config: dict[str, Any
     (tmp_path / "host" / f"k-{TIMES[2]}.tar.age").write_text("new")
 
     def program(*command: str, **options: float) -> str:
-        raise offsite.EtcdToolError("rclone failed with exit code 1. Evidence: dial tcp: connection refused [slipway:command_failed]")
+        raise offsite.EtcdToolError(
+            "rclone failed with exit code 1. Evidence: dial tcp: connection refused [slipway:command_failed]"
+        )
 
     with pytest.raises(
         offsite.OffsiteError, match=r"to offsite:k: rclone .*\. Evidence: .* connection refused\. Check backup_remote,"
