@@ -73,6 +73,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "molecule/addons/tests/test_monitoring.py",
         "dashboards",
     ),
+    'kubectl patch pv share --type=json -p \'[{"op": "remove", "path": "/spec/claimRef"}]\'': (
+        "molecule/applications/tests/test_storage.py",
+        "/spec/claimRef",
+    ),
     "docker kill slipway-lab-w1": ("tests/harness/hosts.py", "container.kill"),
     "docker start slipway-lab-w1": ("tests/harness/hosts.py", "container.start"),
     f"ansible-playbook slipway.kube.cluster {MINE}": ("molecule/default/again/test_again.py", "cluster"),

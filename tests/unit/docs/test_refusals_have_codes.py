@@ -38,6 +38,8 @@ CODED_ONCE = {
     "RolloutFailed": ("module_utils/_rollout/run.py",),
     "Unreachable": ("module_utils/_kube/failures.py",),
     "EngineError": ("modules/lab_image.py",),
+    "UnhealthyUnit": ("module_utils/_host/unit_health.py",),
+    "_put_back": ("module_utils/_host/layer.py",),
 }
 # Errors that become the evidence in the message of another one, or end a program that Ansible does not run.
 INTERNAL = {
