@@ -110,8 +110,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     f"{BUNDLE}=verified -e bundle_dir=/srv/slipway-mirror": (CLOSED, "verified"),
 }
 
+FREED = 'kubectl patch pv share --type=json -p \'[{"op": "remove", "path": "/spec/claimRef"}]\''
 LASTS = "goes on until it is stopped; molecule/addons asks the same Services"
 BY_NOBODY = {
+    FREED: "for a volume of an NFS server that was released; no lab has such a server",
     "make lab": "a lab beside those of the scenarios; its parts are what scenarios default and applications run",
     "make venv && source .venv/bin/activate": "every test runs in what it makes",
     "python3 -m venv ~/slipway && source ~/slipway/bin/activate": "it asks a package registry",
