@@ -65,5 +65,9 @@ def test_a_value_that_it_takes_reaches_all_nodes() -> None:
     before = starts()
     planned = cluster("planned_value", "--check", "--diff", kubernetes_kubelet_arguments={"v": "1"}).succeeded()
     done = cluster("value", kubernetes_kubelet_arguments={"v": "1"}).succeeded()
-    assert done.changed() == planned.changed() and {one[:3] for one in done.changed()} == {"cp1", "w1:", "w2:"}
+    assert sorted(done.changed()) == sorted(planned.changed()) and {one[:3] for one in done.changed()} == {
+        "cp1",
+        "w1:",
+        "w2:",
+    }
     assert all(after != before[name] for name, after in starts().items())
