@@ -40,8 +40,6 @@ CODED_ONCE = {
     "UnhealthyUnit": ("module_utils/_host/unit_health.py",),
     "_put_back": ("module_utils/_host/layer.py",),
     "EngineError": ("modules/lab_image.py",),
-    "UnhealthyUnit": ("module_utils/_host/unit_health.py",),
-    "_put_back": ("module_utils/_host/layer.py",),
 }
 # Errors that become the evidence in the message of another one, or end a program that Ansible does not run.
 INTERNAL = {
