@@ -15,11 +15,11 @@ ADDONS ?= local_path_storage metallb
 SIGNING = $(if $(filter kyverno,$(ADDONS)),cosign)
 CORES ?=
 PROGRAMS := kubectl helm
-# Scenarios upgrade, ha and external_etcd: the version of the new cluster, which is upgraded to kube_version (roles/cluster/defaults/main.yml), and the versions of
-# the later minor versions there.
+# Scenarios upgrade, ha and external_etcd: the version of the new cluster, which is upgraded to kube_version (roles/cluster/defaults/main.yml), and those that
+# are on the way there: of its minor version, unless it is that one (UPGRADE_FROM=1.37.1 is a patch upgrade), and of the later ones.
 export UPGRADE_FROM ?= 1.36.3
-UPGRADE_TO = $(shell awk -F '[. ]+' -v minor=$(word 2,$(subst ., ,$(UPGRADE_FROM))) \
-  '$$1 == "" && $$2 == "kubernetes:" && $$4 > minor { print $$3 "." $$4 "." $$5 }' roles/cluster/defaults/main.yml)
+UPGRADE_TO = $(filter-out $(UPGRADE_FROM),$(shell awk -F '[. ]+' -v minor=$(word 2,$(subst ., ,$(UPGRADE_FROM))) \
+  '$$1 == "" && $$2 == "kubernetes:" && $$4 >= minor { print $$3 "." $$4 "." $$5 }' roles/cluster/defaults/main.yml))
 PAIRS ?= 3
 LAB_KIND ?= container
 LIGHT_HOSTS ?= 1 10 30 100
@@ -31,6 +31,7 @@ help:  ## this list
 venv: .venv/.made  ## the virtual environment, with this checkout as the collection slipway.kube
 .venv/.made: requirements.txt
 	python3 -m venv .venv || { echo 'python3 cannot create a virtual environment: install python3-venv.' >&2; exit 1; }
+	@echo 'Ansible, and what the tests need, is installed in .venv; this takes one to four minutes.'
 	.venv/bin/pip install --quiet --requirement requirements.txt
 	mkdir -p .cache/collections/ansible_collections/slipway
 	ln -sfn ../../../.. .cache/collections/ansible_collections/slipway/kube

@@ -21,17 +21,16 @@ from variables_schema import variables_schema
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 COLLECTION = "slipway.kube"
-# In the order in which a host meets them; what is not listed comes after, by name.
+# As in the map of the README; a role that is not listed comes last.
 ROLE_ORDER = (
-    "cluster inventory preflight swap kernel containerd kubernetes keepalived control_plane network worker addons verify"
-    " backup restore certificates etcd reset bundle mirror lab"
+    "cluster inventory preflight swap kernel containerd kubernetes etcd keepalived control_plane network worker addons"
+    " verify upgrade node scale backup restore certificates reset health history bundle mirror lab"
 )
 KINDS = {
     "module": "modules",
     "filter": "filters",
     "callback": "callbacks",
     "inventory": "inventories",
-    "lookup": "lookups",
 }
 
 
@@ -158,7 +157,7 @@ def pages() -> dict[Path, str]:
     index = [
         "# Reference",
         "Generated from the documentation of the roles and plugins by `make docs`.",
-        "## Roles, in the order in which a host meets them",
+        "## Roles, in the order of a run",
     ]
     order = ROLE_ORDER.split()
     roles = {name.rpartition(".")[2]: role for name, role in dump["role"].items() if "entry_points" in role}
@@ -195,6 +194,7 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> None:
+    """Write the pages, or compare them with those that exist."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, and fail if a page is out of date")
     check = parser.parse_args().check

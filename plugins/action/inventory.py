@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
                 self._display.display(f"\n{report(problems)}", color=color)
             if errors and not options["kubeconfig"]:
                 refused = "Nothing was written: slipway.kube.cluster would refuse this inventory"
-                raise InputError(f"{refused} ({count(problems, 'error')} error(s), listed above).")
+                raise InputError(f"{refused} ({count(problems, 'error')}, listed above).")
             changes = differences(folder, files, options["overwrite"])
             result.update(changed=bool(changes), path=str(folder), notes=description.notes, diff=list(changes.values()))
             for path in changes if not self._task.check_mode else ():

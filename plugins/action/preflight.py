@@ -34,10 +34,16 @@ class ActionModule(ActionBase):
             argument_spec={
                 "stage": {"type": "str", "choices": ["variables", "inventory", "hosts"], "required": True},
                 "waive": {"type": "list", "elements": "str", "default": []},
+                "candidates": {"type": "list", "elements": "str"},
             }
         )
-        cluster = Variables(self._loader, task_vars or {}).cluster()
+        candidates = options["candidates"]
+        cluster = Variables(self._loader, task_vars or {}).cluster(candidates or ())
         cluster.now = time.time()
+        if candidates is not None:
+            problems = drop_waived(cluster, [*check_inventory(cluster), *check_hosts(cluster)], options["waive"])
+            result.update(refused=refused(problems, candidates))
+            return result
         stages = {"variables": check_variables, "inventory": check_inventory, "hosts": check_hosts}
         problems = stages[options["stage"]](cluster)
         problems = drop_waived(cluster, problems, options["waive"])
@@ -45,7 +51,7 @@ class ActionModule(ActionBase):
             part = [problem for problem in problems if problem.severity == severity]
             if part:
                 self._display.display(f"\n{render(part)}", color=COLORS[severity])
-        if count(problems, "error"):
+        if any(problem.severity == "error" for problem in problems):
             # The report was printed; returning the problems would print them a second time below it.
             result.update(failed=True, msg=summary(problems))
         else:
@@ -53,11 +59,22 @@ class ActionModule(ActionBase):
         return result
 
 
+def refused(problems: list[Problem], candidates: list[str]) -> dict[str, str]:
+    """Return why candidates cannot become nodes, by host. What other hosts have does not concern them."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem.host in candidates and problem.severity == "error":
+            found.setdefault(problem.host, []).append(
+                f"{problem.what.rstrip('.')} ({problem.evidence}). {problem.remedy} [slipway:{problem.check}]"
+            )
+    return {host: " ".join(texts) for host, texts in found.items()}
+
+
 def summary(problems: list[Problem]) -> str:
     """Return the message of a failed run."""
     names = sorted({problem.check for problem in problems if problem.severity == "error"})
     return (
-        f"Preflight checks failed and no host was changed: {count(problems, 'error')} error(s) and"
-        f" {count(problems, 'warning')} warning(s), listed above; docs/errors.md explains their codes."
+        f"Preflight checks failed and no host was changed: {count(problems, 'error')} and {count(problems, 'warning')}, listed above;"
+        " docs/errors.md explains their codes."
         f" To waive checks that do not apply to your hosts, list their names: preflight_waive: [{', '.join(names)}]"
     )

@@ -120,7 +120,7 @@ from ..plugin_utils.progress.record import Record, about, new_record
 from ..plugin_utils.progress.results import changes_of, items_of, problem_of, shown_of, unknown_of, warnings_of
 from ..plugin_utils.progress.screen import Screen, quiet_copy
 from ..plugin_utils.progress.state import Message, Outcome, Run
-from ..plugin_utils.progress.tasks import is_rescued, name_of, parts
+from ..plugin_utils.progress.tasks import is_for_all, is_rescued, name_of, parts
 from ..plugin_utils.progress.text import Line
 
 # Hosts of a play that is for nobody on purpose, as playbooks name them where the inventory has no such group.
@@ -137,6 +137,12 @@ COLORS = {
 def paint(line: Line) -> str:
     """Return a line in the colours that Ansible is configured to use, if any."""
     return stringc(line.text, getattr(C, COLORS[line.style])) if line.style and line.text else line.text
+
+
+def near(path: Path) -> str:
+    """Return a path as a person at this place would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 class CallbackModule(Default):
@@ -283,7 +289,7 @@ class CallbackModule(Default):
         super().v2_runner_on_start(host, task)
         with self._event() as (run, now):
             if run:
-                run.host_started(host.get_name(), task._uuid, name_of(task), now)
+                run.host_started(host.get_name(), task._uuid, run.tasks.get(task._uuid) or name_of(task), now)
 
     def v2_runner_retry(self, result: Any) -> None:
         """Say which attempt a host is at."""
@@ -351,21 +357,24 @@ class CallbackModule(Default):
             if run is None:
                 return
             host, task, data = parts(result)
-            name = name_of(task)
+            name = run.tasks.get(task._uuid) or name_of(task)
             unknown = unknown_of(data, outcome == "skipped") if run.check else ""
+            if outcome == "skipped" and "warnings" not in data:  # most events of most runs
+                run.host_ended(host, task._uuid, name, outcome, now, (), unknown)
+                return
             failed = outcome in ("failed", "ignored", "rescued", "unreachable")
             shown = shown_of(data) if outcome in ("ok", "changed") and task.action in C._ACTION_DEBUG else ""
             changes = tuple(changes_of(data, failed) or [shown] * bool(shown))
-            run.host_ended(host, task._uuid, name, outcome, now, changes, unknown)
+            for_all = failed and is_for_all(task)
+            run.host_ended(host, task._uuid, name, outcome, now, changes, unknown, for_all)
             if not failed:
                 action = str(getattr(task, "resolved_action", None) or task.action)
                 for item in items_of(data):
                     run.learned = merged(run.learned, learned_of(action, host, item, run.check))
-            name = run.tasks.get(task._uuid) or name
             for text in warnings_of(data):
                 run.message("warning", host, name, text, now)
             if failed and outcome != "ignored":
-                run.message(outcome, host, name, problem_of(data), now)
+                run.message(outcome, "" if for_all else host, name, problem_of(data), now)
             elif shown:
                 run.message("shown", host, name, shown, now)
 
@@ -391,9 +400,9 @@ class CallbackModule(Default):
     @property
     def _paths(self) -> dict[str, str]:
         """The files that are named at the end; what the disk had no room for is not named as if it was there."""
-        record = {"Record": str(self._record.page)} if self._record and self._record.complete else {}
+        record = {"Record": near(self._record.page)} if self._record and self._record.complete else {}
         title = "Whole output" if self._whole_log else "Output, not complete"
-        return {**record, title: str(self._log.path if self._log else "")}
+        return {**record, title: near(self._log.path) if self._log else ""}
 
     @property
     def _whole_log(self) -> bool:

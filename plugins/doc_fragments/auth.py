@@ -70,7 +70,9 @@ options:
     aliases: [verify_ssl]
   proxy:
     description:
-      - URL of an HTTP proxy (C(http://)). If not set, the C(proxy-url) of the kubeconfig is used. E(HTTPS_PROXY) is ignored.
+      - URL of a proxy, C(http://) or C(socks5://). If not set, the C(proxy-url) of the kubeconfig is used, and then, as by kubectl, the proxy in the
+        environment of the module (E(HTTPS_PROXY), and E(HTTP_PROXY) for an API server without TLS), except for addresses of this host and
+        those in E(NO_PROXY). With a kubeconfig in C(/etc/kubernetes), as on a control plane, the environment is ignored.
       - Can also be specified as E(K8S_AUTH_PROXY).
     type: str
   no_proxy:

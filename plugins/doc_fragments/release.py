@@ -66,9 +66,10 @@ options:
       - A Job with C(ttlSecondsAfterFinished) is applied without it and gets it back when its end was seen; it is not created again after it was deleted.
       - Waiting ends immediately if an object can never become ready, for example because an image does not exist. Problems that may be transient get a
         grace period, see O(grace).
-      - Objects of Gateway API, OLM, Argo CD and Argo Rollouts, Flux, CloudNativePG, cert-manager, External Secrets, and packages and managed resources of
-        Crossplane are ready when their controllers have reported so for the latest generation. What waits for a person counts as ready, which is a warning
-        (an Application without automated synchronization, a paused Rollout, a Subscription with manual approval). Use O(wait_conditions) for other kinds.
+      - Objects of Gateway API, OLM, Argo CD and Argo Rollouts, Flux, CloudNativePG, cert-manager, External Secrets, Kyverno, and packages and managed
+        resources of Crossplane are ready when their controllers have reported so for the latest generation. What waits for a person counts as ready,
+        which is a warning (an Application without automated synchronization, a paused Rollout, a Subscription with manual approval).
+        Use O(wait_conditions) for other kinds.
       - An object with the annotation C(slipway.kube/wait=false), such as a long batch Job, is not waited for, and neither are those in O(wait_except).
         Deployments, Jobs and custom resources whose C(spec.paused) or C(spec.suspend) is true are not waited for either, which is a warning.
       - The objects are also checked if the run makes no changes.
@@ -126,7 +127,8 @@ options:
         Namespaces and CustomResourceDefinitions without a number belong to the first wave.
       - What the objects of a wave need to become ready, such as service accounts, configuration and Secrets, must not belong to a later one.
       - Operators need no waves. Custom resources are applied behind the workloads of the release and sent again until their webhooks respond.
-      - A rollback applies all objects in one wave. Objects are deleted in the reverse order of the stages, whatever their waves.
+      - A rollback applies the objects of the deployed revision in the waves that this had. Objects are deleted in the reverse order of their waves, and with
+        O(wait) only when the workloads of the later waves, with their pods, and the custom resources are gone.
     type: list
     elements: dict
     default: []

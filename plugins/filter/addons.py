@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._host.system import coded
 from ..plugin_utils.addons import manifest, registry, selection
 from ..plugin_utils.addons.refusals import refusals, switched_off, tables_left
 from ..plugin_utils.errors import InputError
@@ -38,7 +40,7 @@ def selected(
         names = selection.names_of(known, listed or [], chosen, nodes, given or {})
         addons = selection.select(known, names or [], given or {}, components)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(coded(str(error), "addons")) from error
     return {
         "managed": names is not None,
         "addons": [one.as_dict() for one in addons],
@@ -60,15 +62,18 @@ def selected(
 
 def addon_objects(
     texts: Iterable[str], published: Iterable[Mapping[str, str]], patches: Iterable[Mapping[str, Any]] = ()
-) -> list[dict[str, Any]]:
-    """Return the objects of published manifests, verified and changed.
+) -> list[str]:
+    """Return the objects of published manifests, verified and changed, each as JSON.
+
+    Ansible visits every value of a structure several times, which takes many seconds for definitions of kinds, and a text only once.
 
     :raises AnsibleFilterError: one is not the expected one.
     """
     try:
-        return manifest.configure(texts, published, [patch for patch in patches if patch])
+        objects = manifest.configure(texts, published, [patch for patch in patches if patch])
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(coded(str(error), "addons")) from error
+    return [json.dumps(content) for content in objects]
 
 
 class FilterModule:

@@ -9,12 +9,15 @@ used or created and how to resolve that, empty if one can.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..plugin_utils.cluster.choose_control_plane import choose
 
 
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"choose_control_plane": choose}

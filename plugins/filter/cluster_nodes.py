@@ -10,12 +10,15 @@ C(desired) (for M(slipway.kube.nodes)).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..plugin_utils.cluster.choose_control_plane import cluster_nodes
 
 
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"cluster_nodes": cluster_nodes}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -18,6 +19,9 @@ def cluster_summary(verified: Mapping[str, Any], **about: Any) -> list[str]:
 
     :raises AnsibleFilterError: The input is not a result of the module cluster_verify.
     """
+    path = Path(about.get("kubeconfig") or "")
+    if path.is_relative_to(Path.cwd()):  # a command to copy is better short
+        about["kubeconfig"] = str(path.relative_to(Path.cwd()))
     try:
         return cluster_text(verified, **about).split("\n")
     except (AttributeError, KeyError, TypeError) as error:

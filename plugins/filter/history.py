@@ -28,7 +28,7 @@ def run_history(sources: Iterable[str], folder: str = "", count: int = 20) -> li
     try:
         runs = summaries(found) if found and found.is_dir() else []
     except OSError as error:
-        raise AnsibleFilterError(f"The records cannot be read: {error}.") from error
+        raise AnsibleFilterError(f"The records cannot be read: {error}. [slipway:file_not_read]") from error
     return history_lines(runs, str(found or ""), count)
 
 

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..plugin_utils.cluster.reservation import kube_reserved
 
 
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"kube_reserved": lambda host: kube_reserved(int(host["cpus"]), int(host["memory_mb"]))}

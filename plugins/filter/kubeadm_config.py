@@ -9,13 +9,16 @@ They contain no credentials.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._kubeadm.config import ConfigError, build_etcd, build_init, build_join
 from ..module_utils._kubeadm.hardening import apiserver_files
 
 
-def kubeadm_config(settings, operation):
+def kubeadm_config(settings: dict[str, Any], operation: str) -> Any:
     """Build the documents of one operation.
 
     :param settings: Mapping as C(build_init) and C(build_join) of module_utils/_kubeadm/config.py describe it.
@@ -36,6 +39,6 @@ def kubeadm_config(settings, operation):
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"kubeadm_config": kubeadm_config}

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..module_utils._host.system import HostError
 from ..module_utils._kubeadm.kubeconfig import refusal
 from ..plugin_utils.cluster.local_kubeconfig import read_local
 
 
-def kubeconfig_refusal(path, ca_hash):
+def kubeconfig_refusal(path: str, ca_hash: str) -> str:
     """Return why the kubeconfig at *path* must not be overwritten, empty if it can be.
 
     :param ca_hash: Hash of the cluster's CA, empty for a cluster that does not exist yet.
@@ -24,6 +27,6 @@ def kubeconfig_refusal(path, ca_hash):
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"kubeconfig_refusal": kubeconfig_refusal}

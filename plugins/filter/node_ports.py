@@ -8,6 +8,7 @@ It returns C(open) (C(6443/tcp), for a firewall), C(protocols) (numbers of IP pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..plugin_utils.network.ports import Node
@@ -22,6 +23,6 @@ def node_ports(plugin: str, **settings: Any) -> dict[str, Any]:
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"node_ports": node_ports}

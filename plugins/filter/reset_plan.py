@@ -9,7 +9,7 @@ nodes from the rest of the cluster (C(host), C(server)).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..plugin_utils.cluster.reset_plan import plan
@@ -32,6 +32,6 @@ def reset_plan(hostvars: Mapping[str, Any], hosts: Iterable[str], name: str) -> 
 class FilterModule:
     """Filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"reset_plan": reset_plan}

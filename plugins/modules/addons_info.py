@@ -13,7 +13,7 @@ short_description: Show which add-ons a cluster has and who installed them
 version_added: 0.1.0
 description:
   - Lists the releases in a namespace, and the installations of add-ons that belong to none of them, for example those of Helm or kubectl.
-  - Also returns the default StorageClasses, the persistent volumes of provisioners, the nodes, and the pod network.
+  - Also returns the default StorageClasses, the persistent volumes of provisioners, the nodes, the pod network, and the addresses of the cluster DNS.
   - The role C(addons) decides with it what it deploys, removes and refuses.
 author:
   - slipway.kube authors (@slipway)
@@ -132,6 +132,12 @@ network:
   returned: success
   type: dict
   sample: {name: Flannel, network_policy: false}
+dns:
+  description: The addresses of the cluster DNS, empty if there is none.
+  returned: success
+  type: list
+  elements: str
+  sample: [10.96.0.10]
 """
 
 from typing import Any

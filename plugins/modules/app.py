@@ -1005,11 +1005,16 @@ drift:
   returned: in check mode
   type: list
   elements: dict
+schema_only:
+  description: The objects that were only validated against the schema, because what they need comes with the same release.
+  returned: in check mode
+  type: list
+  elements: str
 pruned:
   description: Objects that were deleted because this revision no longer contains them.
   returned: success
   type: list
-  elements: raw
+  elements: dict
 findings:
   description: The causes of the failure with evidence and remedies, in the form of M(slipway.kube.health_info).
   returned: on failure
@@ -1028,4 +1033,17 @@ seconds:
   description: The duration of each phase in seconds.
   returned: success
   type: dict
+requests:
+  description: Number of requests that were sent to the API server.
+  returned: success
+  type: int
+finished:
+  description: Whether the run is finished.
+  returned: unless O(render_only) is set
+  type: bool
+progress:
+  description: Progress messages.
+  returned: unless O(render_only) is set
+  type: list
+  elements: str
 """

@@ -29,9 +29,13 @@ options:
     description: Path to which the archive is written decrypted, with mode 0600. It then holds every secret of the cluster. If empty, it is not written.
     type: path
     default: ""
+  snapshot:
+    description: Path to which only the snapshot of etcd is written, with mode 0600. If empty, it is not written. Not together with O(plain).
+    type: path
+    default: ""
 attributes:
   check_mode:
-    description: Verifies the archive. O(plain) is not written.
+    description: Verifies the archive. O(plain) and O(snapshot) are not written.
     support: full
   diff_mode:
     description: Changes nothing.
@@ -68,12 +72,14 @@ def main():
             path=dict(type="path", required=True),
             identity=dict(type="path", default=""),
             plain=dict(type="path", default=""),
+            snapshot=dict(type="path", default=""),
         ),
         supports_check_mode=True,
     )
 
     def converge(params, check_mode):
-        manifest = open_archive(params["path"], params["identity"], "" if check_mode else params["plain"])
+        written = ("", "") if check_mode else (params["plain"], params["snapshot"])
+        manifest = open_archive(params["path"], params["identity"], *written)
         return {"changed": False, "manifest": manifest}
 
     run_module(module, converge)

@@ -22,6 +22,13 @@ description:
   - Runs on the control node and shows its progress. Every completed step is recorded, so an interrupted run resumes. The module is
     idempotent. Files are verified by their digests; missing or corrupt files are reported and
     fetched again.
+attributes:
+  check_mode:
+    description: Returns what would be done, and changes nothing.
+    support: full
+  diff_mode:
+    description: In check mode, shows the steps of V(present) that would be done.
+    support: partial
 options:
   state:
     description:

@@ -74,7 +74,7 @@ options:
     default: 300
   grace:
     description:
-      - Seconds for which pods must look unable to become ready, for example because their container ends repeatedly, before the wait for them ends.
+      - Seconds for which a pod must appear unable to become ready, for example because its container exits repeatedly, before waiting for it ends.
     type: int
     default: 30
   network_timeout:
@@ -237,7 +237,8 @@ def main() -> None:
         module.exit_json(msg="The cluster does not exist yet, so there is nothing to verify.", **nothing)
     if missing:
         module.fail_json(
-            msg=f"This host has no {' and no '.join(missing)}. Run this on a control plane, or set kubeconfig to another file.",
+            msg=f"This host has no {' and no '.join(missing)}. Run this on a control plane, or set kubeconfig to another file."
+            " [slipway:not_a_control_plane]",
             **nothing,
         )
     try:

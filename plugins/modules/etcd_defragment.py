@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: etcd_defragment
-short_description: Defragment etcd and end its space alarm
+short_description: Defragment etcd and clear its space alarm
 version_added: 0.1.0
 description:
   - Runs on a control plane with a stacked etcd member. It needs no C(etcdctl).

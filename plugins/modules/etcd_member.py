@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Makes a host a member of an etcd outside of the control planes, as a static pod of its kubelet, with kubeadm.
     Role P(slipway.kube.etcd#role) calls it on the hosts in their order.
-  - The first members begin together. A later one is added as a learner, which votes as soon as it has all data. A member that has lost its data is
+  - The first members start together. A later one is added as a learner, which votes as soon as it has all data. A member that has lost its data is
     removed and added again, if etcd keeps its quorum.
   - An interrupted run is repeated and resumes where it stopped. A member is not changed.
   - U(https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/setup-ha-etcd-with-kubeadm/).
@@ -27,9 +27,11 @@ options:
       - V(authority) returns the authority of etcd, which is made if this host has none and O(config) is given.
       - V(present) makes the host a member and waits until it is healthy.
       - V(client) gives a control plane a client certificate. The key of the authority is only kept in memory there.
+      - V(healthy) waits until the members at O(endpoints) have been healthy for a while, before and after the host of one is rebooted, and changes nothing.
+      - V(stopped) stops the member of a host and deletes its data, because a backup replaces them.
       - V(used) lets the API server of a control plane, and kubeadm, use O(endpoints) after a member was added or removed. For one at a time.
     type: str
-    choices: [authority, present, client, used]
+    choices: [authority, present, client, healthy, stopped, used]
     default: present
   config:
     description: Documents of kubeadm's configuration, of which the filter C(kubeadm_config) makes those of C(etcd).
@@ -46,7 +48,8 @@ options:
     type: dict
     default: {}
   endpoints:
-    description: URLs of the members that run. Without one, the etcd is new. With O(state=used), of all members.
+    description: URLs of the members that run. Without one, the etcd is new. With O(state=used), of all members, and with
+      O(state=healthy), of those that are waited for.
     type: list
     elements: str
     default: []
@@ -54,6 +57,22 @@ options:
     description: Version of etcd to which a member is upgraded, with the installed kubeadm. Every member must be healthy. A member is left as it is without it.
     type: str
     default: ""
+  snapshot:
+    description:
+      - With O(state=present), path of a snapshot of etcd on this host. It becomes the first member of an etcd with this state, to which the others are
+        added. Members that run are stopped before, with O(state=stopped) on their hosts. In check mode the file need not exist.
+    type: path
+    default: ""
+  backup:
+    description:
+      - Digest of the backup that the snapshot is of. A member that was restored from it already, or added to an etcd that was, is left as it is.
+      - With O(state=used), the components of the control plane are restarted once, because etcd was restored from it.
+    type: str
+    default: ""
+  again:
+    description: With O(state=used) and O(backup), whether the components are restarted also if they were for this backup before.
+    type: bool
+    default: false
   days:
     description: A client certificate that expires within this number of days is issued again.
     type: int
@@ -102,12 +121,17 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             {**KUBEADM_OPTIONS, **ADMIN_OPTIONS},
-            state=dict(type="str", choices=["authority", "present", "client", "used"], default="present"),
+            state=dict(
+                type="str", choices=["authority", "present", "client", "healthy", "stopped", "used"], default="present"
+            ),
             config=dict(type="list", elements="dict", default=[]),
             authority=dict(type="dict", no_log=True),
             members=dict(type="dict", default={}),
             endpoints=dict(type="list", elements="str", default=[]),
             version=dict(type="str", default=""),
+            snapshot=dict(type="path", default=""),
+            backup=dict(type="str", default=""),
+            again=dict(type="bool", default=False),
             days=dict(type="int", default=0),
         ),
         supports_check_mode=True,

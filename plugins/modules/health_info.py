@@ -251,6 +251,7 @@ def main() -> None:
     if options["namespaces"] and options["release"]:
         module.fail_json(
             msg="namespaces and release are mutually exclusive: a release determines its namespaces. Set only one of them."
+            " [slipway:module_options]"
         )
     try:
         client = connect(options, module.get_bin_path, patience=PATIENCE)

@@ -224,6 +224,21 @@ options:
         description: Whether a running unit is restarted if its program has been replaced since its start, by an update of its package.
         type: bool
         default: false
+      health:
+        description:
+          - How to see whether the unit works after it was started. By default, that systemd has started it is enough.
+          - If it does not work, the files in O(units[].restart_when_newer) that this call has changed are put back, the unit is restarted, and the
+            module fails with what the unit's journal says.
+        type: dict
+        suboptions:
+          url:
+            description: URL on the host's loopback that answers with status 200 if the unit works.
+            type: str
+            required: true
+          variables:
+            description: Variables that hold the unit's settings, for the error message.
+            type: str
+            default: ""
 attributes:
   check_mode:
     description: Predicts the changes without making them.
@@ -340,6 +355,10 @@ UNIT_OPTIONS = {
     "masked": {"type": "bool"},
     "restart_when_newer": {"type": "list", "elements": "path", "default": []},
     "restart_when_replaced": {"type": "bool", "default": False},
+    "health": {
+        "type": "dict",
+        "options": {"url": {"type": "str", "required": True}, "variables": {"type": "str", "default": ""}},
+    },
 }
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -402,7 +421,7 @@ def wanted_layer(params):
         firewall_protocols=firewall.get("protocols", []),
         firewall_zone=firewall.get("zone", ""),
         absent_tables=params["absent_tables"],
-        units=[WantedUnit(**item) for item in params["units"]],
+        units=[WantedUnit.from_options(item) for item in params["units"]],
     )
 
 
@@ -425,7 +444,7 @@ def fetch(url):
     except Exception as error:  # open_url raises what urllib, ssl and socket raise
         reason = LOGIN_NEEDED if "407" in str(error) else hide_logins(str(error))
         remedy = PROXY_REMEDY if reason == LOGIN_NEEDED else "Correct the URL, or check that this host can reach it."
-        raise HostError(f"{url} cannot be downloaded: {reason}. {remedy}") from error
+        raise HostError(f"{url} cannot be downloaded: {reason}. {remedy} [slipway:download_failed]") from error
 
 
 def main():

@@ -30,8 +30,8 @@ options:
     default: /var/lib/slipway
   cluster_remains:
     description:
-      - Whether other control planes of the cluster are kept. The etcd member of a control plane is then removed from its cluster first, and nothing
-        is reset if that fails.
+      - Whether control planes of the cluster are kept. The member of etcd on this host, a control plane or one of an external etcd, is then removed
+        first, and nothing is reset if that fails.
     type: bool
     default: false
   packages:

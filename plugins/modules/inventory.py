@@ -53,7 +53,7 @@ options:
     elements: str
     default: []
   workers:
-    description: Workers in the same form, called C(w1) and so on.
+    description: Workers in the same form, named C(w1) and so on.
     type: list
     elements: str
     default: []

@@ -11,6 +11,7 @@ short_description: Rotate the certificate authorities of a running cluster
 version_added: 0.1.0
 description:
   - Does one step of the rotation on one host. Role P(slipway.kube.certificates#role) does them in their order.
+  - Hosts of an external etcd (group C(kube_etcd)) take part in the rotation of V(etcd-ca), whose key only they have.
   - Each step recognizes what was done already, so that a rotation that was interrupted is repeated. The phase is read from the files of the host.
   - U(https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/).
 author:
@@ -21,8 +22,8 @@ options:
   state:
     description:
       - With V(planned), which authorities are rotated is returned, and a control plane that lacks their keys is refused. Nothing is changed.
-      - With V(prepared), a control plane keeps the old and the new authorities in C(/etc/kubernetes/pki/rotation). Without O(keys), kubeadm makes
-        them, if all nodes are in O(nodes) and Ready, and etcd is healthy.
+      - With V(prepared), a control plane, or a host of an external etcd, keeps the old and the new authorities in C(/etc/kubernetes/pki/rotation). Without
+        O(keys), kubeadm makes them, if all nodes are in O(nodes) and Ready, and etcd is healthy.
       - With V(trusted), the host trusts the old and the new authorities. Its static pods are restarted one after the other, and the kubelet.
       - With V(refreshed), all pods of the host use the new CA. The kubelet refreshes their volumes about every minute, and clients of Kubernetes 1.36 and
         later read it again every five minutes, which is waited for, unless the pods were started with it.
@@ -33,7 +34,7 @@ options:
       - With V(renewed), all pods of the host use tokens that the new key has signed. Clients read them again every minute, which is waited for.
       - With V(finished), the host does not trust the old authorities any more.
       - V(workloads) and V(tokens) are for one control plane, for the whole cluster. V(trusted), V(issued) and V(finished) are done on one control
-        plane at a time.
+        plane, and on one host of an external etcd, at a time.
     type: str
     choices: [planned, prepared, trusted, workloads, refreshed, issued, tokens, used, renewed, finished]
     required: true
@@ -51,6 +52,13 @@ options:
   keys:
     description: The new private keys by the name of the authority, as RV(keys) of O(state=prepared) on another control plane returns them.
     type: dict
+  config:
+    description:
+      - Documents of kubeadm's configuration on a host of an external etcd, with which its new authority is made with O(state=prepared), if all members are
+        healthy. Of a control plane, the settings of the cluster are used.
+    type: list
+    elements: dict
+    default: []
   nodes:
     description: Names of all nodes whose hosts take part.
     type: list
@@ -153,6 +161,7 @@ def main():
             ),
             authorities=dict(type="dict", default={}),
             keys=dict(type="dict", no_log=True),
+            config=dict(type="list", elements="dict", default=[]),
             nodes=dict(type="list", elements="str", default=[]),
             node_name=dict(type="str", default=""),
             bootstrap_token=dict(type="str", default="", no_log=True),

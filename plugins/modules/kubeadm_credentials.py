@@ -159,9 +159,12 @@ def main():
     if params["state"] == "present" and not credentials.token_id(params["token"]):
         module.fail_json(
             msg="'token' is not a valid bootstrap token (expected six characters, a dot and sixteen characters, all of a-z and 0-9)."
+            " [slipway:module_options]"
         )
     if params["certificate_key"] and not credentials.KEY.match(params["certificate_key"]):
-        module.fail_json(msg="'certificate_key' is not a valid key (expected 64 hexadecimal digits).")
+        module.fail_json(
+            msg="'certificate_key' is not a valid key (expected 64 hexadecimal digits). [slipway:module_options]"
+        )
     run_module(module, converge)
 
 

@@ -103,6 +103,7 @@ def build(module: AnsibleModule, folder: str) -> None:
         if not found:
             module.fail_json(
                 msg=f"The disk of the lab has no kernel: /boot contains no {name}. Add a linux-image package to the packages."
+                " [slipway:lab_image]"
             )
         shutil.copyfile(found[-1], os.path.join(partial, name))
     if module.params["kernel"]:

@@ -133,7 +133,9 @@ def main() -> None:
             for leftover in set(archives) - set(want["archives"]):
                 os.unlink(os.path.join(params["cache"], leftover))
         except (EngineError, OSError) as error:
-            module.fail_json(msg=f"The base image {name} of the lab could not be updated: {error}", **result)
+            module.fail_json(
+                msg=f"The base image {name} of the lab could not be updated: {error} [slipway:lab_image]", **result
+            )
     module.exit_json(**result)
 
 

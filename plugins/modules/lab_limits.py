@@ -95,6 +95,7 @@ def main() -> None:
             module.fail_json(
                 msg=f"{LIMIT} is {before} on this machine and cannot be changed to {after}: {error}. "
                 f"Set it as root: sysctl -w fs.inotify.max_user_instances={after}"
+                " [slipway:lab_limits]"
             )
     values = {"before": f"{LIMIT}: {before}\n", "after": f"{LIMIT}: {after}\n"}
     module.exit_json(changed=changed, before=before, after=after, diff=values)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node
-short_description: Drain a node, let pods run on it again, or remove it from its cluster
+short_description: Drain, uncordon or remove a node of a cluster
 version_added: 0.1.0
 description:
-  - Runs on a control plane that stays. Cordons a node and evicts its pods, lets pods run on it again, or deletes the Node of a host that
+  - Runs on a control plane that stays. Cordons a node and evicts its pods, uncordons it, or deletes the Node of a host that
     has been reset.
   - Pods of DaemonSets and static pods are not evicted. PodDisruptionBudgets are respected. The pods of a node that is not Ready are evicted
     without waiting until they have terminated, since only its kubelet could report that.
@@ -27,7 +27,7 @@ options:
   state:
     description:
       - V(drained) cordons the node and evicts its pods.
-      - V(uncordoned) lets pods run on it again.
+      - V(uncordoned) uncordons the node, so that pods can be scheduled on it again.
       - V(absent) deletes the Node.
     type: str
     choices: [drained, uncordoned, absent]
@@ -59,11 +59,22 @@ options:
     type: str
     default: ""
   etcd_member:
-    description: With V(absent), whether the member of a stacked etcd that has the name of the node is removed as well, before the Node.
+    description: With V(absent), whether the member of etcd that has the name of the node is removed as well, before the Node.
     type: bool
     default: false
+  addresses:
+    description: With O(etcd_member), addresses of the host. A member that was added and never started has no name, and is found by its peer URL.
+    type: list
+    elements: str
+    default: []
   version:
     description: With V(uncordoned), wait at most O(timeout) seconds until the node is Ready and its kubelet runs this version. Empty not to wait.
+    type: str
+    default: ""
+  previous:
+    description:
+      - Version that the kubelet had before O(version). If both are of one minor version, the static pods of a control plane run on, and only have to be
+        ready; otherwise they must have been ready for some seconds, since the kubelet starts them anew.
     type: str
     default: ""
   boot_id:
@@ -134,8 +145,10 @@ def main():
             force=dict(type="bool", default=False),
             reason=dict(type="str", default=""),
             version=dict(type="str", default=""),
+            previous=dict(type="str", default=""),
             boot_id=dict(type="str", default=""),
             etcd_member=dict(type="bool", default=False),
+            addresses=dict(type="list", elements="str", default=[]),
         ),
         supports_check_mode=True,
     )

@@ -20,12 +20,16 @@ extends_documentation_fragment:
   - slipway.kube.admin
 options:
   names:
-    description: Names of hosts of the inventory or of nodes.
+    description: Names of hosts of the inventory or of nodes, or the address or the peer URL of a member of etcd that was added and never started.
     type: list
     elements: str
     required: true
   hosts:
     description: Hosts of the inventory, with the name of the node of each.
+    type: dict
+    default: {}
+  addresses:
+    description: Addresses of the hosts of the inventory, by which a member of etcd that was added and never started is found.
     type: dict
     default: {}
   purpose:
@@ -65,6 +69,7 @@ nodes:
     control_plane: {description: Whether it is a control plane., type: bool}
     registered: {description: Whether the cluster has this node., type: bool}
     ready: {description: Whether it is Ready., type: bool}
+    unstarted: {description: Addresses of its member of etcd if that was added and never started., type: list, elements: str}
 refused:
   description: Every reason why it is refused, each with evidence and remedy.
   returned: success
@@ -85,6 +90,7 @@ def main():
             ADMIN_OPTIONS,
             names=dict(type="list", elements="str", required=True),
             hosts=dict(type="dict", default={}),
+            addresses=dict(type="dict", default={}),
             purpose=dict(type="str", choices=["drain", "remove", "reboot"], default="drain"),
             force=dict(type="bool", default=False),
         ),

@@ -49,6 +49,12 @@ options:
     type: str
     choices: [variables, inventory, hosts]
     required: true
+  candidates:
+    description:
+      - Hosts that are looked at as if they were workers, by the checks of both stages.
+      - Their problems are returned in RV(refused), do not fail the task, and are not shown. What other hosts have is left out.
+    type: list
+    elements: str
   waive:
     description:
       - Names of checks whose problems are ignored for all hosts.
@@ -64,7 +70,7 @@ options:
         cgroup, kernel, resolver, selinux, firewall, capabilities, runtimes, installed, cni, machine_id, mac_address,
         product_uuid, node_address, address_family, clock, mtu, gateway, record, other_cluster, unmarked_member, leftovers, rotation,
         role, version_change, unhealthy, etcd_change, endpoint_change, user_kubeconfig, repository_url, repository, repository_entry,
-        source_version, registry, mirror_image, endpoint_reach, proxy, addons, addon_addresses, hardening
+        source_version, registry, mirror_image, endpoint_reach, proxy, addons, addon_addresses, hardening, kubelet_settings
       ]
 """
 
@@ -81,7 +87,7 @@ EXAMPLES = r"""
 RETURN = r"""
 problems:
   description: All problems that are not waived, errors first.
-  returned: when none of them is an error; otherwise the task fails and the problems are only printed
+  returned: without O(candidates), when none of them is an error; otherwise the task fails and the problems are only printed
   type: list
   elements: dict
   contains:
@@ -91,4 +97,8 @@ problems:
     evidence: {description: What was observed., type: str}
     remedy: {description: How to fix it., type: str}
     severity: {description: "V(error), V(warning) or V(info).", type: str}
+refused:
+  description: Why candidates cannot become nodes, by the names of their hosts.
+  returned: with O(candidates)
+  type: dict
 """

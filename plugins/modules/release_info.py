@@ -175,16 +175,16 @@ def show(module: KubeModule) -> dict[str, Any]:
     name, namespace = module.params["name"] or "", module.params["namespace"] or ""
     problems = (release_problem(name) if name else []) + (namespace_problem(namespace) if namespace else [])
     if problems:
-        raise ReleaseError(" ".join(problems))
+        raise ReleaseError(f"{' '.join(problems)} [slipway:release_options]")
     client = connect(module.params, module.get_bin_path, patience=3)
     revision, older = module.params["revision"], module.params["compare_to"]
     answer: dict[str, Any] = {"changed": False, "releases": releases(client, namespace, name)}
     if revision is None and older is None and not module.params["drift"]:
         return answer
     if not name or not namespace:
-        raise ReleaseError("revision, compare_to and drift require name and namespace.")
+        raise ReleaseError("revision, compare_to and drift require name and namespace. [slipway:release_options]")
     if not answer["releases"]:
-        raise ReleaseError(f"Release {name} does not exist in namespace {namespace}.")
+        raise ReleaseError(f"Release {name} does not exist in namespace {namespace}. [slipway:revision_missing]")
     if module.params["drift"]:
         answer["drift"] = drift_since(client, namespace, name, answer["releases"][0])
     if revision is None and older is None:
@@ -207,6 +207,7 @@ def drift_since(client: Client, namespace: str, name: str, release: Mapping[str,
         raise ReleaseError(
             f"Revision {release['revision']} of release {name} in namespace {namespace} has the status {release['status']}, so there is no "
             "deployed revision with which the cluster can be compared. Deploy the release again."
+            " [slipway:revision_missing]"
         )
     deployed = read_revision(client, namespace, name, release["deployed"])
     found = find_drift(client, Settings(name, namespace), discover(client), deployed)

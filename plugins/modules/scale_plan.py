@@ -16,17 +16,32 @@ description:
     in its annotation C(slipway.kube/idle-since). A pod may not be evicted if it has no controller, if its PodDisruptionBudget permits no disruption,
     if it has an C(emptyDir) or C(hostPath) volume, or if it has the annotation C(cluster-autoscaler.kubernetes.io/safe-to-evict=false);
     C(safe-to-evict=true) permits the loss of the volume.
-  - Changes only these annotations, and lets pods run again on a node whose removal was begun and which is needed.
+  - Changes only these annotations, and uncordons a node whose removal was begun and which is needed.
+  - With O(run), one run decides at a time, from whatever control node. It holds the Lease C(kube-system/slipway-scale) until it is released, or until
+    nothing is to be done.
 author:
   - slipway.kube authors (@slipway)
 extends_documentation_fragment:
   - slipway.kube.admin
 options:
+  state:
+    description: V(released) only lets other runs begin.
+    type: str
+    choices: [decided, released]
+    default: decided
+  run:
+    description: This run, as the filter C(run_identity) names it. By default, other runs are not kept from deciding.
+    type: str
+    default: ""
+  ended:
+    description: Another run that is known to have ended, so that this one takes its place.
+    type: str
+    default: ""
   hosts:
     description: The hosts of the pool. Other nodes neither join nor leave.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       host:
         description: Name in the inventory.
@@ -95,6 +110,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+active:
+  description: The run that is active, so that nothing was decided. Empty if there is none.
+  returned: O(state=decided)
+  type: str
 joins:
   description: Hosts that become nodes.
   returned: success
@@ -134,10 +153,13 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             ADMIN_OPTIONS,
+            state=dict(type="str", choices=["decided", "released"], default="decided"),
+            run=dict(type="str", default=""),
+            ended=dict(type="str", default=""),
             hosts=dict(
                 type="list",
                 elements="dict",
-                required=True,
+                default=[],
                 options=dict(
                     host=dict(type="str", required=True),
                     node=dict(type="str", required=True),

@@ -104,6 +104,27 @@ def large_release(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def callback(found: dict[str, Any]) -> list[str]:
+    """Return the section about the callback."""
+    rows = []
+    for place in ("pipe", "terminal"):
+        of = {name: [pair[name] for pair in found[place]] for name in ("default", "progress")}
+        spent = [median(one["callbacks"] for one in of[name]) for name in ("default", "progress")]
+        whole = median(one["all"] for one in of["default"])
+        ratio = sorted(new["all"] / old["all"] - 1 for old, new in zip(of["default"], of["progress"], strict=True))
+        totals = f"{ratio[0] * 100:+.1f} to {ratio[-1] * 100:+.1f} %"
+        rows.append([place, whole, *spent, f"{(spent[1] - spent[0]) / whole * 100:+.1f} %", totals])
+    return [
+        "## The callback progress",
+        f"A playbook with {found['tasks']} tasks on {found['hosts']} hosts that are this machine, {len(found['pipe'])} times with the callback and with"
+        " Ansible's own in turn; CPU seconds. What callbacks take is measured in Ansible: to load them, at each event, and what redraws the block. At most"
+        " 2 % more is wanted. The last column has the totals of all processes, pair by pair, which differ by more than that from run to run.",
+        table(
+            ["output", "whole run", "of it callback default", "callback progress", "added", "totals of the pairs"], rows
+        ),
+    ]
+
+
 def figures_of(row: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of the table of light hosts; figures of earlier versions have no CPU time."""
     cpu = {f"CPU of Ansible, {turn}": row[f"cpu {turn}"] for turn in ("fresh", "again") if f"cpu {turn}" in row}
@@ -222,6 +243,8 @@ def write(results: dict[str, Any], folder: Path) -> str:
         parts += deployments(results["deployments"])
     if "scale" in results:
         parts += large_release(results["scale"])
+    if "callback" in results:
+        parts += callback(results["callback"])
     page = "\n\n".join(parts) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(page)

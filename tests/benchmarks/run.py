@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report, scale
+from benchmarks import callback, report, scale
 from benchmarks.deploy import Bench
 from harness.hosts import hosts_of, unready
 from harness.origin import programs
@@ -179,6 +179,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, nargs="*", default=[10, 100, 500], help="sizes of what is deployed")
     parser.add_argument("--fleet", type=int, nargs="*", default=[1000, 10000], help="nodes and pods for health_info")
     parser.add_argument("--scale", type=int, default=2000, help="objects of a large release; 0 keeps the last figures")
+    parser.add_argument("--callback", type=int, default=5, help="pairs of runs with and without the callback progress")
     parser.add_argument(
         "--upgrade",
         type=Path,
@@ -193,6 +194,8 @@ def main() -> None:
             results["upgrade"] = report.by_second(json.loads(wanted.upgrade.read_text()))
         if wanted.scale:
             results["scale"] = scale.measure(wanted.scale, FOLDER)
+        if wanted.callback:
+            results["callback"] = callback.measure(wanted.callback, FOLDER / "callback")
         if needs_lab:
             lab("present")
         if wanted.pairs:

@@ -18,10 +18,13 @@ from ansible_collections.slipway.kube.plugins.plugin_utils.addons import registr
 VERSIONS = yaml.safe_load((registry.OWN.parents[1] / "cluster" / "defaults" / "main.yml").read_text())["kube_versions"]
 
 
-def render(name: str, file: str, addons: tuple[str, ...], settings: dict[str, Any]) -> list[dict[str, Any]]:
+def render(
+    name: str, file: str, addons: tuple[str, ...], settings: dict[str, Any], dns: str = "10.96.0.10"
+) -> list[dict[str, Any]]:
     """Return the objects of a template of the add-on.
 
     :param addons: the other add-ons that are selected.
+    :param dns: the address of the cluster DNS.
     :raises InputError: the settings are not valid.
     """
     row = {key: str(value) for key, value in next(iter(VERSIONS.values())).items()}
@@ -35,7 +38,13 @@ def render(name: str, file: str, addons: tuple[str, ...], settings: dict[str, An
     template = environment.from_string((one.addon.folder / file).read_text())
     names = [name, *addons]
     text = template.render(
-        addon=one.as_dict(), addons=names, __addons_names=names, private=settings, kube_cluster_name="kube"
+        addon=one.as_dict(),
+        addons=names,
+        __addons_names=names,
+        __addons_dns_address=dns,
+        private=settings,
+        kube_cluster_name="kube",
+        kube_dns_domain="cluster.local",
     )
     return [content for content in yaml.safe_load_all(text) if content]
 

@@ -26,6 +26,7 @@ SERVED = {
         "pods": ("Pod", True),
         "nodes": ("Node", False),
         "persistentvolumeclaims": ("PersistentVolumeClaim", True),
+        "persistentvolumes": ("PersistentVolume", False),
         "serviceaccounts": ("ServiceAccount", True),
     },
     ("apps", "v1"): {

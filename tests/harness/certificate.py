@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate whose end is known, for unit tests."""
+"""Certificates for unit tests: one whose end is known, and two CAs."""
 
 from __future__ import annotations
 
@@ -18,3 +18,29 @@ O+RxrAIgBFrrFqg+7oF6xUt1s3BQn/r8FZWZSvY7Dwl1uZPaWK4=
 -----END CERTIFICATE-----
 """
 END = 2_110_623_389.0  # seconds since the epoch
+
+# The CA of a cluster, and a certificate of another CA, which is valid for 127.0.0.1.
+CA = """-----BEGIN CERTIFICATE-----
+MIIBgTCCASegAwIBAgIUZM+VwcTymywgOmOPsXcnsj3f70kwCgYIKoZIzj0EAwIw
+FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjEwODM2MDJaGA8yMTI2MTAy
+ODA4MzYwMlowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABKLH2H5yqcCu1s8EMrHsBeXHH7RkPkDEHZr9YpNPyHKcNO4T4qhu
+2r2tKF/Om0Si90OoqQ6yj8ZB9O+aaj4C15WjUzBRMB0GA1UdDgQWBBRQkAXPjRJH
+esEkOQcGIpRqCDIiCDAfBgNVHSMEGDAWgBRQkAXPjRJHesEkOQcGIpRqCDIiCDAP
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDltRiZf4N8LS4uxfgQ
+DSi+hfg2d7mWaaNX0p/Ikey20QIgAzH8+f34K4nGRs6UIq0Qp+ptYY6QG4FBRs7u
+F62FXPw=
+-----END CERTIFICATE-----
+"""
+OTHER_CA = """-----BEGIN CERTIFICATE-----
+MIIBiTCCAS6gAwIBAgIUdgx+Xg5ZpuxufmLDsnnAqm/NvZMwCgYIKoZIzj0EAwIw
+EDEOMAwGA1UEAwwFb3RoZXIwIBcNMjYxMTIxMDg1NzI2WhgPMjEyNjEwMjgwODU3
+MjZaMBAxDjAMBgNVBAMMBW90aGVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+u1w7e/CAC4ImyTQqeH2LKE4Y4PTP6MO6WQvzT0dQwW4/Qh28P1aOjjdP1f3tS2NJ
+En693aIJcOS56DN97O0BxKNkMGIwHQYDVR0OBBYEFLTxoSHGNQ8OCl6dNiIIFoNL
+CZpjMB8GA1UdIwQYMBaAFLTxoSHGNQ8OCl6dNiIIFoNLCZpjMA8GA1UdEwEB/wQF
+MAMBAf8wDwYDVR0RBAgwBocEfwAAATAKBggqhkjOPQQDAgNJADBGAiEAkw53Q45Q
+137Wq6Lnppfc7RYE57CS1moUcKWHnW6srTsCIQD1GlrSOTV3J/bduZ2fZw/5ad0B
+GFXwxFpesubZcvIAbw==
+-----END CERTIFICATE-----
+"""

@@ -31,13 +31,13 @@ from .request import OriginRequest
 
 
 def catalog_of(request: OriginRequest) -> Catalog:
-    """Return all components, packages and images of the requested Kubernetes versions.
+    """Return all components, packages and images of the requested Kubernetes versions, of which several can be of one minor version.
 
     :raises BundleError: see :func:`rows_of`; there are no lock files (go.mod, go.sum) for a component.
     """
-    rows = rows_of(request.kubernetes_versions, request.table, "--kubernetes")
     catalog = Catalog()
-    for version, row in zip(request.kubernetes_versions, rows.values(), strict=True):
+    for version in request.kubernetes_versions:
+        row = row_of(version, request)
         add_kubernetes(catalog, version, row)
         add_addons(catalog, request.addons, row)
     unlocked = [component.key for component in catalog.components.values() if component.key not in request.locks]
@@ -48,6 +48,14 @@ def catalog_of(request: OriginRequest) -> Catalog:
             "Choose an available version; --prune removes what only an earlier run requested."
         )
     return catalog
+
+
+def row_of(version: str, request: OriginRequest) -> dict[str, str]:
+    """Return the row of the table for a Kubernetes version.
+
+    :raises BundleError: see :func:`rows_of`.
+    """
+    return rows_of([version], request.table, "--kubernetes").popitem()[1]
 
 
 def steps_of(request: OriginRequest) -> list[BuildStep]:
@@ -124,7 +132,7 @@ def manifest_path(name: str, table: Mapping[str, Mapping[str, str]], version: st
 
 def cluster_variables(request: OriginRequest, images: list[str]) -> dict[str, Any]:
     """Return what a cluster must set because the origin lacks a part that its defaults require."""
-    row = rows_of(request.kubernetes_versions[:1], request.table, "--kubernetes").popitem()[1]
+    row = row_of(request.kubernetes_versions[0], request)
     path = manifest_path("calico", request.table, request.kubernetes_versions[0])
     calico = next((manifest for manifest in request.manifests if manifest.target == path), None)
     values: dict[str, Any] = {}
@@ -142,6 +150,12 @@ def cluster_variables(request: OriginRequest, images: list[str]) -> dict[str, An
 def inherit(request: OriginRequest, index: Index) -> None:
     """Add to the request what the existing origin holds and the request does not replace."""
     carry_over(request, index)
+    if index.architecture == request.architecture:
+        # As upstream's repositories have them, other releases of one minor version stay: a patch upgrade is from one to another.
+        versions = [*request.kubernetes_versions, *index.kubernetes_versions]
+        request.kubernetes_versions = [
+            version for version in dict.fromkeys(versions) if f"kubernetes-{version}" in request.locks
+        ]
     request.rpm = request.rpm or "rpm" in index.more.get("package_formats", [])
     # Not what another checkout has added and this one does not know.
     request.addons = sorted({*request.addons, *set(index.more.get("addons", [])) & set(ADDONS)})

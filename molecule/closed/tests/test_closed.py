@@ -70,6 +70,7 @@ def cluster(archive: Path) -> list[Host]:
     """The hosts, made again without a source, after a run that made them a cluster."""
     unpacked = FOLDER / "unpacked"
     bundle("unpack", unpacked, bundle_state="unpacked").succeeded()
+    bundle("verify", unpacked, bundle_state="verified").succeeded()
     closed = {"lab_state": "reset", "lab_sources": "none", "lab_mirror": True, "lab_bundle": str(unpacked)}
     run("slipway.kube.lab", INVENTORY, FOLDER / "lab", "-e", f"@{VARIABLES}", "-e", json.dumps(closed)).succeeded()
     for host in hosts_of(LAB):

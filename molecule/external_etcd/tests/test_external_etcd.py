@@ -175,14 +175,7 @@ def test_a_backup_is_taken_and_rehearsed(created: Run, inventory: Path) -> None:
     assert "keys; NOT encrypted" in done.output
 
 
-def test_what_is_not_done_is_refused(created: Run, inventory: Path) -> None:
-    for playbook, option in (
-        ("slipway.kube.restore", "restore_archive=/nonexistent"),
-        ("slipway.kube.certificates", "certificates_rotate_authorities=all"),
-    ):
-        refused = run(playbook, inventory, FOLDER / "refused", "-e", option)
-        assert refused.process.returncode != 0 and not refused.changed()
-        assert "[slipway:external_etcd]" in refused.output, refused.output[-2000:]
+def test_a_cluster_keeps_its_kind_of_etcd(created: Run, inventory: Path) -> None:
     stacked = yaml.safe_load(inventory.read_text())
     del stacked["all"]["children"]["kube_cluster"]["children"]["kube_etcd"]
     path = inventory.with_name("stacked.yml")
@@ -209,6 +202,25 @@ def test_certificates_are_listed_and_renewed(writer: Writer, inventory: Path) ->
     assert host_of("cp1").execute("test", "-e", "/etc/kubernetes/pki/etcd/ca.key")[0] != 0
     count = writer.done
     await_that("the client writes", lambda: writer.done > count + 20, 60)
+
+
+def test_the_authority_of_etcd_is_replaced_while_a_client_writes(writer: Writer, inventory: Path) -> None:
+    path = "/etc/kubernetes/pki/etcd/ca.crt"
+    hosts = ["cp1", *MEMBERS]
+    (before,) = {host_of(name).execute("cat", path)[1] for name in hosts}
+    writer.longest = 0
+    option = ("-e", "certificates_rotate_authorities=etcd-ca")
+    done = run("slipway.kube.certificates", inventory, FOLDER / "rotated", *option).succeeded()
+    print(f"etcd's authority replaced in {done.seconds:.0f} s: no write for {writer.longest:.1f} s")
+    (after,) = {host_of(name).execute("cat", path)[1] for name in hosts}
+    assert after != before and after.count("BEGIN CERTIFICATE") == 1
+    for name in hosts:
+        assert host_of(name).execute("test", "-e", "/etc/kubernetes/pki/rotation")[0] != 0
+    assert host_of("cp1").execute("test", "-e", "/etc/kubernetes/pki/etcd/ca.key")[0] != 0
+    assert "PRIVATE KEY" not in done.output
+    count = writer.done
+    await_that("the client writes", lambda: writer.done > count + 20, 60)
+    assert run(CLUSTER, inventory, FOLDER / "rotated-again").succeeded().changed() == []
 
 
 def test_defragmentation_asks_all_members(created: Run, inventory: Path) -> None:
@@ -266,6 +278,35 @@ def test_no_acknowledged_write_is_lost(writer: Writer) -> None:
     writer.stop()
     assert writer.done > 100
     assert writer.lost() == []
+
+
+def test_a_backup_brings_the_state_back_that_all_members_have_lost(writer: Writer) -> None:
+    grown, kube, fetched = LAB.with_name("grown.yml"), Kube(SCENARIO), FOLDER / "fetched"
+    for old in fetched.glob("*"):
+        old.unlink()
+    options = ("-e", json.dumps({"backup_encrypt": False, "backup_fetch_dir": str(fetched)}))
+    run("slipway.kube.backup", grown, FOLDER / "backup-before", *options).succeeded()
+    (archive,) = fetched.glob("*.tar")
+    before = {one["metadata"]["name"] for one in kube.get("configmap", namespace=NAMESPACE)}
+    kube.kubectl(f"--namespace={NAMESPACE}", "create", "configmap", "after")
+    members = ["etcd1", "etcd2", "etcd4"]
+    for name in members:
+        assert host_of(name).execute("rm", "-r", "/var/lib/etcd/member")[0] == 0
+    for name in members:
+        host_of(name).end("etcd")
+    given = ("-e", f"restore_archive={archive}")
+    refused = run("slipway.kube.restore", grown, FOLDER / "unconfirmed", *given)
+    assert refused.process.returncode != 0 and not refused.changed()
+    assert "[slipway:restore_unconfirmed]" in refused.output
+    given += ("-e", "restore_confirm=kubernetes")
+    done = run("slipway.kube.restore", grown, FOLDER / "restored", *given).succeeded()
+    print(f"etcd restored in {done.seconds:.0f} s")
+    found = members_of("etcd1")
+    assert sorted(one["name"] for one in found) == members and not [one for one in found if one.get("isLearner")]
+    assert {one["metadata"]["name"] for one in kube.get("configmap", namespace=NAMESPACE)} == before
+    assert not unready([host_of("cp1")])
+    assert run("slipway.kube.restore", grown, FOLDER / "restored-again", *given).succeeded().changed() == []
+    assert run(CLUSTER, grown, FOLDER / "restored-kept").succeeded().changed() == []
 
 
 def test_a_reset_leaves_nothing(created: Run) -> None:

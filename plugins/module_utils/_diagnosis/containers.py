@@ -13,7 +13,7 @@ from typing import Any, Mapping
 
 from .._kube.timestamps import seconds_of
 from .container_view import Container
-from .exits import explain_exit
+from .exits import ExitCause, explain_exit
 from .finding import HOPELESS, SLOW, SUSPICIOUS, Finding
 from .host_ports import network_of
 from .images import PULL_REASONS, image_fault, registry_of
@@ -219,11 +219,26 @@ def _crashes(container: Container, before: Mapping[str, Any], waiting: bool) -> 
         if waiting and container.restarts >= 2 and not container.job:
             found.patience = HOPELESS
         return found
+    if cause.fault == "oom_killed":
+        cause = _with_memory_volumes(container, cause)
     # One restart is tolerated. While other workloads are starting, waiting.Watch tolerates more.
     patience = HOPELESS if waiting and container.restarts >= 1 and not container.job else SUSPICIOUS
     fault = "init_fails" if container.init and cause.fault == "crash_loop" else cause.fault
     advice = cause.advice or f"Read the log of the terminated container: {container.log} --previous."
     return container.find(fault, cause.title, advice, patience, cause.evidence)
+
+
+def _with_memory_volumes(container: Container, cause: ExitCause) -> ExitCause:
+    """Add that files in volumes in memory count for the limit, if the container has such volumes."""
+    volumes = spec_of(container.pod).get("volumes") or []
+    memory = {one["name"] for one in volumes if (one.get("emptyDir") or {}).get("medium") == "Memory"}
+    mounts = [one for one in container.spec.get("volumeMounts") or [] if one.get("name") in memory]
+    if not mounts:
+        return cause
+    where = ", ".join(f"{one['name']} ({one.get('mountPath')})" for one in mounts)
+    return cause._replace(
+        advice=f"{cause.advice} Files in volume {where}, which is in memory (emptyDir with medium Memory), count for the limit."
+    )
 
 
 def _ended(container: Container, ended: Mapping[str, Any]) -> Finding | None:

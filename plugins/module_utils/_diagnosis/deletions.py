@@ -18,6 +18,7 @@ from .view import Object, View, conditions, is_finished, is_true, named, namespa
 # Seconds after the deletionTimestamp (which includes the grace period of a pod) at which an object is reported, and reported as an error.
 REPORTED, CERTAIN = 20, 60
 CLAIM_IN_USE = "kubernetes.io/pvc-protection"
+VOLUME_IN_USE = "kubernetes.io/pv-protection"
 # Conditions of a namespace that say what blocks its deletion
 # (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/).
 BLOCKING = (
@@ -71,6 +72,13 @@ def _explain(view: View, content: Object, late: float) -> Finding | None:
         finding.title = "its deletion waits for the pods that use it"
         finding.evidence = [f"used by {shortened(users, 5) or 'a pod'}"]
         finding.advice = "Delete the pods, or the workload that creates them."
+        finding.severity = "warning"
+    elif name.kind == "PersistentVolume" and finalizers == [VOLUME_IN_USE]:
+        claim = spec_of(content).get("claimRef") or {}
+        place = f"{claim.get('namespace')}/{claim.get('name')}"
+        finding.title = f"its deletion waits for PersistentVolumeClaim {place}, which is bound to it"
+        finding.evidence = [f"claimRef: {place}"]
+        finding.advice = f"Delete the claim if its data is no longer needed: kubectl delete pvc {claim.get('name')} -n {claim.get('namespace')}."
         finding.severity = "warning"
     elif not finalizers:
         return None

@@ -15,10 +15,24 @@ from typing import Any, Mapping, NamedTuple
 SIGNALS = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 START_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError")
 # The kernel reports "exec format error" in both cases.
+# How runc reports that the kernel ended it before it could start the program.
+TOO_LITTLE = r"OOM-killed \(memory limit too low\?\)|memory limit too low"
 EXEC_FORMAT = "the program was built for a CPU architecture other than the node's, or is a script without an interpreter line (#!)"
 EXEC_FORMAT_ADVICE = (
     "Build the image for the architecture of the node, or select nodes by the label kubernetes.io/arch. "
     "Start a script with its interpreter (#!/bin/sh)."
+)
+CGROUP_REFUSES = (
+    r"cgroup.*(?:invalid argument|permission denied|device or resource busy)"
+    r"|(?:cpu|memory|pids|cpuset)\.[a-z_.]+: (?:invalid argument|permission denied)"
+)
+CGROUP_ADVICE = (
+    "Compare the limits of the pod with what the node grants all pods together (kubepods.slice in /sys/fs/cgroup, enforceNodeAllocatable of the "
+    "kubelet): a limit of a pod must not exceed it."
+)
+INTERPRETER_ADVICE = (
+    "Correct command and args, or the image. The interpreter is named in the first line of a script, after #!; a script whose lines end as on "
+    "Windows (CR LF) names one that does not exist: convert its line ends."
 )
 
 
@@ -46,6 +60,11 @@ def explain_exit(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
         evidence += f", {restarts} restart{'' if restarts == 1 else 's'}"
     if message:
         evidence += f": {message}"
+    if re.search(TOO_LITTLE, message):
+        limit = _memory_limit(spec)
+        title = f"cannot be started, because its memory limit{f' of {limit}' if limit else ''} is too low"
+        advice = "Raise resources.limits.memory: the container runtime itself needs some megabytes to start a program."
+        return ExitCause("oom_killed", title, advice, evidence)
     if reason == "OOMKilled":
         return _out_of_memory(spec, evidence)
     if re.search(r"exec format error", message):
@@ -62,7 +81,7 @@ def explain_exit(ended: Mapping[str, Any], spec: Mapping[str, Any], restarts: in
 
 
 def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> ExitCause:
-    limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
+    limit = _memory_limit(spec)
     if limit:
         title = f"is OOMKilled because it exceeds its memory limit of {limit}"
         advice = f"Raise resources.limits.memory above {limit}, or reduce the memory usage of the program."
@@ -75,10 +94,19 @@ def _out_of_memory(spec: Mapping[str, Any], evidence: str) -> ExitCause:
     return ExitCause("oom_killed", title, advice, evidence)
 
 
+def _memory_limit(spec: Mapping[str, Any]) -> str:
+    return str(((spec.get("resources") or {}).get("limits") or {}).get("memory") or "")
+
+
 def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> ExitCause:
     title = "a volume cannot be mounted in the container"
     advice = "Correct volumeMounts: a file cannot be mounted over a directory, nor a directory over a file (subPath)."
     place = re.search(r'to rootfs at \\?"([^"\\]+)', message)
+    if re.search(r"read-only file system", message):
+        where = f" at {place.group(1)}" if place else ""
+        title = f"a volume cannot be mounted{where}, because its directory would be created in a volume or a file system that is read-only"
+        advice = "Mount it elsewhere: the volumes of ConfigMaps, Secrets and projected volumes are read-only, so nothing can be mounted below them."
+        return ExitCause("mount_fails", title, advice, evidence)
     for mount in spec.get("volumeMounts") or []:
         if place and mount.get("mountPath") == place.group(1):
             title = f"volume {mount.get('name')} cannot be mounted at {place.group(1)}"
@@ -94,6 +122,9 @@ def _cannot_mount(spec: Mapping[str, Any], message: str, evidence: str) -> ExitC
 def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: str) -> ExitCause:
     if re.search(r"error mounting|mount .* to rootfs|not a directory.*mount", message):
         return _cannot_mount(spec, message, evidence)
+    if re.search(CGROUP_REFUSES, message):
+        title = "the cgroup of the node refuses the resources of the container"
+        return ExitCause("start_fails", title, CGROUP_ADVICE, evidence)
     words = [*(spec.get("command") or []), *(spec.get("args") or []), ""]
     program = re.search(r'exec: "([^"]+)"', message)
     command = f"command {program.group(1) if program else words[0]}".rstrip()
@@ -102,6 +133,13 @@ def _cannot_start(spec: Mapping[str, Any], code: Any, message: str, evidence: st
         advice = "Make the program executable in the image (chmod +x), or correct command."
     elif re.search(r"executable file not found|no such file or directory", message) or code == 127:
         title, advice = f"{command} was not found in the image", "Correct command and args, or the image."
+        name = program.group(1) if program else str(words[0])
+        if re.search(r"\s", name):
+            title = f"{command} was not found in the image: the program and its arguments are one word"
+            advice = "Write command and args as a list with one word per entry, or let a shell read the line: [sh, -c, LINE]."
+        elif name.startswith("/") and "executable file not found" not in message:
+            title += ", or it is a script whose interpreter (in its first line, after #!) does not exist"
+            advice = INTERPRETER_ADVICE
         if re.search(r"chdir|working dir", message):
             title, advice = "the working directory does not exist in the image", "Correct workingDir."
     else:

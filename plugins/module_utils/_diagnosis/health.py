@@ -24,7 +24,7 @@ from .reading import read_kind
 from .rules import CHECKS, all_findings
 from .sources import CLUSTER_KINDS, NAMESPACED_KINDS, SOURCES
 from .system import network_of, node_summary
-from .view import View, annotations_of, is_finished, is_healthy, namespace_of, node_name, status_of
+from .view import View, annotations_of, is_finished, namespace_of, node_name, status_of, works
 
 # Checks that send requests of their own; the rules only use what was listed.
 LIVE_CHECKS = ("control_plane", "dns", "backup", "ports")
@@ -146,6 +146,7 @@ def _read_namespaces(client: Client, namespaces: Sequence[str]) -> list[dict[str
         one = len(missing) == 1
         raise NotFound(
             f"Namespace{'' if one else 's'} {', '.join(missing)} do{'es' if one else ''} not exist. Run kubectl get namespaces to list them."
+            " [slipway:namespace_missing]"
         )
     return [content for content in found if content]
 
@@ -174,6 +175,7 @@ def _released_objects(client: Client, namespace: str, name: str) -> list[Referen
         raise NotFound(
             f"Release {name} does not exist in namespace {namespace}: no object has the label {RELEASE}={name}. "
             "List the releases with module release_info."
+            " [slipway:revision_missing]"
         )
     return found
 
@@ -219,7 +221,7 @@ def _summary(view: View, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         **{severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES},
         "pods": len(pods),
-        "pods_healthy": sum(map(is_healthy, pods)),
+        "pods_healthy": sum(map(works, pods)),
         "pods_by_phase": phases,
         "nodes": len(view.all("Node")),
         "namespaces": _by_namespace(view, findings),
@@ -240,7 +242,7 @@ def _by_namespace(view: View, findings: Sequence[Finding]) -> list[dict[str, Any
     for pod in view.all("Pod"):
         one = at(namespace_of(pod))
         one["pods"] += 1
-        one["pods_healthy"] += is_healthy(pod)
+        one["pods_healthy"] += works(pod)
     for finding in findings:
         if finding.object.namespace:
             at(finding.object.namespace)[finding.severity] += 1

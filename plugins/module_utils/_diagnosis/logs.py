@@ -9,7 +9,7 @@ import re
 from typing import Sequence
 
 from .._kube.api import ApiError, Client, Unreachable
-from .exits import EXEC_FORMAT, EXEC_FORMAT_ADVICE
+from .exits import EXEC_FORMAT, EXEC_FORMAT_ADVICE, INTERPRETER_ADVICE
 from .finding import Finding
 
 LINES = 15
@@ -62,7 +62,16 @@ def last_lines(client: Client, finding: Finding) -> list[str]:
 
 NO_NAME = re.compile(
     r"no such host|Temporary failure in name resolution|server misbehaving|Name or service not known|bad address|EAI_AGAIN|ENOTFOUND"
+    r"|Could not resolve (?:host|proxy)|Resolving timed out"
     r"|Name does not resolve|could not translate host name|UnknownHostException|lookup \S+.*: (?:i/o timeout|read: connection refused)"
+)
+# What runc writes to the log when the kernel does not find a program, or its interpreter.
+NO_INTERPRETER = re.compile(r"^exec (/\S+): no such file or directory$", re.MULTILINE)
+# What a program connects to in vain, with the address.
+NO_ANSWER = re.compile(
+    r"connection refused|ECONNREFUSED|(?:failed|could not|couldn't|cannot|unable to|can't) connect\b|connection (?:attempt )?timed out|ETIMEDOUT"
+    r"|no route to host|dial tcp \S+: (?:i/o timeout|connect:)",
+    re.IGNORECASE,
 )
 NO_BIND = re.compile(
     r"(?:bind|listen)\b.*(?:permission denied|EACCES|\(13: )|permission denied.*\bbind\b", re.IGNORECASE
@@ -92,12 +101,23 @@ def refine(finding: Finding) -> None:
         finding.fault = "image_wrong_platform"
         finding.title = f"container {finding.container}: {EXEC_FORMAT}"
         finding.advice = EXEC_FORMAT_ADVICE
+    elif finding.fault in ("crash_loop", "init_fails") and (script := NO_INTERPRETER.search(text)):
+        finding.fault = "bad_command"
+        finding.title = f"container {finding.container}: {script.group(1)} is a script whose interpreter does not exist, or the program was not found"
+        finding.advice = INTERPRETER_ADVICE
     elif finding.fault in ("crash_loop", "init_fails") and refused and int(_port(refused) or 0) < 1024:
         _privileged_port(finding, _port(refused))
     elif finding.fault in ("crash_loop", "init_fails") and taken:
         _port_taken(finding, _port(taken))
     elif finding.fault in STARTS and NO_NAME.search(text):
         _no_name(finding)
+    elif finding.fault in ("crash_loop", "init_fails", "init_stuck") and NO_ANSWER.search(text):
+        line = next(line for line in finding.logs if NO_ANSWER.search(line))
+        finding.evidence.append(f"the log contains a failed connection: {line}")
+        finding.advice += (
+            " Check that what it connects to runs, and is ready, at this address and port: the name and the port of its Service, its endpoints, and "
+            "NetworkPolicies between them."
+        )
     elif finding.fault in ("crash_loop", "init_fails") and re.search(
         r"operation not permitted|EPERM", text, re.IGNORECASE
     ):

@@ -9,15 +9,15 @@ import re
 
 from .._kube.objects import Reference
 from .container_view import containers_of
-from .containers import RECENT, container_finding, missing_object
+from .containers import RECENT, container_finding
 from .finding import HOPELESS, PENDING, SEVERITIES, SLOW, SUSPICIOUS, Finding, one_line, pod_finding
+from .mounts import MOUNTS, mount_finding, slow_share
 from .sandboxes import explain_sandbox
 from .scheduling import unscheduled
 from .storage import driver_finding
 from .view import (
     Object,
     View,
-    claim_names,
     conditions,
     event_time,
     is_deleted,
@@ -25,7 +25,6 @@ from .view import (
     is_true,
     message_of,
     name_of,
-    namespace_of,
     node_name,
     spec_of,
     status_of,
@@ -55,8 +54,7 @@ REJECTED = (
     ),
     ("PodOS|PodFeatureUnsupported", "Run the pod on a node with another operating system or a newer kubelet."),
 )
-MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
-SANDBOX = ("FailedCreatePodSandBox", "FailedPodSandBoxStatus", "NetworkNotReady")
+SANDBOX = ("FailedCreatePodSandBox", "FailedCreatePodContainer", "FailedPodSandBoxStatus", "NetworkNotReady")
 
 
 def pod_findings(view: View, pod: Object) -> list[Finding]:
@@ -153,99 +151,10 @@ def _not_set_up(view: View, pod: Object) -> Finding | None:
     mounts = [event for event in events if event.get("reason") in MOUNTS]
     network = [event for event in events if event.get("reason") in SANDBOX]
     if mounts and (not network or event_time(mounts[-1]) >= event_time(network[-1])):
-        return _mount(view, pod, mounts)
+        return mount_finding(view, pod, mounts)
     if network:
         return _sandbox(view, pod, network[-1])
-    return _without_events(view, pod)
-
-
-# Messages of the kubelet about volumes, with the fault, the title and the advice.
-MOUNT_MESSAGES = (
-    (
-        r"Multi-Attach|already (used|exclusively attached)|volume attachment is being deleted",
-        "attach_fails",
-        "a ReadWriteOnce volume is attached to another node, where a pod uses it",
-        "Delete the old pod first (strategy Recreate), or use a ReadWriteMany volume.",
-    ),
-    (
-        r"^FailedAttachVolume: ",
-        "attach_fails",
-        "a volume could not be attached to the node",
-        "Read the log of the CSI driver's controller.",
-    ),
-    (
-        r"hostPath type check failed",
-        "mount_fails",
-        "a hostPath does not exist on the node or has another type",
-        "Create the path on the node, or correct path and type of the hostPath volume.",
-    ),
-    (
-        r"driver name .* not found in the list of registered CSI drivers",
-        "mount_fails",
-        "the CSI driver of a volume is not registered on the node",
-        "Install the CSI driver, or check its DaemonSet.",
-    ),
-    (
-        r"(?i)nfs",
-        "mount_fails",
-        "an NFS share could not be mounted",
-        "Check the address and the exports of the NFS server, and that mount.nfs (package nfs-common) is installed on the node.",
-    ),
-    (r"", "mount_fails", "a volume could not be mounted", "Read the message, and check the volumes of the pod."),
-)
-
-
-def _mount(view: View, pod: Object, events: list[Object]) -> Finding:
-    """Explain a pod with a volume that is not mounted."""
-    # A timeout does not contain the cause; an earlier event does.
-    telling = ([event for event in events if "timed out waiting" not in message_of(event)] or events)[-1]
-    message = one_line(message_of(telling))
-    fault, about = "mount_fails", ""
-    missing = _missing_source(pod, message)
-    if missing is not None:
-        title, advice, about = missing
-    else:
-        attach = "FailedAttachVolume: " if any(event.get("reason") == "FailedAttachVolume" for event in events) else ""
-        fault, title, advice = next(row[1:] for row in MOUNT_MESSAGES if re.search(row[0], attach + message))
-    severity = "error" if missing or view.age(pod) >= 15 else "warning"
-    evidence = f"{telling.get('reason')}: {message}"
-    claims = tuple(Reference("v1", "PersistentVolumeClaim", namespace_of(pod), name) for name in claim_names(pod))
-    # A volume is detached from a lost node only after minutes.
-    patience = PENDING if fault == "attach_fails" else SUSPICIOUS
-    more = {"blames": claims, "about": about, "patience": patience}
-    return pod_finding(view, pod, fault, severity, title, evidence, advice, **more)
-
-
-def _missing_source(pod: Object, message: str) -> tuple[str, str, str] | None:
-    """Return title, advice and group if the message names a missing ConfigMap, Secret or key."""
-    # "secrets" in the plural is the API's own word, in which a storage driver reports a Secret of its own.
-    what = missing_object(message, namespace_of(pod))
-    if what and re.search(r"(configmap|secret) \S+ not found", message):
-        title = f"{what}, which a volume references, does not exist"
-        return title, f"Create {what}, or correct its name in the volumes of the pod.", what
-    absent = re.search(r"references non-existent (?:config|secret) key: ([^\s,\]]+)", message)
-    if not absent:
-        return None
-    key, volume = absent.group(1), re.search(r'for volume "([^"]+)"', message)
-    source = _source_of(pod, volume.group(1) if volume else "") or "the ConfigMap or Secret"
-    title = (
-        f"key {key}, which volume {volume.group(1)} references" if volume else f"key {key}, which a volume references"
-    )
-    return (
-        f"{title}, does not exist in {source}",
-        f"Add the key {key} to {source}, or correct items of the volume.",
-        f"{source} {key}" if volume else "",
-    )
-
-
-def _source_of(pod: Object, name: str) -> str:
-    """Return the ConfigMap or Secret of a volume of a pod, empty if it has several or none."""
-    for volume in spec_of(pod).get("volumes") or []:
-        if volume.get("name") == name and volume.get("configMap"):
-            return f"ConfigMap {namespace_of(pod)}/{volume['configMap'].get('name')}"
-        if volume.get("name") == name and volume.get("secret"):
-            return f"Secret {namespace_of(pod)}/{volume['secret'].get('secretName')}"
-    return ""
+    return slow_share(view, pod) or _without_events(view, pod)
 
 
 def _sandbox(view: View, pod: Object, event: Object) -> Finding:
@@ -265,12 +174,13 @@ def _without_events(view: View, pod: Object) -> Finding | None:
     """Explain a Pending pod without events: no scheduler has processed it, or no kubelet."""
     spec, status, node = spec_of(pod), status_of(pod), node_name(pod)
     age = view.age(pod)
-    if status.get("phase") not in (None, "Pending") or age < 30:
+    lost = bool(node) and view.missing("Node", "", node)
+    if status.get("phase") not in (None, "Pending") or (age < 30 and not lost):
         return None
     fault = "kubelet_silent" if node else "scheduler_silent"
     if node and (status.get("containerStatuses") or status.get("initContainerStatuses")):
         return _slow_start(view, pod, age)
-    if node and view.missing("Node", "", node):
+    if lost:
         title = f"node {node} of the pod does not exist"
         advice = "Remove nodeName from the pod, or correct it."
     elif node:

@@ -112,16 +112,39 @@ def _unknown_name(container: Container, probe: Mapping[str, Any]) -> str:
 def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: str) -> str:
     ports = [str(port.get("containerPort")) for port in _ports(container)]
     port = (probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")
+    host = str((probe.get("httpGet") or probe.get("tcpSocket") or {}).get("host") or "")
     if _unknown_name(container, probe):
         names = [f"{one.get('name') or 'unnamed'} ({one.get('containerPort')})" for one in _ports(container)]
         advice = (
             f"Correct the port of the probe, or name the port; the container declares {', '.join(names) or 'none'}."
         )
+    elif host and not re.search(r"statuscode: ", answer):
+        advice = (
+            f"Remove host ({host}) from the probe: the kubelet connects to it from the node, where it is not the pod. Without it, the probe uses the "
+            "address of the pod; a virtual host belongs into httpHeaders."
+        )
+    elif re.search(r"HTTP response to HTTPS client", answer):
+        advice = "Remove scheme: HTTPS from the probe, or let the program use TLS: it answers with plain HTTP."
+    elif re.search(r"malformed HTTP response", answer):
+        advice = "Set scheme: HTTPS in the probe: the program answers with TLS."
+    elif re.search(r"statuscode: 400", answer) and (probe.get("httpGet") or {}).get("scheme") != "HTTPS":
+        advice = "Set scheme: HTTPS in the probe if the program answers with TLS on this port; otherwise correct path and httpHeaders."
+    elif probe.get("grpc") and not re.search(r"connection refused|statuscode", answer):
+        advice = (
+            f"No gRPC server answers on port {port}: no process listens there, or it does not speak gRPC, or only with TLS. Correct the port, serve "
+            "grpc.health.v1.Health there, or use httpGet or tcpSocket."
+        )
+        if re.search(r"UNIMPLEMENTED|does not implement|NOT_FOUND|unknown service", answer, re.IGNORECASE):
+            advice = (
+                f"The gRPC server on port {port} does not serve grpc.health.v1.Health, or not for the service of the probe: add the health "
+                "service, or correct service."
+            )
     elif re.search(r"connection refused", answer):
         declared = f"; the container declares {', '.join(ports)}" if ports else ""
         advice = (
             f"No process listens on {f'port {port}' if port else 'the port of the probe'} yet{declared}. "
-            "Correct the port of the probe, or give the program more time to start with startupProbe."
+            "Correct the port of the probe, let the program listen on all addresses (0.0.0.0 or ::) if it does on 127.0.0.1 only, or give it more time to "
+            "start with startupProbe."
         )
     elif re.search(r"statuscode: (404|405)", answer):
         advice = "Correct the path of the probe: the program answers, but does not serve this path."

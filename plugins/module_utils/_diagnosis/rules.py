@@ -20,7 +20,7 @@ from .scaling import autoscalers, budgets
 from .services import services
 from .storage import claims
 from .view import Object, View, controller, is_healthy, namespace_of, spec_of, status_of
-from .workloads import pending_update, workload_findings
+from .workloads import left_behind, pending_update, workload_findings
 
 
 def workloads(view: View) -> list[Finding]:
@@ -32,7 +32,7 @@ def workloads(view: View) -> list[Finding]:
             if _is_owned(view, content):
                 continue
             if _is_late(content) or view.owner(content) in unhealthy:
-                found += workload_findings(view, content)
+                found += workload_findings(view, content) + left_behind(view, content)
             else:
                 found += pending_update(content)
     for pod in view.all("Pod"):

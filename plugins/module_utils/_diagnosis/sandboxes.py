@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .exits import CGROUP_ADVICE, CGROUP_REFUSES
+
 
 class Sandbox(NamedTuple):
     """The problem and its advice; both name the node. *of_node*: other pods of the node have it as well."""
@@ -31,6 +33,24 @@ MESSAGES = (
         "If it runs fewer pods than its range has addresses, remove what pods that are gone have left in /var/lib/cni/networks on the node. Otherwise, give "
         "the nodes larger ranges, or run fewer pods on each.",
         True,
+    ),
+    (
+        r"memory limit too low|OOM-killed",
+        "the memory limit of the pod is too low to create its sandbox on node {node}",
+        "Raise resources.limits.memory: the container runtime itself needs some megabytes.",
+        False,
+    ),
+    (
+        r"user ?namespaces?|idmap|id-mapped|subuid|[ug]id_map",
+        "node {node} cannot run the pod in a user namespace (hostUsers: false)",
+        "Run it on a node whose kernel, file systems and container runtime support user namespaces, or remove hostUsers: false.",
+        False,
+    ),
+    (
+        CGROUP_REFUSES,
+        "the cgroup of node {node} refuses the resources of the pod",
+        CGROUP_ADVICE,
+        False,
     ),
     (
         r"sandbox image|failed to pull image .*pause",

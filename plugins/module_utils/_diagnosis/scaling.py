@@ -75,6 +75,8 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
     if active.get("status") != "False" or reason == "ScalingDisabled":
         return []
     # FailedGetResourceMetric and FailedGetContainerResourceMetric; other reasons are about custom and external metrics.
+    if reason == "AmbiguousSelector":
+        return [_overlapping(view, name, aim, message)]
     resource = "esource" in reason
     no_samples = "no metrics returned" in message or "did not receive metrics" in message
     return [
@@ -92,6 +94,29 @@ def _autoscaler(view: View, content: Object) -> list[Finding]:
             about="resource metrics" if resource and not no_samples else "",
         )
     ]
+
+
+def _overlapping(view: View, name: Reference, aim: Reference, message: str) -> Finding:
+    """Explain an autoscaler that does nothing because another one scales the same pods."""
+    others = []
+    for content in view.alive("HorizontalPodAutoscaler"):
+        target = spec_of(content).get("scaleTargetRef") or {}
+        if reference(content).namespace == name.namespace and (target.get("kind"), target.get("name")) == (
+            aim.kind,
+            aim.name,
+        ):
+            others.append(reference(content).name)
+    shown = ", ".join(sorted(others)) if len(others) > 1 else ""
+    return Finding(
+        "hpa_overlap",
+        "error",
+        name,
+        f"several autoscalers scale the pods of {aim.kind} {aim.name}, so none does{f': {shown}' if shown else ''}",
+        evidence=[message],
+        advice="Delete all but one of them, or correct the selectors of their targets so that no pod belongs to two.",
+        patience=HOPELESS,
+        about=f"autoscalers of {aim}",
+    )
 
 
 def _without_requests(view: View, content: Object, aim: Reference) -> dict[str, list[str]]:

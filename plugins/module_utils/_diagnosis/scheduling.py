@@ -364,6 +364,21 @@ def _add_affinity(view: View, pod: Object, finding: Finding, cause: Refusal) -> 
                 finding.evidence.append(f"nodes have {key}={' or '.join(values[:5])}")
             elif view.known("Node") and not values:
                 finding.evidence.append(f"no node has a label {key}")
+    elif _affinity_text(pod):
+        finding.title = f"no node matches the required node affinity of the pod: {_affinity_text(pod)}"
+
+
+def _affinity_text(pod: Object) -> str:
+    """Return the required node affinity of a pod as text, empty if it has none."""
+    affinity = (spec_of(pod).get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or []
+    return "; or ".join(
+        " and ".join(
+            f"{rule.get('key')} {rule.get('operator')} {' or '.join(rule.get('values') or [])}".rstrip()
+            for rule in [*(term.get("matchExpressions") or []), *(term.get("matchFields") or [])]
+        )
+        for term in terms
+    )
 
 
 def _add_taints(view: View, pod: Object, finding: Finding, cause: Refusal) -> None:

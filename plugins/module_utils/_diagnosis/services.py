@@ -243,6 +243,7 @@ def _ports(service: Object, pods: list[Object]) -> list[Finding]:
     found = []
     declared = [port for pod in pods[:50] for port in _container_ports(pod)]
     names = sorted({port["name"] for port in declared if port.get("name")})
+    protocols = {(port.get("name"), port.get("protocol") or "TCP") for port in declared}
     numbers = sorted({port["containerPort"] for port in declared})
     shown = shortened([f"{number}{_names_of(declared, number)}" for number in numbers], 6) or "none"
     advice = "Correct targetPort of the Service, or declare the port in the pod template"
@@ -251,6 +252,11 @@ def _ports(service: Object, pods: list[Object]) -> list[Finding]:
     for port in spec_of(service).get("ports") or []:
         target = port.get("targetPort", port.get("port"))
         named_port = isinstance(target, str)
+        wanted = port.get("protocol") or "TCP"
+        if target in names and (target, wanted) not in protocols:
+            found.append(
+                _other_protocol(service, port, pods[0], sorted(has for name, has in protocols if name == target))
+            )
         if target in names or target in numbers or not (named_port or numbers):
             continue
         found.append(
@@ -267,6 +273,20 @@ def _ports(service: Object, pods: list[Object]) -> list[Finding]:
             )
         )
     return found
+
+
+def _other_protocol(service: Object, port: Mapping[str, Any], pod: Object, has: list[str]) -> Finding:
+    wanted, target = port.get("protocol") or "TCP", port.get("targetPort")
+    return Finding(
+        "service_port_mismatch",
+        "error",
+        reference(service),
+        f"its port {port.get('port')} uses {wanted}, but port {target} of its pods {' and '.join(has)}",
+        evidence=[f"one of its pods: {named(pod)}"],
+        advice=f"Set the same protocol for the port of the Service and for port {target} of the container.",
+        patience=SLOW,
+        target=(named(pod), 0),
+    )
 
 
 def _names_of(declared: Iterable[Mapping[str, Any]], number: int) -> str:

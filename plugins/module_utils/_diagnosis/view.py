@@ -87,18 +87,20 @@ def is_finished(pod: Object) -> bool:
     return status_of(pod).get("phase") in ("Succeeded", "Failed")
 
 
-def is_healthy(pod: Object) -> bool:
-    """Return whether a pod is Ready or has succeeded, without a container restart."""
+def works(pod: Object) -> bool:
+    """Return whether a pod is Ready or has succeeded."""
     if pod.get("healthy"):
         # Determined when the pod was read.
         return True
-    status = status_of(pod)
-    if is_deleted(pod):
-        return False
-    if status.get("phase") == "Succeeded":
-        return True
-    every = (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or [])
-    return is_true(pod, "Ready") and not any(container.get("restartCount") for container in every)
+    return not is_deleted(pod) and (status_of(pod).get("phase") == "Succeeded" or is_true(pod, "Ready"))
+
+
+def is_healthy(pod: Object) -> bool:
+    """Return whether a pod works, without a container restart that a rule would have to look at."""
+    if not works(pod) or pod.get("healthy") or status_of(pod).get("phase") == "Succeeded":
+        return works(pod)
+    every = (status_of(pod).get("containerStatuses") or []) + (status_of(pod).get("initContainerStatuses") or [])
+    return not any(container.get("restartCount") for container in every)
 
 
 def labels_text(labels: Mapping[str, str] | None) -> str:

@@ -17,8 +17,10 @@ from .view import (
     Object,
     View,
     event_time,
+    is_deleted,
     is_finished,
     is_true,
+    labels_of,
     message_of,
     name_of,
     named,
@@ -50,6 +52,31 @@ def workload_findings(view: View, content: Object) -> list[Finding]:
     found = [finding for pod in view.newest_pods(content) for finding in pod_findings(view, pod)]
     found += _creation_findings(view, content)
     return found + _rollout_findings(content, found)
+
+
+def left_behind(view: View, content: Object) -> list[Finding]:
+    """Explain a StatefulSet that waits for a broken pod of an earlier revision, and does not replace it.
+
+    A release and a rollout delete such a pod, so they do not ask.
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+    """
+    name, newest = reference(content), status_of(content).get("updateRevision")
+    if name.kind != "StatefulSet" or spec_of(content).get("podManagementPolicy", "OrderedReady") != "OrderedReady":
+        return []
+    label, _value = view.newest_revision(content)
+    old = [pod for pod in view.pods_of(name) if not is_deleted(pod) and labels_of(pod).get(label) != newest]
+    for pod in sorted(old, key=name_of) if label else []:
+        causes = [one for one in pod_findings(view, pod) if one.severity == "error"]
+        if causes:
+            cause = causes[0]
+            remove = f"kubectl -n {name.namespace} delete pod {name_of(pod)}"
+            cause.fault = "rollout_stuck"
+            cause.title = f"it waits for pod {name_of(pod)} of an earlier revision, which does not become ready, and does not replace it ({cause.title})"
+            cause.advice = (
+                f"If the newest revision is correct, delete the pod, which is then created from it: {remove}."
+            )
+            return [cause]
+    return []
 
 
 def is_hopeless(view: View, content: Object, found: Sequence[Finding]) -> bool:
@@ -179,7 +206,12 @@ def _creation_findings(view: View, content: Object) -> list[Finding]:
     if denial.fault in WEBHOOK_FAULTS:
         _blame_webhook(view, finding, text)
     if denial.fault == "quota_exceeded" and quota_in(text):
-        finding.title = f"its pods exceed ResourceQuota {quota_in(text)} of the namespace"
+        what = "claims" if re.search(r"create [Cc]laim|persistentvolumeclaims", text) else "pods"
+        finding.title = f"its {what} exceed ResourceQuota {quota_in(text)} of the namespace"
+        if "must specify" in text:
+            finding.title = (
+                f"ResourceQuota {quota_in(text)} of the namespace demands requests or limits that its pods do not have"
+            )
     return [finding]
 
 

@@ -71,6 +71,7 @@ class WantedFile:
         except KeyError as error:
             raise HostError(
                 f"{self.path} should belong to {self.owner}:{self.group}, but there is no such user or group: {error}."
+                " [slipway:user_missing]"
             ) from error
         return uid, gid
 
@@ -148,7 +149,10 @@ def _mode_text(have: dict[str, Any]) -> str:
 def _plan_file(system: System, record: Record, item: WantedFile, fetch: Fetch) -> Iterator[Step]:
     have = describe_file(system.path(item.path))
     if have["state"] == "directory":
-        raise HostError(f"{item.path} should be a file and is a directory. Remove or rename it, then run again.")
+        raise HostError(
+            f"{item.path} should be a file and is a directory. Remove or rename it, then run again."
+            " [slipway:path_occupied]"
+        )
     uid, gid = item.owner_ids
     text: str | None = item.content or ""
     if item.url:
@@ -182,6 +186,7 @@ def _plan_directory(system: System, item: WantedFile) -> Iterator[Step]:
     if have["state"] not in ("directory", "absent"):
         raise HostError(
             f"{item.path} should be a directory and is a {have['state']}. Remove or rename it, then run again."
+            " [slipway:path_occupied]"
         )
     absent = have["state"] == "absent"
     before = "absent" if absent else _mode_text(have)
@@ -268,12 +273,14 @@ def fetch_checked(item: WantedFile, fetch: Fetch) -> bytes:
         raise HostError(
             f"{item.url} returned {len(data)} bytes with {digest(data)}, not {item.checksum}."
             " Correct the checksum, or find out who changed the file."
+            " [slipway:download_failed]"
         )
     if item.contains and item.contains.encode("utf-8") not in data:
         start = data[:120].decode("utf-8", "replace").strip()
         raise HostError(
             f"{item.url} did not return the expected file: there is no '{item.contains}' in it. Evidence: it starts with '{start}'."
             " Correct the URL."
+            " [slipway:download_failed]"
         )
     return data
 

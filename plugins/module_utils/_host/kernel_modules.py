@@ -48,7 +48,7 @@ def plan_modules(system: System, names: list[str]) -> list[Step]:
         state = module_state(name, kernel, system.exists(f"/sys/module/{name}"))
         trial = system.run("modprobe", "--dry-run", "--quiet", name) if state == "to load" else None
         if state == "missing" or (trial and trial.code != 0):
-            raise HostError(_missing(name, kernel, trial.tail if trial else ""))
+            raise HostError(_missing(name, kernel, trial.tail if trial else "") + " [slipway:kernel]")
         if state == "to load":
             remedy = f"Find the reason with 'dmesg' on the host, or remove {name} from the list."
             steps.append(

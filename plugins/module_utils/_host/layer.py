@@ -24,13 +24,14 @@ from .footprint import take_footprint
 from .kernel_modules import plan_modules
 from .package_modes import plan_modes
 from .packages import WantedPackage, backend, plan_packages
-from .record import Record
+from .record import Record, restore_file
 from .step import Step
 from .swap import plan_swap
 from .sysctls import plan_sysctls, render_file
-from .system import System
+from .system import HostError, System
 from .tables import plan_absent_tables
-from .units import WantedUnit, plan_units
+from .unit_health import UnhealthyUnit
+from .units import WantedUnit, plan_units, start_unit
 
 REPOSITORY_FOLDERS = ("/etc/apt/", "/etc/yum.repos.d/", "/etc/pki/rpm-gpg/")
 MANAGED = "# Written by slipway.kube; changes made here are lost with the next run.\n"
@@ -125,6 +126,8 @@ class Layer:
                 for step in steps:
                     tell(step.sentence)
                     step.apply()
+            except UnhealthyUnit as failure:
+                raise self._put_back(failure, result.steps) from failure
             finally:
                 self.record.save()
         result.add(self.renewed)
@@ -137,6 +140,30 @@ class Layer:
             step.apply()
         self.renewed += steps
         return bool(steps)
+
+    def _put_back(self, failure: UnhealthyUnit, steps: list[Step]) -> HostError:
+        """Put back the files with which a unit does not work, and start it with them again; returns the error for the operator."""
+        unit = next(unit for unit in self.wanted.units if unit.name == failure.name)
+        changed = {
+            path: described
+            for step in steps
+            for kind, path, described in step.remember
+            if kind == "files" and path in step.paths and unit.reads(path)
+        }
+        for path, described in changed.items():
+            restore_file(self.system.path(path), described)
+        if not changed:
+            return failure
+        outcome = "It runs with the previous ones again, which were put back."
+        try:
+            start_unit(self.system, unit)
+        except HostError as error:
+            outcome = f"The previous ones were put back, but it does not run with them either: {error}"
+        variables = unit.health.variables if unit.health else ""
+        return HostError(
+            f"{unit.name} does not run with its new settings in {', '.join(sorted(changed))}. {outcome} Evidence: {failure.evidence}\n"
+            f"Correct the setting{f' ({variables})' if variables else ''} and run again. [slipway:unit_settings]"
+        )
 
     def _remember(self, steps: list[Step]) -> None:
         for step in steps:

@@ -42,5 +42,6 @@ def wait_for_lock(path: str, seconds: float = LOCK_SECONDS) -> None:
                     raise HostError(
                         f"Another package manager has been active on this host for {seconds:.0f} seconds. Evidence: {path} is locked."
                         " Wait for it (automatic upgrades, for example) or stop it, then run the playbook again."
+                        " [slipway:package_manager_busy]"
                     ) from None
                 time.sleep(1)

@@ -58,7 +58,7 @@ def newest(versions: list[str], wanted: str) -> str:
     return next((version for version in versions if matches(version, wanted)), "")
 
 
-def backend(system: System):
+def backend(system: System) -> Apt | Dnf:
     """Return the package manager of this host; its distribution decides where it has both.
 
     :raises HostError: it has neither apt nor dnf.
@@ -72,11 +72,12 @@ def backend(system: System):
         return Dnf(system)
     raise HostError(
         "This host has no supported package manager. Evidence: neither apt-get nor dnf is installed. Use Debian, Ubuntu or a RHEL-like system."
+        " [slipway:os]"
     )
 
 
 def plan_packages(
-    manager,
+    manager: Apt | Dnf,
     wanted: list[WantedPackage],
     sources: list[str],
     download_only: bool = False,
@@ -163,7 +164,7 @@ def _install(
 
 
 def _converge(
-    manager,
+    manager: Apt | Dnf,
     install: dict[str, str],
     remove: list[str],
     hold: list[str],
@@ -181,7 +182,9 @@ def _converge(
         manager.unhold(sorted(set(unhold) & held))
 
 
-def _resolve(manager, install: dict[str, str], sources: list[str], renew_keys: Callable[[], bool]) -> dict[str, str]:
+def _resolve(
+    manager: Apt | Dnf, install: dict[str, str], sources: list[str], renew_keys: Callable[[], bool]
+) -> dict[str, str]:
     """Return the full version of each package; package lists that do not have one are refreshed.
 
     :raises HostError: no repository has the version; the message names the available ones.

@@ -96,6 +96,7 @@ class Apt:
                     f"The package repository of {path or 'this host'} cannot be used. Evidence: {result.tail}."
                     " If it cannot be reached, correct its URL or the network; if its signature is not accepted, correct key_url. A key that"
                     " slipway.kube downloaded has been compared with that of its URL."
+                    " [slipway:repository]"
                 )
 
     def repair(self) -> None:

@@ -78,11 +78,13 @@ class Record:
             raise HostError(
                 f"{path}, the record of this host's original state, cannot be read: {error}."
                 " Restore it from a backup. Without it a reset cannot know what to restore; if there is no backup, reinstall the host."
+                " [slipway:record]"
             ) from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise HostError(
                 f"{path} has format {data.get('format') if isinstance(data, dict) else 'unknown'}; this release of slipway.kube"
                 f" supports format {FORMAT}. Use the release that wrote it."
+                " [slipway:record]"
             )
         return cls(folder, data)
 
@@ -119,6 +121,7 @@ class Record:
             raise HostError(
                 f"This host was prepared for cluster '{self.cluster_name}', not for '{cluster_name}'. Evidence: {self.path}."
                 f" Reset it with the inventory of '{self.cluster_name}', or correct kube_cluster_name."
+                " [slipway:other_cluster]"
             )
         if self.cluster_name == cluster_name:
             return False
@@ -178,6 +181,7 @@ class Record:
         except OSError as error:
             raise HostError(
                 f"{self.folder}, the folder of this host's record, cannot be created: {error.strerror}."
+                " [slipway:file_not_written]"
             ) from error
         text = json.dumps(self.as_dict(), indent=2, sort_keys=True) + "\n"
         write_atomic(self.path, text.encode("utf-8"), 0o600)

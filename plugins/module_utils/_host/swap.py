@@ -166,4 +166,5 @@ def _swap_off(system: System) -> None:
             raise HostError(
                 f"Swap on {area['device']} cannot be turned off: {result.tail or 'swapoff failed'}. Evidence: {area['size_mb']} MiB in /proc/swaps."
                 " Free some memory by stopping other processes, reboot the host (swap stays off then), or keep swap with swap_state: kept."
+                " [slipway:swap_in_use]"
             )

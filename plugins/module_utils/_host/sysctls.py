@@ -94,6 +94,7 @@ def plan_sysctls(system: System, file: str, values: dict[str, object], modules_p
         raise HostError(
             f"Kernel parameters of {file} would be overridden at the next boot. Evidence: {'; '.join(overrides)}."
             " Remove or correct that line; the files are read in the order of their names."
+            " [slipway:kernel_parameter]"
         )
     steps = []
     for key, value in values.items():
@@ -105,11 +106,13 @@ def plan_sysctls(system: System, file: str, values: dict[str, object], modules_p
         if have is None and not modules_planned:
             raise HostError(
                 f"This kernel has no parameter {key}. Evidence: {path} does not exist. Load the module that provides it, or remove the parameter."
+                " [slipway:kernel_parameter]"
             )
         if have is not None and not os.access(system.path(path), os.W_OK):
             raise HostError(
                 f"Kernel parameter {key} is {have}, should be {want}, and is read-only here. Evidence: {path} cannot be written, as in a container."
                 " Set it on the machine that runs this host, or start the container with a writable /proc/sys."
+                " [slipway:kernel_parameter]"
             )
 
         def apply(key: str = key, path: str = path, want: str = want) -> None:
@@ -119,6 +122,7 @@ def plan_sysctls(system: System, file: str, values: dict[str, object], modules_p
             except OSError as error:
                 raise HostError(
                     f"Kernel parameter {key} cannot be set to {want}: {error.strerror}. Evidence: {path}."
+                    " [slipway:kernel_parameter]"
                 ) from error
 
         before = "absent" if have is None else have

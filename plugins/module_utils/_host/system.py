@@ -30,6 +30,11 @@ class HostError(Exception):
     """An error message for the operator: what is wrong, the evidence and the remedy."""
 
 
+def coded(text: str, code: str) -> str:
+    """Return a message with a code, unless it passes on a message that has its own."""
+    return text if "[slipway:" in text else f"{text} [slipway:{code}]"
+
+
 @dataclass
 class Result:
     """The exit code and the output of a command."""
@@ -107,7 +112,7 @@ class System(Root):
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
-            raise HostError(f"{path} cannot be read: {error.strerror}.") from error
+            raise HostError(f"{path} cannot be read: {error.strerror}. [slipway:file_not_read]") from error
 
     def write(self, path: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0) -> None:
         """Replace a whole file, see :func:`write_atomic`."""

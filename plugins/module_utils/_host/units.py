@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from .facts.packages import parse_show
 from .step import Step
 from .system import HostError, System
+from .unit_health import Health, check_health
 
 PROPERTIES = (
     "LoadState",
@@ -39,6 +41,7 @@ class WantedUnit:
     :param restart_when_newer: files that the unit reads, or folders of such files (the time of a folder also shows that a file was
         removed). An active unit is restarted if one of them has changed since its start; an inactive unit is not started.
     :param restart_when_replaced: restart an active unit whose program has been replaced since its start, by an update of its package.
+    :param health: how to see whether it works after a start; None to not look.
     """
 
     name: str
@@ -47,6 +50,16 @@ class WantedUnit:
     masked: bool | None = None
     restart_when_newer: list[str] = field(default_factory=list)
     restart_when_replaced: bool = False
+    health: Health | None = None
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> WantedUnit:
+        """Return the desired state that one item of the module's option ``units`` describes."""
+        return cls(**{**options, "health": Health(**options["health"]) if options.get("health") else None})
+
+    def reads(self, path: str) -> bool:
+        """Return whether the unit reads a file."""
+        return path in self.restart_when_newer or os.path.dirname(path) in self.restart_when_newer
 
 
 def show_units(system: System, names: list[str], properties: tuple[str, ...] = PROPERTIES) -> dict[str, dict[str, str]]:
@@ -112,6 +125,7 @@ def plan_units(system: System, wanted: list[WantedUnit], changing: set[str], pac
         if have.get("LoadState") in ("not-found", None) and not planned:
             raise HostError(
                 f"There is no unit {item.name} on this host. Evidence: systemctl show reports LoadState=not-found. Install the package that provides it."
+                " [slipway:unit_missing]"
             )
         steps += _plan_unit(system, item, have, changing)
     return steps
@@ -146,7 +160,7 @@ def unit_changes(item: WantedUnit, have: dict[str, str], newer: list[str]) -> li
 
 def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing: set[str]) -> list[Step]:
     read = item.restart_when_newer
-    about_to_change = {path for path in changing if path in read or os.path.dirname(path) in read}
+    about_to_change = {path for path in changing if item.reads(path)}
     newer = sorted(about_to_change.union(files_since_start(system, have, read)))
     newer += replaced_program(system, have) if item.restart_when_replaced else []
     exists = have.get("LoadState") not in ("not-found", None)
@@ -160,12 +174,11 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
         starts = verb in ("start", "restart")
 
         def apply(verb: str = verb, starts: bool = starts) -> None:
-            if reload or starts:
-                system.must("systemctl", "daemon-reload")
             if starts:
-                # A unit that failed too often while its configuration was wrong would refuse to start.
-                system.run("systemctl", "reset-failed", item.name)
-                _touch_future_files(system, read)
+                start_unit(system, item, verb)
+                return
+            if reload:
+                system.must("systemctl", "daemon-reload")
             _run_systemctl(system, verb, item.name)
 
         steps.append(
@@ -180,6 +193,22 @@ def _plan_unit(system: System, item: WantedUnit, have: dict[str, str], changing:
             )
         )
     return steps
+
+
+def start_unit(system: System, item: WantedUnit, verb: str = "restart") -> None:
+    """Start or restart a unit, and wait until it works where it is known how to see that.
+
+    :raises UnhealthyUnit: it was started and does not work.
+    :raises HostError: systemd does not start it.
+    """
+    system.must("systemctl", "daemon-reload")
+    # A unit that failed too often while its configuration was wrong would refuse to start.
+    system.run("systemctl", "reset-failed", item.name)
+    _touch_future_files(system, item.restart_when_newer)
+    since = time.time()
+    _run_systemctl(system, verb, item.name)
+    if item.health:
+        check_health(system, item.name, item.health, since)
 
 
 def _touch_future_files(system: System, paths: list[str]) -> None:

@@ -19,6 +19,7 @@ from .api import Client, load_credentials
 from .connection import basic_authentication
 from .kubeconfig import Credentials, KubeconfigError, check_shape, impersonation, merge, read_credentials, read_file
 from .objects import mapping, mappings
+from .socks import SCHEMES
 
 FindProgram = Callable[[str], Optional[str]]
 
@@ -301,15 +302,22 @@ def _override(base: Credentials, params: Mapping[str, Any]) -> Credentials:
 
 
 def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
-    proxy = params.get("proxy") or base.proxy
-    for what, url in (("API server", changes.get("server") or base.server), ("proxy", proxy)):
+    server = changes.get("server") or base.server
+    proxy, where = params.get("proxy") or base.proxy, ""
+    if not proxy and is_valid_url(server) and not _is_kubeadms(params.get("kubeconfig")):
+        proxy, where = environment_proxy(server)
+    for what, url in (("API server", server), ("proxy", proxy)):
         if not is_valid_url(url):
             raise KubeconfigError(f"The URL of the {what} is not valid: check its brackets and its port.")
-    host = urlsplit(changes.get("server") or base.server).hostname or ""
+    host = urlsplit(server).hostname or ""
     if proxy and bypasses_proxy(host, params.get("no_proxy") or ""):
         proxy = ""
-    if proxy and urlsplit(proxy).scheme != "http":
-        raise KubeconfigError(f"The proxy {urlsplit(proxy).hostname} is not supported: only http:// proxies are.")
+    if proxy and urlsplit(proxy).scheme not in ("http", *SCHEMES):
+        origin = f" of the environment variable {where}" if where else ""
+        raise KubeconfigError(
+            f"The proxy {urlsplit(proxy).hostname}{origin} is not supported: only http:// and socks5:// proxies are. Set another one with the option "
+            "proxy, or bypass it with no_proxy."
+        )
     changes["proxy"] = proxy
     wanted = params.get("proxy_headers") or {}
     login = wanted.get("proxy_basic_auth")
@@ -321,6 +329,11 @@ def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str
     changes["headers"] = tuple(headers)
 
 
+def _is_kubeadms(given: Any) -> bool:
+    """Return whether the kubeconfig is one of kubeadm's on a control plane, which reaches the API server without a proxy whatever its environment says."""
+    return isinstance(given, str) and given.startswith("/etc/kubernetes/")
+
+
 def is_valid_url(url: str) -> bool:
     """Return whether a URL can be parsed. Messages do not show it, because the URL of a proxy can contain a password."""
     try:
@@ -330,12 +343,43 @@ def is_valid_url(url: str) -> bool:
         return False
 
 
-def bypasses_proxy(host: str, no_proxy: str) -> bool:
+def environment_proxy(server: str) -> tuple[str, str]:
+    """Return the proxy that the environment names for a server, as kubectl uses it, and its variable; empty if there is none.
+
+    Servers on this host and those in E(NO_PROXY) are contacted directly (https://pkg.go.dev/net/http#ProxyFromEnvironment).
+    """
+    parts = urlsplit(server)
+    upper = f"{parts.scheme}_proxy".upper()
+    where = next((name for name in (upper, upper.lower()) if os.environ.get(name)), "")
+    host = parts.hostname or ""
+    direct = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    if (
+        not where
+        or _is_local(host)
+        or bypasses_proxy(host, direct, parts.port or (443 if parts.scheme == "https" else 80))
+    ):
+        return "", ""
+    proxy = os.environ[where]
+    return (proxy if "://" in proxy else f"http://{proxy}"), where
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def bypasses_proxy(host: str, no_proxy: str, port: int = 0) -> bool:
     """Return whether a host is contacted without the proxy.
 
     :param no_proxy: names, domains, addresses and networks, separated by commas; ``*`` matches every host.
+    :param port: of the host, which an entry may name as well (C(example.com:6443)).
     """
     for entry in (one.strip() for one in no_proxy.split(",")):
+        name, _colon, number = entry.rpartition(":")
+        if port and name and number == str(port) and (":" not in name or name.startswith("[")):
+            entry = name.strip("[]")
         if entry == "*" or entry and (host == entry or host.endswith("." + entry.lstrip("."))):
             return True
         try:

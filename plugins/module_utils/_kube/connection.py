@@ -14,8 +14,9 @@ import ssl
 import tempfile
 from contextlib import contextmanager
 from typing import Iterator, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from . import socks
 from .kubeconfig import Credentials, KubeconfigError
 
 SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -30,22 +31,25 @@ def open_connection(
     """
     parts, proxy = urlsplit(credentials.server), urlsplit(credentials.proxy)
     host, port = parts.hostname or "", parts.port or (443 if context else 80)
+    name = credentials.server_name or host
+    if proxy.scheme in socks.SCHEMES:
+        plain = _NamedConnection(host, port, context, name, timeout)
+        plain.proxy = proxy
+        return plain
     if context is None:
         if credentials.proxy:
             return http.client.HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=timeout)
         return http.client.HTTPConnection(host, port, timeout=timeout)
     if not credentials.proxy:
-        return _NamedConnection(host, port, context, credentials.server_name or host, timeout)
-    connection = _NamedConnection(
-        proxy.hostname or "", proxy.port or 80, context, credentials.server_name or host, timeout
-    )
+        return _NamedConnection(host, port, context, name, timeout)
+    connection = _NamedConnection(proxy.hostname or "", proxy.port or 80, context, name, timeout)
     connection.set_tunnel(host, port, dict(_proxy_headers(credentials)))
     return connection
 
 
 def target_of(credentials: Credentials, path: str) -> str:
     """Return the request target: the path, or the whole URL for a proxy without a tunnel."""
-    if credentials.proxy and credentials.server.startswith("http://"):
+    if _forwards(credentials):
         return credentials.server + path
     return urlsplit(credentials.server).path + path
 
@@ -61,7 +65,7 @@ def headers_of(credentials: Credentials) -> list[tuple[str, str]]:
         headers.append(("Authorization", "Bearer " + credentials.token))
     elif credentials.username and not named:
         headers.append(("Authorization", basic_authentication(f"{credentials.username}:{credentials.password}")))
-    if credentials.proxy and credentials.server.startswith("http://"):
+    if _forwards(credentials):
         headers += _proxy_headers(credentials)
     for name, value in headers:
         if not SENDABLE.fullmatch(value):
@@ -136,19 +140,31 @@ def _as_file(content: bytes) -> Iterator[str]:
         yield path
 
 
-class _NamedConnection(http.client.HTTPSConnection):
-    """A TLS connection that verifies another server name than the host (``tls-server-name`` of a kubeconfig)."""
+class _NamedConnection(http.client.HTTPConnection):
+    """A connection with or without TLS, which verifies another server name than the host (``tls-server-name`` of a kubeconfig)."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str, timeout: float) -> None:
-        super().__init__(host, port, context=context, timeout=timeout)
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None, name: str, timeout: float) -> None:
+        super().__init__(host, port, timeout=timeout)
+        self.default_port = 443 if context else 80
+        self.proxy: SplitResult | None = None  # a SOCKS proxy
         self._tls = context
         self._name = name
 
     def connect(self) -> None:
         # The socket and, with a proxy, its tunnel; TLS follows below with the other name.
-        http.client.HTTPConnection.connect(self)
+        if self.proxy is not None:
+            self.sock = socks.connect(self.proxy, self.host, self.port, self.timeout)
+        else:
+            super().connect()
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+        if self._tls is not None:
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+
+
+def _forwards(credentials: Credentials) -> bool:
+    """Return whether a proxy forwards each request, instead of a tunnel or a connection."""
+    http_proxy = urlsplit(credentials.proxy).scheme not in ("", *socks.SCHEMES)
+    return http_proxy and credentials.server.startswith("http://")
 
 
 def _proxy_headers(credentials: Credentials) -> Sequence[tuple[str, str]]:

@@ -125,6 +125,15 @@ def _postgres(content: Object) -> Readiness:
     return _all(_conditions("Ready"), _state("phase", "Cluster in healthy state"))(content)
 
 
+def _kyverno(content: Object) -> Readiness:
+    """Judge a policy of Kyverno that is written in CEL (https://kyverno.io/docs/policy-types/): it is in the webhook, and Kyverno may do what it says."""
+    status = (content.get("status") or {}).get("conditionStatus") or {}
+    bad = [one for one in status.get("conditions") or [] if one.get("status") != "True"]
+    if status.get("ready") is True and not bad:
+        return True, ""
+    return False, "; ".join(f"{one.get('type')}: {one.get('message') or ''}".rstrip(": ") for one in bad) or SILENT
+
+
 # By API group and kind: what the documentation of each project says.
 RULES: dict[tuple[str, str], Rule] = {
     ("gateway.networking.k8s.io", "GatewayClass"): _conditions("Accepted"),
@@ -161,6 +170,15 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     **dict.fromkeys(
         (("cert-manager.io", kind) for kind in ("Certificate", "Issuer", "ClusterIssuer")), _conditions("Ready")
+    ),
+    **dict.fromkeys((("kyverno.io", kind) for kind in ("ClusterPolicy", "Policy")), _conditions("Ready")),
+    **dict.fromkeys(
+        (
+            ("policies.kyverno.io", f"{scope}{kind}Policy")
+            for scope in ("", "Namespaced")
+            for kind in ("Validating", "ImageValidating", "Mutating", "Generating")
+        ),
+        _kyverno,
     ),
     **dict.fromkeys(
         (("external-secrets.io", kind) for kind in ("ExternalSecret", "SecretStore", "ClusterSecretStore")),

@@ -12,6 +12,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from .kubeconfig import Credentials
+from .socks import PORT, SCHEMES
 
 KUBELET = 10250
 # How Go's server answers plain HTTP on a port with TLS (net/http).
@@ -27,7 +28,7 @@ def why_unreachable(credentials: Credentials, error: Exception) -> str:
 def _connection_failed(credentials: Credentials, error: Exception) -> str:
     server, text = credentials.server, str(error) or type(error).__name__
     proxy = urlsplit(credentials.proxy)
-    place = f"{proxy.hostname}:{proxy.port or 80}"
+    place = f"{proxy.hostname}:{proxy.port or (PORT if proxy.scheme in SCHEMES else 80)}"
     if isinstance(error, socket.gaierror):
         host = proxy.hostname if credentials.proxy else urlsplit(server).hostname
         role = "proxy" if credentials.proxy else "API server"
@@ -37,7 +38,7 @@ def _connection_failed(credentials: Credentials, error: Exception) -> str:
             f"The server at {server} does not use TLS: {text}. Correct the address of the API server: its scheme is https, but plain HTTP is "
             "served on this port."
         )
-    if "Tunnel connection failed" in text:
+    if "Tunnel connection failed" in text or "SOCKS proxy" in text:
         return (
             f"The proxy {place} does not connect to the API server at {server}: {text}. Check what the proxy allows and its credentials, or "
             "bypass it with no_proxy."

@@ -32,6 +32,7 @@ USER: dict[str, Any] = {
     "as-groups": [""],
     "as-user-extra": {},
     "exec": EXEC,
+    "auth-provider": {"name": "", "config": {"id-token": ""}},
 }
 CLUSTER: dict[str, Any] = {
     **dict.fromkeys(("server", "tls-server-name", "proxy-url"), ""),
@@ -175,7 +176,7 @@ def read_credentials(
         given = dict(user, **plugin(user["exec"], cluster, folder))
         renew = functools.partial(_issued_by, plugin, user, cluster, folder)
     elif "auth-provider" in user:
-        raise _unsupported(chosen["user"], "auth-provider")
+        given = dict(user, token=_token_of_provider(chosen["user"], user["auth-provider"]))
     elif user.get("tokenFile") and not user.get("token"):
         path = os.path.join(folder, str(user["tokenFile"]))
         renew = functools.partial(_token_in, path)
@@ -273,6 +274,27 @@ def _unsupported(user: str, method: str) -> KubeconfigError:
     return KubeconfigError(
         f"User {user!r} of the kubeconfig authenticates with '{method}', which this module does not support. "
         "Use a client certificate or a token."
+    )
+
+
+def _token_of_provider(user: str, provider: Mapping[str, Any]) -> str:
+    """Return the token that kubectl keeps in the kubeconfig for an OpenID Connect provider.
+
+    It is not renewed: a provider may give a new refresh token with each renewal, which only who writes the kubeconfig can keep.
+
+    :raises KubeconfigError: there is none, it has expired, or it is another provider.
+    """
+    name, token = provider.get("name") or "", (provider.get("config") or {}).get("id-token") or ""
+    if name != "oidc":
+        raise _unsupported(user, f"auth-provider {name}".strip())
+    end = token_end(token)
+    if token and (end is None or end > time.time()):
+        return token
+    why = f"expired on {for_people(end)}" if token and end is not None else "is not there"
+    raise KubeconfigError(
+        f"User {user!r} of the kubeconfig authenticates with auth-provider oidc, and its id-token {why}. This module does not renew it: any command of "
+        "kubectl does, such as 'kubectl get namespaces'. Or let the user authenticate with exec and a credential plugin such as kubelogin, which is run "
+        "when it is needed."
     )
 
 

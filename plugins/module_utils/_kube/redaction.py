@@ -13,11 +13,12 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from .api import ApiError
 from .objects import MASK, mapping
 
+# The expressions below begin at the beginning of a word, and look for a part of it ahead: they take linear time for any text.
 # The beginning of a group: the name of a secret and what separates it from its value.
 SECRET_NAME = (
-    r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|psk|auth_?pass|secret|token|credential"
-    r"|(?:api|access|private|certificate)[_-]?key|client-key-data)"
-    r"[\w.-]*[\"']?\s*(?:[:=]|\s=>)\s*"
+    r"(?i)(?<![\w.-])((?=[\w.-]*?(?:passw(?:or)?d|passphrase|psk|auth_?pass|secret|token|credential"
+    r"|(?:api|access|private|certificate)[_-]?key|client-key-data))"
+    r"[\w.-]+[\"']?\s*(?:=>|[:=])\s*"
 )
 # What programs print of their secrets: the first group is kept, the second is masked.
 LOG_PATTERNS = (
@@ -27,12 +28,14 @@ LOG_PATTERNS = (
     # password=...
     re.compile(SECRET_NAME + r"[\"']?)([^\s\"',;&}]+)"),
     # --token ...
-    re.compile(r"(?i)(--?[\w-]*(?:password|token|secret|api-?key|certificate-key)[\w-]*\s+)([^\s-][^\s]*)"),
+    re.compile(
+        r"(?i)(?<![\w-])((?=\w*-[\w-]*?(?:password|token|secret|api-?key|certificate-key))[\w-]+\s+)([^\s-][^\s]*)"
+    ),
     # scheme://user:password@host
     re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)([^\s/@]+)(?=@)"),
     re.compile(r"(?i)(authorization:?\s+(?:bearer|basic)\s+|\bbearer\s+)([\w.~+/=-]{8,})"),
     # A JSON Web Token, the second part of a bootstrap token (whose first one is public), a key of age
-    re.compile(r"()(\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"),
+    re.compile(r"(?<![\w-])(?=[\w-]+\.[\w-]{10,}\.)((?:[\w-]*?\b)??)(eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"),
     re.compile(r"((?<![\w.-])[a-z0-9]{6}\.)((?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16})(?![\w-]|\.\w)"),
     re.compile(r"()(\bAGE-SECRET-KEY-1\w+)"),
 )
@@ -45,7 +48,7 @@ SHORTEST_GIVEN, SHORTEST_IN_SECRET = 4, 6
 ORDINARY = re.compile(r"[a-z]{1,10}|[0-9]{1,6}", re.I)
 # KEY=value, "key": "value" and the password in a URL: an application may print the value alone.
 PARTS = (
-    re.compile(r"[\w.-]+[\"']?\s*[=:]\s*[\"']?([^\"'\s,{\[]+)"),
+    re.compile(r"(?<![\w.-])[\w.-]+[\"']?\s*[=:]\s*[\"']?([^\"'\s,{\[]+)"),
     re.compile(r"://[^:/@\s]*:([^@/\s]+)@"),
 )
 

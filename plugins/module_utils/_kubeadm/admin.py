@@ -47,4 +47,5 @@ def has_kubeconfig(kubeconfig: str, check_mode: bool) -> bool:
         return False
     raise HostError(
         f"This host is not a control plane: {kubeconfig} does not exist. Apply the role slipway.kube.control_plane to it first."
+        " [slipway:not_a_control_plane]"
     )

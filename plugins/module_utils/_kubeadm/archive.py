@@ -66,10 +66,10 @@ def write(stream: IO[bytes], about: Mapping[str, Any], files: Mapping[str, str])
     return manifest
 
 
-def read(stream: IO[bytes], keep: Callable[[str], IO[bytes]] | None = None) -> dict[str, Any]:
+def read(stream: IO[bytes], keep: Callable[[str], IO[bytes] | None] | None = None) -> dict[str, Any]:
     """Read an archive to its end, verify every file, and return its manifest.
 
-    :param keep: gives for the name of a member the file to copy it to; its close is the caller's.
+    :param keep: gives for the name of a member the file to copy it to, None for none.
     :raises ArchiveError: the archive is damaged, incomplete, or of another format.
     """
     found: dict[str, str] = {}

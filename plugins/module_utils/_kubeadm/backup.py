@@ -53,7 +53,9 @@ def read_config(path: str = CONFIG) -> dict[str, Any]:
         with open(path, encoding="utf-8") as handle:
             return json.load(handle)
     except (OSError, ValueError) as error:
-        raise BackupError(f"{path} cannot be read: {error}. Run the playbook slipway.kube.backup.") from error
+        raise BackupError(
+            f"{path} cannot be read: {error}. Run the playbook slipway.kube.backup. [slipway:file_not_read]"
+        ) from error
 
 
 def argument_of(manifest: str, name: str) -> str:
@@ -138,7 +140,9 @@ def write_archive(
                     archived.close()
                 said = errors.read().decode("utf-8", "replace").strip()
             if age.returncode != 0 or not manifest:
-                raise BackupError(f"age could not encrypt the archive. Evidence: {said or age.returncode}")
+                raise BackupError(
+                    f"age could not encrypt the archive. Evidence: {said or age.returncode} [slipway:backup_failed]"
+                )
         target.flush()
         os.fsync(target.fileno())
     return manifest
@@ -326,7 +330,8 @@ def take_and_publish(config: Mapping[str, Any], say: Callable[[str], Any]) -> di
         result = take(config)
     except (ValueError, OSError) as error:
         record_failure(str(error))
-        raise BackupError(f"No backup was taken. {error}") from error
+        code = "" if "[slipway:" in str(error) else " [slipway:backup_failed]"
+        raise BackupError(f"No backup was taken. {error}{code}") from error
     if result["taken"]:
         about = result["manifest"]
         data = {key: str(about[key]) for key in ("time", "node", "revision", "keys", "rehearsed")}

@@ -165,6 +165,7 @@ def restart(name: str, pid: int, seconds: int, server: str, kill: Callable[[int,
     raise HostError(
         f"{name} did not start again within {seconds} seconds after its certificates were renewed. Other control planes were not changed."
         f" Remedy: see 'journalctl -u kubelet' and /var/log/pods/kube-system_{name}-*, then run again."
+        " [slipway:component_timeout]"
     )
 
 

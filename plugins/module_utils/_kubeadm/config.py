@@ -90,12 +90,15 @@ def to_arguments(arguments: Mapping[str, Any], what: str = "extra arguments") ->
     result = []
     for name in sorted(arguments):
         if name.startswith("-") or not name:
-            raise ConfigError(f"{what}: '{name}' is not a valid flag name. Write it without leading dashes.")
+            raise ConfigError(
+                f"{what}: '{name}' is not a valid flag name. Write it without leading dashes. [slipway:variables]"
+            )
         values = arguments[name]
         for value in values if isinstance(values, (list, tuple)) else [values]:
             if value is None or isinstance(value, (dict, list)):
                 raise ConfigError(
                     f"{what}: '{name}' has the value {value!r}. Use a string, a number, a boolean or a list of these."
+                    " [slipway:variables]"
                 )
             result.append({"name": name, "value": str(value).lower() if isinstance(value, bool) else str(value)})
     return result
@@ -115,6 +118,7 @@ def check_patches(patches: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"kubeadm would not apply the patch '{name}'. Name it TARGET[NUMBER][+strategic|+merge|+json].json, where"
                 f" TARGET is one of {', '.join(PATCH_TARGETS)}; for example 'kube-apiserver0+strategic.json'."
+                " [slipway:variables]"
             )
 
 

@@ -123,6 +123,7 @@ def wait_until_used(client: Client, before: Mapping[str, State], timeout: int) -
                     f"CoreDNS cannot use its new configuration, and continues to use the old one. Evidence: coredns_reload_failed_total of {name} is"
                     f" {now.failed:.0f}; its log has the cause: 'kubectl -n kube-system logs {name}'. Correct kube_dns_forwarders,"
                     " kube_dns_stub_domains or kube_dns_hosts before its pods start again, and run again."
+                    " [slipway:dns_configuration]"
                 )
             if uid in before and (now is None or now.version in ("", before[uid].version)):
                 late.append(name)
@@ -134,6 +135,7 @@ def wait_until_used(client: Client, before: Mapping[str, State], timeout: int) -
                 f"CoreDNS does not use its new configuration after {timeout} seconds. Evidence: {', '.join(late) or 'no pod of CoreDNS is Ready'}."
                 " Its log has the cause: 'kubectl -n kube-system logs -l k8s-app=kube-dns'. Without the plugin reload in the Corefile, run 'kubectl"
                 " -n kube-system rollout restart deployment coredns'."
+                " [slipway:dns_configuration]"
             )
         time.sleep(2)
 
@@ -154,6 +156,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
             raise HostError(
                 "CoreDNS cannot be configured: there is no ConfigMap kube-system/coredns. Run 'kubeadm init phase addon coredns', or remove"
                 " kube_dns_forwarders, kube_dns_stub_domains and kube_dns_hosts."
+                " [slipway:dns_configuration]"
             )
         return _result(False, "", "")
     annotation = managed_by_us(content)

@@ -61,6 +61,7 @@ def parse(corefile: str) -> list[Block]:
         raise HostError(
             "The Corefile in the ConfigMap kube-system/coredns was not changed: its braces are not balanced. Correct it with 'kubectl -n"
             " kube-system edit configmap coredns', and run again."
+            " [slipway:dns_configuration]"
         )
     return [block for block in blocks if block.zones or block.lines]
 
@@ -95,6 +96,7 @@ def configured(corefile: str, want: Names, had: Names) -> str:
             f"The Corefile in the ConfigMap kube-system/coredns was not changed: it has {'a' if main else 'no'} server block for"
             f" {', '.join(taken) or 'all names (.:53)'}{' that was configured by others' if taken else ''}."
             f" {'Remove it there, or from kube_dns_stub_domains' if taken else 'Restore it'}, and run again."
+            " [slipway:dns_configuration]"
         )
     main.lines = _with_forwarders(_with_hosts(main.lines, want, had), want, had)
     return render([*blocks, *(stub(domain, servers) for domain, servers in sorted(want.stub_domains.items()))])
@@ -128,6 +130,7 @@ def _with_hosts(lines: list[str], want: Names, had: Names) -> list[str]:
         raise HostError(
             "The Corefile in the ConfigMap kube-system/coredns was not changed: it has the plugin hosts already, which was configured by others."
             " A server block can have it once. Move those entries to kube_dns_hosts, and run again."
+            " [slipway:dns_configuration]"
         )
     return [lines[0], *_hosts_lines(want), *lines[1:]]
 
@@ -147,6 +150,7 @@ def _with_forwarders(lines: list[str], want: Names, had: Names) -> list[str]:
         raise HostError(
             "The Corefile in the ConfigMap kube-system/coredns was not changed: its server block for all names has no line 'forward . SERVERS',"
             " which kube_dns_forwarders would change. Restore it, and run again."
+            " [slipway:dns_configuration]"
         )
     return changed
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
-from .._host.system import HostError
+from .._host.system import HostError, coded
 from . import etcd
 
 MIB = 1 << 20
@@ -71,6 +71,7 @@ def read_members(pki: str = etcd.PKI, endpoint: str = "") -> list[Member]:
             raise etcd.EtcdError(
                 f"A member of etcd has never started, so nothing is defragmented. Evidence: {', '.join(found.get('peerURLs') or [])}."
                 " Remedy: start it, or remove the node with the playbook slipway.kube.node_remove."
+                " [slipway:etcd_not_started]"
             )
         status = etcd.call(urls[0], "/v3/maintenance/status", {}, pki)
         size, quota = int(status.get("dbSize") or 0), int(status.get("dbSizeQuota") or DEFAULT_QUOTA)
@@ -111,6 +112,7 @@ def end_alarm(alarms: Iterable[tuple[str, str]], members: Iterable[Member], pki:
             f"etcd is still nearly full after it was compacted and defragmented, so its alarm stays and the cluster cannot be changed."
             f" Evidence: {shown}. Remedy: raise quota-backend-bytes of etcd (8 GiB at most is advised), run again, then delete what"
             " fills it: 'kubectl get --raw /metrics | grep apiserver_resource_objects' counts objects by kind."
+            " [slipway:etcd_space]"
         )
     endpoint = etcd.find_endpoint(pki)
     for member, kind in alarms:
@@ -133,9 +135,8 @@ def wait_for_members(seconds: float, pki: str = etcd.PKI) -> list[Member]:
             return read_members(pki)
         except etcd.EtcdError as error:
             if time.monotonic() > end:
-                raise HostError(
-                    f"etcd is not healthy {seconds:.0f} seconds after a member was defragmented, so no other one was. Evidence: {error}"
-                ) from error
+                text = f"etcd is not healthy {seconds:.0f} seconds after a member was defragmented, so no other one was. Evidence: {error}"
+                raise HostError(coded(text, "etcd_unhealthy")) from error
         time.sleep(1)
 
 
@@ -151,6 +152,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, _lock: Any) -> dict[st
         raise HostError(
             f"The database of an etcd member is damaged, so nothing is defragmented. Evidence: alarm {CORRUPT} of member"
             f" {', '.join(damaged)}. Remedy: replace the member: remove its node with slipway.kube.node_remove and add it again."
+            " [slipway:etcd_corrupt]"
         )
     full = [(member, kind) for member, kind in alarms if kind == NO_SPACE]
     before = after = read_members()

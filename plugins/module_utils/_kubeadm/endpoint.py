@@ -67,6 +67,7 @@ def stored_configuration(client: Client) -> str:
         raise HostError(
             "The endpoint cannot be moved: the cluster has no ConfigMap kube-system/kubeadm-config with a ClusterConfiguration. Remedy: restore it"
             " with 'kubeadm init phase upload-config kubeadm --config FILE', then run again."
+            " [slipway:kubeadm_config_map]"
         )
     return text
 
@@ -117,6 +118,7 @@ def wait_for_endpoint(endpoint: str, authority: str, seconds: int) -> None:
             raise HostError(
                 f"The endpoint {endpoint} does not reach the cluster, so this host keeps its current one. Evidence: {reason}. Check the"
                 " load balancer, DNS and firewall, or on the control planes 'journalctl -u keepalived', then run again."
+                " [slipway:endpoint_reach]"
             )
         time.sleep(2)
 
@@ -133,6 +135,7 @@ def make_certificate(params: Mapping[str, Any], stored: str, names: list[str], m
         raise HostError(
             f"The certificate of the API server cannot be issued again: {pki}/ca.key is not on this host. Issue {pki}/apiserver.crt with the"
             f" alternative names {', '.join(names)} from your CA, then run again."
+            " [slipway:external_authority]"
         )
     init = {
         "apiVersion": API,
@@ -180,6 +183,7 @@ def accept(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
                 raise HostError(
                     f"The API server of this host does not present a certificate for {', '.join(wanted)} within {params['timeout']} seconds."
                     " Remedy: see /var/log/pods/kube-system_kube-apiserver-* on it, then run again."
+                    " [slipway:component_timeout]"
                 )
             time.sleep(1)
     return [f"The certificate of the API server gets the names {', '.join(missing)}."] if missing else []
@@ -279,6 +283,7 @@ def restart_kubelet(seconds: float, how: str = "") -> None:
             raise HostError(
                 f"The kubelet is not healthy {seconds} seconds after its start{how}."
                 " Remedy: see 'journalctl -u kubelet' on this host, then run again."
+                " [slipway:component_timeout]"
             )
         time.sleep(1)
 

@@ -46,6 +46,7 @@ def _section(lines: list[str], key: str, start: int, end: int, indent: int) -> t
             raise FormError(
                 f"{key} is not written as kubeadm does. Evidence: the line {lines[number].strip()!r}. Write its entries on lines of their own with"
                 " 'kubectl -n kube-system edit configmap kubeadm-config', and run again."
+                " [slipway:kubeadm_config_map]"
             )
         lines[number] = head
         last = number + 1
@@ -101,6 +102,7 @@ def set_etcd_endpoints(text: str, endpoints: Iterable[str]) -> str:
         raise FormError(
             "The ConfigMap kube-system/kubeadm-config has no endpoints of an external etcd as kubeadm writes them. Correct etcd.external.endpoints"
             " with 'kubectl -n kube-system edit configmap kubeadm-config', and run again."
+            " [slipway:kubeadm_config_map]"
         )
     if {line.strip(" -'\"") for line in found.group(1).splitlines()} == set(wanted):
         return text
@@ -139,5 +141,6 @@ def _set_cluster_key(text: str, key: str, value: str, noun: str, consequence: st
         raise FormError(
             f"A kubeconfig of the cluster has {count} {noun} instead of one, {consequence}. Leave only that of"
             " this cluster in it, and run again."
+            " [slipway:kubeconfig]"
         )
     return changed

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import json
 import ssl
 import time
@@ -20,7 +21,7 @@ from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from .._host.facts.cluster import parse_etcd_servers
-from .._host.system import HostError
+from .._host.system import HostError, coded
 from .etcd_tools import client_certificate
 
 PKI = "/etc/kubernetes/pki/etcd"
@@ -96,6 +97,7 @@ def require_credentials(pki: str = PKI) -> None:
     if not has_credentials(pki):
         raise EtcdError(
             f"This host has no client certificate for etcd in {pki}. Use a control plane or a host of the group kube_etcd."
+            " [slipway:not_a_control_plane]"
         )
 
 
@@ -204,15 +206,24 @@ def read_statuses(endpoints: Iterable[str], pki: str = PKI) -> list[dict[str, An
     return statuses
 
 
+def address_of(url: str) -> str:
+    """Return the host of a URL, or an address as it is; an IPv6 address in its usual form."""
+    host = (urlsplit(url).hostname if "://" in url else url) or ""
+    try:
+        return str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return host
+
+
 def find_members(members: Iterable[Mapping[str, Any]], name: str, addresses: Iterable[str]) -> list[dict[str, Any]]:
     """Return the members of a node. A member that never started has no name and is found by its peer URL."""
-    hosts = set(addresses)
+    hosts = set(map(address_of, addresses))
     return [
         dict(member)
         for member in members
         if member.get("name") == name
         or not member.get("name")
-        and any(urlsplit(url).hostname in hosts for url in member.get("peerURLs", []))
+        and any(address_of(url) in hosts for url in member.get("peerURLs", []))
     ]
 
 
@@ -243,7 +254,8 @@ def remove_member(
             except EtcdError as error:
                 problems.append(str(error))
         if time.monotonic() >= end:
-            raise EtcdError(f"The etcd member '{name}' could not be removed. {' '.join(problems)}")
+            text = f"The etcd member '{name}' could not be removed. {' '.join(problems)}"
+            raise EtcdError(coded(text, "etcd_failed"))
         time.sleep(3)
 
 
@@ -253,7 +265,8 @@ def _remove_through(endpoint: str, name: str, addresses: list[str], dry: bool, p
     if found and len(members) <= len(found):
         raise LastMember(
             f"'{name}' is the only member of etcd: removing it would delete the state of the whole cluster."
-            f" Evidence: {endpoint} lists {len(members)} member(s)."
+            f" Evidence: {endpoint} lists {len(members)} member{'' if len(members) == 1 else 's'}."
+            " [slipway:no_control_plane_left]"
         )
     for member in found:
         if not dry:

@@ -108,6 +108,19 @@ def keep_authority(authority: Mapping[str, str], with_key: bool, base: str = BAS
             write_atomic(f"{base}/{AUTHORITY[part]}", authority[part].encode(), mode)
 
 
+def read_client(base: str = BASE) -> dict[str, bytes]:
+    """Return what a control plane has to log in to etcd, by the files below the PKI."""
+    names = [AUTHORITY["certificate"], *(file + ending for file in CLIENT.values() for ending in (".key", ".crt"))]
+    return {name: Path(base, name).read_bytes() for name in names if Path(base, name).exists()}
+
+
+def place_client(files: Mapping[str, bytes], base: str = BASE) -> None:
+    """Write what :func:`read_client` returned."""
+    for name, content in files.items():
+        Path(base, name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(f"{base}/{name}", content, 0o600 if name.endswith(".key") else 0o644)
+
+
 def make_authority(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str, Any]:
     """Return the authority of this host, which is made if there is none and the configuration for it is given.
 
@@ -144,6 +157,7 @@ def give_client_certificate(params: Mapping[str, Any], check_mode: bool, lock: A
         if not authority.get("key"):
             raise ValueError(
                 "The authority of etcd is not given, so no certificate can be issued. Run the role slipway.kube.etcd."
+                " [slipway:etcd_authority]"
             )
         issue(names, authority, params["config"], params, lock)
         keep_authority(authority, with_key=False)  # last: without it, an interrupted run begins again

@@ -16,12 +16,13 @@ from typing import Any, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from .._host.facts.cluster import parse_etcd_servers
+from .._host.record import Record
 from .._host.system import HostError, write_atomic
 from .._kube.progress import tell
 from . import etcd
 from .admin import connect
-from .certificates import processes
-from .endpoint import change_map
+from .certificates import processes, restart
+from .endpoint import change_map, restart_kubelet
 from .endpoint_config import set_etcd_endpoints
 from .init import wait_for_api
 from .upgrade import CONFIG
@@ -30,6 +31,12 @@ from .upgrade import CONFIG
 def started_at() -> float:
     """Return when the API server of this host started, in seconds since the epoch, 0 if it does not run."""
     return max((start for _program, _pid, start in processes(programs=("kube-apiserver",))), default=0.0)
+
+
+def has_older_client(pki: str = etcd.PKI) -> bool:
+    """Return whether the API server of this host has started before it got its client certificate for etcd."""
+    times = [path.stat().st_mtime for path in (*etcd.client_certificate(pki), Path(pki, "ca.crt")) if path.exists()]
+    return max(times, default=0.0) > started_at() + 1  # a start is known in whole seconds
 
 
 def set_servers(manifest: str, endpoints: list[str]) -> str:
@@ -59,14 +66,30 @@ def check_members(wanted: Iterable[str], present: Iterable[str]) -> None:
         )
 
 
+def restart_components(params: Mapping[str, Any], since: float) -> None:
+    """Restart what knows a later state than the etcd that was restored; containers that have failed meanwhile are not waited for.
+
+    https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster
+
+    :param since: seconds since the epoch. What started later knows the restored state.
+    :raises HostError: a component does not work in time.
+    """
+    restart_kubelet(params["timeout"])  # it waits longer each time before it starts a container that has failed
+    for name, pid, start in list(processes()):
+        if start < since:
+            restart(name, pid, params["timeout"], params["server"])
+    wait_for_api(params["server"], params["timeout"])
+
+
 def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
     """Let the API server of this host, and kubeadm, use these members of etcd, and return the changes.
 
+    :param params: with ``backup``, the digest of the one from which etcd was restored, "" if it was not, and ``again``, whether it was just now.
     :raises HostError: one of them is no member, or the API server does not become ready with them.
     """
     path, wanted = Path(etcd.API_SERVER), list(params["endpoints"])
     manifest, changes = path.read_text(), []
-    present = parse_etcd_servers(manifest)
+    present, record, begun = parse_etcd_servers(manifest), Record.load(params["record_dir"]), time.time()
     if set(present) != set(wanted):
         changes.append(f"The API server uses etcd at {', '.join(wanted)}.")
         if not check_mode:
@@ -77,6 +100,13 @@ def use(params: Mapping[str, Any], check_mode: bool) -> list[str]:
                 tell("waits until the kubelet has restarted the API server")
                 time.sleep(1)
             wait_for_api(params["server"], params["timeout"])
+    late = params["again"] or record.restored != params["backup"] or has_older_client()
+    if params["backup"] and late:
+        changes.append("The components of this control plane are restarted on the etcd that was restored.")
+        if not check_mode:
+            restart_components(params, begun)
+            record.restored = params["backup"]
+            record.finish()
     # Last: hosts that join and an upgrade read it.
     client = connect(params["kubeconfig"], params["server"])
     if change_map(client, CONFIG, "ClusterConfiguration", lambda text: set_etcd_endpoints(text, wanted), check_mode):

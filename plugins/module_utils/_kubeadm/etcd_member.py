@@ -11,25 +11,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from .._host.facts.cluster import etcd_answers, parse_image_version
 from .._host.record import Record
 from .._host.system import HostError, System
 from .._kube.progress import tell
-from . import etcd, etcd_certificates, etcd_endpoints, etcd_user
-from .certificates import processes
+from . import etcd, etcd_certificates, etcd_endpoints, etcd_restore, etcd_user
 from .config import check_patches, join_endpoint, merge, render
 from .leaving import refuse_quorum
-from .recovery import empty_folder
 from .run import config_folder, kubelet_lines, run_kubeadm, static_pod_lines, sync_kubeadm_files
 
 MANIFEST = etcd.MEMBER
 OPERATION = "etcd"
 PEER_PORT = 2380
-DATA = "member/wal"
 START, ADD, REPLACE = "start", "add", "replace"
-STOP_SECONDS = 60
 ADD_SECONDS = 30
 SETTLED = 15
 
@@ -107,21 +103,6 @@ def find_members(endpoints: Iterable[str]) -> tuple[str, list[dict[str, Any]]]:
     )
 
 
-def _stop(manifest: Path, data: str) -> None:
-    """Stop the member of this host, whose data are of no use any more, and delete them."""
-    if manifest.exists():
-        manifest.unlink()
-    end = time.monotonic() + STOP_SECONDS
-    while any(processes(programs=("etcd",))):
-        if time.monotonic() > end:
-            raise HostError(
-                f"etcd still runs on this host {STOP_SECONDS} seconds after its manifest was removed, so its data were not deleted."
-                " Remedy: see 'journalctl -u kubelet', then run again. [slipway:etcd_not_started]"
-            )
-        time.sleep(1)
-    empty_folder(data)
-
-
 def _add(endpoint: str, url: str) -> None:
     """Add a learner. etcd refuses it for some seconds after another one was added, and as long as too many members do not respond.
 
@@ -151,7 +132,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
     """
     name, data = params["node_name"], params["etcd_data_dir"]
     endpoint, members = find_members(params["endpoints"])
-    action, own = decide(members, name, url, Path(data, DATA).is_dir())
+    action, own = decide(members, name, url, Path(data, etcd_restore.LOG).is_dir())
     if action == REPLACE:
         health = {
             one.get("name") or url: one is not own and not etcd.member_errors((one.get("clientURLs") or [url])[0])
@@ -164,7 +145,7 @@ def _enter(params: Mapping[str, Any], url: str, manifest: Path) -> tuple[str, st
         tell(f"removes the etcd member {name}, which has lost its data")
         etcd.call(endpoint, "/v3/cluster/member/remove", {"ID": own["ID"]})
     if action in (ADD, REPLACE):
-        _stop(manifest, data)
+        etcd_restore.stop_member(manifest, data)
         tell(f"adds the etcd member {name} as a learner")
         _add(endpoint, url)
         members = etcd.list_members(endpoint)
@@ -214,18 +195,24 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
     """
     check_patches(params["patches"])
     record, manifest, name = Record.load(params["record_dir"]), Path(MANIFEST), params["node_name"]
+    etcd_restore.refuse_interrupted(params, record)
     present = manifest.read_text() if manifest.exists() else ""
-    if present and record.marked and not record.operation and Path(params["etcd_data_dir"], DATA).is_dir():
+    has_data = Path(params["etcd_data_dir"], etcd_restore.LOG).is_dir()
+    replaced = bool(params["backup"]) and not etcd_restore.is_done(params, record)
+    restoring = bool(params["snapshot"]) and replaced
+    if present and record.marked and not record.operation and has_data and not replaced:
         return upgrade(params, check_mode, lock)
     others = (
         f"joins {len(params['endpoints'])} others" if params["endpoints"] else f"is one of {len(params['members'])}"
     )
-    changes = [f"etcd member '{name}' {others}."]
+    changes = [f"etcd member '{name}' {'has the state of the backup' if restoring else others}."]
     if check_mode:
         return changes
     started, url = time.time(), peer_url(params["node_addresses"][0])
     record.mark(params["cluster"])
-    record.begin(OPERATION)
+    record.begin(etcd_restore.OPERATION if restoring else OPERATION)
+    if restoring:
+        etcd_restore.stop_member(manifest, params["etcd_data_dir"])
     etcd_user.own_data(params["etcd_data_dir"], record, System())
     authority = params["authority"]
     names = etcd_certificates.due(etcd_certificates.MEMBER, authority["certificate"], 0, started)
@@ -233,17 +220,20 @@ def start(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]:
         etcd_certificates.issue(names, authority, params["config"], params, lock)
     etcd_certificates.keep_authority(authority, with_key=True)
     learner = ""
-    if params["endpoints"]:
+    if restoring:
+        etcd_restore.place_data(params)
+        cluster, state = f"{name}={url}", "existing"  # so that it never begins anew without its data
+    elif params["endpoints"]:
         cluster, state, learner = _enter(params, url, manifest)
     else:
         cluster, state = ",".join(f"{one}={peer_url(where)}" for one, where in params["members"].items()), "new"
-        if Path(params["etcd_data_dir"], DATA).is_dir() and flags_of(present) != (cluster, state):
-            _stop(
-                manifest, params["etcd_data_dir"]
-            )  # of an interrupted run with other members: nothing was written to it
+        if has_data and flags_of(present) != (cluster, state):
+            # of an interrupted run with other members: nothing was written to it
+            etcd_restore.stop_member(manifest, params["etcd_data_dir"])
     write_manifest(params, with_flags(params["config"], cluster, state), lock)
     _wait(params, learner, started)
     sync_kubeadm_files()
+    record.restored = params["backup"] or record.restored
     record.finish()
     return changes
 
@@ -268,7 +258,7 @@ def upgrade(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]
     if check_mode:
         return changes
     started = time.time()
-    _wait_for_all(params)
+    _wait_until_healthy(params["timeout"], lambda: _problems_of_all(params))
     cluster, state = flags_of(present)
     write_manifest(params, with_flags(params["config"], cluster, state), lock)
     _wait_for_version(params)
@@ -276,26 +266,34 @@ def upgrade(params: Mapping[str, Any], check_mode: bool, lock: Any) -> list[str]
     return changes
 
 
-def _wait_for_all(params: Mapping[str, Any]) -> None:
-    """Wait until all members have been healthy for a while: a kubelet of another version starts its static pods anew some seconds after its start.
+def _problems_of_all(params: Mapping[str, Any]) -> list[str]:
+    try:
+        return etcd.find_problems(find_members([client_url(params), *params["endpoints"]])[0])
+    except etcd.EtcdError as error:
+        return [str(error)]
+
+
+def _problems_of(endpoints: Iterable[str]) -> list[str]:
+    statuses = etcd.read_statuses(endpoints)
+    return [f"{one['name'] or one['url']}: {problem}" for one in statuses for problem in one["problems"]]
+
+
+def _wait_until_healthy(timeout: int, find_problems: Callable[[], list[str]]) -> None:
+    """Wait until members have been healthy for a while: a kubelet of another version starts its static pods anew some seconds after its start.
 
     :raises HostError: one is not in time.
     """
-    end, since = time.monotonic() + params["timeout"], 0.0
+    end, since = time.monotonic() + timeout, 0.0
     while True:
-        try:
-            problems = etcd.find_problems(find_members([client_url(params), *params["endpoints"]])[0])
-        except etcd.EtcdError as error:
-            problems = [str(error)]
+        problems = find_problems()
         now = time.monotonic()
         since = 0.0 if problems else since or now
         if since and now - since >= SETTLED:
             return
-        tell("waits until all members of etcd are healthy", *problems)
+        tell("waits until the members of etcd are healthy", *problems)
         if now > end and problems:
             raise HostError(
-                f"etcd is not healthy, so the member of this host is not restarted. Evidence: {'; '.join(problems)}. Repair it, then run again."
-                " [slipway:etcd_member]"
+                f"etcd is not healthy, so no member is restarted. Evidence: {'; '.join(problems)}. Repair it, then run again. [slipway:etcd_member]"
             )
         time.sleep(1)
 
@@ -335,6 +333,12 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         changes, result = made["changes"], {"authority": made["authority"]}
     elif params["state"] == "client":
         changes, result = etcd_certificates.give_client_certificate(params, check_mode, lock), {}
+    elif params["state"] == "healthy":
+        if not check_mode:
+            _wait_until_healthy(params["timeout"], lambda: _problems_of(params["endpoints"]))
+        changes, result = [], {}
+    elif params["state"] == "stopped":
+        changes, result = etcd_restore.stop(params, Path(MANIFEST), check_mode), {}
     elif params["state"] == "used":
         changes, result = etcd_endpoints.use(params, check_mode), {}
     else:

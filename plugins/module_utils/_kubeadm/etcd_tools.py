@@ -44,10 +44,12 @@ def run(*command: str, text: str = "", seconds: float = SECONDS) -> str:
             command, input=text.encode(), capture_output=True, env=environment, timeout=seconds, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EtcdToolError(f"{name} cannot be run. Evidence: {error}") from error
+        raise EtcdToolError(f"{name} cannot be run. Evidence: {error} [slipway:program_missing]") from error
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"]
-        raise EtcdToolError(f"{name} failed with exit code {done.returncode}. Evidence: {lines[-1]}")
+        raise EtcdToolError(
+            f"{name} failed with exit code {done.returncode}. Evidence: {lines[-1]} [slipway:command_failed]"
+        )
     return done.stdout.decode("utf-8", "replace")
 
 
@@ -75,7 +77,15 @@ def server_version(endpoint: str) -> str:
             connection.request("GET", "/version")
             return str(json.loads(connection.getresponse().read())["etcdserver"])
     except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
-        raise EtcdToolError(f"etcd at {endpoint} does not respond. Evidence: {error}") from error
+        raise EtcdToolError(f"etcd at {endpoint} does not respond. Evidence: {error} [slipway:etcd_silent]") from error
+
+
+def present_images() -> list[str]:
+    """Return the names of the images that containerd has for the kubelet.
+
+    :raises EtcdToolError: it does not respond.
+    """
+    return run("ctr", "--namespace", NAMESPACE, "images", "ls", "-q").splitlines()
 
 
 def pull(image: str) -> None:
@@ -83,7 +93,7 @@ def pull(image: str) -> None:
 
     :raises EtcdToolError: it cannot be pulled.
     """
-    if image not in run("ctr", "--namespace", NAMESPACE, "images", "ls", "-q").splitlines():
+    if image not in present_images():
         run("ctr", "--namespace", NAMESPACE, "images", "pull", "--hosts-dir", "/etc/containerd/certs.d", image)
 
 

@@ -41,4 +41,6 @@ def own_data(folder: str, record: Record, system: System) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         shutil.chown(folder, USER, pwd.getpwnam(USER).pw_gid)
     except (OSError, KeyError, LookupError) as error:
-        raise HostError(f"{folder}, the data of etcd, cannot be given to user {USER}: {error}.") from error
+        raise HostError(
+            f"{folder}, the data of etcd, cannot be given to user {USER}: {error}. [slipway:file_not_written]"
+        ) from error

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from .._host.record import Record
 from .._host.system import HostError, System
 from .._kube.progress import tell
-from . import apiserver_files, credentials, etcd_user, membership, recovery, restore
+from . import apiserver_files, credentials, etcd_certificates, etcd_user, membership, recovery, restore
 from .admin import API_ERRORS, SECRETS, cluster_id, connect
 from .config import check_patches, ignored_checks, render
 from .run import KubeadmError, config_folder, run_kubeadm, sync_kubeadm_files
@@ -40,8 +40,9 @@ def wait_for_api(server: str, seconds: int) -> None:
                 f"This host is a control plane, but its API server did not become ready within {seconds} seconds. Evidence: {reason}"
                 " Remedy: see 'journalctl -u kubelet' and the logs in /var/log/pods/kube-system_* on it. etcd needs more than half"
                 " of the control planes to be running."
+                " [slipway:component_timeout]"
             )
-        time.sleep(2)
+        time.sleep(0.5)
 
 
 def is_restored(record: Record, manifest: Mapping[str, Any]) -> bool:
@@ -82,7 +83,9 @@ def _prepare_host(
             "restore"
         )  # before the old control plane goes: a later init must not take the host for a fresh one
     if action == membership.REPEAT:
+        client = etcd_certificates.read_client() if restore.is_external(config) else {}
         recovery.clean_up(params, "restore" if restoring else operation, lock)
+        etcd_certificates.place_client(client)  # it was issued before this module, and the clean-up deletes it
     else:
         recovery.save_pki(params["record_dir"])
     apiserver_files.prepare(params["files"], config)
@@ -112,7 +115,9 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
         return {"changed": False, "changes": [], "ca_cert_hash": host.ca_hash, "endpoint": host.endpoint}
 
     changes = [f"Cleaned up: {reason}."] if action == membership.REPEAT else []
-    changes += ["The PKI and the data of etcd are restored from the backup."] if params["restore"] else []
+    if params["restore"]:
+        data = "" if restore.is_external(params["config"]) else " and the data of etcd"
+        changes.append(f"The PKI{data} {'are' if data else 'is'} restored from the backup.")
     changes.append(f"kubeadm init creates '{params['node_name']}', the first control plane of '{params['cluster']}'.")
     config = restore.adjust(params["config"], params["etcd_data_dir"]) if params["restore"] else params["config"]
     endpoints = [document.get("controlPlaneEndpoint") for document in config]

@@ -65,6 +65,7 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     if not params["ca_cert_hashes"]:
         raise HostError(
             "No CA hash is given, so the identity of the cluster cannot be verified. Set ca_cert_hashes to the result of kubeadm_credentials."
+            " [slipway:module_options]"
         )
     record.mark(params["cluster"])
     record.begin("join")

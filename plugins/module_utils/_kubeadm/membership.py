@@ -65,7 +65,7 @@ def decide_init(host: Membership, restoring: bool = False) -> tuple[str, str]:
     if host.operation == "restore" and not restoring:
         return REFUSE, (
             "The restore of a backup was interrupted on this host. It was not changed. Run slipway.kube.restore again with the same archive,"
-            " or reset the host to create a new cluster on it."
+            " or reset the host to create a new cluster on it. [slipway:restore_interrupted]"
         )
     if restoring and host.serves and host.cluster and not host.operation:
         return REPEAT, "the control plane of this host is replaced by the backup"

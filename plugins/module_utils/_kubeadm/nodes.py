@@ -175,6 +175,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     if duplicates:
         raise HostError(
             f"Several nodes have the same name: {', '.join(duplicates)}. Set a unique kube_node_name for each host."
+            " [slipway:node_names]"
         )
     nodes = NodeReconciler(params, check_mode)
     if not has_kubeconfig(params["kubeconfig"], check_mode):

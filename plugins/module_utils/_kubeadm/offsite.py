@@ -40,6 +40,7 @@ def check_folder(remote: str, folder: str) -> None:
         raise OffsiteError(
             f"The archives of this host are kept in {folder}, but were not copied to {remote}. Evidence: it is not mounted (it does not exist, or is on"
             f" the file system of {folder}). Mount it, or set another backup_remote."
+            " [slipway:backup_not_copied]"
         )
 
 
@@ -79,6 +80,7 @@ def copy(
         raise OffsiteError(
             f"The archives of this host are kept in {folder}, but could not be copied to {remote}: {str(error).rstrip('.')}. Check backup_remote,"
             " backup_rclone_config and the way to the server."
+            " [slipway:backup_not_copied]"
         ) from error
     removed = []
     for name in set(old) & set(there):

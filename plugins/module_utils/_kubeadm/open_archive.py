@@ -10,7 +10,7 @@ import os
 import subprocess
 from typing import IO, Any, Iterator, cast
 
-from .archive import ArchiveError, is_encrypted, read
+from .archive import SNAPSHOT, ArchiveError, is_encrypted, read
 
 
 @contextlib.contextmanager
@@ -65,13 +65,22 @@ def decrypted(path: str, identity: str) -> Iterator[IO[bytes]]:
         raise failure
 
 
-def open_archive(path: str, identity: str, plain: str = "") -> dict[str, Any]:
+def open_archive(path: str, identity: str, plain: str = "", snapshot: str = "") -> dict[str, Any]:
     """Verify an archive and return its manifest.
 
     :param plain: path to which the decrypted archive is written with mode 0600, "" for none.
+    :param snapshot: path to which only etcd's snapshot is written with mode 0600, "" for none.
     :raises ArchiveError: it cannot be decrypted, or it is damaged.
     """
+
+    def keep(name: str) -> IO[bytes] | None:
+        if name != SNAPSHOT:
+            return None
+        return os.fdopen(os.open(snapshot, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
     with decrypted(path, identity) as stream:
+        if snapshot:
+            return read(stream, keep)
         if not plain:
             return read(stream)
         with os.fdopen(os.open(plain, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as target:

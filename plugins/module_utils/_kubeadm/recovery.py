@@ -99,6 +99,7 @@ def clean_up(params: Mapping[str, Any], operation: str, lock: Any) -> None:
                 f"kubeadm init was interrupted on this host, but its cluster has other nodes: {', '.join(others)}. Nothing was changed. To keep"
                 ' this cluster, finish it manually (\'kubeadm init phase ...\') and set "operation" to "" in the record of the host.'
                 " Otherwise, reset these hosts."
+                " [slipway:init_interrupted]"
             )
     elif endpoints and etcd.has_credentials():
         etcd.remove_member(endpoints, name, params["node_addresses"], patience=ETCD_PATIENCE)

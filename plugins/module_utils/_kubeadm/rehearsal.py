@@ -34,7 +34,9 @@ def count_of(fields: str) -> int:
     """
     found = re.search(r'^"Count" : (\d+)$', fields, re.M)
     if not found:
-        raise EtcdToolError(f"etcdctl did not return a number of keys. Evidence: {fields[:200]}")
+        raise EtcdToolError(
+            f"etcdctl did not return a number of keys. Evidence: {fields[:200]} [slipway:snapshot_damaged]"
+        )
     return int(found.group(1))
 
 
@@ -76,7 +78,7 @@ def _count_in_scratch(tools: Tools, data: str, sockets: str, revision: int) -> i
                         log.seek(0)
                         lines = log.read().strip().splitlines() or ["no output"]
                         raise EtcdToolError(
-                            f"etcd does not serve the snapshot. Evidence: {lines[-1][-500:]}"
+                            f"etcd does not serve the snapshot. Evidence: {lines[-1][-500:]} [slipway:snapshot_damaged]"
                         ) from error
             finally:
                 etcd.terminate()
@@ -105,5 +107,6 @@ def rehearse(tools: Tools, snapshot: str, revision: int, work: str) -> int:
     if found != expected:
         raise EtcdToolError(
             f"The snapshot cannot be trusted: a scratch etcd has {found} objects from it, and the cluster had {expected} at revision {revision}."
+            " [slipway:snapshot_damaged]"
         )
     return found

@@ -18,6 +18,7 @@ from .._host.system import HostError
 from .._kube.api import ApiError, Client, Unreachable
 from .._kube.progress import tell
 from .._kube.readiness import condition
+from .._kube.versions import minor_of
 from .._kube.x509 import ca_cert_hash
 from . import credentials, etcd
 from .admin import connect, has_kubeconfig
@@ -91,7 +92,9 @@ def uncordon(client: Client, name: str, reason: str, dry: bool) -> list[str]:
     return [f"node {name} uncordoned"]
 
 
-def wait_until_ready(client: Client, name: str, version: str, timeout: int, boot_id: str = "") -> None:
+def wait_until_ready(
+    client: Client, name: str, version: str, timeout: int, boot_id: str = "", settled: float = SETTLED
+) -> None:
     """Wait until a node is Ready, its kubelet runs a version, and it was seen since a boot.
 
     A kubelet of another minor version starts the static pods of a control plane anew some seconds after its own start, so these must have
@@ -100,6 +103,7 @@ def wait_until_ready(client: Client, name: str, version: str, timeout: int, boot
     :param version: of the kubelet, "" for any.
     :param timeout: seconds.
     :param boot_id: of the current boot, "" for any. Until the kubelet reports, the API server knows the state before the boot.
+    :param settled: seconds for which static pods must have been ready.
     :raises HostError: it is not in time.
     """
     end, since = time.monotonic() + timeout, 0.0
@@ -110,7 +114,7 @@ def wait_until_ready(client: Client, name: str, version: str, timeout: int, boot
             problem, static = str(error), True
         now = time.monotonic()
         since = 0.0 if problem else since or now
-        if since and (not static or now - since >= SETTLED):
+        if since and (not static or now - since >= settled):
             return
         tell(f"waits for node {name}", problem or "its static pods are ready, and must stay so for a moment")
         if now > end and problem:
@@ -295,12 +299,14 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         changes, notes = drain(client, params["name"], how, check_mode)
     elif params["state"] == "uncordoned":
         if (params["version"] or params["boot_id"]) and not check_mode:
-            wait_until_ready(client, params["name"], params["version"], params["timeout"], params["boot_id"])
+            patch = bool(params["previous"]) and minor_of(params["previous"]) == minor_of(params["version"])
+            settled = 0 if patch else SETTLED
+            wait_until_ready(client, params["name"], params["version"], params["timeout"], params["boot_id"], settled)
         changes = uncordon(client, params["name"], params["reason"], check_mode)
     else:
         check_stopped(client, params["name"], params["machine_id"])
         if params["etcd_member"] and etcd.has_credentials():
-            removed = etcd.remove_member([etcd.find_endpoint()], params["name"], [], dry=check_mode)
+            removed = etcd.remove_member([etcd.find_endpoint()], params["name"], params["addresses"], dry=check_mode)
             changes = [f"{member} removed" for member in removed]
         changes += remove(client, params["name"], params["machine_id"], check_mode)
     return {

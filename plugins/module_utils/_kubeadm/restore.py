@@ -15,10 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from .._host.system import HostError, sync, write_atomic
+from .._host.system import HostError, coded, sync, write_atomic
 from . import archive
 from .config import join_endpoint, merge
-from .etcd_tools import EtcdToolError, etcd_tools, run
+from .etcd_tools import EtcdToolError, etcd_tools, present_images, run
 from .run import config_folder
 
 PEER_PORT = 2380
@@ -35,8 +35,18 @@ PKI = archive.FILES + "etc/kubernetes/pki/"
 SKIPPED_PHASES = ["addon/coredns"]
 
 
-def files_to_write(names: Sequence[str]) -> list[str]:
-    """Return which members of an archive are put back: all of the host's files but certificates that kubeadm issues again."""
+def is_external(documents: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether kubeadm's configuration is that of a control plane whose etcd is on other hosts."""
+    return any("external" in (document.get("etcd") or {}) for document in documents)
+
+
+def files_to_write(names: Sequence[str], external: bool = False) -> list[str]:
+    """Return which members of an archive are put back: all of the host's files but certificates that kubeadm issues again.
+
+    :param external: the authority of etcd is on its own hosts, of which this one has a client certificate already.
+    """
+    if external:
+        names = [name for name in names if not name.startswith((f"{PKI}etcd/", f"{PKI}apiserver-etcd-client."))]
     issued = {
         f"{PKI}{leaf}{ending}"
         for key, leaves in ISSUED.items()
@@ -77,38 +87,54 @@ def read_manifest(path: str) -> dict[str, Any]:
         with open(path, "rb") as stream:
             return archive.read(stream)
     except (OSError, archive.ArchiveError) as error:
-        raise HostError(f"{path} cannot be restored: {error}") from error
+        raise HostError(coded(f"{path} cannot be restored: {error}", "archive_unreadable")) from error
+
+
+def restore_data(
+    params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]], snapshot: str, address: str, work: str
+) -> None:
+    """Make the data of the first member of etcd out of a snapshot. The folder of its data is empty.
+
+    :param params: ``node_name`` and ``etcd_data_dir``.
+    :param documents: configuration of kubeadm.
+    :param address: at which other members reach it.
+    :param work: private folder on the disk of its data.
+    :raises EtcdToolError, OSError, StopIteration: it cannot be made.
+    """
+    with config_folder(list(documents), {}) as folder:
+        images = run("kubeadm", "config", "images", "list", "--config", folder + "/config.yaml").split()
+        image = next(image for image in images if image.rpartition(":")[0].rpartition("/")[2] == "etcd")
+        if image not in present_images():
+            run("kubeadm", "config", "images", "pull", "--config", folder + "/config.yaml")
+    # Next to its final place, so that an interruption leaves no data that look complete.
+    part = os.path.join(work, "etcd")
+    with etcd_tools(image) as tools:
+        tools.etcdutl(*restore_arguments(snapshot, params["node_name"], address, part))
+    data = Path(params["etcd_data_dir"])
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for entry in Path(part).iterdir():
+        shutil.move(str(entry), str(data / entry.name))
+    sync([folder for folder, _folders, _files in os.walk(data)])
 
 
 def prepare(params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> None:
-    """Put back the PKI, the configuration of encryption at rest, and the data of etcd. The host belongs to no cluster.
+    """Put back the PKI, the configuration of encryption at rest, and the data of a stacked etcd. The host belongs to no cluster.
 
     :param params: of the module kubeadm_init.
     :param documents: configuration of kubeadm init.
     :raises HostError: something cannot be restored.
     """
-    work = tempfile.mkdtemp(prefix=".restore.", dir=params["record_dir"])
+    work, external = tempfile.mkdtemp(prefix=".restore.", dir=params["record_dir"]), is_external(documents)
     try:
         manifest = archive.unpack(params["restore"], work)
-        for name in files_to_write(list(manifest["files"])):
+        for name in files_to_write(list(manifest["files"]), external):
             target = Path("/") / name[len(archive.FILES) :]
             target.parent.mkdir(parents=True, exist_ok=True)
             public = target.suffix in (".crt", ".pub")
             write_atomic(str(target), (Path(work) / name).read_bytes(), 0o644 if public else 0o600)
         address = next(one["localAPIEndpoint"]["advertiseAddress"] for one in documents if "localAPIEndpoint" in one)
-        with config_folder(list(documents), {}) as folder:
-            run("kubeadm", "config", "images", "pull", "--config", folder + "/config.yaml")
-            images = run("kubeadm", "config", "images", "list", "--config", folder + "/config.yaml").split()
-        image = next(image for image in images if image.rpartition(":")[0].rpartition("/")[2] == "etcd")
-        # Next to its final place, so that an interruption leaves no data that look complete.
-        part = os.path.join(work, "etcd")
-        with etcd_tools(image) as tools:
-            tools.etcdutl(*restore_arguments(os.path.join(work, archive.SNAPSHOT), params["node_name"], address, part))
-        data = Path(params["etcd_data_dir"])
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for entry in Path(part).iterdir():
-            shutil.move(str(entry), str(data / entry.name))
-        sync([folder for folder, _folders, _files in os.walk(data)])
+        if not external:
+            restore_data(params, documents, os.path.join(work, archive.SNAPSHOT), address, work)
     except (EtcdToolError, archive.ArchiveError, StopIteration, OSError) as error:
         raise HostError(
             f"The backup could not be restored on this host. Evidence: {error}. Remedy: remove the cause and run slipway.kube.restore again."

@@ -48,6 +48,11 @@ def is_control_plane() -> bool:
     return Path(MANIFESTS, "kube-apiserver.yaml").exists()
 
 
+def is_etcd_host() -> bool:
+    """Return whether this host runs a member of an external etcd."""
+    return Path(MANIFESTS, "etcd.yaml").exists() and not is_control_plane()
+
+
 def _kept() -> str:
     """Return where the client certificate of a worker's kubelet is while it asks for a new one."""
     return kubelet_bootstrap.CLIENT + ".slipway"
@@ -84,16 +89,20 @@ class Step:
         """Give the files that components read what they have in this phase; a host that is further already stays so."""
         old, new = (authorities.read_files(f"{FOLDER}/{kind}", self.pairs) for kind in ("old", "new"))
         live = authorities.read_files(PKI, self.pairs)
-        words = {TRUSTED: "is trusted with the old one", ISSUED: "issues", FINISHED: "alone is trusted"}[self.phase]
+        words = {TRUSTED: "is trusted with the old one", ISSUED: "issues", FINISHED: "alone is trusted"}
         for name, pair in self.pairs.items():
             before, after = old.get(name, Files(pair[0])), new.get(name, Files(pair[1]))
-            if authorities.phase_of(live[name], before, after) < self.phase:
-                self.do(f"The new {name} {words}.", self._place, name, before, after)
+            # A control plane of an external etcd only trusts its authority, which issues on the hosts of etcd.
+            phase = self.phase if live[name].key or self.phase != ISSUED else TRUSTED
+            if authorities.phase_of(live[name], before, after) < phase:
+                self.do(
+                    f"The new {name} {words[phase]}.", self._place, name, authorities.files_in(phase, before, after)
+                )
 
-    def _place(self, name: str, before: Files, after: Files) -> None:
-        wanted = authorities.files_in(self.phase, before, after)
+    def _place(self, name: str, wanted: Files) -> None:
         write_atomic(f"{PKI}/{authorities.public_file(name)}", wanted.public.encode(), 0o644)
-        write_atomic(f"{PKI}/{authorities.key_file(name)}", wanted.key.encode(), 0o600)
+        if wanted.key:
+            write_atomic(f"{PKI}/{authorities.key_file(name)}", wanted.key.encode(), 0o600)
 
     def place_signing_files(self) -> None:
         """Let kube-controller-manager sign with a single certificate."""
@@ -111,9 +120,13 @@ class Step:
             )
 
     def issue(self) -> None:
-        """Let kubeadm issue the certificates of this control plane anew that are not signed by a new authority."""
+        """Let kubeadm issue the certificates of this host anew that are not signed by a new authority.
+
+        Without the authority's key, as on a control plane of an external etcd, they were issued before this step, which check mode predicts.
+        """
         for file, name in ISSUERS.items():
-            certificate = read_certificate(Path(KUBERNETES, file)) if name in self.pairs else ""
+            has_key = self.check_mode or Path(PKI, authorities.key_file(name)).exists()
+            certificate = read_certificate(Path(KUBERNETES, file)) if name in self.pairs and has_key else ""
             if certificate and authority_key_id(certificate) != (subject_key_id(self.pairs[name][1]) or None):
                 arguments = ["certs", "renew", RENEWABLE[file]]
                 self.do(f"Certificate {RENEWABLE[file]} issued by the new {name}.", self._kubeadm, arguments)
@@ -134,9 +147,11 @@ class Step:
         """Start the static pods again whose files are newer than they, one after the other."""
         if self.check_mode:
             if self.changes:
-                self.changes.append("etcd, kube-apiserver, kube-controller-manager and kube-scheduler restarted.")
+                every = "etcd" if is_etcd_host() else "etcd, kube-apiserver, kube-controller-manager and kube-scheduler"
+                self.changes.append(f"{every} restarted.")
             return
-        self._wait_for_manager()
+        if not is_etcd_host():
+            self._wait_for_manager()
         for name in COMPONENTS:
             if name not in outdated(list(processes())):
                 continue
@@ -169,6 +184,7 @@ class Step:
                     f"kube-controller-manager does not run with --cluster-signing-cert-file={wanted[0]} within {self.params['timeout']} seconds."
                     " Other control planes were not changed. Remedy: see 'journalctl -u kubelet' and"
                     " /var/log/pods/kube-system_kube-controller-manager-*, then run again."
+                    " [slipway:component_timeout]"
                 )
             time.sleep(1)
 
@@ -245,17 +261,22 @@ class Step:
         System().systemctl("restart", "kubelet.service")
 
     def require_new_certificates(self) -> None:
-        """Refuse to drop the old CA while the kubelet of this host uses a certificate of it.
+        """Refuse to drop an old authority while the kubelet of this host, or its API server as a client of etcd, uses a certificate of it.
 
         :raises HostError: it does.
         """
-        wanted = subject_key_id(self.pairs["ca"][1]) if "ca" in self.pairs else ""
-        paths = [Path(KUBELET_PKI, f"kubelet-{kind}-current.pem") for kind in ("client", "server")]
-        late = [str(path) for path in paths if path.exists() and authority_key_id(read(path)) != wanted]
-        if wanted and late and not self.check_mode:
+        users = {f"{KUBELET_PKI}/kubelet-{kind}-current.pem": "ca" for kind in ("client", "server")}
+        users.update({f"{KUBERNETES}/{file}": name for file, name in ISSUERS.items() if name == "etcd-ca"})
+        wanted = {name: subject_key_id(self.pairs[name][1]) for name in {*users.values()} & {*self.pairs}}
+        late = [
+            path
+            for path, name in users.items()
+            if wanted.get(name) and Path(path).exists() and authority_key_id(read(Path(path))) != wanted[name]
+        ]
+        if late and not self.check_mode:
             raise HostError(
-                f"The old authority is not dropped: the kubelet of this host uses a certificate of it. Evidence: {', '.join(late)}. Remedy: see"
-                " 'journalctl -u kubelet' on this host and 'kubectl get csr', then run again. [slipway:rotation_waits]"
+                f"The old authority is not dropped: this host uses a certificate of it. Evidence: {', '.join(late)}. Remedy: see 'journalctl -u kubelet'"
+                " on this host and 'kubectl get csr', then run again. [slipway:rotation_waits]"
             )
 
     def run(self) -> None:
@@ -272,6 +293,8 @@ class Step:
             self.use()
         elif is_control_plane():
             self._run_on_control_plane()
+        elif is_etcd_host():
+            self._run_on_etcd_host()
         elif "ca" in self.pairs and state != "issued":
             if state == "finished":
                 self.require_new_certificates()
@@ -297,6 +320,19 @@ class Step:
                 f"{PKI}/ca.crt",
                 wanted.encode(),
             )
+
+    def _run_on_etcd_host(self) -> None:
+        self.pairs = {name: pair for name, pair in self.pairs.items() if name == "etcd-ca"}
+        if not self.pairs:
+            return
+        if self.phase == FINISHED:
+            self.require_new_certificates()
+        self.place_authorities()
+        if self.phase >= ISSUED:
+            self.issue()
+        self.restart_components()
+        if self.phase == FINISHED and rotation_files.remains():
+            self.do("The old authorities are deleted.", rotation_files.remove)
 
     def _run_on_control_plane(self) -> None:
         if self.phase == FINISHED:
@@ -327,9 +363,11 @@ def converge(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str
     :raises HostError: the step is refused or fails; the next run goes on from there.
     """
     state = params["state"]
-    result: dict[str, Any] = {"changes": [], "rotating": rotation_files.rotated() if is_control_plane() else []}
+    keeps = is_control_plane() or is_etcd_host()
+    result: dict[str, Any] = {"changes": [], "rotating": rotation_files.rotated() if keeps else []}
     if state == "planned":
         names = result["rotating"] or [name for name in BASES if {name, "all"} & {*params["rotate"]}]
+        names = [name for name in names if name == "etcd-ca" or not is_etcd_host()]
         if "all" in params["rotate"] and not Path(MANIFESTS, "etcd.yaml").exists():
             names = [name for name in names if name != "etcd-ca"]  # etcd is external
         reason = rotation_files.refusal(names)

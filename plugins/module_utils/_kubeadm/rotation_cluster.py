@@ -68,6 +68,20 @@ def check(params: Mapping[str, Any], starting: bool) -> None:
         )
 
 
+def check_etcd(starting: bool) -> None:
+    """Refuse the rotation of the authority of an external etcd while a member could not follow.
+
+    :param starting: no host has changed yet.
+    :raises HostError: a member is not healthy.
+    """
+    problems = etcd.find_problems(etcd.find_endpoint()) if starting else []
+    if problems:
+        raise HostError(
+            "The authority of etcd is not rotated, because not all of its members are healthy. Nothing was changed. Evidence:"
+            f" {'; '.join(problems)}. Repair them or remove them (slipway.kube.node_remove), and run again. [slipway:rotation_hosts]"
+        )
+
+
 def announce(client: Client, authority: str) -> list[str]:
     """Let hosts that join trust what the control planes trust.
 

@@ -15,7 +15,7 @@ from .._host.system import HostError, sync, write_atomic
 from . import authorities, rotation_cluster
 from .admin import connect
 from .authorities import BASES, FINISHED, FOLDER, PKI, Files
-from .config import API
+from .config import API, merge, render
 from .endpoint import read, stored_configuration
 from .endpoint_config import set_key
 from .run import config_folder, run_kubeadm
@@ -56,15 +56,22 @@ def refusal(names: list[str]) -> str:
 def make(params: Mapping[str, Any], names: list[str], lock: Any) -> None:
     """Let kubeadm make new authorities with the settings of the cluster, and keep them with the old ones in the folder of the rotation.
 
+    :param params: with ``config`` on a host of an external etcd, which cannot read these settings in the cluster.
     :raises HostError: kubeadm fails.
     """
-    stored = stored_configuration(connect(params["kubeconfig"], params["server"]))
+    given = params["config"]
+    stored = "" if given else stored_configuration(connect(params["kubeconfig"], params["server"]))
     init = {"apiVersion": API, "kind": "InitConfiguration", "nodeRegistration": {"name": params["node_name"]}}
     with config_folder([init], {}) as folder:
         made = Path(folder, "pki")
         made.mkdir(mode=0o700)
         path = Path(folder, "config.yaml")
-        path.write_text(path.read_text() + "---\n" + set_key(stored, "certificatesDir", str(made)))
+        place = {"certificatesDir": str(made)}
+        path.write_text(
+            render([merge(one, place) if one["kind"] == "ClusterConfiguration" else dict(one) for one in given])
+            if given
+            else path.read_text() + "---\n" + set_key(stored, "certificatesDir", str(made))
+        )
         for name in names:
             run_kubeadm(["init", "phase", "certs", name, "--config", str(path)], params["timeout"], lock, params["log"])
         keep(authorities.read_files(PKI, names), authorities.read_files(str(made), names))
@@ -114,9 +121,11 @@ def prepare(params: Mapping[str, Any], check_mode: bool, lock: Any) -> dict[str,
     reason, changes = refusal(names), []
     if reason:
         raise HostError(reason)
-    if given is None:
+    if given is None and params["config"]:
+        rotation_cluster.check_etcd(starting=not unfinished)
+    elif given is None:
         rotation_cluster.check(params, starting=not unfinished)
-    if not unfinished:
+    if names and not unfinished:
         live = authorities.read_files(PKI, names)
         pairs = {name: (params["authorities"].get(name) or {}) for name in names}
         if given is None:

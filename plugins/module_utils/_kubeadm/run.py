@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -127,6 +128,7 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
         except FileNotFoundError:
             raise KubeadmError(
                 "kubeadm is not installed on this host. Apply the role slipway.kube.kubernetes to it first."
+                " [slipway:program_missing]"
             ) from None
         code = _wait(process, timeout, partial(tell_last_line, handle, begin))
         handle.seek(begin)
@@ -138,12 +140,15 @@ def run_kubeadm(arguments: list[str], timeout: int, lock: Any, log: str = LOG) -
 
 def tell_last_line(log: Any, begin: int) -> None:
     """Tell those who watch the run in which phase kubeadm is, which it says in lines such as "[etcd] Creating static Pod manifest"."""
-    phases = [
-        line
-        for line in os.pread(log.fileno(), LOG_LIMIT, begin).decode("utf-8", "replace").splitlines()
-        if line.startswith("[")
-    ]
-    if phases:
+    text = os.pread(log.fileno(), LOG_LIMIT, begin).decode("utf-8", "replace")
+    phases = [line for line in text.splitlines() if line.startswith("[")]
+    if not phases:
+        return
+    restarted = re.findall(r'^\[upgrade/staticpods\] Preparing for "([^"]+)" upgrade', text, re.MULTILINE)
+    if restarted and "This can take up to" in phases[-1]:
+        # The longest part of an upgrade, in which kubeadm does not say of which component it speaks.
+        tell(f"waits for the kubelet to restart {restarted[-1]}", phases[-1])
+    else:
         tell(phases[-1])
 
 

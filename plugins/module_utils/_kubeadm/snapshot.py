@@ -33,7 +33,10 @@ def blobs(lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in filter(None, map(bytes.strip, lines)):
         message = json.loads(line)
         if "error" in message:
-            raise etcd.EtcdError(f"etcd could not make a snapshot. Evidence: {message['error'].get('message', line)}")
+            raise etcd.EtcdError(
+                f"etcd could not make a snapshot. Evidence: {message['error'].get('message', line)}"
+                " [slipway:etcd_failed]"
+            )
         yield base64.b64decode(message["result"].get("blob") or "")
 
 
@@ -53,6 +56,7 @@ def store(parts: Iterable[bytes], handle: BinaryIO) -> int:
         raise etcd.EtcdError(
             f"The snapshot of etcd is damaged and was not kept. Evidence: {size} bytes, and the digest at the end does not match."
             " Run again; if it happens again, check the member with 'etcdctl endpoint status'."
+            " [slipway:snapshot_damaged]"
         )
     return size
 
@@ -76,6 +80,7 @@ def take(folder: Path, name: str, endpoint: str = "", pki: str = etcd.PKI) -> tu
     except OSError as error:
         raise HostError(
             f"The snapshot of etcd cannot be written to {folder}. Evidence: {error}. Free some space there, or use another folder."
+            " [slipway:file_not_written]"
         ) from error
     finally:
         if partial.exists():

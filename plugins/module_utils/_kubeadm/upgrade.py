@@ -77,6 +77,7 @@ def cluster_version(client: Client) -> str:
         raise HostError(
             "The cluster has no ConfigMap kube-system/kubeadm-config with a ClusterConfiguration, which kubeadm needs for an upgrade."
             " Restore it with 'kubeadm init phase upload-config kubeadm'."
+            " [slipway:kubeadm_config_map]"
         )
     return match.group(1)
 

@@ -28,6 +28,7 @@ def find_user(name: str) -> pwd.struct_passwd:
     except KeyError:
         raise HostError(
             f"This host has no user '{name}'. Create the user first, or remove the name from control_plane_kubeconfig_users."
+            " [slipway:user_missing]"
         ) from None
 
 

@@ -35,9 +35,14 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
     """
     network = ipaddress.ip_network(subnet)
     if network.version != 4:
-        raise ValueError("it is not an IPv4 network; lab_ip_families gives the hosts IPv6 addresses")
+        raise ValueError(
+            "it is not an IPv4 network; lab_ip_families gives the hosts IPv6 addresses [slipway:lab_variables]"
+        )
     if control_planes > MAX_CONTROL_PLANES:
-        raise ValueError(f"{control_planes} control planes were requested, but a lab has at most {MAX_CONTROL_PLANES}")
+        raise ValueError(
+            f"{control_planes} control planes were requested, but a lab has at most {MAX_CONTROL_PLANES}"
+            " [slipway:lab_variables]"
+        )
     layout = [("services", "services", SERVICES_POSITION)]
     layout += [("mirror", "mirror", MIRROR_POSITION)] if mirror else []
     layout += [
@@ -46,7 +51,9 @@ def hosts(control_planes: int, workers: int, mirror: bool, subnet: str, kind: st
     layout += [(f"w{number}", "worker", WORKER_POSITION + number) for number in range(1, workers + 1)]
     last = max([position for _name, _role, position in layout], default=0)
     if last >= network.num_addresses - 1:
-        raise ValueError(f"{subnet} has no room for address number {last}; use a larger lab_subnet")
+        raise ValueError(
+            f"{subnet} has no room for address number {last}; use a larger lab_subnet [slipway:lab_variables]"
+        )
     return [
         {
             "name": name,

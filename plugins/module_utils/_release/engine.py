@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from .._kube.api import ApiError, Client
@@ -25,6 +26,7 @@ from .revision import DEPLOYED, FAILED, PENDING, ROLLED_BACK, Revision
 from .rollback import restored
 from .settings import Settings
 from .successor import successor
+from .waves import records
 
 
 class Engine:
@@ -43,7 +45,8 @@ class Engine:
         if settings.revision is None:
             self.desired: Desired = build_desired(settings, served)
         else:
-            self.desired, self.notes = restored(client, settings, served)
+            self.desired, self.notes, entries = restored(client, settings, served)
+            settings = self.settings = replace(settings, waves=settings.waves or entries)
         self.context = Context(client, settings, self.desired.path, Redactor(self.desired.all))
         self.context.expect(self.desired.objects)
         self.store = self.context.store
@@ -154,8 +157,9 @@ class Engine:
         """
         # The objects that are kept were reported when that was decided.
         self.context.warnings = [line for line in self.context.warnings if line not in plan.kept]
-        if plan.digests != latest.state.get("digests"):
-            latest.state["digests"] = plan.digests
+        seen = dict(latest.state)
+        latest.state.update(digests=plan.digests, **records(self.settings.waves, seen))
+        if latest.state != seen:
             try:
                 self.store.update(latest)
             except (ApiError, LockLost):
@@ -213,7 +217,7 @@ class Engine:
         run = {"run": self.settings.run_id, "done": [], "started": time.time(), "created": sorted(created)}
         if latest is not None and (latest.status == PENDING or self._resumes(latest, plan)):
             if self.desired.is_intent_of(latest):
-                latest.state.update(run)
+                latest.state.update(run, **records(self.settings.waves, latest.state))
                 for name in (
                     "back",
                     "suspicious",

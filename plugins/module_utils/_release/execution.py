@@ -19,7 +19,7 @@ from . import canary, waves
 from .apply import Sender
 from .chart_hooks import LASTING
 from .context import Context
-from .deletion import delete_in_order
+from .deletion import delete_in_order, delete_in_waves
 from .desired import Desired
 from .errors import OperationFailed, Pause, ReleaseError
 from .fingerprint import digest, live_digest
@@ -314,15 +314,20 @@ class Execution:
         self.context.lock.check()
         # A custom resource whose deletion an earlier run requested may still be waiting for its operator.
         held = [live for live in planner.leaving() if is_custom(live)]
-        report = self._report_finalizers
-        deleted = delete_in_order(self.client, planner.path, unneeded + held, self.context.deadline, on_poll=report)
+        parts = waves.split_live(unneeded + held, planner.waves)
+        deadline, report = self.context.deadline, self._report_deletion
+        deleted = delete_in_waves(self.client, planner.path, parts, deadline, report, self.settings.wait)
         left = set(planner.live) - {identity(name) for name in deleted}
         revision.state["inherited"] = [name.as_dict() for name in revision.inherited if identity(name) in left]
         return [name.as_dict() for name in deleted]
 
-    def _report_finalizers(self, left: Sequence[Object]) -> None:
-        what = "custom resource is" if len(left) == 1 else "custom resources are"
-        self.context.log(f"Waiting until {len(left)} {what} finalized, first {reference(left[0])}.")
+    def _report_deletion(self, left: Sequence[Object]) -> None:
+        # Only custom resources are waited for if there are no waves.
+        what = "object is" if len(left) == 1 else "objects are"
+        if all(map(is_custom, left)):
+            what = "custom resource is" if len(left) == 1 else "custom resources are"
+        end = "finalized" if is_custom(left[0]) else "gone"
+        self.context.log(f"Waiting until {len(left)} {what} {end}, first {reference(left[0])}.")
         self.context.lock.check()
 
     def _finish(self, revision: Revision, answer: dict[str, Any]) -> dict[str, Any]:

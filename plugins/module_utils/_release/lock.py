@@ -214,9 +214,13 @@ class Lock:
         return False
 
 
-def process() -> str:
-    """Identify this process so that another one on the same host can check whether it still runs: host, boot, PID and start time."""
-    return " ".join([os.uname().nodename, _boot(), str(os.getpid()), _start_of(os.getpid())])
+def process(pid: int = 0) -> str:
+    """Identify a process so that another one on the same host can check whether it still runs: host, boot, PID and start time.
+
+    :param pid: of the process; by default, of this one.
+    """
+    pid = pid or os.getpid()
+    return " ".join([os.uname().nodename, _boot(), str(pid), _start_of(pid)])
 
 
 def has_exited(name: str) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import (
@@ -46,7 +46,7 @@ from .replicas import (
 )
 from .revision import FAILED, PENDING, Revision
 from .settings import CANARY, Settings
-from .waves import wave_of
+from .waves import recorded, wave_of
 
 
 def no_longer_contained(desired: Desired, latest: Revision | None) -> list[Reference]:
@@ -131,7 +131,10 @@ class Planner:
             plan.namespaces.append(PlannedObject(reference(space), "create", space, {}, space))
         if self.settings.prune and self.latest is not None:
             unneeded, plan.kept = self.to_prune()
-            plan.prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
+            plan.prunes = [
+                PlannedObject(reference(live), "delete", {}, content_of(live), wave=wave_of(live, self.waves))
+                for live in unneeded
+            ]
         plan.overruled = overruled(self.desired.objects, self.autoscalers.leaving)
         for content in canaries:
             self._add_canary(plan, content)
@@ -142,6 +145,11 @@ class Planner:
         self._spare_hooks(plan, hooks)
         plan.warnings = self._warnings(plan)
         return plan
+
+    @property
+    def waves(self) -> list[Mapping[str, Any]]:
+        """The entries with which the objects of the release, and those that it no longer contains, are or were applied."""
+        return [*self.settings.waves, *recorded(self.latest.state if self.latest else {})]
 
     def _add_canary(self, plan: Plan, content: Object) -> None:
         live = self.live.get(identity(reference(content)))
@@ -315,7 +323,10 @@ class Planner:
                     return None
                 else:
                     return self._excuse(error, content, live)
-        raise ReleaseError(f"{reference(content)}: the server refused the dry run three times. Run this again.")
+        raise ReleaseError(
+            f"{reference(content)}: the server refused the dry run three times. Run this again."
+            " [slipway:dry_run_refused]"
+        )
 
     def _excuse(self, error: ApiError, content: Object, live: Object | None) -> str:
         """Return why a dry run is not possible, after the object was validated against the schema.

@@ -158,6 +158,7 @@ def decode(secret: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None])
         raise UnreadableRevision(
             f"Secret {metadata.get('namespace')}/{metadata.get('name')} of a release revision cannot be read: {error}. "
             "To drop the revision, delete this Secret; its objects are kept."
+            " [slipway:revision_unreadable]"
         ) from error
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 from .._kube.api import Client
 from .._kube.objects import Kinds, Object, content_of, reference
-from . import ignored
+from . import ignored, waves
 from .apply import Sender
 from .context import Context
-from .deletion import delete_in_order
+from .deletion import delete_in_order, delete_in_waves
 from .desired import Desired, with_defined
 from .errors import OperationFailed, ReleaseError
 from .history import read_revision
@@ -23,7 +23,7 @@ from .ignored import Ignored
 from .live_state import served_as
 from .ownership import key
 from .plan import Planner
-from .planned import Plan, PlannedObject
+from .planned import Digests, Plan, PlannedObject
 from .replicas import overruled
 from .revision import DEPLOYED, SUPERSEDED, Revision, UnreadableRevision
 from .settings import Settings
@@ -62,7 +62,8 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
         with context.phase("back"):
             run_hooks(context, sender, hooks.get(when) or [], when, state, lambda: context.store.update(revision))
 
-    planner = Planner(context.client, replace(context.settings, take_over=[]), before, revision)
+    settings = replace(context.settings, take_over=[], waves=good.state.get("waves") or [])
+    planner = Planner(context.client, settings, before, revision)
     if not state["applied"]:
         if _was_begun(revision):
             try:
@@ -75,13 +76,12 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
             first = _created(revision, overruled(before.objects, planner.autoscalers.leaving))
             delete_in_order(context.client, planner.path, first, deadline)
             sender = Sender(context.client, before.path, deadline, check=context.lock.check, early=before.early)
-            sent = sender.send(plan.objects, insist=True)
+        sent = _send(context, plan, sender, state, wait, deadline)
         if sender.forced:
             context.warnings.append(
                 f"The rollback took over fields that other field managers had set: {'; '.join(sender.forced)}."
             )
         revision.state["digests"] = dict(plan.digests, **sent)
-        state["sent"] = sorted(sent)
         state["applied"] = True
         context.store.update(revision)
     if context.settings.wait:
@@ -93,8 +93,8 @@ def roll_back(context: Context, revision: Revision, desired: Desired, wait: Wait
     return good.number
 
 
-def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired, list[str]]:
-    """Return the objects of the stored revision that the user has chosen, and sentences about those that are translated or left out.
+def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired, list[str], waves.Entries]:
+    """Return the objects of the stored revision that the user has chosen, sentences about those that are translated or left out, and its waves.
 
     :param served: the kinds that the cluster serves.
     :raises ReleaseError: there is no such revision, or it was never deployed.
@@ -105,11 +105,13 @@ def restored(client: Client, settings: Settings, served: Kinds) -> tuple[Desired
         raise ReleaseError(
             f"Revision {number} of release {settings.name} in namespace {settings.namespace} has the status {good.status}: it never became "
             "ready. Choose one that was deployed; slipway.kube.release_info lists them."
+            " [slipway:revision_missing]"
         )
     kinds = with_defined(served, good.objects)
     objects, notes = served_objects(good.objects, kinds)
     hooks = {when: served_objects(part, kinds)[0] for when, part in good.hooks.items()}
-    return Desired(objects, hooks, kinds, served, [*settings.ignored, *generated(good)]), notes
+    desired = Desired(objects, hooks, kinds, served, [*settings.ignored, *generated(good)])
+    return desired, notes, good.state.get("waves") or []
 
 
 def generated(revision: Revision) -> list[Ignored]:
@@ -145,10 +147,40 @@ def _plan(planner: Planner, before: Desired) -> Plan:
     except ReleaseError:
         return Plan(
             [
-                PlannedObject(reference(content), "change", content, {}, content_of(content))
+                PlannedObject(
+                    reference(content),
+                    "change",
+                    content,
+                    {},
+                    content_of(content),
+                    wave=waves.wave_of(content, planner.settings.waves),
+                )
                 for content in before.objects
             ]
         )
+
+
+def _send(context: Context, plan: Plan, sender: Sender, state: dict[str, Any], wait: Wait, deadline: float) -> Digests:
+    """Apply the objects of the deployed revision in its waves, each when those before it are ready.
+
+    :param state: of the rollback, which knows what an earlier call of it has applied.
+    :returns: the digests of what was applied.
+    """
+    mine = state.get("sent") or []
+    # A Job that was applied and has failed since is not run again.
+    objects = [
+        replace(one, action="none") if one.name.kind == "Job" and key(one.name) in mine else one for one in plan.objects
+    ]
+    sent: Digests = {}
+    parts = waves.split(objects) or [[]]
+    for number, part in enumerate(parts, 1):
+        with context.phase("back"):
+            sent.update(sender.send(part, insist=True))
+            state["sent"] = sorted({*mine, *sent})
+            if number < len(parts) and context.settings.wait:
+                context.log(f"Waiting for wave {number} of {len(parts)}.")
+                wait([one.content for one in part], state, True, deadline)
+    return sent
 
 
 def _delete_created(context: Context, revision: Revision, planner: Planner, deadline: float) -> None:
@@ -159,8 +191,9 @@ def _delete_created(context: Context, revision: Revision, planner: Planner, dead
     unneeded, _kept = planner.to_prune()
     context.lock.check()
     created = _created(revision, unneeded)
+    parts = waves.split_live(created, planner.waves)
     try:
-        delete_in_order(context.client, planner.path, created, deadline)
+        delete_in_waves(context.client, planner.path, parts, deadline, wait=context.settings.wait)
     except OperationFailed as error:
         names = [reference(live) for live in created]
         left = [str(name) for name in names if context.client.find(planner.path(name)) is not None]

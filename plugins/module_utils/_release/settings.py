@@ -218,6 +218,7 @@ def unpack(payload: str) -> dict[str, Any]:
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         raise ReleaseError(
             "_payload: this is not the format of the action plugin. Omit this internal option, and specify objects with manifests or files."
+            " [slipway:release_options]"
         ) from None
 
 

@@ -15,6 +15,7 @@ from .ownership import key
 from .plan import no_longer_contained
 from .revision import PENDING, Revision
 from .settings import Settings
+from .waves import records
 
 
 def successor(
@@ -41,6 +42,7 @@ def successor(
         ignored=[asdict(one) for one in desired.ignored[: len(settings.ignore_differences)]],
         generated=[asdict(one) for one in desired.ignored[len(settings.ignore_differences) :]],
         jobs_done=before.get("jobs_done") or {},
+        **records(settings.waves, before),
     )
     number = latest.number + 1 if latest else 1
     return Revision(settings.name, settings.namespace, number, desired.objects, desired.hooks, PENDING, state)

@@ -50,6 +50,7 @@ def survey(
         "nodes": nodes(client),
         "pods": pods(client, namespace, daemon_sets) if daemon_sets else [],
         "network": network(client),
+        "dns": dns(client),
     }
 
 
@@ -57,6 +58,12 @@ def network(client: Client) -> dict[str, Any]:
     """Return the pod network, and whether it enforces NetworkPolicy by itself."""
     names = {one["metadata"]["name"] for one in client.items("/apis/apps/v1/daemonsets")}
     return (own_pod_network(names) or PodNetwork("", False))._asdict()
+
+
+def dns(client: Client) -> list[str]:
+    """Return the addresses of the cluster DNS."""
+    service = client.find("/api/v1/namespaces/kube-system/services/kube-dns") or {}
+    return list((service.get("spec") or {}).get("clusterIPs") or [])
 
 
 def nodes(client: Client) -> list[dict[str, Any]]:

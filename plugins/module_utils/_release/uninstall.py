@@ -15,7 +15,7 @@ from .._kube.redaction import Redactor
 from .apply import Sender
 from .chart_hooks import ENDING
 from .context import Context
-from .deletion import delete_in_order, wait_until_gone
+from .deletion import delete_in_order, delete_in_waves, wait_until_gone
 from .desired import Desired, discover
 from .errors import OperationFailed, Pause
 from .hooks import run_hooks
@@ -25,6 +25,7 @@ from .planned import Plan, PlannedObject
 from .report import ResultBuilder, plural, summary
 from .revision import Revision
 from .settings import Settings
+from .waves import Entries, recorded, split_live, wave_of
 
 
 class Uninstall:
@@ -44,6 +45,8 @@ class Uninstall:
         # The deployed revision, or the newest one if none is: its hooks run.
         self.last: Revision | None = None
         self.live: list[Object] = []
+        # The entries of the option waves with which its objects were applied, those of the newest revision first.
+        self.waves: Entries = []
 
     def run(self) -> dict[str, Any]:
         """Delete the release, or in check mode predict what would be deleted.
@@ -80,7 +83,8 @@ class Uninstall:
             with self.context.phase("delete"):
                 report = self._reporter(total, home)
                 deadline = self.context.deadline
-                delete_in_order(self.client, self.desired.path, lives, deadline, on_poll=report)
+                parts = split_live(lives, self.waves)
+                delete_in_waves(self.client, self.desired.path, parts, deadline, report, self.settings.wait)
                 if self.settings.wait:
                     if not home:
                         self.context.lock.check()
@@ -171,12 +175,16 @@ class Uninstall:
                 self.last = revision
             self.context.scrub.learn(revision.all)
             names.update((identity(name), name) for name in revision.references + revision.inherited)
+            self.waves = [*recorded(revision.state), *self.waves]
         everything = Revision(self.settings.name, self.settings.namespace, 0, [])
         everything.state["inherited"] = [name.as_dict() for name in names.values()]
         planner = Planner(self.client, self.settings, self.desired, everything)
         self.live = list(planner.live.values())
         unneeded, kept = planner.to_prune()
-        prunes = [PlannedObject(reference(live), "delete", {}, content_of(live)) for live in unneeded]
+        prunes = [
+            PlannedObject(reference(live), "delete", {}, content_of(live), wave=wave_of(live, self.waves))
+            for live in unneeded
+        ]
         hooks = [one for when in ("pre-delete", "post-delete") for one in self._hooks(when)]
         runs = [PlannedObject(reference(one), "run", one, {}, one) for one in hooks if one["kind"] in ENDING]
         return unneeded + planner.leaving(), Plan(hooks=runs, prunes=prunes, kept=kept)

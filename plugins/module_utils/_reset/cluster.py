@@ -14,11 +14,12 @@ from typing import Any
 
 from .._host.record import Record
 from .._host.step import Step
-from .._host.system import HostError, Result, System
+from .._host.system import HostError, Result, System, coded
 from .._host.units import show_units
 from .._kubeadm.etcd import remove_member
 
 ETCD_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
+API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 CLUSTER_FILES = (
     "/etc/kubernetes/admin.conf",
     "/etc/kubernetes/kubelet.conf",
@@ -87,15 +88,17 @@ def plan_etcd(system: System, cluster_remains: bool) -> list[Step]:
     if not cluster_remains or text is None:
         return []
     member = parse_etcd_manifest(text)
+    kind = "control plane" if system.exists(API_SERVER) else "host of an external etcd"
 
     def apply() -> None:
         try:
             remove_member(member["endpoints"], member["name"], member["addresses"])
         except HostError as error:
-            raise NothingReset(
-                f"The etcd member of this control plane cannot be removed from its cluster, so nothing was reset. {error}"
-                " Repair etcd first (a majority of its members must respond). To remove the whole cluster, reset all its control planes in one run."
-            ) from error
+            text = (
+                f"The etcd member '{member['name']}', which runs on this {kind}, cannot be removed from its cluster, so nothing was reset. {error}"
+                " Repair etcd first (a majority of its members must respond). To remove the whole cluster, reset all its hosts in one run."
+            )
+            raise NothingReset(coded(text, "etcd_failed")) from error
 
     sentence = f"etcd member {member['name']} removed from its cluster"
     return [Step("etcd member", sentence, apply, before=f"{member['name']} {' '.join(member['addresses'])}")]

@@ -136,6 +136,7 @@ def plan_sysctls(system: System, record: Record, notes: list[str]) -> list[Step]
             except OSError as error:
                 raise CannotRestore(
                     f"Kernel parameter {key} stays at {now}; it was {want}. Evidence: {path}: {error.strerror}."
+                    " [slipway:not_restored]"
                 ) from error
 
         steps.append(Step(f"sysctl {key}", f"sysctl {key} restored to {want}", apply, now, want))
@@ -170,6 +171,7 @@ def plan_modules(system: System, record: Record) -> list[Step]:
             if result.code != 0:
                 raise CannotRestore(
                     f"Kernel module {name} stays loaded until the next boot because it is in use. Evidence: {result.tail}."
+                    " [slipway:not_restored]"
                 )
 
         subject = f"kernel module {name}"
@@ -206,7 +208,10 @@ def _restore_swap_unit(system: System, name: str, verb: str, start: bool) -> Non
     system.must("systemctl", "daemon-reload")
     if start and system.run("systemctl", "start", name).code != 0:
         status = system.run("systemctl", "status", name).tail
-        raise CannotRestore(f"Unit {name} does not activate swap now. Evidence: {status}. A reboot may activate it.")
+        raise CannotRestore(
+            f"Unit {name} does not activate swap now. Evidence: {status}. A reboot may activate it."
+            " [slipway:not_restored]"
+        )
 
 
 def _swap_on(system: System, devices: list[str]) -> None:
@@ -216,6 +221,7 @@ def _swap_on(system: System, devices: list[str]) -> None:
         if device not in active and system.run("swapon", device).code != 0:
             raise CannotRestore(
                 f"Swap on {device} cannot be turned on again. Evidence: 'swapon {device}' failed. A reboot may turn it on."
+                " [slipway:not_restored]"
             )
 
 

@@ -18,9 +18,9 @@ from .._host.netlink import Table
 
 CLUSTER_LINKS = re.compile(
     r"cni0|flannel\.\d+|flannel-v6\.\d+|flannel-wg(-v6)?|cali[0-9a-f]{11}|calico_tmp_[AB]|vxlan(-v6)?\.calico"
-    r"|wireguard\.cali|wg-v6\.cali|bpf(in|out)\.cali|cilium_\w+|lxc[0-9a-f]{12}|lxc_health|kube-ipvs0|kube-bridge"
+    r"|wireguard\.cali|wg-v6\.cali|bpf(in|out)\.cali|cilium_\w+|lxc[0-9a-f]{12}|lxc_health|kube-ipvs0|kube-bridge|nodelocaldns"
 )
-"""Interfaces of the CNI plugin bridge (as Flannel configures it), Flannel, Calico, Cilium and kube-proxy."""
+"""Interfaces of the CNI plugin bridge (as Flannel configures it), Flannel, Calico, Cilium, kube-proxy and NodeLocal DNSCache."""
 
 LEFTOVER_VETH = re.compile(r"veth[0-9a-f]{8}")
 """The host's end of a pod's veth pair, as the CNI plugin bridge names it (Docker's names have seven digits)."""
@@ -34,7 +34,9 @@ CLUSTER_CHAINS = re.compile(r"(KUBE|CNI|FLANNEL)-|cali-|(OLD_)?CILIUM_")
 SHARED_CHAINS = re.compile(r"CNI-(HOSTPORT-.*|FORWARD|ADMIN)")
 """Chains that the CNI plugins portmap and firewall share between all networks."""
 
-CALICO_COMMENT = re.compile(r'--comment "?cali:')
+OUR_COMMENT = re.compile(r'--comment "?(cali|NodeLocal DNS Cache):')
+"""Rules of Calico and of NodeLocal DNSCache in chains of the system."""
+
 NETWORK_COMMENT = re.compile(r'name: \\?"([^"\\]+)')
 """The network in a comment of the CNI plugins: ``name: "cbr0" id: "..."``, with its quotes escaped by iptables-save."""
 
@@ -215,7 +217,7 @@ def choose_rules(saved: str, foreign: Collection[str] = ()) -> list[RulesRemoval
             jump = JUMP.search(line)
             if ours(chain):
                 continue
-            if (jump and ours(jump.group(1))) or CALICO_COMMENT.search(line):
+            if (jump and ours(jump.group(1))) or OUR_COMMENT.search(line):
                 rules.append(line)
             else:
                 emptied = False

@@ -103,7 +103,9 @@ def _tolerate(system: System, gone: str, *command: str) -> None:
     """
     result = system.run(*command)
     if result.code != 0 and gone not in result.err:
-        raise HostError(f"'{' '.join(command)}' failed with exit code {result.code}. Evidence: {result.tail}.")
+        raise HostError(
+            f"'{' '.join(command)}' failed with exit code {result.code}. Evidence: {result.tail}. [slipway:command_failed]"
+        )
 
 
 def rule_commands(system: System) -> list[str]:
@@ -151,6 +153,7 @@ def _remove_rules(system: System, command: str, table: str, foreign: Sequence[st
     raise HostError(
         f"The rules of the cluster in table {table} of {command} could not be removed in {ATTEMPTS} attempts. Evidence: {evidence}. The table was not"
         " changed: find out what uses its rules and reset again."
+        " [slipway:reset_incomplete]"
     )
 
 

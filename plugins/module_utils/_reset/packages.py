@@ -115,7 +115,7 @@ def plan_packages(system: System, record: Record, removed: list[str], notes: lis
                 remove_copies(system, record)
 
         def forget_keys() -> None:
-            signers = manager.signers()
+            signers = manager.signers() if isinstance(manager, Dnf) else {}  # only rpm has such keys
             unneeded = [key for key in keys if not signers.get(key)]
             if unneeded:
                 system.must("rpm", "--erase", *unneeded)

@@ -34,7 +34,7 @@ class ResetOptions:
     """Options of a reset.
 
     :param cluster_name: only a host of this cluster is changed.
-    :param cluster_remains: whether other control planes are kept; the etcd member of this one is removed first then.
+    :param cluster_remains: whether control planes are kept; the member of etcd on this host is removed first then.
     :param packages: whether packages that were installed with the cluster are removed.
     :param pod_subnets: pod networks of the cluster, as CIDRs.
     """

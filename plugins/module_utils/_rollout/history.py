@@ -33,13 +33,12 @@ class Kind(NamedTuple):
 
     plural: str
     keeper: str
-    keeper_kind: str
 
 
 KINDS = {
-    "Deployment": Kind("deployments", "replicasets", "ReplicaSet"),
-    "StatefulSet": Kind("statefulsets", "controllerrevisions", "ControllerRevision"),
-    "DaemonSet": Kind("daemonsets", "controllerrevisions", "ControllerRevision"),
+    "Deployment": Kind("deployments", "replicasets"),
+    "StatefulSet": Kind("statefulsets", "controllerrevisions"),
+    "DaemonSet": Kind("daemonsets", "controllerrevisions"),
 }
 
 

@@ -9,13 +9,19 @@ import time
 from typing import Any, Mapping
 
 from .._diagnosis.view import name_of, namespace_of, spec_of
-from .._kube.api import Client
+from .._kube.api import ApiError, Client, now_of
+from .._kube.timestamps import seconds_of, to_micro_time
 from .._kubeadm.admin import connect
 from .._kubeadm.budgets import BUDGETS
 from .._kubeadm.issue_credentials import NODES
 from .._kubeadm.removal import uncordon
 from .fit import Volumes
 from .plan import IDLE_SINCE, REASON, Decision, Seen, Settings, decide
+
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+LEASE = "slipway-scale"
+DURATION = 3600
+"""Seconds after which a run on another control node is taken for ended. It is not renewed: a run is many tasks, between which nothing runs."""
 
 
 def read(client: Client) -> Seen:
@@ -50,9 +56,62 @@ def changes_of(decision: Decision) -> list[str]:
     return changes + [f"node {name} uncordoned: {why}" for name, why in decision.returns.items()]
 
 
+def acquire(client: Client, run: str, ended: str) -> str:
+    """Let this run be the only one; returns "" or the run that is active.
+
+    :param run: this run.
+    :param ended: a run that is known to have ended.
+    """
+    lease = client.find(f"{LEASES}/{LEASE}")
+    holder, renewed = "", 0.0
+    if lease:
+        holder, renewed = lease["spec"].get("holderIdentity") or "", seconds_of(lease["spec"].get("renewTime"))
+    now = now_of(client)
+    if holder and holder not in (run, ended) and now - renewed < DURATION:
+        return holder
+    spec = {
+        "holderIdentity": run,
+        "leaseDurationSeconds": DURATION,
+        "acquireTime": to_micro_time(now),
+        "renewTime": to_micro_time(now),
+    }
+    content = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": LEASE}, "spec": spec}
+    try:
+        if lease:
+            content["metadata"] = {"name": LEASE, "resourceVersion": lease["metadata"]["resourceVersion"]}
+            client.replace(f"{LEASES}/{LEASE}", content)
+        else:
+            client.create(LEASES, content)
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        return "another run, which has just started"
+    return ""
+
+
+def release(client: Client, run: str) -> None:
+    """Let other runs begin, unless one has begun already."""
+    lease = client.find(f"{LEASES}/{LEASE}")
+    if lease and lease["spec"].get("holderIdentity") == run:
+        client.delete(f"{LEASES}/{LEASE}", version=lease["metadata"]["resourceVersion"])
+
+
 def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Decide, record it on the nodes, and return the result of the module."""
     client = connect(params["kubeconfig"], params["server"])
+    locks = bool(params["run"]) and not check_mode
+    if params["state"] == "released":
+        if locks:
+            release(client, params["run"])
+        return {"changed": False}
+    active = acquire(client, params["run"], params["ended"]) if locks else ""
+    if active:
+        nothing: list[str] = []
+        return {
+            "changed": False,
+            "active": active,
+            **dict.fromkeys(("changes", "joins", "leaves", "plan", "notes"), nothing),
+        }
     settings = Settings(params["minimum"], params["maximum"], params["pending_after"], params["idle_after"])
     decision = decide(read(client), params["hosts"], settings, time.time())
     changes = changes_of(decision)
@@ -61,6 +120,8 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
             client.patch(f"{NODES}/{name}", {"metadata": {"annotations": {IDLE_SINCE: since}}})
         for name in decision.returns:
             uncordon(client, name, REASON, dry=False)
+    if locks and not decision.joins and not decision.leaves:
+        release(client, params["run"])
     hosts = {host["node"]: host["host"] for host in params["hosts"]}
     plan = [f"{hosts[name]} joins: {why}" for name, why in decision.joins.items()]
     plan += [f"{hosts[name]} stays: {why}" for name, why in decision.returns.items()]
@@ -68,6 +129,7 @@ def converge(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return {
         "changed": bool(changes),
         "changes": changes,
+        "active": "",
         "joins": [hosts[name] for name in decision.joins],
         "leaves": [hosts[name] for name in decision.leaves],
         "plan": plan,

@@ -328,7 +328,7 @@ def describe(
         lines += _describe_node(number, node)
     workers = sum(not node.control_plane for node in needed)
     lines.append(
-        f"  Order: control planes one at a time, then {workers} worker(s), {wanted.batch} at a time; the first failure stops the run"
+        f"  Order: control planes one at a time, then {workers} worker{'' if workers == 1 else 's'}, {wanted.batch} at a time; the first failure stops the run"
     )
     addons = show_moves((one["what"], one["from"], one["to"]) for one in result["addons"])
     lines.append(f"  With the last control plane: {addons or 'nothing'}. At the end: pod network, verification")

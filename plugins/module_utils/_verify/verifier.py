@@ -217,6 +217,7 @@ class Verifier:
             raise NamespaceInUse(
                 f"Namespace {NAMESPACE} exists and was not created by this module (it has no label app.kubernetes.io/managed-by={MANAGER}). "
                 "It was not changed. Delete it, or verify with mode light."
+                " [slipway:verification_namespace]"
             )
         self._remove("leftovers of an interrupted run", self._namespace_gone, live["metadata"]["uid"])
 
@@ -249,6 +250,7 @@ class Verifier:
                 raise NamespaceInUse(
                     f"Another verification is running: its namespace {NAMESPACE} still exists. It was not changed. "
                     "Run this again when the other verification has ended."
+                    " [slipway:verification_namespace]"
                 )
             time.sleep(POLL)
 

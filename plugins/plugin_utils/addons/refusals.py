@@ -42,6 +42,7 @@ def refusals(
     return [
         *_kernels(selection, kernels or {}),
         *_provided(selection, seen),
+        *_conflicts(selection, seen),
         *_foreign(selection, seen, set(adopted)),
         *_default_classes(selection, seen),
         *_volumes(selection, seen),
@@ -86,6 +87,16 @@ def _provided(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str
         f"remove {addon['name']} from kube_addons. [slipway:addon_redundant]"
         for addon in selection["addons"]
         if network.get(addon["provides"])
+    ]
+
+
+def _conflicts(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    network = seen["network"]["name"]
+    return [
+        f"{addon['title']} does not work with the pod network {network}: {reason} Otherwise, remove {addon['name']} from kube_addons. [slipway:addon_conflict]"
+        for addon in selection["addons"]
+        for name, reason in (addon["conflicts"].get("pod_networks") or {}).items()
+        if name == network
     ]
 
 

@@ -38,7 +38,10 @@ KEYS: dict[str, type] = {
     "provides": str,
     "kernel": list,
     "tables": list,
+    "conflicts": dict,
 }
+# With what an add-on may not work: modes of kube-proxy, and names of pod networks.
+CONFLICTS = {"proxy_modes", "pod_networks"}
 # What a pod network may do as well (a field of PodNetwork).
 PROVIDED = ("network_policy",)
 REQUIRED = ("title", "description")
@@ -62,6 +65,7 @@ class Addon:
     :ivar provides: one of :data:`PROVIDED`; it is refused where the pod network does the same.
     :ivar kernel: features of the kernel that each node must have (C(kernel.features) of the module host_info).
     :ivar tables: nftables tables that its pods leave on the nodes, each with its family.
+    :ivar conflicts: with what it does not work: C(proxy_modes) and C(pod_networks), each a mapping of names and reasons.
     """
 
     name: str
@@ -83,6 +87,7 @@ class Addon:
     provides: str = ""
     kernel: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    conflicts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def release(self) -> str:
@@ -127,7 +132,7 @@ def read(folder: Path) -> Addon:
     """
     path = folder / DESCRIPTION
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: it cannot be read: {' '.join(str(error).split())}.") from None
     problems = description_problems(folder.name, given)
@@ -158,6 +163,9 @@ def description_problems(name: str, given: Any) -> list[str]:
     unknown = [name for name in given.get("kernel") or [] if name not in FEATURES]
     if unknown:
         problems.append(f"kernel: {', '.join(map(str, unknown))} is unknown; there are {', '.join(FEATURES)}.")
+    conflicts = given.get("conflicts") or {}
+    if set(conflicts) - CONFLICTS or not all(isinstance(one, dict) for one in conflicts.values()):
+        problems.append(f"conflicts: needs {' or '.join(sorted(CONFLICTS))}, each a mapping of names and reasons.")
     for number, sign in enumerate(given.get("signs") or []):
         missing = [key for key in ("api_version", "kind", "name") if not isinstance(sign, dict) or not sign.get(key)]
         if missing:

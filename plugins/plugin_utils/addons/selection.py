@@ -68,6 +68,7 @@ class Selected:
             "chart": self.chart(),
             "provides": self.addon.provides,
             "kernel": list(self.addon.kernel),
+            "conflicts": {key: dict(names) for key, names in self.addon.conflicts.items()},
             "files": {
                 part: str(folder / name) if (folder / name).is_file() else ""
                 for part, name in (

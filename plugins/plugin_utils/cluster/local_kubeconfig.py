@@ -30,12 +30,15 @@ def read_local(path: str) -> dict[str, Any] | None:
         text = place.read_text() if place.exists() else ""
         config = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise HostError(f"{place} on the control node cannot be read: {error}. Move it away and run again.") from error
+        raise HostError(
+            f"{place} on the control node cannot be read: {error}. Move it away and run again. [slipway:file_not_read]"
+        ) from error
     if not text.strip():
         return None
     if not isinstance(config, dict) or config.get("kind") != "Config":
         raise HostError(
             f"{place} on the control node is not a kubeconfig. Set control_plane_kubeconfig_local to another path."
+            " [slipway:user_kubeconfig]"
         )
     return config
 
@@ -63,7 +66,9 @@ def converge_local(
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HostError(f"{place.parent} on the control node cannot be created: {error.strerror}.") from error
+            raise HostError(
+                f"{place.parent} on the control node cannot be created: {error.strerror}. [slipway:file_not_written]"
+            ) from error
         owner = place.parent.stat()
         content = yaml.safe_dump(desired, sort_keys=False).encode()
         write_atomic(str(place), content, kubeconfig.MODE, owner.st_uid, owner.st_gid)

@@ -17,17 +17,22 @@ EVICTION = {"memory.available": "100Mi", "nodefs.available": "10%"}  # the kubel
 PODS = 110  # the kubelet's default of maxPods
 
 
-def standby_hosts(hostvars: Mapping[str, Any], names: Iterable[str], cluster: str) -> list[dict[str, Any]]:
+def standby_hosts(
+    hostvars: Mapping[str, Any], names: Iterable[str], cluster: str, refused: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Return ``host``, ``node``, ``state``, ``problem``, ``labels``, ``taints`` and ``allocatable`` of each stand-by host.
 
     :param names: of the hosts in the inventory, in its order.
     :param cluster: name of the cluster; variables of hosts do not include defaults of roles.
+    :param refused: why hosts cannot become nodes, as preflight has found.
     """
     found = []
     for name in names:
         variables = hostvars[name]
         facts = variables.get("kube_host") or {}
         problem = problem_of(facts, cluster)
+        if not problem and name in (refused or {}):
+            problem = f"it cannot become a node: {(refused or {})[name]}"
         labels = {
             **{"kubernetes.io/arch": facts.get("architecture", ""), "kubernetes.io/os": "linux", LABEL: "true"},
             **{key: text(value) for key, value in (variables.get("kube_node_labels") or {}).items()},

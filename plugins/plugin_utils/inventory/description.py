@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
+from ..preflight.networks import is_address
 
 
 @dataclass
@@ -71,12 +71,3 @@ def split_entry(entry: str, default: str) -> tuple[str, str]:
     if equals:
         return name.strip(), address.strip()
     return (default, name) if is_address(name) else (name.partition(".")[0], name)
-
-
-def is_address(text: str) -> bool:
-    """Return whether a text is an IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -108,7 +108,9 @@ def configure(objects: Iterable[Any], settings: Calico) -> list[Object]:
     _find(result, "Deployment", "calico-kube-controllers")
     for key in ("calico_backend", "veth_mtu"):
         if key not in data:
-            raise NetworkError(f"ConfigMap calico-config of the manifest has no key {key}. {REMEDY}")
+            raise NetworkError(
+                f"ConfigMap calico-config of the manifest has no key {key}. {REMEDY} [slipway:network_manifest]"
+            )
     data.update(calico_backend=settings.backend, veth_mtu=str(settings.mtu))
     container = _container(node, "containers", "calico-node")
     installer = _container(node, "initContainers", "install-cni")
@@ -169,7 +171,10 @@ def _assign(network_config: str, settings: Calico) -> str:
     family = f'"assign_ipv4": "{str(bool(settings.ipv4)).lower()}", "assign_ipv6": "true"'
     text, count = re.subn(r'("type": *"calico-ipam")', rf"\1, {family}", network_config)
     if count != 1:
-        raise NetworkError(f"The CNI configuration of the manifest has no address management calico-ipam. {REMEDY}")
+        raise NetworkError(
+            f"The CNI configuration of the manifest has no address management calico-ipam. {REMEDY}"
+            " [slipway:network_manifest]"
+        )
     return text
 
 
@@ -190,20 +195,24 @@ def _find(objects: list[Object], kind: str, name: str) -> Object:
     for content in objects:
         if mapping(content).get("kind") == kind and mapping(content.get("metadata")).get("name") == name:
             return content
-    raise NetworkError(f"The manifest has no {kind} named {name}. {REMEDY}")
+    raise NetworkError(f"The manifest has no {kind} named {name}. {REMEDY} [slipway:network_manifest]")
 
 
 def _container(daemon_set: Object, kind: str, name: str) -> Object:
     for container in pod_spec(daemon_set).get(kind) or []:
         if container.get("name") == name:
             return container
-    raise NetworkError(f"DaemonSet calico-node of the manifest has no container {name}. {REMEDY}")
+    raise NetworkError(
+        f"DaemonSet calico-node of the manifest has no container {name}. {REMEDY} [slipway:network_manifest]"
+    )
 
 
 def _set_bird_probe(container: Object, probe: str, bgp: bool) -> None:
     command = ((container.get(probe) or {}).get("exec") or {}).get("command")
     if not command:
-        raise NetworkError(f"Container calico-node of the manifest has no command in its {probe}. {REMEDY}")
+        raise NetworkError(
+            f"Container calico-node of the manifest has no command in its {probe}. {REMEDY} [slipway:network_manifest]"
+        )
     kept = [part for part in command if part not in BIRD_PROBES.values()]
     container[probe]["exec"]["command"] = kept + ([BIRD_PROBES[probe]] if bgp else [])
 

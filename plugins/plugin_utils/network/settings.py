@@ -89,7 +89,7 @@ class NetworkSettings:
         """
         problems = self.problems()
         if problems:
-            raise NetworkError(" ".join(problems))
+            raise NetworkError(f"{' '.join(problems)} [slipway:variables]")
 
     def api_server_env(self) -> dict[str, str]:
         """Return environment variables with the address of the API server, so that the pods of the network do not need kube-proxy to start.

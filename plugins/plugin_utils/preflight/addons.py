@@ -54,6 +54,16 @@ def check_addons(cluster: Cluster) -> Iterator[Finding]:
                 evidence,
                 f"Remove {one.addon.name} from kube_addons.",
             )
+        mode = str(cluster.variables.get("kube_proxy_mode") or "")
+        reason = (one.addon.conflicts.get("proxy_modes") or {}).get(mode)
+        if reason:
+            evidence = f"kube_addons: {one.addon.name}; kube_proxy_mode: {mode}"
+            yield (
+                "",
+                f"{one.addon.title} does not work with this mode of kube-proxy: {reason}",
+                evidence,
+                f"Or remove {one.addon.name} from kube_addons.",
+            )
     for name in cluster.variables.get("kube_addons_adopt") or []:
         if name not in registry:
             yield (

@@ -17,6 +17,7 @@ from . import (
     hosts,
     inventory,
     kernel,
+    kubelet,
     membership,
     networks,
     proxies,
@@ -28,7 +29,7 @@ from . import (
 from .problem import Checks, Cluster, Finding, Host, Problem
 
 CHECKS = Checks()
-INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, vip.CHECKS, addons.CHECKS, hardening.CHECKS)
+INVENTORY = (CHECKS, inventory.CHECKS, networks.CHECKS, vip.CHECKS, addons.CHECKS, hardening.CHECKS, kubelet.CHECKS)
 HOSTS = (
     hosts.CHECKS,
     kernel.CHECKS,

@@ -90,8 +90,15 @@ def check_other_cluster(cluster: Cluster) -> Iterator[Finding]:
 
 @CHECKS.cluster("other_cluster")
 def check_other_etcd(cluster: Cluster) -> Iterator[Finding]:
-    """The members of an external etcd, and the control planes that use it, trust one authority."""
-    hosts = [host for host in cluster.inspected if host.etcd or host.control_plane and cluster.etcd]
+    """The members of an external etcd, and the control planes that use it, trust one authority.
+
+    Where an interrupted restore goes on, members may have a new one already.
+    """
+    hosts = [
+        host
+        for host in cluster.inspected
+        if host.etcd or host.control_plane and cluster.etcd and not host.variables.get(RESTORED)
+    ]
     known = {host.name: host.facts["cluster"]["etcd_ca_hash"] for host in hosts if host.member}
     if len(set(known.values()) - {""}) > 1:
         for name, digest in known.items():

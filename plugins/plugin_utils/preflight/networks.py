@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from .kubelet import KUBELET_SETTINGS
 from .problem import Checks, Cluster, Finding, Host
 from .syntax import dns_name_error, duplicates, families, node_networks, parse_networks, split_endpoint
 
@@ -17,8 +18,6 @@ CHECKS = Checks()
 
 # kube-controller-manager's --node-cidr-mask-size: prefix length of a node's share of the pod network, by IP version.
 NODE_PREFIX = {4: 24, 6: 64}
-# Where the inventory sets fields of the kubelet's configuration, the stronger first.
-KUBELET_SETTINGS = ("kubernetes_kubelet_config", "control_plane_kubelet_configuration")
 # The kubelet's default of maxPods.
 MAX_PODS = 110
 # kubeadm's PodSubnetNodeMaskMaxDiff.

@@ -242,9 +242,10 @@ def drop_waived(cluster: Cluster, problems: list[Problem], waived: list[str]) ->
     return sorted(kept, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
-def count(problems: list[Problem], severity: str) -> int:
-    """Return the number of problems of a severity, where the same problem of several hosts counts once."""
-    return len({(problem.check, problem.what, problem.remedy) for problem in problems if problem.severity == severity})
+def count(problems: list[Problem], severity: str) -> str:
+    """Return how many problems of a severity there are, as "2 errors". The same problem of several hosts counts once."""
+    found = {(problem.check, problem.what, problem.remedy) for problem in problems if problem.severity == severity}
+    return f"{len(found)} {severity}{'' if len(found) == 1 else 's'}"
 
 
 def render(problems: list[Problem]) -> str:

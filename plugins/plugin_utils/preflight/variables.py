@@ -110,10 +110,14 @@ class Variables:
         """Return the variables of a host, not yet evaluated."""
         return {**self.defaults, **self.hostvars.raw_get(host), **self.play, "hostvars": self.hostvars}
 
-    def cluster(self) -> Cluster:
-        """Return the input of the checks."""
+    def cluster(self, candidates: Iterable[str] = ()) -> Cluster:
+        """Return the input of the checks.
+
+        :param candidates: hosts that are looked at as if they were workers.
+        """
         groups = self.task_vars["groups"]
         control_planes, workers, etcd = (list(groups.get(group) or []) for group in (CONTROL_PLANE, WORKER, ETCD))
+        workers += [name for name in candidates if name not in workers]
         members = {group: list(hosts) for group, hosts in groups.items()}
         cluster = Cluster(hosts={}, members=members, known=self.known)
         for name in dict.fromkeys(control_planes + workers + etcd):

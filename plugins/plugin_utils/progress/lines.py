@@ -66,7 +66,7 @@ def phase_lines(phase: Phase) -> list[Line]:
 
 def summary_lines(run: Run, paths: Mapping[str, str], columns: int | None) -> list[Line]:
     """Return what changed on which hosts, how long the run took and where, and the paths of its record and log, by their titles."""
-    lines = [*(_plan(run) if run.check else _changed(run, columns)), Line("")]
+    lines = [*(_plan(run, columns) if run.check else _changed(run, columns)), Line("")]
     lines += _verdict(run, columns)
     if run.lost and (left := [plain(phase.name) for phase in run.phases if phase.started is None]):
         lines += [Line(text) for text in wrap(f"Not started: {names(left)}", columns)]
@@ -92,8 +92,12 @@ def _verdict(run: Run, columns: int | None) -> list[Line]:
     failed = [host for host, why in run.lost.items() if why == "failed"]
     unreachable = [host for host, why in run.lost.items() if why == "unreachable"]
     parts = [f"failed: {names(failed)}"] * bool(failed) + [f"unreachable: {names(unreachable)}"] * bool(unreachable)
-    changed = f"{len(run.changes)} of {count(len(run.seen), 'host')} {'would change' if run.check else 'changed'}"
+    # Plays on the control node prepare a run; it is one of the hosts only where something happened to it.
+    hosts = [host for host in run.seen if host != "localhost" or host in {**run.changes, **run.lost}] or list(run.seen)
+    changed = f"{len(run.changes)} of {count(len(hosts), 'host')} {'would change' if run.check else 'changed'}"
     parts.append(changed if run.changes else "nothing would change" if run.check else "nothing changed")
+    if more := [host for host in run.unknown if host not in run.changes]:
+        parts.append(f"known only in a real run: {names(more)}")
     if run.rescued:
         parts.append(count(run.rescued, "failure rescued", "failures rescued"))
     if run.ignored:
@@ -120,7 +124,7 @@ def _changed(run: Run, columns: int | None) -> Iterable[Line]:
             yield Line(text)
 
 
-def _plan(run: Run) -> Iterable[Line]:
+def _plan(run: Run, columns: int | None) -> Iterable[Line]:
     """Return the plan as a tree of phases, hosts and tasks: sentences and diffs of the modules, or else the name of the task."""
     steps = steps_of(run)
     phase = None
@@ -132,15 +136,17 @@ def _plan(run: Run) -> Iterable[Line]:
         yield Line(f"  {names(group.hosts)} would{each} change:", "changed")
         for step in group.steps:
             yield Line(f"    {step['task']}")
-            yield from (Line(f"      - {text}") for one in step["changes"] for text in one.split("\n"))
+            items = [f"- {text}" for one in step["changes"] for text in one.split("\n")]
+            yield from (Line(text) for item in items for text in wrap(item, columns, "      "))
             for text in step["diff"].rstrip().split("\n") if step["diff"] else []:
                 yield Line(f"      {text}", {"+": "changed", "-": "problem"}.get(text[:1], "minor"))
     if unknown := list(groups_of((step for step in steps if step["unknown"]), run.seen)):
         yield from (Line(""), Line("Known only in a real run:", "warning"))
         for group in unknown:
             told = "; ".join(dict.fromkeys(step["task"] for step in group.steps))
-            yield Line(f"  {group.phase}: {names(group.hosts)}: {told}")
-    same = [host for host in run.seen if host not in run.changes and host not in run.lost]
+            yield from (Line(text) for text in wrap(f"- {group.phase}: {names(group.hosts)}: {told}", columns, "  "))
+    known = {**run.changes, **run.unknown, **run.lost, "localhost": None}
+    same = [host for host in run.seen if host not in known]
     if same and run.changes:
         yield Line("")
         yield Line(f"No change: {names(same)}", "minor")

@@ -19,7 +19,7 @@ BLOCK = re.compile(SECRET_NAME + r")[|>][+\-0-9]{0,2}\s*(?:#.*)?$")
 WORDS = re.compile(SECRET_NAME + r")(?![\"'\[{|>&*!])\S+[ \t]+\S.*$")
 # An entry of a list that names a secret, as an environment variable of a container, and its value beside it.
 NAMED = re.compile(r"[\"']?(?:name|key)[\"']?\s*:\s*[\"']?([\w.-]+)[\"']?,?\s*$")
-VALUE = re.compile(r"([\"']?value[\"']?\s*:\s*)(\S.*?)(,?)\s*$")
+VALUE = re.compile(r"([\"']?value[\"']?\s*:\s*)(\S.*?)(,?)$")
 SECRET = re.compile(SECRET_NAME + ")")
 # Both on one line, also with escaped quotes as in the annotation of kubectl apply.
 PAIR = re.compile(
@@ -38,7 +38,7 @@ BRACE = re.compile(r"[{}]|\\\"(?:[^\"\\]|\\\\(?:\\[\"\\]|[^\"\\]))*\\\"|\\.|\"(?
 TYPE = re.compile(r"[\"']?type[\"']?\s*:\s*[\"']?(?:Opaque|(?:kubernetes\.io|helm\.sh|bootstrap\.kubernetes\.io)/)")
 # A value of a Secret is encoded. Words and numbers are not taken for it.
 BASE64 = re.compile(
-    r"([\"']?)(?=.*(?:[a-z].*[A-Z0-9]|[A-Z].*[a-z0-9]|[0-9].*[a-zA-Z]))(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]{2}|==|[A-Za-z0-9+/]=)\1|.*\.\."
+    r"([\"']?)(?!(?:[a-z+/=]*|[A-Z+/=]*|[0-9+/=]*)\1$)(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]{2}|==|[A-Za-z0-9+/]=)\1|.*\.\."
 )
 # What separates documents, and the parts of a diff.
 SEPARATOR = re.compile(r"(---|\+\+\+|@@)(\s|$)")
@@ -53,6 +53,7 @@ def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
     signs = [line[:1] if sign else "" for line, sign in zip(lines, signed, strict=True)]
     bodies = [line[len(sign) :] for line, sign in zip(lines, signs, strict=True)]
     masked = list(bodies)
+    siblings = _Siblings(bodies)
     for number, body in enumerate(bodies):
         if SECRET_ON_ONE_LINE.search(body):
             masked[number] = _without_data(body)
@@ -67,7 +68,7 @@ def without_blocks(lines: Sequence[str], diff: bool) -> list[str]:
         elif (named := NAMED.match(key)) and SECRET.match(f"{named[1]}: "):
             _mask_value(bodies, masked, number)
         elif found := DATA.match(key):
-            kinds = _kinds(bodies, number) or {""}
+            kinds = siblings.kinds(number) or {""}
             if kinds & {"Secret", ""} or found[1] == "stringData":
                 _mask_data(bodies, masked, number, found[2], "Secret" in kinds or found[1] == "stringData")
     if diff:
@@ -167,23 +168,39 @@ def _below(bodies: Sequence[str], number: int) -> Iterator[int]:
         yield below
 
 
-def _kinds(bodies: Sequence[str], number: int) -> set[str]:
-    """Return the kinds that stand beside a line, before or after it; none if the text does not contain them."""
-    column, kinds = _column(bodies[number]), set()
-    before = range(number - 1, -1, -1) if not _begins_item(bodies[number]) else ()
-    for lines in (before, range(number + 1, len(bodies))):
-        for at in lines:
-            body = bodies[at]
-            if not body.strip():
-                continue
-            ends = _begins_item(body) and _column(body) <= column
-            if SEPARATOR.match(body) or _column(body) < column or (ends and at > number):
-                break
-            if _column(body) == column and (found := KIND.match(_key(body))):
-                kinds.add(found[1])
-            if ends:
-                break
-    return kinds
+class _Siblings:
+    """The lines of one mapping or one item of a list, of which each is read once; lines are asked for in their order."""
+
+    def __init__(self, bodies: Sequence[str]) -> None:
+        self.bodies = bodies
+        self._known: dict[int, tuple[int, set[str]]] = {}  # by column: the last line, and the kinds
+
+    def kinds(self, number: int) -> set[str]:
+        """Return the kinds that stand beside a line, before or after it; none if the text does not contain them."""
+        column = _column(self.bodies[number])
+        last, kinds = self._known.get(column, (-1, set()))
+        if number > last:
+            last, kinds = self._read(number, column)
+            self._known[column] = (last, kinds)
+        return kinds
+
+    def _read(self, number: int, column: int) -> tuple[int, set[str]]:
+        bodies, kinds, last = self.bodies, set(), number
+        before = range(number - 1, -1, -1) if not _begins_item(bodies[number]) else ()
+        for lines in (before, range(number + 1, len(bodies))):
+            for at in lines:
+                body = bodies[at]
+                if not body.strip():
+                    continue
+                ends = _begins_item(body) and _column(body) <= column
+                if SEPARATOR.match(body) or _column(body) < column or (ends and at > number):
+                    break
+                last = max(last, at)
+                if _column(body) == column and (found := KIND.match(_key(body))):
+                    kinds.add(found[1])
+                if ends:
+                    break
+        return last, kinds
 
 
 def _mask_value(bodies: Sequence[str], masked: list[str], number: int) -> None:
@@ -192,7 +209,7 @@ def _mask_value(bodies: Sequence[str], masked: list[str], number: int) -> None:
     for beside in (() if first else (number - 1, number - 2), (number + 1, number + 2)):
         for at in beside:
             body = bodies[at] if 0 <= at < len(bodies) else ""
-            found = VALUE.match(_key(body))
+            found = VALUE.match(_key(body).rstrip())
             if not found or _column(body) != column or (at > number and _begins_item(body)):
                 break
             masked[at] = f"{body[:column]}{found[1]}{MASK}{found[3]}"

@@ -152,6 +152,9 @@ def _when(run: Mapping[str, Any]) -> str:
 
 def _extent(run: Mapping[str, Any]) -> str:
     hosts = run.get("hosts") or {}
+    # As at the end of a run, the control node counts only where something happened to it.
+    if not any((hosts.get("localhost") or {}).get(one) for one in ("changed", "failed", "unreachable")):
+        hosts = {host: counts for host, counts in hosts.items() if host != "localhost"} or hosts
     if run.get("result") == "unfinished":
         return "still running, or killed"
     changed = sum(bool(counts.get("changed")) for counts in hosts.values())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
-from .text import Line, width
+from .text import Line, width, wrap
 
 FRAME = 0.25  # seconds between two frames at least
 CLOCK = 1.0  # seconds after which the block is redrawn because of its clocks
@@ -146,9 +146,14 @@ class Screen:
                 return
             self._write(self._erased())
             with suppress(OSError):
-                self.original(msg, color, *arguments, **options)
+                self.original(self._wrapped(msg), color, *arguments, **options)
             self._open = not terminated(msg, options.get("newline", True)).endswith("\n")
             self._draw()
+
+    def _wrapped(self, text: str) -> str:
+        """Return what plugins display, such as the report of the checks, without words that the edge of a terminal would cut."""
+        ends = text[len(text.rstrip("\n")) :]
+        return "\n".join(wrap(text, self.columns)) + ends if self.live and "\x1b" not in text else text
 
     def _held_back(self, ask: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that asks without a block on the screen."""

@@ -165,8 +165,9 @@ class Run:
         at: float,
         changes: tuple[str, ...] = (),
         unknown: str = "",
+        for_all: bool = False,
     ) -> None:
-        """A task has ended on a host."""
+        """A task has ended on a host. *for_all* is whether it ran there once for all hosts, which then fail together."""
         state = self._join(host)
         name = self.tasks.get(key) or name
         phase = self.current.name if self.current else ""
@@ -188,9 +189,10 @@ class Run:
         elif outcome == "rescued":
             self.rescued += 1
         elif outcome in LOST:
-            state.lost = self.lost[host] = outcome
-            if self.current:
-                self.current.lost[host] = outcome
+            for one in self.current.hosts if for_all and self.current else [host]:
+                self.hosts.setdefault(one, Host()).lost = self.lost[one] = outcome
+                if self.current:
+                    self.current.lost[one] = outcome
         if self.check and unknown:
             self.unknown.setdefault(host, []).append(Change(name, phase=phase, at=at, unknown=unknown))
 

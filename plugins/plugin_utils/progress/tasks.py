@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.playbook.block import Block
+from ansible.plugins.loader import action_loader
 
 
 def parts(result: Any) -> tuple[str, Any, dict[str, Any]]:
@@ -21,6 +22,14 @@ def name_of(task: Any) -> str:
     """Return the name of a task without that of its role."""
     name = str(task.get_name()).strip()
     return name.partition(" : ")[2] or name if getattr(task, "_role", None) else name
+
+
+def is_for_all(task: Any) -> bool:
+    """Return whether a task runs once for all hosts, so that all of them fail with it."""
+    if getattr(task, "run_once", False):
+        return True
+    found = action_loader.get(str(task.action), class_only=True)
+    return bool(getattr(found, "BYPASS_HOST_LOOP", False))
 
 
 def is_rescued(task: Any) -> bool:

@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 def plain(text: str) -> str:
     """Return *text* without control codes; only line breaks are left."""
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return CONTROLS.sub("", ESCAPES.sub("", text.replace("\r\n", "\n")).expandtabs())
 
@@ -53,18 +53,24 @@ def pad(text: str, columns: int) -> str:
     return (short := clip(text, columns)) + " " * (columns - width(short))
 
 
+# What stands before the text of a line: its margin, the sign or number of an item, a title with its column.
+BEFORE_TEXT = re.compile(r"\s*(?:[-*] |\d+\. |\w{1,12}: {2,})?")
+# A command at the end of a line is copied as it is shown, so the terminal breaks it, not we.
+COMMAND = re.compile(r": +(?:ansible|ansible-playbook|kubectl|make|ssh) ")
+
+
 def wrap(text: str, columns: int | None, indent: str = "") -> list[str]:
-    """Return the lines of *text*, each of them indented and, where *columns* is known, wrapped below its own beginning."""
+    """Return the lines of *text*, each of them indented and, where *columns* is known, wrapped below its own text."""
     lines: list[str] = []
     for line in plain(text).rstrip().split("\n"):
         line = (indent + line).rstrip()
-        if columns is None or width(line) <= columns:
+        if columns is None or width(line) <= columns or COMMAND.search(line):
             lines.append(line)
             continue
-        margin = line[: len(line) - len(line.lstrip())]
-        room = max(columns - len(margin), 20)
-        parts = textwrap.wrap(line.strip(), room, break_long_words=False, break_on_hyphens=False)
-        lines += [margin + part for part in parts]
+        before = BEFORE_TEXT.match(line)[0]  # type: ignore[index]  # it matches nothing, too
+        room = max(columns - len(before), 20)
+        parts = textwrap.wrap(line[len(before) :], room, break_long_words=False, break_on_hyphens=False)
+        lines += [(before if not number else " " * len(before)) + part for number, part in enumerate(parts)]
     return lines
 
 

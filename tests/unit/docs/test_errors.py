@@ -103,10 +103,11 @@ def test_every_refusal_of_add_ons_and_of_a_lab_has_a_code() -> None:
             "addon_has_volumes",
             "addon_has_objects",
             "addon_kernel",
+            "addon_conflict",
             "addon_redundant",
         ),
     }
-    assert len(error_catalogue.CODE.findall(addons)) == 6
+    assert len(error_catalogue.CODE.findall(addons)) == 7
 
 
 def test_codes_are_unique_and_none_vanishes() -> None:

@@ -30,18 +30,27 @@ def hosts(playbook: str, groups: dict[str, list[str]]) -> dict[str, Any]:
     return {play["name"]: evaluate(play["hosts"], groups=groups) for play in plays}
 
 
-@pytest.mark.parametrize("playbook", ["cluster", "upgrade"])
-def test_a_play_for_etcd_has_no_hosts_without_the_group(playbook: str) -> None:
-    assert set(hosts(playbook, STACKED).values()) == {"!all"}
-    assert list(hosts(playbook, EXTERNAL).values()) == [["etcd1"]]
+EVERY = ["kube_control_plane", "kube_worker", "kube_etcd"]
 
 
-def test_certificates_of_etcd_are_renewed_before_those_of_control_planes_and_its_authority_stays() -> None:
-    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all"]
-    assert list(hosts("certificates", EXTERNAL).values()) == [["kube_control_plane", "kube_etcd"], ["etcd1"]]
-    plays = load_variables(ROOT / "playbooks/certificates.yml")
-    (rotated,) = [play["hosts"] for play in plays if play["name"] == "Rotate the authorities"]
-    assert rotated == "kube_control_plane:kube_worker"
+@pytest.mark.parametrize(
+    ("playbook", "expected"),
+    [
+        ("cluster", [EVERY, EVERY, ["etcd1"]]),  # inspected, prepared, made members
+        ("upgrade", [EVERY, ["etcd1"]]),
+        ("reset", [EVERY, ["etcd1"]]),
+    ],
+)
+def test_hosts_of_etcd_take_part_and_nobody_is_taken_for_them(playbook: str, expected: list[list[str]]) -> None:
+    assert list(hosts(playbook, EXTERNAL).values()) == expected
+    without = [one[:2] if one == EVERY else "!all" for one in expected]
+    assert list(hosts(playbook, STACKED).values()) == without
+
+
+def test_certificates_of_etcd_are_renewed_before_those_of_control_planes() -> None:
+    renewed = [["kube_control_plane", "kube_etcd"], ["etcd1"]]
+    assert list(hosts("certificates", STACKED).values()) == [["kube_control_plane"], "!all", EVERY[:2], EVERY[:2]]
+    assert list(hosts("certificates", EXTERNAL).values()) == [*renewed, EVERY, EVERY]
 
 
 def test_the_settings_of_a_stacked_etcd_apply() -> None:
@@ -135,7 +144,7 @@ def test_a_control_plane_that_is_not_known_may_have_a_cluster() -> None:
     assert evaluate(own["__etcd_unknown"], **known) == ["cp1"]
 
 
-def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() -> None:
+def test_a_host_of_etcd_may_be_named_for_its_reboot() -> None:
     own = load_variables(ROOT / "roles/node/vars/main.yml")
     plan = load_variables(ROOT / "roles/node/tasks/plan_reboot.yml")
     task, silent = (
@@ -152,8 +161,23 @@ def test_a_host_of_etcd_is_not_said_to_be_silent_when_its_reboot_is_asked_for() 
         "hostvars": hostvars,
         "node_reboot_hosts": ["etcd1", "w1", "node-cp1"],
     }
-    assert evaluate(task["__node_unknown"], **known) == ["etcd1"], "the module says that it is no node"
-    assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "w1"]
+    assert evaluate(task["__node_unknown"], **known) == []
+    assert sorted(evaluate(silent["__node_silent"], **known)) == ["cp1", "etcd1", "w1"]
+    groups = {**EXTERNAL, "kube_maintained": ["etcd1", "w1"]}
+    assert hosts("node_reboot", groups)["Reboot the hosts of an external etcd"] == ["etcd1"]
+    assert hosts("node_reboot", {**groups, "kube_maintained": ["w1"]})["Reboot the hosts of an external etcd"] == "!all"
+    assert hosts("node_reboot", STACKED)["Reboot the hosts of an external etcd"] == "!all"
+
+
+def test_a_lost_host_of_etcd_has_the_address_of_its_connection() -> None:
+    own = load_variables(ROOT / "roles/node/vars/main.yml")
+    hostvars: dict[str, dict[str, Any]] = {
+        "cp1": {"kube_node_ip": "192.0.2.1,fd00::1", "ansible_host": "198.51.100.1"},
+        "w1": {},
+        "etcd1": {"ansible_host": "192.0.2.31"},
+    }
+    found = evaluate(own["__node_addresses"], **own, groups=EXTERNAL, hostvars=hostvars)
+    assert found == {"cp1": ["192.0.2.1", "fd00::1"], "w1": ["w1"], "etcd1": ["192.0.2.31"]}
 
 
 @pytest.mark.parametrize(
@@ -178,3 +202,64 @@ def test_the_whole_etcd_of_a_cluster_that_is_kept_is_not_reset(
     ]
     known = {**own, "groups": groups, "ansible_play_hosts_all": reset}
     assert evaluate(trust_as_template("{{ " + given["that"] + " }}"), **known) is not refused
+
+
+def rotation(planned: dict[str, tuple[list[str], list[str]]], of: str, on: str = "cp1", asked: str = "all") -> Any:
+    """Return a variable of role certificates.
+
+    :param planned: what is rotated on each host according to its folder, and what would be rotated.
+    """
+    own = load_variables(ROOT / "roles/certificates/vars/main.yml")
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"inventory_hostname": name, "kube_host": {"cluster": {"healthy": True}}}
+        for name in ("cp1", "etcd1", "w1")
+    }
+    for name, (rotating, rotate) in planned.items():
+        hostvars[name]["__certificates_planned"] = {"rotating": rotating, "rotate": rotating or rotate}
+    known = {**own, **hostvars[on], "groups": EXTERNAL, "hostvars": hostvars, "ansible_play_hosts_all": ["cp1", "w1"]}
+    return evaluate(trust_as_template("{{ " + of + " }}"), **known, certificates_rotate_authorities=asked)
+
+
+def test_hosts_of_etcd_are_asked_for_their_authority_and_control_planes_for_the_others() -> None:
+    assert rotation({}, "__certificates_asked", "cp1", "ca, etcd-ca") == ["ca"]
+    assert rotation({}, "__certificates_asked", "etcd1", "ca, etcd-ca") == ["etcd-ca"]
+    assert rotation({}, "__certificates_asked", "etcd1", "ca") == []
+    assert rotation({}, "__certificates_asked", "etcd1") == rotation({}, "__certificates_asked") == ["all"]
+    assert [rotation({}, "__certificates_worker", on) for on in ("cp1", "etcd1", "w1")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("plane", "member", "begins", "etcd"),
+    [
+        (([], ["ca"]), ([], ["etcd-ca"]), ["ca"], ["etcd1"]),
+        (([], ["ca"]), ([], []), ["ca"], []),
+        (([], []), ([], ["etcd-ca"]), [], ["etcd1"]),
+        ((["ca"], []), ([], ["etcd-ca"]), ["ca"], []),  # one that was interrupted goes on with what it began with
+        (([], ["ca"]), (["etcd-ca"], []), [], ["etcd1"]),
+    ],
+)
+def test_no_rotation_begins_while_another_is_unfinished(plane: Any, member: Any, begins: Any, etcd: Any) -> None:
+    planned = {"cp1": plane, "etcd1": member}
+    assert rotation(planned, "__certificates_begins") == begins
+    assert rotation(planned, "__certificates_etcd_rotates") == etcd
+    assert rotation(planned, "__certificates_etcd_absent") == ["etcd1"], "such a run is refused"
+
+
+def test_several_control_planes_use_all_members_and_leave_none_of_them_when_a_join_is_repeated() -> None:
+    own = load_variables(ROOT / "roles/control_plane/vars/main.yml")
+    groups = {**EXTERNAL, "kube_control_plane": ["cp1", "cp2"], "kube_etcd": ["etcd1", "etcd2"]}
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"kube_node_ip": f"fd00::{number}", "kube_host": {"cluster": {"member": True}}}
+        for number, name in enumerate(["cp1", "cp2", "w1", "etcd1", "etcd2"], 1)
+    }
+    known = {**own, "groups": groups, "hostvars": hostvars, "inventory_hostname": "cp2"}
+    urls = ["https://[fd00::4]:2379", "https://[fd00::5]:2379"]
+    assert evaluate(own["__control_plane_etcd_endpoints"], **known) == urls
+    assert evaluate(own["__control_plane_other_etcd"], **known) == [], "a control plane is no member"
+    stacked = {**known, "groups": {**groups, "kube_etcd": []}}
+    assert evaluate(own["__control_plane_other_etcd"], **stacked) == ["https://[fd00::1]:2379"]
+    given = load_variables(ROOT / "roles/control_plane/tasks/use_etcd.yml")[0]
+    assert (
+        given["throttle"] == 1
+        and given["slipway.kube.etcd_member"]["endpoints"] == "{{ __control_plane_etcd_endpoints }}"
+    )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 slipway.kube authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands of the guides that write and check an inventory, run as they are written. Scenarios run the playbooks of the others."""
+"""The commands of the guides that write and check an inventory, run as they are written. Who runs the others is said in tests/harness/guides.py."""
 
 from __future__ import annotations
 

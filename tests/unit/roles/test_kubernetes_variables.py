@@ -270,3 +270,20 @@ def test_only_a_kubelet_without_a_cluster_is_started_by_the_role(group, started)
     )
     assert (kubelet.get("state") == "started") is started
     assert ("/var/lib/kubelet/config.yaml" in kubelet["restart_when_newer"]) is started
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "http://127.0.0.1:10248/healthz"),
+        (
+            {"kubernetes_kubelet_config": {"healthzBindAddress": "::1", "healthzPort": 10250}},
+            "http://[::1]:10250/healthz",
+        ),
+        ({"control_plane_kubelet_configuration": {"healthzPort": 10300}}, "http://127.0.0.1:10300/healthz"),
+        ({"kubernetes_kubelet_config": {"healthzPort": 0}}, None),
+    ],
+)
+def test_a_kubelet_that_was_restarted_must_answer(variables, url):
+    kubelet = value("__kubernetes_units | first", **variables)
+    assert kubelet["name"] == "kubelet.service" and (kubelet.get("health") or {}).get("url") == url

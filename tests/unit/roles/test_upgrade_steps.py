@@ -16,7 +16,7 @@ from harness.core import load_variables, trust_as_template
 
 ROOT = Path(__file__).parents[3]
 GROUPS = {"kube_control_plane": ["cp1", "cp2"], "kube_worker": ["w1"], "kube_cluster": ["cp1", "cp2", "w1"]}
-NEVER = "kube_cluster:!kube_cluster"
+NEVER = "!all"
 
 
 def node(host: str, needed: bool = True) -> dict[str, Any]:

@@ -31,6 +31,7 @@ FEATURES = {
     "cls_bpf": ("CONFIG_NET_CLS_BPF", ""),
     "sch_ingress": ("CONFIG_NET_SCH_INGRESS", ""),
     "vxlan": ("CONFIG_VXLAN", ""),
+    "dummy": ("CONFIG_DUMMY", ""),
     "geneve": ("CONFIG_GENEVE", ""),
     "ipip": ("CONFIG_NET_IPIP", "/proc/sys/net/ipv4/conf/tunl0"),
     "wireguard": ("CONFIG_WIREGUARD", ""),

@@ -17,6 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.slipway.kube.plugins.action import app
 from ansible_collections.slipway.kube.plugins.modules import app as app_module
+from ansible_collections.slipway.kube.plugins.modules import release as release_module
 from ansible_collections.slipway.kube.plugins.plugin_utils.app import files
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.checks import read
 from ansible_collections.slipway.kube.plugins.plugin_utils.app.expand import expand
@@ -170,3 +171,8 @@ def test_a_template_is_rendered_with_the_variables_of_the_task(monkeypatch, tmp_
 def test_what_a_description_may_not_hold(run) -> None:
     with pytest.raises(InputError, match="payload: unknown field"):
         app.sort_arguments({**WEB, "payload": "x"})
+
+
+def test_the_values_that_a_release_returns_are_documented() -> None:
+    of_release, of_app = (set(yaml.safe_load(module.RETURN)) for module in (release_module, app_module))
+    assert of_release - {"generated", "notes"} <= of_app  # these two are about charts

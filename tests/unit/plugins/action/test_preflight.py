@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.slipway.kube.plugins.action.preflight import summary
+from ansible_collections.slipway.kube.plugins.action.preflight import refused, summary
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.problem import Problem
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.variables import Variables
 
@@ -109,7 +109,7 @@ def test_the_message_names_the_checks_to_waive():
         Problem("os", "w2", "O", "", ""),
     ]
     line = summary(problems)
-    assert "1 error(s) and 1 warning(s)" in line
+    assert "1 error and 1 warning" in line
     assert "preflight_waive: [os]" in line
 
 
@@ -132,3 +132,25 @@ def test_a_repository_of_a_version_in_between_is_the_one_that_the_role_would_use
     (values,) = make(hostvars, current="cp1", preflight_upgrade=True).cluster().hosts["cp1"].variables["between"]
     assert values["kube_version"] == "1.36.3" and values["kube_component_versions"]["coredns"] == "1.14.2"
     assert values["kube_kubernetes_repository"]["deb_url"] == "http://mirror/1.37.2/1.36"
+
+
+def test_candidates_are_seen_as_workers_and_others_stay_what_they_are(make):
+    groups = {**GROUPS, "kube_cluster": ["cp1", "w1", "s1"], "kube_standby": ["s1"]}
+    variables = make({"cp1": {}, "w1": {}, "s1": {}}, groups=groups)
+    assert list(variables.cluster().hosts) == ["cp1", "w1"]
+    cluster = variables.cluster(["s1"])
+    assert [(host.name, host.worker) for host in cluster.hosts.values()] == [("cp1", False), ("w1", True), ("s1", True)]
+    assert groups["kube_worker"] == ["w1"]
+
+
+def test_only_errors_of_candidates_are_reasons_against_them():
+    problems = [
+        Problem("swap", "s1", "Swap is on.", "/dev/sda2", "Set swap_state."),
+        Problem("cpus", "s1", "There are few CPUs.", "1", "Add one.", "warning"),
+        Problem("disk", "s1", "The disk is full.", "1 MB", "Free some space."),
+        Problem("clock", "w1", "The clock is wrong.", "9 s", "Synchronize it."),
+        Problem("version", "", "The version is unknown.", "1.99", "Correct it."),
+    ]
+    assert refused(problems, ["s1", "s2"]) == {
+        "s1": "Swap is on (/dev/sda2). Set swap_state. [slipway:swap] The disk is full (1 MB). Free some space. [slipway:disk]"
+    }

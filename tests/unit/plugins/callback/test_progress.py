@@ -188,7 +188,7 @@ def test_with_a_verbosity_the_output_is_the_default_one(folder):
     status, output = piped(folder, "-v", "--limit", "cp1,localhost")
     assert status == 0
     assert "TASK [Install]" in output and "ok=" in output
-    assert f"Whole output: {record_of(folder)}/log.txt" in output
+    assert f"Whole output: .runs/{record_of(folder).name}/log.txt" in output
     assert data(folder, "summary.json")["result"] == "done", "a record is kept all the same"
     assert "TASK [Install]" in log_of(folder)
 
@@ -216,7 +216,7 @@ def test_a_run_leaves_its_record(folder):
     status, output = piped(folder)
     assert status == 2
     record = record_of(folder)
-    assert f"Record: {record}/changes.html\nWhole output: {record}/log.txt\n" in output
+    assert f"Record: .runs/{record.name}/changes.html\nWhole output: .runs/{record.name}/log.txt\n" in output
     assert sorted(os.listdir(record)) == ["changes.html", "changes.json", "log.txt", "summary.json", "timeline.svg"]
     assert not (folder / "logs").exists(), "there is one log"
     summary = data(folder, "summary.json")
@@ -274,7 +274,7 @@ def test_a_plan_says_what_changes_with_diffs_and_what_is_not_known(folder):
     assert steps["Hide a file"]["diff"] == ""
     assert "check mode" in steps["Ask"]["unknown"] and steps["Wait for it"]["unknown"] == "runs only outside check mode"
     assert "Write\n  cp1 would change:\n    Write a file\n" in output
-    assert "Known only in a real run:\n  Write: cp1: Ask; Wait for it\n" in output
+    assert "Known only in a real run:\n  - Write: cp1: Ask; Wait for it\n" in output
     page = (record_of(folder) / "plan.html").read_text()
     assert "password: ********" in page and "horse" not in page + output.replace("correcthorse", "")
     assert not (folder / "file").exists()

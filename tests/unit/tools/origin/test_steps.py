@@ -101,7 +101,7 @@ def test_the_origin_has_what_a_bundle_fetches(want: OriginRequest) -> None:
 def components_of(want: OriginRequest) -> dict[str, Component]:
     """Everything that can be built from Go modules, by its key."""
     found: dict[str, Component] = {}
-    for version in ("1.37.2", "1.36.3", "1.35.4"):
+    for version in ("1.37.2", "1.37.1", "1.36.3", "1.35.4"):
         want.kubernetes_versions = [version]
         found.update(catalog_of(want).components)
     options = arguments().parse_args(["build", "--program", "helm", "--program", "kwok", "--program", "cosign"])
@@ -156,7 +156,6 @@ def test_inputs_are_plain_values(want: OriginRequest) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"kubernetes_versions": ["1.36.3", "1.36.1"]}, "--kubernetes lists 1.36.3 and 1.36.1"),
         ({"kubernetes_versions": ["1.36.9"]}, "kubernetes-1.36.9 cannot be built from Go modules"),
         ({"programs": {"helm": "3.0.0"}}, r"helm 3\.0\.0 cannot be built.*there is helm-4\.3\.1"),
         ({"images": ["mysql:8"]}, "there is no recipe"),
@@ -226,6 +225,26 @@ def test_what_was_built_before_stays(want: OriginRequest) -> None:
     index = Index.from_text(description_of(earlier, steps_of(earlier)).to_text(), "origin.json")
     inherit(want, index)
     assert fingerprints(steps_of(want)) == fingerprints(steps_of(earlier))
+
+
+def test_releases_of_one_minor_version_are_in_one_repository(want: OriginRequest) -> None:
+    """A patch upgrade is from one to the other, and upstream's repository has both."""
+    want.kubernetes_versions = ["1.37.2"]
+    index = Index.from_text(description_of(want, steps_of(want)).to_text(), "origin.json")
+    want.kubernetes_versions = ["1.37.1"]
+    inherit(want, index)
+    assert want.kubernetes_versions == ["1.37.1", "1.37.2"]
+    (repositories,) = (step for step in steps_of(want) if step.kind == "repositories")
+    kubelets = [
+        path.rpartition("/")[2]
+        for one in repositories.inputs["repositories"]
+        for path in one["packages"]
+        if "/kubelet" in path
+    ]
+    assert kubelets == ["kubelet_1.37.1-1.1_amd64.deb", "kubelet_1.37.2-1.1_amd64.deb"]
+    index.kubernetes_versions.append("1.37.0")
+    inherit(want, index)
+    assert "1.37.0" not in want.kubernetes_versions, "there are no lock files for it"
 
 
 def test_a_new_signing_key_replaces_every_signature(want: OriginRequest) -> None:

@@ -105,6 +105,94 @@ def test_the_secret_of_a_storage_driver_is_not_taken_for_one_of_the_pod() -> Non
     assert found.fault == "mount_fails" and "Secret" not in found.title and not found.hopeless
 
 
+NFS = {"name": "share", "nfs": {"server": "10.0.0.9", "path": "/srv/share"}}
+COMMAND = "mount failed: exit status 32 Mounting command: mount Mounting arguments: -t nfs 10.0.0.9:/srv/share /var/lib/kubelet/pods/1/share"
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        (
+            "mount: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.",
+            "mount.nfs is not installed",
+        ),
+        (
+            "mount: /x: fsconfig() failed: NFS: mount program didn't pass remote address.",
+            "mount.nfs is not installed on node w1",
+        ),
+        (
+            "mount.nfs: access denied by server while mounting 10.0.0.9:/srv/share",
+            "10.0.0.9 does not let node w1 mount /srv/share",
+        ),
+        (
+            "mount.nfs: mounting 10.0.0.9:/srv/share failed, reason given by server: No such file or directory",
+            "has no folder /srv/share",
+        ),
+        (
+            "mount.nfs: Failed to resolve server files.example.com: Name or service not known",
+            "is not resolved on node w1",
+        ),
+        ("mount.nfs: Connection refused for 10.0.0.9:/srv/share on /x", "10.0.0.9 does not answer node w1"),
+        ("mount.nfs: Connection timed out for 10.0.0.9:/srv/share on /x", "10.0.0.9 does not answer node w1"),
+        (
+            "mount.nfs: requested NFS version or transport protocol is not supported for /x",
+            "does not support the version or an option",
+        ),
+        ("mount.nfs: failed to prepare mount: No such device", "the kernel of node w1 has no NFS client"),
+        ("mount: /x: unknown filesystem type 'nfs'.", "mount.nfs is not installed on node w1"),
+        ("mount.nfs: an incorrect mount option was specified for /x", "does not support the version or an option"),
+        ("mount.nfs: rpc.statd is not running but is required for remote locking.", "node w1 has no rpc.statd"),
+        (
+            "mount.nfs: rpc.statd is not running but is required for remote locking. mount.nfs: Connection refused for 10.0.0.9:/srv/share on /x",
+            "10.0.0.9 does not answer node w1",
+        ),
+        ("mount.nfs: something else", "/srv/share of the NFS server 10.0.0.9 could not be mounted on node w1"),
+    ],
+)
+@pytest.mark.parametrize("claimed", [False, True])
+def test_a_share_that_is_not_mounted(said: str, title: str, claimed: bool) -> None:
+    lists = {**deployment(0), **bound(driver="", nfs=NFS["nfs"])}
+    made = claiming(age=30) if claimed else pod(state=waiting("ContainerCreating"), spec={"volumes": [NFS]}, age=30)
+    message = f'MountVolume.SetUp failed for volume "{"v" if claimed else "share"}" : {COMMAND} Output: {said}'
+    found = first({**lists, "Pod": [made], "Event": [event("Pod", "web-1-a", "FailedMount", message)]})
+    assert found.fault == "mount_fails" and title in found.title and found.severity == "error"
+
+
+def test_a_share_whose_server_does_not_answer_yet() -> None:
+    waits = [{"type": "PodScheduled", "status": "True"}, {"type": "PodReadyToStartContainers", "status": "False"}]
+    made = pod(state=waiting("ContainerCreating"), spec={"volumes": [NFS]}, age=30, conditions=waits)
+    (found,) = findings_of({**deployment(0), "Pod": [made]})
+    assert found.title.startswith("/srv/share of the NFS server 10.0.0.9 has not been mounted on node w1 for 30 s")
+    waits[1]["status"] = "True"  # it is the image that takes time
+    assert not [one for one in findings_of({**deployment(0), "Pod": [made]}) if one.fault == "mount_fails"]
+
+
+def test_a_share_about_which_only_a_time_is_known() -> None:
+    said = "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[]: timed out waiting for the condition"
+    found = first(
+        {
+            **deployment(0),
+            **bound(driver="", nfs=NFS["nfs"]),
+            "Pod": [claiming(age=150)],
+            "Event": [event("Pod", "web-1-a", "FailedMount", said)],
+        }
+    )
+    assert found.title == "the NFS server 10.0.0.9 does not answer node w1"
+
+
+def test_a_file_system_of_another_type() -> None:
+    said = 'MountVolume.MountDevice failed for volume "v" : mount failed: exit status 32 Output: mount: wrong fs type, bad option, bad superblock on /dev/sdb'
+    found = first(
+        {
+            **deployment(0),
+            **bound(driver=""),
+            "Pod": [claiming()],
+            "Event": [event("Pod", "web-1-a", "FailedMount", said)],
+        }
+    )
+    assert found.fault == "mount_fails" and "not that of fsType" in found.title
+
+
 def test_a_folder_that_is_mounted_over_a_file() -> None:
     said = (
         'failed to create containerd task: error mounting "/var/lib/kubelet/x" to rootfs at "/etc/passwd": not a directory: '

@@ -100,6 +100,37 @@ def test_a_socket_file_or_a_high_port_is_no_privileged_port(line: str) -> None:
     assert finding.fault == "crash_loop"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "curl: (7) Failed to connect to 10.96.0.7 port 5432 after 0 ms: Couldn't connect to server",
+        "dial tcp 10.96.0.7:5432: connect: connection refused",
+        "Error: connect ECONNREFUSED 10.96.0.7:5432",
+        "psycopg2.OperationalError: could not connect to server: Connection refused. Is the server running on port 5432?",
+        "pq: dial tcp 10.96.0.7:5432: i/o timeout",
+    ],
+)
+def test_a_failed_connection_is_named(line: str) -> None:
+    (finding,) = explain_faults(logged("starting", line), [WEB])
+    assert finding.fault == "crash_loop" and f"failed connection: {line}" in finding.evidence[-1]
+    assert "its endpoints" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "curl: (6) Could not resolve host: database",
+        "curl: (28) Resolving timed out after 5000 milliseconds",
+        "getaddrinfo EAI_AGAIN database",
+    ],
+)
+def test_a_name_that_is_not_resolved_is_named(line: str) -> None:
+    (finding,) = explain_faults(logged(line), [WEB])
+    assert finding.fault == "crash_loop" and "name resolution error" in finding.evidence[-1]
+    (finding,) = explain_faults(logged(line, spec={"dnsConfig": {"nameservers": ["192.0.2.53"]}}), [WEB])
+    assert finding.fault == "pod_dns"
+
+
 TAKEN = 'ts=2026-11-29T10:20:30.123Z err="listen tcp 0.0.0.0:9100: bind: address already in use"'
 
 

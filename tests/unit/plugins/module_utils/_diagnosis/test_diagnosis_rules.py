@@ -701,6 +701,17 @@ def test_a_blocked_deletion_names_what_blocks_it() -> None:
     assert findings_of({"ConfigMap": [{"metadata": dict(gone, deletionTimestamp=stamp(3))}]}) == []
 
 
+def test_the_claim_that_keeps_a_volume_is_named() -> None:
+    gone = {"name": "data", "deletionTimestamp": stamp(120), "finalizers": ["kubernetes.io/pv-protection"]}
+    spec = {"claimRef": {"namespace": "shop", "name": "data-db-0"}}
+    (finding,) = findings_of({"PersistentVolume": [{"metadata": gone, "spec": spec}]})
+    assert (finding.fault, finding.severity) == ("deletion_stuck", "warning")
+    assert (
+        "PersistentVolumeClaim shop/data-db-0" in finding.title
+        and "kubectl delete pvc data-db-0 -n shop" in finding.advice
+    )
+
+
 def test_a_policy_that_blocks_dns() -> None:
     def policy(*ports: int) -> dict[str, Any]:
         rule = {"to": [{"podSelector": {}}], "ports": [{"port": port} for port in ports]}

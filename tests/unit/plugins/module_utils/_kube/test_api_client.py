@@ -10,6 +10,7 @@ import json
 import os
 import select
 import socket
+import socketserver
 import ssl
 import tempfile
 import threading
@@ -405,3 +406,94 @@ def test_what_passes_is_asked_again_and_a_broken_answer_too(server: Server) -> N
     server.answer = lambda _request: next(answers, (200, {"a": 1}))
     one = client(server)
     assert one.get("/x") == {"a": 1} and one.requests == 3
+
+
+class Socks(socketserver.ThreadingTCPServer):
+    """A SOCKS 5 proxy with a user name and a password."""
+
+    daemon_threads = True
+
+    def __init__(self, login: bytes = b"", reply: int = 0) -> None:
+        super().__init__(("127.0.0.1", 0), Relay)
+        self.login, self.reply = login, reply
+        self.asked: list[tuple[str, int]] = []
+
+
+class Relay(socketserver.BaseRequestHandler):
+    """One connection: every name leads to this host."""
+
+    server: Socks
+
+    def handle(self) -> None:
+        stream = self.request.makefile("rb", buffering=0)
+        methods = stream.read(stream.read(2)[1])
+        method = 2 if self.server.login else 0
+        self.request.sendall(bytes([5, method if method in methods else 255]))
+        if method == 2:
+            user = stream.read(stream.read(2)[1])
+            right = user + b":" + stream.read(stream.read(1)[0]) == self.server.login
+            self.request.sendall(bytes([1, 0 if right else 1]))
+            if not right:
+                return
+        assert stream.read(4) == b"\x05\x01\x00\x03"
+        name = stream.read(stream.read(1)[0]).decode()
+        port = int.from_bytes(stream.read(2), "big")
+        self.server.asked.append((name, port))
+        self.request.sendall(bytes([5, self.server.reply, 0, 1, 0, 0, 0, 0, 0, 0]))
+        if self.server.reply:
+            return
+        with socket.create_connection(("127.0.0.1", port)) as other:
+            pairs = {self.request: other, other: self.request}
+            while True:
+                for source in select.select(list(pairs), [], [], 5)[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    pairs[source].sendall(data)
+
+
+def through(proxy: Socks, server: str, login: str = "", **more: Any) -> Client:
+    serve(proxy)  # type: ignore[arg-type]
+    url = f"socks5://{login}127.0.0.1:{proxy.server_address[1]}"
+    return Client(Credentials(server, proxy=url, **more), timeout=5, patience=0)
+
+
+def test_requests_go_through_a_socks_proxy(server: Server) -> None:
+    with Socks(b"me:p@w") as proxy:
+        assert through(proxy, f"http://api.example:{server.server_port}", "me:p%40w@").get("/x") == {}
+        proxy.shutdown()
+    (request,) = server.requests
+    assert request.target == "/x" and not request.header("Proxy-Authorization")
+    assert proxy.asked == [("api.example", server.server_port)], "the proxy resolves the name"
+
+
+def test_tls_goes_through_a_socks_proxy(make_certificate: Callable[[int], Any]) -> None:
+    pair = make_certificate(3)
+    secure = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    serve(secure)
+    with Socks() as proxy:
+        address = f"https://127.0.0.1:{secure.server_port}"
+        assert through(proxy, address, authority=pair.certificate.read_bytes()).get("/x") == {}
+        proxy.shutdown()
+    secure.shutdown()
+    secure.server_close()
+
+
+@pytest.mark.parametrize(
+    ("login", "reply", "given", "told"),
+    [
+        (b"me:pw", 0, "", "it demands a user name and a password"),
+        (b"me:pw", 0, "me:c4n4ry@", "refuses the user name and the password"),
+        (b"", 5, "", "does not connect: the connection is refused"),
+        (b"", 4, "", "its name cannot be resolved"),
+    ],
+)
+def test_what_a_socks_proxy_refuses_is_told(server: Server, login: bytes, reply: int, given: str, told: str) -> None:
+    with Socks(login, reply) as proxy:
+        with pytest.raises(Unreachable, match=told) as caught:
+            through(proxy, "http://api.example:8080", given).get("/x")
+        proxy.shutdown()
+    assert "The proxy 127.0.0.1:" in str(caught.value) and "c4n4ry" not in str(caught.value)

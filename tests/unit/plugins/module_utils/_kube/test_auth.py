@@ -179,7 +179,10 @@ def test_a_given_proof_replaces_that_of_the_kubeconfig(tmp_path: Path) -> None:
         ({"host": "10.0.0.1:6443"}, "host '10.0.0.1:6443' is not a URL"),
         ({"host": "http://h", "client_cert": "/etc/hosts"}, "must be set together"),
         ({"host": "http://h", "impersonate_groups": ["a"]}, "without a user to impersonate"),
-        ({"host": "http://h", "proxy": f"socks5://me:{CANARY}@p:1"}, "The proxy p is not supported"),
+        (
+            {"host": "http://h", "proxy": f"https://me:{CANARY}@p:1"},
+            "The proxy p is not supported: only http:// and socks5:// proxies are",
+        ),
         ({"kubeconfig": config(token=CANARY), "context": "other"}, "no context named 'other'. It has: c"),
     ],
 )
@@ -315,3 +318,48 @@ def test_some_hosts_are_spared_the_proxy(host: str, no_proxy: str, result: bool)
     assert auth.bypasses_proxy(host, no_proxy) is result
     given = found(host=f"http://{host}:1", proxy="http://p:3128", no_proxy=no_proxy)
     assert given.proxy == ("" if result else "http://p:3128")
+
+
+@pytest.mark.parametrize(
+    ("host", "environment", "proxy"),
+    [
+        ("https://api.example:6443", {"HTTPS_PROXY": "http://p:3128"}, "http://p:3128"),
+        ("https://api.example:6443", {"https_proxy": "p:3128"}, "http://p:3128"),
+        ("https://api.example:6443", {"HTTPS_PROXY": "socks5://p"}, "socks5://p"),
+        ("https://api.example:6443", {"HTTP_PROXY": "http://p:3128"}, ""),
+        ("http://api.example:8080", {"HTTP_PROXY": "http://p:3128"}, "http://p:3128"),
+        ("https://127.0.0.1:6443", {"HTTPS_PROXY": "http://p:3128"}, ""),
+        ("https://localhost:6443", {"HTTPS_PROXY": "http://p:3128"}, ""),
+        ("https://[::1]:6443", {"HTTPS_PROXY": "http://p:3128"}, ""),
+        ("https://10.1.2.3:6443", {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "10.0.0.0/8"}, ""),
+        ("https://api.example:6443", {"HTTPS_PROXY": "http://p:3128", "no_proxy": ".example"}, ""),
+        ("https://api.example:6443", {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "api.example:6443"}, ""),
+        ("https://api.example:6443", {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "api.example:443"}, "http://p:3128"),
+        ("https://[fd00::1]:6443", {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "[fd00::1]:6443"}, ""),
+    ],
+)
+def test_the_proxy_of_the_environment(
+    host: str, environment: dict[str, str], proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert found(host=host).proxy == proxy
+
+
+def test_a_control_plane_needs_no_proxy_for_its_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts behind a proxy have it in /etc/environment, often without the addresses of the cluster in NO_PROXY."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://p:3128")
+    monkeypatch.setattr(auth, "_from_kubeconfig", lambda params, _find: Credentials(server="https://10.0.0.1:6443"))
+    assert found(kubeconfig="/etc/kubernetes/admin.conf").proxy == ""
+    assert found(kubeconfig="/home/me/.kube/config").proxy == "http://p:3128"
+
+
+def test_options_and_the_kubeconfig_precede_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"https://me:{CANARY}@other:1")
+    assert found(host="https://h:1", proxy="http://p:1").proxy == "http://p:1"
+    assert found(host="https://h:1", no_proxy="h", proxy="http://p:1").proxy == ""
+    with pytest.raises(
+        KubeconfigError, match="The proxy other of the environment variable HTTPS_PROXY is not"
+    ) as caught:
+        found(host="https://h:1")
+    assert CANARY not in str(caught.value)

@@ -33,6 +33,12 @@ def conditions(*some: str, seen: int = 3, **status: Any) -> dict[str, Any]:
     return {"conditions": made, **status}
 
 
+def judged(*some: str) -> dict[str, Any]:
+    """A status of Kyverno."""
+    return {"conditionStatus": conditions(*some, ready=not any(kind.startswith("!") for kind in some), message="")}
+
+
+KYVERNO = "policies.kyverno.io/v1"
 GATEWAY, FLUX, OLM, CNPG = (
     "gateway.networking.k8s.io/v1",
     "source.toolkit.fluxcd.io/v1",
@@ -127,6 +133,12 @@ def hibernated(status: dict[str, Any]) -> dict[str, Any]:
         (thing("cert-manager.io/v1", "Certificate"), "has not reported a status"),
         (thing("cert-manager.io/v1", "Certificate", conditions("Ready", seen=2)), "not observed the latest generation"),
         (thing("cert-manager.io/v1", "Certificate", conditions("Ready")), None),
+        (thing("kyverno.io/v1", "ClusterPolicy"), "has not reported a status"),
+        (thing("kyverno.io/v1", "Policy", conditions("Ready")), None),
+        (thing(KYVERNO, "ValidatingPolicy"), "has not reported a status"),
+        (thing(KYVERNO, "ValidatingPolicy", {"conditionStatus": {"ready": False}}), "has not reported a status"),
+        (thing(KYVERNO, "ImageValidatingPolicy", judged("WebhookConfigured", "!Granted")), "Granted: because"),
+        (thing(KYVERNO, "NamespacedMutatingPolicy", judged("WebhookConfigured", "Granted")), None),
         # Other kinds: as before, and their conditions may be about an earlier generation.
         (thing("x.io/v1", "Thing"), None),
         (thing("x.io/v1", "Thing", conditions("!Ready")), "Why: because"),

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import time
 from typing import Any
 
 import pytest
@@ -83,3 +85,31 @@ def test_base64_of_several_lines_is_read() -> None:
 def test_what_cannot_be_used_is_explained(content: dict[str, Any], context: str | None, says: str) -> None:
     with pytest.raises(KubeconfigError, match=says):
         read_credentials(content, context)
+
+
+def token(end: float) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": end}).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJub25lIn0.{claims}.c2ln"
+
+
+def provider(name: str = "oidc", **settings: str) -> dict[str, Any]:
+    return config(**{"auth-provider": {"name": name, "config": {"client-id": "kubernetes", **settings}}})
+
+
+def test_the_token_of_an_openid_connect_provider_is_used_while_it_is_valid() -> None:
+    valid = token(time.time() + 600)
+    assert read_credentials(provider(**{"id-token": valid, "refresh-token": "x"})).token == valid
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (provider(**{"id-token": token(1700000000), "refresh-token": "c4n4ry"}), "its id-token expired on .*kubelogin"),
+        (provider(**{"refresh-token": "c4n4ry"}), "its id-token is not there.*kubectl get namespaces"),
+        (provider("azure"), "authenticates with 'auth-provider azure', which this module does not support"),
+    ],
+)
+def test_a_provider_that_cannot_be_used_is_refused_by_name(content: dict[str, Any], says: str) -> None:
+    with pytest.raises(KubeconfigError, match=says) as caught:
+        read_credentials(content)
+    assert "c4n4ry" not in str(caught.value)

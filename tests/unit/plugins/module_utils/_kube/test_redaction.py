@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.redaction import Redactor
@@ -86,3 +88,24 @@ def test_a_bootstrap_token_is_a_secret_without_a_name(line: str) -> None:
 )
 def test_what_only_looks_similar_to_a_token_stays(line: str) -> None:
     assert Redactor().log_line(line) == line
+
+
+def test_a_long_value_without_parts_takes_no_long_time() -> None:
+    started = time.process_time()
+    Redactor([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "0a" * 20000}}])
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("run --the-token s3cr3t-value", "run --the-token ********"),
+        ("the-token s3cr3t-value", "the-token ********"),
+        ("a--password-file x1 --mode kept", "a--password-file ******** --mode kept"),
+        ("cookie=x-eyJhbGciOiJub25l.eyJzdWIiOiIxMjM0.c2ln kept", "cookie=x-******** kept"),
+        ("a.eyJhbGciOiJub25l.eyJzdWIiOiIxMjM0.c2ln kept", "a.******** kept"),
+        ("my.db_password_old => s3cr3t", "my.db_password_old => ********"),
+    ],
+)
+def test_a_secret_within_words_is_hidden(line: str, hidden: str) -> None:
+    assert Redactor().log_line(line) == hidden

@@ -114,3 +114,13 @@ def test_the_next_run_deletes_the_key_of_the_authority_that_one_left_which_was_k
         (folder / "pki" / key).touch()
     certificates.remove_leftovers(str(tmp_path))
     assert not left.exists() and (other / "pki/apiserver.key").exists()
+
+
+def test_what_logs_in_to_etcd_survives_the_clean_up_of_a_control_plane(tmp_path):
+    base = tmp_path / "pki"
+    assert certificates.read_client(str(base)) == {}
+    files = {"etcd/ca.crt": b"ca", "apiserver-etcd-client.key": b"key", "apiserver-etcd-client.crt": b"certificate"}
+    certificates.place_client(files, str(base))
+    (base / "etcd/ca.key").write_text("not on a control plane")
+    assert certificates.read_client(str(base)) == files
+    assert (base / "apiserver-etcd-client.key").stat().st_mode & 0o777 == 0o600

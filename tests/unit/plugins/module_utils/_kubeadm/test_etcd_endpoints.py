@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 import pytest
@@ -32,7 +34,17 @@ class Plane:
         self.manifest = tmp_path / "kube-apiserver.yaml"
         self.manifest.write_text(f"    - --etcd-servers={','.join(OLD)}\n    - --etcd-servers-overrides=/events#x\n")
         self.stored, self.ready, self.silent, self.clock = STORED, True, [], 0.0
-        self.members = [*OLD, *NEW]
+        self.members, self.backup, self.record = [*OLD, *NEW], "", str(tmp_path / "record")
+        self.begun: list[str] = []
+        self.again, self.newer = False, False
+        monkeypatch.setattr(etcd_endpoints, "has_older_client", lambda: self.newer)
+        monkeypatch.setattr(etcd_endpoints, "restart_kubelet", lambda seconds: self.begun.append("kubelet"))
+        monkeypatch.setattr(etcd_endpoints, "restart", lambda name, *arguments: self.begun.append(name))
+        monkeypatch.setattr(
+            etcd_endpoints,
+            "processes",
+            lambda: iter([("kube-apiserver", 7, time.time() + 5), ("kube-scheduler", 8, 1.0)]),
+        )
         monkeypatch.setattr(etcd, "API_SERVER", str(self.manifest))
         monkeypatch.setattr(etcd, "list_members", self.list_members)
         monkeypatch.setattr(etcd_endpoints, "connect", lambda kubeconfig, server: None)
@@ -59,8 +71,8 @@ class Plane:
         return self.clock
 
     def use(self, *endpoints: str, check_mode: bool = False) -> list[str]:
-        params = {"endpoints": list(endpoints), "timeout": 5, "server": "", "kubeconfig": ""}
-        return etcd_endpoints.use(params, check_mode)
+        params = {"endpoints": list(endpoints), "timeout": 5, "server": "", "kubeconfig": "", "backup": self.backup}
+        return etcd_endpoints.use({**params, "record_dir": self.record, "again": self.again}, check_mode)
 
 
 @pytest.fixture
@@ -102,3 +114,29 @@ def test_one_that_was_off_while_all_members_were_replaced_asks_the_new_ones(plan
     plane.members, plane.silent = NEW[1:], OLD
     assert plane.use(NEW[1])
     assert f"--etcd-servers={NEW[1]}\n" in plane.manifest.read_text()
+
+
+def test_components_are_restarted_once_on_an_etcd_that_was_restored(plane):
+    plane.backup = "sha256:1"
+    words = "The components of this control plane are restarted on the etcd that was restored."
+    assert plane.use(*OLD, check_mode=True) == [words] and plane.begun == []
+    assert plane.use(*OLD) == [words]
+    assert plane.begun == ["kubelet", "kube-scheduler"], "the API server started meanwhile and knows nothing older"
+    assert plane.use(*OLD) == [] and len(plane.begun) == 2
+    plane.newer = True  # an interrupted run has issued another client certificate
+    assert plane.use(*OLD) == [words]
+    plane.newer, plane.again = False, True
+    assert plane.use(*OLD) == [words], "the same backup was restored once more"
+    plane.backup = ""
+    assert plane.use(*OLD) == []
+
+
+def test_a_client_certificate_of_the_second_in_which_the_api_server_started_is_not_newer(tmp_path, monkeypatch):
+    pki = tmp_path / "etcd"
+    pki.mkdir()
+    for path in (pki / "ca.crt", tmp_path / "apiserver-etcd-client.crt", tmp_path / "apiserver-etcd-client.key"):
+        path.touch()
+        os.utime(path, (1000.9, 1000.9))
+    for started, newer in ((1000.0, False), (990.0, True), (0.0, True)):
+        monkeypatch.setattr(etcd_endpoints, "started_at", lambda started=started: started)
+        assert etcd_endpoints.has_older_client(str(pki)) is newer

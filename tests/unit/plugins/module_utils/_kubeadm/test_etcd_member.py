@@ -11,7 +11,12 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._host.record import Record
 from ansible_collections.slipway.kube.plugins.module_utils._host.system import HostError
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import etcd, etcd_certificates, etcd_member
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import (
+    etcd,
+    etcd_certificates,
+    etcd_member,
+    etcd_restore,
+)
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.config import build_etcd
 
 AUTHORITY = {"certificate": "the certificate\n", "key": "the key\n"}
@@ -90,6 +95,8 @@ class Host:
             "members": {"etcd1": "192.0.2.31", "etcd2": "192.0.2.32", "etcd3": "192.0.2.33"},
             "endpoints": [],
             "version": "",
+            "snapshot": "",
+            "backup": "",
             "timeout": 0,
             "log": str(tmp_path / "log"),
             "record_dir": str(tmp_path / "record"),
@@ -97,7 +104,7 @@ class Host:
         }
         monkeypatch.setattr(etcd_member, "MANIFEST", str(self.manifest))
         monkeypatch.setattr(etcd_member, "etcd_answers", lambda manifest: self.healthy)
-        monkeypatch.setattr(etcd_member, "processes", lambda programs: iter(()))
+        monkeypatch.setattr(etcd_restore, "processes", lambda programs: iter(()))
         monkeypatch.setattr(etcd_member, "sync_kubeadm_files", lambda: None)
         monkeypatch.setattr(etcd_member, "write_manifest", self.write)
         monkeypatch.setattr(etcd_member.etcd_user, "own_data", lambda *arguments: None)
@@ -257,3 +264,104 @@ def test_while_another_member_is_lost_none_is_added(host, monkeypatch):
     with pytest.raises(HostError, match=r"unhealthy cluster.*node_remove.*\[slipway:etcd_member\]"):
         host.run(endpoints=["https://192.0.2.31:2379"], timeout=60)
     assert not host.written
+
+
+BACKUP = {"snapshot": "/var/lib/slipway/restore.db", "backup": "sha256:1"}
+ALONE = "etcd3=https://192.0.2.33:2380"
+
+
+@pytest.fixture
+def restoring(host, monkeypatch) -> Host:
+    """A host on which etcdutl makes the data of a snapshot."""
+    Path(host.params["record_dir"]).mkdir()
+
+    def restore_data(params, documents, snapshot, address, work):
+        assert not any(host.data.iterdir()) and address == "192.0.2.33" and snapshot == BACKUP["snapshot"]
+        host.asked.append(("restore", params["node_name"]))
+        (host.data / "member/wal").mkdir(parents=True)
+
+    monkeypatch.setattr(etcd_restore.restore, "restore_data", restore_data)
+    return host
+
+
+def test_the_first_member_gets_the_state_of_a_backup_once(restoring):
+    restoring.run()
+    (restoring.data / "member/wal/old").touch()
+    predicted = restoring.run(check_mode=True, **BACKUP)["changes"]
+    assert predicted == ["etcd member 'etcd3' has the state of the backup."] and not (
+        [one for one in restoring.asked if one[0] == "restore"]
+    )
+    assert restoring.run(**BACKUP)["changes"] == predicted
+    assert restoring.asked[-1] == ("restore", "etcd3") and not (restoring.data / "member/wal/old").exists()
+    assert restoring.written[-1] == (ALONE, "existing"), "it never begins anew when its data are lost"
+    record = Record.load(restoring.params["record_dir"])
+    assert (record.restored, record.operation) == ("sha256:1", "")
+    (restoring.data / "member/wal/written-since").touch()
+    assert restoring.run(**BACKUP) == {"changed": False, "changes": []}
+    assert (restoring.data / "member/wal/written-since").exists()
+    assert restoring.run(**{**BACKUP, "backup": "sha256:2"})["changed"]
+
+
+def test_where_a_restore_was_interrupted_no_etcd_begins_anew(restoring, monkeypatch):
+    def fail(*arguments):
+        raise etcd_restore.EtcdToolError("etcdutl failed. Evidence: no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(etcd_restore.restore, "restore_data", fail)
+        with pytest.raises(HostError, match=r"no space left.*\[slipway:restore_failed\]"):
+            restoring.run(**BACKUP)
+    assert not [*Path(restoring.params["record_dir"]).glob(".restore.*")]
+    with pytest.raises(HostError, match=r"\[slipway:restore_interrupted\]"):
+        restoring.run()
+    assert restoring.written == []
+    assert restoring.run(**BACKUP)["changed"]
+    assert restoring.run() == {"changed": False, "changes": []}
+
+
+def test_all_members_stop_before_the_first_one_is_restored(host):
+    assert host.run(state="stopped") == {"changed": False, "changes": []}
+    host.run()
+    predicted = host.run(check_mode=True, state="stopped")["changes"]
+    assert predicted == ["etcd member 'etcd3' is stopped, and its data are deleted."] and host.manifest.exists()
+    assert host.run(state="stopped")["changes"] == predicted
+    assert not host.manifest.exists() and not any(host.data.iterdir())
+    with pytest.raises(HostError, match="restore_interrupted"):
+        host.run()
+    added = {"endpoints": ["https://192.0.2.31:2379"], "backup": "sha256:1"}
+    assert host.run(**added)["changed"], "it may be added to a member that was restored"
+    assert host.run(**added) == {"changed": False, "changes": []}
+    assert host.run(check_mode=True, **{**added, "backup": "sha256:2"})["changes"] == [
+        "etcd member 'etcd3' joins 1 others."
+    ]
+    assert Record.load(host.params["record_dir"]).operation == ""
+
+
+def test_the_host_of_a_member_waits_for_all_members(host, monkeypatch):
+    problems = ["no answer"]
+    monkeypatch.setattr(etcd_member, "SETTLED", 0)
+    status = {"name": "etcd2", "url": "", "problems": problems}
+    monkeypatch.setattr(etcd, "read_statuses", lambda endpoints: [status])
+    assert host.run(check_mode=True, state="healthy") == {"changed": False, "changes": []}
+    with pytest.raises(HostError, match=r"no member is restarted\. Evidence: etcd2: no answer"):
+        host.run(state="healthy")
+    problems.clear()
+    assert host.run(state="healthy") == {"changed": False, "changes": []}
+
+
+def test_addresses_of_ipv6_are_in_brackets_in_urls():
+    url = etcd_member.peer_url("fd00::33")
+    assert url == "https://[fd00::33]:2380"
+    assert etcd_member.client_url({"node_addresses": ["fd00::33"]}) == "https://[fd00::33]:2379"
+    members = [
+        {
+            "ID": "1",
+            "name": "etcd1",
+            "peerURLs": ["https://[fd00::31]:2380"],
+            "clientURLs": ["https://[fd00::31]:2379"],
+        },
+        {"ID": "3", "peerURLs": [url], "isLearner": True},
+    ]
+    cluster = etcd_member.initial_cluster(members, "etcd3", url)
+    assert cluster == "etcd1=https://[fd00::31]:2380,etcd3=https://[fd00::33]:2380"
+    assert etcd_member.flags_of(MANIFEST.format(cluster=cluster)) == (cluster, "new")
+    assert etcd_member.decide(members, "etcd3", url, False) == ("start", members[1])

@@ -18,31 +18,7 @@ from ansible_collections.slipway.kube.plugins.module_utils._kube.x509 import ca_
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import kubeconfig, user_kubeconfigs
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.kubeconfig import KubeconfigRefused
 from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.local_kubeconfig import converge_local, read_local
-
-CA = """-----BEGIN CERTIFICATE-----
-MIIBgTCCASegAwIBAgIUZM+VwcTymywgOmOPsXcnsj3f70kwCgYIKoZIzj0EAwIw
-FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjEwODM2MDJaGA8yMTI2MTAy
-ODA4MzYwMlowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG
-SM49AwEHA0IABKLH2H5yqcCu1s8EMrHsBeXHH7RkPkDEHZr9YpNPyHKcNO4T4qhu
-2r2tKF/Om0Si90OoqQ6yj8ZB9O+aaj4C15WjUzBRMB0GA1UdDgQWBBRQkAXPjRJH
-esEkOQcGIpRqCDIiCDAfBgNVHSMEGDAWgBRQkAXPjRJHesEkOQcGIpRqCDIiCDAP
-BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDltRiZf4N8LS4uxfgQ
-DSi+hfg2d7mWaaNX0p/Ikey20QIgAzH8+f34K4nGRs6UIq0Qp+ptYY6QG4FBRs7u
-F62FXPw=
------END CERTIFICATE-----
-"""
-OTHER_CA = """-----BEGIN CERTIFICATE-----
-MIIBiTCCAS6gAwIBAgIUdgx+Xg5ZpuxufmLDsnnAqm/NvZMwCgYIKoZIzj0EAwIw
-EDEOMAwGA1UEAwwFb3RoZXIwIBcNMjYxMTIxMDg1NzI2WhgPMjEyNjEwMjgwODU3
-MjZaMBAxDjAMBgNVBAMMBW90aGVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
-u1w7e/CAC4ImyTQqeH2LKE4Y4PTP6MO6WQvzT0dQwW4/Qh28P1aOjjdP1f3tS2NJ
-En693aIJcOS56DN97O0BxKNkMGIwHQYDVR0OBBYEFLTxoSHGNQ8OCl6dNiIIFoNL
-CZpjMB8GA1UdIwQYMBaAFLTxoSHGNQ8OCl6dNiIIFoNLCZpjMA8GA1UdEwEB/wQF
-MAMBAf8wDwYDVR0RBAgwBocEfwAAATAKBggqhkjOPQQDAgNJADBGAiEAkw53Q45Q
-137Wq6Lnppfc7RYE57CS1moUcKWHnW6srTsCIQD1GlrSOTV3J/bduZ2fZw/5ad0B
-GFXwxFpesubZcvIAbw==
------END CERTIFICATE-----
-"""
+from harness.certificate import CA, OTHER_CA
 
 
 def admin(authority=CA, server="https://192.0.2.1:6443"):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import etcd
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.leaving import (
     CONTROL_PLANE,
     Seen,
+    read_members,
     refuse_reboot,
     refuse_removal,
     resolve,
@@ -146,3 +148,45 @@ def test_the_last_members_of_an_external_etcd_stay(seen):
     assert "No member of etcd would be left" in reason and "etcd1, etcd2" in reason
     nodes, refused = resolve(["cp1", "etcd1"], hosts, seen)
     assert refused + refuse_removal(nodes, seen, force=False) == []
+
+
+NAMELESS = {"ID": "4", "peerURLs": ["https://[fd00::34]:2380"], "isLearner": True}
+
+
+@pytest.mark.parametrize("asked", ["etcd4", "fd00:0::34", "https://[fd00::34]:2380"])
+def test_a_member_of_etcd_that_never_started_is_found_by_its_peer_url(seen, asked, monkeypatch):
+    started = {"ID": "1", "name": "etcd1", "peerURLs": ["https://192.0.2.31:2380"], "clientURLs": ["https://etcd1"]}
+    monkeypatch.setattr(etcd, "has_credentials", lambda pki: True)
+    monkeypatch.setattr(etcd, "find_endpoint", lambda pki: "https://etcd1")
+    monkeypatch.setattr(etcd, "list_members", lambda *arguments: [started, NAMELESS])
+    monkeypatch.setattr(etcd, "member_errors", lambda *arguments: [])
+    seen.members, seen.unstarted = read_members()
+    assert seen.members == {"etcd1": True}, "a learner does not count for the quorum"
+    hosts, addresses = {**HOSTS, "etcd1": "etcd1", "etcd4": "etcd4"}, {"etcd4": ["fd00::34"]}
+    (found,), refused = resolve([asked], hosts, seen, addresses)
+    assert found["unstarted"] == ["fd00::34"] and refused == []
+    assert refuse_removal([found], seen, force=False) == []
+    assert etcd.find_members([started, NAMELESS], found["name"], found["unstarted"]) == [NAMELESS]
+    nodes, refused = resolve(["etcd5"], hosts, seen, addresses)
+    assert nodes == [] and "never started https://[fd00::34]:2380. Correct the name" in refused[0]
+
+
+def test_a_voting_member_that_never_started_is_removed_although_it_counts(seen):
+    seen.members = {"etcd1": True, "etcd2": True, "https://192.0.2.33:2380": False}
+    seen.unstarted = {"192.0.2.33": "https://192.0.2.33:2380"}
+    (found,), _refused = resolve(["192.0.2.33"], HOSTS, seen)
+    assert refuse_removal([found], seen, force=False) == []
+
+
+def test_a_member_of_an_external_etcd_reboots_while_the_others_are_healthy(seen):
+    hosts = {**HOSTS, "etcd1": "etcd1"}
+    seen.members = {"etcd1": True, "etcd2": True, "etcd3": True}
+    nodes, _refused = resolve(["etcd1", "cp1"], hosts, seen)
+    assert len(refuse_reboot(nodes[:1], seen, False)) == 1, (
+        "with a stacked etcd, it would be a control plane without a Node"
+    )
+    seen.external = True
+    assert refuse_reboot(nodes, seen, False) == []
+    seen.members["etcd3"] = False
+    (reason,) = refuse_reboot(nodes, seen, False)
+    assert reason.startswith("etcd would have no quorum while 'etcd1' reboots. Evidence: of the 2 other members, 1 are")

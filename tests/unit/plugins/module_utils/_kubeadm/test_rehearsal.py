@@ -76,5 +76,5 @@ def test_an_etcd_that_ends_is_told(tools: Tools, tmp_path: Path) -> None:
 
 
 def test_an_answer_without_a_number_is_told() -> None:
-    with pytest.raises(EtcdToolError, match="did not tell a number of keys"):
+    with pytest.raises(EtcdToolError, match="did not return a number of keys"):
         rehearsal.count_of("")

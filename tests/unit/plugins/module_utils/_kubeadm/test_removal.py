@@ -300,3 +300,25 @@ def test_the_static_pods_of_a_control_plane_have_settled(monkeypatch):
     cluster.items = restarting
     removal.wait_until_ready(cluster, "w1", "1.37.2", 60)
     assert len(asked) == 5 + 1 + removal.SETTLED
+
+
+@pytest.mark.parametrize(
+    ("previous", "settled"),
+    [("1.37.1", 0), ("1.36.3", removal.SETTLED), ("", removal.SETTLED), ("1.3.7", removal.SETTLED)],
+)
+def test_static_pods_run_on_where_only_the_patch_release_of_the_kubelet_moves(monkeypatch, tmp_path, previous, settled):
+    waited = []
+    monkeypatch.setattr(removal, "has_kubeconfig", lambda *_: True)
+    monkeypatch.setattr(removal, "connect", lambda *_: Cluster())
+    monkeypatch.setattr(removal, "wait_until_ready", lambda *arguments: waited.append(arguments[-1]))
+    params = {"kubeconfig": "", "server": "", "ca_file": str(tmp_path / "ca.crt"), "ca_cert_hash": "", "name": "w1"}
+    more = {
+        "state": "uncordoned",
+        "version": "1.37.2",
+        "previous": previous,
+        "timeout": 9,
+        "boot_id": "",
+        "reason": "upgrade",
+    }
+    removal.converge({**params, **more}, False)
+    assert waited == [settled]

@@ -37,6 +37,14 @@ def test_without_the_key_of_an_authority_its_certificates_come_back() -> None:
     assert restore.files_to_write(names) == [f"{PKI}apiserver.crt", f"{PKI}ca.crt", f"{PKI}etcd/ca.key"]
 
 
+def test_a_control_plane_of_an_external_etcd_keeps_the_client_certificate_that_it_was_given() -> None:
+    own = [f"{PKI}apiserver-etcd-client.crt", f"{PKI}apiserver-etcd-client.key", f"{PKI}etcd/ca.crt"]
+    names = [*own, f"{PKI}ca.crt", f"{PKI}ca.key", f"{PKI}sa.key", f"{PKI}apiserver.crt"]
+    assert restore.files_to_write(names, external=True) == [f"{PKI}ca.crt", f"{PKI}ca.key", f"{PKI}sa.key"]
+    assert restore.is_external([{}, {"etcd": {"external": {"endpoints": []}}}])
+    assert not restore.is_external([{}, {"etcd": {"local": {}}}])
+
+
 def test_kubeadm_accepts_the_data_of_etcd_and_leaves_the_addon() -> None:
     config = [
         {"kind": "InitConfiguration", "nodeRegistration": {"name": "cp1", "ignorePreflightErrors": ["Swap"]}},

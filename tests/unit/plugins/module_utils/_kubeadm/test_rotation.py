@@ -60,7 +60,8 @@ def test_a_controller_manager_that_signs_with_another_authority_is_refused(pki: 
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return {"authorities": {}, "rotate": [], "keys": None, "nodes": [], "kubeconfig": "", "server": "", **given}
+    known = {"authorities": {}, "rotate": [], "keys": None, "nodes": [], "config": [], "kubeconfig": "", "server": ""}
+    return {**known, **given}
 
 
 def test_another_control_plane_keeps_what_it_receives(pki: Path) -> None:
@@ -350,3 +351,110 @@ def test_another_kube_controller_manager_in_a_pod_is_not_waited_for(
     commands["/proc/1/cmdline"] = commands["/proc/2/cmdline"]
     with pytest.raises(HostError, match="does not run with"):
         step(pki, "trusted", timeout=0)._wait_for_manager()
+
+
+ETCD = {"etcd-ca": {"old": OLD.public, "new": NEW.public}}
+
+
+@pytest.fixture
+def member(worker: tuple[Path, list[str]], pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host of an external etcd, with the names of authorities in its certificates; without kube-controller-manager and the other authorities."""
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests/etcd.yaml").write_text("")
+    for left in pki.iterdir():
+        left.unlink()
+    (pki / "etcd").mkdir()
+    (pki / "etcd/ca.crt").write_text(OLD.public)
+    (pki / "etcd/ca.key").write_text(OLD.key)
+    for name in ("server", "peer", "healthcheck-client"):
+        (pki / f"etcd/{name}.crt").write_text("old")
+    Path(rotation.MANAGER).unlink()
+
+    def renew(self: rotation.Step, arguments: list[str]) -> None:
+        assert authorities.read_files(str(pki), ["etcd-ca"])["etcd-ca"].key == NEW.key
+        (pki / "etcd" / (arguments[2].replace("etcd-", "") + ".crt")).write_text("new")
+
+    monkeypatch.setattr(rotation.Step, "_kubeadm", renew)
+    monkeypatch.setattr(rotation, "processes", lambda: iter(()))
+    monkeypatch.setattr(rotation, "outdated", lambda running: {})
+    monkeypatch.setattr(rotation, "read_certificate", lambda path: path.read_text() if path.exists() else "")
+    monkeypatch.setattr(rotation.Step, "_wait_for_etcd", lambda self: None)
+    return pki
+
+
+def test_a_member_of_an_external_etcd_rotates_its_own_authority_and_no_other(member: Path) -> None:
+    given = params(state="planned", rotate=["all"])
+    assert rotation.converge(given, False, None)["rotate"] == ["etcd-ca"]
+    rotation_files.keep({"etcd-ca": OLD}, {"etcd-ca": NEW})
+    pairs = {**ETCD, "ca": {"old": OLD.public, "new": NEW.public}}
+    seen = []
+    for state in ("trusted", "issued", "issued", "finished", "finished"):
+        one = step(member, state, authorities=pairs)
+        one.run()
+        seen.append(len(one.changes))
+    assert seen == [1, 4, 0, 2, 0]
+    live = authorities.read_files(str(member), ["etcd-ca"])["etcd-ca"]
+    assert live == NEW and not (member / "rotation").exists() and not (member / "ca.crt").exists()
+
+
+def test_the_old_authority_of_etcd_stays_while_a_member_uses_its_certificates(member: Path) -> None:
+    rotation_files.keep({"etcd-ca": OLD}, {"etcd-ca": NEW})
+    with pytest.raises(HostError, match=r"etcd/server.crt, .*\[slipway:rotation_waits\]"):
+        step(member, "finished", authorities=ETCD).run()
+    assert (member / "etcd/ca.crt").read_text() == OLD.public
+
+
+def test_the_new_authority_of_etcd_is_made_on_its_host_if_all_members_are_healthy(
+    member: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems, configs = ["etcd2: no answer"], []
+
+    def kubeadm(arguments: list[str], *_others: object) -> None:
+        configs.append(Path(arguments[-1]).read_text())
+        folder = Path(arguments[-1]).parent / "pki/etcd"
+        folder.mkdir()
+        (folder / "ca.crt").write_text(NEW.public)
+        (folder / "ca.key").write_text(NEW.key)
+
+    monkeypatch.setattr(rotation_files, "run_kubeadm", kubeadm)
+    monkeypatch.setattr(rotation_cluster.etcd, "find_endpoint", lambda: "https://127.0.0.1:2379")
+    monkeypatch.setattr(rotation_cluster.etcd, "find_problems", lambda endpoint: problems)
+    config = [{"kind": "InitConfiguration"}, {"kind": "ClusterConfiguration", "imageRepository": "registry.k8s.io"}]
+    given = params(state="prepared", rotate=["etcd-ca"], config=config, timeout=1, log="", node_name="etcd1")
+    with pytest.raises(HostError, match=r"etcd2: no answer.*\[slipway:rotation_hosts\]"):
+        rotation.converge(given, False, None)
+    problems.clear()
+    made = rotation.converge(given, False, None)
+    assert made["authorities"] == ETCD and made["keys"] == {"etcd-ca": NEW.key}
+    assert '"certificatesDir"' in configs[0] and "registry.k8s.io" in configs[0]
+    problems.append("etcd2 restarts")
+    assert rotation.converge(given, False, None)["changes"] == [], "an interrupted rotation goes on"
+
+
+def test_a_control_plane_of_an_external_etcd_only_trusts_its_authority(
+    worker: tuple[Path, list[str]], pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pki / "etcd").mkdir()
+    (pki / "etcd/ca.crt").write_text(OLD.public)
+    (pki / "apiserver-etcd-client.crt").write_text("old")
+    monkeypatch.setattr(rotation, "read_certificate", lambda path: path.read_text() if path.exists() else "")
+    seen = []
+    for state in ("trusted", "issued", "finished"):
+        one = step(pki, state, authorities=ETCD)
+        one.place_authorities()
+        one.issue()
+        seen.append(one.changes)
+    assert seen == [["The new etcd-ca is trusted with the old one."], [], ["The new etcd-ca alone is trusted."]]
+    assert not (pki / "etcd/ca.key").exists() and (pki / "etcd/ca.crt").read_text() == NEW.public
+    one = step(pki, "issued", check_mode=True, authorities=ETCD)
+    one.issue()
+    assert one.changes == ["Certificate apiserver-etcd-client issued by the new etcd-ca."], "the role does it before"
+    with pytest.raises(HostError, match=r"apiserver-etcd-client\.crt"):
+        step(pki, "finished", authorities=ETCD).require_new_certificates()
+
+
+def test_without_an_authority_of_its_own_a_control_plane_makes_none(pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    monkeypatch.setattr(rotation_cluster, "check", lambda given, starting: checked.append(starting))
+    assert rotation_files.prepare(params(), False, None) == {"changes": [], "authorities": {}, "keys": {}}
+    assert checked == [True] and not (pki / "rotation").exists()

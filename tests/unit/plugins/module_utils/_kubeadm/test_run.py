@@ -306,3 +306,28 @@ def test_what_kubeadm_wrote_is_on_the_disk_before_it_counts_as_done(tmp_path, mo
         "kubelet",
         "kubelet/config.yaml",
     }
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["I1129 noise"], []),
+        (["[etcd] Creating static Pod manifest", "I1129 noise"], [("[etcd] Creating static Pod manifest",)]),
+        (
+            [
+                '[upgrade/staticpods] Preparing for "etcd" upgrade',
+                '[upgrade/staticpods] Preparing for "kube-apiserver" upgrade',
+                "[upgrade/staticpods] Waiting for the kubelet to restart the component",
+                "[upgrade/staticpods] This can take up to 5m0s",
+            ],
+            [("waits for the kubelet to restart kube-apiserver", "[upgrade/staticpods] This can take up to 5m0s")],
+        ),
+    ],
+)
+def test_what_kubeadm_is_at_is_told_with_the_component_that_it_waits_for(tmp_path, monkeypatch, lines, said):
+    told = []
+    monkeypatch.setattr(run, "tell", lambda *given: told.append(given))
+    (tmp_path / "log").write_text("\n".join(lines) + "\n")
+    with (tmp_path / "log").open("rb") as log:
+        run.tell_last_line(log, 0)
+    assert told == said

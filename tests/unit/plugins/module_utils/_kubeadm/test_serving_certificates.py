@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube import x509
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import serving_certificates, serving_requests
+from harness.certificate import CA, OTHER_CA
 
 # Made with openssl: O=system:nodes, CN=system:node:w1, DNS:w1, IP:192.0.2.21, IP:2001:db8::21
 GOOD = b"""-----BEGIN CERTIFICATE REQUEST-----
@@ -173,7 +174,7 @@ def test_a_silent_port_and_one_without_tls_are_told_apart(tmp_path):
 
 def test_a_certificate_of_another_ca_is_not_good(tmp_path):
     (tmp_path / "ca.crt").write_text(CA)
-    (tmp_path / "server.pem").write_text(OTHER_CERTIFICATE + OTHER_KEY)
+    (tmp_path / "server.pem").write_text(OTHER_CA + OTHER_KEY)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(tmp_path / "server.pem"))
     with socket.socket() as server:
@@ -196,30 +197,6 @@ def test_a_certificate_of_another_ca_is_not_good(tmp_path):
 
 
 # Throw-away certificates, made for these tests.
-CA = """-----BEGIN CERTIFICATE-----
-MIIBgTCCASegAwIBAgIUZM+VwcTymywgOmOPsXcnsj3f70kwCgYIKoZIzj0EAwIw
-FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjEwODM2MDJaGA8yMTI2MTAy
-ODA4MzYwMlowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG
-SM49AwEHA0IABKLH2H5yqcCu1s8EMrHsBeXHH7RkPkDEHZr9YpNPyHKcNO4T4qhu
-2r2tKF/Om0Si90OoqQ6yj8ZB9O+aaj4C15WjUzBRMB0GA1UdDgQWBBRQkAXPjRJH
-esEkOQcGIpRqCDIiCDAfBgNVHSMEGDAWgBRQkAXPjRJHesEkOQcGIpRqCDIiCDAP
-BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDltRiZf4N8LS4uxfgQ
-DSi+hfg2d7mWaaNX0p/Ikey20QIgAzH8+f34K4nGRs6UIq0Qp+ptYY6QG4FBRs7u
-F62FXPw=
------END CERTIFICATE-----
-"""
-OTHER_CERTIFICATE = """-----BEGIN CERTIFICATE-----
-MIIBiTCCAS6gAwIBAgIUdgx+Xg5ZpuxufmLDsnnAqm/NvZMwCgYIKoZIzj0EAwIw
-EDEOMAwGA1UEAwwFb3RoZXIwIBcNMjYxMTIxMDg1NzI2WhgPMjEyNjEwMjgwODU3
-MjZaMBAxDjAMBgNVBAMMBW90aGVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
-u1w7e/CAC4ImyTQqeH2LKE4Y4PTP6MO6WQvzT0dQwW4/Qh28P1aOjjdP1f3tS2NJ
-En693aIJcOS56DN97O0BxKNkMGIwHQYDVR0OBBYEFLTxoSHGNQ8OCl6dNiIIFoNL
-CZpjMB8GA1UdIwQYMBaAFLTxoSHGNQ8OCl6dNiIIFoNLCZpjMA8GA1UdEwEB/wQF
-MAMBAf8wDwYDVR0RBAgwBocEfwAAATAKBggqhkjOPQQDAgNJADBGAiEAkw53Q45Q
-137Wq6Lnppfc7RYE57CS1moUcKWHnW6srTsCIQD1GlrSOTV3J/bduZ2fZw/5ad0B
-GFXwxFpesubZcvIAbw==
------END CERTIFICATE-----
-"""
 OTHER_KEY = """-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgS5T0J0sd6SIUBUtY
 mLq5e0la5aAiJFlLRRir9ErOU1ShRANCAAS7XDt78IALgibJNCp4fYsoThjg9M/o

@@ -328,7 +328,7 @@ def test_an_older_server_is_used_or_refused_by_name(
     if version:
         assert releases.run([some("ConfigMap", "c")])["status"] == "deployed"
         return
-    with pytest.raises(ReleaseError, match=r"1.27 and later do.*\[slipway:server_too_old\]"):
+    with pytest.raises(ReleaseError, match=r"1.27 and later have.*\[slipway:server_too_old\]"):
         releases.engine([some("ConfigMap", "c")])
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.slipway.kube.plugins.module_utils._release import survey
 
 SIGN = {"api_version": "v1", "kind": "ConfigMap", "namespace": "default", "name": "sign"}
@@ -150,6 +152,18 @@ def test_the_pod_network_and_what_it_does_by_itself() -> None:
     assert network("kube-flannel-ds", "kube-network-policies") == {"name": "Flannel", "network_policy": False}
     assert network("calico-node") == {"name": "Calico", "network_policy": True}
     assert network("kube-proxy") == {"name": "", "network_policy": False}
+
+
+@pytest.mark.parametrize(
+    ("service", "addresses"),
+    [({"spec": {"clusterIPs": ["10.96.0.10", "fd00::a"]}}, ["10.96.0.10", "fd00::a"]), ({"spec": {}}, []), (None, [])],
+)
+def test_the_addresses_of_the_cluster_dns(service: dict[str, Any] | None, addresses: list[str]) -> None:
+    class Client:
+        def find(self, path: str) -> Any:
+            return service if path.endswith("/kube-dns") else None
+
+    assert survey.dns(Client()) == addresses
 
 
 def test_the_pods_of_a_daemon_set_are_found_when_it_is_deleted() -> None:

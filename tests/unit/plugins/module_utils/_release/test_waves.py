@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from ansible_collections.slipway.kube.plugins.module_utils._kube.objects import reference
-from ansible_collections.slipway.kube.plugins.module_utils._release import apply
+from ansible_collections.slipway.kube.plugins.module_utils._release import apply, deletion
 from ansible_collections.slipway.kube.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.slipway.kube.plugins.module_utils._release.planned import PlannedObject
 from ansible_collections.slipway.kube.plugins.module_utils._release.waves import split, wave_of
@@ -164,3 +165,115 @@ def test_what_is_no_number_is_refused(releases: Any, workload: Any, number: str)
         ReleaseError, match=r"Deployment default/a: the annotation slipway.kube/wave is '.*slipway:object_invalid"
     ):
         releases.engine([in_wave(workload("a"), number)])
+
+
+def writes(server: Any, method: str) -> list[str]:
+    """The names of what was applied or deleted, in that order, without what is stored of the release."""
+    return [
+        path.rpartition("/")[2]
+        for done, path in server.writes
+        if done == method and "/secrets/" not in path and "/leases/" not in path
+    ]
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_rollback_goes_back_in_waves(server: Any, releases: Any, workload: Any, by_option: bool) -> None:
+    def objects(image: str, *more: Any) -> list[Any]:
+        return [
+            workload("database", image),
+            workload("web", image) if by_option else in_wave(workload("web", image), "1"),
+            *more,
+        ]
+
+    waves = [{"kind": "Deployment", "name": "web", "wave": 1}] if by_option else []
+    assert releases.run(objects("app:1"), waves=waves)["status"] == "deployed"
+    server.writes.clear()
+    server.bad.add("app:3")
+    # The waves of the option are those of the deployed revision, not those of the one that failed.
+    later = [{"kind": "Deployment", "name": "database", "wave": 3}] if by_option else []
+    broken = objects("app:2", in_wave(workload("extra"), "-2"), in_wave(workload("more", "app:3"), "9"))
+    answer = releases.run(broken, waves=later)
+    assert answer["rolled_back_to"] == 1, answer["msg"]
+    order = ["web", "database"] if by_option else ["database", "web"]
+    assert writes(server, "APPLY") == ["extra", *order, "more", "database", "web"]
+    assert writes(server, "DELETE") == ["more", "extra"] and "Waiting for wave 1 of 2." in answer["progress"]
+
+
+def test_a_wave_of_a_rollback_waits_for_the_one_before(server: Any, releases: Any, workload: Any) -> None:
+    assert releases.run([workload("database"), in_wave(workload("web"), "1")])["status"] == "deployed"
+    server.bad.update(("app:1", "app:2"))
+    answer = releases.run([workload("database", "app:2"), in_wave(workload("web", "app:2"), "0")])
+    assert "rollback to revision 1 failed as well" in answer["msg"]
+    image = server.find("Deployment", "web")["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image == "app:2", "it waits for the database"
+
+
+def test_a_removal_goes_in_the_reverse_order_of_waves(server: Any, releases: Any, some: Any, workload: Any) -> None:
+    objects = [workload("database"), workload("cache"), in_wave(workload("web"), "2"), some("ConfigMap", "settings")]
+    releases.run(objects, waves=[{"kind": "Deployment", "name": "cache", "wave": 1}])
+    plan = releases.remove(check=True)["changes"]
+    assert "Deployment default/web: delete in wave 2" in plan and "Deployment default/cache: delete in wave 1" in plan
+    gone: list[list[str]] = []
+    server.before = lambda method, path, dry: gone.append(server.names("Deployment")) if method == "DELETE" else None
+    assert not releases.remove(timeout=5).get("failed")
+    assert writes(server, "DELETE")[:4] == ["web", "cache", "database", "settings"]
+    assert ["cache", "database"] in gone and ["database"] in gone
+
+
+def test_pods_end_before_those_of_the_wave_before(server: Any, releases: Any, workload: Any) -> None:
+    releases.run([workload("database"), in_wave(workload("web"), "1")])
+    web = server.find("Deployment", "web")
+    web["metadata"]["finalizers"] = ["foregroundDeletion"]
+    answer = releases.remove(timeout=0.5)
+    assert "Deployment default/web still exists: its pods have not ended" in answer["msg"]
+    assert server.names("Deployment") == ["database", "web"] and not server.find("Deployment", "database")[
+        "metadata"
+    ].get("deletionTimestamp")
+    del web["metadata"]["finalizers"]
+    assert not releases.remove(timeout=5).get("failed") and server.names("Deployment") == []
+
+
+def test_what_a_release_no_longer_has_goes_in_the_reverse_order_of_waves(
+    server: Any, releases: Any, workload: Any
+) -> None:
+    waves = [{"kind": "Deployment", "name": "web", "wave": 1}]
+    releases.run([workload("database"), workload("web"), workload("kept")], waves=waves)
+    plan = releases.run([workload("kept")], check=True)["changes"]
+    assert "Deployment default/web: delete in wave 1" in plan
+    releases.run([workload("kept")])
+    assert writes(server, "DELETE")[:2] == ["web", "database"]
+
+
+def test_the_waves_of_an_unchanged_release_are_stored(server: Any, releases: Any, workload: Any) -> None:
+    objects = [workload("b"), workload("a")]
+    releases.run(objects)
+    assert not releases.run(objects, waves=[{"kind": "Deployment", "name": "b", "wave": 1}])["changed"]
+    releases.remove(timeout=5)
+    assert writes(server, "DELETE")[:2] == ["b", "a"]
+
+
+def volume(some: Any, **metadata: Any) -> dict[str, Any]:
+    return some(
+        "PersistentVolume", "data", metadata=metadata, spec={"claimRef": {"namespace": "default", "name": "data-db-0"}}
+    )
+
+
+def test_a_volume_that_its_claim_protects_is_told_early(
+    server: Any, releases: Any, some: Any, workload: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "PROTECTED", 0.1)
+    releases.run([volume(some), workload("db", kind="StatefulSet")])
+    server.find("PersistentVolume", "data")["metadata"]["finalizers"] = ["kubernetes.io/pv-protection"]
+    place = "/api/v1/namespaces/default/persistentvolumeclaims/data-db-0"
+    claim = server.put(place, some("PersistentVolumeClaim", "data-db-0"))
+    started = time.monotonic()
+    answer = releases.remove(timeout=30)
+    assert answer["failed"] and time.monotonic() - started < 10
+    assert "as long as PersistentVolumeClaim default/data-db-0 is bound to it" in answer["msg"]
+    assert "kubectl delete pvc data-db-0 --namespace default" in answer["msg"]
+    # A claim that goes by itself is waited for.
+    claim["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "db"}]
+    assert "it has the finalizers kubernetes.io/pv-protection" in releases.remove(timeout=0.5)["msg"]
+    del server.objects[place]
+    del server.find("PersistentVolume", "data")["metadata"]["finalizers"]
+    assert not releases.remove(timeout=5).get("failed")

@@ -71,7 +71,11 @@ def test_an_etcd_that_does_not_answer_stops_the_reset(tmp_path, monkeypatch) -> 
         raise HostError("No etcd server answers.")
 
     monkeypatch.setattr(cluster, "remove_member", refuse)
-    with pytest.raises(HostError, match=r"nothing was reset\. No etcd server answers\. Repair etcd first"):
+    answer = r"'cp2', which runs on this {}, .* nothing was reset\. No etcd server answers\. Repair etcd first"
+    with pytest.raises(HostError, match=answer.format("host of an external etcd")):
+        plan_etcd(System(str(tmp_path)), cluster_remains=True)[0].apply()
+    put(tmp_path, cluster.API_SERVER)
+    with pytest.raises(HostError, match=answer.format("control plane")):
         plan_etcd(System(str(tmp_path)), cluster_remains=True)[0].apply()
 
 

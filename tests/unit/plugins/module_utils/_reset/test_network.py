@@ -166,6 +166,7 @@ SAVED = """\
 -A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT
 -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
 -A FORWARD -j DOCKER-USER
+-A FORWARD -d 10.96.0.10/32 -p udp -m udp --dport 53 -m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT
 -A DOCKER-USER -m comment --comment "not for KUBE- or cali: chains" -j RETURN
 -A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT
 -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP
@@ -194,6 +195,7 @@ def test_only_chains_of_the_cluster_and_the_jumps_into_them_go() -> None:
         '-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD',
         '-A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT',
         '-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+        '-A FORWARD -d 10.96.0.10/32 -p udp -m udp --dport 53 -m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT',
     ]
     assert (nat.table, nat.chains) == ("nat", ["CNI-0123456789abcdef01234567", "KUBE-SERVICES"])
     assert len(nat.rules) == 2

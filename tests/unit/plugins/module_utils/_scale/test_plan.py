@@ -478,6 +478,9 @@ def test_the_module_records_what_it_decides_and_nothing_in_check_mode(monkeypatc
     params = {
         "kubeconfig": "",
         "server": "",
+        "state": "decided",
+        "run": "",
+        "ended": "",
         "hosts": [host("s1", "node", cpu="1"), host("s2", "node")],
         "minimum": 0,
         "maximum": -1,

@@ -16,6 +16,7 @@ COMPONENTS = {
     "agnhost": "2.66.1",
     "gateway_api": "1.4.0",
     "kube_network_policies": "0.8.0",
+    "node_local_dns": "1.26.8",
 }
 FLANNEL = {"name": "Flannel", "network_policy": False}
 TABLE = "inet kube-network-policies"
@@ -124,6 +125,12 @@ def test_a_pod_network_that_does_the_same_is_enough() -> None:
     assert "does what the pod network Cilium does already" in text and "remove network_policy" in text
     assert refusals(chosen("network_policy"), seen()) == []
     assert refusals(chosen("metrics_server"), seen(network={**FLANNEL, "network_policy": True})) == []
+
+
+def test_a_pod_network_beside_which_an_addon_has_no_effect() -> None:
+    (text,) = refusals(chosen("node_local_dns"), seen(network={"name": "Cilium", "network_policy": True}))
+    assert "NodeLocal DNSCache does not work with the pod network Cilium" in text and "local redirect policy" in text
+    assert refusals(chosen("node_local_dns"), seen()) == []
 
 
 def test_tables_go_with_the_release_of_an_addon_that_is_no_longer_selected() -> None:

@@ -63,6 +63,7 @@ def test_an_addon_of_the_user_is_read_like_ours_and_can_replace_one(tmp_path: Pa
         ("mine", GOOD + "settings: {a: {type: str}}", "settings.a: needs a type and a description"),
         ("mine", GOOD + "provides: storage", "provides: must be one of network_policy, not storage"),
         ("mine", GOOD + "tables: [inet mine]", "tables: signs must contain the DaemonSet whose pods leave them"),
+        ("mine", GOOD + "conflicts: {proxies: {}}", "conflicts: needs pod_networks or proxy_modes, each a mapping"),
         ("mine", GOOD + "kernel: [nft_queu]", "kernel: nft_queu is unknown; there are overlay, "),
         ("mine", GOOD + "chart: {repository: 'https://a'}", "chart: needs chart, a folder"),
         ("mine", GOOD + "chart: {chart: a, version: '1'}", "chart: needs chart, a folder"),

@@ -55,6 +55,11 @@ def test_the_state_of_a_host(kube_host, state, problem):
     assert bool(found["problem"]) == bool(problem) and problem in found["problem"]
 
 
+def test_what_preflight_refuses_is_left_out():
+    found = standby_hosts({"s1": {"kube_host": facts()}}, ["s1"], "blue", {"s1": "Swap is on. [slipway:swap]"})[0]
+    assert found["state"] == "free" and found["problem"] == "it cannot become a node: Swap is on. [slipway:swap]"
+
+
 def test_a_host_offers_what_its_node_would_have():
     found = one(
         facts(),

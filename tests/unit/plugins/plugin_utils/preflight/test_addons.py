@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import addons
 
 COMPONENTS = {"metrics_server": "0.9.0", "metallb": "0.15.3", "traefik": "3.6.12", "agnhost": "2.66.1"}
-COMPONENTS |= {"local_path_provisioner": "0.0.30", "kube_network_policies": "0.8.0"}
+COMPONENTS |= {"local_path_provisioner": "0.0.30", "kube_network_policies": "0.8.0", "node_local_dns": "1.26.8"}
 
 
 @pytest.fixture
@@ -93,6 +93,16 @@ def test_addresses_that_only_the_facts_of_a_host_name(chosen, findings):
         {"interface": "eth0", "address": "10.0.0.201", "prefix": 24}
     )
     assert findings(addons.check_ranges(cluster)) == [("addon_addresses", "w1", "error")]
+
+
+@pytest.mark.parametrize(("mode", "found"), [("nftables", 0), ("iptables", 0), ("ipvs", 1)])
+def test_an_addon_that_a_mode_of_kube_proxy_leaves_without_effect(chosen, mode, found):
+    cluster = chosen("node_local_dns")
+    for host in cluster.hosts.values():
+        host.variables["kube_proxy_mode"] = mode
+    problems = list(addons.check_addons(cluster))
+    assert len(problems) == found
+    assert all("kube-proxy itself has the address" in problem.what for problem in problems)
 
 
 @pytest.mark.parametrize(("plugin", "found"), [("flannel", 0), ("none", 0), ("calico", 1), ("cilium", 1)])

@@ -56,7 +56,7 @@ def test_the_same_problem_of_several_hosts_is_reported_once():
         "ERROR [slipway:memory] Too little.\n    w1, w2: 1 GiB\n    w3: 2 GiB\n    remedy: More.\n"
         "ERROR [slipway:groups] None.\n    evidence: empty\n    remedy: Add."
     )
-    assert count(problems, "error") == 2
+    assert count(problems, "error") == "2 errors"
 
 
 def test_a_problem_of_many_hosts_fits_on_the_screen():

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight import membership
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.checks import check_hosts, check_inventory
+from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.firewall import check_ufw
 from ansible_collections.slipway.kube.plugins.plugin_utils.preflight.sources import needed_images
 
 from .conftest import join
@@ -88,6 +89,8 @@ def test_a_member_of_the_etcd_of_another_cluster_is_refused(external, findings):
     external.hosts["etcd1"].facts["cluster"]["etcd_ca_hash"] = "sha256:bb"
     found = findings(check_hosts(external))
     assert found == [("other_cluster", "cp1", "error"), ("other_cluster", "etcd1", "error")]
+    external.hosts["cp1"].variables["__kube_restored_ca"] = external.hosts["cp1"].facts["cluster"]["ca_hash"]
+    assert check_hosts(external) == [], "a restore that was interrupted goes on with the new authority of etcd"
 
 
 @pytest.mark.parametrize("group", ["control_plane", "worker"])
@@ -99,3 +102,10 @@ def test_a_member_of_etcd_does_not_become_a_node(external, group):
     (problem,) = [one for one in check_hosts(external) if one.check == "role"]
     assert problem.severity == "error"
     assert problem.evidence == f"it is a member of etcd; in the inventory it is a {group.replace('_', ' ')}"
+
+
+def test_ufw_on_a_host_of_etcd_lets_control_planes_in_and_nobody_else(external):
+    external.hosts["etcd1"].facts["firewall"].update(ufw=True, ufw_rules=[])
+    (problem,) = check_ufw(external)
+    assert problem.evidence == "blocked: 2379/tcp, 2380/tcp from cp1 (10.0.0.11)"
+    assert problem.remedy == "Run on the host: `ufw allow from 10.0.0.11`."

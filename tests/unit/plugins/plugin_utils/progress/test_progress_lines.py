@@ -170,6 +170,24 @@ def test_the_summary_says_what_changed_where_and_how_long_it_took():
     ]
 
 
+def test_the_control_node_is_a_host_only_where_something_happened_to_it():
+    run = running(2)
+    run.host_ended("localhost", "t0", "Check the inventory", "ok", 1.0)
+    ended(run, ["changed", "ok"])
+    assert "Done in 0:41; 1 of 2 hosts changed" in texts(summary_lines(run, {}, None))
+    run.host_ended("localhost", "t0", "Write the inventory", "changed", 1.0)
+    assert "Done in 0:41; 2 of 3 hosts changed" in texts(summary_lines(run, {}, None))
+
+
+def test_a_task_that_runs_once_fails_for_all_hosts():
+    run = running(2)
+    run.host_ended("w1", "t0", "Gather facts", "ok", 1.0)
+    run.host_ended("w0", "t1", "Check all hosts", "failed", 2.0, for_all=True)
+    run.finish(41.0)
+    assert texts(item_lines(run, run.take(41.0)[0], None)) == ["Prepare the hosts: 0:41, failed: w0, w1"]
+    assert "Failed in 0:41; failed: w0, w1; nothing changed" in texts(summary_lines(run, {}, None))
+
+
 def test_a_failed_run_says_where_it_failed():
     run = running(4)
     ended(run, ["failed", "unreachable", "rescued", "ignored"])
@@ -201,11 +219,9 @@ def test_a_dry_run_is_a_plan_and_nothing_else():
         "      +new",
         "",
         "Known only in a real run:",
-        "  Prepare the hosts: w1, w2: Ask the kubelet",
+        "  - Prepare the hosts: w1, w2: Ask the kubelet",
         "",
-        "No change: w1, w2",
-        "",
-        "Planned in 0:41; 1 of 3 hosts would change",
+        "Planned in 0:41; 1 of 3 hosts would change; known only in a real run: w1, w2",
         "Whole output: x",
     ]
     assert "nothing is changed" in start_lines(run, 90.0)[0].text and "1:30" in start_lines(run, 90.0)[0].text

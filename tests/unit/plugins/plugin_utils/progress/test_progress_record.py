@@ -297,3 +297,15 @@ def test_a_full_disk_leaves_no_record_that_looks_complete(tmp_path: Path, monkey
     assert len(warned) == 1 and "not complete" in warned[0] and "No space left" in warned[0]
     monkeypatch.undo()
     assert [one["result"] for one in summaries(tmp_path)] == ["unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("local", "told"),
+    [({"ok": 3}, "0:05, 1 host, 1 changed"), ({"changed": 1}, "0:05, 2 hosts, 2 changed")],
+)
+def test_the_control_node_is_counted_where_something_changed_on_it(local: dict[str, int], told: str) -> None:
+    summary = {"result": "done", "seconds": 5, "hosts": {"localhost": local, "cp1": {"changed": 2}}, "started": ""}
+    assert told in run_html(
+        {**summary, "name": "site.yml", "phases": [], "problems": [], "check": False, "versions": {}, "inventory": []},
+        [],
+    )

@@ -71,4 +71,11 @@ def test_many_names_are_counted():
 def test_long_lines_are_wrapped_below_their_beginning_and_tables_stay():
     assert wrap("NODE  ROLE\ncp1   control-plane\n", 30, "  ") == ["  NODE  ROLE", "  cp1   control-plane"]
     assert wrap("  remedy: read the documentation", 24) == ["  remedy: read the", "  documentation"]
+    assert wrap("Verified:   12 tests passed: nodes, pods", 30) == [
+        "Verified:   12 tests passed:",
+        "            nodes, pods",
+    ]
+    assert wrap("  - file /etc/x fetched from https://one", 24) == ["  - file /etc/x fetched", "    from https://one"]
+    command = "Next:       kubectl --kubeconfig /a/path get nodes"
+    assert wrap(command, 30) == [command]
     assert wrap("word " * 50, None) == [("word " * 50).rstrip()]

@@ -112,3 +112,25 @@ def test_aliases_that_multiply_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     text += "".join(f"{name}: &{name} [{','.join(['*' + before] * 10)}]\n" for before, name in zip("abcd", "bcde"))
     with pytest.raises(InputError, match="too many values"):
         yaml_reader.read(text, "a.yml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1, 1.0, 1e3, 1.5, true, null, "12:30", "yes"], "b": {"c": "d"}}',
+        '[{"a": 1}, {"a": 2}]',
+        "{a: b}",
+        "{}",
+        '{"a": 1}\n---\n{"a": 2}\n',
+    ],
+)
+def test_json_is_read_as_the_yaml_that_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = [document.content for document in yaml_reader.read(text, "x")]
+    monkeypatch.setattr(yaml_reader, "_json", lambda text: None)
+    assert repr(fast) == repr([document.content for document in yaml_reader.read(text, "x")])
+
+
+@pytest.mark.parametrize(("text", "told"), [('{"a": 1, "a": 2}', "duplicate key 'a'"), ('{"a": 1e999}', "infinity")])
+def test_json_that_kubernetes_does_not_read_is_explained(text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        yaml_reader.read(text, "x")

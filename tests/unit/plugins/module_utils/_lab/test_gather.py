@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._lab import sources
-from ansible_collections.slipway.kube.plugins.modules import lab_info
+from ansible_collections.slipway.kube.plugins.module_utils._lab import gather, sources
 
 
 @pytest.fixture
@@ -17,8 +16,8 @@ def wanted(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     monkeypatch.setattr(sources, "unreachable", lambda: "pkgs.k8s.io: no such name")
     machine = {"capabilities_missing": [], "installable": True, "missing_programs": {}}
-    inspect = lab_info.inspect_engine
-    monkeypatch.setattr(lab_info, "inspect_engine", lambda *arguments: {**inspect(*arguments), **machine})
+    inspect = gather.inspect_engine
+    monkeypatch.setattr(gather, "inspect_engine", lambda *arguments: {**inspect(*arguments), **machine})
     return {
         "name": "lab",
         "folder": str(tmp_path / "lab"),
@@ -51,7 +50,7 @@ def wanted(tmp_path, monkeypatch):
 
 
 def test_what_must_be_built_first_is_a_problem_of_a_run(wanted):
-    found = lab_info.gather(wanted, check=False)
+    found = gather.gather(wanted, check=False)
     assert [("make origin" in text, "bundle.json" in text) for text in found["problems"]] == [
         (True, False),
         (False, True),
@@ -60,7 +59,7 @@ def test_what_must_be_built_first_is_a_problem_of_a_run(wanted):
 
 
 def test_check_mode_says_it_and_goes_on(wanted):
-    found = lab_info.gather(wanted, check=True)
+    found = gather.gather(wanted, check=True)
     assert found["problems"] == [] and len(found["unbuilt"]) == 2
     assert [host["name"] for host in found["hosts"]] == ["services", "mirror", "cp1", "w1"]
     assert found["sources"]["used"] == "origin"
@@ -68,7 +67,7 @@ def test_check_mode_says_it_and_goes_on(wanted):
 
 def test_hosts_with_a_virtual_address_have_no_load_balancer(wanted):
     def cluster(**variables):
-        inventory = lab_info.gather({**wanted, "cluster_variables": variables}, check=True)["inventory"]
+        inventory = gather.gather({**wanted, "cluster_variables": variables}, check=True)["inventory"]
         return inventory["all"]["children"]["kube_cluster"]["vars"]
 
     assert cluster()["kube_control_plane_endpoint"] == "10.123.78.2:6443"
@@ -84,8 +83,8 @@ def test_a_lab_belongs_to_the_folder_that_it_was_created_from(tmp_path):
         {"Source": "/var/lib/docker/volumes/x", "Destination": "/var"},
         {"Source": f"{theirs}/hosts/cp1", "Destination": "/lab"},
     ]
-    assert lab_info.owner_of([{"Mounts": mounts}], str(theirs) + "/") == ""
-    assert lab_info.owner_of([{"Mounts": mounts}], str(ours)) == str(theirs)
+    assert gather.owner_of([{"Mounts": mounts}], str(theirs) + "/") == ""
+    assert gather.owner_of([{"Mounts": mounts}], str(ours)) == str(theirs)
     # A checkout that was deleted does not keep its lab from being removed.
     theirs.rmdir()
-    assert lab_info.owner_of([{"Mounts": mounts}], str(ours)) == ""
+    assert gather.owner_of([{"Mounts": mounts}], str(ours)) == ""
