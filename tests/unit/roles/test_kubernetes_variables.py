@@ -298,4 +298,10 @@ def test_a_kubelet_that_has_not_joined_is_not_waited_for():
     """It ends and is started again every ten seconds: a run that finds it active for a moment must not fail."""
     assert "health" not in value("__kubernetes_units | first")
     groups = {"kube_control_plane": ["cp1"], "kube_etcd": ["w1"]}
-    assert "health" in value("__kubernetes_units | first", groups=groups, __kubernetes_alone_files=[])
+    kubelet = value(
+        "__kubernetes_units | first",
+        groups=groups,
+        __kubernetes_alone_files=[],
+        control_plane_kubelet_configuration={"healthzPort": 10300},  # of nodes only: kubeadm gives it to them
+    )
+    assert kubelet["health"]["url"] == "http://127.0.0.1:10248/healthz"
