@@ -376,11 +376,12 @@ def bypasses_proxy(host: str, no_proxy: str, port: int = 0) -> bool:
     :param no_proxy: names, domains, addresses and networks, separated by commas; ``*`` matches every host.
     :param port: of the host, which an entry may name as well (C(example.com:6443)).
     """
-    for entry in (one.strip() for one in no_proxy.split(",")):
+    for entry in (one.strip().lower() for one in no_proxy.split(",")):
         name, _colon, number = entry.rpartition(":")
         if port and name and number == str(port) and (":" not in name or name.startswith("[")):
             entry = name.strip("[]")
-        if entry == "*" or entry and (host == entry or host.endswith("." + entry.lstrip("."))):
+        domain = entry[1:] if entry.startswith("*.") else entry
+        if entry == "*" or entry and (host == entry or host.endswith("." + domain.lstrip("."))):
             return True
         try:
             if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):

@@ -175,7 +175,7 @@ def _send(context: Context, plan: Plan, sender: Sender, state: dict[str, Any], w
     parts = waves.split(objects) or [[]]
     for number, part in enumerate(parts, 1):
         with context.phase("back"):
-            sent.update(sender.send(part, insist=True))
+            sent.update(sender.send(part, insist=True, release=objects))
             state["sent"] = sorted({*mine, *sent})
             if number < len(parts) and context.settings.wait:
                 context.log(f"Waiting for wave {number} of {len(parts)}.")

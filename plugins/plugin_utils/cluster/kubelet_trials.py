@@ -5,15 +5,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ansible.errors import AnsibleError
+from jinja2 import UndefinedError
 
 PREFIX = "kubernetes_"
 
 
-def settings_of(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of role kubernetes that the inventory sets for a host."""
-    return {name: variables[name] for name in variables if name.startswith(PREFIX)}
+def settings_of(variables: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the variables of role kubernetes that the inventory sets for a host, None for one that cannot be templated outside of the role."""
+    found: dict[str, str | None] = {}
+    for name in filter(lambda name: name.startswith(PREFIX), variables):
+        try:
+            found[name] = json.dumps(variables[name], sort_keys=True, default=str)
+        except (AnsibleError, UndefinedError):  # it is made of a variable that has only a role's default: hostvars have none
+            found[name] = None
+    return found
 
 
 def kubelet_trials(hostvars: Mapping[str, Any], hosts: Iterable[str]) -> list[str]:

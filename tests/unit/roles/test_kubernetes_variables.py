@@ -282,8 +282,26 @@ def test_only_a_kubelet_without_a_cluster_is_started_by_the_role(group, started)
         ),
         ({"control_plane_kubelet_configuration": {"healthzPort": 10300}}, "http://127.0.0.1:10300/healthz"),
         ({"kubernetes_kubelet_config": {"healthzPort": 0}}, None),
+        (
+            {"kubernetes_kubelet_arguments": {"healthz-port": "10301", "healthz-bind-address": "127.0.0.2"}},
+            "http://127.0.0.2:10301/healthz",
+        ),
+        ({"kubernetes_kubelet_arguments": {"healthz-port": "0"}}, None),
     ],
 )
 def test_a_kubelet_that_was_restarted_must_answer(variables, url):
-    kubelet = value("__kubernetes_units | first", **variables)
+    kubelet = value("__kubernetes_units | first", {"cluster": {"member": True, "name": "one"}}, **variables)
     assert kubelet["name"] == "kubelet.service" and (kubelet.get("health") or {}).get("url") == url
+
+
+def test_a_kubelet_that_has_not_joined_is_not_waited_for():
+    """It ends and is started again every ten seconds: a run that finds it active for a moment must not fail."""
+    assert "health" not in value("__kubernetes_units | first")
+    groups = {"kube_control_plane": ["cp1"], "kube_etcd": ["w1"]}
+    kubelet = value(
+        "__kubernetes_units | first",
+        groups=groups,
+        __kubernetes_alone_files=[],
+        control_plane_kubelet_configuration={"healthzPort": 10300},  # of nodes only: kubeadm gives it to them
+    )
+    assert kubelet["health"]["url"] == "http://127.0.0.1:10248/healthz"

@@ -199,6 +199,34 @@ def test_a_rollback_goes_back_in_waves(server: Any, releases: Any, workload: Any
     assert writes(server, "DELETE") == ["more", "extra"] and "Waiting for wave 1 of 2." in answer["progress"]
 
 
+def test_a_later_wave_of_a_rollback_knows_what_the_earlier_ones_define(
+    server: Any, releases: Any, some: Any, workload: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "RETRY_EVERY", 0.01)
+
+    def objects(field: str, *more: Any) -> list[Any]:
+        names, schema = {"plural": "things", "kind": "Thing"}, {"openAPIV3Schema": {"type": "object"}}
+        schema["openAPIV3Schema"].update({"description": field, "x-kubernetes-preserve-unknown-fields": True})  # type: ignore[dict-item]
+        versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
+        spec = {"group": "x.io", "scope": "Namespaced", "names": names, "versions": versions}
+        definition = some("CustomResourceDefinition", "things.x.io", "apiextensions.k8s.io/v1", spec=spec)
+        return [in_wave(definition, "-1"), some("Thing", "one", "x.io/v1", spec={field: 1}), *more]
+
+    assert releases.run(objects("old"))["status"] == "deployed"
+    tries: list[str] = []
+
+    def reads_the_definition_late(method: str, path: str, dry: bool) -> None:
+        if method == "PATCH" and path.endswith("/things/one") and not dry and server.names("Deployment"):
+            tries.append(path)
+            message = 'strict decoding error: unknown field "spec.old"'
+            server.refuse = {path: (400, {"reason": "BadRequest", "message": message})} if len(tries) < 3 else {}
+
+    server.before = reads_the_definition_late
+    server.bad.add("app:broken")
+    answer = releases.run(objects("new", in_wave(workload("broken", "app:broken"), "1")), timeout=10)
+    assert tries and answer["rolled_back_to"] == 1, answer["msg"]
+
+
 def test_a_wave_of_a_rollback_waits_for_the_one_before(server: Any, releases: Any, workload: Any) -> None:
     assert releases.run([workload("database"), in_wave(workload("web"), "1")])["status"] == "deployed"
     server.bad.update(("app:1", "app:2"))

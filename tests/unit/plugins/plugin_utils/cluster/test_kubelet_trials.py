@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleUndefinedVariable
 
 from ansible_collections.slipway.kube.plugins.plugin_utils.cluster.kubelet_trials import kubelet_trials
 
@@ -39,3 +40,18 @@ def test_one_node_of_each_kind_goes_first(hostvars: dict[str, Any], trials: list
 
 def test_hosts_that_are_not_in_the_run_are_not_chosen() -> None:
     assert kubelet_trials({"cp1": host(), "w1": host()}, ["w1"]) == ["w1"]
+
+
+class HostVariables(dict):
+    """Variables of a host as Ansible gives them: each is templated when it is read, without the defaults of roles."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "kubernetes_nameservers":
+            raise AnsibleUndefinedVariable("'kube_dns_forwarders' is undefined")
+        return super().__getitem__(name)
+
+
+def test_settings_that_are_made_of_defaults_of_roles_are_no_reason_to_fail() -> None:
+    made = {"kubernetes_nameservers": "{{ kube_dns_forwarders }}"}
+    hostvars = {name: HostVariables(host(**made, **more)) for name, more in (("cp1", {}), ("cp2", {}), ("w1", PODS))}
+    assert kubelet_trials(hostvars, hostvars) == ["cp1", "w1"]
