@@ -30,9 +30,9 @@ def configure(
     for text, one in zip(texts, published):
         check_digest(text, one["sha256"], one["url"])
         addresses.append(one["url"])
-        # As bytes: the parser in C accepts no subclass of str, such as Ansible's.
+        # As bytes: the parser in C accepts no subclass of str, such as Ansible's, whose own method gives a subclass of bytes.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        objects += [content for content in yaml.load_all(text.encode(), loader) if content]
+        objects += [content for content in yaml.load_all(str.encode(text), loader) if content]
     for patch in patches:
         kind, name = patch.get("kind"), (patch.get("metadata") or {}).get("name")
         places = [

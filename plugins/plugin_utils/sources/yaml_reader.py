@@ -149,6 +149,7 @@ def read(text: str, origin: str, output_of: str = "") -> list[Document]:
     """
     documents: list[Document] = []
     problems: list[str] = []
+    text = str.__str__(text)  # the parser in C accepts no subclass, as which lookups return texts
     found = _json(text)
     if found is not None:
         return [Document(found, 1)] if found else []

@@ -19,6 +19,19 @@ def one(text: str) -> Any:
     return document.content
 
 
+def test_the_text_of_a_lookup_is_read() -> None:
+    class Unsafe(str):
+        """As ansible-core before 2.19 marks what a lookup returns."""
+
+        def __str__(self) -> str:
+            return self
+
+        def encode(self, *arguments: str) -> bytes:
+            return type("UnsafeBytes", (bytes,), {})(super().encode(*arguments))
+
+    assert one(Unsafe("kind: é")) == {"kind": "é"} and one(Unsafe('{"a": 1}')) == {"a": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
