@@ -12,7 +12,17 @@ from .._kube.objects import Reference
 from .._kube.timestamps import seconds_of
 from .containers import missing_object
 from .finding import PENDING, SUSPICIOUS, Finding, one_line, pod_finding
-from .view import Object, View, claim_names, conditions, message_of, namespace_of, node_name, spec_of
+from .view import (
+    Object,
+    View,
+    claim_names,
+    conditions,
+    is_finished,
+    message_of,
+    namespace_of,
+    node_name,
+    spec_of,
+)
 
 MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 
@@ -81,7 +91,7 @@ def slow_share(view: View, pod: Object) -> Finding | None:
     sandbox = conditions(pod).get("PodReadyToStartContainers") or {}
     if sandbox.get("lastTransitionTime"):
         age = min(age, view.now - seconds_of(sandbox["lastTransitionTime"]))
-    if not shares or not node or sandbox.get("status") != "False" or age < 20:
+    if not shares or not node or is_finished(pod) or sandbox.get("status") != "False" or age < 20:
         return None
     share = next(iter(shares.values()))
     title = f"{share.path} of the NFS server {share.server} has not been mounted on node {node} for {age:.0f} s"

@@ -175,6 +175,21 @@ def test_a_share_that_a_pod_waits_for_again_after_its_node_has_booted() -> None:
     assert "on node w1 for 40 s" in first({**deployment(0), "Pod": [made]}).title
 
 
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("policy", ["Never", "OnFailure"])
+@pytest.mark.parametrize("owner", ["Job", "ReplicaSet", ""])
+def test_a_pod_that_has_ended_waits_for_no_share(owner: str, policy: str, code: int) -> None:
+    waits = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": stamp(90)}]
+    state = {"state": {"terminated": {"exitCode": code, "reason": "Error", "finishedAt": stamp(90)}}}
+    spec = {"volumes": [NFS], "restartPolicy": policy}
+    made = pod(state=state, spec=spec, age=190, conditions=waits, phase="Failed", owner="")
+    if owner:
+        made["metadata"]["ownerReferences"] = [{"kind": owner, "name": "copy", "controller": True}]
+        made["metadata"]["ownerReferences"][0]["apiVersion"] = "batch/v1" if owner == "Job" else "apps/v1"
+    job = {"metadata": meta("copy"), "spec": {"backoffLimit": 6}, "status": {"failed": 1, "active": 1}}
+    assert not [one for one in findings_of({"Pod": [made], "Job": [job]}) if one.fault == "mount_fails"]
+
+
 def test_a_share_beside_another_volume_that_is_not_mounted() -> None:
     said = "Unable to attach or mount volumes: unmounted volumes=[settings share], unattached volumes=[]: timed out waiting for the condition"
     made = pod(state=waiting("ContainerCreating"), spec={"volumes": [CONFIG, NFS]}, age=150)
