@@ -21,7 +21,10 @@ def settings_of(variables: Mapping[str, Any]) -> dict[str, str | None]:
     for name in filter(lambda name: name.startswith(PREFIX), variables):
         try:
             found[name] = json.dumps(variables[name], sort_keys=True, default=str)
-        except (AnsibleError, UndefinedError):  # it is made of a variable that has only a role's default: hostvars have none
+        except (
+            AnsibleError,
+            UndefinedError,
+        ):  # it is made of a variable that has only a role's default: hostvars have none
             found[name] = None
     return found
 

@@ -69,7 +69,9 @@ def test_where_the_first_node_refuses_them_no_other_is_touched(tmp_path: Path) -
         (message,) = said[name]
         assert "tried on cp1 first, and cp1 does not run with them" in message
         assert f"The kubelet of {name} was not touched. [slipway:unit_settings]" in message
-    assert said["new"][0] == "touched" and said["new"][1].endswith("new does not join in this run. [slipway:unit_settings]")
+    assert said["new"][0] == "touched" and said["new"][1].endswith(
+        "new does not join in this run. [slipway:unit_settings]"
+    )
     assert "goes on" not in str(said)
 
 
