@@ -355,6 +355,11 @@ def test_a_control_plane_needs_no_proxy_for_its_cluster(monkeypatch: pytest.Monk
     monkeypatch.setattr(auth, "_from_kubeconfig", lambda params, _find: Credentials(server="https://10.0.0.1:6443"))
     assert found(kubeconfig="/etc/kubernetes/admin.conf").proxy == ""
     assert found(kubeconfig="/home/me/.kube/config").proxy == "http://p:3128"
+    # Without the option, the same file is the default there.
+    for default, proxy in (("/etc/kubernetes/admin.conf", ""), ("/root/.kube/config", "http://p:3128")):
+        monkeypatch.setattr(auth, "_default_paths", lambda default=default: [default])
+        assert found().proxy == proxy
+    assert found(host="https://10.0.0.1:6443").proxy == "http://p:3128"
 
 
 def test_options_and_the_kubeconfig_precede_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
