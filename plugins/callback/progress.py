@@ -365,7 +365,8 @@ class CallbackModule(Default):
             failed = outcome in ("failed", "ignored", "rescued", "unreachable")
             shown = shown_of(data) if outcome in ("ok", "changed") and task.action in C._ACTION_DEBUG else ""
             changes = tuple(changes_of(data, failed) or [shown] * bool(shown))
-            for_all = failed and is_for_all(task)
+            # Where one host is not reached, Ansible stops the others, of which it says nothing.
+            for_all = failed and outcome != "unreachable" and is_for_all(task)
             run.host_ended(host, task._uuid, name, outcome, now, changes, unknown, for_all)
             if not failed:
                 action = str(getattr(task, "resolved_action", None) or task.action)

@@ -30,9 +30,9 @@ def selected(
     :param listed: kube_addons. :param chosen: kube_addons_set. :param nodes: the number of hosts of the cluster.
     :param given: kube_addons_settings. :param components: the row of kube_versions. :param paths: kube_addons_paths.
     :returns: C(managed), whether add-ons are deployed and removed at all; C(addons), in the order of deployment;
-        C(looked_for), the option C(addons) of the module addons_info; C(volumes_of), provisioners by the release of their add-on;
-        C(resources_of) and C(tables), API groups and nftables tables by the same; C(daemon_sets), names of what makes these tables;
-        C(webhooks), which webhook configurations its pods make.
+        C(looked_for), the option C(addons) of the module addons_info; C(depths), how many add-ons each follows, by its release;
+        C(volumes_of), provisioners by the same; C(resources_of) and C(tables), API groups and nftables tables by the same;
+        C(daemon_sets), names of what makes these tables; C(webhooks), which webhook configurations its pods make.
     :raises AnsibleFilterError: the selection is not valid.
     """
     try:
@@ -48,6 +48,7 @@ def selected(
             {"name": one.addon.name, "release": one.addon.release, "signs": [dict(sign) for sign in one.addon.signs]}
             for one in addons
         ],
+        "depths": selection.depths(known),
         "volumes_of": {addon.release: addon.volumes_of for addon in known.values() if addon.volumes_of},
         "resources_of": {addon.release: list(addon.resources_of) for addon in known.values() if addon.resources_of},
         "webhooks": {addon.release: dict(addon.webhooks) for addon in known.values() if addon.webhooks},

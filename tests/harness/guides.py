@@ -50,6 +50,7 @@ RESTORE = f"ansible-playbook slipway.kube.restore {MINE} -e restore_archive=back
 INVENTORIES, CLOSED = "tests/unit/roles/test_guide_commands.py", "molecule/closed/tests/test_closed.py"
 BACKUP, SCALE = "molecule/backup/tests/test_backup.py", "molecule/autoscaling/tests/test_autoscaling.py"
 GROWN, HA = "molecule/ha/grown/test_grown.py", "molecule/ha/tests/test_ha.py"
+FREED = 'kubectl patch pv share --type=json -p \'[{"op": "remove", "path": "/spec/claimRef"}]\''
 ELSEWHERE: dict[str, tuple[str, str]] = {
     f"{NEW}=192.0.2.11 -e inventory_workers=192.0.2.21,192.0.2.22 -e inventory_user=admin": (INVENTORIES, "inventory"),
     f"{NEW}=192.0.2.11,192.0.2.12,192.0.2.13 -e kube_control_plane_vip=192.0.2.100": (INVENTORIES, "inventory"),
@@ -73,6 +74,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "molecule/addons/tests/test_monitoring.py",
         "dashboards",
     ),
+    FREED: ("molecule/applications/tests/test_storage.py", "/spec/claimRef"),
     "docker kill slipway-lab-w1": ("tests/harness/hosts.py", "container.kill"),
     "docker start slipway-lab-w1": ("tests/harness/hosts.py", "container.start"),
     f"ansible-playbook slipway.kube.cluster {MINE}": ("molecule/default/again/test_again.py", "cluster"),

@@ -102,14 +102,14 @@ def test_sessions_stick_to_their_pod(address: str) -> None:
     first, headers = served(address, "www.example.com", "/hostname")
     cookie = headers["Set-Cookie"].split(";")[0]
     assert cookie.startswith("site=")
-    assert {ask(address, "www.example.com", "/hostname", Cookie=cookie)[1] for _ in range(10)} == {first}
+    assert {ask(address, "www.example.com", "/hostname", Cookie=cookie)[1] for _attempt in range(10)} == {first}
     eventually(
         lambda: ask(address, "www.example.com", "/hostname")[1] != first, 10, "without the cookie, the other pod"
     )
 
 
 def test_too_many_requests_are_refused(address: str) -> None:
-    statuses = [ask(address, "api.example.com", "/v1/hostname")[0] for _ in range(80)]
+    statuses = [ask(address, "api.example.com", "/v1/hostname")[0] for _attempt in range(80)]
     assert 429 in statuses and statuses.count(200) >= 20
     eventually(lambda: ask(address, "api.example.com", "/v1/hostname")[0] == 200, 10, "the limit is one of a second")
 

@@ -16,6 +16,8 @@ from .finding import SLOW, Finding
 DAY = 86400
 # kubeadm's certificates are valid for one year, and `kubeadm upgrade` renews them.
 SOON, VERY_SOON = 30 * DAY, 7 * DAY
+# What renews itself does so while more of its life is left: a week on its last day (Tekton), a year 15 days before its end (Kyverno).
+SHARE = 1 / 25
 TIMEOUT = 2
 
 
@@ -41,14 +43,16 @@ def served_certificate(host: str, port: int) -> tuple[float | None, str]:
         return None, f"its certificate cannot be read: {error}"
 
 
-def certificate_findings(name: Reference, holder: str, end: float, now: float) -> list[Finding]:
+def certificate_findings(name: Reference, holder: str, end: float, now: float, begin: float = 0) -> list[Finding]:
     """Report a certificate that has expired or expires soon.
 
     :param holder: What presents the certificate, for example C(the kubelet of node w1), or what has it, for example C(the CA bundle of webhook w).
     :param end: When it expires, in seconds since the epoch, as C(now).
+    :param begin: Since when it is valid. What is valid for a short time is reported later.
     """
     left = end - now
-    if left > SOON:
+    soon = min(SOON, (end - begin) * SHARE)
+    if left > soon:
         return []
     renew = "Renew it: run kubeadm certs renew all on that control plane node, then restart its static pods."
     if holder.startswith("the kubelet"):
@@ -67,7 +71,7 @@ def certificate_findings(name: Reference, holder: str, end: float, now: float) -
     return [
         Finding(
             "certificate_expires",
-            "error" if left < VERY_SOON else "warning",
+            "error" if left < min(VERY_SOON, soon / 2) else "warning",
             name,
             f"{certificate} {'has expired' if left <= 0 else f'expires in {left // DAY:.0f} days'}",
             evidence=[f"notAfter: {for_people(end)}"],

@@ -41,12 +41,13 @@ def webhooks(view: View) -> list[Finding]:
 
 def _bundles(view: View, content: Object) -> list[Finding]:
     """Report the CA bundle of a webhook configuration that expires first; its webhooks usually have the same."""
-    hooks = [hook for hook in content.get("webhooks") or [] if "bundleEnd" in (hook.get("clientConfig") or {})]
-    first = min(hooks, key=lambda hook: hook["clientConfig"]["bundleEnd"], default=None)
+    hooks = [hook for hook in content.get("webhooks") or [] if "bundleValidity" in (hook.get("clientConfig") or {})]
+    first = min(hooks, key=lambda hook: hook["clientConfig"]["bundleValidity"][1], default=None)
     if first is None:
         return []
     holder = f"the CA bundle of webhook {first.get('name')}"
-    return certificate_findings(reference(content), holder, first["clientConfig"]["bundleEnd"], view.now)
+    begin, end = first["clientConfig"]["bundleValidity"]
+    return certificate_findings(reference(content), holder, end, view.now, begin)
 
 
 def _configuration(view: View, content: Object, failures: Mapping[str, str]) -> list[Finding]:
@@ -101,9 +102,9 @@ def api_services(view: View) -> list[Finding]:
     """Find APIServices that are not available, so that their API group (metrics.k8s.io, for example) cannot be used, or whose CA bundle expires."""
     found: list[Finding] = []
     for content in view.alive("APIService"):
-        end = spec_of(content).get("bundleEnd")
+        begin, end = spec_of(content).get("bundleValidity") or (0, None)
         if end is not None:
-            found += certificate_findings(reference(content), "the CA bundle of its server", end, view.now)
+            found += certificate_findings(reference(content), "the CA bundle of its server", end, view.now, begin)
         available = condition(content, "Available")
         if available.get("status") != "False":
             continue

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from .._kube.objects import Reference
+from .._kube.timestamps import seconds_of
 from .containers import missing_object
 from .finding import PENDING, SUSPICIOUS, Finding, one_line, pod_finding
 from .view import Object, View, claim_names, conditions, message_of, namespace_of, node_name, spec_of
@@ -76,8 +77,10 @@ SHARE_MESSAGES = (
 def slow_share(view: View, pod: Object) -> Finding | None:
     """Explain a pod that waits for NFS: mount.nfs tries for two minutes to reach a server, and nothing reports it meanwhile."""
     shares, node, age = _shares(view, pod), node_name(pod), view.age(pod)
-    # False until the sandbox exists, which is created when all volumes are mounted.
+    # False until the sandbox exists, which is created when all volumes are mounted; again after the node has booted.
     sandbox = conditions(pod).get("PodReadyToStartContainers") or {}
+    if sandbox.get("lastTransitionTime"):
+        age = min(age, view.now - seconds_of(sandbox["lastTransitionTime"]))
     if not shares or not node or sandbox.get("status") != "False" or age < 20:
         return None
     share = next(iter(shares.values()))
@@ -105,9 +108,10 @@ def _shares(view: View, pod: Object) -> dict[str, Share]:
 def _share_of(view: View, pod: Object, message: str) -> Share | None:
     """Return the NFS share that a message is about."""
     shares = _shares(view, pod)
-    told = re.search(r'for volume "([^"]+)"|unmounted volumes=\[([^],]+)', message)
+    told = re.search(r'for volume "([^"]+)"|unmounted volumes=\[([^]]+)', message)
     if told:
-        return shares.get(told.group(1) or told.group(2))
+        names = [told.group(1)] if told.group(1) else re.split(r"[\s,]+", told.group(2))
+        return next((shares[name] for name in names if name in shares), None)
     return next(iter(shares.values()), None) if "nfs" in message.lower() else None
 
 

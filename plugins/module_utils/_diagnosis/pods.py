@@ -175,7 +175,8 @@ def _without_events(view: View, pod: Object) -> Finding | None:
     spec, status, node = spec_of(pod), status_of(pod), node_name(pod)
     age = view.age(pod)
     lost = bool(node) and view.missing("Node", "", node)
-    if status.get("phase") not in (None, "Pending") or (age < 30 and not lost):
+    # Lists are read at the same time: a node that is missing may just have joined.
+    if status.get("phase") not in (None, "Pending") or age < (10 if lost else 30):
         return None
     fault = "kubelet_silent" if node else "scheduler_silent"
     if node and (status.get("containerStatuses") or status.get("initContainerStatuses")):

@@ -13,7 +13,7 @@ from typing import Any, Iterable, Mapping
 
 from .container_view import Container
 from .finding import SLOW, SUSPICIOUS, Finding
-from .view import Object, event_count, message_of
+from .view import Object, event_count, message_of, spec_of
 
 KINDS = {"liveness": "livenessProbe", "readiness": "readinessProbe", "startup": "startupProbe"}
 
@@ -113,6 +113,8 @@ def _advice(container: Container, kind: str, probe: Mapping[str, Any], answer: s
     ports = [str(port.get("containerPort")) for port in _ports(container)]
     port = (probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")
     host = str((probe.get("httpGet") or probe.get("tcpSocket") or {}).get("host") or "")
+    if spec_of(container.pod).get("hostNetwork"):
+        host = ""  # an address of the node is the pod's, as in the static pods of kubeadm
     if _unknown_name(container, probe):
         names = [f"{one.get('name') or 'unnamed'} ({one.get('containerPort')})" for one in _ports(container)]
         advice = (

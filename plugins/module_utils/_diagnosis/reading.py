@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from .._kube.api import ApiError, Client
 from .._kube.objects import RELEASE_NAMESPACE
-from .._kube.x509 import bundle_end
+from .._kube.x509 import bundle_validity
 from .ingress_nginx import INGRESS_NGINX
 from .sources import SOURCES
 from .view import is_healthy
@@ -267,10 +267,10 @@ def _api_service(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trust(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with the time at which their CA bundle expires (C(bundleEnd), seconds since the epoch) instead of the bundle."""
+    """Return settings with the times from and until which their CA bundle is valid (C(bundleValidity), seconds since the epoch) instead of the bundle."""
     kept = {key: value for key, value in settings.items() if key != "caBundle"}
-    end = bundle_end(settings.get("caBundle") or "")
-    return kept if end is None else {**kept, "bundleEnd": end}
+    validity = bundle_validity(settings.get("caBundle") or "")
+    return kept if validity is None else {**kept, "bundleValidity": validity}
 
 
 _SHAPES: dict[str, Trim] = {

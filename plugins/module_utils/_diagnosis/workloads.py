@@ -64,11 +64,14 @@ def left_behind(view: View, content: Object) -> list[Finding]:
     if name.kind != "StatefulSet" or spec_of(content).get("podManagementPolicy", "OrderedReady") != "OrderedReady":
         return []
     label, _value = view.newest_revision(content)
+    kept = ((spec_of(content).get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0
     old = [pod for pod in view.pods_of(name) if not is_deleted(pod) and labels_of(pod).get(label) != newest]
     for pod in sorted(old, key=name_of) if label else []:
         causes = [one for one in pod_findings(view, pod) if one.severity == "error"]
         if causes:
-            cause = causes[0]
+            cause, number = causes[0], name_of(pod).rpartition("-")[2]
+            if number.isdigit() and int(number) < kept:
+                return [cause]  # it would be created again from the earlier revision
             remove = f"kubectl -n {name.namespace} delete pod {name_of(pod)}"
             cause.fault = "rollout_stuck"
             cause.title = f"it waits for pod {name_of(pod)} of an earlier revision, which does not become ready, and does not replace it ({cause.title})"

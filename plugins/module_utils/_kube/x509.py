@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import calendar
+import contextlib
 import hashlib
 import ipaddress
 import re
@@ -96,8 +97,8 @@ def certificate_end(pem: bytes | str) -> float | None:
         return None
 
 
-def bundle_end(encoded: str) -> float | None:
-    """Return when the last certificate of a C(caBundle) expires, in seconds since the epoch, or None if there is none that can be read.
+def bundle_validity(encoded: str) -> tuple[float, float] | None:
+    """Return C(validity) of the certificate of a C(caBundle) that expires last, or None if there is none that can be read.
 
     :param encoded: one or several certificates in PEM, encoded with base64. While one of them is valid, a server may have a certificate of it.
     """
@@ -105,11 +106,11 @@ def bundle_end(encoded: str) -> float | None:
         text = base64.b64decode(encoded).decode("ascii", "replace")
     except ValueError:
         return None
-    ends = (
-        certificate_end(block)
-        for block in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S)
-    )
-    return max((end for end in ends if end is not None), default=None)
+    found = []
+    for block in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S):
+        with contextlib.suppress(ValueError):
+            found.append(validity(first_certificate(block)))
+    return max(found, key=lambda one: one[1], default=None)
 
 
 def not_after(certificate: bytes) -> float:
@@ -117,10 +118,23 @@ def not_after(certificate: bytes) -> float:
 
     :raises ValueError: this is not a certificate.
     """
+    return validity(certificate)[1]
+
+
+def validity(certificate: bytes) -> tuple[float, float]:
+    """Return since when and until when a certificate in DER is valid, in seconds since the epoch.
+
+    :raises ValueError: this is not a certificate.
+    """
     _tag, start, _end = _certificate_fields(certificate)[3]
-    _tag, _start, start = read_der(certificate, start)  # notBefore
+    tag, first, start = read_der(certificate, start)
+    begin = _time(tag, certificate[first:start])
     tag, start, end = read_der(certificate, start)
-    text = certificate[start:end].decode("ascii")
+    return begin, _time(tag, certificate[start:end])
+
+
+def _time(tag: int, value: bytes) -> float:
+    text = value.decode("ascii")
     if tag == UTC_TIME:
         # RFC 5280, 4.1.2.5.1: two-digit years from 50 on belong to the 20th century.
         text = ("19" if text[:2] >= "50" else "20") + text

@@ -43,7 +43,9 @@ def run(*command: str, text: str = "", seconds: float = SECONDS) -> str:
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             command, input=text.encode(), capture_output=True, env=environment, timeout=seconds, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        raise EtcdToolError(f"{name} did not finish within {seconds:.0f} seconds. [slipway:command_failed]") from error
+    except OSError as error:
         raise EtcdToolError(f"{name} cannot be run. Evidence: {error} [slipway:program_missing]") from error
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"]

@@ -77,8 +77,9 @@ def copy(
             # Those that are there already, too: rclone compares sizes and times, and completes one that was interrupted.
             rclone("copy", folder, remote, *(f"--include=/{name}" for name in wanted))
     except EtcdToolError as error:
+        reason = str(error).partition(" [slipway:")[0].rstrip(".")
         raise OffsiteError(
-            f"The archives of this host are kept in {folder}, but could not be copied to {remote}: {str(error).rstrip('.')}. Check backup_remote,"
+            f"The archives of this host are kept in {folder}, but could not be copied to {remote}: {reason}. Check backup_remote,"
             " backup_rclone_config and the way to the server."
             " [slipway:backup_not_copied]"
         ) from error

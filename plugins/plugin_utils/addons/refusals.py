@@ -12,10 +12,13 @@ PREFIX = "addon-"
 
 
 def switched_off(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    """Return the releases of add-ons that are in the cluster and no longer selected, in the order in which they are removed: storage last."""
+    """Return the releases of add-ons that are in the cluster and no longer selected, in the order in which they are removed.
+
+    Those that are deployed after others are removed before them, and storage last.
+    """
     wanted = {addon["release"] for addon in selection["addons"]}
     gone = [name for name in seen["releases"] if name.startswith(PREFIX) and name not in wanted]
-    return sorted(gone, key=lambda name: (name in selection["volumes_of"], name))
+    return sorted(gone, key=lambda name: (name in selection["volumes_of"], -selection["depths"].get(name, 0), name))
 
 
 def tables_left(selection: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:

@@ -225,6 +225,16 @@ def in_order(found: Mapping[str, Selected]) -> list[Selected]:
     return done
 
 
+def depths(known: Mapping[str, Addon]) -> dict[str, int]:
+    """Return how many add-ons each follows one after another, by its release: the more, the later it is deployed and the earlier removed."""
+
+    def depth(addon: Addon, seen: tuple[str, ...] = ()) -> int:
+        before = [known[name] for name in addon.after if name in known and name not in seen]
+        return 1 + max(depth(one, (*seen, addon.name)) for one in before) if before else 0
+
+    return {addon.release: depth(addon) for addon in known.values()}
+
+
 def check_digest(text: str, sha256: str, address: str) -> None:
     """Check a published manifest.
 

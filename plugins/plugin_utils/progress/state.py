@@ -189,7 +189,8 @@ class Run:
         elif outcome == "rescued":
             self.rescued += 1
         elif outcome in LOST:
-            for one in self.current.hosts if for_all and self.current else [host]:
+            others = self.current.hosts if for_all and self.current else ()
+            for one in [host, *(one for one in others if one not in self.lost and one != host)]:
                 self.hosts.setdefault(one, Host()).lost = self.lost[one] = outcome
                 if self.current:
                     self.current.lost[one] = outcome

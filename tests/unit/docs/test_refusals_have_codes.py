@@ -37,6 +37,8 @@ CODED_ONCE = {
     "KubeconfigError": ("module_utils/_kube/kubeconfig.py",),
     "RolloutFailed": ("module_utils/_rollout/run.py",),
     "Unreachable": ("module_utils/_kube/failures.py",),
+    "UnhealthyUnit": ("module_utils/_host/unit_health.py",),
+    "_put_back": ("module_utils/_host/layer.py",),
     "EngineError": ("modules/lab_image.py",),
 }
 # Errors that become the evidence in the message of another one, or end a program that Ansible does not run.

@@ -44,7 +44,13 @@ def played(folder: Path, play: dict[str, Any], *arguments: str) -> subprocess.Co
 
 def removed(folder: Path, stopping: dict[str, Any] | None, *arguments: str) -> list[str]:
     """Return the releases that the role removes after it has stopped their pods and deleted their tables."""
-    addons = {"addons": [], "volumes_of": {}, "resources_of": {}, "tables": {RELEASE: ["inet kube-network-policies"]}}
+    addons = {
+        "addons": [],
+        "depths": {},
+        "volumes_of": {},
+        "resources_of": {},
+        "tables": {RELEASE: ["inet kube-network-policies"]},
+    }
     seen = {"releases": [RELEASE, "addon-metrics-server"]}
     play: dict[str, Any] = {
         "hosts": "kube_cluster",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,8 @@ def test_what_a_running_cilium_cannot_change_is_refused(
 
 def test_the_chart_is_rendered_with_the_variables_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
-    monkeypatch.setattr(
-        "ansible_collections.slipway.kube.plugins.filter.cilium.objects", lambda *given: seen.update(given=given) or []
-    )
+    module = importlib.import_module("ansible_collections.slipway.kube.plugins.filter.cilium")
+    monkeypatch.setattr(module, "objects", lambda *given: seen.update(given=given) or [])
     value("__network_objects_of_cilium", kube_control_plane_endpoint="k.example.com:7443", kube_network_mtu="1400")
     chart, settings = seen["given"]
     assert chart == f"https://helm.cilium.io/cilium-{settings.version}.tgz"

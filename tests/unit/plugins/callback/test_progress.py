@@ -396,6 +396,16 @@ def test_what_failed_just_before_ansible_gives_up_is_shown(folder):
     assert "FAILED w2: Refuse\n  the disk is full\n" in output and "Stopped after" in output
 
 
+def test_a_host_that_is_not_reached_by_a_task_that_runs_once_is_named_alone(folder):
+    (folder / "ssh").write_text("#!/bin/sh\nexit 255\n")
+    (folder / "ssh").chmod(0o700)
+    connection = f"{{ansible_connection: ssh, ansible_ssh_executable: {folder}/ssh}}"
+    task = f"{{name: Ask, ansible.builtin.ping: , run_once: true, vars: {connection}}}"
+    (folder / "site.yml").write_text(f"- hosts: cp1,w1\n  gather_facts: false\n  tasks: [{{ansible.builtin.debug: }}, {task}]\n")
+    _status, output = piped(folder)
+    assert "UNREACHABLE cp1: Ask" in output and "unreachable: cp1;" in output, output
+
+
 def test_a_message_that_cannot_be_shown_is_no_change(folder):
     (folder / "site.yml").write_text(
         "- hosts: cp1\n  gather_facts: false\n  tasks: [{name: Show, ansible.builtin.debug: {msg: '{{ 1 | int(x=2) }}'}}]\n"

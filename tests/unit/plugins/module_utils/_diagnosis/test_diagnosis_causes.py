@@ -167,6 +167,21 @@ def test_a_share_whose_server_does_not_answer_yet() -> None:
     assert not [one for one in findings_of({**deployment(0), "Pod": [made]}) if one.fault == "mount_fails"]
 
 
+def test_a_share_that_a_pod_waits_for_again_after_its_node_has_booted() -> None:
+    waits = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": stamp(5)}]
+    made = pod(state=waiting("ContainerCreating"), spec={"volumes": [NFS]}, age=86400, conditions=waits)
+    assert not [one for one in findings_of({**deployment(0), "Pod": [made]}) if one.fault == "mount_fails"]
+    waits[0]["lastTransitionTime"] = stamp(40)
+    assert "on node w1 for 40 s" in first({**deployment(0), "Pod": [made]}).title
+
+
+def test_a_share_beside_another_volume_that_is_not_mounted() -> None:
+    said = "Unable to attach or mount volumes: unmounted volumes=[settings share], unattached volumes=[]: timed out waiting for the condition"
+    made = pod(state=waiting("ContainerCreating"), spec={"volumes": [CONFIG, NFS]}, age=150)
+    found = first({**deployment(0), "Pod": [made], "Event": [event("Pod", "web-1-a", "FailedMount", said)]})
+    assert found.title == "the NFS server 10.0.0.9 does not answer node w1"
+
+
 def test_a_share_about_which_only_a_time_is_known() -> None:
     said = "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[]: timed out waiting for the condition"
     found = first(

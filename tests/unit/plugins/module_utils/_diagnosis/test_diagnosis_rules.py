@@ -359,6 +359,30 @@ def test_a_cron_job_whose_previous_run_does_not_end_is_told() -> None:
     assert findings_of({"CronJob": [cron], "Event": [skipped]}) == []
 
 
+@pytest.mark.parametrize(("age", "faults"), [(3, []), (15, ["kubelet_silent"])])
+def test_a_pod_of_a_node_that_joined_while_the_lists_were_read_is_no_fault(age: float, faults: list[str]) -> None:
+    made = pod(state=waiting("ContainerCreating"), owner="", age=age, containerStatuses=[], spec={"nodeName": "w9"})
+    found = findings_of({"Pod": [made], "Node": [node("w1")]})
+    assert [finding.fault for finding in found] == faults
+
+
+def test_a_broken_pod_of_an_earlier_revision_that_a_partition_keeps_is_not_to_be_deleted() -> None:
+    status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
+    status.update(currentRevision="a", updateRevision="b")
+    update = {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    spec = {"replicas": 2, "updateStrategy": update}
+    content = {"metadata": meta("db", generation=1), "spec": spec, "status": status}
+    broken = pod("db-0", state=crashed(), labels={"controller-revision-hash": "a"})
+    owner = {"kind": "StatefulSet", "name": "db", "apiVersion": "apps/v1", "controller": True}
+    broken["metadata"]["ownerReferences"] = [owner]
+    lists = {"StatefulSet": [content], "Pod": [broken]}
+    (finding,) = findings_of(lists)
+    assert finding.fault == "rollout_stuck" and "kubectl -n shop delete pod db-0" in finding.advice
+    update["rollingUpdate"]["partition"] = 1
+    (finding,) = findings_of(lists)
+    assert finding.fault == "crash_loop" and "delete pod" not in finding.advice
+
+
 def test_an_update_that_waits_for_the_deletion_of_pods_is_told() -> None:
     status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 2, "updatedReplicas": 0}
     status.update(currentRevision="a", updateRevision="b")

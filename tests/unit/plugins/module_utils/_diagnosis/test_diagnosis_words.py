@@ -55,6 +55,16 @@ def test_what_a_failed_probe_says(probe: dict[str, Any], answer: str, advice: st
     assert found.fault == "readiness_fails" and advice in found.advice, found
 
 
+def test_the_host_of_a_probe_is_right_where_the_pod_uses_the_network_of_its_node() -> None:
+    probe = {"httpGet": {"port": 2381, "host": "127.0.0.1"}, "periodSeconds": 2}  # as kubeadm writes it for etcd
+    unready = pod(state={"ready": False}, container={"readinessProbe": probe}, spec={"hostNetwork": True})
+    unready["status"]["phase"] = "Running"
+    said = "Readiness probe failed: dial tcp 127.0.0.1:2381: connect: connection refused"
+    lists = {**deployment(0), "Pod": [unready], "Event": [event("Pod", "web-1-a", "Unhealthy", said, count=40)]}
+    found = next(one for one in findings_of({**lists, "Node": [node()]}))
+    assert "Remove host" not in found.advice and "No process listens on port 2381" in found.advice
+
+
 @pytest.mark.parametrize(
     ("message", "title"),
     [

@@ -18,8 +18,8 @@ from .conftest import NOW
 from .test_health import Answering, told
 
 
-def bundle(*days: float) -> str:
-    """A caBundle of authorities that expire in so many days."""
+def bundle(*days: float, since: float = 4000) -> str:
+    """A caBundle of authorities that are valid since so many days and expire in so many."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")])
     now = datetime.datetime.fromtimestamp(NOW, datetime.UTC)
@@ -27,7 +27,7 @@ def bundle(*days: float) -> str:
     for one in days:
         signed = (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=400))
+            .not_valid_before(now - datetime.timedelta(days=since))
             .not_valid_after(now + datetime.timedelta(days=one))
             .sign(key, hashes.SHA256())
         )
@@ -62,6 +62,17 @@ def test_a_bundle_that_expires(days: tuple[float, ...], severity: str, title: st
 @pytest.mark.parametrize("client", [{"caBundle": bundle(1, 300)}, {"caBundle": "bm8="}, {"caBundle": "!"}, {}])
 def test_a_bundle_that_is_good_for_long_or_not_there(client: dict[str, Any]) -> None:
     assert found(ValidatingWebhookConfiguration=[webhook(**client)]) == []
+
+
+@pytest.mark.parametrize(("since", "left"), [(1, 6), (5.5, 1.5), (349, 16), (59, 31)])
+def test_a_bundle_of_a_short_life_that_is_renewed_in_time(since: float, left: float) -> None:
+    """Tekton and Knative make one for a week and renew it on the last day, Kyverno for a year and 15 days before."""
+    assert found(ValidatingWebhookConfiguration=[webhook(caBundle=bundle(left, since=since))]) == []
+
+
+def test_a_bundle_of_a_short_life_that_is_not_renewed() -> None:
+    (problem,) = found(ValidatingWebhookConfiguration=[webhook(caBundle=bundle(0.1, since=6.9))])
+    assert problem[1] == "error"
 
 
 def test_an_api_service() -> None:

@@ -64,13 +64,13 @@ def test_evidence_is_named_once_and_ends_before_the_remedy(config: dict[str, Any
     (tmp_path / "host" / f"k-{TIMES[2]}.tar.age").write_text("new")
 
     def program(*command: str, **options: float) -> str:
-        raise offsite.EtcdToolError("rclone failed with exit code 1. Evidence: dial tcp: connection refused")
+        raise offsite.EtcdToolError("rclone failed with exit code 1. Evidence: dial tcp: connection refused [slipway:command_failed]")
 
     with pytest.raises(
         offsite.OffsiteError, match=r"to offsite:k: rclone .*\. Evidence: .* connection refused\. Check backup_remote,"
     ) as raised:
         offsite.copy(config, lambda names: [], program)
-    assert str(raised.value).count("Evidence") == 1
+    assert str(raised.value).count("Evidence") == 1 and str(raised.value).count("[slipway:") == 1
 
 
 def test_an_archive_that_cannot_be_removed_stays(config: dict[str, Any], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import rehearsal
+from ansible_collections.slipway.kube.plugins.module_utils._kubeadm import etcd_tools, rehearsal
 from ansible_collections.slipway.kube.plugins.module_utils._kubeadm.etcd_tools import EtcdToolError, Tools
 
 FIELDS = '"ClusterID" : 1\n"Revision" : 42\n"More" : false\n"Count" : %d\n'
@@ -78,3 +78,10 @@ def test_an_etcd_that_ends_is_told(tools: Tools, tmp_path: Path) -> None:
 def test_an_answer_without_a_number_is_told() -> None:
     with pytest.raises(EtcdToolError, match="did not return a number of keys"):
         rehearsal.count_of("")
+
+
+def test_a_program_that_takes_too_long_is_not_called_missing() -> None:
+    with pytest.raises(EtcdToolError, match=r"sleep did not finish within 1 seconds. \[slipway:command_failed\]"):
+        etcd_tools.run("sleep", "9", seconds=0.5 + 0.1)
+    with pytest.raises(EtcdToolError, match=r"absent cannot be run.*\[slipway:program_missing\]"):
+        etcd_tools.run("/absent")

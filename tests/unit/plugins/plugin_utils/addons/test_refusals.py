@@ -26,6 +26,7 @@ def chosen(*names: str, **settings: Any) -> dict[str, Any]:
     known = registry.load()
     return {
         "addons": [one.as_dict() for one in selection.select(known, names, settings, COMPONENTS)],
+        "depths": selection.depths(known),
         "volumes_of": {one.release: one.volumes_of for one in known.values() if one.volumes_of},
         "resources_of": {one.release: list(one.resources_of) for one in known.values() if one.resources_of},
         "tables": {one.release: list(one.tables) for one in known.values() if one.tables},
@@ -90,6 +91,13 @@ def test_storage_goes_after_the_addons_whose_volumes_it_has() -> None:
     assert switched_off(chosen(), found) == ["addon-monitoring", "addon-local-path-storage"]
     found["releases"] = releases[:1]
     assert len(refusals(chosen(), found)) == 1
+
+
+def test_kinds_go_after_the_addons_that_have_objects_of_them() -> None:
+    """Traefik has a Gateway, which must be gone before the kind Gateway, and kinds of its own."""
+    found = seen(releases=["addon-gateway-api", "addon-local-path-storage", "addon-metallb", "addon-traefik"])
+    gone = switched_off(chosen(), found)
+    assert gone == ["addon-traefik", "addon-gateway-api", "addon-metallb", "addon-local-path-storage"]
 
 
 def test_only_releases_of_addons_are_switched_off() -> None:

@@ -373,3 +373,11 @@ def test_a_gateway_outside_of_what_may_connect_is_a_warning(make) -> None:
         line for line in make(ports=HTTP, route={"gateway": "g"}, network=network).warnings if "allow" in line
     ]
     assert "so the gateway cannot reach the pods" in warning
+
+
+def test_the_address_of_the_cluster_dns_can_be_allowed_as_the_guide_on_add_ons_shows(make) -> None:
+    """With Calico, NodeLocal DNSCache answers there on the node, so that no selector of pods matches."""
+    peer = {"cidr": "10.96.0.10/32", "ports": [53, {"port": 53, "protocol": "UDP"}]}
+    (_dns, rule) = make(network={"allow_to": [peer]}).one("NetworkPolicy")["spec"]["egress"]
+    assert rule["to"] == [{"ipBlock": {"cidr": "10.96.0.10/32"}}]
+    assert [(port["protocol"], port["port"]) for port in rule["ports"]] == [("TCP", 53), ("UDP", 53)]

@@ -188,6 +188,14 @@ def test_a_task_that_runs_once_fails_for_all_hosts():
     assert "Failed in 0:41; failed: w0, w1; nothing changed" in texts(summary_lines(run, {}, None))
 
 
+def test_a_host_that_was_lost_before_keeps_its_reason():
+    run = running(3)
+    run.host_ended("w1", "t0", "Gather facts", "unreachable", 1.0)
+    run.host_ended("w2", "t0", "Gather facts", "ok", 1.0)
+    run.host_ended("w0", "t1", "Check all hosts", "failed", 2.0, for_all=True)
+    assert run.lost == {"w1": "unreachable", "w0": "failed", "w2": "failed"}
+
+
 def test_a_failed_run_says_where_it_failed():
     run = running(4)
     ended(run, ["failed", "unreachable", "rescued", "ignored"])
