@@ -105,6 +105,10 @@ def secrets(params: Mapping[str, Any]) -> set[str]:
     for entry in mappings(mapping(config).get("users")):
         user = mapping(entry.get("user"))
         found.update(str(user[key]) for key in ("token", "password", "client-key-data") if user.get(key))
+        kept = mapping(mapping(user.get("auth-provider")).get("config"))
+        found.update(
+            str(kept[key]) for key in ("id-token", "access-token", "refresh-token", "client-secret") if kept.get(key)
+        )
         program = mapping(user.get("exec"))
         found.update(str(one["value"]) for one in mappings(program.get("env")) if one.get("value"))
     return found

@@ -267,6 +267,15 @@ def test_no_module_shows_or_logs_what_is_secret_in_a_kubeconfig(
 
 def test_only_values_that_are_secret_are_hidden() -> None:
     assert auth.secrets({"kubeconfig": config(token=CANARY, username="admin", password="pw")}) == {CANARY, "pw"}
+    kept = {
+        "id-token": "id",
+        "refresh-token": "again",
+        "client-secret": "app",
+        "client-id": "kubernetes",
+        "idp-issuer-url": "https://idp",
+    }
+    provider = {"auth-provider": {"name": "oidc", "config": kept}}
+    assert auth.secrets({"kubeconfig": config(**provider)}) == {"id", "again", "app"}
     assert auth.secrets({"kubeconfig": "/a/path"}) == set() == auth.secrets({"kubeconfig": {"users": ["x"]}})
 
 
