@@ -20,7 +20,7 @@ def settings_of(variables: Mapping[str, Any]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in filter(lambda name: name.startswith(PREFIX), variables):
         try:
-            found[name] = json.dumps(variables[name], sort_keys=True, default=str)
+            found[name] = json.dumps(variables[name], default=str)
         except (
             AnsibleError,
             UndefinedError,
