@@ -105,6 +105,10 @@ def secrets(params: Mapping[str, Any]) -> set[str]:
     for entry in mappings(mapping(config).get("users")):
         user = mapping(entry.get("user"))
         found.update(str(user[key]) for key in ("token", "password", "client-key-data") if user.get(key))
+        kept = mapping(mapping(user.get("auth-provider")).get("config"))
+        found.update(
+            str(kept[key]) for key in ("id-token", "access-token", "refresh-token", "client-secret") if kept.get(key)
+        )
         program = mapping(user.get("exec"))
         found.update(str(one["value"]) for one in mappings(program.get("env")) if one.get("value"))
     return found
@@ -304,7 +308,7 @@ def _override(base: Credentials, params: Mapping[str, Any]) -> Credentials:
 def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str, Any]) -> None:
     server = changes.get("server") or base.server
     proxy, where = params.get("proxy") or base.proxy, ""
-    if not proxy and is_valid_url(server) and not _is_kubeadms(params.get("kubeconfig")):
+    if not proxy and is_valid_url(server) and not _is_kubeadms(params):
         proxy, where = environment_proxy(server)
     for what, url in (("API server", server), ("proxy", proxy)):
         if not is_valid_url(url):
@@ -329,9 +333,13 @@ def _apply_proxy(base: Credentials, params: Mapping[str, Any], changes: dict[str
     changes["headers"] = tuple(headers)
 
 
-def _is_kubeadms(given: Any) -> bool:
+def _is_kubeadms(params: Mapping[str, Any]) -> bool:
     """Return whether the kubeconfig is one of kubeadm's on a control plane, which reaches the API server without a proxy whatever its environment says."""
-    return isinstance(given, str) and given.startswith("/etc/kubernetes/")
+    given = params.get("kubeconfig")
+    if isinstance(given, Mapping) or (params.get("host") and not given and not params.get("context")):
+        return False
+    paths = str(given).split(os.pathsep) if given else _default_paths()
+    return bool(paths) and all(path.startswith("/etc/kubernetes/") for path in paths)
 
 
 def is_valid_url(url: str) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from urllib.parse import SplitResult, unquote
@@ -33,8 +34,7 @@ def connect(proxy: SplitResult, host: str, port: int, timeout: float | None) -> 
     connection = socket.create_connection((proxy.hostname or "", proxy.port or PORT), timeout)
     try:
         _greet(connection, unquote(proxy.username or "").encode(), unquote(proxy.password or "").encode())
-        name = host.encode("idna")
-        connection.sendall(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + struct.pack(">H", port))
+        connection.sendall(b"\x05\x01\x00" + _destination(host) + struct.pack(">H", port))
         _version, reply, _reserved, kind = _read(connection, 4)
         if reply:
             raise OSError(f"the SOCKS proxy does not connect: {REPLIES.get(reply, f'error {reply}')}")
@@ -45,6 +45,15 @@ def connect(proxy: SplitResult, host: str, port: int, timeout: float | None) -> 
         connection.close()
         raise
     return connection
+
+
+def _destination(host: str) -> bytes:
+    """Return a host with its type: an IPv4 address, an IPv6 address, or a name."""
+    for kind, family in ((b"\x01", socket.AF_INET), (b"\x04", socket.AF_INET6)):
+        with contextlib.suppress(OSError):
+            return kind + socket.inet_pton(family, host)
+    name = host.encode("idna")
+    return b"\x03" + bytes([len(name)]) + name
 
 
 def _greet(connection: socket.socket, user: bytes, password: bytes) -> None:

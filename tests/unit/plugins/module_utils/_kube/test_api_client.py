@@ -417,6 +417,7 @@ class Socks(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Relay)
         self.login, self.reply = login, reply
         self.asked: list[tuple[str, int]] = []
+        self.kinds: list[int] = []
 
 
 class Relay(socketserver.BaseRequestHandler):
@@ -435,8 +436,14 @@ class Relay(socketserver.BaseRequestHandler):
             self.request.sendall(bytes([1, 0 if right else 1]))
             if not right:
                 return
-        assert stream.read(4) == b"\x05\x01\x00\x03"
-        name = stream.read(stream.read(1)[0]).decode()
+        assert stream.read(3) == b"\x05\x01\x00"
+        (kind,) = stream.read(1)
+        families = {1: socket.AF_INET, 4: socket.AF_INET6}
+        if kind in families:
+            name = socket.inet_ntop(families[kind], stream.read({1: 4, 4: 16}[kind]))
+        else:
+            name = stream.read(stream.read(1)[0]).decode()
+        self.server.kinds.append(kind)
         port = int.from_bytes(stream.read(2), "big")
         self.server.asked.append((name, port))
         self.request.sendall(bytes([5, self.server.reply, 0, 1, 0, 0, 0, 0, 0, 0]))
@@ -453,7 +460,8 @@ class Relay(socketserver.BaseRequestHandler):
 
 
 def through(proxy: Socks, server: str, login: str = "", **more: Any) -> Client:
-    serve(proxy)  # type: ignore[arg-type]
+    if not proxy.asked:
+        serve(proxy)  # type: ignore[arg-type]
     url = f"socks5://{login}127.0.0.1:{proxy.server_address[1]}"
     return Client(Credentials(server, proxy=url, **more), timeout=5, patience=0)
 
@@ -465,6 +473,19 @@ def test_requests_go_through_a_socks_proxy(server: Server) -> None:
     (request,) = server.requests
     assert request.target == "/x" and not request.header("Proxy-Authorization")
     assert proxy.asked == [("api.example", server.server_port)], "the proxy resolves the name"
+
+
+def test_a_socks_proxy_gets_an_address_as_such(server: Server) -> None:
+    """Rules of a proxy for addresses do not apply to names, and not every proxy takes an address for a name."""
+    with Socks() as proxy:
+        for host in ("10.0.0.1", "[fd00::1]", "api.example"):
+            assert through(proxy, f"http://{host}:{server.server_port}").get("/x") == {}
+        proxy.shutdown()
+    assert [(kind, name) for kind, (name, _port) in zip(proxy.kinds, proxy.asked)] == [
+        (1, "10.0.0.1"),
+        (4, "fd00::1"),
+        (3, "api.example"),
+    ]
 
 
 def test_tls_goes_through_a_socks_proxy(make_certificate: Callable[[int], Any]) -> None:

@@ -267,6 +267,15 @@ def test_no_module_shows_or_logs_what_is_secret_in_a_kubeconfig(
 
 def test_only_values_that_are_secret_are_hidden() -> None:
     assert auth.secrets({"kubeconfig": config(token=CANARY, username="admin", password="pw")}) == {CANARY, "pw"}
+    kept = {
+        "id-token": "id",
+        "refresh-token": "again",
+        "client-secret": "app",
+        "client-id": "kubernetes",
+        "idp-issuer-url": "https://idp",
+    }
+    provider = {"auth-provider": {"name": "oidc", "config": kept}}
+    assert auth.secrets({"kubeconfig": config(**provider)}) == {"id", "again", "app"}
     assert auth.secrets({"kubeconfig": "/a/path"}) == set() == auth.secrets({"kubeconfig": {"users": ["x"]}})
 
 
@@ -355,6 +364,11 @@ def test_a_control_plane_needs_no_proxy_for_its_cluster(monkeypatch: pytest.Monk
     monkeypatch.setattr(auth, "_from_kubeconfig", lambda params, _find: Credentials(server="https://10.0.0.1:6443"))
     assert found(kubeconfig="/etc/kubernetes/admin.conf").proxy == ""
     assert found(kubeconfig="/home/me/.kube/config").proxy == "http://p:3128"
+    # Without the option, the same file is the default there.
+    for default, proxy in (("/etc/kubernetes/admin.conf", ""), ("/root/.kube/config", "http://p:3128")):
+        monkeypatch.setattr(auth, "_default_paths", lambda default=default: [default])
+        assert found().proxy == proxy
+    assert found(host="https://10.0.0.1:6443").proxy == "http://p:3128"
 
 
 def test_options_and_the_kubeconfig_precede_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

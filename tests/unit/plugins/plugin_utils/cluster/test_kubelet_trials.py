@@ -30,6 +30,10 @@ PODS = {"kubernetes_kubelet_config": {"maxPods": 200}}
         ({"cp1": host(None), "cp2": host(), "w1": host()}, ["cp2"]),
         ({"cp1": host(), "w1": host(**PODS), "w2": host(**PODS)}, ["cp1", "w1"]),
         ({"cp1": host(), "w1": host(False, **PODS), "w2": host(**PODS)}, ["cp1", "w2"]),
+        (
+            {"cp1": host(kubernetes_kubelet_config={1: "x", "maxPods": 9}), "w1": host()},
+            ["cp1", "w1"],
+        ),  # refused elsewhere
         # Settings of each host are no reason to try them on all at once.
         ({f"w{number}": host(kubernetes_system_reserved={"cpu": str(number)}) for number in range(1, 5)}, ["w1", "w2"]),
     ],
