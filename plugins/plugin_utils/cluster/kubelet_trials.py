@@ -20,18 +20,9 @@ def settings_of(variables: Mapping[str, Any]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in filter(lambda name: name.startswith(PREFIX), variables):
         try:
-<<<<<<< HEAD
-            found[name] = json.dumps(variables[name], sort_keys=True, default=str)
-        except (
-            AnsibleError,
-            UndefinedError,
-        ):  # it is made of a variable that has only a role's default: hostvars have none
-            found[name] = None
-=======
             found[name] = json.dumps(variables[name], default=str)
         except (AnsibleError, UndefinedError):
             found[name] = None  # it is made of a variable that has only a role's default, which hostvars do not have
->>>>>>> rev1
     return found
 
 
