@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def test_the_text_of_a_lookup_is_read() -> None:
         """As ansible-core before 2.19 marks what a lookup returns."""
 
         def __str__(self) -> str:
-            return self
+            return copy.copy(self)  # of the same class
 
         def encode(self, *arguments: str) -> bytes:
             return type("UnsafeBytes", (bytes,), {})(super().encode(*arguments))
