@@ -9,8 +9,6 @@ https://etcd.io/docs/v3.6/op-guide/recovery/
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Mapping
@@ -18,9 +16,8 @@ from typing import Any, Mapping
 from .._host.record import Record
 from .._host.system import HostError
 from .._kube.progress import tell
-from . import archive, restore
+from . import restore
 from .certificates import processes
-from .etcd_tools import EtcdToolError
 from .recovery import empty_folder
 
 OPERATION = "restore"
@@ -90,14 +87,6 @@ def place_data(params: Mapping[str, Any]) -> None:
 
     :raises HostError: they cannot be made.
     """
-    work = tempfile.mkdtemp(prefix=".restore.", dir=params["record_dir"])
-    try:
+    with restore.work_folder(params["record_dir"]) as work:
         tell(f"restores etcd from {os.path.basename(params['snapshot'])}")
         restore.restore_data(params, params["config"], params["snapshot"], params["node_addresses"][0], work)
-    except (EtcdToolError, archive.ArchiveError, StopIteration, OSError) as error:
-        raise HostError(
-            f"The backup could not be restored on this host. Evidence: {error}. Remedy: remove the cause and run slipway.kube.restore again."
-            " [slipway:restore_failed]"
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

@@ -9,11 +9,12 @@ came before is marked as compacted, so that clients that know later revisions th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from .._host.system import HostError, coded, sync, write_atomic
 from . import archive
@@ -117,6 +118,24 @@ def restore_data(
     sync([folder for folder, _folders, _files in os.walk(data)])
 
 
+@contextlib.contextmanager
+def work_folder(record_dir: str) -> Iterator[str]:
+    """Give a folder for the parts of a restore, which is removed at the end.
+
+    :raises HostError: something cannot be restored.
+    """
+    work = tempfile.mkdtemp(prefix=".restore.", dir=record_dir)
+    try:
+        yield work
+    except (EtcdToolError, archive.ArchiveError, StopIteration, OSError) as error:
+        raise HostError(
+            f"The backup could not be restored on this host. Evidence: {error}. Remedy: remove the cause and run slipway.kube.restore again."
+            " [slipway:restore_failed]"
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def prepare(params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> None:
     """Put back the PKI, the configuration of encryption at rest, and the data of a stacked etcd. The host belongs to no cluster.
 
@@ -124,8 +143,8 @@ def prepare(params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -
     :param documents: configuration of kubeadm init.
     :raises HostError: something cannot be restored.
     """
-    work, external = tempfile.mkdtemp(prefix=".restore.", dir=params["record_dir"]), is_external(documents)
-    try:
+    external = is_external(documents)
+    with work_folder(params["record_dir"]) as work:
         manifest = archive.unpack(params["restore"], work)
         for name in files_to_write(list(manifest["files"]), external):
             target = Path("/") / name[len(archive.FILES) :]
@@ -135,10 +154,3 @@ def prepare(params: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -
         address = next(one["localAPIEndpoint"]["advertiseAddress"] for one in documents if "localAPIEndpoint" in one)
         if not external:
             restore_data(params, documents, os.path.join(work, archive.SNAPSHOT), address, work)
-    except (EtcdToolError, archive.ArchiveError, StopIteration, OSError) as error:
-        raise HostError(
-            f"The backup could not be restored on this host. Evidence: {error}. Remedy: remove the cause and run slipway.kube.restore again."
-            " [slipway:restore_failed]"
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

@@ -309,15 +309,21 @@ def test_plain_requests_go_through_a_proxy(server: Server) -> None:
     assert request.header("Proxy-Authorization") == ["Basic bWU6cHc="]
 
 
-def test_tls_goes_through_a_tunnel_and_checks_the_server(
-    server: Server, make_certificate: Callable[[int], Any]
-) -> None:
-    pair = make_certificate(3)
+def serve_tls(pair: Any) -> Server:
+    """Start a server with this certificate."""
     secure = Server()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.certificate, pair.key)
     secure.socket = context.wrap_socket(secure.socket, server_side=True)
     serve(secure)
+    return secure
+
+
+def test_tls_goes_through_a_tunnel_and_checks_the_server(
+    server: Server, make_certificate: Callable[[int], Any]
+) -> None:
+    pair = make_certificate(3)
+    secure = serve_tls(pair)
     address = "https://127.0.0.1:%d" % secure.server_port
     trusted = Credentials(address, authority=pair.certificate.read_bytes(), token="t")
     try:
@@ -358,11 +364,7 @@ def test_an_authority_without_key_identifiers_is_trusted_as_kubectl_trusts_it(
     bare = ("subjectKeyIdentifier=none", "authorityKeyIdentifier=none")
     authority = make_certificate(3, *bare, "basicConstraints=critical,CA:true")
     pair = make_certificate(2, *bare, issuer=authority)
-    secure = Server()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    secure.socket = context.wrap_socket(secure.socket, server_side=True)
-    serve(secure)
+    secure = serve_tls(pair)
     credentials = Credentials("https://127.0.0.1:%d" % secure.server_port, authority=authority.certificate.read_bytes())
     try:
         assert Client(credentials, timeout=5, patience=0).get("/x") == {}
@@ -490,11 +492,7 @@ def test_a_socks_proxy_gets_an_address_as_such(server: Server) -> None:
 
 def test_tls_goes_through_a_socks_proxy(make_certificate: Callable[[int], Any]) -> None:
     pair = make_certificate(3)
-    secure = Server()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    secure.socket = context.wrap_socket(secure.socket, server_side=True)
-    serve(secure)
+    secure = serve_tls(pair)
     with Socks() as proxy:
         address = f"https://127.0.0.1:{secure.server_port}"
         assert through(proxy, address, authority=pair.certificate.read_bytes()).get("/x") == {}

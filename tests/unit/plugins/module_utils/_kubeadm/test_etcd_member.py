@@ -304,7 +304,7 @@ def test_the_first_member_gets_the_state_of_a_backup_once(restoring):
 
 def test_where_a_restore_was_interrupted_no_etcd_begins_anew(restoring, monkeypatch):
     def fail(*arguments):
-        raise etcd_restore.EtcdToolError("etcdutl failed. Evidence: no space left")
+        raise etcd_restore.restore.EtcdToolError("etcdutl failed. Evidence: no space left")
 
     with monkeypatch.context() as broken:
         broken.setattr(etcd_restore.restore, "restore_data", fail)
